@@ -1,0 +1,2 @@
+//! A result into an exit code.
+fn main() {}
