@@ -1,0 +1,109 @@
+//! Which MAAS is spoken to, and what that release does differently.
+//!
+//! The one table of version-dependent behaviour that a plan relies on. Must not know how requests are sent.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A MAAS release, read leniently: `3.5.9`, `3.7.0~rc1`, `3.5.3-16317-g.e3b4d8e`. Pre-releases come before their release.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct MaasVersion {
+    numbers: Option<[u32; 3]>,
+    /// 0 for alpha, beta and release candidates, 1 for the release itself and later builds of it.
+    stage: u8,
+    text: String,
+}
+
+impl From<String> for MaasVersion {
+    fn from(text: String) -> Self {
+        Self::read(&text)
+    }
+}
+
+impl From<MaasVersion> for String {
+    fn from(version: MaasVersion) -> Self {
+        version.text
+    }
+}
+
+impl fmt::Display for MaasVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text.fmt(f)
+    }
+}
+
+impl MaasVersion {
+    /// Reads the `version` field of `GET version/`. A text that is no version is kept and known to nothing.
+    pub fn read(text: &str) -> Self {
+        let text: String = text.trim().chars().take(64).collect();
+        let head_end = text
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(text.len());
+        let (head, tail) = text.split_at(head_end);
+        let parts: Vec<u32> = head.split('.').map_while(|p| p.parse().ok()).collect();
+        let numbers = match parts.as_slice() {
+            [major, minor] => Some([*major, *minor, 0]),
+            [major, minor, patch, ..] => Some([*major, *minor, *patch]),
+            [] | [_] => None,
+        };
+        let early = ["~", "a", "b", "rc", "-alpha", "-beta", "-rc"];
+        let stage = u8::from(!early.iter().any(|mark| tail.starts_with(mark)));
+        Self {
+            numbers,
+            stage,
+            text,
+        }
+    }
+
+    fn since(&self, release: [u32; 3]) -> bool {
+        // A pre-release of the release that brought a behaviour may have it already: the safe side is asked per row.
+        self.numbers.is_some_and(|numbers| numbers >= release)
+    }
+
+    /// Whether planebot knows this release's rules; where not, it plans and never applies.
+    ///
+    /// 2.9 to 3.7: the tags whose source was read (2.9.2, 3.2.9, 3.4.8, 3.5.9, 3.6.5, 3.7.3).
+    pub fn is_known(&self) -> bool {
+        self.numbers
+            .is_some_and(|[major, minor, _]| matches!((major, minor), (2, 9) | (3, 0..=7)))
+    }
+
+    /// Reserved IPs (`reservedips/`) exist since 3.6 (3.6.5 maasserver/models/reservedip.py).
+    pub fn has_reserved_ips(&self) -> bool {
+        self.since([3, 6, 0])
+    }
+
+    /// Overlapping subnets are refused since 3.7.0 (3.7.3 maasserver/models/subnet.py:455-479).
+    pub fn refuses_overlap(&self) -> bool {
+        self.since([3, 7, 0])
+    }
+
+    /// A subnet with addresses in use by nodes is refused to be deleted since 3.7.3 (maasserver/models/subnet.py:481-504).
+    pub fn checks_use_on_delete(&self) -> bool {
+        self.since([3, 7, 3])
+    }
+
+    /// Since 3.7.0 a PUT of a subnet's gateway or resolvers does not reach dhcpd; a later range or VLAN write does
+    /// (seen on 3.7.3; maasserver/models/signals/subnet.py:137-148).
+    pub fn needs_dhcp_nudge(&self) -> bool {
+        self.since([3, 7, 0])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_leniently_and_ordered() {
+        let read = MaasVersion::read;
+        assert!(read("3.7.0~rc1") < read("3.7.0"));
+        assert!(read("3.5.9~beta1") < read("3.5.12"));
+        assert!(read("3.5.3-16317-g.e3b4d8e").is_known());
+        assert!(read("2.9.2").is_known() && read("3.7.3").checks_use_on_delete());
+        assert!(!read("3.7.2").checks_use_on_delete());
+        assert!(!read("4.0.0").is_known() && !read("banana").is_known() && !read("").is_known());
+    }
+}
