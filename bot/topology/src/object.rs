@@ -285,6 +285,69 @@ impl Object {
             ),
         }
     }
+
+    /// The VLAN, if it is one.
+    pub fn as_vlan(&self) -> Option<&Vlan> {
+        if let Self::Vlan(it) = self {
+            Some(it)
+        } else {
+            None
+        }
+    }
+
+    /// The subnet, if it is one.
+    pub fn as_subnet(&self) -> Option<&Subnet> {
+        if let Self::Subnet(it) = self {
+            Some(it)
+        } else {
+            None
+        }
+    }
+
+    /// The range, if it is one.
+    pub fn as_range(&self) -> Option<&IpRange> {
+        if let Self::Range(it) = self {
+            Some(it)
+        } else {
+            None
+        }
+    }
+
+    /// The static route, if it is one.
+    pub fn as_route(&self) -> Option<&StaticRoute> {
+        if let Self::Route(it) = self {
+            Some(it)
+        } else {
+            None
+        }
+    }
+
+    /// The reserved IP, if it is one.
+    pub fn as_reserved_ip(&self) -> Option<&ReservedIp> {
+        if let Self::ReservedIp(it) = self {
+            Some(it)
+        } else {
+            None
+        }
+    }
+
+    /// The interface, if it is one.
+    pub fn as_interface(&self) -> Option<&Interface> {
+        if let Self::Interface(it) = self {
+            Some(it)
+        } else {
+            None
+        }
+    }
+
+    /// The link, if it is one.
+    pub fn as_link(&self) -> Option<&Link> {
+        if let Self::Link(it) = self {
+            Some(it)
+        } else {
+            None
+        }
+    }
 }
 
 impl fmt::Display for VlanAt {

@@ -158,66 +158,46 @@ impl Observed {
 
     /// All VLANs.
     pub fn vlans(&self) -> impl Iterator<Item = &Vlan> {
-        self.all().filter_map(|object| match object {
-            Object::Vlan(vlan) => Some(vlan),
-            _ => None,
-        })
+        self.all().filter_map(Object::as_vlan)
     }
 
     /// The VLAN at that place.
     pub fn vlan(&self, at: &VlanAt) -> Option<&Vlan> {
-        match self.get(&Key::Vlan(at.clone())) {
-            Some(Object::Vlan(vlan)) => Some(vlan),
-            _ => None,
-        }
+        self.get(&Key::Vlan(at.clone())).and_then(Object::as_vlan)
     }
 
     /// All subnets.
     pub fn subnets(&self) -> impl Iterator<Item = &Subnet> {
-        self.all().filter_map(|object| match object {
-            Object::Subnet(subnet) => Some(subnet),
-            _ => None,
-        })
+        self.all().filter_map(Object::as_subnet)
     }
 
     /// The subnet with exactly that CIDR.
     pub fn subnet(&self, cidr: &Cidr) -> Option<&Subnet> {
-        match self.get(&Key::Subnet(*cidr)) {
-            Some(Object::Subnet(subnet)) => Some(subnet),
-            _ => None,
-        }
+        self.get(&Key::Subnet(*cidr)).and_then(Object::as_subnet)
     }
 
     /// The ranges of one subnet, in order of address.
     pub fn ranges_of(&self, cidr: Cidr) -> impl Iterator<Item = &IpRange> {
-        self.all().filter_map(move |object| match object {
-            Object::Range(range) if range.subnet == cidr => Some(range),
-            _ => None,
-        })
+        self.all()
+            .filter_map(Object::as_range)
+            .filter(move |range| range.subnet == cidr)
     }
 
     /// All static routes.
     pub fn routes(&self) -> impl Iterator<Item = &StaticRoute> {
-        self.all().filter_map(|object| match object {
-            Object::Route(route) => Some(route),
-            _ => None,
-        })
+        self.all().filter_map(Object::as_route)
     }
 
     /// The interfaces of one node, in order of name.
     pub fn interfaces_of<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a Interface> {
-        self.all().filter_map(move |object| match object {
-            Object::Interface(interface) if interface.host == host => Some(interface),
-            _ => None,
-        })
+        self.all()
+            .filter_map(Object::as_interface)
+            .filter(move |interface| interface.host == host)
     }
 
     /// All links of the nodes that were read.
     pub fn links(&self) -> impl Iterator<Item = &Link> {
-        self.all().filter_map(|object| match object {
-            Object::Link(link) => Some(link),
-            _ => None,
-        })
+        self.all().filter_map(Object::as_link)
     }
 }
 
