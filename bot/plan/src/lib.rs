@@ -5,5 +5,7 @@
 //! planner cannot touch the world* is kept by this crate's manifest.
 
 pub mod gate;
+pub mod network;
+pub mod pairing;
 pub mod run;
 pub mod step;

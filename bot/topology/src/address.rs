@@ -162,6 +162,18 @@ impl Range {
         Self { start: ip, end: ip }
     }
 
+    /// The range that sorts before all others.
+    pub const LEAST: Self = Self {
+        start: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        end: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+    };
+
+    /// The range that sorts after all others.
+    pub const GREATEST: Self = Self {
+        start: IpAddr::V6(Ipv6Addr::from_bits(u128::MAX)),
+        end: IpAddr::V6(Ipv6Addr::from_bits(u128::MAX)),
+    };
+
     /// The first address.
     pub fn start(&self) -> IpAddr {
         self.start

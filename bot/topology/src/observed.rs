@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::address::Cidr;
+use crate::address::{Cidr, Range};
 use crate::object::{Interface, IpRange, Key, Link, Object, StaticRoute, Subnet, Vlan, VlanAt};
 use crate::version::MaasVersion;
 
@@ -178,9 +178,9 @@ impl Observed {
 
     /// The ranges of one subnet, in order of address.
     pub fn ranges_of(&self, cidr: Cidr) -> impl Iterator<Item = &IpRange> {
-        self.all()
-            .filter_map(Object::as_range)
-            .filter(move |range| range.subnet == cidr)
+        self.objects
+            .range(Key::Range(cidr, Range::LEAST)..=Key::Range(cidr, Range::GREATEST))
+            .filter_map(|(_, seen)| seen.object.as_range())
     }
 
     /// All static routes.

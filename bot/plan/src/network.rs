@@ -1,0 +1,257 @@
+//! A network on paper: the objects of a MAAS, and what one write makes of them.
+//!
+//! The planner walks on this paper to give every step its exact before and after, and the critic walks on it again to
+//! see that no state along the way is one that MAAS refuses. It knows what a rename drags along and what a create
+//! brings with it; it must not know why a write is wanted. The rules themselves are in [`rules`].
+
+pub mod rules;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use topology::address::{Cidr, Range};
+use topology::object::{Interface, IpRange, Key, Link, Object, StaticRoute, Subnet, Vlan, VlanAt};
+use topology::observed::Observed;
+use topology::port::Write;
+
+pub use rules::Broken;
+
+/// The MTU that MAAS gives a VLAN when nothing is sent (3.5.9 maasserver/models/vlan.py).
+pub const DEFAULT_MTU: u32 = 1500;
+
+/// Objects by key, as they would be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    objects: BTreeMap<Key, Object>,
+    default_vlans: BTreeSet<VlanAt>,
+}
+
+impl Network {
+    /// What was observed, on paper.
+    pub fn of(observed: &Observed) -> Self {
+        Self {
+            objects: observed
+                .objects
+                .iter()
+                .map(|(key, seen)| (key.clone(), seen.object.clone()))
+                .collect(),
+            default_vlans: observed.default_vlans.iter().cloned().collect(),
+        }
+    }
+
+    /// The object under `key`.
+    pub fn get(&self, key: &Key) -> Option<&Object> {
+        self.objects.get(key)
+    }
+
+    /// All objects in the order of their keys.
+    pub fn all(&self) -> impl Iterator<Item = &Object> {
+        self.objects.values()
+    }
+
+    /// All VLANs.
+    pub fn vlans(&self) -> impl Iterator<Item = &Vlan> {
+        self.all().filter_map(Object::as_vlan)
+    }
+
+    /// The VLAN at that place.
+    pub fn vlan(&self, at: &VlanAt) -> Option<&Vlan> {
+        self.get(&Key::Vlan(at.clone())).and_then(Object::as_vlan)
+    }
+
+    /// Whether the VLAN is its fabric's default, whose name MAAS does not show.
+    pub fn is_default(&self, at: &VlanAt) -> bool {
+        self.default_vlans.contains(at)
+    }
+
+    /// All subnets.
+    pub fn subnets(&self) -> impl Iterator<Item = &Subnet> {
+        self.all().filter_map(Object::as_subnet)
+    }
+
+    /// The subnet with exactly that CIDR.
+    pub fn subnet(&self, cidr: &Cidr) -> Option<&Subnet> {
+        self.get(&Key::Subnet(*cidr)).and_then(Object::as_subnet)
+    }
+
+    /// The ranges of one subnet.
+    pub fn ranges_of(&self, cidr: Cidr) -> impl Iterator<Item = &IpRange> {
+        self.objects
+            .range(Key::Range(cidr, Range::LEAST)..=Key::Range(cidr, Range::GREATEST))
+            .filter_map(|(_, object)| object.as_range())
+    }
+
+    /// All static routes.
+    pub fn routes(&self) -> impl Iterator<Item = &StaticRoute> {
+        self.all().filter_map(Object::as_route)
+    }
+
+    /// All links that are known.
+    pub fn links(&self) -> impl Iterator<Item = &Link> {
+        self.all().filter_map(Object::as_link)
+    }
+
+    /// The interface of that name.
+    pub fn interface(&self, host: &str, name: &str) -> Option<&Interface> {
+        self.get(&Key::Interface(host.to_owned(), name.to_owned()))
+            .and_then(Object::as_interface)
+    }
+
+    /// Carries a write out on paper, or says which rule of MAAS it breaks.
+    pub fn apply(&mut self, write: &Write) -> Result<(), Broken> {
+        rules::check(self, write)?;
+        match write {
+            Write::Create(object) => self.put(object.clone()),
+            Write::Update(before, after) => self.change(before, after),
+            Write::Delete(object) => self.remove(object),
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, object: Object) {
+        if let Object::Fabric(fabric) = &object {
+            let at = VlanAt {
+                fabric: fabric.name.clone(),
+                vid: 0,
+            };
+            // Making a fabric makes its default VLAN (3.5.9 maasserver/models/fabric.py:192-211).
+            self.default_vlans.insert(at.clone());
+            self.insert(Object::Vlan(Vlan {
+                at,
+                name: None,
+                mtu: DEFAULT_MTU,
+                space: None,
+                dhcp_on: false,
+                primary_rack: None,
+                secondary_rack: None,
+                relay: None,
+            }));
+        }
+        self.insert(object);
+    }
+
+    fn insert(&mut self, object: Object) {
+        self.objects.insert(object.key(), object);
+    }
+
+    fn change(&mut self, before: &Object, after: &Object) {
+        self.objects.remove(&before.key());
+        match (before, after) {
+            (Object::Fabric(old), Object::Fabric(new)) => self.move_vlans(&|at: &mut VlanAt| {
+                if at.fabric == old.name {
+                    at.fabric.clone_from(&new.name);
+                }
+            }),
+            (Object::Vlan(old), Object::Vlan(new)) => self.move_vlans(&|at: &mut VlanAt| {
+                if *at == old.at {
+                    *at = new.at.clone();
+                }
+            }),
+            (Object::Space(old), Object::Space(new)) => {
+                for object in self.objects.values_mut() {
+                    if let Object::Vlan(vlan) = object
+                        && vlan.space.as_ref() == Some(&old.name)
+                    {
+                        vlan.space = Some(new.name.clone());
+                    }
+                }
+            }
+            (Object::Subnet(old), Object::Subnet(new)) => self.move_cidr(old.cidr, new.cidr),
+            _ => {}
+        }
+        self.insert(after.clone());
+    }
+
+    /// Rewrites every mention of a VLAN's place.
+    fn move_vlans(&mut self, rename: &dyn Fn(&mut VlanAt)) {
+        let objects = std::mem::take(&mut self.objects);
+        for mut object in objects.into_values() {
+            match &mut object {
+                Object::Vlan(vlan) => {
+                    rename(&mut vlan.at);
+                    if let Some(relay) = &mut vlan.relay {
+                        rename(relay);
+                    }
+                }
+                Object::Subnet(subnet) => rename(&mut subnet.vlan),
+                Object::Interface(interface) => {
+                    if let Some(at) = &mut interface.vlan {
+                        rename(at);
+                    }
+                }
+                Object::Space(_)
+                | Object::Fabric(_)
+                | Object::Range(_)
+                | Object::Route(_)
+                | Object::ReservedIp(_)
+                | Object::Link(_) => {}
+            }
+            self.insert(object);
+        }
+        self.default_vlans = std::mem::take(&mut self.default_vlans)
+            .into_iter()
+            .map(|mut at| {
+                rename(&mut at);
+                at
+            })
+            .collect();
+    }
+
+    /// Rewrites every mention of a subnet: MAAS's rows follow the subnet's row, whatever its CIDR.
+    fn move_cidr(&mut self, old: Cidr, new: Cidr) {
+        if old == new {
+            return;
+        }
+        let objects = std::mem::take(&mut self.objects);
+        for mut object in objects.into_values() {
+            let mention: Vec<&mut Cidr> = match &mut object {
+                Object::Range(range) => vec![&mut range.subnet],
+                Object::Route(route) => vec![&mut route.source, &mut route.destination],
+                Object::ReservedIp(reserved) => vec![&mut reserved.subnet],
+                Object::Link(link) => vec![&mut link.subnet],
+                Object::Space(_)
+                | Object::Fabric(_)
+                | Object::Vlan(_)
+                | Object::Subnet(_)
+                | Object::Interface(_) => vec![],
+            };
+            for cidr in mention {
+                if *cidr == old {
+                    *cidr = new;
+                }
+            }
+            self.insert(object);
+        }
+    }
+
+    fn remove(&mut self, object: &Object) {
+        self.objects.remove(&object.key());
+        if let Object::Subnet(subnet) = object {
+            // What MAAS cascades away without a word (maas 3.5.9: IPRange, StaticRoute, ReservedIP, addresses).
+            let gone = subnet.cidr;
+            self.objects.retain(|_, other| match other {
+                Object::Range(range) => range.subnet != gone,
+                Object::Route(route) => route.source != gone && route.destination != gone,
+                Object::ReservedIp(reserved) => reserved.subnet != gone,
+                Object::Link(link) => link.subnet != gone,
+                Object::Space(_)
+                | Object::Fabric(_)
+                | Object::Vlan(_)
+                | Object::Subnet(_)
+                | Object::Interface(_) => true,
+            });
+        }
+    }
+
+    /// Takes a link off on paper: what a person is asked to do at a gate.
+    pub fn unlink(&mut self, link: &Link) {
+        self.objects.remove(&Object::Link(link.clone()).key());
+    }
+
+    /// Which subnet holds `ip`, the narrowest first.
+    pub fn home_of(&self, ip: IpAddr) -> Option<&Subnet> {
+        self.subnets()
+            .filter(|subnet| subnet.cidr.contains(ip))
+            .max_by_key(|subnet| subnet.cidr.prefix())
+    }
+}

@@ -1,0 +1,248 @@
+//! Which writes MAAS refuses, as far as a plan can run into them.
+//!
+//! Read in MAAS's source and seen on 3.5.12 and 3.7.3. The strictest release is followed on all: overlapping subnets,
+//! for instance, are refused from 3.7.0 and break DNS before. Must not know the order in which a plan writes.
+
+use std::net::IpAddr;
+
+use topology::address::Range;
+use topology::object::{IpRange, Key, Object, RangeKind, StaticRoute, Subnet, Vlan};
+use topology::port::Write;
+
+use super::Network;
+
+/// The rule that a write would break.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// The object is not there.
+    #[error("{0} is not there")]
+    Missing(Key),
+    /// The object is there already.
+    #[error("{0} is there already")]
+    Exists(Key),
+    /// The object is there, but not as the write expects it.
+    #[error("{0} is not as expected")]
+    Changed(Key),
+    /// Two subnets would share addresses.
+    #[error("subnet {0} would overlap {1}")]
+    Overlap(topology::Cidr, topology::Cidr),
+    /// The gateway lies outside the subnet.
+    #[error("gateway {0} lies outside {1}")]
+    GatewayOutside(IpAddr, topology::Cidr),
+    /// The range lies outside its subnet, or takes its network or broadcast address.
+    #[error("range {0} does not fit into {1}")]
+    RangeOutside(Range, topology::Cidr),
+    /// The range meets something that it may not meet.
+    #[error("range {0} would meet {1}")]
+    RangeMeets(Range, String),
+    /// MAAS refuses every write to a VLAN with DHCP on while no dynamic range is there, but for turning DHCP off (3.5.9 maasserver/forms/vlan.py:191-200).
+    #[error("vlan {0} has DHCP on and no dynamic range: MAAS refuses every change of it")]
+    DhcpWithoutRange(topology::object::VlanAt),
+    /// DHCP needs a rack.
+    #[error("vlan {0} has no primary rack, so DHCP cannot be turned on")]
+    DhcpWithoutRack(topology::object::VlanAt),
+    /// The one delete that every release refuses.
+    #[error("subnet {0} serves a dynamic range")]
+    Serving(topology::Cidr),
+    /// The static route's gateway lies outside its source.
+    #[error("route gateway {0} lies outside {1}")]
+    RouteGateway(IpAddr, topology::Cidr),
+    /// A relay may not lead to a relayed VLAN, nor stand beside DHCP.
+    #[error("vlan {0} cannot be relayed so")]
+    Relay(topology::object::VlanAt),
+}
+
+/// Checks `write` against `network` as it is before the write.
+pub(super) fn check(network: &Network, write: &Write) -> Result<(), Broken> {
+    match write {
+        Write::Create(object) => {
+            let key = object.key();
+            if network.get(&key).is_some() {
+                return Err(Broken::Exists(key));
+            }
+            fits(network, object, None)
+        }
+        Write::Update(before, after) => {
+            stands(network, before)?;
+            if before.key() != after.key() && network.get(&after.key()).is_some() {
+                return Err(Broken::Exists(after.key()));
+            }
+            if let (Object::Vlan(_), Object::Vlan(vlan)) = (&**before, &**after) {
+                return vlan_may_be(network, vlan, before);
+            }
+            fits(network, after, Some(before))
+        }
+        Write::Delete(object) => {
+            stands(network, object)?;
+            may_go(network, object)
+        }
+    }
+}
+
+fn stands(network: &Network, object: &Object) -> Result<(), Broken> {
+    match network.get(&object.key()) {
+        None => Err(Broken::Missing(object.key())),
+        Some(there) if there != object => Err(Broken::Changed(object.key())),
+        Some(_) => Ok(()),
+    }
+}
+
+fn needs(network: &Network, key: Key) -> Result<(), Broken> {
+    if network.get(&key).is_some() {
+        Ok(())
+    } else {
+        Err(Broken::Missing(key))
+    }
+}
+
+fn fits(network: &Network, object: &Object, before: Option<&Object>) -> Result<(), Broken> {
+    match object {
+        Object::Space(_) | Object::Fabric(_) => Ok(()),
+        Object::Vlan(vlan) => {
+            needs(network, Key::Fabric(vlan.at.fabric.clone()))?;
+            match &vlan.space {
+                Some(space) => needs(network, Key::Space(space.clone())),
+                None => Ok(()),
+            }
+        }
+        Object::Subnet(subnet) => subnet_fits(network, subnet, before.and_then(Object::as_subnet)),
+        Object::Range(range) => range_fits(network, range, before.and_then(Object::as_range)),
+        Object::Route(route) => route_fits(network, route),
+        Object::ReservedIp(reserved) => needs(network, Key::Subnet(reserved.subnet)),
+        Object::Interface(interface) => interface.parents.iter().try_for_each(|parent| {
+            needs(
+                network,
+                Key::Interface(interface.host.clone(), parent.clone()),
+            )
+        }),
+        Object::Link(link) => {
+            needs(network, Key::Subnet(link.subnet))?;
+            needs(
+                network,
+                Key::Interface(link.host.clone(), link.interface.clone()),
+            )
+        }
+    }
+}
+
+fn subnet_fits(network: &Network, subnet: &Subnet, before: Option<&Subnet>) -> Result<(), Broken> {
+    needs(network, Key::Vlan(subnet.vlan.clone()))?;
+    if before.is_none_or(|before| before.cidr != subnet.cidr) {
+        let other = network
+            .subnets()
+            .filter(|other| before.is_none_or(|before| before.cidr != other.cidr))
+            .find(|other| other.cidr.overlaps(&subnet.cidr));
+        if let Some(other) = other {
+            return Err(Broken::Overlap(subnet.cidr, other.cidr));
+        }
+    }
+    match subnet.gateway {
+        Some(gateway) if !subnet.cidr.contains(gateway) && !is_link_local(gateway) => {
+            Err(Broken::GatewayOutside(gateway, subnet.cidr))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn is_link_local(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local())
+}
+
+/// 3.5.9 maasserver/models/iprange.py:156-277 and models/subnet.py:616-631.
+fn range_fits(network: &Network, range: &IpRange, before: Option<&IpRange>) -> Result<(), Broken> {
+    if before.is_some_and(|before| before.range == range.range && before.kind == range.kind) {
+        return Ok(());
+    }
+    let Some(subnet) = network.subnet(&range.subnet) else {
+        return Err(Broken::Missing(Key::Subnet(range.subnet)));
+    };
+    let cidr = subnet.cidr;
+    let takes_an_end = range.range.start() == cidr.network()
+        || (!cidr.is_v6() && range.range.end() == cidr.last());
+    if !range.range.within(&cidr) || takes_an_end {
+        return Err(Broken::RangeOutside(range.range, cidr));
+    }
+    let meets = |what: String| Err(Broken::RangeMeets(range.range, what));
+    let others = network
+        .ranges_of(cidr)
+        .filter(|other| before.is_none_or(|before| before.range != other.range));
+    for other in others {
+        if other.range.overlaps(&range.range) {
+            return meets(format!("range {}", other.range));
+        }
+    }
+    if range.kind == RangeKind::Reserved {
+        return Ok(());
+    }
+    if let Some(gateway) = subnet.gateway.filter(|ip| range.range.contains(*ip)) {
+        return meets(format!("gateway {gateway}"));
+    }
+    if let Some(dns) = subnet.dns.iter().find(|ip| range.range.contains(**ip)) {
+        return meets(format!("resolver {dns}"));
+    }
+    let route = network
+        .routes()
+        .find(|route| route.source == cidr && range.range.contains(route.gateway));
+    match route {
+        Some(route) => meets(format!("route gateway {}", route.gateway)),
+        None => Ok(()),
+    }
+}
+
+fn route_fits(network: &Network, route: &StaticRoute) -> Result<(), Broken> {
+    needs(network, Key::Subnet(route.source))?;
+    needs(network, Key::Subnet(route.destination))?;
+    if route.source.contains(route.gateway) {
+        Ok(())
+    } else {
+        Err(Broken::RouteGateway(route.gateway, route.source))
+    }
+}
+
+fn vlan_may_be(network: &Network, vlan: &Vlan, before: &Object) -> Result<(), Broken> {
+    needs(network, Key::Fabric(vlan.at.fabric.clone()))?;
+    if let Some(space) = &vlan.space {
+        needs(network, Key::Space(space.clone()))?;
+    }
+    if let Some(relay) = &vlan.relay {
+        let target = network.vlan(relay);
+        if vlan.dhcp_on || *relay == vlan.at || target.is_none_or(|target| target.relay.is_some()) {
+            return Err(Broken::Relay(vlan.at.clone()));
+        }
+    }
+    if !vlan.dhcp_on {
+        return Ok(());
+    }
+    if vlan.primary_rack.is_none() {
+        return Err(Broken::DhcpWithoutRack(vlan.at.clone()));
+    }
+    let place = before.as_vlan().map_or(&vlan.at, |old| &old.at);
+    let serves = network
+        .subnets()
+        .filter(|subnet| subnet.vlan == *place)
+        .any(|subnet| {
+            network
+                .ranges_of(subnet.cidr)
+                .any(|range| range.kind == RangeKind::Dynamic)
+        });
+    if serves {
+        Ok(())
+    } else {
+        Err(Broken::DhcpWithoutRange(vlan.at.clone()))
+    }
+}
+
+fn may_go(network: &Network, object: &Object) -> Result<(), Broken> {
+    let Object::Subnet(subnet) = object else {
+        return Ok(());
+    };
+    let dynamic = network
+        .ranges_of(subnet.cidr)
+        .any(|range| range.kind == RangeKind::Dynamic);
+    let dhcp = network.vlan(&subnet.vlan).is_some_and(|vlan| vlan.dhcp_on);
+    if dynamic && dhcp {
+        Err(Broken::Serving(subnet.cidr))
+    } else {
+        Ok(())
+    }
+}

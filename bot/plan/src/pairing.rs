@@ -1,0 +1,247 @@
+//! Which observed thing is which declared thing.
+//!
+//! A subnet is matched by its exact CIDR on its plane's VLAN, then by name on that VLAN, then by being the only one of
+//! its family left on both sides, then by CIDR and name on another VLAN; never by name alone. A fabric or VLAN
+//! that is declared under a new name is recognised by the subnets on it. Must not know what the differences are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use topology::address::Cidr;
+use topology::object::{Subnet, VlanAt};
+use topology::observed::Observed;
+use topology::plane::{Plane, PlaneSubnet, Topology};
+
+/// Who is who.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pairing {
+    /// Observed fabric name to declared fabric name, where they differ.
+    pub fabrics: BTreeMap<String, String>,
+    /// Observed VLAN place to declared VLAN place, after fabric renames, where the VID differs.
+    pub vlans: BTreeMap<VlanAt, VlanAt>,
+    /// Observed space name to declared space name, where a space is renamed.
+    pub spaces: BTreeMap<String, String>,
+    /// Declared CIDR to the observed subnet's CIDR; a declared subnet that is not here is new.
+    pub subnets: BTreeMap<Cidr, Cidr>,
+}
+
+impl Pairing {
+    /// Pairs a declaration with what was observed.
+    pub fn of(topology: &Topology, observed: &Observed) -> Self {
+        let mut pairing = Self::default();
+        pairing.pair_fabrics(topology, observed);
+        pairing.pair_vlans(topology, observed);
+        pairing.pair_subnets(topology, observed);
+        pairing.pair_spaces(topology, observed);
+        pairing
+    }
+
+    /// Where an observed VLAN is declared to be.
+    pub fn place(&self, at: &VlanAt) -> VlanAt {
+        let fabric = self.fabrics.get(&at.fabric).unwrap_or(&at.fabric);
+        let moved = VlanAt {
+            fabric: fabric.clone(),
+            vid: at.vid,
+        };
+        self.vlans.get(&moved).cloned().unwrap_or(moved)
+    }
+
+    /// The observed subnet that the declared one is.
+    pub fn old_of(&self, declared: Cidr) -> Option<Cidr> {
+        self.subnets.get(&declared).copied()
+    }
+
+    fn pair_fabrics(&mut self, topology: &Topology, observed: &Observed) {
+        let declared: BTreeSet<&str> = topology
+            .planes
+            .values()
+            .map(|plane| plane.vlan.fabric.as_str())
+            .collect();
+        let there: BTreeSet<&str> = observed.vlans().map(|v| v.at.fabric.as_str()).collect();
+        let mut taken: BTreeSet<String> = BTreeSet::new();
+        for name in declared.iter().filter(|name| !there.contains(*name)) {
+            let homes: BTreeSet<&str> = planes_of(topology, name)
+                .flat_map(|plane| &plane.subnets)
+                .filter_map(|subnet| observed.subnet(&subnet.cidr))
+                .map(|subnet| subnet.vlan.fabric.as_str())
+                .collect();
+            let mut homes = homes.into_iter();
+            if let (Some(home), None) = (homes.next(), homes.next())
+                && !declared.contains(home)
+                && taken.insert(home.to_owned())
+            {
+                self.fabrics.insert(home.to_owned(), (*name).to_owned());
+            }
+        }
+    }
+
+    fn pair_vlans(&mut self, topology: &Topology, observed: &Observed) {
+        let there: BTreeSet<VlanAt> = observed.vlans().map(|vlan| self.place(&vlan.at)).collect();
+        let declared: BTreeSet<&VlanAt> = topology.planes.values().map(|p| &p.vlan).collect();
+        for plane in topology
+            .planes
+            .values()
+            .filter(|p| !there.contains(&p.vlan))
+        {
+            let homes: BTreeSet<VlanAt> = plane
+                .subnets
+                .iter()
+                .filter_map(|subnet| observed.subnet(&subnet.cidr))
+                .map(|subnet| self.place(&subnet.vlan))
+                .filter(|home| home.fabric == plane.vlan.fabric)
+                .collect();
+            let mut homes = homes.into_iter();
+            if let (Some(home), None) = (homes.next(), homes.next())
+                && !declared.contains(&home)
+                && !self.vlans.contains_key(&home)
+            {
+                self.vlans.insert(home, plane.vlan.clone());
+            }
+        }
+    }
+
+    fn pair_subnets(&mut self, topology: &Topology, observed: &Observed) {
+        let mut free = Free::of(self, topology, observed);
+        for round in [same_place, same_name, last_ones, moved] {
+            for plane in topology.planes.values() {
+                for subnet in &plane.subnets {
+                    if self.subnets.contains_key(&subnet.cidr) {
+                        continue;
+                    }
+                    if let Some(old) = round(self, plane, subnet, &free) {
+                        free.take(old);
+                        self.subnets.insert(subnet.cidr, old);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A space that is declared nowhere any more, and whose every VLAN goes to one new name, is that space renamed:
+    /// its row stays, because Juju knows spaces by their row.
+    fn pair_spaces(&mut self, topology: &Topology, observed: &Observed) {
+        let there: BTreeSet<&str> = observed
+            .vlans()
+            .filter_map(|v| v.space.as_deref())
+            .collect();
+        let wanted: BTreeMap<&VlanAt, &Option<String>> = topology
+            .planes
+            .values()
+            .filter_map(|plane| plane.space.as_ref().map(|space| (&plane.vlan, space)))
+            .collect();
+        let declared: BTreeSet<&str> = wanted
+            .values()
+            .filter_map(|space| space.as_deref())
+            .chain(topology.spaces.iter().map(String::as_str))
+            .collect();
+        for old in there.iter().filter(|old| !declared.contains(*old)) {
+            let goals: BTreeSet<Option<&str>> = observed
+                .vlans()
+                .filter(|vlan| vlan.space.as_deref() == Some(old))
+                .map(|vlan| {
+                    wanted
+                        .get(&self.place(&vlan.at))
+                        .and_then(|space| space.as_deref())
+                })
+                .collect();
+            let mut goals = goals.into_iter();
+            if let (Some(Some(new)), None) = (goals.next(), goals.next())
+                && !there.contains(new)
+                && !self.spaces.values().any(|taken| taken == new)
+            {
+                self.spaces.insert((*old).to_owned(), new.to_owned());
+            }
+        }
+    }
+}
+
+/// Observed subnets that are nobody's yet.
+struct Free<'a> {
+    subnets: BTreeMap<Cidr, (&'a Subnet, VlanAt)>,
+    on: BTreeMap<VlanAt, BTreeSet<Cidr>>,
+}
+
+impl<'a> Free<'a> {
+    fn of(pairing: &Pairing, topology: &Topology, observed: &'a Observed) -> Self {
+        let subnets: BTreeMap<_, _> = observed
+            .subnets()
+            .filter(|subnet| !is_left_alone(topology, subnet))
+            .map(|subnet| (subnet.cidr, (subnet, pairing.place(&subnet.vlan))))
+            .collect();
+        let mut on: BTreeMap<VlanAt, BTreeSet<Cidr>> = BTreeMap::new();
+        for (cidr, (_, at)) in &subnets {
+            on.entry(at.clone()).or_default().insert(*cidr);
+        }
+        Self { subnets, on }
+    }
+
+    fn take(&mut self, cidr: Cidr) {
+        if let Some((_, at)) = self.subnets.remove(&cidr)
+            && let Some(on) = self.on.get_mut(&at)
+        {
+            on.remove(&cidr);
+        }
+    }
+
+    /// What is left on the plane's VLAN, of the subnet's family.
+    fn beside(&self, plane: &Plane, subnet: &PlaneSubnet) -> impl Iterator<Item = &'a Subnet> {
+        self.on
+            .get(&plane.vlan)
+            .into_iter()
+            .flatten()
+            .filter(|old| old.is_v6() == subnet.cidr.is_v6())
+            .filter_map(|old| self.subnets.get(old).map(|(old, _)| *old))
+    }
+}
+
+fn same_place(_: &Pairing, plane: &Plane, subnet: &PlaneSubnet, free: &Free<'_>) -> Option<Cidr> {
+    free.subnets
+        .get(&subnet.cidr)
+        .filter(|(_, at)| *at == plane.vlan)
+        .map(|(old, _)| old.cidr)
+}
+
+fn same_name(_: &Pairing, plane: &Plane, subnet: &PlaneSubnet, free: &Free<'_>) -> Option<Cidr> {
+    free.beside(plane, subnet)
+        .find(|old| old.name == subnet.name)
+        .map(|old| old.cidr)
+}
+
+fn last_ones(
+    pairing: &Pairing,
+    plane: &Plane,
+    subnet: &PlaneSubnet,
+    free: &Free<'_>,
+) -> Option<Cidr> {
+    let unpaired = plane
+        .subnets
+        .iter()
+        .filter(|other| other.cidr.is_v6() == subnet.cidr.is_v6())
+        .filter(|other| !pairing.subnets.contains_key(&other.cidr))
+        .count();
+    let mut left = free.beside(plane, subnet);
+    match (unpaired, left.next(), left.next()) {
+        (1, Some(old), None) => Some(old.cidr),
+        _ => None,
+    }
+}
+
+/// The same network under the same name on another VLAN: the plane moved. A stranger's network is not taken over.
+fn moved(_: &Pairing, _: &Plane, subnet: &PlaneSubnet, free: &Free<'_>) -> Option<Cidr> {
+    free.subnets
+        .get(&subnet.cidr)
+        .filter(|(old, _)| old.name == subnet.name)
+        .map(|(old, _)| old.cidr)
+}
+
+/// Whether the files say that this subnet, or its fabric, is to be left alone.
+pub fn is_left_alone(topology: &Topology, subnet: &Subnet) -> bool {
+    topology.leave_alone.contains(&subnet.vlan.fabric)
+        || topology.leave_alone.contains(&subnet.cidr.to_string())
+}
+
+fn planes_of<'a>(topology: &'a Topology, fabric: &'a str) -> impl Iterator<Item = &'a Plane> {
+    topology
+        .planes
+        .values()
+        .filter(move |plane| plane.vlan.fabric == fabric)
+}
