@@ -4,8 +4,13 @@
 //! (plan, facts, now). Nothing here knows a clock, the network, a file or SQL, and nothing awaits: the sentence *the
 //! planner cannot touch the world* is kept by this crate's manifest.
 
+mod carve;
+mod drafting;
 pub mod gate;
+mod jumphost;
 pub mod network;
 pub mod pairing;
+pub mod refusal;
 pub mod run;
 pub mod step;
+pub mod wanted;

@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use topology::address::{Cidr, Range};
-use topology::object::{Interface, IpRange, Key, Link, Object, StaticRoute, Subnet, Vlan, VlanAt};
+use topology::object::{
+    Interface, IpRange, Key, Link, Mode, Object, StaticRoute, Subnet, Vlan, VlanAt,
+};
 use topology::observed::Observed;
 use topology::port::Write;
 
@@ -89,6 +91,21 @@ impl Network {
     /// All links that are known.
     pub fn links(&self) -> impl Iterator<Item = &Link> {
         self.all().filter_map(Object::as_link)
+    }
+
+    /// The links of one interface.
+    pub fn links_of<'a>(
+        &'a self,
+        host: &'a str,
+        interface: &'a str,
+    ) -> impl Iterator<Item = &'a Link> {
+        let least = Cidr::LEAST;
+        let from = Key::Link(host.to_owned(), interface.to_owned(), least, Mode::Auto);
+        self.objects.range(from..).map_while(move |(_, object)| {
+            object
+                .as_link()
+                .filter(|link| link.host == host && link.interface == interface)
+        })
     }
 
     /// The interface of that name.

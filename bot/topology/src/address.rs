@@ -87,6 +87,12 @@ impl fmt::Display for Cidr {
 }
 
 impl Cidr {
+    /// The network that sorts before all others.
+    pub const LEAST: Self = Self(IpNet::V4(ipnet::Ipv4Net::new_assert(
+        Ipv4Addr::UNSPECIFIED,
+        0,
+    )));
+
     /// The first address, all host bits clear.
     pub fn network(&self) -> IpAddr {
         self.0.network()

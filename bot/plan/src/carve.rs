@@ -1,0 +1,216 @@
+//! Per-host interfaces, after commissioning.
+//!
+//! Only for machines in the states in which MAAS lets interfaces be changed, or that will be in one because they pass
+//! the teardown gate. Physical interfaces are never made; links are handled as a set per interface. What cannot be carved
+//! is said, not planned. Must not know how interfaces are created on the wire.
+
+use std::collections::BTreeSet;
+
+use topology::object::{Interface, InterfaceKind, Key, Link, Object, VlanAt};
+use topology::observed::NodeKind;
+use topology::plane::{Machine, MachineInterface};
+
+use crate::drafting::{Drafting, Note};
+use crate::step::Phase;
+
+/// The states in which MAAS lets a machine's interfaces be changed (3.5.9 maasserver/api/interfaces.py:96-102).
+pub const CHANGEABLE: [&str; 5] = ["New", "Ready", "Failed testing", "Allocated", "Broken"];
+
+/// What the carve leaves to people, and whom it touches.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Carved {
+    /// Machines with steps.
+    pub(crate) machines: BTreeSet<String>,
+    /// What was not planned, and why, one line each.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Drafting<'_> {
+    /// Plans the carve of every declared machine.
+    pub(crate) fn carve(&mut self) -> Carved {
+        let mut carved = Carved::default();
+        let machines: Vec<&Machine> = self.topology.machines.values().collect();
+        let leaving = self.hosts_at_the_gate();
+        for machine in machines {
+            let from = self.steps.len();
+            let node = self.observed.nodes.get(&machine.host);
+            let Some(node) = node.filter(|node| node.kind == NodeKind::Machine) else {
+                carved.notes.push(format!(
+                    "machine `{}` is declared and MAAS does not have it",
+                    machine.host
+                ));
+                continue;
+            };
+            let status = node.status.clone();
+            let ready = CHANGEABLE.contains(&status.as_str()) || leaving.contains(&machine.host);
+            if !ready && self.would_change(machine) {
+                carved.notes.push(format!(
+                    "machine `{}` is {status}: its interfaces are carved after it is commissioned again",
+                    machine.host
+                ));
+                continue;
+            }
+            self.carve_machine(machine, &mut carved.notes);
+            if self.steps.len() > from {
+                carved.machines.insert(machine.host.clone());
+            }
+        }
+        carved
+    }
+
+    /// Machines that hold something on a network that goes: they are released at the teardown gate.
+    fn hosts_at_the_gate(&self) -> BTreeSet<String> {
+        let vacated = self.vacated();
+        self.observed
+            .links()
+            .filter(|link| vacated.contains(&link.subnet))
+            .map(|link| link.host.clone())
+            .collect()
+    }
+
+    fn would_change(&self, machine: &Machine) -> bool {
+        machine.interfaces.iter().any(|interface| {
+            let there = self.network.interface(&machine.host, &interface.name);
+            let made = there.is_none() && interface.kind != InterfaceKind::Physical;
+            let links = there.is_some()
+                && interface.links.as_ref().is_some_and(|links| {
+                    self.links_of(machine, interface) != wanted_links(machine, interface, links)
+                });
+            made || links
+        })
+    }
+
+    fn carve_machine(&mut self, machine: &Machine, notes: &mut Vec<String>) {
+        for interface in &machine.interfaces {
+            self.unlink_strangers(machine, interface);
+        }
+        for interface in &machine.interfaces {
+            if !self.make_interface(machine, interface, notes) {
+                continue;
+            }
+            let Some(links) = &interface.links else {
+                continue;
+            };
+            let there = self.links_of(machine, interface);
+            for link in wanted_links(machine, interface, links) {
+                if !there.contains(&link) {
+                    self.note(carved(None, Some(Object::Link(link_of(link))), "declared"));
+                }
+            }
+        }
+    }
+
+    fn unlink_strangers(&mut self, machine: &Machine, interface: &MachineInterface) {
+        let Some(links) = &interface.links else {
+            return;
+        };
+        let wanted = wanted_links(machine, interface, links);
+        for link in self.links_of(machine, interface) {
+            if !wanted.contains(&link) {
+                self.note(carved(
+                    Some(Object::Link(link_of(link))),
+                    None,
+                    "not declared for this interface",
+                ));
+            }
+        }
+    }
+
+    /// Makes the interface unless it is there; false when it cannot be.
+    fn make_interface(
+        &mut self,
+        machine: &Machine,
+        interface: &MachineInterface,
+        notes: &mut Vec<String>,
+    ) -> bool {
+        let place = format!("{}:{}", machine.host, interface.name);
+        if let Some(there) = self.network.interface(&machine.host, &interface.name) {
+            let same = there.kind == interface.kind
+                && there.parents == interface.parents
+                && (interface.vlan.is_none() || there.vlan == interface.vlan);
+            if !same {
+                notes.push(format!("interface `{place}` is there and is made otherwise than declared; planebot does not rebuild it"));
+            }
+            return same || there.vlan == interface.vlan;
+        }
+        match interface.kind {
+            InterfaceKind::Physical | InterfaceKind::Unknown => {
+                notes.push(format!(
+                    "interface `{place}` is declared and the machine has no such NIC"
+                ));
+                return false;
+            }
+            InterfaceKind::Bond | InterfaceKind::Bridge | InterfaceKind::Vlan => {}
+        }
+        let missing = interface
+            .parents
+            .iter()
+            .any(|parent| self.network.interface(&machine.host, parent).is_none());
+        if missing || interface.parents.is_empty() {
+            notes.push(format!(
+                "interface `{place}` cannot be made: a parent is missing"
+            ));
+            return false;
+        }
+        let object = Object::Interface(Interface {
+            host: machine.host.clone(),
+            name: interface.name.clone(),
+            kind: interface.kind,
+            parents: interface.parents.clone(),
+            vlan: interface
+                .vlan
+                .clone()
+                .or_else(|| self.vlan_of_parent(machine, interface)),
+        });
+        let steps = self.steps.len();
+        self.note(carved(None, Some(object), "declared"));
+        self.steps.len() > steps
+    }
+
+    fn vlan_of_parent(&self, machine: &Machine, interface: &MachineInterface) -> Option<VlanAt> {
+        let parent = interface.parents.first()?;
+        self.network.interface(&machine.host, parent)?.vlan.clone()
+    }
+
+    fn links_of(&self, machine: &Machine, interface: &MachineInterface) -> BTreeSet<Key> {
+        self.network
+            .links_of(&machine.host, &interface.name)
+            .map(|link| Object::Link(link.clone()).key())
+            .collect()
+    }
+}
+
+fn wanted_links(
+    machine: &Machine,
+    interface: &MachineInterface,
+    links: &[(topology::Cidr, topology::object::Mode)],
+) -> BTreeSet<Key> {
+    links
+        .iter()
+        .map(|(subnet, mode)| {
+            Key::Link(machine.host.clone(), interface.name.clone(), *subnet, *mode)
+        })
+        .collect()
+}
+
+fn link_of(key: Key) -> Link {
+    let Key::Link(host, interface, subnet, mode) = key else {
+        unreachable!("only keys of links are collected here");
+    };
+    Link {
+        host,
+        interface,
+        subnet,
+        mode,
+    }
+}
+
+fn carved(before: Option<Object>, after: Option<Object>, why: &str) -> Note {
+    Note {
+        phase: Phase::Carve,
+        plane: None,
+        before,
+        after,
+        why: why.to_owned(),
+    }
+}

@@ -1,0 +1,275 @@
+//! The delete phase: what stands on networks that go, then the networks.
+
+use std::collections::BTreeSet;
+
+use topology::address::Cidr;
+use topology::object::{IpRange, Object, RangeKind};
+use topology::plane::Strategy;
+
+use super::{Drafting, Note, is_recreated};
+use crate::refusal::{Code, Refusal};
+use crate::step::{Phase, StepId};
+
+impl Drafting<'_> {
+    /// Takes off on paper what the teardown gate takes off in the world: links of machines and devices on networks that go.
+    pub(super) fn release_links(&mut self) {
+        let vacated = self.vacated();
+        let links: Vec<_> = self
+            .network
+            .links()
+            .filter(|link| vacated.contains(&link.subnet))
+            .cloned()
+            .collect();
+        for link in links {
+            self.network.unlink(&link);
+        }
+    }
+
+    /// DHCP that shall be off goes off before its range goes.
+    pub(super) fn turn_dhcp_off(&mut self) {
+        for (plane, wanted) in self.wanted.vlans.values() {
+            let now = self
+                .network
+                .vlans()
+                .find(|vlan| self.pairing.place(&vlan.at) == wanted.at)
+                .filter(|vlan| vlan.dhcp_on && !wanted.dhcp_on)
+                .cloned();
+            let Some(now) = now else { continue };
+            let mut off = now.clone();
+            off.dhcp_on = false;
+            self.note(Note {
+                phase: Phase::Delete,
+                plane: Some(plane.clone()),
+                before: Some(Object::Vlan(now)),
+                after: Some(Object::Vlan(off)),
+                why: "DHCP goes off before its range goes".to_owned(),
+            });
+        }
+    }
+
+    /// Routes that shall not be, and routes that touch a subnet whose row goes or whose CIDR moves under their gateway.
+    pub(super) fn remove_routes(&mut self) {
+        let recreated: BTreeSet<Cidr> = self.recreated();
+        let moving: BTreeSet<Cidr> = self.vacated();
+        let going: Vec<_> = self
+            .network
+            .routes()
+            .filter(|route| {
+                recreated.contains(&route.destination)
+                    || moving.contains(&route.source)
+                    || !self.wanted.routes.contains(&self.route_now(route))
+            })
+            .cloned()
+            .collect();
+        for route in going {
+            let plane = self
+                .becomes(&route.source)
+                .map(|subnet| subnet.plane.clone());
+            let why = if recreated.contains(&route.destination) {
+                "its destination is made again; MAAS would drop the route in silence"
+            } else if moving.contains(&route.source) {
+                "its gateway is on the network that goes"
+            } else {
+                "not declared"
+            };
+            self.note(Note {
+                phase: Phase::Delete,
+                plane,
+                before: Some(Object::Route(route)),
+                after: None,
+                why: why.to_owned(),
+            });
+        }
+    }
+
+    fn route_now(&self, route: &topology::object::StaticRoute) -> topology::object::StaticRoute {
+        let now = |cidr: Cidr| self.becomes(&cidr).map_or(cidr, |subnet| subnet.row.cidr);
+        topology::object::StaticRoute {
+            source: now(route.source),
+            destination: now(route.destination),
+            ..route.clone()
+        }
+    }
+
+    fn recreated(&self) -> BTreeSet<Cidr> {
+        self.wanted
+            .subnets
+            .values()
+            .filter(|subnet| is_recreated(subnet))
+            .filter_map(|subnet| subnet.old)
+            .collect()
+    }
+
+    pub(super) fn remove_reserved_ips(&mut self) {
+        for subnet in self.wanted.subnets.values() {
+            let (Some(old), Some(keep)) = (subnet.old, &subnet.reserved_ips) else {
+                continue;
+            };
+            let going: Vec<_> = self
+                .network
+                .all()
+                .filter_map(Object::as_reserved_ip)
+                .filter(|there| there.subnet == old && (subnet.moves() || !keep.contains(there)))
+                .filter(|there| {
+                    subnet.moves()
+                        || !keep
+                            .iter()
+                            .any(|kept| kept.ip == there.ip && kept.mac == there.mac)
+                })
+                .cloned()
+                .collect();
+            for reserved in going {
+                self.note(Note {
+                    phase: Phase::Delete,
+                    plane: Some(subnet.plane.clone()),
+                    before: Some(Object::ReservedIp(reserved)),
+                    after: None,
+                    why: going_because(subnet.moves()).to_owned(),
+                });
+            }
+        }
+    }
+
+    /// Dynamic ranges first: with DHCP on they are what holds a subnet on every release.
+    pub(super) fn remove_ranges(&mut self) {
+        for kind in [RangeKind::Dynamic, RangeKind::Reserved] {
+            for subnet in self.wanted.subnets.values() {
+                let Some(old) = subnet.old else { continue };
+                let going: Vec<IpRange> = self
+                    .network
+                    .ranges_of(old)
+                    .filter(|range| range.kind == kind)
+                    .filter(|range| subnet.moves() || !stays(range, subnet.ranges.as_deref()))
+                    .cloned()
+                    .collect();
+                for range in going {
+                    let serves = kind == RangeKind::Dynamic
+                        && self
+                            .network
+                            .vlan(&self.vlan_of(old))
+                            .is_some_and(|vlan| vlan.dhcp_on);
+                    let why = if serves {
+                        format!(
+                            "{}; PXE and DHCP are down on this plane until its new range is there",
+                            going_because(subnet.moves())
+                        )
+                    } else {
+                        going_because(subnet.moves()).to_owned()
+                    };
+                    self.note(Note {
+                        phase: Phase::Delete,
+                        plane: Some(subnet.plane.clone()),
+                        before: Some(Object::Range(range)),
+                        after: None,
+                        why,
+                    });
+                }
+            }
+        }
+    }
+
+    fn vlan_of(&self, cidr: Cidr) -> topology::object::VlanAt {
+        self.network.subnet(&cidr).map_or_else(
+            || topology::object::VlanAt {
+                fabric: String::new(),
+                vid: 0,
+            },
+            |subnet| subnet.vlan.clone(),
+        )
+    }
+
+    /// Subnets that are made again go: those that a controller holds last, after it has let go.
+    pub(super) fn remove_subnets(&mut self) {
+        let mut going: Vec<(bool, Cidr)> = self
+            .recreated()
+            .into_iter()
+            .map(|cidr| (self.held_by_controller(&cidr), cidr))
+            .collect();
+        going.sort();
+        for (held, cidr) in going {
+            if self.holds_bmc(cidr) {
+                continue;
+            }
+            if held && self.vacate_before.is_none() {
+                let next =
+                    u32::try_from(self.steps.len() + 1).expect("a plan has fewer than 2^32 steps");
+                self.vacate_before = Some(StepId(next));
+            }
+            let Some(subnet) = self.network.subnet(&cidr).cloned() else {
+                continue;
+            };
+            let (plane, to) = self.becomes(&cidr).map_or((None, None), |wanted| {
+                (Some(wanted.plane.clone()), Some(wanted.row.cidr))
+            });
+            self.note(Note {
+                phase: Phase::Delete,
+                plane,
+                before: Some(Object::Subnet(subnet)),
+                after: None,
+                why: to.map_or_else(String::new, |to| format!("made again as {to}")),
+            });
+        }
+    }
+
+    fn holds_bmc(&mut self, cidr: Cidr) -> bool {
+        let hosts: Vec<String> = self
+            .observed
+            .occupants
+            .get(&cidr)
+            .into_iter()
+            .flatten()
+            .filter_map(|occupant| match &occupant.holder {
+                topology::observed::Holder::Bmc { host } => Some(host.clone()),
+                topology::observed::Holder::Node { .. }
+                | topology::observed::Holder::Dns { .. }
+                | topology::observed::Holder::User { .. }
+                | topology::observed::Holder::Passing
+                | topology::observed::Holder::Unknown(_) => None,
+            })
+            .collect();
+        let Some(first) = hosts.first() else {
+            return false;
+        };
+        let plane = self
+            .becomes(&cidr)
+            .map(|subnet| subnet.plane.clone())
+            .unwrap_or_default();
+        self.refusals.push(
+            Refusal::new(
+                Code::HoldsBmc,
+                format!(
+                    "{cidr} holds the BMC addresses of {} machines (`{first}` among them), and MAAS never deletes such a subnet.",
+                    hosts.len()
+                ),
+                "Say `strategy: in-place` for this plane, or move the BMCs first.",
+            )
+            .of(&plane),
+        );
+        true
+    }
+}
+
+/// Whether a range keeps its row: the same addresses and the same kind, whatever its comment.
+fn stays(range: &IpRange, wanted: Option<&[IpRange]>) -> bool {
+    wanted.is_none_or(|wanted| {
+        wanted
+            .iter()
+            .any(|kept| kept.range == range.range && kept.kind == range.kind)
+    })
+}
+
+fn going_because(moves: bool) -> &'static str {
+    if moves {
+        "its network moves"
+    } else {
+        "not declared"
+    }
+}
+
+/// Strategies as people read them.
+pub(crate) fn strategy_word(strategy: Strategy) -> &'static str {
+    match strategy {
+        Strategy::Recreate => "recreate",
+        Strategy::InPlace => "in place",
+    }
+}

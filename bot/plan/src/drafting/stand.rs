@@ -1,0 +1,256 @@
+//! The stand-up phase: gateways and resolvers, ranges, DHCP, routes, reserved IPs.
+//!
+//! Reserves exist before anything can allocate, the dynamic range comes last of the ranges, and DHCP after it. On 3.7 a
+//! gateway or resolver reaches dhcpd only with a later write of a range or the VLAN, so those come first, and where no
+//! such write follows, a range is written once more as it is.
+
+use std::collections::BTreeSet;
+
+use topology::address::Cidr;
+use topology::object::{IpRange, Key, Object, RangeKind, Subnet};
+
+use super::{Drafting, Note};
+use crate::step::{Phase, Step};
+use crate::wanted::WantedSubnet;
+
+impl Drafting<'_> {
+    pub(super) fn stand_up(&mut self) {
+        let (late, early): (Vec<&WantedSubnet>, Vec<&WantedSubnet>) = self
+            .wanted
+            .subnets
+            .values()
+            .partition(|subnet| is_late(subnet));
+        for subnet in early {
+            self.set_subnet(subnet);
+        }
+        for kind in [RangeKind::Reserved, RangeKind::Dynamic] {
+            self.make_ranges(kind);
+        }
+        // MAAS accepts a gateway or resolver inside a dynamic range only in this order.
+        for subnet in late {
+            self.set_subnet(subnet);
+        }
+        self.rename_ranges();
+        self.set_dhcp_vlans();
+        self.make_routes();
+        self.make_reserved_ips();
+        if self.observed.version.needs_dhcp_nudge() {
+            self.nudge_dhcp();
+        }
+    }
+
+    fn set_subnet(&mut self, subnet: &WantedSubnet) {
+        let Some(now) = self.network.subnet(&subnet.row.cidr).cloned() else {
+            return;
+        };
+        let why = what_differs(&now, &subnet.row);
+        self.note(Note {
+            phase: Phase::StandUp,
+            plane: Some(subnet.plane.clone()),
+            before: Some(Object::Subnet(now)),
+            after: Some(Object::Subnet(subnet.row.clone())),
+            why,
+        });
+    }
+
+    fn make_ranges(&mut self, kind: RangeKind) {
+        for subnet in self.wanted.subnets.values() {
+            let ranges = subnet.ranges.iter().flatten();
+            for range in ranges.filter(|range| range.kind == kind) {
+                if self
+                    .network
+                    .get(&Key::Range(range.subnet, range.range))
+                    .is_none()
+                {
+                    self.note(stood(
+                        Some(&subnet.plane),
+                        None,
+                        Object::Range(range.clone()),
+                        "declared",
+                    ));
+                }
+            }
+        }
+    }
+
+    fn rename_ranges(&mut self) {
+        for subnet in self.wanted.subnets.values() {
+            for range in subnet.ranges.iter().flatten() {
+                let now = self.object(&Key::Range(range.subnet, range.range));
+                if let Some(now) = now {
+                    self.note(stood(
+                        Some(&subnet.plane),
+                        Some(now),
+                        Object::Range(range.clone()),
+                        "its comment changes",
+                    ));
+                }
+            }
+        }
+    }
+
+    /// VLANs with DHCP or a relay, when their ranges are there. Relays after what they lead to.
+    fn set_dhcp_vlans(&mut self) {
+        for relayed in [false, true] {
+            for (plane, wanted) in self.wanted.vlans.values() {
+                if wanted.relay.is_some() != relayed {
+                    continue;
+                }
+                let Some(now) = self.vlan_there(wanted) else {
+                    continue;
+                };
+                let after = Object::Vlan(wanted.clone());
+                self.note(stood(
+                    Some(plane),
+                    Some(Object::Vlan(now)),
+                    after,
+                    "as declared",
+                ));
+            }
+        }
+    }
+
+    fn make_routes(&mut self) {
+        for route in &self.wanted.routes {
+            let key = Key::Route(route.source, route.destination, route.gateway);
+            let now = self.object(&key);
+            let plane = self
+                .wanted
+                .subnets
+                .get(&route.source)
+                .map(|subnet| subnet.plane.clone());
+            let why = if now.is_some() {
+                "its metric changes"
+            } else {
+                "declared, or dropped before with its destination"
+            };
+            self.note(stood(
+                plane.as_deref(),
+                now,
+                Object::Route(route.clone()),
+                why,
+            ));
+        }
+    }
+
+    fn make_reserved_ips(&mut self) {
+        for subnet in self.wanted.subnets.values() {
+            for reserved in subnet.reserved_ips.iter().flatten() {
+                let now = self.object(&Key::ReservedIp(reserved.ip));
+                self.note(stood(
+                    Some(&subnet.plane),
+                    now,
+                    Object::ReservedIp(reserved.clone()),
+                    "declared",
+                ));
+            }
+        }
+    }
+
+    /// Makes dhcpd take over what was PUT on subnets (MAAS 3.7: `PUT subnets/{id}/` starts nothing).
+    fn nudge_dhcp(&mut self) {
+        let stale: BTreeSet<Cidr> = self
+            .steps
+            .iter()
+            .enumerate()
+            .filter_map(|(place, step)| served_subnet(step).map(|cidr| (place, cidr)))
+            .filter(|(place, cidr)| self.serves(*cidr) && !self.reaches_dhcpd(*place, *cidr))
+            .map(|(_, cidr)| cidr)
+            .collect();
+        for cidr in stale {
+            let Some(range) = self.network.ranges_of(cidr).next().cloned() else {
+                continue;
+            };
+            let plane = self
+                .wanted
+                .subnets
+                .get(&cidr)
+                .map(|subnet| subnet.plane.clone());
+            let object = Object::Range(range);
+            self.nudge(Note {
+                phase: Phase::StandUp,
+                plane,
+                before: Some(object.clone()),
+                after: Some(object),
+                why: "written as it is, so that dhcpd takes over the gateway and resolvers (MAAS 3.7)".to_owned(),
+            });
+        }
+    }
+
+    fn serves(&self, cidr: Cidr) -> bool {
+        let vlan = self
+            .network
+            .subnet(&cidr)
+            .and_then(|subnet| self.network.vlan(&subnet.vlan));
+        vlan.is_some_and(|vlan| vlan.dhcp_on)
+    }
+
+    fn reaches_dhcpd(&self, place: usize, cidr: Cidr) -> bool {
+        let vlan = self.network.subnet(&cidr).map(|subnet| &subnet.vlan);
+        self.steps[place + 1..]
+            .iter()
+            .any(|later| match (&later.expects, &later.leaves) {
+                (_, Some(Object::Range(IpRange { subnet, .. }))) => *subnet == cidr,
+                (_, Some(Object::Vlan(changed))) => Some(&changed.at) == vlan,
+                _ => false,
+            })
+    }
+}
+
+/// A subnet whose PUT changed what dhcpd serves.
+fn served_subnet(step: &Step) -> Option<Cidr> {
+    let (Some(Object::Subnet(before)), Some(Object::Subnet(after))) = (&step.expects, &step.leaves)
+    else {
+        return None;
+    };
+    let served = |subnet: &Subnet| {
+        (
+            subnet.cidr,
+            subnet.gateway,
+            subnet.dns.clone(),
+            subnet.flags.allow_dns,
+            subnet.flags.managed,
+        )
+    };
+    (served(before) != served(after)).then_some(after.cidr)
+}
+
+fn is_late(subnet: &WantedSubnet) -> bool {
+    let inside = |ip: &std::net::IpAddr| {
+        subnet
+            .ranges
+            .iter()
+            .flatten()
+            .any(|range| range.kind == RangeKind::Dynamic && range.range.contains(*ip))
+    };
+    subnet.row.gateway.iter().any(inside) || subnet.row.dns.iter().any(inside)
+}
+
+fn what_differs(now: &Subnet, then: &Subnet) -> String {
+    let mut words = Vec::new();
+    let mut differs = |name: &str, yes: bool| {
+        if yes {
+            words.push(name.to_owned());
+        }
+    };
+    differs("name", now.name != then.name);
+    differs("gateway", now.gateway != then.gateway);
+    differs("resolvers", now.dns != then.dns);
+    differs("description", now.description != then.description);
+    differs("switches", now.flags != then.flags);
+    differs(
+        "boot architectures",
+        now.disabled_boot_architectures != then.disabled_boot_architectures,
+    );
+    words.join(", ")
+}
+
+fn stood(plane: Option<&str>, before: Option<Object>, after: Object, why: &str) -> Note {
+    Note {
+        phase: Phase::StandUp,
+        plane: plane.map(str::to_owned),
+        before,
+        after: Some(after),
+        why: why.to_owned(),
+    }
+}

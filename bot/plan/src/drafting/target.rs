@@ -1,0 +1,254 @@
+//! The create phase: spaces, fabrics, VLANs, subnets.
+
+use std::collections::BTreeSet;
+
+use topology::address::Cidr;
+use topology::object::{Fabric, Key, Object, Space, Subnet, Vlan};
+
+use super::{Drafting, Note, is_recreated};
+use crate::refusal::{Code, Refusal};
+use crate::step::Phase;
+use crate::wanted::WantedSubnet;
+
+impl Drafting<'_> {
+    pub(super) fn make_spaces(&mut self) {
+        for (old, new) in &self.pairing.spaces {
+            self.note(Note {
+                phase: Phase::Create,
+                plane: None,
+                before: Some(Object::Space(Space { name: old.clone() })),
+                after: Some(Object::Space(Space { name: new.clone() })),
+                why: "renamed: the row stays, Juju knows spaces by it".to_owned(),
+            });
+        }
+        for name in &self.wanted.spaces {
+            if self.network.get(&Key::Space(name.clone())).is_none() {
+                self.note(made(
+                    None,
+                    Object::Space(Space { name: name.clone() }),
+                    "declared",
+                ));
+            }
+        }
+    }
+
+    pub(super) fn make_fabrics(&mut self) {
+        for (old, new) in &self.pairing.fabrics {
+            self.note(Note {
+                phase: Phase::Create,
+                plane: None,
+                before: Some(Object::Fabric(Fabric { name: old.clone() })),
+                after: Some(Object::Fabric(Fabric { name: new.clone() })),
+                why: "renamed: the subnets on it are declared under the new name".to_owned(),
+            });
+        }
+        for name in &self.wanted.fabrics {
+            if self.network.get(&Key::Fabric(name.clone())).is_none() {
+                self.note(made(
+                    None,
+                    Object::Fabric(Fabric { name: name.clone() }),
+                    "declared; MAAS makes its untagged VLAN with it",
+                ));
+            }
+        }
+    }
+
+    /// New VLANs, and changes to VLANs without DHCP. A VLAN with DHCP on is changed when its dynamic range is there again.
+    pub(super) fn make_vlans(&mut self) {
+        for (plane, wanted) in self.wanted.vlans.values() {
+            match self.vlan_there(wanted) {
+                None => self.make_vlan(plane, wanted),
+                Some(now) if now.dhcp_on || wanted.dhcp_on || wanted.relay.is_some() => {
+                    self.move_vlan(plane, now, wanted);
+                }
+                Some(now) => self.note(Note {
+                    phase: Phase::Create,
+                    plane: Some(plane.clone()),
+                    before: Some(Object::Vlan(now)),
+                    after: Some(Object::Vlan(wanted.clone())),
+                    why: "as declared".to_owned(),
+                }),
+            }
+        }
+    }
+
+    /// A VID that changes must change before the subnets come, even where the rest has to wait.
+    fn move_vlan(&mut self, plane: &str, now: Vlan, wanted: &Vlan) {
+        let moved = Vlan {
+            at: wanted.at.clone(),
+            ..now.clone()
+        };
+        self.note(Note {
+            phase: Phase::Create,
+            plane: Some(plane.to_owned()),
+            before: Some(Object::Vlan(now)),
+            after: Some(Object::Vlan(moved)),
+            why: "its VID changes; the row stays".to_owned(),
+        });
+    }
+
+    fn make_vlan(&mut self, plane: &str, wanted: &Vlan) {
+        let bare = Vlan {
+            dhcp_on: false,
+            primary_rack: None,
+            secondary_rack: None,
+            relay: None,
+            ..wanted.clone()
+        };
+        self.note(made(Some(plane), Object::Vlan(bare), "declared"));
+    }
+
+    /// The VLAN's row as it is now on paper: fabrics are renamed by now, VIDs perhaps not.
+    pub(super) fn vlan_there(&self, wanted: &Vlan) -> Option<Vlan> {
+        self.network
+            .vlan(&wanted.at)
+            .or_else(|| {
+                self.network
+                    .vlans()
+                    .find(|vlan| self.pairing.place(&vlan.at) == wanted.at)
+            })
+            .cloned()
+    }
+
+    /// Subnets that change in place go first to CIDRs that are free, chains from their free end; then the new ones.
+    pub(super) fn make_subnets(&mut self) {
+        let mut moving: Vec<&WantedSubnet> = self
+            .wanted
+            .subnets
+            .values()
+            .filter(|subnet| self.moves_in_place(subnet))
+            .collect();
+        while !moving.is_empty() {
+            let free = moving.iter().position(|subnet| self.is_free_for(subnet));
+            let Some(next) = free else {
+                self.refuse_circle(&moving);
+                return;
+            };
+            self.move_in_place(moving.remove(next));
+        }
+        for subnet in self.wanted.subnets.values() {
+            let new = subnet.old.is_none() || is_recreated(subnet);
+            if new && self.network.subnet(&subnet.row.cidr).is_none() {
+                self.make_subnet(subnet);
+            }
+        }
+    }
+
+    fn moves_in_place(&self, subnet: &WantedSubnet) -> bool {
+        let Some(old) = subnet.old.and_then(|old| self.network.subnet(&old)) else {
+            return false;
+        };
+        !is_recreated(subnet) && (subnet.moves() || old.vlan != subnet.row.vlan)
+    }
+
+    fn is_free_for(&self, subnet: &WantedSubnet) -> bool {
+        !self
+            .network
+            .subnets()
+            .filter(|other| Some(other.cidr) != subnet.old)
+            .any(|other| other.cidr.overlaps(&subnet.row.cidr))
+    }
+
+    fn refuse_circle(&mut self, moving: &[&WantedSubnet]) {
+        let names: BTreeSet<&str> = moving.iter().map(|subnet| subnet.plane.as_str()).collect();
+        let undeclared = moving
+            .iter()
+            .find_map(|subnet| self.stranger_at(subnet.row.cidr));
+        self.refusals.push(match undeclared {
+            Some(stranger) => occupied(moving[0], stranger),
+            None => Refusal::new(
+                Code::Circle,
+                format!(
+                    "{} would change places in a circle in place.",
+                    names.into_iter().collect::<Vec<_>>().join(", ")
+                ),
+                "Say `strategy: recreate` for one of them.",
+            ),
+        });
+    }
+
+    /// A subnet in the way that this plan does not move.
+    fn stranger_at(&self, cidr: Cidr) -> Option<Cidr> {
+        self.network
+            .subnets()
+            .filter(|other| other.cidr.overlaps(&cidr))
+            .map(|other| other.cidr)
+            .find(|other| self.becomes(other).is_none_or(|subnet| !subnet.moves()))
+    }
+
+    fn move_in_place(&mut self, subnet: &WantedSubnet) {
+        let Some(now) = subnet
+            .old
+            .and_then(|old| self.network.subnet(&old))
+            .cloned()
+        else {
+            return;
+        };
+        // The gateway goes with the CIDR in one request: the old one would lie outside (MAAS answers 400).
+        let after = Subnet {
+            cidr: subnet.row.cidr,
+            vlan: subnet.row.vlan.clone(),
+            name: if now.name == now.cidr.to_string() {
+                subnet.row.name.clone()
+            } else {
+                now.name.clone()
+            },
+            gateway: if subnet.moves() {
+                subnet.row.gateway
+            } else {
+                now.gateway
+            },
+            ..now.clone()
+        };
+        self.note(Note {
+            phase: Phase::Create,
+            plane: Some(subnet.plane.clone()),
+            before: Some(Object::Subnet(now)),
+            after: Some(Object::Subnet(after)),
+            why: "in place: the row stays".to_owned(),
+        });
+    }
+
+    fn make_subnet(&mut self, subnet: &WantedSubnet) {
+        if let Some(stranger) = self.stranger_at(subnet.row.cidr) {
+            self.refusals.push(occupied(subnet, stranger));
+            return;
+        }
+        // Gateway and resolvers come in the next phase, before anything can allocate.
+        let bare = Subnet {
+            gateway: None,
+            dns: Vec::new(),
+            ..subnet.row.clone()
+        };
+        let why = if subnet.old.is_some() {
+            "on the VLAN row that stays, so its space stays"
+        } else {
+            "declared"
+        };
+        self.note(made(Some(&subnet.plane), Object::Subnet(bare), why));
+    }
+}
+
+fn occupied(subnet: &WantedSubnet, stranger: Cidr) -> Refusal {
+    let verb = if stranger == subnet.row.cidr {
+        "holds"
+    } else {
+        "overlaps"
+    };
+    Refusal::new(
+        Code::Occupied,
+        format!("subnet {stranger}, which no plane declares, {verb} {}.", subnet.row.cidr),
+        "Declare it as the plane it is, choose another CIDR, or remove it in MAAS; planebot touches nothing that is not declared.",
+    )
+    .of(&subnet.plane)
+}
+
+fn made(plane: Option<&str>, object: Object, why: &str) -> Note {
+    Note {
+        phase: Phase::Create,
+        plane: plane.map(str::to_owned),
+        before: None,
+        after: Some(object),
+        why: why.to_owned(),
+    }
+}

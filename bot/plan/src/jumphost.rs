@@ -1,0 +1,216 @@
+//! The order in which the jumphost's addresses move.
+//!
+//! The tokens are prefixes, not addresses: while one interface still has any address in a prefix, a second interface
+//! with an address in it makes routing ambiguous. So an address comes to a prefix only after whoever held the prefix
+//! has left. Where each interface stands today is read off MAAS: the same offset on the plane's old network. It must not
+//! know how an address is moved on a host.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use topology::address::Cidr;
+use topology::plane::JumphostAddress;
+
+use crate::gate::Evidence;
+use crate::refusal::{Code, Refusal};
+
+/// One thing to do on the jumphost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// The interface's address goes from the old network to the new one.
+    Move {
+        interface: String,
+        from: (IpAddr, Cidr),
+        to: (IpAddr, Cidr),
+    },
+    /// The address is there already; look.
+    Confirm {
+        interface: String,
+        at: (IpAddr, Cidr),
+    },
+    /// A new address, perhaps on a new interface.
+    Add {
+        interface: String,
+        to: (IpAddr, Cidr),
+    },
+}
+
+/// One declared address and where its interface stands today.
+pub(crate) struct Stand<'a> {
+    pub(crate) declared: &'a JumphostAddress,
+    /// The plane's network today; `None`: the plane is new.
+    pub(crate) old: Option<Cidr>,
+    /// MAAS will newly hand this address out as a gateway or resolver.
+    pub(crate) newly_served: bool,
+}
+
+/// Orders the turns, or refuses a circle. No turns: nothing to do on the jumphost.
+pub(crate) fn turns(stands: &[Stand<'_>]) -> Result<Vec<Turn>, Refusal> {
+    let all: Vec<Turn> = stands.iter().filter_map(turn).collect();
+    let idle = all.iter().all(|turn| matches!(turn, Turn::Confirm { .. }));
+    if idle {
+        return Ok(Vec::new());
+    }
+    let mut waiting = all;
+    waiting.sort_by_key(rank);
+    let mut ordered = Vec::new();
+    while !waiting.is_empty() {
+        let free = waiting.iter().position(|turn| is_free(turn, &waiting));
+        let Some(next) = free else {
+            let names: Vec<&str> = waiting.iter().map(interface_of).collect();
+            return Err(Refusal::new(
+                Code::Circle,
+                format!(
+                    "on the jumphost {} would change networks in a circle.",
+                    names.join(", ")
+                ),
+                "Give one of them a temporary address outside every old and new network, in a change of its own.",
+            ));
+        };
+        ordered.push(waiting.remove(next));
+    }
+    Ok(ordered)
+}
+
+/// What a look must find afterwards.
+pub(crate) fn evidence(turns: &[Turn]) -> Evidence {
+    let mut has = BTreeSet::new();
+    let mut lacks = BTreeSet::new();
+    for turn in turns {
+        match turn {
+            Turn::Move {
+                interface,
+                from,
+                to,
+            } => {
+                lacks.insert((interface.clone(), from.0));
+                has.insert((interface.clone(), to.0));
+            }
+            Turn::Confirm { interface, at } => {
+                has.insert((interface.clone(), at.0));
+            }
+            Turn::Add { interface, to } => {
+                has.insert((interface.clone(), to.0));
+            }
+        }
+    }
+    Evidence::Jumphost { has, lacks }
+}
+
+/// The turns in words, lettered as people speak of them.
+pub(crate) fn tasks(turns: &[Turn]) -> Vec<String> {
+    turns
+        .iter()
+        .map(|turn| match turn {
+            Turn::Move {
+                interface,
+                from,
+                to,
+            } => {
+                format!(
+                    "{interface}: {}/{} -> {}/{}",
+                    from.0,
+                    from.1.prefix(),
+                    to.0,
+                    to.1.prefix()
+                )
+            }
+            Turn::Confirm { interface, at } => {
+                format!("{interface}: confirm {}/{}", at.0, at.1.prefix())
+            }
+            Turn::Add { interface, to } => {
+                format!("{interface}: add {}/{}", to.0, to.1.prefix())
+            }
+        })
+        .collect()
+}
+
+/// The commands for a person at the jumphost, in order; nothing here is ever run by planebot.
+pub(crate) fn commands(turns: &[Turn]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for turn in turns {
+        match turn {
+            Turn::Move {
+                interface,
+                from,
+                to,
+            } => {
+                lines.push(format!(
+                    "ip addr del {}/{} dev {interface}",
+                    from.0,
+                    from.1.prefix()
+                ));
+                lines.push(format!(
+                    "ip addr add {}/{} dev {interface}",
+                    to.0,
+                    to.1.prefix()
+                ));
+                lines.push(format!("arping -U -c 3 -I {interface} {}", to.0));
+            }
+            Turn::Confirm { interface, at } => {
+                lines.push(format!(
+                    "ip -br addr show dev {interface}    # must list {}/{}",
+                    at.0,
+                    at.1.prefix()
+                ));
+            }
+            Turn::Add { interface, to } => {
+                lines.push(format!(
+                    "ip addr add {}/{} dev {interface}",
+                    to.0,
+                    to.1.prefix()
+                ));
+                lines.push(format!("arping -U -c 3 -I {interface} {}", to.0));
+            }
+        }
+    }
+    lines
+}
+
+fn turn(stand: &Stand<'_>) -> Option<Turn> {
+    let interface = stand.declared.interface.clone();
+    let to = (stand.declared.address, stand.declared.cidr);
+    match stand.old {
+        None => Some(Turn::Add { interface, to }),
+        Some(old) if old == stand.declared.cidr => stand
+            .newly_served
+            .then_some(Turn::Confirm { interface, at: to }),
+        Some(old) => {
+            let offset = stand.declared.cidr.offset_of(stand.declared.address)?;
+            let from = (old.at(offset)?, old);
+            Some(Turn::Move {
+                interface,
+                from,
+                to,
+            })
+        }
+    }
+}
+
+/// Moves first, then what is only looked at, then what is new.
+fn rank(turn: &Turn) -> u8 {
+    match turn {
+        Turn::Move { .. } => 0,
+        Turn::Confirm { .. } => 1,
+        Turn::Add { .. } => 2,
+    }
+}
+
+fn is_free(turn: &Turn, waiting: &[Turn]) -> bool {
+    let target = match turn {
+        Turn::Move { to, .. } | Turn::Add { to, .. } => to.1,
+        Turn::Confirm { .. } => return true,
+    };
+    !waiting.iter().any(|other| {
+        matches!(other, Turn::Move { interface, from, .. }
+            if interface != interface_of(turn) && from.1.overlaps(&target))
+    })
+}
+
+fn interface_of(turn: &Turn) -> &str {
+    match turn {
+        Turn::Move { interface, .. }
+        | Turn::Confirm { interface, .. }
+        | Turn::Add { interface, .. } => interface,
+    }
+}
