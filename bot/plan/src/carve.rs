@@ -14,7 +14,7 @@ use crate::drafting::{Drafting, Note};
 use crate::step::Phase;
 
 /// The states in which MAAS lets a machine's interfaces be changed (3.5.9 maasserver/api/interfaces.py:96-102).
-pub const CHANGEABLE: [&str; 5] = ["New", "Ready", "Failed testing", "Allocated", "Broken"];
+pub(crate) const CHANGEABLE: [&str; 5] = ["New", "Ready", "Failed testing", "Allocated", "Broken"];
 
 /// What the carve leaves to people, and whom it touches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Drafting<'_> {
                 ));
                 continue;
             }
-            self.carve_machine(machine, &mut carved.notes);
+            self.carve_machine(machine, leaving.contains(&machine.host), &mut carved.notes);
             if self.steps.len() > from {
                 carved.machines.insert(machine.host.clone());
             }
@@ -80,9 +80,14 @@ impl Drafting<'_> {
         })
     }
 
-    fn carve_machine(&mut self, machine: &Machine, notes: &mut Vec<String>) {
+    /// Commissioning wipes every link, so a machine that passes the teardown gate gets all its declared links planned;
+    /// one that is there after all is found so by the look before the write.
+    fn carve_machine(&mut self, machine: &Machine, passes_gate: bool, notes: &mut Vec<String>) {
         for interface in &machine.interfaces {
             self.unlink_strangers(machine, interface);
+        }
+        if passes_gate {
+            self.network.unlink_host(&machine.host);
         }
         for interface in &machine.interfaces {
             if !self.make_interface(machine, interface, notes) {

@@ -1,16 +1,24 @@
 //! How to get from one network to the other, and what next.
 //!
-//! [`Plan::between`](plan::Plan::between) is a pure function of (observed MAAS, declared topology, policy); [`run::next_move`] is a pure function of
+//! [`Plan::between`] is a pure function of (observed MAAS, declared topology, policy); [`run::next_move`] is a pure function of
 //! (plan, facts, now). Nothing here knows a clock, the network, a file or SQL, and nothing awaits: the sentence *the
 //! planner cannot touch the world* is kept by this crate's manifest.
 
+pub mod audit;
 mod carve;
+pub mod critic;
 mod drafting;
 pub mod gate;
+mod gating;
 mod jumphost;
 pub mod network;
 pub mod pairing;
+pub mod plan;
 pub mod refusal;
 pub mod run;
 pub mod step;
 pub mod wanted;
+
+pub use audit::audit;
+pub use plan::{Digest, Plan, Policy, Refused};
+pub use refusal::Refusal;

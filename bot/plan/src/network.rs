@@ -265,6 +265,12 @@ impl Network {
         self.objects.remove(&Object::Link(link.clone()).key());
     }
 
+    /// Takes every link of a node off on paper: what commissioning does.
+    pub fn unlink_host(&mut self, host: &str) {
+        self.objects
+            .retain(|_, object| object.as_link().is_none_or(|link| link.host != host));
+    }
+
     /// Which subnet holds `ip`, the narrowest first.
     pub fn home_of(&self, ip: IpAddr) -> Option<&Subnet> {
         self.subnets()

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use topology::observed::Timestamp;
 
 use crate::gate::GateName;
+use crate::plan::Plan;
 use crate::step::StepId;
 
 /// What happened in a run, in order. The journal keeps these; nothing else drives a run.
@@ -137,4 +138,196 @@ pub enum Move {
     Finish,
     /// The run is over.
     Over,
+}
+
+/// How long a run waits, in milliseconds. Values handed in, so that no test sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Between not knowing and looking. MAAS retries a request for up to 90 s by itself (3.5.9 maasserver/utils/views.py:170), so a look before that may see too little.
+    pub unknown: i64,
+    /// Between the proof and the second proof: controllers may rewrite the network after the fact.
+    pub settle: i64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            unknown: 95_000,
+            settle: 60_000,
+        }
+    }
+}
+
+/// Looks after one unknown answer before a person is asked: a MAAS that loses four answers in a row is a page, not a retry.
+pub const LOOKS_MAX: usize = 4;
+
+/// How far a run has come, read off its facts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Steps whose end was seen.
+    pub done: std::collections::BTreeSet<StepId>,
+    /// Gates that are open.
+    pub opened: std::collections::BTreeSet<GateName>,
+    /// The step whose write may have happened.
+    pub unknown: Option<StepId>,
+    /// The last round of proof that found nothing.
+    pub proved: u8,
+    /// Why the run stands still until an operator speaks, if it does.
+    pub stopped: Option<String>,
+    /// Over: finished or aborted.
+    pub over: bool,
+}
+
+impl Progress {
+    /// Reads the facts.
+    pub fn of(facts: &[Noted]) -> Self {
+        let mut progress = Self::default();
+        for noted in facts {
+            progress.take(&noted.fact);
+        }
+        progress
+    }
+
+    fn take(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Done { step, .. } => {
+                self.done.insert(*step);
+                self.unknown = None;
+            }
+            Fact::Intended(step) | Fact::Unknown { step, .. } => self.unknown = Some(*step),
+            Fact::Opened(gate) => {
+                self.opened.insert(*gate);
+            }
+            Fact::Verified { round, drift } if drift.is_empty() => self.proved = *round,
+            Fact::Stopped { why } => self.stopped = Some(why.clone()),
+            Fact::Resumed { .. } => self.stopped = None,
+            Fact::Finished | Fact::Aborted { .. } => self.over = true,
+            Fact::Began { .. }
+            | Fact::Refused { .. }
+            | Fact::Foreign { .. }
+            | Fact::Blind { .. }
+            | Fact::Asked(_)
+            | Fact::Claimed { .. }
+            | Fact::NotYet { .. }
+            | Fact::Verified { .. } => {}
+        }
+    }
+}
+
+/// What the run does next. Pure: the same plan, facts and time give the same move.
+pub fn next_move(plan: &Plan, facts: &[Noted], now: Timestamp, pace: Pace) -> Move {
+    let progress = Progress::of(facts);
+    if progress.over {
+        return Move::Over;
+    }
+    if progress.stopped.is_some() {
+        return Move::Wait;
+    }
+    if let Some(next) = after_trouble(facts, now, pace) {
+        return next;
+    }
+    let step = plan
+        .steps
+        .iter()
+        .find(|step| !progress.done.contains(&step.id));
+    let gate = plan
+        .gates
+        .iter()
+        .find(|gate| !progress.opened.contains(&gate.name));
+    let carving = step.is_some_and(|step| step.phase == crate::step::Phase::Carve);
+    if let Some(gate) = gate
+        && gate
+            .before
+            .is_some_and(|before| step.is_some_and(|step| before <= step.id))
+        && !(carving && progress.proved < 1)
+    {
+        return at_gate(gate.name, facts);
+    }
+    match (step, gate) {
+        // The network is proved before the jumphost and the machines follow it.
+        (Some(step), _) if step.phase == crate::step::Phase::Carve && progress.proved < 1 => {
+            Move::Verify { round: 1 }
+        }
+        (Some(step), _) => Move::Make(step.id),
+        (None, _) if progress.proved < 1 => Move::Verify { round: 1 },
+        (None, Some(gate)) => at_gate(gate.name, facts),
+        (None, None) => at_the_end(&progress, facts, now, pace),
+    }
+}
+
+/// What follows a fact that is no progress.
+fn after_trouble(facts: &[Noted], now: Timestamp, pace: Pace) -> Option<Move> {
+    let last = facts.last()?;
+    let stop = |why: String| Some(Move::Stop { why });
+    match &last.fact {
+        Fact::Refused { step, why } => stop(format!("MAAS refused step {step}: {why}")),
+        Fact::Foreign { step, found } => stop(format!("step {step} found something else: {found}")),
+        Fact::Blind { why } => stop(format!("MAAS could not be looked at: {why}")),
+        Fact::Verified { drift, .. } if !drift.is_empty() => {
+            stop(format!("the proof found differences: {}", drift.join("; ")))
+        }
+        Fact::Unknown { step, why } => {
+            let tries = facts
+                .iter()
+                .rev()
+                .take_while(|noted| matches!(&noted.fact, Fact::Unknown { step: other, .. } | Fact::Intended(other) if other == step))
+                .filter(|noted| matches!(noted.fact, Fact::Unknown { .. }))
+                .count();
+            if tries >= LOOKS_MAX {
+                return stop(format!("nobody knows whether step {step} happened: {why}"));
+            }
+            let wake = Timestamp(last.at.0 + pace.unknown);
+            (now < wake).then_some(Move::Rest(wake))
+        }
+        Fact::Began { .. }
+        | Fact::Intended(_)
+        | Fact::Done { .. }
+        | Fact::Asked(_)
+        | Fact::Claimed { .. }
+        | Fact::NotYet { .. }
+        | Fact::Opened(_)
+        | Fact::Verified { .. }
+        | Fact::Stopped { .. }
+        | Fact::Resumed { .. }
+        | Fact::Aborted { .. }
+        | Fact::Finished => None,
+    }
+}
+
+fn at_gate(gate: GateName, facts: &[Noted]) -> Move {
+    let word = facts
+        .iter()
+        .rev()
+        .find_map(|noted| about(gate, &noted.fact));
+    word.unwrap_or(Move::Ask(gate))
+}
+
+/// What a fact says about a gate that is not open.
+fn about(gate: GateName, fact: &Fact) -> Option<Move> {
+    if matches!(fact, Fact::Claimed { gate: name, .. } if *name == gate) {
+        return Some(Move::Examine(gate));
+    }
+    let waits =
+        matches!(fact, Fact::Asked(name) | Fact::NotYet { gate: name, .. } if *name == gate);
+    waits.then_some(Move::Wait)
+}
+
+fn at_the_end(progress: &Progress, facts: &[Noted], now: Timestamp, pace: Pace) -> Move {
+    match progress.proved {
+        0 | 1 => Move::Verify { round: 2 },
+        2 => {
+            let proved_at = facts
+                .iter()
+                .rev()
+                .find(|noted| matches!(&noted.fact, Fact::Verified { round: 2, drift } if drift.is_empty()))
+                .map_or(now, |noted| noted.at);
+            let wake = Timestamp(proved_at.0 + pace.settle);
+            if now < wake {
+                Move::Rest(wake)
+            } else {
+                Move::Verify { round: 3 }
+            }
+        }
+        _ => Move::Finish,
+    }
 }

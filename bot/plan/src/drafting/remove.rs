@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use topology::address::Cidr;
 use topology::object::{IpRange, Object, RangeKind};
-use topology::plane::Strategy;
 
 use super::{Drafting, Note, is_recreated};
 use crate::refusal::{Code, Refusal};
@@ -263,13 +262,5 @@ fn going_because(moves: bool) -> &'static str {
         "its network moves"
     } else {
         "not declared"
-    }
-}
-
-/// Strategies as people read them.
-pub(crate) fn strategy_word(strategy: Strategy) -> &'static str {
-    match strategy {
-        Strategy::Recreate => "recreate",
-        Strategy::InPlace => "in place",
     }
 }

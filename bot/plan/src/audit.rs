@@ -1,0 +1,211 @@
+//! One line per plane: how the declaration and MAAS stand to each other now.
+//!
+//! Reads only; the words are SKIP, CREATE, DRIFT, MIGRATE and UNDECLARED. Must not know steps.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use topology::address::Cidr;
+use topology::object::{Key, VlanAt};
+use topology::observed::Observed;
+use topology::plane::{Plane, Topology};
+
+use crate::pairing::{Pairing, is_left_alone};
+use crate::step::Step;
+
+/// How one plane stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Standing {
+    /// As declared.
+    Skip,
+    /// Not there; its CIDR is free.
+    Create,
+    /// Its CIDR is held by another plane, or by a stranger.
+    Drift,
+    /// There, and changes; its CIDR is its own or free.
+    Migrate,
+    /// There, and nobody declared it; never touched.
+    Undeclared,
+}
+
+/// One line of the audit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// How it stands.
+    pub standing: Standing,
+    /// The plane's key; for what nobody declared, the subnet's name in MAAS.
+    pub name: String,
+    /// The declared CIDR, or the observed one where nobody declared it.
+    pub cidr: Option<Cidr>,
+    /// The CIDR today, where it is another.
+    pub from: Option<Cidr>,
+    /// For DRIFT: who holds the CIDR today.
+    pub held_by: Option<String>,
+    /// The VLAN.
+    pub vlan: VlanAt,
+    /// MAAS's number of the fabric.
+    pub fabric_id: Option<u64>,
+    /// MAAS's number of the VLAN.
+    pub vlan_id: Option<u64>,
+    /// Addresses in use on it today; `None`: not asked.
+    pub allocations: Option<usize>,
+    /// How many steps of the plan serve this plane.
+    pub steps: usize,
+}
+
+/// Audits a declaration against what was observed. `steps` are those of the plan between them.
+pub fn audit(
+    topology: &Topology,
+    observed: &Observed,
+    pairing: &Pairing,
+    steps: &[Step],
+) -> Vec<Line> {
+    let owner: BTreeMap<Cidr, &str> = topology
+        .planes
+        .values()
+        .flat_map(|plane| {
+            plane
+                .subnets
+                .iter()
+                .map(|subnet| (subnet.cidr, plane.key.as_str()))
+        })
+        .filter_map(|(cidr, key)| Some((pairing.old_of(cidr)?, key)))
+        .collect();
+    let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+    for plane in steps.iter().filter_map(|step| step.plane.as_deref()) {
+        *count.entry(plane).or_default() += 1;
+    }
+    let mut lines: Vec<Line> = Vec::new();
+    for plane in topology.planes.values() {
+        let steps = count.get(plane.key.as_str()).copied().unwrap_or(0);
+        let base = vlan_line(plane, observed, pairing, steps);
+        if plane.subnets.is_empty() {
+            lines.push(base.clone());
+        }
+        let subnets = plane.subnets.iter().map(|subnet| subnet.cidr);
+        lines.extend(subnets.map(|cidr| subnet_line(cidr, &base, observed, pairing, &owner)));
+    }
+    lines.extend(undeclared(topology, observed, &owner));
+    lines
+}
+
+/// The line of a plane without a subnet, and the ground of the lines of its subnets.
+fn vlan_line(plane: &Plane, observed: &Observed, pairing: &Pairing, steps: usize) -> Line {
+    let old = observed
+        .vlans()
+        .find(|vlan| pairing.place(&vlan.at) == plane.vlan);
+    let standing = match (old, steps) {
+        (None, _) => Standing::Create,
+        (Some(_), 0) => Standing::Skip,
+        (Some(_), _) => Standing::Migrate,
+    };
+    Line {
+        standing,
+        name: plane.key.clone(),
+        cidr: None,
+        from: None,
+        held_by: None,
+        vlan: plane.vlan.clone(),
+        fabric_id: old.and_then(|vlan| observed.id(&Key::Fabric(vlan.at.fabric.clone()))),
+        vlan_id: old.and_then(|vlan| observed.id(&Key::Vlan(vlan.at.clone()))),
+        allocations: None,
+        steps,
+    }
+}
+
+fn subnet_line(
+    cidr: Cidr,
+    base: &Line,
+    observed: &Observed,
+    pairing: &Pairing,
+    owner: &BTreeMap<Cidr, &str>,
+) -> Line {
+    let old = pairing.old_of(cidr);
+    let holder = observed.subnet(&cidr).filter(|_| old != Some(cidr));
+    let standing = match (holder, old) {
+        (Some(_), _) => Standing::Drift,
+        (None, None) => Standing::Create,
+        (None, Some(old)) if old != cidr || base.steps > 0 => Standing::Migrate,
+        (None, Some(_)) => Standing::Skip,
+    };
+    let held_by = holder.map(|holder| {
+        owner
+            .get(&holder.cidr)
+            .map_or_else(|| holder.name.clone(), |key| (*key).to_owned())
+    });
+    Line {
+        standing,
+        cidr: Some(cidr),
+        from: old.filter(|old| *old != cidr),
+        held_by,
+        allocations: old
+            .and_then(|old| observed.occupants.get(&old))
+            .map(Vec::len),
+        ..base.clone()
+    }
+}
+
+fn undeclared<'a>(
+    topology: &'a Topology,
+    observed: &'a Observed,
+    owner: &'a BTreeMap<Cidr, &str>,
+) -> impl Iterator<Item = Line> + 'a {
+    observed
+        .subnets()
+        .filter(|subnet| !owner.contains_key(&subnet.cidr))
+        .map(|subnet| Line {
+            standing: Standing::Undeclared,
+            name: if is_left_alone(topology, subnet) {
+                format!("{} (left alone)", subnet.name)
+            } else {
+                subnet.name.clone()
+            },
+            cidr: Some(subnet.cidr),
+            from: None,
+            held_by: None,
+            vlan: subnet.vlan.clone(),
+            fabric_id: observed.id(&Key::Fabric(subnet.vlan.fabric.clone())),
+            vlan_id: observed.id(&Key::Vlan(subnet.vlan.clone())),
+            allocations: observed.occupants.get(&subnet.cidr).map(Vec::len),
+            steps: 0,
+        })
+}
+
+impl Standing {
+    /// The word, as in the audit.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Skip => "SKIP",
+            Self::Create => "CREATE",
+            Self::Drift => "DRIFT",
+            Self::Migrate => "MIGRATE",
+            Self::Undeclared => "UNDECLARED",
+        }
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<10} ", self.standing.word())?;
+        let cidr = self.cidr.map(|cidr| cidr.to_string()).unwrap_or_default();
+        match (&self.held_by, self.from) {
+            (Some(holder), _) => write!(f, "{cidr} {holder} -> {}", self.name)?,
+            (None, Some(from)) => write!(f, "{from} -> {cidr} {}", self.name)?,
+            (None, None) => write!(f, "{cidr} {}", self.name)?,
+        }
+        let id = |id: Option<u64>| id.map_or_else(|| "new".to_owned(), |id| id.to_string());
+        write!(
+            f,
+            "  ({}, fabric {}, vlan {}",
+            self.vlan,
+            id(self.fabric_id),
+            id(self.vlan_id)
+        )?;
+        match self.allocations {
+            Some(count) => write!(f, ", {count} in use)"),
+            None => write!(f, ")"),
+        }
+    }
+}

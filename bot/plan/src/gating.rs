@@ -1,0 +1,219 @@
+//! Where a plan must stop for people, and what will be looked for.
+//!
+//! Reads the draft and who lives on the networks that go; must not know how evidence is fetched or a gate is shown.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use topology::address::Cidr;
+use topology::object::Object;
+use topology::observed::{Holder, NodeKind};
+
+use crate::drafting::Drafting;
+use crate::gate::{Evidence, Gate, GateName};
+use crate::jumphost::{self, Stand};
+use crate::step::Phase;
+
+impl Drafting<'_> {
+    /// The gates of the draft, in the order of the run. `carved`: machines with carve steps.
+    pub(crate) fn gates(&mut self, carved: &BTreeSet<String>) -> Vec<Gate> {
+        let gates = [self.teardown(carved), self.vacate(), self.jumphost()];
+        gates.into_iter().flatten().collect()
+    }
+
+    fn teardown(&self, carved: &BTreeSet<String>) -> Option<Gate> {
+        let (subnets, machines) = self.inhabitants();
+        let first = self.steps.first()?.id;
+        if subnets.is_empty() {
+            return None;
+        }
+        let changeable: BTreeSet<String> = carved.intersection(&machines).cloned().collect();
+        let mut evidence = vec![Evidence::Vacant {
+            subnets: subnets.clone(),
+            controllers: false,
+        }];
+        let real: BTreeSet<String> = machines
+            .into_iter()
+            .filter(|host| self.is_machine(host))
+            .collect();
+        if !real.is_empty() {
+            evidence.push(Evidence::NoJujuModel);
+        }
+        if !changeable.is_empty() {
+            evidence.push(Evidence::Changeable {
+                machines: changeable,
+            });
+        }
+        let mut tasks = vec!["destroy the Juju models whose machines are listed here".to_owned()];
+        tasks.extend(real.iter().map(|host| {
+            format!(
+                "release {host}, then remove its links on {}",
+                words(&subnets)
+            )
+        }));
+        Some(Gate {
+            name: GateName::Teardown,
+            before: Some(first),
+            why: format!(
+                "machines or addresses live on {}, and a deleted network takes their links with it",
+                words(&subnets)
+            ),
+            evidence,
+            runbook: None,
+            values: BTreeMap::from([
+                ("subnets".to_owned(), lines(subnets.iter())),
+                ("machines".to_owned(), lines(real.iter())),
+            ]),
+            tasks,
+        })
+    }
+
+    /// Who but controllers lives on networks that go: the networks, and the hosts.
+    fn inhabitants(&self) -> (BTreeSet<Cidr>, BTreeSet<String>) {
+        let vacated = self.vacated();
+        let mut subnets: BTreeSet<Cidr> = BTreeSet::new();
+        let mut machines: BTreeSet<String> = BTreeSet::new();
+        for link in self
+            .observed
+            .links()
+            .filter(|link| vacated.contains(&link.subnet))
+        {
+            let kind = self.observed.nodes.get(&link.host).map(|node| node.kind);
+            if kind != Some(NodeKind::Controller) {
+                subnets.insert(link.subnet);
+                machines.insert(link.host.clone());
+            }
+        }
+        for cidr in &vacated {
+            for occupant in self.observed.occupants.get(cidr).into_iter().flatten() {
+                match &occupant.holder {
+                    Holder::Node {
+                        kind: NodeKind::Controller,
+                        ..
+                    }
+                    | Holder::Passing
+                    | Holder::Bmc { .. } => continue,
+                    Holder::Node { host, .. } => {
+                        machines.insert(host.clone());
+                    }
+                    Holder::Dns { .. } | Holder::User { .. } | Holder::Unknown(_) => {}
+                }
+                subnets.insert(*cidr);
+            }
+        }
+        (subnets, machines)
+    }
+
+    fn is_machine(&self, host: &str) -> bool {
+        self.observed
+            .nodes
+            .get(host)
+            .is_none_or(|node| node.kind == NodeKind::Machine)
+    }
+
+    fn vacate(&self) -> Option<Gate> {
+        let before = self.vacate_before?;
+        let subnets: BTreeSet<Cidr> = self
+            .vacated()
+            .into_iter()
+            .filter(|cidr| self.held_by_controller(cidr))
+            .collect();
+        let mut held: BTreeSet<String> = BTreeSet::new();
+        for cidr in &subnets {
+            for occupant in self.observed.occupants.get(cidr).into_iter().flatten() {
+                if let (
+                    Holder::Node {
+                        host,
+                        kind: NodeKind::Controller,
+                        interface,
+                    },
+                    Some(ip),
+                ) = (&occupant.holder, occupant.ip)
+                {
+                    let interface = interface.as_deref().unwrap_or("its interface");
+                    held.insert(format!("{host}: remove {ip}/{} from {interface}; do not give it another address yet", cidr.prefix()));
+                }
+            }
+        }
+        Some(Gate {
+            name: GateName::Vacate,
+            before: Some(before),
+            why: format!(
+                "a MAAS controller still has an address on {}: its next report would bring the old network back, or move a new one to the wrong VLAN",
+                words(&subnets)
+            ),
+            evidence: vec![Evidence::Vacant {
+                subnets: subnets.clone(),
+                controllers: true,
+            }],
+            runbook: None,
+            values: BTreeMap::from([
+                ("subnets".to_owned(), lines(subnets.iter())),
+                ("addresses".to_owned(), lines(held.iter())),
+            ]),
+            tasks: held.into_iter().collect(),
+        })
+    }
+
+    fn jumphost(&mut self) -> Option<Gate> {
+        let stands: Vec<Stand<'_>> = self
+            .topology
+            .jumphost
+            .iter()
+            .map(|declared| Stand {
+                declared,
+                old: self.pairing.old_of(declared.cidr),
+                newly_served: self.newly_served(declared.address),
+            })
+            .collect();
+        let turns = match jumphost::turns(&stands) {
+            Ok(turns) if turns.is_empty() => return None,
+            Ok(turns) => turns,
+            Err(refusal) => {
+                self.refusals.push(refusal);
+                return None;
+            }
+        };
+        let carve = self.steps.iter().find(|step| step.phase == Phase::Carve);
+        Some(Gate {
+            name: GateName::Jumphost,
+            before: carve.map(|step| step.id),
+            why: "the jumphost stands on networks that move: its addresses follow, in this order"
+                .to_owned(),
+            evidence: vec![jumphost::evidence(&turns)],
+            runbook: None,
+            values: BTreeMap::from([(
+                "commands".to_owned(),
+                jumphost::commands(&turns).join("\n"),
+            )]),
+            tasks: jumphost::tasks(&turns),
+        })
+    }
+
+    /// Whether a step makes MAAS hand out `ip` as a gateway or resolver where it did not before.
+    fn newly_served(&self, ip: std::net::IpAddr) -> bool {
+        let serves = |object: Option<&Object>| {
+            object
+                .and_then(Object::as_subnet)
+                .is_some_and(|subnet| subnet.gateway == Some(ip) || subnet.dns.contains(&ip))
+        };
+        self.steps
+            .iter()
+            .any(|step| serves(step.leaves.as_ref()) && !serves(step.expects.as_ref()))
+    }
+}
+
+fn words(subnets: &BTreeSet<Cidr>) -> String {
+    let mut words: Vec<String> = subnets.iter().map(ToString::to_string).collect();
+    match words.pop() {
+        None => String::new(),
+        Some(last) if words.is_empty() => last,
+        Some(last) => format!("{} and {last}", words.join(", ")),
+    }
+}
+
+fn lines<T: ToString>(items: impl Iterator<Item = T>) -> String {
+    items
+        .map(|item| item.to_string())
+        .collect::<Vec<_>>()
+        .join("\n")
+}

@@ -1,0 +1,428 @@
+//! Steps and gates in order, with what they were based on.
+//!
+//! A plan is immutable and leaves no choice to whoever carries it out. [`Plan::between`] makes one or says why not;
+//! [`Digest`] names it: equal digests mean the same steps from the same ground. Must not know how it is shown or run.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use topology::address::Cidr;
+use topology::object::Key;
+use topology::observed::{NodeKind, Observed, Scope};
+use topology::plane::{Strategy, Topology};
+use topology::version::MaasVersion;
+
+use crate::audit::{Line, audit};
+use crate::critic;
+use crate::drafting::{Drafting, vacated};
+use crate::gate::{Evidence, Gate, GateName, RunbookPin};
+use crate::pairing::Pairing;
+use crate::refusal::{Code, Refusal};
+use crate::step::{Step, StepId};
+use crate::wanted::Wanted;
+
+/// The version of the planner's rules. A digest covers it: a planner that plans otherwise names its plans otherwise.
+pub const RULES: u32 = 1;
+
+/// The states in which MAAS itself is changing a machine (maas 3.5.9 src/maascommon/enums/node.py): nothing is planned under one.
+const IN_TRANSITION: [&str; 12] = [
+    "Commissioning",
+    "Testing",
+    "Deploying",
+    "Releasing",
+    "Disk erasing",
+    "Entering rescue mode",
+    "Rescue mode",
+    "Exiting rescue mode",
+    "Failed to enter rescue mode",
+    "Failed to exit rescue mode",
+    "Releasing failed",
+    "Failed disk erasing",
+];
+
+/// What a site allows, and the runbooks it has. From the configuration and the default branch, never from a pull request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// How many subnets one change may take away from their CIDR.
+    pub vacated_max: usize,
+    /// The runbooks, pinned, by gate.
+    pub runbooks: Vec<(GateName, RunbookPin)>,
+}
+
+impl Default for Policy {
+    /// Sixteen subnets: more than one change of a cloud's planes has needed, fewer than a slip takes.
+    fn default() -> Self {
+        Self {
+            vacated_max: 16,
+            runbooks: Vec::new(),
+        }
+    }
+}
+
+/// SHA-256 over the canonical plan; people use its head, eight hex digits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Digest(String);
+
+/// A text that is no digest.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a digest is eight lower-case hex digits, as `7f3a-91c2`")]
+pub struct NotADigest;
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = NotADigest;
+
+    fn from_str(text: &str) -> Result<Self, NotADigest> {
+        let hex = |part: &str| {
+            part.len() == 4
+                && part
+                    .bytes()
+                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        };
+        match text.split_once('-') {
+            Some((head, tail)) if hex(head) && hex(tail) => Ok(Self(text.to_owned())),
+            Some(_) | None => Err(NotADigest),
+        }
+    }
+}
+
+/// Steps and gates in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Its name.
+    pub digest: Digest,
+    /// The declaration it was made for: SHA-256 over the files.
+    pub tree: String,
+    /// The MAAS it was made for.
+    pub maas_version: MaasVersion,
+    /// In order. Empty: no changes.
+    pub steps: Vec<Step>,
+    /// In the order of the run.
+    pub gates: Vec<Gate>,
+    /// One line per plane, as things stood.
+    pub audit: Vec<Line>,
+    /// What a reader should know before saying yes, one line each.
+    pub warnings: Vec<String>,
+    /// Why it may only be read, not applied, if so.
+    pub read_only: Option<String>,
+}
+
+/// Why there is no plan, and how things stand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Every reason.
+    pub refusals: Vec<Refusal>,
+    /// One line per plane.
+    pub audit: Vec<Line>,
+}
+
+/// What must be observed, beyond the topology lists, before a plan between these can be made.
+pub fn scope(topology: &Topology, observed: &Observed) -> Scope {
+    let pairing = Pairing::of(topology, observed);
+    let Ok(wanted) = Wanted::of(topology, observed, &pairing) else {
+        return Scope::default();
+    };
+    let going = vacated(&wanted, observed, &pairing);
+    let spaces: BTreeSet<&str> = observed
+        .vlans()
+        .filter_map(|vlan| vlan.space.as_deref())
+        .collect();
+    Scope {
+        all_nodes: !going.is_empty(),
+        occupants: going.into_iter().collect(),
+        machines: topology.machines.keys().cloned().collect(),
+        all_spaces: wanted
+            .spaces
+            .iter()
+            .any(|space| !spaces.contains(space.as_str())),
+    }
+}
+
+impl Plan {
+    /// The plan from what was observed to what is declared, or every reason why there is none.
+    ///
+    /// Pure: the same arguments give the same plan, byte for byte. `observed` must cover [`scope`].
+    pub fn between(
+        observed: &Observed,
+        topology: &Topology,
+        policy: &Policy,
+    ) -> Result<Self, Refused> {
+        let pairing = Pairing::of(topology, observed);
+        let refused = |refusals: Vec<Refusal>, steps: &[Step]| Refused {
+            refusals,
+            audit: audit(topology, observed, &pairing, steps),
+        };
+        let wanted =
+            Wanted::of(topology, observed, &pairing).map_err(|refusals| refused(refusals, &[]))?;
+        let mut draft = Drafting::new(topology, observed, &pairing, &wanted);
+        draft.walk();
+        let carved = draft.carve();
+        let mut gates = draft.gates(&carved.machines);
+        let mut refusals = std::mem::take(&mut draft.refusals);
+        let vacated = draft.vacated();
+        refusals.extend(unseen(observed, &vacated));
+        refusals.extend(in_transition(observed, topology, &draft.steps));
+        refusals.extend(dangling(&wanted, observed, &vacated));
+        refusals.extend(too_much(&vacated, policy));
+        for gate in &mut gates {
+            gate.runbook = policy
+                .runbooks
+                .iter()
+                .find(|(name, _)| *name == gate.name)
+                .map(|(_, pin)| pin.clone());
+        }
+        let steps = std::mem::take(&mut draft.steps);
+        if !refusals.is_empty() {
+            refusals.sort();
+            refusals.dedup();
+            return Err(refused(refusals, &steps));
+        }
+        let mut warnings = warnings(&wanted, observed, &draft);
+        warnings.extend(carved.notes);
+        let plan = Self {
+            digest: digest(&steps, &gates, topology, observed),
+            tree: topology.tree.clone(),
+            maas_version: observed.version.clone(),
+            audit: audit(topology, observed, &pairing, &steps),
+            read_only: (!observed.version.is_known()).then(|| {
+                format!("MAAS {} is not a release whose rules planebot knows, so this plan is for reading only", observed.version)
+            }),
+            steps,
+            gates,
+            warnings,
+        };
+        let complaints = critic::complaints(&plan, observed);
+        if complaints.is_empty() {
+            Ok(plan)
+        } else {
+            let refusals = complaints
+                .into_iter()
+                .map(|why| {
+                    Refusal::new(
+                        Code::Unsound,
+                        why,
+                        "Please report this with the output of `planebot plan --format json`.",
+                    )
+                })
+                .collect();
+            Err(refused(refusals, &plan.steps))
+        }
+    }
+
+    /// The gate of that name.
+    pub fn gate(&self, name: GateName) -> Option<&Gate> {
+        self.gates.iter().find(|gate| gate.name == name)
+    }
+
+    /// The subnets that leave their CIDR or VLAN.
+    pub fn vacated(&self) -> BTreeSet<Cidr> {
+        self.steps
+            .iter()
+            .filter(|step| step.vacant)
+            .filter_map(|step| step.expects.as_ref()?.as_subnet().map(|subnet| subnet.cidr))
+            .collect()
+    }
+}
+
+/// Promise 4 needs eyes: a network that goes must have been asked who lives there.
+fn unseen(observed: &Observed, vacated: &BTreeSet<Cidr>) -> Vec<Refusal> {
+    let mut refusals: Vec<Refusal> = vacated
+        .iter()
+        .filter(|cidr| !observed.occupants.contains_key(cidr))
+        .map(|cidr| {
+            Refusal::new(
+                Code::Unseen,
+                format!("nobody asked MAAS who lives on {cidr}."),
+                "Plan again.",
+            )
+        })
+        .collect();
+    if !vacated.is_empty() && !observed.all_nodes {
+        refusals.push(Refusal::new(
+            Code::Unseen,
+            "the machines' links were not read.",
+            "Plan again.",
+        ));
+    }
+    refusals.extend(observed.blind.iter().map(|spot| {
+        Refusal::new(
+            Code::Unseen,
+            format!("MAAS did not tell {}: {}.", spot.what, spot.why),
+            "Put that right in MAAS, then plan again.",
+        )
+    }));
+    refusals
+}
+
+fn in_transition(observed: &Observed, topology: &Topology, steps: &[Step]) -> Vec<Refusal> {
+    if steps.is_empty() {
+        return Vec::new();
+    }
+    let touched: BTreeSet<&str> = steps
+        .iter()
+        .filter_map(|step| step.plane.as_deref())
+        .collect();
+    let vlans: BTreeSet<_> = touched
+        .iter()
+        .filter_map(|key| topology.planes.get(*key))
+        .map(|plane| &plane.vlan)
+        .collect();
+    observed
+        .nodes
+        .values()
+        .filter(|node| {
+            node.kind == NodeKind::Machine && IN_TRANSITION.contains(&node.status.as_str())
+        })
+        .filter(|node| {
+            observed
+                .interfaces_of(&node.host)
+                .any(|interface| interface.vlan.as_ref().is_some_and(|at| vlans.contains(at)))
+        })
+        .map(|node| {
+            Refusal::new(
+                Code::InTransition,
+                format!(
+                    "machine `{}` is {} on a VLAN that this plan touches.",
+                    node.host, node.status
+                ),
+                "Wait until it has arrived, then plan again.",
+            )
+        })
+        .collect()
+}
+
+/// Declared subnets that would go on naming an address on a network that moves away, as they did before.
+fn dangling(wanted: &Wanted, observed: &Observed, vacated: &BTreeSet<Cidr>) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    for subnet in wanted.subnets.values() {
+        let before = subnet.old.and_then(|old| observed.subnet(&old));
+        let kept = subnet
+            .row
+            .dns
+            .iter()
+            .filter(|ip| before.is_some_and(|before| before.dns.contains(ip)));
+        for ip in kept {
+            let Some(gone) = vacated.iter().find(|gone| gone.contains(*ip)) else {
+                continue;
+            };
+            if subnet.row.cidr.contains(*ip) {
+                continue;
+            }
+            refusals.push(
+                Refusal::new(
+                    Code::Dangling,
+                    format!("{} would still name the resolver {ip}, and {gone} moves away from there.", subnet.row.cidr),
+                    "Declare its resolvers by reference, as `dns: [PLANE+1]`, so that they move along.",
+                )
+                .of(&subnet.plane),
+            );
+        }
+    }
+    refusals
+}
+
+fn too_much(vacated: &BTreeSet<Cidr>, policy: &Policy) -> Option<Refusal> {
+    (vacated.len() > policy.vacated_max).then(|| {
+        Refusal::new(
+            Code::TooMuch,
+            format!(
+                "{} subnets would move at once, and this site allows {}.",
+                vacated.len(),
+                policy.vacated_max
+            ),
+            "Split the change, or raise `vacated_max` in the site's policy.",
+        )
+    })
+}
+
+fn warnings(wanted: &Wanted, observed: &Observed, draft: &Drafting<'_>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for subnet in wanted.subnets.values() {
+        let Some(old) = subnet.old.and_then(|old| observed.subnet(&old)) else {
+            continue;
+        };
+        let pxe = subnet.moves() && observed.vlan(&old.vlan).is_some_and(|vlan| vlan.dhcp_on);
+        if pxe {
+            warnings.push(format!("PXE and DHCP on `{}` are down from the delete of its dynamic range until the new one stands", subnet.plane));
+        }
+        if subnet.moves() && subnet.strategy == Strategy::InPlace {
+            warnings.push(format!("`{}` changes in place: deployed hosts and BMCs keep their old addresses until somebody changes them", subnet.plane));
+        }
+        if subnet.moves() && subnet.row.cidr.encloses(&old.cidr) {
+            warnings.push(format!(
+                "`{}` widens from {} to {}: whatever lives in between is taken in",
+                subnet.plane, old.cidr, subnet.row.cidr
+            ));
+        }
+    }
+    let gone = draft.vacated();
+    for subnet in observed
+        .subnets()
+        .filter(|subnet| draft.becomes(&subnet.cidr).is_none())
+    {
+        if let Some(ip) = subnet
+            .dns
+            .iter()
+            .find(|ip| gone.iter().any(|gone| gone.contains(**ip)))
+        {
+            warnings.push(format!(
+                "{}, which no plane declares, names the resolver {ip} on a network that moves",
+                subnet.cidr
+            ));
+        }
+    }
+    warnings
+}
+
+/// The canonical text that is hashed: steps with their ground, gates, the declaration, the row numbers, the rules.
+fn digest(steps: &[Step], gates: &[Gate], topology: &Topology, observed: &Observed) -> Digest {
+    #[derive(Serialize)]
+    struct CanonGate<'a> {
+        name: GateName,
+        before: Option<StepId>,
+        evidence: &'a [Evidence],
+        runbook: Option<&'a RunbookPin>,
+    }
+    #[derive(Serialize)]
+    struct Canon<'a> {
+        rules: u32,
+        tree: &'a str,
+        version: &'a MaasVersion,
+        steps: &'a [Step],
+        gates: Vec<CanonGate<'a>>,
+        ids: Vec<(Key, u64)>,
+    }
+    let ids: BTreeSet<(Key, u64)> = steps
+        .iter()
+        .filter_map(|step| step.expects.as_ref())
+        .filter_map(|object| Some((object.key(), observed.id(&object.key())?)))
+        .collect();
+    let canon = Canon {
+        rules: RULES,
+        tree: &topology.tree,
+        version: &observed.version,
+        steps,
+        gates: gates
+            .iter()
+            .map(|gate| CanonGate {
+                name: gate.name,
+                before: gate.before,
+                evidence: &gate.evidence,
+                runbook: gate.runbook.as_ref(),
+            })
+            .collect(),
+        ids: ids.into_iter().collect(),
+    };
+    let text = serde_json::to_vec(&canon).expect("a plan is made of strings, numbers and lists");
+    let hash = hex::encode(Sha256::digest(&text));
+    Digest(format!("{}-{}", &hash[..4], &hash[4..8]))
+}
