@@ -279,8 +279,12 @@ fn after_trouble(facts: &[Noted], now: Timestamp, pace: Pace) -> Option<Move> {
             let wake = Timestamp(last.at.0 + pace.unknown);
             (now < wake).then_some(Move::Rest(wake))
         }
+        // Nobody wrote down what became of it: the power was cut, and the request may still be under way.
+        Fact::Intended(_) => {
+            let wake = Timestamp(last.at.0 + pace.unknown);
+            (now < wake).then_some(Move::Rest(wake))
+        }
         Fact::Began { .. }
-        | Fact::Intended(_)
         | Fact::Done { .. }
         | Fact::Asked(_)
         | Fact::Claimed { .. }
