@@ -1,0 +1,187 @@
+//! A MAAS, with its own idea of the wire.
+//!
+//! Rows, rules and cascades as read in MAAS's source and seen on real servers; [`Maas::answer`] is the whole API. It is
+//! held to recordings of real servers and never looks one up. It must not know what a plan is.
+
+mod address;
+mod auth;
+mod containers;
+mod form;
+mod free;
+mod hand;
+mod iprange;
+mod layout;
+mod link;
+mod node;
+mod route;
+mod serve;
+mod show;
+mod store;
+mod subnet;
+mod version;
+mod vlan;
+
+pub use layout::LoadError;
+pub use serve::{Fault, Faults, Serving, only, serve};
+pub use store::Maas;
+pub use version::Version;
+
+use crate::wire::{Request, Response};
+use form::Form;
+use serde_json::json;
+
+/// Why a request is not answered with what it asked.
+pub(crate) type Answer = Result<Response, Response>;
+
+const BASE: &str = "/MAAS/api/2.0/";
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asker {
+    pub(crate) name: String,
+    pub(crate) admin: bool,
+}
+
+impl Maas {
+    /// Answers one request. A refused request leaves no trace but where a real MAAS leaves one.
+    pub fn answer(&mut self, request: &Request) -> Response {
+        let Some(rest) = request.path.strip_prefix(BASE) else {
+            if request.path.starts_with("/MAAS/api/1.0/") {
+                return Response::text(
+                    410,
+                    "The 1.0 API is no longer available. Please use API version 2.0.",
+                );
+            }
+            return unknown(request);
+        };
+        if !["GET", "POST", "PUT", "DELETE"].contains(&request.method.as_str()) {
+            return Response::html(405, "");
+        }
+        if rest == "version/" && request.method == "GET" {
+            return Response::json(200, &self.version_answer());
+        }
+        let asker = match self.authenticate(request) {
+            Ok(asker) => asker,
+            Err(refusal) => return refusal,
+        };
+        let form = match Form::read(request) {
+            Ok(form) => form,
+            Err(refusal) => return refusal,
+        };
+        if !rest.ends_with('/') {
+            return unknown(request);
+        }
+        let path: Vec<&str> = rest.trim_end_matches('/').split('/').collect();
+        match self.route(request, &path, &form, &asker) {
+            Ok(answer) | Err(answer) => answer,
+        }
+    }
+
+    fn route(&mut self, request: &Request, path: &[&str], form: &Form, asker: &Asker) -> Answer {
+        let method = request.method.as_str();
+        match path {
+            ["users"] if request.param("op") == Some("whoami") => {
+                Ok(Response::json(200, &self.show_user(&asker.name)))
+            }
+            ["fabrics"] => self.fabrics(method, form, asker),
+            ["fabrics", id] => self.fabric(method, id, form, asker),
+            ["fabrics", id, "vlans"] => self.fabric_vlans(method, id, form, asker),
+            ["fabrics", id, "vlans", vid] => self.fabric_vlan(method, id, vid, form, asker),
+            ["vlans", id] => self.vlan_by_id(method, id, form, asker),
+            ["spaces"] => self.spaces_list(method, form, asker),
+            ["spaces", id] => self.space(method, id, form, asker),
+            ["subnets"] => self.subnets_list(method, form, asker),
+            ["subnets", id] => self.subnet(request, id, form, asker),
+            ["subnets", network, prefix] => {
+                self.subnet(request, &format!("{network}/{prefix}"), form, asker)
+            }
+            ["ipranges"] => self.ranges_list(method, form, asker),
+            ["ipranges", id] => self.range(method, id, form, asker),
+            ["static-routes"] => self.routes_list(method, form, asker),
+            ["static-routes", id] => self.static_route(method, id, form, asker),
+            ["reservedips"] if self.version.has_reserved_ips() => {
+                self.reserved_list(method, form, asker)
+            }
+            ["reservedips", id] if self.version.has_reserved_ips() => {
+                self.reserved(method, id, form, asker)
+            }
+            ["ipaddresses"] => self.ip_addresses(request, form, asker),
+            ["dnsresources"] => self.dns_list(method, form, asker),
+            ["dnsresources", id] => self.dns_resource(method, id, asker),
+            ["domains"] => Ok(Response::json(200, &json!([self.show_domain()]))),
+            ["dhcp-snippets"] => Ok(Response::json(200, &json!([]))),
+            ["machines"] => self.machines_list(request, method),
+            ["machines", id] => self.machine(request, id, form, asker),
+            ["devices"] => Ok(Response::json(
+                200,
+                &self.show_nodes(store::NodeType::Device),
+            )),
+            ["devices", id] => self.plain_node(id),
+            ["rackcontrollers"] => Ok(Response::json(200, &self.show_controllers(true))),
+            ["regioncontrollers"] => Ok(Response::json(200, &self.show_controllers(false))),
+            ["rackcontrollers" | "regioncontrollers" | "nodes", id] => self.plain_node(id),
+            ["nodes"] => Ok(Response::json(200, &self.show_all_nodes())),
+            ["nodes", id, "interfaces"] => self.interfaces(request, id, form, asker),
+            ["nodes", id, "interfaces", interface] => {
+                self.interface(request, id, interface, form, asker)
+            }
+            ["zones"] => Ok(Response::json(200, &json!([self.show_zone()]))),
+            ["resourcepools"] => Ok(Response::json(200, &json!([self.show_pool()]))),
+            _ => Err(unknown(request)),
+        }
+    }
+
+    fn version_answer(&self) -> serde_json::Value {
+        json!({
+            "capabilities": [
+                "networks-management", "static-ipaddresses", "ipv6-deployment-ubuntu", "devices-management",
+                "storage-deployment-ubuntu", "network-deployment-ubuntu", "bridging-interface-ubuntu",
+                "bridging-automatic-ubuntu", "authenticate-api",
+            ],
+            "version": self.version.text(),
+            "subversion": "",
+        })
+    }
+}
+
+fn unknown(request: &Request) -> Response {
+    Response::text(404, format!("Unknown API endpoint: {}.", request.path))
+}
+
+/// Nobody but an administrator may make things.
+pub(crate) fn admin_to_create(asker: &Asker) -> Result<(), Response> {
+    if asker.admin {
+        return Ok(());
+    }
+    Err(plain(403, "This method is reserved for admin users."))
+}
+
+/// Nobody but an administrator may change or remove things.
+pub(crate) fn admin_to_change(asker: &Asker) -> Result<(), Response> {
+    if asker.admin {
+        Ok(())
+    } else {
+        Err(plain(403, ""))
+    }
+}
+
+/// Text as MAAS's own exceptions send it.
+pub(crate) fn plain(status: u16, text: impl Into<String>) -> Response {
+    Response {
+        status,
+        headers: vec![("content-type".to_owned(), "text/plain".to_owned())],
+        body: text.into().into_bytes(),
+    }
+}
+
+pub(crate) fn missing(kind: &str) -> Response {
+    plain(404, format!("No {kind} matches the given query."))
+}
+
+pub(crate) fn gone() -> Response {
+    plain(204, "")
+}
+
+pub(crate) fn bad_method() -> Response {
+    Response::html(405, "")
+}

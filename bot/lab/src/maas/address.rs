@@ -1,0 +1,313 @@
+//! Addresses without an interface, names, and who lives on a subnet.
+
+use serde_json::{Value, json};
+
+use super::form::{Form, address};
+use super::store::{Address, Alloc, DnsResource, Maas, RangeType};
+use super::{Answer, Asker, admin_to_change, admin_to_create, bad_method, gone, missing, plain};
+use crate::wire::{Request, Response};
+
+const STAMP: &str = "Thu, 01 Jan. 2026 00:00:00";
+
+impl Maas {
+    pub(crate) fn show_ip_addresses(&self, subnet: u64, request: &Request) -> Value {
+        let off = |flag: &str| {
+            request
+                .param(flag)
+                .is_some_and(|value| value == "0" || value == "false")
+        };
+        let summary = !off("with_summary");
+        let user = !off("with_username");
+        let mut rows: Vec<&Address> = self
+            .addresses
+            .values()
+            .filter(|row| row.subnet == Some(subnet) && row.ip.is_some())
+            .collect();
+        rows.sort_by_key(|row| row.ip);
+        rows.into_iter()
+            .map(|row| {
+                let mut shown = json!({"ip": row.ip, "alloc_type": row.alloc as u8, "created": STAMP, "updated": STAMP});
+                if summary {
+                    self.add_summary(row, &mut shown);
+                }
+                if let Some(owner) = self.owner_of(row).filter(|_| user) {
+                    shown["user"] = json!(owner);
+                }
+                shown
+            })
+            .collect()
+    }
+
+    fn owner_of(&self, row: &Address) -> Option<String> {
+        let node = row
+            .interface
+            .and_then(|id| self.interfaces.get(&id))
+            .and_then(|i| self.nodes.get(&i.node));
+        match node {
+            Some(node) => node.owner.clone(),
+            None if row.bmc_of.is_some() => None,
+            None => row.user.clone(),
+        }
+    }
+
+    fn add_summary(&self, row: &Address, shown: &mut Value) {
+        if let Some(interface) = row.interface.and_then(|id| self.interfaces.get(&id)) {
+            let node = &self.nodes[&interface.node];
+            shown["node_summary"] = json!({
+                "system_id": node.system_id, "node_type": node.kind as u8, "fqdn": format!("{}.maas", node.hostname),
+                "hostname": node.hostname, "is_container": false, "via": interface.name,
+            });
+        }
+        if let Some(node) = row.bmc_of.as_ref().and_then(|id| self.nodes.get(id)) {
+            shown["bmcs"] = json!([{
+                "id": row.id, "power_type": node.power_type,
+                "nodes": [{"system_id": node.system_id, "hostname": node.hostname}],
+            }]);
+        }
+        let records: Vec<Value> = self
+            .dns
+            .values()
+            .filter(|dns| dns.addresses.contains(&row.id))
+            .map(|dns| json!({"id": dns.id, "name": dns.name, "domain": "maas"}))
+            .collect();
+        if !records.is_empty() {
+            shown["dns_records"] = json!(records);
+        }
+    }
+
+    pub(crate) fn ip_addresses(&mut self, request: &Request, form: &Form, asker: &Asker) -> Answer {
+        match (request.method.as_str(), request.param("op")) {
+            ("GET", None) => self.list_addresses(request, asker),
+            ("POST", Some("reserve")) => self.reserve(form, asker),
+            ("POST", Some("release")) => self.release_address(form, asker),
+            _ => Err(bad_method()),
+        }
+    }
+
+    fn list_addresses(&self, request: &Request, asker: &Asker) -> Answer {
+        let all = request
+            .param("all")
+            .is_some_and(|value| value == "true" || value == "1");
+        if all && !asker.admin {
+            return Err(plain(
+                403,
+                "Listing all IP addresses requires admin privileges.",
+            ));
+        }
+        let wanted = request.param("ip");
+        let list = self
+            .addresses
+            .values()
+            .filter(|row| row.ip.is_some())
+            .filter(|row| {
+                all || (row.alloc == Alloc::UserReserved && row.user.as_ref() == Some(&asker.name))
+            })
+            .filter(|row| wanted.is_none_or(|ip| row.ip.is_some_and(|own| own.to_string() == ip)))
+            .map(|row| self.show_address(row))
+            .collect();
+        Ok(Response::json(200, &list))
+    }
+
+    fn reserve(&mut self, form: &Form, asker: &Asker) -> Answer {
+        let named = form
+            .get("subnet")
+            .map(|text| self.find_subnet(text))
+            .transpose()?;
+        let ip = form.get("ip").and_then(address);
+        let subnet = match (named, ip) {
+            (Some(subnet), _) => subnet,
+            (None, Some(ip)) => self.best_subnet(ip).ok_or_else(|| {
+                Response::text(400, format!("No known subnet for IP address: {ip}."))
+            })?,
+            (None, None) => return Err(Response::text(400, "")),
+        };
+        let mac = form.get("mac").map(str::to_lowercase);
+        let ip = match ip {
+            Some(ip) => {
+                self.may_reserve(subnet, ip, mac.is_some())?;
+                ip
+            }
+            None => self
+                .lowest_free(subnet)
+                .ok_or_else(|| plain(503, "No more IPs available."))?,
+        };
+        let id = self.add_address(Address {
+            id: 0,
+            ip: Some(ip),
+            alloc: Alloc::UserReserved,
+            subnet: Some(subnet),
+            user: Some(asker.name.clone()),
+            interface: None,
+            mac,
+            bmc_of: None,
+        });
+        if let Some(name) = form.get("hostname").filter(|name| !name.is_empty()) {
+            self.add_dns(name, vec![id]);
+        }
+        Ok(Response::json(
+            200,
+            &self.show_address(&self.addresses[&id]),
+        ))
+    }
+
+    fn may_reserve(
+        &self,
+        subnet: u64,
+        ip: std::net::IpAddr,
+        with_mac: bool,
+    ) -> Result<(), Response> {
+        let holds = |kind: RangeType| {
+            self.ranges.values().find(|range| {
+                range.subnet == subnet && range.kind == kind && range.start <= ip && ip <= range.end
+            })
+        };
+        if holds(RangeType::Dynamic).is_some() && !with_mac {
+            return Err(plain(
+                403,
+                format!(
+                    "IP address {ip} belongs to an existing dynamic range. To reserve this IP address, a MAC address is required. (Create a device instead.)"
+                ),
+            ));
+        }
+        if let Some(range) = holds(RangeType::Reserved) {
+            return Err(plain(
+                404,
+                format!(
+                    "{ip} is within the reserved range from {} to {}",
+                    range.start, range.end
+                ),
+            ));
+        }
+        if self.is_taken(ip) {
+            return Err(plain(
+                404,
+                format!("The IP address {ip} is already in use."),
+            ));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn is_taken(&self, ip: std::net::IpAddr) -> bool {
+        self.addresses
+            .values()
+            .any(|row| row.ip == Some(ip) && row.alloc != Alloc::Discovered)
+    }
+
+    pub(crate) fn add_address(&mut self, mut row: Address) -> u64 {
+        row.id = self.next("address");
+        let id = row.id;
+        self.addresses.insert(id, row);
+        id
+    }
+
+    pub(crate) fn add_dns(&mut self, name: &str, addresses: Vec<u64>) -> u64 {
+        let id = self.next("dns");
+        let name = name.strip_suffix(".maas").unwrap_or(name).to_owned();
+        self.dns.insert(
+            id,
+            DnsResource {
+                id,
+                name,
+                addresses,
+                records: Vec::new(),
+            },
+        );
+        id
+    }
+
+    fn release_address(&mut self, form: &Form, asker: &Asker) -> Answer {
+        let Some(ip) = form.get("ip").and_then(address) else {
+            return Err(super::form::field_error(
+                "ip",
+                "Enter a valid IPv4 or IPv6 address.",
+            ));
+        };
+        let force = form.switch("force").unwrap_or(false) && asker.admin;
+        let found = self
+            .addresses
+            .values()
+            .find(|row| {
+                row.ip == Some(ip)
+                    && (force
+                        || (row.alloc == Alloc::UserReserved
+                            && row.user.as_ref() == Some(&asker.name)))
+            })
+            .map(|row| row.id);
+        match found {
+            Some(id) => {
+                self.drop_address(id);
+                Ok(gone())
+            }
+            None => Err(plain(
+                400,
+                format!(
+                    "IP address {ip} does not exist, is not the correct type of address, or does not belong to the requesting user.\nIf you are sure you want to release this address, use force=true as a MAAS administrator."
+                ),
+            )),
+        }
+    }
+
+    pub(crate) fn dns_list(&mut self, method: &str, form: &Form, asker: &Asker) -> Answer {
+        match method {
+            "GET" => Ok(Response::json(
+                200,
+                &self.dns.keys().map(|id| self.show_dns(*id)).collect(),
+            )),
+            "POST" => {
+                admin_to_create(asker)?;
+                let name = form
+                    .get("fqdn")
+                    .or(form.get("name"))
+                    .unwrap_or_default()
+                    .to_owned();
+                let mut ids = Vec::new();
+                for ip in form
+                    .get("ip_addresses")
+                    .unwrap_or_default()
+                    .split([' ', ','])
+                    .filter_map(address)
+                {
+                    let known = self
+                        .addresses
+                        .values()
+                        .find(|row| row.ip == Some(ip))
+                        .map(|row| row.id);
+                    let id = match known {
+                        Some(id) => id,
+                        None => self.add_address(Address {
+                            id: 0,
+                            ip: Some(ip),
+                            alloc: Alloc::UserReserved,
+                            subnet: self.best_subnet(ip),
+                            user: Some(asker.name.clone()),
+                            interface: None,
+                            mac: None,
+                            bmc_of: None,
+                        }),
+                    };
+                    ids.push(id);
+                }
+                let id = self.add_dns(&name, ids);
+                Ok(Response::json(200, &self.show_dns(id)))
+            }
+            _ => Err(bad_method()),
+        }
+    }
+
+    pub(crate) fn dns_resource(&mut self, method: &str, id: &str, asker: &Asker) -> Answer {
+        let id = id
+            .parse()
+            .ok()
+            .filter(|id| self.dns.contains_key(id))
+            .ok_or_else(|| missing("DNSResource"))?;
+        match method {
+            "GET" => Ok(Response::json(200, &self.show_dns(id))),
+            "DELETE" => {
+                admin_to_change(asker)?;
+                self.dns.remove(&id);
+                Ok(gone())
+            }
+            _ => Err(bad_method()),
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Fabrics and spaces.
+
+use serde_json::{Value, json};
+
+use super::form::{Errors, Form, is_name};
+use super::store::{Fabric, Maas, Space, Vlan};
+use super::{Answer, Asker, admin_to_change, admin_to_create, bad_method, gone, missing, plain};
+use crate::wire::Response;
+
+impl Maas {
+    pub(crate) fn fabrics(&mut self, method: &str, form: &Form, asker: &Asker) -> Answer {
+        match method {
+            "GET" => Ok(Response::json(
+                200,
+                &self
+                    .fabrics
+                    .keys()
+                    .map(|id| self.show_fabric(*id))
+                    .collect(),
+            )),
+            "POST" => {
+                admin_to_create(asker)?;
+                let name = self.fabric_name(form, None)?;
+                let class_type = form
+                    .get("class_type")
+                    .filter(|text| !text.is_empty())
+                    .map(str::to_owned);
+                let id = self.make_fabric(name, class_type);
+                Ok(Response::json(200, &self.show_fabric(id)))
+            }
+            _ => Err(bad_method()),
+        }
+    }
+
+    /// Makes a fabric and its default VLAN (3.5.9 maasserver/models/fabric.py:192-211).
+    pub(crate) fn make_fabric(&mut self, name: Option<String>, class_type: Option<String>) -> u64 {
+        let id = self.next("fabric");
+        self.make_fabric_as(id, name, class_type);
+        id
+    }
+
+    pub(crate) fn make_fabric_as(
+        &mut self,
+        id: u64,
+        name: Option<String>,
+        class_type: Option<String>,
+    ) {
+        let name = name.unwrap_or_else(|| format!("fabric-{id}"));
+        self.fabrics.insert(
+            id,
+            Fabric {
+                id,
+                name,
+                class_type,
+            },
+        );
+        let vlan = self.next("vlan");
+        self.vlans.insert(
+            vlan,
+            Vlan {
+                id: vlan,
+                fabric: id,
+                vid: 0,
+                name: Some("Default VLAN".to_owned()),
+                mtu: 1500,
+                space: None,
+                dhcp_on: false,
+                primary: None,
+                secondary: None,
+                relay: None,
+            },
+        );
+    }
+
+    fn fabric_name(&self, form: &Form, own: Option<u64>) -> Result<Option<String>, Response> {
+        let Some(name) = form.get("name").filter(|name| !name.is_empty()) else {
+            return Ok(None);
+        };
+        let mut errors = Errors::default();
+        let reserved = name.strip_prefix("fabric-").is_some_and(|tail| {
+            tail.bytes().all(|b| b.is_ascii_digit()) && !tail.is_empty() && tail.parse().ok() != own
+        });
+        if !is_name(name) {
+            errors.add("name", format!("Invalid fabric name: {name}."));
+        } else if reserved {
+            errors.add("name", "Reserved fabric name.");
+        } else if self
+            .fabrics
+            .values()
+            .any(|other| other.name == name && Some(other.id) != own)
+        {
+            errors.add("name", "Fabric with this Name already exists.");
+        }
+        errors.done()?;
+        Ok(Some(name.to_owned()))
+    }
+
+    pub(crate) fn fabric(&mut self, method: &str, id: &str, form: &Form, asker: &Asker) -> Answer {
+        let found = self
+            .fabrics
+            .values()
+            .find(|fabric| fabric.id.to_string() == id || fabric.name == id)
+            .map(|fabric| fabric.id);
+        let id = found.ok_or_else(|| missing("Fabric"))?;
+        match method {
+            "GET" => {}
+            "PUT" => {
+                admin_to_change(asker)?;
+                if let Some(name) = self.fabric_name(form, Some(id))?
+                    && let Some(fabric) = self.fabrics.get_mut(&id)
+                {
+                    fabric.name = name;
+                }
+                if let (Some(class), Some(fabric)) =
+                    (form.get("class_type"), self.fabrics.get_mut(&id))
+                {
+                    fabric.class_type = Some(class.to_owned()).filter(|class| !class.is_empty());
+                }
+            }
+            "DELETE" => {
+                admin_to_change(asker)?;
+                self.delete_fabric(id)?;
+                return Ok(gone());
+            }
+            _ => return Err(bad_method()),
+        }
+        Ok(Response::json(200, &self.show_fabric(id)))
+    }
+
+    /// 3.5.9 maasserver/models/fabric.py:165-190.
+    fn delete_fabric(&mut self, id: u64) -> Result<(), Response> {
+        let vlans: Vec<u64> = self
+            .vlans
+            .values()
+            .filter(|vlan| vlan.fabric == id)
+            .map(|vlan| vlan.id)
+            .collect();
+        let subnets: Vec<String> = self
+            .subnets
+            .values()
+            .filter(|subnet| vlans.contains(&subnet.vlan))
+            .map(|subnet| subnet.cidr.to_string())
+            .collect();
+        if !subnets.is_empty() {
+            return Err(plain(
+                400,
+                format!(
+                    "Can't delete fabric; the following subnets are still present: {}",
+                    subnets.join(", ")
+                ),
+            ));
+        }
+        let interfaces: Vec<String> = self
+            .interfaces
+            .values()
+            .filter(|interface| interface.vlan.is_some_and(|vlan| vlans.contains(&vlan)))
+            .map(|interface| {
+                format!(
+                    "{} ({}) on {}",
+                    interface.name, interface.kind, self.nodes[&interface.node].hostname
+                )
+            })
+            .collect();
+        if !interfaces.is_empty() {
+            return Err(plain(
+                400,
+                format!(
+                    "Can't delete fabric; the following interfaces are still connected: {}",
+                    interfaces.join(", ")
+                ),
+            ));
+        }
+        self.vlans.retain(|_, vlan| vlan.fabric != id);
+        self.fabrics.remove(&id);
+        Ok(())
+    }
+
+    pub(crate) fn spaces_list(&mut self, method: &str, form: &Form, asker: &Asker) -> Answer {
+        match method {
+            "GET" => {
+                let mut list: Vec<Value> =
+                    self.spaces.keys().map(|id| self.show_space(*id)).collect();
+                list.push(self.show_undefined_space());
+                Ok(Response::json(200, &json!(list)))
+            }
+            "POST" => {
+                admin_to_create(asker)?;
+                let name = self.space_name(form, None)?;
+                let id = self.make_space(name, form.get("description").unwrap_or_default());
+                Ok(Response::json(200, &self.show_space(id)))
+            }
+            _ => Err(bad_method()),
+        }
+    }
+
+    pub(crate) fn make_space(&mut self, name: Option<String>, description: &str) -> u64 {
+        let id = self.next("space");
+        let name = name.unwrap_or_else(|| format!("space-{id}"));
+        self.spaces.insert(
+            id,
+            Space {
+                id,
+                name,
+                description: description.to_owned(),
+            },
+        );
+        id
+    }
+
+    fn space_name(&self, form: &Form, own: Option<u64>) -> Result<Option<String>, Response> {
+        let Some(name) = form.get("name").filter(|name| !name.is_empty()) else {
+            return Ok(None);
+        };
+        let mut errors = Errors::default();
+        let numbered = name.strip_prefix("space-").is_some_and(|tail| {
+            tail.bytes().all(|b| b.is_ascii_digit()) && !tail.is_empty() && tail.parse().ok() != own
+        });
+        if !is_name(name) {
+            errors.add("name", format!("Invalid space name: {name}."));
+        } else if numbered || name == "undefined" {
+            errors.add("name", "Reserved space name.");
+        } else if self
+            .spaces
+            .values()
+            .any(|other| other.name == name && Some(other.id) != own)
+        {
+            errors.add("name", "Space with this Name already exists.");
+        }
+        errors.done()?;
+        Ok(Some(name.to_owned()))
+    }
+
+    pub(crate) fn space(&mut self, method: &str, id: &str, form: &Form, asker: &Asker) -> Answer {
+        if id == "-1" || id == "undefined" {
+            return if method == "GET" {
+                Ok(Response::json(200, &self.show_undefined_space()))
+            } else {
+                Err(bad_method())
+            };
+        }
+        let found = self
+            .spaces
+            .values()
+            .find(|space| space.id.to_string() == id || space.name == id)
+            .map(|space| space.id);
+        let id = found.ok_or_else(|| missing("Space"))?;
+        match method {
+            "GET" => {}
+            "PUT" => {
+                admin_to_change(asker)?;
+                let name = self.space_name(form, Some(id))?;
+                if let Some(space) = self.spaces.get_mut(&id) {
+                    if let Some(name) = name {
+                        space.name = name;
+                    }
+                    if let Some(text) = form.get("description") {
+                        text.clone_into(&mut space.description);
+                    }
+                }
+            }
+            "DELETE" => {
+                admin_to_change(asker)?;
+                for vlan in self
+                    .vlans
+                    .values_mut()
+                    .filter(|vlan| vlan.space == Some(id))
+                {
+                    vlan.space = None;
+                }
+                self.spaces.remove(&id);
+                return Ok(gone());
+            }
+            _ => return Err(bad_method()),
+        }
+        Ok(Response::json(200, &self.show_space(id)))
+    }
+}

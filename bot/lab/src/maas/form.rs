@@ -1,0 +1,158 @@
+//! What a request's body says, and how MAAS's forms read it.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde_json::{Value, json};
+
+use crate::wire::{Request, Response, pairs};
+
+/// A body's fields. A field given twice is a list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Form {
+    fields: BTreeMap<String, Vec<String>>,
+}
+
+impl Form {
+    /// Reads urlencoded, multipart or JSON bodies.
+    pub(crate) fn read(request: &Request) -> Result<Self, Response> {
+        let kind = request.header("content-type").unwrap_or_default();
+        let text = String::from_utf8_lossy(&request.body);
+        let mut form = Self::default();
+        if request.body.is_empty() {
+            return Ok(form);
+        }
+        if kind.contains("json") {
+            let value: Option<Value> = serde_json::from_str(&text).ok();
+            let Some(Value::Object(map)) = value else {
+                return Err(Response::text(400, "Bad Request"));
+            };
+            for (key, value) in map {
+                match value {
+                    Value::Array(list) => {
+                        list.iter().for_each(|item| form.add(&key, &scalar(item)))
+                    }
+                    other => form.add(&key, &scalar(&other)),
+                }
+            }
+        } else if let Some((_, boundary)) = kind.split_once("boundary=") {
+            for part in text.split(&format!("--{}", boundary.trim_matches('"'))) {
+                let Some((head, body)) = part.split_once("\r\n\r\n") else {
+                    continue;
+                };
+                let Some((_, name)) = head.split_once("name=\"") else {
+                    continue;
+                };
+                let name = name.split('"').next().unwrap_or_default();
+                form.add(name, body.strip_suffix("\r\n").unwrap_or(body));
+            }
+        } else {
+            for (key, value) in pairs(&text) {
+                form.add(&key, &value);
+            }
+        }
+        Ok(form)
+    }
+
+    fn add(&mut self, key: &str, value: &str) {
+        self.fields
+            .entry(key.to_owned())
+            .or_default()
+            .push(value.to_owned());
+    }
+
+    /// The last value, as Django's `QueryDict` has it, blanks at both ends taken off.
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
+        self.fields
+            .get(key)
+            .and_then(|list| list.last())
+            .map(|value| value.trim())
+    }
+
+    /// All values.
+    pub(crate) fn all(&self, key: &str) -> Option<&[String]> {
+        self.fields.get(key).map(Vec::as_slice)
+    }
+
+    /// A checkbox: absent is absent; only `false`, `False` and nothing turn it off.
+    pub(crate) fn checkbox(&self, key: &str) -> Option<bool> {
+        self.get(key)
+            .map(|value| !matches!(value, "" | "false" | "False"))
+    }
+
+    /// A strict switch: only `true`, `True` and `1` turn it on.
+    pub(crate) fn switch(&self, key: &str) -> Option<bool> {
+        self.get(key)
+            .map(|value| matches!(value, "true" | "True" | "1" | "on"))
+    }
+}
+
+fn scalar(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+/// Errors by field, as MAAS's forms give them.
+#[derive(Default)]
+pub(crate) struct Errors(Vec<(String, Vec<String>)>);
+
+impl Errors {
+    pub(crate) fn add(&mut self, field: &str, message: impl Into<String>) {
+        let message = message.into();
+        match self.0.iter_mut().find(|(name, _)| name == field) {
+            Some((_, list)) => list.push(message),
+            None => self.0.push((field.to_owned(), vec![message])),
+        }
+    }
+
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.0.iter().any(|(name, _)| name == field)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The 400, if there is anything to say.
+    pub(crate) fn done(self) -> Result<(), Response> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let map: serde_json::Map<String, Value> = self
+            .0
+            .into_iter()
+            .map(|(field, list)| (field, json!(list)))
+            .collect();
+        Err(Response::json(400, &Value::Object(map)))
+    }
+}
+
+/// One error of one field.
+pub(crate) fn field_error(field: &str, message: impl Into<String>) -> Response {
+    let mut errors = Errors::default();
+    errors.add(field, message);
+    match errors.done() {
+        Ok(()) => Response::text(500, "no error"),
+        Err(response) => response,
+    }
+}
+
+/// An address, or `None` where MAAS says "Enter a valid IPv4 or IPv6 address."
+pub(crate) fn address(text: &str) -> Option<IpAddr> {
+    text.parse().ok()
+}
+
+/// MAAS's names: letters, digits, `_` and `-` (3.5.9 maasserver/models/fabric.py:22-28).
+pub(crate) fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .chars()
+            .all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+}
+
+pub(crate) const NO_CHOICE: &str =
+    "Select a valid choice. That choice is not one of the available choices.";
+pub(crate) const REQUIRED: &str = "This field is required.";

@@ -1,0 +1,167 @@
+//! What people and machines do to a MAAS outside the API that planebot uses: deploy, release, commission, unlink.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::store::{Alloc, Maas, NodeType};
+
+impl Maas {
+    /// Deploys a machine: AUTO links get their addresses.
+    pub fn deploy(&mut self, hostname: &str) {
+        let Some(id) = self
+            .node_by_host(hostname)
+            .map(|node| node.system_id.clone())
+        else {
+            return;
+        };
+        let interfaces: Vec<u64> = self
+            .interfaces_of(&id)
+            .map(|interface| interface.id)
+            .collect();
+        let waiting: Vec<(u64, u64)> = self
+            .addresses
+            .values()
+            .filter(|row| {
+                row.interface
+                    .is_some_and(|interface| interfaces.contains(&interface))
+            })
+            .filter(|row| row.alloc == Alloc::Auto && row.ip.is_none())
+            .filter_map(|row| Some((row.id, row.subnet?)))
+            .collect();
+        for (row, subnet) in waiting {
+            let ip = self.lowest_free(subnet);
+            if let Some(row) = self.addresses.get_mut(&row) {
+                row.ip = ip;
+            }
+        }
+        self.set_status(hostname, "Deployed");
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.owner = Some("admin".to_owned());
+            "ubuntu".clone_into(&mut node.osystem);
+        }
+    }
+
+    /// Releases a machine: AUTO links lose their addresses, STATIC links stay.
+    pub fn release(&mut self, hostname: &str) {
+        if let Some(id) = self
+            .node_by_host(hostname)
+            .map(|node| node.system_id.clone())
+        {
+            if let Some(node) = self.nodes.get_mut(&id) {
+                node.commissioned = true;
+            }
+            self.free_machine(&id);
+        }
+    }
+
+    /// Sets a machine's state, by MAAS's `status_name`.
+    pub fn set_status(&mut self, hostname: &str, status: &str) {
+        for node in self
+            .nodes
+            .values_mut()
+            .filter(|node| node.hostname == hostname)
+        {
+            status.clone_into(&mut node.status);
+        }
+    }
+
+    /// Removes a machine's links on a network, as a person would by `unlink_subnet`; returns how many.
+    pub fn unlink_all(&mut self, hostname: &str, cidr: &str) -> usize {
+        let net: Option<IpNet> = cidr.parse().ok();
+        let subnet = self
+            .subnets
+            .values()
+            .find(|subnet| Some(subnet.cidr) == net)
+            .map(|subnet| subnet.id);
+        let Some(id) = self
+            .node_by_host(hostname)
+            .map(|node| node.system_id.clone())
+        else {
+            return 0;
+        };
+        let interfaces: Vec<u64> = self
+            .interfaces_of(&id)
+            .map(|interface| interface.id)
+            .collect();
+        let going: Vec<(u64, u64)> = self
+            .addresses
+            .values()
+            .filter(|row| subnet.is_some() && row.subnet == subnet)
+            .filter_map(|row| Some((row.id, row.interface?)))
+            .filter(|(_, interface)| interfaces.contains(interface))
+            .collect();
+        for (row, interface) in &going {
+            self.drop_address(*row);
+            self.ensure_link_up(*interface);
+        }
+        going.len()
+    }
+
+    /// What commissioning leaves: no links but AUTO on the boot interface (seen on 3.5.12 and 3.7.3).
+    pub fn commission(&mut self, hostname: &str) {
+        let Some(node) = self.node_by_host(hostname).cloned() else {
+            return;
+        };
+        let interfaces: Vec<u64> = self
+            .interfaces_of(&node.system_id)
+            .map(|interface| interface.id)
+            .collect();
+        for interface in &interfaces {
+            self.drop_links(*interface);
+        }
+        for interface in interfaces {
+            let vlan = self.interfaces[&interface].vlan;
+            let subnet = self
+                .subnets
+                .values()
+                .find(|subnet| Some(subnet.vlan) == vlan)
+                .map(|subnet| subnet.id);
+            match subnet.filter(|_| node.boot_interface == Some(interface)) {
+                Some(subnet) => {
+                    self.add_link(interface, Alloc::Auto, Some(subnet), None);
+                }
+                None => self.ensure_link_up(interface),
+            }
+        }
+        if let Some(node) = self.nodes.get_mut(&node.system_id) {
+            node.commissioned = true;
+        }
+        self.set_status(hostname, "Ready");
+    }
+
+    /// A controller's interface loses an address and reports so: its row becomes a bare link.
+    pub fn controller_drops(&mut self, hostname: &str, ip: &str) {
+        let ip: Option<IpAddr> = ip.parse().ok();
+        let Some(id) = self
+            .node_by_host(hostname)
+            .map(|node| node.system_id.clone())
+        else {
+            return;
+        };
+        let interfaces: Vec<u64> = self
+            .interfaces_of(&id)
+            .map(|interface| interface.id)
+            .collect();
+        let rows: Vec<(u64, u64)> = self
+            .addresses
+            .values()
+            .filter(|row| row.ip == ip)
+            .filter_map(|row| Some((row.id, row.interface?)))
+            .filter(|(_, interface)| interfaces.contains(interface))
+            .collect();
+        for (row, interface) in rows {
+            self.drop_address(row);
+            self.ensure_link_up(interface);
+        }
+    }
+
+    /// Host names of all machines.
+    pub fn machines(&self) -> Vec<String> {
+        self.nodes
+            .values()
+            .filter(|node| node.kind == NodeType::Machine)
+            .map(|node| node.hostname.clone())
+            .collect()
+    }
+}

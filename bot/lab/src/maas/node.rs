@@ -1,0 +1,186 @@
+//! Machines, devices and controllers; what release and commissioning leave.
+
+use serde_json::Value;
+
+use super::form::Form;
+use super::store::{Alloc, Maas, NodeType};
+use super::{Answer, Asker, bad_method, gone, missing, plain};
+use crate::wire::{Request, Response};
+
+impl Maas {
+    pub(crate) fn machines_list(&mut self, request: &Request, method: &str) -> Answer {
+        const FILTERS: [&str; 8] = [
+            "hostname",
+            "mac_address",
+            "id",
+            "domain",
+            "zone",
+            "pool",
+            "agent_name",
+            "op",
+        ];
+        if method != "GET" {
+            return Err(bad_method());
+        }
+        let odd: Vec<&str> = request
+            .query
+            .iter()
+            .map(|(key, _)| key.as_str())
+            .filter(|key| !FILTERS.contains(key))
+            .collect();
+        if let Some(key) = odd.first() {
+            return Err(super::form::field_error(key, "Unknown constraint."));
+        }
+        let wanted = |key: &str| -> Vec<&str> {
+            request
+                .query
+                .iter()
+                .filter(|(k, _)| k == key)
+                .map(|(_, v)| v.as_str())
+                .collect()
+        };
+        let (hosts, ids) = (wanted("hostname"), wanted("id"));
+        let list: Vec<Value> = self
+            .nodes
+            .values()
+            .filter(|node| node.kind == NodeType::Machine)
+            .filter(|node| hosts.is_empty() || hosts.contains(&node.hostname.as_str()))
+            .filter(|node| ids.is_empty() || ids.contains(&node.system_id.as_str()))
+            .map(|node| self.show_node(node))
+            .collect();
+        Ok(Response::json(200, &Value::Array(list)))
+    }
+
+    pub(crate) fn plain_node(&self, id: &str) -> Answer {
+        let node = self.nodes.get(id).ok_or_else(|| missing("Node"))?;
+        Ok(Response::json(200, &self.show_node(node)))
+    }
+
+    pub(crate) fn machine(
+        &mut self,
+        request: &Request,
+        id: &str,
+        form: &Form,
+        asker: &Asker,
+    ) -> Answer {
+        let found = self
+            .nodes
+            .get(id)
+            .filter(|node| node.kind == NodeType::Machine);
+        let node = found.cloned().ok_or_else(|| missing("Machine"))?;
+        match (request.method.as_str(), request.param("op")) {
+            ("GET", None) => {}
+            ("PUT", None) => {
+                super::admin_to_change(asker)?;
+                if let (Some(kind), Some(node)) = (form.get("power_type"), self.nodes.get_mut(id)) {
+                    kind.clone_into(&mut node.power_type);
+                    if kind == "manual" {
+                        self.addresses
+                            .retain(|_, row| row.bmc_of.as_deref() != Some(id));
+                    }
+                }
+            }
+            ("POST", Some("release")) => self.release_machine(id)?,
+            ("POST", Some("lock")) => {
+                if node.status != "Deployed" && node.status != "Deploying" {
+                    return Err(plain(409, "Can't lock, node is not deployed or deploying"));
+                }
+                if let Some(node) = self.nodes.get_mut(id) {
+                    node.locked = true;
+                }
+            }
+            ("POST", Some("unlock")) => {
+                if let Some(node) = self.nodes.get_mut(id) {
+                    node.locked = false;
+                }
+            }
+            ("DELETE", None) => {
+                super::admin_to_change(asker)?;
+                self.delete_node(id);
+                return Ok(gone());
+            }
+            _ => return Err(bad_method()),
+        }
+        Ok(Response::json(200, &self.show_node(&self.nodes[id])))
+    }
+
+    fn release_machine(&mut self, id: &str) -> Result<(), Response> {
+        let node = self.nodes[id].clone();
+        if node.status == "Ready" || node.status == "Releasing" {
+            return Ok(());
+        }
+        let may = [
+            "Allocated",
+            "Deployed",
+            "Deploying",
+            "Deployment failed",
+            "Broken",
+            "Reserved",
+        ];
+        if !may.contains(&node.status.as_str()) {
+            return Err(plain(
+                409,
+                format!(
+                    "Machine cannot be released in its current state ('{}').",
+                    node.status
+                ),
+            ));
+        }
+        if node.power_type != "manual" && !node.power_type.is_empty() {
+            // No rack runs here. What the request did before is not undone (seen on 3.5.12 and 3.7.3).
+            if let Some(node) = self.nodes.get_mut(id) {
+                node.osystem.clear();
+            }
+            let rack = self
+                .nodes
+                .values()
+                .find(|node| matches!(node.kind, NodeType::Rack | NodeType::RegionRack))
+                .map(|node| node.system_id.clone())
+                .unwrap_or_default();
+            return Err(plain(
+                503,
+                format!(
+                    "Unable to connect to any rack controller {rack}; no connections available."
+                ),
+            ));
+        }
+        self.free_machine(id);
+        Ok(())
+    }
+
+    /// AUTO links lose their address; STATIC links stay (seen on 3.5.12 and 3.7.3; 3.5.9 maasserver/models/node.py:4790-4812).
+    pub(crate) fn free_machine(&mut self, id: &str) {
+        let interfaces: Vec<u64> = self
+            .interfaces_of(id)
+            .map(|interface| interface.id)
+            .collect();
+        for row in self.addresses.values_mut() {
+            let here = row
+                .interface
+                .is_some_and(|interface| interfaces.contains(&interface));
+            if here && row.alloc == Alloc::Auto {
+                row.ip = None;
+            }
+        }
+        if let Some(node) = self.nodes.get_mut(id) {
+            let end = if node.commissioned { "Ready" } else { "New" };
+            end.clone_into(&mut node.status);
+            node.owner = None;
+            node.osystem.clear();
+            node.locked = false;
+        }
+    }
+
+    fn delete_node(&mut self, id: &str) {
+        let interfaces: Vec<u64> = self
+            .interfaces_of(id)
+            .map(|interface| interface.id)
+            .collect();
+        for interface in interfaces {
+            self.drop_interface(interface);
+        }
+        self.addresses
+            .retain(|_, row| row.bmc_of.as_deref() != Some(id));
+        self.nodes.remove(id);
+    }
+}

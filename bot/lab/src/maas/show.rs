@@ -1,0 +1,355 @@
+//! How rows read over the API.
+
+use serde_json::{Value, json};
+
+use super::store::{Address, Alloc, Interface, IpRange, Maas, Node, NodeType};
+use super::version::Version;
+
+const BASE: &str = "/MAAS/api/2.0";
+
+impl Maas {
+    pub(crate) fn show_user(&self, name: &str) -> Value {
+        let admin = self
+            .users
+            .iter()
+            .any(|user| user.name == name && user.admin);
+        json!({
+            "is_superuser": admin, "username": name, "email": format!("{name}@example.com"), "is_local": true,
+            "resource_uri": format!("{BASE}/users/{name}/"),
+        })
+    }
+
+    pub(crate) fn show_fabric(&self, id: u64) -> Value {
+        let fabric = &self.fabrics[&id];
+        let vlans: Vec<Value> = self
+            .vlans
+            .values()
+            .filter(|vlan| vlan.fabric == id)
+            .map(|vlan| self.show_vlan(vlan.id))
+            .collect();
+        json!({
+            "class_type": fabric.class_type, "vlans": vlans, "id": id, "name": fabric.name,
+            "resource_uri": format!("{BASE}/fabrics/{id}/"),
+        })
+    }
+
+    pub(crate) fn show_vlan(&self, id: u64) -> Value {
+        let vlan = &self.vlans[&id];
+        let name = if self.default_vlan(vlan.fabric) == Some(id) {
+            Some("untagged".to_owned())
+        } else {
+            vlan.name.clone()
+        };
+        json!({
+            "vid": vlan.vid, "mtu": vlan.mtu, "dhcp_on": vlan.dhcp_on, "external_dhcp": null,
+            "relay_vlan": vlan.relay.map(|relay| self.show_vlan(relay)), "fabric": self.fabrics[&vlan.fabric].name,
+            "space": self.space_name_of(id), "id": id, "secondary_rack": vlan.secondary, "primary_rack": vlan.primary,
+            "fabric_id": vlan.fabric, "name": name, "resource_uri": format!("{BASE}/vlans/{id}/"),
+        })
+    }
+
+    fn space_name_of(&self, vlan: u64) -> String {
+        self.vlans[&vlan]
+            .space
+            .and_then(|space| self.spaces.get(&space))
+            .map_or_else(|| "undefined".to_owned(), |space| space.name.clone())
+    }
+
+    pub(crate) fn show_space(&self, id: u64) -> Value {
+        let space = &self.spaces[&id];
+        json!({
+            "description": space.description, "vlans": self.vlans_in(Some(id)), "resource_uri": format!("{BASE}/spaces/{id}/"),
+            "id": id, "subnets": self.subnets_in(Some(id)), "name": space.name,
+        })
+    }
+
+    pub(crate) fn show_undefined_space(&self) -> Value {
+        json!({
+            "description": "Backward compatibility object to ensure objects not associated with a space can be found.",
+            "vlans": self.vlans_in(None), "resource_uri": format!("{BASE}/spaces/undefined/"),
+            "id": -1, "subnets": self.subnets_in(None), "name": "undefined",
+        })
+    }
+
+    fn vlans_in(&self, space: Option<u64>) -> Vec<Value> {
+        self.vlans
+            .values()
+            .filter(|vlan| vlan.space == space)
+            .map(|vlan| self.show_vlan(vlan.id))
+            .collect()
+    }
+
+    fn subnets_in(&self, space: Option<u64>) -> Vec<Value> {
+        self.subnets
+            .values()
+            .filter(|subnet| self.vlans[&subnet.vlan].space == space)
+            .map(|subnet| self.show_subnet(subnet.id))
+            .collect()
+    }
+
+    pub(crate) fn show_subnet(&self, id: u64) -> Value {
+        let subnet = &self.subnets[&id];
+        json!({
+            "name": subnet.name, "description": subnet.description, "vlan": self.show_vlan(subnet.vlan),
+            "cidr": subnet.cidr.to_string(), "rdns_mode": subnet.rdns_mode, "gateway_ip": subnet.gateway,
+            "dns_servers": subnet.dns, "allow_dns": subnet.allow_dns, "allow_proxy": subnet.allow_proxy,
+            "active_discovery": subnet.active_discovery, "managed": subnet.managed,
+            "disabled_boot_architectures": subnet.disabled_boot_architectures, "space": self.space_name_of(subnet.vlan),
+            "id": id, "resource_uri": format!("{BASE}/subnets/{id}/"),
+        })
+    }
+
+    pub(crate) fn show_range(&self, range: &IpRange) -> Value {
+        let kind = match range.kind {
+            super::store::RangeType::Reserved => "reserved",
+            super::store::RangeType::Dynamic => "dynamic",
+        };
+        json!({
+            "subnet": self.show_subnet(range.subnet), "type": kind, "start_ip": range.start, "end_ip": range.end,
+            "user": range.user.as_ref().map(|user| self.show_user(user)), "comment": range.comment, "id": range.id,
+            "resource_uri": format!("{BASE}/ipranges/{}/", range.id),
+        })
+    }
+
+    pub(crate) fn show_route(&self, id: u64) -> Value {
+        let route = &self.routes[&id];
+        json!({
+            "source": self.show_subnet(route.source), "destination": self.show_subnet(route.destination),
+            "gateway_ip": route.gateway, "metric": route.metric, "id": id,
+            "resource_uri": format!("{BASE}/static-routes/{id}/"),
+        })
+    }
+
+    pub(crate) fn show_reserved(&self, id: u64) -> Value {
+        let reserved = &self.reserved[&id];
+        json!({
+            "subnet": self.show_subnet(reserved.subnet), "ip": reserved.ip, "mac_address": reserved.mac,
+            "comment": reserved.comment, "id": id, "resource_uri": format!("{BASE}/reservedips/{id}/"),
+        })
+    }
+
+    /// An address as `ipaddresses/` and `dnsresources/` show it.
+    pub(crate) fn show_address(&self, address: &Address) -> Value {
+        let kind = match address.alloc {
+            Alloc::Auto => "Automatic",
+            Alloc::Sticky => "Sticky",
+            Alloc::UserReserved => "User reserved",
+            Alloc::Dhcp => "DHCP",
+            Alloc::Discovered => "Observed",
+        };
+        let interface: Vec<Value> = address
+            .interface
+            .and_then(|id| self.interfaces.get(&id))
+            .map(|interface| self.show_interface(interface))
+            .into_iter()
+            .collect();
+        json!({
+            "created": "2026-01-01T00:00:00.000Z", "ip": address.ip, "alloc_type": address.alloc as u8,
+            "subnet": address.subnet.map(|subnet| self.show_subnet(subnet)), "interface_set": interface,
+            "owner": address.user.as_ref().map(|user| self.show_user(user)), "alloc_type_name": kind,
+            "resource_uri": format!("{BASE}/ipaddresses/"),
+        })
+    }
+
+    pub(crate) fn show_dns(&self, id: u64) -> Value {
+        let dns = &self.dns[&id];
+        let addresses: Vec<Value> = dns
+            .addresses
+            .iter()
+            .filter_map(|id| self.addresses.get(id))
+            .map(|address| self.show_address(address))
+            .collect();
+        json!({
+            "address_ttl": null, "resource_records": [], "id": id, "fqdn": format!("{}.maas", dns.name),
+            "ip_addresses": addresses, "resource_uri": format!("{BASE}/dnsresources/{id}/"),
+        })
+    }
+
+    pub(crate) fn show_domain(&self) -> Value {
+        json!({
+            "authoritative": true, "ttl": null, "is_default": true, "id": 0, "resource_record_count": self.dns.len(),
+            "name": "maas", "resource_uri": format!("{BASE}/domains/0/"),
+        })
+    }
+
+    #[expect(clippy::unused_self, reason = "it reads like its siblings")]
+    pub(crate) fn show_zone(&self) -> Value {
+        json!({"name": "default", "description": "", "id": 1, "resource_uri": format!("{BASE}/zones/default/")})
+    }
+
+    #[expect(clippy::unused_self, reason = "it reads like its siblings")]
+    pub(crate) fn show_pool(&self) -> Value {
+        json!({"name": "default", "description": "Default pool", "id": 0, "resource_uri": format!("{BASE}/resourcepool/0/")})
+    }
+
+    pub(crate) fn show_link(&self, address: &Address) -> Value {
+        let mode = match (address.alloc, address.ip, address.subnet) {
+            (Alloc::Auto, ..) => "auto",
+            (Alloc::Dhcp, ..) => "dhcp",
+            (Alloc::Sticky | Alloc::UserReserved, Some(_), _) => "static",
+            (Alloc::Sticky | Alloc::UserReserved, None, _) => "link_up",
+            (Alloc::Discovered, ..) => "dhcp",
+        };
+        let mut link = json!({"id": address.id, "mode": mode});
+        if let Some(ip) = address.ip {
+            link["ip_address"] = json!(ip);
+        }
+        if let Some(subnet) = address.subnet {
+            link["subnet"] = self.show_subnet(subnet);
+        }
+        link
+    }
+
+    pub(crate) fn show_interface(&self, interface: &Interface) -> Value {
+        let name = |id: &u64| self.interfaces[id].name.clone();
+        let children: Vec<String> = self
+            .interfaces
+            .values()
+            .filter(|child| child.parents.contains(&interface.id))
+            .map(|child| child.name.clone())
+            .collect();
+        let links: Vec<Value> = self
+            .links_of(interface.id)
+            .filter(|link| link.alloc != Alloc::Discovered)
+            .map(|link| self.show_link(link))
+            .collect();
+        let vlan_mtu = interface.vlan.map(|vlan| self.vlans[&vlan].mtu);
+        let physical = interface.kind == "physical";
+        let params = match interface.kind.as_str() {
+            "bridge" => {
+                json!({"bridge_fd": 15, "bridge_stp": false, "bridge_type": interface.bridge_type})
+            }
+            "bond" => json!({
+                "bond_downdelay": 0, "bond_lacp_rate": "fast", "bond_miimon": 100, "bond_mode": interface.bond_mode,
+                "bond_num_grat_arp": 1, "bond_updelay": 0, "bond_xmit_hash_policy": "layer2",
+            }),
+            _ => json!({}),
+        };
+        json!({
+            "id": interface.id, "mac_address": interface.mac, "vendor": null,
+            "parents": interface.parents.iter().map(name).collect::<Vec<_>>(), "params": params, "product": null,
+            "vlan": interface.vlan.map(|vlan| self.show_vlan(vlan)), "firmware_version": null, "sriov_max_vf": 0,
+            "system_id": interface.node, "enabled": interface.enabled,
+            "effective_mtu": interface.mtu.or(vlan_mtu).unwrap_or(1500),
+            "interface_speed": if physical { 1000 } else { 0 }, "numa_node": physical.then_some(0), "type": interface.kind,
+            "links": links, "name": interface.name, "link_connected": physical, "discovered": null, "children": children,
+            "tags": [], "link_speed": if physical { 1000 } else { 0 },
+            "resource_uri": format!("{BASE}/nodes/{}/interfaces/{}/", interface.node, interface.id),
+        })
+    }
+
+    pub(crate) fn show_node(&self, node: &Node) -> Value {
+        let (folder, kind) = match node.kind {
+            NodeType::Machine => ("machines", "Machine"),
+            NodeType::Device => ("devices", "Device"),
+            NodeType::Rack => ("rackcontrollers", "Rack controller"),
+            NodeType::Region => ("regioncontrollers", "Region controller"),
+            NodeType::RegionRack => ("rackcontrollers", "Region and rack controller"),
+        };
+        let interfaces: Vec<&Interface> = self.interfaces_of(&node.system_id).collect();
+        let ips: Vec<Value> = interfaces
+            .iter()
+            .flat_map(|interface| self.links_of(interface.id))
+            .filter_map(|link| link.ip)
+            .map(|ip| json!(ip))
+            .collect();
+        let mut shown = json!({
+            "hostname": node.hostname, "fqdn": format!("{}.maas", node.hostname), "system_id": node.system_id,
+            "node_type": node.kind as u8, "node_type_name": kind, "owner": node.owner, "ip_addresses": ips,
+            "domain": self.show_domain(), "zone": self.show_zone(), "tag_names": [], "description": "",
+            "interface_set": interfaces.iter().map(|interface| self.show_interface(interface)).collect::<Vec<_>>(),
+            "resource_uri": format!("{BASE}/{folder}/{}/", node.system_id),
+        });
+        if node.kind != NodeType::Device {
+            shown["power_type"] = json!(node.power_type);
+        }
+        if node.kind == NodeType::Machine {
+            shown["status_name"] = json!(node.status);
+            shown["status"] = json!(status_number(&node.status));
+            shown["locked"] = json!(node.locked);
+            shown["pool"] = self.show_pool();
+            shown["osystem"] = json!(node.osystem);
+            shown["default_gateways"] = self.show_gateways(node);
+            shown["boot_interface"] = json!(
+                node.boot_interface
+                    .and_then(|id| self.interfaces.get(&id))
+                    .map(|interface| self.show_interface(interface))
+            );
+        }
+        shown
+    }
+
+    fn show_gateways(&self, node: &Node) -> Value {
+        let one = |link: Option<u64>| {
+            let gateway = link
+                .and_then(|id| self.addresses.get(&id))
+                .and_then(|address| address.subnet)
+                .and_then(|subnet| self.subnets[&subnet].gateway_ip());
+            json!({"gateway_ip": gateway, "link_id": gateway.and(link)})
+        };
+        json!({"ipv4": one(node.gateway_v4), "ipv6": one(node.gateway_v6)})
+    }
+
+    pub(crate) fn show_nodes(&self, kind: NodeType) -> Value {
+        self.nodes
+            .values()
+            .filter(|node| node.kind == kind)
+            .map(|node| self.show_node(node))
+            .collect()
+    }
+
+    pub(crate) fn show_all_nodes(&self) -> Value {
+        self.nodes
+            .values()
+            .map(|node| self.show_node(node))
+            .collect()
+    }
+
+    pub(crate) fn show_controllers(&self, racks: bool) -> Value {
+        self.nodes
+            .values()
+            .filter(|node| match node.kind {
+                NodeType::RegionRack => true,
+                NodeType::Rack => racks,
+                NodeType::Region => !racks,
+                NodeType::Machine | NodeType::Device => false,
+            })
+            .map(|node| {
+                let mut shown = self.show_node(node);
+                shown["version"] = json!(Version::text(&self.version));
+                shown
+            })
+            .collect()
+    }
+}
+
+/// MAAS's numbers for a machine's states (src/maascommon/enums/node.py).
+pub(crate) fn status_number(name: &str) -> u8 {
+    const NAMES: [&str; 23] = [
+        "New",
+        "Commissioning",
+        "Failed commissioning",
+        "Missing",
+        "Ready",
+        "Reserved",
+        "Deployed",
+        "Retired",
+        "Broken",
+        "Deploying",
+        "Allocated",
+        "Deployment failed",
+        "Releasing",
+        "Releasing failed",
+        "Disk erasing",
+        "Failed disk erasing",
+        "Rescue mode",
+        "Entering rescue mode",
+        "Failed to enter rescue mode",
+        "Exiting rescue mode",
+        "Failed to exit rescue mode",
+        "Testing",
+        "Failed testing",
+    ];
+    let place = NAMES.iter().position(|known| *known == name).unwrap_or(0);
+    u8::try_from(place).unwrap_or(0)
+}

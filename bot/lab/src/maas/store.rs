@@ -1,0 +1,313 @@
+//! The rows, and how they hang together. No rule about requests lives here.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::version::Version;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fabric {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    pub(crate) class_type: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Space {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    pub(crate) description: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Vlan {
+    pub(crate) id: u64,
+    pub(crate) fabric: u64,
+    pub(crate) vid: u16,
+    pub(crate) name: Option<String>,
+    pub(crate) mtu: u32,
+    pub(crate) space: Option<u64>,
+    pub(crate) dhcp_on: bool,
+    pub(crate) primary: Option<String>,
+    pub(crate) secondary: Option<String>,
+    pub(crate) relay: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "they are MAAS's own columns")]
+pub(crate) struct Subnet {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    pub(crate) cidr: IpNet,
+    pub(crate) vlan: u64,
+    /// MAAS stores "" where a form left it empty, and null where none was ever given.
+    pub(crate) gateway: Option<String>,
+    pub(crate) dns: Vec<IpAddr>,
+    pub(crate) allow_dns: bool,
+    pub(crate) allow_proxy: bool,
+    pub(crate) active_discovery: bool,
+    pub(crate) managed: bool,
+    pub(crate) rdns_mode: u8,
+    pub(crate) description: String,
+    pub(crate) disabled_boot_architectures: Vec<String>,
+}
+
+impl Subnet {
+    pub(crate) fn gateway_ip(&self) -> Option<IpAddr> {
+        self.gateway.as_ref().and_then(|text| text.parse().ok())
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RangeType {
+    Reserved,
+    Dynamic,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct IpRange {
+    pub(crate) id: u64,
+    pub(crate) subnet: u64,
+    pub(crate) kind: RangeType,
+    pub(crate) start: IpAddr,
+    pub(crate) end: IpAddr,
+    pub(crate) comment: String,
+    pub(crate) user: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    pub(crate) id: u64,
+    pub(crate) source: u64,
+    pub(crate) destination: u64,
+    pub(crate) gateway: IpAddr,
+    pub(crate) metric: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ReservedIp {
+    pub(crate) id: u64,
+    pub(crate) subnet: u64,
+    pub(crate) ip: IpAddr,
+    pub(crate) mac: String,
+    pub(crate) comment: String,
+}
+
+/// MAAS's `alloc_type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alloc {
+    Auto = 0,
+    Sticky = 1,
+    UserReserved = 4,
+    Dhcp = 5,
+    Discovered = 6,
+}
+
+/// A `StaticIPAddress` row: a link where an interface has it, an address where not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) id: u64,
+    pub(crate) ip: Option<IpAddr>,
+    pub(crate) alloc: Alloc,
+    pub(crate) subnet: Option<u64>,
+    pub(crate) user: Option<String>,
+    pub(crate) interface: Option<u64>,
+    /// A user reservation with a MAC hangs on an interface without a node.
+    pub(crate) mac: Option<String>,
+    pub(crate) bmc_of: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DnsResource {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    pub(crate) addresses: Vec<u64>,
+    pub(crate) records: Vec<(String, String)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum NodeType {
+    Machine = 0,
+    Device = 1,
+    Rack = 2,
+    Region = 3,
+    RegionRack = 4,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Node {
+    pub(crate) system_id: String,
+    pub(crate) hostname: String,
+    pub(crate) kind: NodeType,
+    pub(crate) status: String,
+    pub(crate) owner: Option<String>,
+    pub(crate) power_type: String,
+    pub(crate) locked: bool,
+    pub(crate) osystem: String,
+    pub(crate) boot_interface: Option<u64>,
+    pub(crate) gateway_v4: Option<u64>,
+    pub(crate) gateway_v6: Option<u64>,
+    /// Whether commissioning ever passed: decides what a release ends in.
+    pub(crate) commissioned: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Interface {
+    pub(crate) id: u64,
+    pub(crate) node: String,
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) mac: String,
+    pub(crate) vlan: Option<u64>,
+    pub(crate) parents: Vec<u64>,
+    pub(crate) mtu: Option<u32>,
+    pub(crate) enabled: bool,
+    pub(crate) bridge_type: String,
+    pub(crate) bond_mode: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct User {
+    pub(crate) name: String,
+    pub(crate) admin: bool,
+    pub(crate) consumer: String,
+    pub(crate) token: String,
+    pub(crate) secret: String,
+}
+
+/// Everything that a MAAS keeps.
+#[derive(Clone, Debug)]
+pub struct Maas {
+    pub(crate) version: Version,
+    pub(crate) fabrics: BTreeMap<u64, Fabric>,
+    pub(crate) spaces: BTreeMap<u64, Space>,
+    pub(crate) vlans: BTreeMap<u64, Vlan>,
+    pub(crate) subnets: BTreeMap<u64, Subnet>,
+    pub(crate) ranges: BTreeMap<u64, IpRange>,
+    pub(crate) routes: BTreeMap<u64, Route>,
+    pub(crate) reserved: BTreeMap<u64, ReservedIp>,
+    pub(crate) addresses: BTreeMap<u64, Address>,
+    pub(crate) dns: BTreeMap<u64, DnsResource>,
+    pub(crate) nodes: BTreeMap<String, Node>,
+    pub(crate) interfaces: BTreeMap<u64, Interface>,
+    pub(crate) users: Vec<User>,
+    /// Next row number by table.
+    pub(crate) sequences: BTreeMap<&'static str, u64>,
+    /// Nonces seen, to refuse one used twice.
+    pub(crate) nonces: std::collections::BTreeSet<String>,
+    /// Writes that took effect, for whoever counts: method and path.
+    pub(crate) writes: Vec<(String, String)>,
+}
+
+impl Maas {
+    /// An empty MAAS of that release with one administrator.
+    pub fn empty(version: &str) -> Self {
+        let mut maas = Self {
+            version: Version::read(version),
+            fabrics: BTreeMap::new(),
+            spaces: BTreeMap::new(),
+            vlans: BTreeMap::new(),
+            subnets: BTreeMap::new(),
+            ranges: BTreeMap::new(),
+            routes: BTreeMap::new(),
+            reserved: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            dns: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            interfaces: BTreeMap::new(),
+            users: Vec::new(),
+            sequences: BTreeMap::new(),
+            nonces: std::collections::BTreeSet::new(),
+            writes: Vec::new(),
+        };
+        maas.sequences.insert("vlan", maas.version.first_vlan_id());
+        maas.add_user("admin", true);
+        maas
+    }
+
+    /// The next row number of a table. Numbers are never given twice.
+    pub(crate) fn next(&mut self, table: &'static str) -> u64 {
+        let next = self.sequences.entry(table).or_insert(1);
+        let id = *next;
+        *next += 1;
+        id
+    }
+
+    pub(crate) fn add_user(&mut self, name: &str, admin: bool) {
+        let key = |part: &str, length: usize| made_up(&format!("{part} of {name}"), length);
+        self.users.push(User {
+            name: name.to_owned(),
+            admin,
+            consumer: key("consumer", 18),
+            token: key("token", 18),
+            secret: key("secret", 32),
+        });
+    }
+
+    /// The API key of a user: `consumer:token:secret`.
+    pub fn api_key(&self, user: &str) -> Option<String> {
+        let user = self.users.iter().find(|other| other.name == user)?;
+        Some(format!("{}:{}:{}", user.consumer, user.token, user.secret))
+    }
+
+    /// Names of all users.
+    pub fn user_names(&self) -> Vec<String> {
+        self.users.iter().map(|user| user.name.clone()).collect()
+    }
+
+    /// Writes that took effect so far: method and path.
+    pub fn writes(&self) -> &[(String, String)] {
+        &self.writes
+    }
+
+    /// The default VLAN of a fabric: the one with the lowest id (3.5.9 maasserver/models/fabric.py:160-163).
+    pub(crate) fn default_vlan(&self, fabric: u64) -> Option<u64> {
+        self.vlans
+            .values()
+            .find(|vlan| vlan.fabric == fabric)
+            .map(|vlan| vlan.id)
+    }
+
+    pub(crate) fn links_of(&self, interface: u64) -> impl Iterator<Item = &Address> {
+        self.addresses
+            .values()
+            .filter(move |address| address.interface == Some(interface))
+    }
+
+    pub(crate) fn interfaces_of<'a>(
+        &'a self,
+        node: &'a str,
+    ) -> impl Iterator<Item = &'a Interface> {
+        self.interfaces
+            .values()
+            .filter(move |interface| interface.node == node)
+    }
+
+    pub(crate) fn node_by_host(&self, hostname: &str) -> Option<&Node> {
+        self.nodes.values().find(|node| node.hostname == hostname)
+    }
+
+    pub(crate) fn node_by_id(&self, id: &str) -> Option<&Node> {
+        self.nodes.get(id)
+    }
+}
+
+/// Letters and digits that are the same for the same seed.
+pub(crate) fn made_up(seed: &str, length: usize) -> String {
+    use sha2::{Digest as _, Sha256};
+    const LETTERS: &[u8] = b"abcdefghkmnpqrstwxyz23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+    let mut out = String::new();
+    let mut round = 0_u32;
+    while out.len() < length {
+        let hash = Sha256::digest(format!("{seed}/{round}").as_bytes());
+        out.extend(
+            hash.iter()
+                .map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()])),
+        );
+        round += 1;
+    }
+    out.truncate(length);
+    out
+}

@@ -1,0 +1,543 @@
+//! Subnets: create, change, delete, and what goes with a delete (3.5.9 maasserver/forms/subnet.py, models/subnet.py).
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::form::{Errors, Form, NO_CHOICE, REQUIRED, address};
+use super::store::{Alloc, Maas, RangeType, Subnet};
+use super::{Answer, Asker, admin_to_change, admin_to_create, bad_method, gone, missing, plain};
+use crate::wire::{Request, Response};
+
+impl Maas {
+    pub(crate) fn subnets_list(&mut self, method: &str, form: &Form, asker: &Asker) -> Answer {
+        match method {
+            "GET" => Ok(Response::json(
+                200,
+                &self
+                    .subnets
+                    .keys()
+                    .map(|id| self.show_subnet(*id))
+                    .collect(),
+            )),
+            "POST" => {
+                admin_to_create(asker)?;
+                let id = self.create_subnet(form)?;
+                Ok(Response::json(200, &self.show_subnet(id)))
+            }
+            _ => Err(bad_method()),
+        }
+    }
+
+    /// A subnet by id, CIDR, name, or `cidr:` and `name:` specifiers.
+    pub(crate) fn find_subnet(&self, text: &str) -> Result<u64, Response> {
+        if let Ok(id) = text.parse::<u64>() {
+            return self
+                .subnets
+                .get(&id)
+                .map(|subnet| subnet.id)
+                .ok_or_else(|| missing("Subnet"));
+        }
+        if text.starts_with("vlan:") {
+            return Err(Response::text(
+                400,
+                "VLAN tag (VID) out of range (0-4094; 0 for untagged.)",
+            ));
+        }
+        let cidr = text.strip_prefix("cidr:").unwrap_or(text);
+        if let Ok(net) = cidr.parse::<IpNet>() {
+            let found = self
+                .subnets
+                .values()
+                .find(|subnet| subnet.cidr == net.trunc());
+            return found
+                .map(|subnet| subnet.id)
+                .ok_or_else(|| missing("Subnet"));
+        }
+        let name = text.strip_prefix("name:").unwrap_or(text);
+        let mut named = self.subnets.values().filter(|subnet| subnet.name == name);
+        match (named.next(), named.next()) {
+            (Some(_), Some(_)) => Err(plain(403, format!("Too many subnets match: {name}"))),
+            (Some(subnet), None) => Ok(subnet.id),
+            (None, _) => Err(missing("Subnet")),
+        }
+    }
+
+    pub(crate) fn subnet(
+        &mut self,
+        request: &Request,
+        text: &str,
+        form: &Form,
+        asker: &Asker,
+    ) -> Answer {
+        let id = self.find_subnet(text)?;
+        match (request.method.as_str(), request.param("op")) {
+            ("GET", None) => {}
+            ("GET", Some("ip_addresses")) => {
+                return Ok(Response::json(200, &self.show_ip_addresses(id, request)));
+            }
+            ("GET", Some("reserved_ip_ranges")) => {
+                return Ok(Response::json(200, &self.show_taken(id)));
+            }
+            ("GET", Some("unreserved_ip_ranges")) => {
+                return Ok(Response::json(200, &self.show_free(id)));
+            }
+            ("GET", Some("statistics")) => {
+                return Ok(Response::json(200, &self.show_statistics(id, request)));
+            }
+            ("PUT", None) => {
+                admin_to_change(asker)?;
+                self.update_subnet(id, form)?;
+            }
+            ("DELETE", None) => {
+                admin_to_change(asker)?;
+                self.delete_subnet(id, request)?;
+                return Ok(gone());
+            }
+            (method, Some(op)) => {
+                return Err(Response::text(
+                    400,
+                    format!("Unrecognised signature: method={method} op={op}"),
+                ));
+            }
+            _ => return Err(bad_method()),
+        }
+        Ok(Response::json(200, &self.show_subnet(id)))
+    }
+
+    fn create_subnet(&mut self, form: &Form) -> Result<u64, Response> {
+        let mut errors = Errors::default();
+        if form.get("space").is_some() {
+            errors.add(
+                "space",
+                "Spaces may no longer be set on subnets. Set the space on the underlying VLAN.",
+            );
+        }
+        let mut subnet = Subnet {
+            id: 0,
+            name: String::new(),
+            cidr: IpNet::default(),
+            vlan: 0,
+            gateway: Some(String::new()),
+            dns: Vec::new(),
+            allow_dns: true,
+            allow_proxy: true,
+            active_discovery: false,
+            managed: true,
+            rdns_mode: 2,
+            description: String::new(),
+            disabled_boot_architectures: Vec::new(),
+        };
+        match form.get("cidr").filter(|text| !text.is_empty()) {
+            None => errors.add("cidr", REQUIRED),
+            Some(text) => {
+                if let Some(cidr) = read_cidr(text, &mut errors) {
+                    subnet.cidr = cidr;
+                    text.clone_into(&mut subnet.name);
+                }
+            }
+        }
+        let mut vlan = None;
+        if !errors.has("cidr") {
+            vlan = self.choose_vlan(form, &mut errors);
+        }
+        self.read_fields(&mut subnet, form, &mut errors);
+        if !errors.has("cidr") {
+            self.check_cidr(&subnet, None, &mut errors);
+        }
+        errors.done()?;
+        subnet.vlan = match vlan {
+            Some(vlan) => vlan,
+            None => self.default_of_default(),
+        };
+        subnet.id = self.next("subnet");
+        let id = subnet.id;
+        self.subnets.insert(id, subnet);
+        self.adopt_orphans(id);
+        Ok(id)
+    }
+
+    /// `vlan` wins; else `fabric` with `vid`; else the default VLAN of the default fabric, `None` here.
+    fn choose_vlan(&self, form: &Form, errors: &mut Errors) -> Option<u64> {
+        let given = |key: &str| form.get(key).filter(|text| !text.is_empty());
+        let fabric = given("fabric").map(|text| {
+            text.parse::<u64>()
+                .ok()
+                .filter(|id| self.fabrics.contains_key(id))
+        });
+        if let Some(None) = fabric {
+            errors.add("fabric", NO_CHOICE);
+            return None;
+        }
+        let fabric = fabric.flatten();
+        if let Some(text) = given("vlan") {
+            let Some(vlan) = text.parse::<u64>().ok().and_then(|id| self.vlans.get(&id)) else {
+                errors.add("vlan", NO_CHOICE);
+                return None;
+            };
+            if let Some(fabric) = fabric.filter(|fabric| *fabric != vlan.fabric) {
+                let home = &self.fabrics[&vlan.fabric].name;
+                let shown = self.show_vlan(vlan.id);
+                let name = shown["name"].as_str().unwrap_or_default();
+                errors.add(
+                    "vlan",
+                    format!(
+                        "VLAN {home}.{name} is not in fabric name={}.",
+                        self.fabrics[&fabric].name
+                    ),
+                );
+            }
+            return Some(vlan.id);
+        }
+        let vid = given("vid").and_then(|text| text.parse::<u16>().ok());
+        match (fabric, vid) {
+            (Some(fabric), None) => self.default_vlan(fabric),
+            (Some(fabric), Some(vid)) => {
+                let found = self
+                    .vlans
+                    .values()
+                    .find(|vlan| vlan.fabric == fabric && vlan.vid == vid);
+                if found.is_none() {
+                    errors.add(
+                        "vid",
+                        format!(
+                            "No VLAN with vid {vid} in fabric name={}.",
+                            self.fabrics[&fabric].name
+                        ),
+                    );
+                }
+                found.map(|vlan| vlan.id)
+            }
+            (None, Some(vid)) if vid != 0 => {
+                let found = self
+                    .vlans
+                    .values()
+                    .find(|vlan| vlan.fabric == 0 && vlan.vid == vid);
+                if found.is_none() {
+                    errors.add("vid", format!("No VLAN with vid {vid} in default fabric."));
+                }
+                found.map(|vlan| vlan.id)
+            }
+            (None, _) => None,
+        }
+    }
+
+    /// The default fabric has id 0 and is made when it is missing (seen on 3.5.12 and 3.7.3).
+    fn default_of_default(&mut self) -> u64 {
+        if !self.fabrics.contains_key(&0) {
+            self.make_fabric_as(0, None, None);
+        }
+        self.default_vlan(0).unwrap_or_default()
+    }
+
+    fn read_fields(&self, subnet: &mut Subnet, form: &Form, errors: &mut Errors) {
+        if let Some(name) = form.get("name") {
+            if name.chars().count() > 255 {
+                errors.add(
+                    "name",
+                    format!(
+                        "Ensure this value has at most 255 characters (it has {}).",
+                        name.chars().count()
+                    ),
+                );
+            } else if name.is_empty() {
+                subnet.name = subnet.cidr.to_string();
+            } else {
+                name.clone_into(&mut subnet.name);
+            }
+        }
+        if let Some(text) = form.get("description") {
+            text.clone_into(&mut subnet.description);
+        }
+        match form.get("gateway_ip") {
+            None => {}
+            Some("") => subnet.gateway = Some(String::new()),
+            Some(text) => match address(text) {
+                Some(ip) => subnet.gateway = Some(ip.to_string()),
+                None => errors.add("gateway_ip", "Enter a valid IPv4 or IPv6 address."),
+            },
+        }
+        if let Some(list) = form.all("dns_servers") {
+            read_dns(subnet, list, errors);
+        }
+        let switches: [(&str, &mut bool, bool); 4] = [
+            ("managed", &mut subnet.managed, false),
+            ("active_discovery", &mut subnet.active_discovery, false),
+            ("allow_dns", &mut subnet.allow_dns, true),
+            ("allow_proxy", &mut subnet.allow_proxy, true),
+        ];
+        for (key, slot, strict) in switches {
+            let value = if strict {
+                form.switch(key)
+            } else {
+                form.checkbox(key)
+            };
+            if let Some(value) = value {
+                *slot = value;
+            }
+        }
+        if let Some(text) = form.get("rdns_mode").filter(|text| !text.is_empty()) {
+            match text.parse::<u8>() {
+                Ok(mode) if mode <= 2 => subnet.rdns_mode = mode,
+                Ok(_) | Err(_) => {
+                    errors.add(
+                        "rdns_mode",
+                        format!(
+                            "Select a valid choice. {text} is not one of the available choices."
+                        ),
+                    );
+                }
+            }
+        }
+        if let Some(list) = form.all("disabled_boot_architectures") {
+            subnet.disabled_boot_architectures = list
+                .iter()
+                .flat_map(|text| text.split([',', ' ']))
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned)
+                .collect();
+        }
+    }
+
+    fn check_cidr(&self, subnet: &Subnet, own: Option<u64>, errors: &mut Errors) {
+        let others = || self.subnets.values().filter(|other| Some(other.id) != own);
+        if own.is_some() && self.version.has_reserved_ips() {
+            let outside = self
+                .reserved
+                .values()
+                .find(|kept| Some(kept.subnet) == own && !subnet.cidr.contains(&kept.ip));
+            if let Some(kept) = outside {
+                errors.add("cidr", format!("The new subnet CIDR would exclude the reserved ip {}. Please remove it first.", kept.ip));
+            }
+        }
+        if let Some(gateway) = subnet.gateway_ip() {
+            let local = matches!(gateway, IpAddr::V6(v6) if v6.is_unicast_link_local());
+            if !subnet.cidr.contains(&gateway) && !(local && subnet.cidr.addr().is_ipv6()) {
+                errors.add("gateway_ip", "Gateway IP must be within CIDR range.");
+            }
+        }
+        let overlaps = others()
+            .any(|other| other.cidr.contains(&subnet.cidr) || subnet.cidr.contains(&other.cidr));
+        if self.version.refuses_overlap() && overlaps {
+            errors.add(
+                "__all__",
+                format!(
+                    "Subnet {} would overlap with existing subnets.",
+                    subnet.cidr
+                ),
+            );
+        }
+        if others().any(|other| other.cidr == subnet.cidr) {
+            errors.add("cidr", "Subnet with this Cidr already exists.");
+        }
+    }
+
+    fn update_subnet(&mut self, id: u64, form: &Form) -> Result<(), Response> {
+        let mut errors = Errors::default();
+        let now = self.subnets[&id].clone();
+        let mut subnet = now.clone();
+        if form.get("space").is_some() {
+            errors.add(
+                "space",
+                "Spaces may no longer be set on subnets. Set the space on the underlying VLAN.",
+            );
+        }
+        if let Some(text) = form.get("cidr")
+            && let Some(cidr) = read_cidr(text, &mut errors)
+        {
+            subnet.cidr = cidr;
+            if now.name == now.cidr.to_string() && form.get("name").is_none() {
+                subnet.name = cidr.to_string();
+            }
+        }
+        if let Some(text) = form.get("vlan").filter(|text| !text.is_empty()) {
+            match text
+                .parse::<u64>()
+                .ok()
+                .filter(|vlan| self.vlans.contains_key(vlan))
+            {
+                Some(vlan) => subnet.vlan = vlan,
+                None => errors.add("vlan", NO_CHOICE),
+            }
+        }
+        self.read_fields(&mut subnet, form, &mut errors);
+        if !errors.has("cidr") {
+            self.check_cidr(&subnet, Some(id), &mut errors);
+        }
+        errors.done()?;
+        let moved = subnet.cidr != now.cidr;
+        self.subnets.insert(id, subnet);
+        if moved {
+            self.orphan_outsiders(id);
+            self.adopt_orphans(id);
+        }
+        Ok(())
+    }
+
+    /// User-reserved addresses outside lose their subnet (3.5.9 maasserver/models/signals/subnet.py:16-32).
+    fn orphan_outsiders(&mut self, id: u64) {
+        let cidr = self.subnets[&id].cidr;
+        for row in self.addresses.values_mut() {
+            let outside = row.ip.is_some_and(|ip| !cidr.contains(&ip));
+            if row.subnet == Some(id) && row.alloc == Alloc::UserReserved && outside {
+                row.subnet = None;
+            }
+        }
+    }
+
+    fn adopt_orphans(&mut self, id: u64) {
+        let cidr = self.subnets[&id].cidr;
+        for row in self.addresses.values_mut() {
+            if row.subnet.is_none() && row.ip.is_some_and(|ip| cidr.contains(&ip)) {
+                row.subnet = Some(id);
+            }
+        }
+    }
+
+    fn delete_subnet(&mut self, id: u64, request: &Request) -> Result<(), Response> {
+        let vlan = self.subnets[&id].vlan;
+        let dynamic = self
+            .ranges
+            .values()
+            .any(|range| range.subnet == id && range.kind == RangeType::Dynamic);
+        let force = if self.version.checks_use_on_delete() {
+            match request.param("force") {
+                None | Some("" | "0" | "false" | "False") => false,
+                Some("1" | "true" | "True") => true,
+                Some(_) => {
+                    return Err(plain(
+                        400,
+                        "Invalid force: Value should be 'true' or 'false'",
+                    ));
+                }
+            }
+        } else {
+            true
+        };
+        if dynamic && self.vlans[&vlan].dhcp_on {
+            return Err(plain(
+                400,
+                "Cannot delete a subnet that is actively servicing a dynamic IP range. (Delete the dynamic range or disable DHCP first.)",
+            ));
+        }
+        let used = self.addresses.values().any(|row| {
+            let counts = !matches!(row.alloc, Alloc::Discovered | Alloc::Dhcp);
+            row.subnet == Some(id)
+                && row.ip.is_some()
+                && counts
+                && (row.interface.is_some() || row.mac.is_some())
+        });
+        if used && !force {
+            return Err(plain(
+                400,
+                "Cannot delete a subnet that has IP addresses in use by nodes. (Use the 'force' parameter to override.)",
+            ));
+        }
+        if self
+            .addresses
+            .values()
+            .any(|row| row.subnet == Some(id) && row.bmc_of.is_some())
+        {
+            // The BMC's new row points into the subnet that goes, every try (seen on 3.5.12 and 3.7.3).
+            return Err(conflict());
+        }
+        self.remove_subnet(id);
+        Ok(())
+    }
+
+    /// The cascade: ranges, addresses with their links and names, routes both ways, reserved IPs.
+    fn remove_subnet(&mut self, id: u64) {
+        let going: Vec<u64> = self
+            .addresses
+            .values()
+            .filter(|row| row.subnet == Some(id))
+            .map(|row| row.id)
+            .collect();
+        for address in going {
+            self.drop_address(address);
+        }
+        self.ranges.retain(|_, range| range.subnet != id);
+        self.routes
+            .retain(|_, route| route.source != id && route.destination != id);
+        self.reserved.retain(|_, kept| kept.subnet != id);
+        self.subnets.remove(&id);
+    }
+
+    pub(crate) fn drop_address(&mut self, id: u64) {
+        self.addresses.remove(&id);
+        for dns in self.dns.values_mut() {
+            dns.addresses.retain(|address| *address != id);
+        }
+        self.dns
+            .retain(|_, dns| !dns.addresses.is_empty() || !dns.records.is_empty());
+        for node in self.nodes.values_mut() {
+            for slot in [&mut node.gateway_v4, &mut node.gateway_v6] {
+                if *slot == Some(id) {
+                    *slot = None;
+                }
+            }
+        }
+    }
+}
+
+/// What MAAS sends when its ten tries failed.
+pub(crate) fn conflict() -> Response {
+    Response::html(
+        409,
+        "<!DOCTYPE html>\n<html><head><title>Conflict error</title></head><body>Conflict error. Try your request again, as it will most likely succeed.</body></html>",
+    )
+    .with("retry-after", "5")
+}
+
+fn read_dns(subnet: &mut Subnet, list: &[String], errors: &mut Errors) {
+    let text = list.join(",");
+    if text.trim().is_empty() {
+        subnet.dns = Vec::new();
+        return;
+    }
+    let mut servers = Vec::new();
+    for word in text.split([',', ' ', '\n']) {
+        match address(word) {
+            Some(ip) => servers.push(ip),
+            None => {
+                errors.add(
+                    "__all__",
+                    format!(
+                        "Invalid IP address: {word}; provide a list of space-separated IP addresses"
+                    ),
+                );
+                return;
+            }
+        }
+    }
+    subnet.dns = servers;
+}
+
+/// A CIDR as MAAS reads one: host bits are cut, a missing prefix is a host, a netmask is fine.
+fn read_cidr(text: &str, errors: &mut Errors) -> Option<IpNet> {
+    let (head, tail) = text.split_once('/').unwrap_or((text, ""));
+    let ip: Option<IpAddr> = head.parse().ok();
+    let full = ip.map_or(0, |ip| if ip.is_ipv4() { 32 } else { 128 });
+    let prefix = match tail {
+        "" => Some(full),
+        number => number.parse::<u8>().ok().or_else(|| netmask(number)),
+    };
+    let net = ip
+        .zip(prefix)
+        .and_then(|(ip, prefix)| IpNet::new(ip, prefix).ok());
+    match net {
+        None => {
+            errors.add("cidr", "Required format: <network>/<prefixlen>.");
+            None
+        }
+        Some(net) if net.prefix_len() == 0 => {
+            errors.add("cidr", "Prefix length must be greater than 0.");
+            None
+        }
+        Some(net) => Some(net.trunc()),
+    }
+}
+
+fn netmask(text: &str) -> Option<u8> {
+    ipnet::ip_mask_to_prefix(text.parse().ok()?).ok()
+}

@@ -1,0 +1,53 @@
+//! What releases of MAAS do differently: the one table of the lab's MAAS. Each row with its source.
+
+/// A release, for example `3.5.12` or `3.7.0~rc1`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    text: String,
+    numbers: [u32; 3],
+}
+
+impl Version {
+    /// Reads a release leniently; what is no number counts as 0.
+    pub fn read(text: &str) -> Self {
+        let head: String = text
+            .chars()
+            .take_while(|c| c.is_ascii_digit() || *c == '.')
+            .collect();
+        let mut parts = head.split('.').map(|part| part.parse().unwrap_or(0));
+        let mut next = || parts.next().unwrap_or(0);
+        Self {
+            text: text.to_owned(),
+            numbers: [next(), next(), next()],
+        }
+    }
+
+    /// As `GET version/` says it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    fn since(&self, release: [u32; 3]) -> bool {
+        self.numbers >= release
+    }
+
+    /// `reservedips/` (3.6.5 maasserver/models/reservedip.py).
+    pub fn has_reserved_ips(&self) -> bool {
+        self.since([3, 6, 0])
+    }
+
+    /// Overlapping subnets refused on every save (3.7.3 maasserver/models/subnet.py:455-479).
+    pub fn refuses_overlap(&self) -> bool {
+        self.since([3, 7, 0])
+    }
+
+    /// In-use check and `force` on a subnet's delete (3.7.3 maasserver/models/subnet.py:481-504, api/subnets.py:271-293).
+    pub fn checks_use_on_delete(&self) -> bool {
+        self.since([3, 7, 3])
+    }
+
+    /// VLAN rows are numbered from 5001 (seen on 3.7.3).
+    pub fn first_vlan_id(&self) -> u64 {
+        if self.since([3, 6, 0]) { 5001 } else { 1 }
+    }
+}
