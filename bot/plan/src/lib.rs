@@ -17,6 +17,7 @@ pub mod plan;
 pub mod refusal;
 pub mod run;
 pub mod step;
+pub mod telling;
 pub mod wanted;
 
 pub use audit::audit;

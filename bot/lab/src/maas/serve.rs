@@ -110,7 +110,9 @@ async fn answer(State(shared): State<Shared>, http: HttpRequest) -> HttpResponse
     match fault {
         Fault::CutBefore => return broken(),
         Fault::Answer(status) => {
-            return http_of(Response::html(status, "<html>not now</html>").with("retry-after", "5"));
+            return http_of(
+                Response::html(status, "<html>not now</html>").with("retry-after", "5"),
+            );
         }
         Fault::None | Fault::LoseAnswer => {}
     }

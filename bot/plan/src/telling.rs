@@ -1,0 +1,100 @@
+//! A plan in words: the same words for comment, terminal and page.
+//!
+//! Knows how things are said and how hostile text is kept harmless; it must not know GitHub, a terminal or HTML. Text
+//! from a declaration or from MAAS only ever appears inside code spans or code fences made for it.
+
+mod comment;
+mod words;
+
+pub use comment::{Setting, markdown, refusal_markdown};
+pub use words::{counts, fence, line, span, utc};
+
+use crate::audit::Line;
+use crate::plan::{Plan, Refused};
+use crate::step::Phase;
+
+/// What the rehearsal found; shown with every plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Rehearsed {
+    /// Requests and journal writes of the calm run.
+    pub operations: usize,
+    /// How often the power was cut: once after each of them.
+    pub cuts: usize,
+    /// What went otherwise than planned; empty is proof.
+    pub failures: Vec<String>,
+}
+
+/// A plan for a terminal, without colour.
+pub fn text(plan: &Plan, site: &str, rehearsed: Option<&Rehearsed>) -> String {
+    let mut out = format!("{}\n\n", comment::heading(plan, site));
+    out.push_str(&audit_text(&plan.audit));
+    for warning in &plan.warnings {
+        out.push_str(&format!("warning: {warning}\n"));
+    }
+    for phase in [Phase::Delete, Phase::Create, Phase::StandUp, Phase::Carve] {
+        let steps: Vec<_> = plan
+            .steps
+            .iter()
+            .filter(|step| step.phase == phase)
+            .collect();
+        if steps.is_empty() {
+            continue;
+        }
+        out.push_str(&format!("\n{}\n", comment::phase_word(phase)));
+        for step in steps {
+            for gate in plan
+                .gates
+                .iter()
+                .filter(|gate| gate.before == Some(step.id))
+            {
+                out.push_str(&gate_text(gate));
+            }
+            out.push_str(&format!("  {:>3}  {}\n", step.id.0, line(step)));
+        }
+    }
+    for gate in plan.gates.iter().filter(|gate| gate.before.is_none()) {
+        out.push_str(&gate_text(gate));
+    }
+    if let Some(rehearsed) = rehearsed {
+        out.push_str(&format!("\n{}\n", comment::rehearsal_sentence(rehearsed)));
+    }
+    out.push_str(&format!(
+        "\n{}\nDigest: {}\n",
+        comment::summary(plan),
+        plan.digest
+    ));
+    out
+}
+
+/// A refusal for a terminal, without colour.
+pub fn refusal_text(refused: &Refused, site: &str) -> String {
+    let mut out = format!("No plan for {site}: {} reasons\n\n", refused.refusals.len());
+    out.push_str(&audit_text(&refused.audit));
+    for refusal in &refused.refusals {
+        let plane = refusal
+            .plane
+            .as_ref()
+            .map(|plane| format!(" ({plane})"))
+            .unwrap_or_default();
+        out.push_str(&format!(
+            "\nrefused: {}{plane}: {}\n   help: {}\n",
+            refusal.code.word(),
+            refusal.why,
+            refusal.help
+        ));
+    }
+    out
+}
+
+/// The audit, one line per plane.
+pub fn audit_text(lines: &[Line]) -> String {
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+fn gate_text(gate: &crate::gate::Gate) -> String {
+    let mut out = format!("  ---  gate {}: {}\n", gate.name.word(), gate.why);
+    for (at, task) in gate.tasks.iter().enumerate() {
+        out.push_str(&format!("         {} {task}\n", words::letter(at)));
+    }
+    out
+}
