@@ -1,1 +1,3 @@
-//! placeholder
+//! The doors: GitHub, MAAS, the command line, pages. Everything that has an effect is here.
+
+pub mod maas;
