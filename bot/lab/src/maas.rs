@@ -73,7 +73,13 @@ impl Maas {
         }
         let path: Vec<&str> = rest.trim_end_matches('/').split('/').collect();
         match self.route(request, &path, &form, &asker) {
-            Ok(answer) | Err(answer) => answer,
+            Ok(answer) => {
+                if request.method != "GET" {
+                    self.writes.push((request.method.clone(), request.path.clone()));
+                }
+                answer
+            }
+            Err(answer) => answer,
         }
     }
 

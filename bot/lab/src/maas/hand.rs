@@ -165,3 +165,45 @@ impl Maas {
             .collect()
     }
 }
+
+impl Maas {
+    /// Whoever holds an address or a link on that network lets go of it; controllers only when `controllers`, and then
+    /// only they. BMC addresses stay.
+    pub fn vacate(&mut self, cidr: &str, controllers: bool) {
+        let net: Option<IpNet> = cidr.parse().ok();
+        let subnet = self.subnets.values().find(|subnet| Some(subnet.cidr) == net).map(|subnet| subnet.id);
+        let Some(subnet) = subnet else { return };
+        let of_controller = |interface: Option<u64>| {
+            let node = interface.and_then(|id| self.interfaces.get(&id)).and_then(|row| self.nodes.get(&row.node));
+            node.is_some_and(|node| matches!(node.kind, NodeType::Rack | NodeType::Region | NodeType::RegionRack))
+        };
+        let going: Vec<(u64, Option<u64>)> = self
+            .addresses
+            .values()
+            .filter(|row| row.subnet == Some(subnet) && row.bmc_of.is_none())
+            .filter(|row| of_controller(row.interface) == controllers)
+            .map(|row| (row.id, row.interface))
+            .collect();
+        for (row, interface) in going {
+            self.drop_address(row);
+            if let Some(interface) = interface {
+                self.ensure_link_up(interface);
+            }
+        }
+    }
+
+    /// Whether two MAAS hold the same rows, whatever was asked of them on the way.
+    pub fn same_rows(&self, other: &Self) -> bool {
+        self.fabrics == other.fabrics
+            && self.spaces == other.spaces
+            && self.vlans == other.vlans
+            && self.subnets == other.subnets
+            && self.ranges == other.ranges
+            && self.routes == other.routes
+            && self.reserved == other.reserved
+            && self.addresses == other.addresses
+            && self.dns == other.dns
+            && self.nodes == other.nodes
+            && self.interfaces == other.interfaces
+    }
+}

@@ -79,7 +79,7 @@ fn written(plan: &Plan, setting: &Setting, rehearsed: &Rehearsed, details: bool)
     footer(
         &mut out,
         &plan.digest.to_string(),
-        plan.maas_version.to_string(),
+        &plan.maas_version.to_string(),
         setting,
     );
     out
@@ -390,7 +390,7 @@ fn next(out: &mut String, plan: &Plan, setting: &Setting, rehearsed: &Rehearsed)
     }
 }
 
-fn footer(out: &mut String, digest: &str, version: String, setting: &Setting) {
+fn footer(out: &mut String, digest: &str, version: &str, setting: &Setting) {
     let commit = setting
         .commit
         .as_ref()
@@ -404,7 +404,7 @@ fn footer(out: &mut String, digest: &str, version: String, setting: &Setting) {
     say!(
         out,
         "<sub>plan {digest}{commit} · MAAS {} read {} · valid until the declaration or MAAS changes</sub>",
-        escaped(&version),
+        escaped(version),
         utc(setting.read_at)
     );
 }

@@ -1,0 +1,249 @@
+//! The rehearsal's stage: a MAAS in memory, facts in memory, a clock that jumps, and a fuse.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lab::maas::Maas;
+use plan::gate::Evidence;
+use plan::run::{Fact, Move, Noted};
+use topology::observed::Timestamp;
+
+use super::Play;
+use crate::evidence::{Testimony, Witness};
+use crate::executor::{Ledger, NotKept, Stage};
+use crate::maas::{Answer, Client, Epoch, Lost, Outside, Request, Wire, layout};
+
+/// One moment of a rehearsal: everything that outlives a power cut.
+#[derive(Clone)]
+pub(super) struct Scene {
+    maas: Maas,
+    pub(super) facts: Vec<Noted>,
+    pub(super) now: Timestamp,
+    witness: Obliging,
+}
+
+impl Scene {
+    pub(super) fn open(play: &Play<'_>) -> Result<Self, String> {
+        let text = serde_json::to_string(&layout(play.observed)).map_err(|error| error.to_string())?;
+        let maas = Maas::load(&text, Some(&play.observed.version.to_string())).map_err(|error| error.to_string())?;
+        let began = Fact::Began { by: "the rehearsal".to_owned() };
+        let now = play.observed.at;
+        Ok(Self {
+            maas,
+            facts: vec![Noted { at: now, fact: began }],
+            now,
+            witness: Obliging::of(play),
+        })
+    }
+
+    /// Makes one move, perhaps until the power goes; returns how many operations there were.
+    pub(super) async fn make(&mut self, play: &Play<'_>, next: &Move, cut: Option<usize>) -> usize {
+        let fuse = Arc::new(Fuse::new(cut));
+        let shared = Arc::new(Mutex::new(self.maas.clone()));
+        let wire = FusedLab {
+            maas: Arc::clone(&shared),
+            key: self.maas.api_key("admin").unwrap_or_default(),
+            fuse: Arc::clone(&fuse),
+            seconds: self.now.0 / 1000,
+        };
+        let client = Client::new(wire, outside(self.now));
+        let stage = Stage {
+            plan: play.plan,
+            topology: play.topology,
+            policy: play.policy,
+            client: &client,
+            lease: &Held,
+            witness: &self.witness,
+        };
+        let mut ledger = InMemory {
+            facts: std::mem::take(&mut self.facts),
+            now: self.now,
+            fuse: Arc::clone(&fuse),
+        };
+        // A power cut shows as a fact that was not kept; what was kept decides what comes next.
+        let outcome = stage.make(next, &mut ledger).await;
+        drop(outcome);
+        self.facts = ledger.facts;
+        self.now = ledger.now;
+        self.maas = shared.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        fuse.count.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn with_maas(&mut self, act: impl FnOnce(&mut Maas)) {
+        act(&mut self.maas);
+    }
+
+    pub(super) fn same_world(&self, other: &Self) -> bool {
+        self.maas.same_rows(&other.maas)
+    }
+
+    pub(super) fn writes(&self) -> usize {
+        self.maas.writes().len()
+    }
+}
+
+/// Counts operations and goes dark after one of them.
+struct Fuse {
+    count: AtomicUsize,
+    at: Option<usize>,
+    dark: AtomicBool,
+}
+
+impl Fuse {
+    fn new(at: Option<usize>) -> Self {
+        Self { count: AtomicUsize::new(0), at, dark: AtomicBool::new(false) }
+    }
+
+    fn is_dark(&self) -> bool {
+        self.dark.load(Ordering::Relaxed)
+    }
+
+    /// One operation took effect; true when the power went with it.
+    fn burn(&self) -> bool {
+        let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.at == Some(count) {
+            self.dark.store(true, Ordering::Relaxed);
+        }
+        self.is_dark()
+    }
+}
+
+/// The lab's MAAS without a socket, behind a fuse.
+struct FusedLab {
+    maas: Arc<Mutex<Maas>>,
+    key: String,
+    fuse: Arc<Fuse>,
+    seconds: i64,
+}
+
+impl Wire for FusedLab {
+    async fn send(&self, request: Request) -> Result<Answer, Lost> {
+        let dark = || Lost::Broken("the power went".to_owned());
+        if self.fuse.is_dark() {
+            return Err(dark());
+        }
+        let asked = self.lab_request(request);
+        let answer = self.maas.lock().unwrap_or_else(PoisonError::into_inner).answer(&asked);
+        if self.fuse.burn() {
+            return Err(dark());
+        }
+        let header = |name: &str| answer.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        Ok(Answer {
+            status: answer.status,
+            content_type: header("content-type").unwrap_or_default(),
+            retry_after: header("retry-after").and_then(|text| text.parse().ok()).map(std::time::Duration::from_secs),
+            body: answer.body,
+        })
+    }
+}
+
+impl FusedLab {
+    fn lab_request(&self, request: Request) -> lab::wire::Request {
+        static NONCE: AtomicU64 = AtomicU64::new(0);
+        let mut key = self.key.split(':');
+        let mut part = || key.next().unwrap_or_default();
+        let (consumer, token, secret) = (part(), part(), part());
+        let authorization = format!(
+            "OAuth oauth_version=\"1.0\", oauth_signature_method=\"PLAINTEXT\", oauth_consumer_key=\"{consumer}\", oauth_token=\"{token}\", oauth_signature=\"%26{secret}\", oauth_nonce=\"r{}\", oauth_timestamp=\"{}\"",
+            NONCE.fetch_add(1, Ordering::Relaxed),
+            self.seconds
+        );
+        let form = serde_json::Map::from_iter(request.form.iter().fold(
+            std::collections::BTreeMap::<String, Vec<String>>::new(),
+            |mut map, (key, value)| {
+                map.entry(key.clone()).or_default().push(value.clone());
+                map
+            },
+        ).into_iter().map(|(key, values)| (key, serde_json::json!(values))));
+        lab::wire::Request {
+            method: request.method.name().to_owned(),
+            path: format!("/MAAS/api/2.0/{}", request.path),
+            query: request.query,
+            headers: vec![
+                ("authorization".to_owned(), authorization),
+                ("content-type".to_owned(), "application/json".to_owned()),
+            ],
+            body: if form.is_empty() { Vec::new() } else { serde_json::Value::Object(form).to_string().into_bytes() },
+            now: self.seconds,
+        }
+    }
+}
+
+fn outside(now: Timestamp) -> Outside {
+    static NONCE: AtomicU64 = AtomicU64::new(0);
+    Outside {
+        now: Arc::new(move || now),
+        nonce: Arc::new(|| format!("n{}", NONCE.fetch_add(1, Ordering::Relaxed))),
+        pause: Arc::new(|_| Box::pin(std::future::ready(()))),
+    }
+}
+
+/// Nobody else writes to a MAAS in memory.
+struct Held;
+
+impl Epoch for Held {
+    fn still_held(&self) -> bool {
+        true
+    }
+}
+
+struct InMemory {
+    facts: Vec<Noted>,
+    now: Timestamp,
+    fuse: Arc<Fuse>,
+}
+
+impl Ledger for InMemory {
+    async fn add(&mut self, fact: Fact) -> Result<(), NotKept> {
+        let dark = || NotKept("the power went".to_owned());
+        if self.fuse.is_dark() {
+            return Err(dark());
+        }
+        self.now = Timestamp(self.now.0 + 1);
+        self.facts.push(Noted { at: self.now, fact });
+        if self.fuse.burn() { Err(dark()) } else { Ok(()) }
+    }
+
+    async fn facts(&mut self) -> Result<Vec<Noted>, NotKept> {
+        Ok(self.facts.clone())
+    }
+}
+
+/// People at their gates did all that was asked of them.
+#[derive(Clone)]
+struct Obliging {
+    addresses: String,
+}
+
+impl Obliging {
+    fn of(play: &Play<'_>) -> Self {
+        let has: BTreeSet<(String, IpAddr)> = play
+            .plan
+            .gates
+            .iter()
+            .flat_map(|gate| &gate.evidence)
+            .filter_map(|evidence| match evidence {
+                Evidence::Jumphost { has, .. } => Some(has.clone()),
+                Evidence::Vacant { .. } | Evidence::Changeable { .. } | Evidence::NoJujuModel => None,
+            })
+            .flatten()
+            .collect();
+        let list: Vec<serde_json::Value> = has
+            .iter()
+            .map(|(interface, ip)| serde_json::json!({"ifname": interface, "addr_info": [{"local": ip}]}))
+            .collect();
+        Self { addresses: serde_json::Value::Array(list).to_string() }
+    }
+}
+
+impl Witness for Obliging {
+    fn juju_models(&self) -> Testimony {
+        Testimony::Said("{\"models\":[]}".to_owned())
+    }
+
+    fn jumphost_addresses(&self) -> Testimony {
+        Testimony::Said(self.addresses.clone())
+    }
+}
