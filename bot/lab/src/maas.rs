@@ -75,7 +75,8 @@ impl Maas {
         match self.route(request, &path, &form, &asker) {
             Ok(answer) => {
                 if request.method != "GET" {
-                    self.writes.push((request.method.clone(), request.path.clone()));
+                    self.writes
+                        .push((request.method.clone(), request.path.clone()));
                 }
                 answer
             }

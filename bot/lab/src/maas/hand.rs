@@ -171,11 +171,22 @@ impl Maas {
     /// only they. BMC addresses stay.
     pub fn vacate(&mut self, cidr: &str, controllers: bool) {
         let net: Option<IpNet> = cidr.parse().ok();
-        let subnet = self.subnets.values().find(|subnet| Some(subnet.cidr) == net).map(|subnet| subnet.id);
+        let subnet = self
+            .subnets
+            .values()
+            .find(|subnet| Some(subnet.cidr) == net)
+            .map(|subnet| subnet.id);
         let Some(subnet) = subnet else { return };
         let of_controller = |interface: Option<u64>| {
-            let node = interface.and_then(|id| self.interfaces.get(&id)).and_then(|row| self.nodes.get(&row.node));
-            node.is_some_and(|node| matches!(node.kind, NodeType::Rack | NodeType::Region | NodeType::RegionRack))
+            let node = interface
+                .and_then(|id| self.interfaces.get(&id))
+                .and_then(|row| self.nodes.get(&row.node));
+            node.is_some_and(|node| {
+                matches!(
+                    node.kind,
+                    NodeType::Rack | NodeType::Region | NodeType::RegionRack
+                )
+            })
         };
         let going: Vec<(u64, Option<u64>)> = self
             .addresses

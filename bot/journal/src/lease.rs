@@ -1,0 +1,75 @@
+//! The right to write to one MAAS.
+//!
+//! Taken with an epoch that grows at every change of hands. Facts are added under the epoch, so a worker that was
+//! paused and lost its lease cannot add one, and without a fact it may not write.
+
+use topology::observed::Timestamp;
+
+use crate::{Journal, JournalError};
+
+/// The right to write to one MAAS until a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Whose MAAS.
+    pub site: String,
+    /// Who holds it.
+    pub owner: String,
+    /// Grows at every change of hands.
+    pub epoch: i64,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+impl Journal {
+    /// Takes the lease if it is free, expired, or one's own already.
+    pub async fn take(
+        &self,
+        site: &str,
+        owner: &str,
+        length_ms: i64,
+        now: Timestamp,
+    ) -> Result<Option<Lease>, JournalError> {
+        let until = now.0 + length_ms;
+        let row: Option<(i64,)> = sqlx::query_as(
+            "INSERT INTO lease (site, owner, epoch, until_ms) VALUES ($1, $2, 1, $3)
+             ON CONFLICT (site) DO UPDATE SET
+                 epoch = CASE WHEN lease.owner = excluded.owner THEN lease.epoch ELSE lease.epoch + 1 END,
+                 owner = excluded.owner, until_ms = excluded.until_ms
+             WHERE lease.owner = excluded.owner OR lease.until_ms < $4
+             RETURNING epoch",
+        )
+        .bind(site)
+        .bind(owner)
+        .bind(until)
+        .bind(now.0)
+        .fetch_optional(&self.pool)
+        .await?;
+        self.burn()?;
+        Ok(row.map(|(epoch,)| Lease {
+            site: site.to_owned(),
+            owner: owner.to_owned(),
+            epoch,
+            until: Timestamp(until),
+        }))
+    }
+
+    /// Gives the lease back.
+    pub async fn release(&self, lease: &Lease) -> Result<(), JournalError> {
+        sqlx::query("UPDATE lease SET until_ms = 0 WHERE site = $1 AND epoch = $2")
+            .bind(&lease.site)
+            .bind(lease.epoch)
+            .execute(&self.pool)
+            .await?;
+        self.burn()
+    }
+
+    /// Whether the lease is still the one in force.
+    pub async fn still_held(&self, lease: &Lease, now: Timestamp) -> Result<bool, JournalError> {
+        let row: Option<(i64, i64)> =
+            sqlx::query_as("SELECT epoch, until_ms FROM lease WHERE site = $1")
+                .bind(&lease.site)
+                .fetch_optional(&self.pool)
+                .await?;
+        Ok(row.is_some_and(|(epoch, until)| epoch == lease.epoch && until > now.0))
+    }
+}

@@ -1,0 +1,81 @@
+//! Pull requests as the bot sees them: one row each, its record written by the app.
+
+use topology::observed::Timestamp;
+
+use crate::{Journal, JournalError};
+
+/// One pull request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pull {
+    /// `owner/name`.
+    pub repository: String,
+    /// Its number.
+    pub number: i64,
+    /// The site that it touches.
+    pub site: String,
+    /// When it was merged, in the order of merges.
+    pub merged: Option<Timestamp>,
+    /// A word for where it stands, to select by.
+    pub stage: String,
+    /// Everything else, as JSON text.
+    pub record: String,
+}
+
+type PullRow = (String, i64, String, Option<i64>, String, String);
+
+fn pull_of(row: PullRow) -> Pull {
+    let (repository, number, site, merged, stage, record) = row;
+    Pull {
+        repository,
+        number,
+        site,
+        merged: merged.map(Timestamp),
+        stage,
+        record,
+    }
+}
+
+impl Journal {
+    /// The pull request, if it was seen.
+    pub async fn pull(&self, repository: &str, number: i64) -> Result<Option<Pull>, JournalError> {
+        let row: Option<PullRow> = sqlx::query_as(
+            "SELECT repository, number, site, merged_place, stage, record FROM pull WHERE repository = $1 AND number = $2",
+        )
+        .bind(repository)
+        .bind(number)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(pull_of))
+    }
+
+    /// Writes the pull request's row.
+    pub async fn put_pull(&self, pull: &Pull) -> Result<(), JournalError> {
+        sqlx::query(
+            "INSERT INTO pull (repository, number, site, merged_place, stage, record) VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (repository, number) DO UPDATE SET site = excluded.site, merged_place = excluded.merged_place,
+                 stage = excluded.stage, record = excluded.record",
+        )
+        .bind(&pull.repository)
+        .bind(pull.number)
+        .bind(&pull.site)
+        .bind(pull.merged.map(|at| at.0))
+        .bind(&pull.stage)
+        .bind(&pull.record)
+        .execute(&self.pool)
+        .await?;
+        self.burn()
+    }
+
+    /// A site's pull requests at a stage, in the order of their merges, then of their numbers.
+    pub async fn pulls_at(&self, site: &str, stage: &str) -> Result<Vec<Pull>, JournalError> {
+        let rows: Vec<PullRow> = sqlx::query_as(
+            "SELECT repository, number, site, merged_place, stage, record FROM pull
+             WHERE site = $1 AND stage = $2 ORDER BY merged_place, number",
+        )
+        .bind(site)
+        .bind(stage)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(pull_of).collect())
+    }
+}
