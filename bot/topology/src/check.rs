@@ -1,0 +1,113 @@
+//! From files to a topology, or to findings.
+//!
+//! The one door: [`check`]. Every rule speaks whenever it can, so that one look shows everything there is to mend; a
+//! [`Topology`] comes out only when none of them refused. Whatever a real MAAS can hold is at most a warning here,
+//! except overlapping subnets and single-host prefixes, which an import lists instead of declaring. Must not know YAML.
+
+mod book;
+mod machines;
+mod names;
+mod planes;
+mod ranges;
+mod subnets;
+mod together;
+mod vips;
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::draft::{self, Draft, Said, Source};
+use crate::finding::{Finding, Notes};
+use crate::plane::Topology;
+
+/// What came of checking a declaration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// The declared network, when no finding is an error.
+    pub topology: Option<Topology>,
+    /// Every finding, by file, line and column.
+    pub findings: Vec<Finding>,
+}
+
+/// Checks the files of one site. Files that are no YAML are passed over; the order of the files does not matter.
+pub fn check(sources: &[Source]) -> Checked {
+    let mut files: Vec<(&str, &[u8])> = sources
+        .iter()
+        .filter(|source| draft::is_declaration(&source.path))
+        .map(|source| (source.path.as_str(), source.bytes.as_slice()))
+        .collect();
+    files.sort_unstable();
+    let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
+    let mut notes = Notes::about(files.iter().map(|(path, bytes)| (*path, text(*bytes))));
+    let draft = Draft::read(&files, &mut notes);
+    let topology = draft.check(tree(&files), &mut notes);
+    let topology = if notes.refused() {
+        None
+    } else {
+        Some(topology)
+    };
+    Checked {
+        topology,
+        findings: notes.into_findings(),
+    }
+}
+
+/// SHA-256 in hex over paths and contents, each preceded by its length so that no two declarations run together.
+fn tree(files: &[(&str, &[u8])]) -> String {
+    let mut hash = Sha256::new();
+    for (path, bytes) in files {
+        hash.update((path.len() as u64).to_be_bytes());
+        hash.update(path.as_bytes());
+        hash.update((bytes.len() as u64).to_be_bytes());
+        hash.update(bytes);
+    }
+    hex::encode(hash.finalize())
+}
+
+impl Draft {
+    /// Checks what the files say. The topology holds what could be believed; it counts only if nothing was refused.
+    fn check(self, tree: String, notes: &mut Notes<'_>) -> Topology {
+        let book = book::Book::of(&self.planes, notes);
+        let stood: Vec<planes::Stood> = self
+            .planes
+            .iter()
+            .filter_map(|said| planes::check(said, &book, notes))
+            .collect();
+        together::check(&stood, notes);
+        let mut given = book::Given::default();
+        let jumphost = vips::jumphost(&self.jumphost, &book, &mut given, notes);
+        let machines = machines::check(&self.machines, &book, &stood, &mut given, notes);
+        let vips = vips::check(&self.vips, &book, &stood, &mut given, notes);
+        together::leave_alone(&self.leave_alone, &stood, notes);
+        Topology {
+            planes: stood
+                .into_iter()
+                .map(|stood| (stood.plane.key.clone(), stood.plane))
+                .collect(),
+            spaces: spaces(&self.spaces, notes),
+            machines,
+            jumphost,
+            vips,
+            leave_alone: self
+                .leave_alone
+                .into_iter()
+                .filter_map(|said| said.value)
+                .collect(),
+            tree,
+        }
+    }
+}
+
+fn spaces(said: &[Said<String>], notes: &mut Notes<'_>) -> BTreeSet<String> {
+    said.iter()
+        .filter_map(|said| {
+            names::maas(
+                names::Kind::Space,
+                said.value.as_deref()?,
+                said.place,
+                notes,
+            )
+        })
+        .collect()
+}

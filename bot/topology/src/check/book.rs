@@ -1,0 +1,234 @@
+//! Who is who: planes by key, so that references resolve whatever the order of the files; and who was given what.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::address::Cidr;
+use crate::draft::{AddressRef, Offset, PlaneFile, Said, nearest};
+
+use crate::finding::{Notes, Place, codes, shown};
+use crate::object::VlanAt;
+
+use super::names;
+
+/// The planes by key.
+pub(super) struct Book {
+    planes: BTreeMap<String, Entry>,
+}
+
+/// What a reference to a plane may need. What could not be read is `None`, and was remarked on.
+pub(super) struct Entry {
+    pub(super) place: Place,
+    pub(super) vlan: Option<VlanAt>,
+    pub(super) relayed: bool,
+    subnets: Vec<Option<Cidr>>,
+}
+
+impl Entry {
+    /// The subnets that could be read.
+    pub(super) fn subnets(&self) -> impl Iterator<Item = Cidr> {
+        self.subnets.iter().flatten().copied()
+    }
+
+    /// Whether a subnet could not be read: then a missing one is no news.
+    pub(super) fn is_partial(&self) -> bool {
+        self.subnets.iter().any(Option::is_none)
+    }
+}
+
+impl Book {
+    /// Writes down every plane with a key; a key twice is remarked on, and the first one stays.
+    pub(super) fn of(planes: &[PlaneFile], notes: &mut Notes<'_>) -> Self {
+        let mut book = Self {
+            planes: BTreeMap::new(),
+        };
+        for said in planes {
+            let Some(key) = said.plane.value.clone() else {
+                continue;
+            };
+            if !names::is_key(&key) {
+                let message = format!("`{}` is no plane key", shown(&key));
+                let help =
+                    "use letters, digits, `-`, `_` and `.`, 64 at most, a letter or digit first";
+                notes.add(codes::PLANE_KEY, said.plane.place, message, help);
+            }
+            let place = said.plane.place;
+            let entry = Entry::of(said, place);
+            if let Some(first) = book.planes.get(&key) {
+                let message = format!(
+                    "a plane `{}` is declared already, on line {} of {}",
+                    shown(&key),
+                    first.place.line,
+                    notes.path(first.place)
+                );
+                let help = "give it another key, or put its subnets under `subnets:` of the first";
+                notes.add(codes::PLANE_DUPLICATE, place, message, help);
+                continue;
+            }
+            book.planes.insert(key, entry);
+        }
+        book
+    }
+
+    /// Whether this is the plane that its key stands for, not a second one of that key.
+    pub(super) fn is_first(&self, key: &Said<String>) -> bool {
+        key.value
+            .as_ref()
+            .and_then(|key| self.planes.get(key))
+            .is_some_and(|entry| entry.place == key.place)
+    }
+
+    /// The plane that is referred to.
+    pub(super) fn find(&self, said: &Said<String>, notes: &mut Notes<'_>) -> Option<&Entry> {
+        self.look_up(said.value.as_deref()?, said.place, notes)
+    }
+
+    /// The plane that is referred to.
+    pub(super) fn look_up(&self, key: &str, place: Place, notes: &mut Notes<'_>) -> Option<&Entry> {
+        if let Some(entry) = self.planes.get(key) {
+            return Some(entry);
+        }
+        let help = nearest(key, self.planes.keys().map(String::as_str)).map_or_else(
+            || "declare it, or refer to one that is declared".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        notes.add(
+            codes::PLANE_UNKNOWN,
+            place,
+            format!("no plane `{}` is declared", shown(key)),
+            help,
+        );
+        None
+    }
+
+    /// The plane that an address belongs to, and its place in that plane's first subnet of its family.
+    pub(super) fn owner(&self, ip: IpAddr) -> Option<(&str, u128)> {
+        self.planes.iter().find_map(|(key, entry)| {
+            let first = entry.subnets().find(|cidr| cidr.is_v6() == ip.is_ipv6())?;
+            Some((key.as_str(), first.offset_of(ip)?))
+        })
+    }
+
+    /// Whether a plane declares exactly this subnet.
+    pub(super) fn has(&self, cidr: Cidr) -> bool {
+        self.planes
+            .values()
+            .any(|entry| entry.subnets().any(|c| c == cidr))
+    }
+
+    /// The address that is meant, in the subnet at hand. A literal is not looked at further.
+    pub(super) fn resolve(
+        &self,
+        said: &Said<AddressRef>,
+        home: Cidr,
+        notes: &mut Notes<'_>,
+    ) -> Option<IpAddr> {
+        match said.value.as_ref()? {
+            AddressRef::Literal(ip) => Some(*ip),
+            AddressRef::Offset(offset) => at(home, *offset, said.place, notes),
+            AddressRef::Plane(key, offset) => {
+                let entry = self.look_up(key, said.place, notes)?;
+                let Some(cidr) = entry.subnets().find(|c| c.is_v6() == home.is_v6()) else {
+                    if !entry.is_partial() {
+                        let message = format!("plane `{key}` has no subnet of this family");
+                        let help = "write the address in full, or refer to a plane that has one";
+                        notes.add(codes::PLANE_EMPTY, said.place, message, help);
+                    }
+                    return None;
+                };
+                at(cidr, *offset, said.place, notes)
+            }
+        }
+    }
+
+    /// The address that is meant, which must lie inside the subnet at hand.
+    pub(super) fn inside(
+        &self,
+        said: &Said<AddressRef>,
+        home: Cidr,
+        notes: &mut Notes<'_>,
+    ) -> Option<IpAddr> {
+        let ip = self.resolve(said, home, notes)?;
+        if home.contains(ip) {
+            return Some(ip);
+        }
+        let help = "write an offset such as `+1`: it follows when the subnet moves";
+        notes.add(
+            codes::ADDRESS_OUTSIDE,
+            said.place,
+            format!("`{ip}` is outside `{home}`"),
+            help,
+        );
+        None
+    }
+}
+
+impl Entry {
+    fn of(said: &PlaneFile, place: Place) -> Self {
+        let vid = match &said.vid {
+            None => Some(0),
+            Some(vid) => vid
+                .value
+                .and_then(|vid| u16::try_from(vid).ok())
+                .filter(|v| *v <= 4094),
+        };
+        let fabric = said.fabric.value.clone();
+        let first = said.subnet.cidr.as_ref().map(|cidr| cidr.value);
+        let further = said
+            .subnets
+            .iter()
+            .flatten()
+            .filter_map(|s| s.cidr.as_ref());
+        Self {
+            place,
+            vlan: fabric.zip(vid).map(|(fabric, vid)| VlanAt { fabric, vid }),
+            relayed: said.dhcp.as_ref().is_some_and(crate::draft::Dhcp::is_relay),
+            subnets: first
+                .into_iter()
+                .chain(further.map(|cidr| cidr.value))
+                .collect(),
+        }
+    }
+}
+
+/// The address that many places into a subnet.
+pub(super) fn at(
+    cidr: Cidr,
+    offset: Offset,
+    place: Place,
+    notes: &mut Notes<'_>,
+) -> Option<IpAddr> {
+    let ip = cidr.at(offset.0);
+    if ip.is_none() {
+        let last = cidr.offset_of(cidr.last()).unwrap_or_default();
+        let message = format!("`+{}` is outside `{cidr}`", offset.0);
+        notes.add(
+            codes::ADDRESS_OUTSIDE,
+            place,
+            message,
+            format!("its last address is `+{last}`"),
+        );
+    }
+    ip
+}
+
+/// Which address was given to whom.
+#[derive(Default)]
+pub(super) struct Given(BTreeMap<IpAddr, String>);
+
+impl Given {
+    /// Gives `ip` to `who`, unless someone has it.
+    pub(super) fn give(&mut self, ip: IpAddr, who: String, place: Place, notes: &mut Notes<'_>) {
+        if let Some(other) = self.0.get(&ip) {
+            let message = format!("`{ip}` is given to {who}, and to {other} already");
+            notes.add(
+                codes::ADDRESS_TWICE,
+                place,
+                message,
+                "give one of them another address",
+            );
+            return;
+        }
+        self.0.insert(ip, who);
+    }
+}

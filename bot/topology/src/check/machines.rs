@@ -1,0 +1,365 @@
+//! Machines: interfaces that stand on each other, and links that fit their planes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use crate::address::Cidr;
+use crate::draft::{AddressRef, InterfaceSaid, LinkAddress, LinkSaid, MachineSaid, Said};
+use crate::finding::{Notes, codes, shown};
+use crate::object::{InterfaceKind, Mode, VlanAt};
+use crate::plane::{Machine, MachineInterface, PlaneSubnet};
+
+use super::book::{self, Book, Given};
+use super::planes::{self, Stood};
+use super::{names, ranges};
+
+/// What a machine's links are checked against.
+struct Ground<'g> {
+    book: &'g Book,
+    subnets: &'g BTreeMap<Cidr, &'g PlaneSubnet>,
+    machine: &'g MachineSaid,
+}
+
+/// The declared subnets by their network.
+pub(super) fn subnets(stood: &[Stood]) -> BTreeMap<Cidr, &PlaneSubnet> {
+    stood
+        .iter()
+        .flat_map(|s| &s.plane.subnets)
+        .map(|subnet| (subnet.cidr, subnet))
+        .collect()
+}
+
+/// Checks every machine.
+pub(super) fn check(
+    said: &[MachineSaid],
+    book: &Book,
+    stood: &[Stood],
+    given: &mut Given,
+    notes: &mut Notes<'_>,
+) -> BTreeMap<String, Machine> {
+    let subnets = subnets(stood);
+    let mut machines = BTreeMap::new();
+    for machine in said {
+        let ground = Ground {
+            book,
+            subnets: &subnets,
+            machine,
+        };
+        let Some(host) = names::host(&machine.name, notes) else {
+            continue;
+        };
+        let interfaces = interfaces(&host, &ground, given, notes);
+        if machines.contains_key(&host) {
+            let message = format!("a machine `{host}` is declared already");
+            notes.add(
+                codes::MACHINE_DUPLICATE,
+                machine.name.place,
+                message,
+                "keep one of the two",
+            );
+            continue;
+        }
+        machines.insert(host.clone(), Machine { host, interfaces });
+    }
+    machines
+}
+
+fn interfaces(
+    host: &str,
+    ground: &Ground<'_>,
+    given: &mut Given,
+    notes: &mut Notes<'_>,
+) -> Vec<MachineInterface> {
+    let said = &ground.machine.interfaces;
+    let known: BTreeSet<&str> = said
+        .iter()
+        .filter_map(|i| i.name.value.as_deref())
+        .collect();
+    let mut seen = BTreeSet::new();
+    let mut stood = Vec::new();
+    for interface in said {
+        let Some(name) = interface.name.value.clone() else {
+            continue;
+        };
+        if !seen.insert(name.clone()) {
+            let message = format!("`{host}` has an interface `{}` already", shown(&name));
+            notes.add(
+                codes::MACHINE_DUPLICATE,
+                interface.name.place,
+                message,
+                "keep one of the two",
+            );
+            continue;
+        }
+        let kind = kind(interface, notes);
+        let parents = parents(interface, &known, notes);
+        let vlan = vlan(interface, ground.book, notes);
+        let links = interface.links.as_ref().map(|links| {
+            let on = (format!("{host}:{}", shown(&name)), vlan.as_ref());
+            links_of(links, &on, ground, given, notes)
+        });
+        stood.push(MachineInterface {
+            name,
+            kind,
+            parents,
+            vlan,
+            links,
+        });
+    }
+    parents_first(stood, ground.machine, notes)
+}
+
+fn kind(interface: &InterfaceSaid, notes: &mut Notes<'_>) -> InterfaceKind {
+    let kind = interface.r#type.value.unwrap_or(InterfaceKind::Unknown);
+    if interface.r#type.value == Some(InterfaceKind::Unknown) {
+        let message = "this type of interface is not known";
+        let help =
+            "write `physical`, `bond`, `bridge` or `vlan`; planebot leaves others as they are";
+        notes.add(
+            codes::INTERFACE_UNKNOWN,
+            interface.r#type.place,
+            message,
+            help,
+        );
+    }
+    let count = interface.parents.as_ref().map_or(0, Vec::len);
+    // 3.5.9 maasserver/forms/interface.py: a VLAN has one parent, a bridge at most one.
+    let wrong = match kind {
+        InterfaceKind::Vlan => (count != 1).then_some("a `vlan` has one parent"),
+        InterfaceKind::Bridge => (count > 1).then_some("a `bridge` has one parent at most"),
+        InterfaceKind::Bond => (count == 0).then_some("a `bond` has parents"),
+        InterfaceKind::Physical => (count > 0).then_some("a `physical` interface has no parents"),
+        InterfaceKind::Unknown => None,
+    };
+    if let Some(message) = wrong {
+        notes.add(
+            codes::INTERFACE_PARENT,
+            interface.r#type.place,
+            message,
+            "say `parents: [...]`, or another `type`",
+        );
+    }
+    kind
+}
+
+fn parents(
+    interface: &InterfaceSaid,
+    known: &BTreeSet<&str>,
+    notes: &mut Notes<'_>,
+) -> BTreeSet<String> {
+    let mut parents = BTreeSet::new();
+    for parent in interface.parents.iter().flatten() {
+        let Some(name) = &parent.value else {
+            continue;
+        };
+        if known.contains(name.as_str()) {
+            parents.insert(name.clone());
+            continue;
+        }
+        let help = crate::draft::nearest(name, known.iter().copied()).map_or_else(
+            || "declare it as an interface of this machine".to_owned(),
+            |near| format!("did you mean `{}`?", shown(near)),
+        );
+        let message = format!("the machine has no interface `{}`", shown(name));
+        notes.add(codes::INTERFACE_PARENT, parent.place, message, help);
+    }
+    parents
+}
+
+fn vlan(interface: &InterfaceSaid, book: &Book, notes: &mut Notes<'_>) -> Option<VlanAt> {
+    if let Some(plane) = &interface.plane {
+        if interface.vlan.is_some() {
+            let message = "both `plane` and `vlan` say where this interface is";
+            notes.add(
+                codes::INTERFACE_VLAN,
+                plane.place,
+                message,
+                "keep one of the two",
+            );
+        }
+        return book.find(plane, notes)?.vlan.clone();
+    }
+    let said = interface.vlan.as_ref()?;
+    let fabric = names::maas(
+        names::Kind::Fabric,
+        said.fabric.value.as_deref()?,
+        said.fabric.place,
+        notes,
+    )?;
+    let vid = said
+        .vid
+        .as_ref()
+        .map_or(Some(0), |vid| planes::vid(vid, notes))?;
+    Some(VlanAt { fabric, vid })
+}
+
+fn links_of(
+    said: &[LinkSaid],
+    on: &(String, Option<&VlanAt>),
+    ground: &Ground<'_>,
+    given: &mut Given,
+    notes: &mut Notes<'_>,
+) -> Vec<(Cidr, Mode)> {
+    let mut links: Vec<(Cidr, Mode)> = Vec::new();
+    for link in said {
+        let Some((cidr, mode)) = link_of(link, on.1, ground, notes) else {
+            continue;
+        };
+        if links.contains(&(cidr, mode)) {
+            let message = format!("this link to `{cidr}` is declared already");
+            notes.add(
+                codes::LINK_TWICE,
+                link.plane.place,
+                message,
+                "keep one of the two",
+            );
+            continue;
+        }
+        if let Mode::Static(ip) = mode {
+            given.give(ip, format!("`{}`", on.0), link.address.place, notes);
+            let subnet = ground
+                .subnets
+                .get(&cidr)
+                .and_then(|subnet| subnet.reservations.as_deref());
+            ranges::refuse_dynamic(ip, subnet.unwrap_or_default(), link.address.place, notes);
+        }
+        links.push((cidr, mode));
+    }
+    links
+}
+
+fn link_of(
+    link: &LinkSaid,
+    vlan: Option<&VlanAt>,
+    ground: &Ground<'_>,
+    notes: &mut Notes<'_>,
+) -> Option<(Cidr, Mode)> {
+    let entry = ground.book.find(&link.plane, notes)?;
+    let address = link.address.value.as_ref()?;
+    if let Some((on, at)) = vlan.zip(entry.vlan.as_ref()).filter(|(on, at)| on != at) {
+        let message = format!("the interface is on VLAN `{on}`, the plane on `{at}`");
+        let help = "link it to a plane of its own VLAN; MAAS keeps such a link and makes none";
+        notes.add(codes::LINK_VLAN, link.plane.place, message, help);
+    }
+    let cidr = subnet_of(link, entry, address, notes)?;
+    let mode = match address {
+        LinkAddress::Auto => Mode::Auto,
+        LinkAddress::Dhcp => Mode::Dhcp,
+        LinkAddress::LinkUp => Mode::LinkUp,
+        LinkAddress::Host => Mode::Static(own_place(link, cidr, ground.machine, notes)?),
+        LinkAddress::At(at) => {
+            let said = Said {
+                value: Some(at.clone()),
+                place: link.address.place,
+            };
+            Mode::Static(ground.book.inside(&said, cidr, notes)?)
+        }
+    };
+    Some((cidr, mode))
+}
+
+fn own_place(
+    link: &LinkSaid,
+    cidr: Cidr,
+    machine: &MachineSaid,
+    notes: &mut Notes<'_>,
+) -> Option<IpAddr> {
+    let Some(host) = &machine.host else {
+        let message = "the machine does not say its `host`";
+        let help = "add `host: +40`, say, or write the address here";
+        notes.add(codes::MACHINE_HOST, link.address.place, message, help);
+        return None;
+    };
+    book::at(cidr, host.value?, link.address.place, notes)
+}
+
+/// Which of the plane's subnets a link means.
+fn subnet_of(
+    link: &LinkSaid,
+    entry: &book::Entry,
+    address: &LinkAddress,
+    notes: &mut Notes<'_>,
+) -> Option<Cidr> {
+    let all: Vec<Cidr> = entry.subnets().collect();
+    let key = shown(link.plane.value.as_deref().unwrap_or_default());
+    if let Some(said) = &link.subnet {
+        let cidr = said.value?;
+        if !all.contains(&cidr) && !entry.is_partial() {
+            let message = format!("plane `{key}` has no subnet `{cidr}`");
+            notes.add(
+                codes::LINK_SUBNET,
+                said.place,
+                message,
+                format!("it has {}", told(&all)),
+            );
+        }
+        return all.contains(&cidr).then_some(cidr);
+    }
+    if let [only] = all.as_slice() {
+        return Some(*only);
+    }
+    if let LinkAddress::At(AddressRef::Literal(ip)) = address
+        && let Some(cidr) = all.iter().find(|cidr| cidr.contains(*ip))
+    {
+        return Some(*cidr);
+    }
+    if entry.is_partial() {
+        return None;
+    }
+    if all.is_empty() {
+        let message = format!("plane `{key}` has no subnet");
+        notes.add(
+            codes::PLANE_EMPTY,
+            link.plane.place,
+            message,
+            "give it a `cidr`, or link to another plane",
+        );
+    } else {
+        let message = format!("plane `{key}` has {} subnets", all.len());
+        let help = format!("say which with `subnet:`; it has {}", told(&all));
+        notes.add(codes::LINK_SUBNET, link.plane.place, message, help);
+    }
+    None
+}
+
+fn told(cidrs: &[Cidr]) -> String {
+    let all: Vec<String> = cidrs.iter().map(|cidr| format!("`{cidr}`")).collect();
+    if all.is_empty() {
+        "none".to_owned()
+    } else {
+        all.join(", ")
+    }
+}
+
+/// Orders interfaces so that parents come before children; those in a circle are remarked on and left out.
+fn parents_first(
+    mut left: Vec<MachineInterface>,
+    machine: &MachineSaid,
+    notes: &mut Notes<'_>,
+) -> Vec<MachineInterface> {
+    let mut stood: Vec<MachineInterface> = Vec::new();
+    let mut done: BTreeSet<String> = BTreeSet::new();
+    while !left.is_empty() {
+        let (ready, waiting): (Vec<_>, Vec<_>) = left
+            .into_iter()
+            .partition(|i| i.parents.iter().all(|parent| done.contains(parent)));
+        if ready.is_empty() {
+            let names: Vec<String> = waiting
+                .iter()
+                .map(|i| format!("`{}`", shown(&i.name)))
+                .collect();
+            let message = format!("{} stand on each other", names.join(", "));
+            notes.add(
+                codes::INTERFACE_CYCLE,
+                machine.name.place,
+                message,
+                "a parent is made before its children",
+            );
+            break;
+        }
+        done.extend(ready.iter().map(|i| i.name.clone()));
+        stood.extend(ready);
+        left = waiting;
+    }
+    stood
+}

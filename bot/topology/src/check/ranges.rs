@@ -1,0 +1,207 @@
+//! Reservations of one subnet: each where MAAS allows it, and none touching another.
+//!
+//! The rules are 3.5.9 maasserver/models/iprange.py:156-277 and models/subnet.py:549-631.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use crate::address::{Cidr, Range};
+use crate::draft::{AddressRef, RangeRef, ReservationSaid, Said};
+use crate::finding::{Notes, Place, codes, shown};
+use crate::plane::{Purpose, Reservation};
+
+use super::book::Book;
+use super::names;
+
+/// Addresses in the smallest IPv6 dynamic range that MAAS takes.
+const V6_DYNAMIC_MIN: u128 = 256;
+
+/// Checks a subnet's reservations; those that could be believed, in the order of the file.
+pub(super) fn check(
+    said: &[ReservationSaid],
+    cidr: Cidr,
+    book: &Book,
+    notes: &mut Notes<'_>,
+) -> Vec<Reservation> {
+    let mut stood: Vec<(Reservation, Place)> = Vec::new();
+    for said in said {
+        let name = said
+            .name
+            .as_ref()
+            .map_or(Some(String::new()), |said| names::text(said, notes));
+        let purpose = said
+            .purpose
+            .as_ref()
+            .map_or(Some(Purpose::Reserved), |said| said.value);
+        let Some(range) = resolve(&said.range, cidr, book, notes) else {
+            continue;
+        };
+        rules(range, purpose, cidr, said.range.place, notes);
+        let (Some(name), Some(purpose)) = (name, purpose) else {
+            continue;
+        };
+        stood.push((
+            Reservation {
+                name,
+                purpose,
+                range,
+            },
+            said.range.place,
+        ));
+    }
+    refuse_overlaps(&stood, notes);
+    stood
+        .into_iter()
+        .map(|(reservation, _)| reservation)
+        .collect()
+}
+
+fn resolve(said: &Said<RangeRef>, cidr: Cidr, book: &Book, notes: &mut Notes<'_>) -> Option<Range> {
+    let value = said.value.as_ref()?;
+    let mut end_of = |at: &AddressRef| {
+        let said = Said {
+            value: Some(at.clone()),
+            place: said.place,
+        };
+        book.resolve(&said, cidr, notes)
+    };
+    let (start, end) = (end_of(&value.start)?, end_of(&value.end)?);
+    let Some(range) = Range::new(start, end) else {
+        let (code, message) = if start.is_ipv4() == end.is_ipv4() {
+            (
+                codes::RANGE_ORDER,
+                format!("`{end}` comes before `{start}`"),
+            )
+        } else {
+            (
+                codes::ADDRESS_FAMILY,
+                format!("`{start}` and `{end}` are of two families"),
+            )
+        };
+        notes.add(
+            code,
+            said.place,
+            message,
+            "write the lower address first, both of one family",
+        );
+        return None;
+    };
+    if !range.within(&cidr) {
+        let message = format!("`{range}` is not inside `{cidr}`");
+        let help = "write offsets such as `+2..+100`: they follow when the subnet moves";
+        notes.add(codes::RANGE_OUTSIDE, said.place, message, help);
+        return None;
+    }
+    Some(range)
+}
+
+fn rules(range: Range, purpose: Option<Purpose>, cidr: Cidr, place: Place, notes: &mut Notes<'_>) {
+    if range.start() == cidr.network() {
+        let message = format!("`{range}` starts at the network address");
+        notes.add(
+            codes::RANGE_NETWORK,
+            place,
+            message,
+            "start at `+1` or later",
+        );
+    }
+    if !cidr.is_v6() && range.end() == cidr.last() {
+        let message = format!("`{range}` ends at the broadcast address");
+        let last = cidr
+            .offset_of(cidr.last())
+            .unwrap_or_default()
+            .saturating_sub(1);
+        notes.add(
+            codes::RANGE_BROADCAST,
+            place,
+            message,
+            format!("end at `+{last}` or earlier"),
+        );
+    }
+    if cidr.is_v6() && purpose == Some(Purpose::Dynamic) && range.count() < V6_DYNAMIC_MIN {
+        let message = format!("`{range}` has {} addresses", range.count());
+        let help = "MAAS wants 256 or more in an IPv6 dynamic range";
+        notes.add(codes::RANGE_SMALL, place, message, help);
+    }
+    if implicit(cidr).is_some_and(|low| low.overlaps(&range)) {
+        let message =
+            format!("`{range}` meets `::1` to `::ffff:ffff` of a /64, which MAAS keeps reserved");
+        notes.add(
+            codes::RANGE_IMPLICIT,
+            place,
+            message,
+            "start at `+4294967296` or later",
+        );
+    }
+}
+
+/// What MAAS counts as reserved in every IPv6 /64 (3.5.9 maasserver/models/subnet.py:549-569).
+pub(crate) fn implicit(cidr: Cidr) -> Option<Range> {
+    let IpAddr::V6(network) = cidr.network() else {
+        return None;
+    };
+    let at = |n: u128| IpAddr::V6(Ipv6Addr::from(u128::from(network) + n));
+    Range::new(at(1), at(0xffff_ffff)).filter(|_| cidr.prefix() == 64)
+}
+
+fn refuse_overlaps(stood: &[(Reservation, Place)], notes: &mut Notes<'_>) {
+    let mut sorted: Vec<&(Reservation, Place)> = stood.iter().collect();
+    sorted.sort_by_key(|(reservation, place)| (reservation.range, *place));
+    let mut widest: Option<&(Reservation, Place)> = None;
+    for entry in sorted {
+        let (reservation, place) = entry;
+        if let Some((other, other_place)) =
+            widest.filter(|(w, _)| w.range.overlaps(&reservation.range))
+        {
+            let (first, second) = if place > other_place {
+                (other, reservation)
+            } else {
+                (reservation, other)
+            };
+            let message = format!(
+                "`{}`{} and `{}`{} share addresses",
+                second.range,
+                called(second),
+                first.range,
+                called(first)
+            );
+            let at = *place.max(other_place);
+            notes.add(
+                codes::OVERLAP_RESERVED,
+                at,
+                message,
+                "move or shorten one of them",
+            );
+        }
+        if widest.is_none_or(|(w, _)| w.range.end() < reservation.range.end()) {
+            widest = Some(entry);
+        }
+    }
+}
+
+fn called(reservation: &Reservation) -> String {
+    if reservation.name.is_empty() {
+        return String::new();
+    }
+    format!(" ({})", shown(&reservation.name))
+}
+
+/// Remarks when a fixed address lies in a dynamic range: MAAS refuses it there (maasserver/forms and models, all releases).
+pub(super) fn refuse_dynamic(
+    ip: IpAddr,
+    reservations: &[Reservation],
+    place: Place,
+    notes: &mut Notes<'_>,
+) {
+    let dynamic = reservations
+        .iter()
+        .find(|r| r.purpose == Purpose::Dynamic && r.range.contains(ip));
+    if let Some(reservation) = dynamic {
+        let message = format!("`{ip}` is inside the dynamic range `{}`", reservation.range);
+        notes.add(
+            codes::ADDRESS_DYNAMIC,
+            place,
+            message,
+            "choose an address outside it",
+        );
+    }
+}

@@ -1,0 +1,181 @@
+//! What several planes must agree on: one VLAN each, no shared addresses, MTUs that fit through their carrier.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::address::Cidr;
+use crate::draft::Said;
+use crate::finding::{Notes, Place, codes, shown};
+use crate::object::VlanAt;
+use crate::plane::{Dhcp, Purpose};
+
+use super::names;
+use super::planes::Stood;
+
+/// Checks the planes against each other.
+pub(super) fn check(stood: &[Stood], notes: &mut Notes<'_>) {
+    refuse_shared_vlans(stood, notes);
+    refuse_overlaps(stood, notes);
+    warn_of_mtus(stood, notes);
+    warn_of_generated_fabrics(stood, notes);
+    for plane in stood {
+        warn_of_dhcp(plane, notes);
+    }
+}
+
+fn refuse_shared_vlans(stood: &[Stood], notes: &mut Notes<'_>) {
+    let mut taken: BTreeMap<&VlanAt, &Stood> = BTreeMap::new();
+    for plane in stood {
+        if let Some(other) = taken.get(&plane.plane.vlan) {
+            let message = format!(
+                "`{}` is on VLAN `{}`, and so is `{}`",
+                plane.plane.key, plane.plane.vlan, other.plane.key
+            );
+            let help = format!(
+                "give it another `vid`, or put its subnets under `subnets:` of `{}`",
+                other.plane.key
+            );
+            notes.add(codes::PLANE_VLAN, plane.place, message, help);
+            continue;
+        }
+        taken.insert(&plane.plane.vlan, plane);
+    }
+}
+
+/// Networks nest or are apart, so in the order of their addresses each meets the last one that encloses it.
+fn refuse_overlaps(stood: &[Stood], notes: &mut Notes<'_>) {
+    let mut all: Vec<(Cidr, &str, Place)> = stood
+        .iter()
+        .flat_map(|s| {
+            s.plane
+                .subnets
+                .iter()
+                .zip(&s.cidrs)
+                .map(|(n, at)| (n.cidr, s.plane.key.as_str(), *at))
+        })
+        .collect();
+    all.sort_by_key(|(cidr, _, place)| (cidr.network(), cidr.prefix(), *place));
+    let mut open: Vec<(Cidr, &str, Place)> = Vec::new();
+    for entry in all {
+        while open
+            .last()
+            .is_some_and(|(outer, ..)| !outer.overlaps(&entry.0))
+        {
+            open.pop();
+        }
+        if let Some(outer) = open.last() {
+            let (first, second) = if outer.2 > entry.2 {
+                (&entry, outer)
+            } else {
+                (outer, &entry)
+            };
+            let message = format!(
+                "`{}` of `{}` overlaps `{}` of `{}`",
+                second.0, second.1, first.0, first.1
+            );
+            let help = "give one of them a network of its own; MAAS 3.7 refuses overlaps, and before it DNS breaks";
+            notes.add(codes::OVERLAP_PLANE, second.2, message, help);
+        }
+        open.push(entry);
+    }
+}
+
+fn warn_of_mtus(stood: &[Stood], notes: &mut Notes<'_>) {
+    let untagged: BTreeMap<&str, u32> = stood
+        .iter()
+        .filter(|s| s.plane.vlan.vid == 0)
+        .filter_map(|s| Some((s.plane.vlan.fabric.as_str(), s.plane.mtu?)))
+        .collect();
+    for s in stood.iter().filter(|s| s.plane.vlan.vid != 0) {
+        let carrier = untagged.get(s.plane.vlan.fabric.as_str());
+        let (Some(mtu), Some(place), Some(carrier)) = (s.plane.mtu, s.mtu, carrier) else {
+            continue;
+        };
+        if mtu > *carrier {
+            let message = format!(
+                "an MTU of {mtu} does not fit through the untagged VLAN of `{}`, which has {carrier}",
+                s.plane.vlan.fabric
+            );
+            notes.add(
+                codes::VLAN_MTU_PARENT,
+                place,
+                message,
+                "raise that one, or lower this one",
+            );
+        }
+    }
+}
+
+fn warn_of_generated_fabrics(stood: &[Stood], notes: &mut Notes<'_>) {
+    let mut said = BTreeSet::new();
+    for s in stood {
+        let fabric = &s.plane.vlan.fabric;
+        if names::is_generated("fabric", fabric) && said.insert(fabric) {
+            let message = format!("MAAS gives the name `{fabric}` itself");
+            let help = "it must be there already; rename it in MAAS to have a name that survives a re-install";
+            notes.add(codes::NAME_GENERATED, s.fabric, message, help);
+        }
+    }
+}
+
+fn warn_of_dhcp(stood: &Stood, notes: &mut Notes<'_>) {
+    let (Some(dhcp), Some(place)) = (&stood.plane.dhcp, stood.dhcp) else {
+        return;
+    };
+    // Ranges that are left alone are not known here.
+    let known = stood
+        .plane
+        .subnets
+        .iter()
+        .all(|subnet| subnet.reservations.is_some());
+    let dynamic = stood
+        .plane
+        .subnets
+        .iter()
+        .flat_map(|subnet| subnet.reservations.iter().flatten())
+        .find(|reservation| reservation.purpose == Purpose::Dynamic);
+    match (dhcp, dynamic) {
+        (Dhcp::On { .. }, None) if known => {
+            let message = format!(
+                "DHCP is on for `{}`, and no subnet has a dynamic range",
+                stood.plane.key
+            );
+            let help = "reserve one with `purpose: dynamic`; MAAS serves nothing without it";
+            notes.add(codes::DHCP_NO_RANGE, place, message, help);
+        }
+        (Dhcp::Off, Some(range)) => {
+            let message = format!("DHCP is off, and `{}` is dynamic", range.range);
+            notes.add(
+                codes::DHCP_IDLE_RANGE,
+                place,
+                message,
+                "turn DHCP on, or make the range `reserved`",
+            );
+        }
+        (Dhcp::On { .. } | Dhcp::Off | Dhcp::Relay(_), _) => {}
+    }
+}
+
+/// Refuses what is declared and to be left alone at once.
+pub(super) fn leave_alone(said: &[Said<String>], stood: &[Stood], notes: &mut Notes<'_>) {
+    let mut declared: BTreeMap<String, &str> = BTreeMap::new();
+    for s in stood {
+        declared.insert(s.plane.vlan.fabric.clone(), &s.plane.key);
+        for subnet in &s.plane.subnets {
+            declared.insert(subnet.cidr.to_string(), &s.plane.key);
+        }
+    }
+    for said in said {
+        let Some(word) = &said.value else {
+            continue;
+        };
+        if let Some(key) = declared.get(word) {
+            let message = format!("`{}` is declared by plane `{key}`", shown(word));
+            notes.add(
+                codes::LEAVE_DECLARED,
+                said.place,
+                message,
+                "remove one of the two",
+            );
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The jumphost's addresses and the services' virtual ones: not MAAS's, and planned with everything else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use crate::address::{Cidr, Range};
+use crate::draft::{AddressRef, JumphostSaid, Said, VipSaid};
+use crate::finding::{Notes, Place, codes, shown};
+use crate::plane::{JumphostAddress, PlaneSubnet, Purpose, VipGroup};
+
+use super::book::{Book, Entry, Given};
+use super::machines;
+use super::planes::Stood;
+
+/// Checks the jumphost's addresses.
+pub(super) fn jumphost(
+    said: &[JumphostSaid],
+    book: &Book,
+    given: &mut Given,
+    notes: &mut Notes<'_>,
+) -> Vec<JumphostAddress> {
+    let mut stood = Vec::new();
+    for said in said {
+        let Some(entry) = book.find(&said.plane, notes) else {
+            continue;
+        };
+        let Some((cidr, address)) = stand(&said.plane, entry, &said.address, book, notes) else {
+            continue;
+        };
+        let (Some(interface), Some(plane)) =
+            (said.interface.value.clone(), said.plane.value.clone())
+        else {
+            continue;
+        };
+        given.give(
+            address,
+            format!("the jumphost's `{}`", shown(&interface)),
+            said.address.place,
+            notes,
+        );
+        stood.push(JumphostAddress {
+            interface,
+            plane,
+            cidr,
+            address,
+        });
+    }
+    stood
+}
+
+/// The subnet of the plane that an address lies in: for an offset the first one, or the first IPv4 one.
+fn stand(
+    plane: &Said<String>,
+    entry: &Entry,
+    said: &Said<AddressRef>,
+    book: &Book,
+    notes: &mut Notes<'_>,
+) -> Option<(Cidr, IpAddr)> {
+    let literal = match said.value.as_ref()? {
+        AddressRef::Literal(ip) => Some(*ip),
+        AddressRef::Offset(_) | AddressRef::Plane(..) => None,
+    };
+    let key = shown(plane.value.as_deref().unwrap_or_default());
+    let first = entry.subnets().next();
+    let meant = literal.map_or(first, |ip| entry.subnets().find(|cidr| cidr.contains(ip)));
+    match (meant, first) {
+        (Some(cidr), _) => Some((cidr, book.inside(said, cidr, notes)?)),
+        _ if entry.is_partial() => None,
+        (None, Some(cidr)) => {
+            let ip = literal.map_or_else(String::new, |ip| ip.to_string());
+            let message = format!("`{ip}` is outside plane `{key}`");
+            let help =
+                format!("its subnet is `{cidr}`; an offset such as `+1` follows when it moves");
+            notes.add(codes::ADDRESS_OUTSIDE, said.place, message, help);
+            None
+        }
+        (None, None) => {
+            let message = format!("plane `{key}` has no subnet");
+            notes.add(
+                codes::PLANE_EMPTY,
+                plane.place,
+                message,
+                "give it a `cidr`, or name another plane",
+            );
+            None
+        }
+    }
+}
+
+/// Checks the groups of virtual addresses.
+pub(super) fn check(
+    said: &[VipSaid],
+    book: &Book,
+    stood: &[Stood],
+    given: &mut Given,
+    notes: &mut Notes<'_>,
+) -> Vec<VipGroup> {
+    let subnets = machines::subnets(stood);
+    let mut taken = BTreeSet::new();
+    let mut groups = Vec::new();
+    for group in said {
+        let Some(name) = group.name.value.clone() else {
+            continue;
+        };
+        if !taken.insert(name.clone()) {
+            let message = format!("`{}` has virtual addresses already", shown(&name));
+            notes.add(
+                codes::VIP_DUPLICATE,
+                group.name.place,
+                message,
+                "put all its legs in one group",
+            );
+        }
+        let mut legs = BTreeMap::new();
+        for (named, on) in &group.on.0 {
+            let Some((at, place)) = address_of(group, on.address.as_ref(), &on.plane, notes) else {
+                continue;
+            };
+            let Some(entry) = book.find(&on.plane, notes) else {
+                continue;
+            };
+            let said = Said {
+                value: Some(at),
+                place,
+            };
+            let Some((cidr, ip)) = stand(&on.plane, entry, &said, book, notes) else {
+                continue;
+            };
+            let (Some(leg), Some(key)) = (named.value.clone(), on.plane.value.clone()) else {
+                continue;
+            };
+            refuse_outside_bands(ip, subnets.get(&cidr).copied(), &on.plane, notes);
+            given.give(
+                ip,
+                format!("`{}` ({})", shown(&name), shown(&leg)),
+                place,
+                notes,
+            );
+            legs.insert(leg, (key, ip));
+        }
+        groups.push(VipGroup { name, legs });
+    }
+    groups
+}
+
+/// A leg's own address, or the group's place in every plane.
+fn address_of(
+    group: &VipSaid,
+    own: Option<&Said<AddressRef>>,
+    plane: &Said<String>,
+    notes: &mut Notes<'_>,
+) -> Option<(AddressRef, Place)> {
+    if let Some(own) = own {
+        return Some((own.value.clone()?, own.place));
+    }
+    let Some(host) = &group.host else {
+        let message = "this leg has no address, and its group no `host`";
+        notes.add(
+            codes::VIP_HOST,
+            plane.place,
+            message,
+            "add `host: +50`, say, to the group",
+        );
+        return None;
+    };
+    Some((AddressRef::Offset(host.value?), plane.place))
+}
+
+fn refuse_outside_bands(
+    ip: IpAddr,
+    subnet: Option<&PlaneSubnet>,
+    plane: &Said<String>,
+    notes: &mut Notes<'_>,
+) {
+    // Ranges that are left alone are not known here.
+    let Some(reservations) = subnet.and_then(|subnet| subnet.reservations.as_deref()) else {
+        return;
+    };
+    let bands: Vec<Range> = reservations
+        .iter()
+        .filter(|reservation| reservation.purpose == Purpose::Vip)
+        .map(|reservation| reservation.range)
+        .collect();
+    if bands.iter().any(|band| band.contains(ip)) {
+        return;
+    }
+    let key = shown(plane.value.as_deref().unwrap_or_default());
+    let help = if bands.is_empty() {
+        "reserve a band there with `purpose: vip`".to_owned()
+    } else {
+        let bands: Vec<String> = bands.iter().map(|band| format!("`{band}`")).collect();
+        format!("use an address of {}", bands.join(", "))
+    };
+    let message = format!("`{ip}` is in no `vip` reservation of plane `{key}`");
+    notes.add(codes::VIP_BAND, plane.place, message, help);
+}

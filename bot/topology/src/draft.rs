@@ -1,0 +1,337 @@
+//! What the files say, before anyone believes it.
+//!
+//! Every value keeps its place, because every remark about it needs one. A value that could not be read is here as
+//! `None` and was remarked on: later rules pass over it in silence. These types are also where the editor's schema
+//! comes from, so their doc comments are written for the person who edits the files. Must not know what MAAS refuses.
+
+mod leaf;
+mod reading;
+
+use crate::finding::{Notes, Place, codes, shown};
+use crate::yaml::{self, Node};
+use crate::{address::Cidr, object::InterfaceKind, plane};
+
+pub(crate) use leaf::{
+    AddressRef, Destination, GatewaySaid, LinkAddress, Mac, Offset, RangeRef, SpaceSaid,
+};
+pub(crate) use reading::{Dhcp, Legs, OrLeave, Said, Served, nearest};
+use reading::{Reader, record};
+
+/// A file as it came: its path under the site's folder, with `/`, and its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// For findings, and for the digest of the declaration.
+    pub path: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+/// What the files say.
+#[derive(Debug, Default)]
+pub struct Draft {
+    pub(crate) planes: Vec<PlaneFile>,
+    pub(crate) machines: Vec<MachineSaid>,
+    pub(crate) jumphost: Vec<JumphostSaid>,
+    pub(crate) vips: Vec<VipSaid>,
+    pub(crate) spaces: Vec<Said<String>>,
+    pub(crate) leave_alone: Vec<Said<String>>,
+}
+
+record! {
+    /// One plane: a VLAN of a fabric, and the subnets on it.
+    pub(crate) struct PlaneFile {
+        /// The plane's key: what people, plans and references call it. Letters, digits, `-`, `_` and `.`.
+        plane: Said<String>,
+        /// For people; not written to MAAS.
+        description: Option<Said<String>>,
+        /// The fabric's name in MAAS.
+        fabric: Said<String>,
+        /// The VLAN's tag, 1 to 4094. Left out: untagged.
+        vid: Option<Said<u32>>,
+        /// The VLAN's name in MAAS; an untagged VLAN has none. Left out: left alone.
+        vlan_name: Option<Said<String>>,
+        /// The space that the VLAN is in; `none` takes it out of any. Left out: left alone.
+        space: Option<Said<SpaceSaid>>,
+        /// The VLAN's MTU in bytes, 552 to 65535. Left out: left alone.
+        mtu: Option<Said<u32>>,
+        /// `on`, `off`, `{primary: rack0, secondary: rack1}` or `{relay: other-plane}`. Left out: left alone.
+        dhcp: Option<Dhcp>,
+        /// How a change of `cidr` is carried out: `recreate` or `in-place`. Left out: the site's default.
+        strategy: Option<Said<plane::Strategy>>,
+        /// Further subnets of the same VLAN, or all of them when there is no `cidr` above.
+        subnets: Option<Vec<SubnetSaid>>,
+    }
+    with
+        /// The plane's (first) subnet.
+        subnet: SubnetSaid
+}
+
+record! {
+    /// One subnet.
+    pub(crate) struct SubnetSaid {
+        /// The network, such as `10.12.12.0/22`.
+        cidr: Option<Said<Cidr>>,
+        /// The subnet's name in MAAS. Left out: the plane's key; for a further subnet its `cidr`.
+        name: Option<Said<String>>,
+        /// `+1`, or an address. Left out: no gateway. `leave` keeps what MAAS has.
+        gateway: Option<Said<GatewaySaid>>,
+        /// Resolvers in order: `+1`, an address, or `other-plane+1`. Left out: none. `leave` keeps what MAAS has.
+        dns: Option<OrLeave<Said<AddressRef>>>,
+        /// Addresses promised to someone. Left out: no ranges. `leave` keeps what MAAS has.
+        reserve: Option<OrLeave<ReservationSaid>>,
+        /// Static routes out of this subnet. Left out: left alone.
+        routes: Option<OrLeave<RouteSaid>>,
+        /// DHCP host reservations (MAAS 3.6 and later). Left out: left alone.
+        reserved_ips: Option<OrLeave<ReservedIpSaid>>,
+        /// Whether MAAS allocates here; `false` lets it allocate from reserved ranges only. Left out: left alone.
+        managed: Option<Said<bool>>,
+        /// Whether MAAS's resolver answers here. Left out: left alone.
+        allow_dns: Option<Said<bool>>,
+        /// Whether MAAS's proxy serves here. Left out: left alone.
+        allow_proxy: Option<Said<bool>>,
+        /// Whether MAAS scans this subnet. Left out: left alone.
+        active_discovery: Option<Said<bool>>,
+        /// Reverse DNS: 0 off, 1 on, 2 with RFC 2317 zones. Left out: left alone.
+        rdns_mode: Option<Said<u32>>,
+        /// MAAS's description of the subnet. Left out: left alone.
+        subnet_description: Option<Said<String>>,
+        /// Architectures that are not booted here. Left out: left alone.
+        disabled_boot_architectures: Option<Vec<Said<String>>>,
+    }
+}
+
+record! {
+    /// Addresses promised to someone, and why.
+    pub(crate) struct ReservationSaid {
+        /// What it is for; MAAS shows it as the range's comment. Left out: no comment.
+        name: Option<Said<String>>,
+        /// `vip`, `floating`, `management`, `dynamic` (PXE and DHCP) or `reserved`. Left out: `reserved`.
+        purpose: Option<Said<plane::Purpose>>,
+        /// `+2..+100`, `10.12.13.0..10.12.15.254`, or one address.
+        range: Said<RangeRef>,
+    }
+}
+
+record! {
+    /// A static route out of the subnet.
+    pub(crate) struct RouteSaid {
+        /// A plane's key, or a CIDR that MAAS knows as a subnet.
+        to: Said<Destination>,
+        /// The gateway, inside this subnet: `+1` or an address.
+        via: Said<AddressRef>,
+        /// Lower wins. Left out: 0.
+        metric: Option<Said<u32>>,
+    }
+}
+
+record! {
+    /// An address that DHCP always gives to one host.
+    pub(crate) struct ReservedIpSaid {
+        /// `+20` or an address, inside this subnet.
+        ip: Said<AddressRef>,
+        /// The host's MAC address, in quotes.
+        mac: Said<Mac>,
+        /// For people.
+        comment: Option<Said<String>>,
+    }
+}
+
+record! {
+    /// What is declared beside planes. Any number of files may hold parts of it.
+    pub(crate) struct SiteFile {
+        /// Planes, as in a plane's own file.
+        planes: Option<Vec<PlaneFile>>,
+        /// Machines whose interfaces are declared.
+        machines: Option<Vec<MachineSaid>>,
+        /// The jumphost's addresses on the planes.
+        jumphost: Option<Vec<JumphostSaid>>,
+        /// Virtual addresses of services, one leg per plane.
+        vips: Option<Vec<VipSaid>>,
+        /// Spaces that exist without a plane.
+        spaces: Option<Vec<Said<String>>>,
+        /// Fabrics and networks that are known, not declared, and not to be nagged about.
+        leave_alone: Option<Vec<Said<String>>>,
+    }
+}
+
+record! {
+    /// A machine whose interfaces are declared.
+    pub(crate) struct MachineSaid {
+        /// Its host name in MAAS.
+        name: Said<String>,
+        /// Its place in every subnet, such as `+40`: what `address: host` means.
+        host: Option<Said<Offset>>,
+        /// Its interfaces, in any order.
+        interfaces: Vec<InterfaceSaid>,
+    }
+}
+
+record! {
+    /// One interface of a machine.
+    pub(crate) struct InterfaceSaid {
+        /// Unique in its machine.
+        name: Said<String>,
+        /// `physical`, `bond`, `bridge` or `vlan`.
+        r#type: Said<InterfaceKind>,
+        /// The interfaces under it.
+        parents: Option<Vec<Said<String>>>,
+        /// The plane whose VLAN it is on.
+        plane: Option<Said<String>>,
+        /// The VLAN it is on, when that is no plane's.
+        vlan: Option<VlanSaid>,
+        /// Its addresses. Left out: left alone. `[]`: none.
+        links: Option<Vec<LinkSaid>>,
+    }
+}
+
+record! {
+    /// A VLAN's place.
+    pub(crate) struct VlanSaid {
+        /// The fabric's name.
+        fabric: Said<String>,
+        /// The tag. Left out: untagged.
+        vid: Option<Said<u32>>,
+    }
+}
+
+record! {
+    /// One link of an interface to a plane's subnet.
+    pub(crate) struct LinkSaid {
+        /// The plane.
+        plane: Said<String>,
+        /// `host` (the machine's own place), `+41`, an address, `auto`, `dhcp` or `link-up`.
+        address: Said<LinkAddress>,
+        /// Which subnet, when the plane has several.
+        subnet: Option<Said<Cidr>>,
+    }
+}
+
+record! {
+    /// One address of the jumphost.
+    pub(crate) struct JumphostSaid {
+        /// The interface's name on the jumphost.
+        interface: Said<String>,
+        /// The plane it stands on.
+        plane: Said<String>,
+        /// `+1` or an address.
+        address: Said<AddressRef>,
+    }
+}
+
+record! {
+    /// One service's virtual addresses.
+    pub(crate) struct VipSaid {
+        /// The service.
+        name: Said<String>,
+        /// Its place in every plane it stands on, such as `+50`.
+        host: Option<Said<Offset>>,
+        /// Leg to plane: `{public: provider-vip}`, or `{public: {plane: provider-vip, address: +51}}`.
+        on: Legs,
+    }
+}
+
+/// Bytes in all files together, and how many files: many times the largest network seen.
+const TOTAL_BYTES_MAX: usize = 16 * 1024 * 1024;
+const FILES_MAX: usize = 4096;
+
+/// Whether this file is part of a declaration: any `.yaml` or `.yml` under the site's folder, in any case.
+pub fn is_declaration(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.rsplit_once('.').is_some_and(|(_, extension)| {
+        extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml")
+    })
+}
+
+impl Draft {
+    /// Reads the files, in the order of their paths. What cannot be read is remarked on and left out.
+    pub(crate) fn read(sources: &[(&str, &[u8])], notes: &mut Notes<'_>) -> Self {
+        let mut draft = Self::default();
+        check_paths(sources, notes);
+        let total: usize = sources.iter().map(|(_, bytes)| bytes.len()).sum();
+        if sources.len() > FILES_MAX || total > TOTAL_BYTES_MAX {
+            let message = format!("{} files with {total} bytes are declared", sources.len());
+            let help = "a declaration holds at most 4096 files and 16 MiB";
+            notes.add(codes::FILE_SIZE, Place::default(), message, help);
+            return draft;
+        }
+        for (file, (_, bytes)) in sources.iter().enumerate() {
+            match yaml::text_of(bytes).and_then(yaml::read) {
+                Ok((tree, duplicates)) => {
+                    for trouble in duplicates {
+                        remark(file, trouble, notes);
+                    }
+                    draft.take(file, tree, notes);
+                }
+                Err(trouble) => remark(file, trouble, notes),
+            }
+        }
+        draft
+    }
+
+    fn take(&mut self, file: usize, tree: Option<Node>, notes: &mut Notes<'_>) {
+        let mut reader = Reader { file, notes };
+        let Some(node) = tree else {
+            let help = "say something, or delete the file";
+            let start = Place {
+                file,
+                ..Place::default()
+            };
+            return notes.add(codes::FILE_EMPTY, start, "the file says nothing", help);
+        };
+        if node.has_key("plane") {
+            self.planes.extend(reader.record::<PlaneFile>(&node));
+            return;
+        }
+        let Some(site) = reader.record::<SiteFile>(&node) else {
+            return;
+        };
+        self.planes.extend(site.planes.into_iter().flatten());
+        self.machines.extend(site.machines.into_iter().flatten());
+        self.jumphost.extend(site.jumphost.into_iter().flatten());
+        self.vips.extend(site.vips.into_iter().flatten());
+        self.spaces.extend(site.spaces.into_iter().flatten());
+        self.leave_alone
+            .extend(site.leave_alone.into_iter().flatten());
+    }
+}
+
+fn remark(file: usize, trouble: yaml::Trouble, notes: &mut Notes<'_>) {
+    let at = trouble.at;
+    let place = Place {
+        file,
+        line: at.line,
+        column: at.column,
+        width: at.width,
+    };
+    notes.add(trouble.code, place, trouble.message, trouble.help);
+}
+
+/// Paths come from a git tree that strangers may write: none may leave the folder, hide, or be the same file as another
+/// on a file system that ignores case.
+fn check_paths(sources: &[(&str, &[u8])], notes: &mut Notes<'_>) {
+    let mut seen = std::collections::BTreeMap::new();
+    for (file, (path, _)) in sources.iter().enumerate() {
+        let place = Place {
+            file,
+            ..Place::default()
+        };
+        let odd = path
+            .split('/')
+            .any(|part| part.is_empty() || part == "." || part == "..")
+            || path
+                .chars()
+                .any(|c| c.is_control() || c == '\\' || c == ':');
+        if odd {
+            let message = format!("`{}` is no path inside the site's folder", shown(path));
+            notes.add(codes::FILE_PATH, place, message, "rename the file");
+        }
+        if let Some(other) = seen.insert(path.to_lowercase(), *path) {
+            let message = format!(
+                "`{}` and `{}` differ only by case",
+                shown(path),
+                shown(other)
+            );
+            notes.add(codes::FILE_PATH, place, message, "rename one of them");
+        }
+    }
+}

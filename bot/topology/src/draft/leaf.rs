@@ -1,0 +1,399 @@
+//! Single words: offsets, addresses, ranges, names and choices, as written.
+//!
+//! Knows how each is spelt and what to say when it is not; must not know which plane it stands in.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::address::{Cidr, NotACidr};
+use crate::finding::{Code, codes, shown};
+use crate::object::InterfaceKind;
+use crate::plane::{Purpose, Strategy};
+
+/// Something that one word says.
+pub(crate) trait Leaf: Sized {
+    /// What belongs here, for remarks.
+    const WANTED: &'static str;
+
+    /// Reads the word; `plain` when it stands without quotes.
+    fn parse(text: &str, plain: bool) -> Result<Self, Wrong>;
+}
+
+/// Why a word is not what it should be.
+pub(crate) struct Wrong {
+    pub(crate) code: Code,
+    pub(crate) message: String,
+    pub(crate) help: String,
+}
+
+/// Places after the network address: `+N`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Offset(pub(crate) u128);
+
+/// An address as people write it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AddressRef {
+    /// `+N`, in the subnet at hand.
+    Offset(Offset),
+    /// In full.
+    Literal(IpAddr),
+    /// `KEY+N`, in another plane.
+    Plane(String, Offset),
+}
+
+/// Addresses from one to another, both included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RangeRef {
+    pub(crate) start: AddressRef,
+    pub(crate) end: AddressRef,
+}
+
+/// A gateway, none, or what MAAS has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum GatewaySaid {
+    Leave,
+    Absent,
+    At(AddressRef),
+}
+
+/// A space's name, or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SpaceSaid {
+    Unbound,
+    Named(String),
+}
+
+/// How a link gets its address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LinkAddress {
+    Host,
+    Auto,
+    Dhcp,
+    LinkUp,
+    At(AddressRef),
+}
+
+/// Where a route leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Destination {
+    Plane(String),
+    Network(Cidr),
+}
+
+/// A MAC address, lower case with colons.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mac(pub(crate) String);
+
+fn wrong<T>(code: Code, text: &str, is_not: &str, help: impl Into<String>) -> Result<T, Wrong> {
+    Err(Wrong {
+        code,
+        message: format!("`{}` is not {is_not}", shown(text)),
+        help: help.into(),
+    })
+}
+
+impl Leaf for String {
+    const WANTED: &'static str = "a text";
+
+    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+        Ok(text.to_owned())
+    }
+}
+
+impl Leaf for u32 {
+    const WANTED: &'static str = "a whole number";
+
+    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+        let digits = text.bytes().all(|b| b.is_ascii_digit());
+        let plain = digits && (text.len() == 1 || !text.starts_with('0'));
+        match text.parse() {
+            Ok(number) if plain => Ok(number),
+            Ok(_) | Err(_) => wrong(
+                codes::VALUE_TYPE,
+                text,
+                "a whole number",
+                "write decimal digits only, such as `1500`",
+            ),
+        }
+    }
+}
+
+impl Leaf for bool {
+    const WANTED: &'static str = "`true` or `false`";
+
+    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+        match text {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => wrong(
+                codes::VALUE_TYPE,
+                text,
+                "`true` or `false`",
+                "write `true` or `false`",
+            ),
+        }
+    }
+}
+
+impl Leaf for Cidr {
+    const WANTED: &'static str = "a network such as `10.0.0.0/24`";
+
+    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+        text.parse().map_err(|error: NotACidr| {
+            let (code, help) = match &error {
+                NotACidr::HostBits { network, .. } => {
+                    (codes::CIDR_HOST_BITS, format!("write `{network}`"))
+                }
+                NotACidr::NoPrefix(_) | NotACidr::NoAddress(_) | NotACidr::BadPrefix(_) => (
+                    codes::CIDR_SYNTAX,
+                    "write a network in full, such as `10.0.0.0/24`".to_owned(),
+                ),
+            };
+            Wrong {
+                code,
+                message: shown(&error.to_string()),
+                help,
+            }
+        })
+    }
+}
+
+impl Offset {
+    fn read(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix('+')?;
+        let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        digits.parse().ok().filter(|_| plain).map(Self)
+    }
+}
+
+impl Leaf for Offset {
+    const WANTED: &'static str = "an offset such as `+40`";
+
+    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+        let help = "write it decimal, counted from the network address, such as `+40`";
+        Self::read(text).map_or_else(|| wrong(codes::ADDRESS_SYNTAX, text, "an offset", help), Ok)
+    }
+}
+
+impl AddressRef {
+    fn read(text: &str) -> Option<Self> {
+        if let Ok(ip) = text.parse() {
+            let mapped = matches!(ip, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some());
+            return (!mapped).then_some(Self::Literal(ip));
+        }
+        let (key, _) = text.split_once('+')?;
+        let offset = Offset::read(text.get(key.len()..)?)?;
+        Some(if key.is_empty() {
+            Self::Offset(offset)
+        } else {
+            Self::Plane(key.to_owned(), offset)
+        })
+    }
+}
+
+const ADDRESS_HELP: &str =
+    "write `+1` (counted from the network address), an address in full, or `other-plane+1`";
+
+impl Leaf for AddressRef {
+    const WANTED: &'static str = "an address";
+
+    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+        Self::read(text).map_or_else(
+            || wrong(codes::ADDRESS_SYNTAX, text, "an address", ADDRESS_HELP),
+            Ok,
+        )
+    }
+}
+
+impl Leaf for RangeRef {
+    const WANTED: &'static str = "a range such as `+2..+100`";
+
+    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+        // `..` always parts a range; `-` does when no plane key (which may hold one) is meant.
+        let parts = text
+            .split_once("..")
+            .or_else(|| text.split_once('-'))
+            .unwrap_or((text, text));
+        let read = |part: &str| {
+            AddressRef::read(part.trim()).filter(|a| !matches!(a, AddressRef::Plane(..)))
+        };
+        if let (Some(start), Some(end)) = (read(parts.0), read(parts.1)) {
+            return Ok(Self { start, end });
+        }
+        let help = "write `+2..+100`, or `10.0.0.2..10.0.0.100`";
+        wrong(codes::RANGE_SYNTAX, text, "a range", help)
+    }
+}
+
+impl Leaf for GatewaySaid {
+    const WANTED: &'static str = "an address, or `leave`";
+
+    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+        match text {
+            "leave" => Ok(Self::Leave),
+            "none" => Ok(Self::Absent),
+            _ => AddressRef::parse(text, true).map(Self::At),
+        }
+    }
+}
+
+impl Leaf for SpaceSaid {
+    const WANTED: &'static str = "a space's name, or `none`";
+
+    fn parse(text: &str, plain: bool) -> Result<Self, Wrong> {
+        // A space may be called "none": then it stands in quotes.
+        Ok(if plain && text == "none" {
+            Self::Unbound
+        } else {
+            Self::Named(text.to_owned())
+        })
+    }
+}
+
+impl Leaf for LinkAddress {
+    const WANTED: &'static str = "an address";
+
+    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+        Ok(match text {
+            "host" => Self::Host,
+            "auto" => Self::Auto,
+            "dhcp" => Self::Dhcp,
+            "link-up" => Self::LinkUp,
+            _ => {
+                let help = "write `host`, `+41`, an address in full, `auto`, `dhcp` or `link-up`";
+                return AddressRef::read(text).map_or_else(
+                    || wrong(codes::ADDRESS_SYNTAX, text, "an address", help),
+                    |a| Ok(Self::At(a)),
+                );
+            }
+        })
+    }
+}
+
+impl Leaf for Destination {
+    const WANTED: &'static str = "a plane's key, or a network";
+
+    fn parse(text: &str, plain: bool) -> Result<Self, Wrong> {
+        if text.contains('/') {
+            return Cidr::parse(text, plain).map(Self::Network);
+        }
+        Ok(Self::Plane(text.to_owned()))
+    }
+}
+
+impl Leaf for Mac {
+    const WANTED: &'static str = "a MAC address";
+
+    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+        let lower = text.to_lowercase().replace('-', ":");
+        let mut pairs = lower.split(':');
+        let pair = |p: &str| p.len() == 2 && p.bytes().all(|b| b.is_ascii_hexdigit());
+        let whole = lower.split(':').count() == 6 && pairs.all(pair);
+        let mixed = text.contains(':') && text.contains('-');
+        if whole && !mixed {
+            return Ok(Self(lower));
+        }
+        let help = "write six pairs of hex digits with colons, in quotes: `\"52:54:00:12:34:56\"`";
+        wrong(codes::MAC_SYNTAX, text, "a MAC address", help)
+    }
+}
+
+/// One table of words for each choice: read by it, and offered by the schema.
+fn choose<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Wrong> {
+    if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+        return Ok(*value);
+    }
+    let known: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+    wrong(
+        codes::VALUE_RANGE,
+        text,
+        "a choice here",
+        format!("write one of {}", known.join(", ")),
+    )
+}
+
+const PURPOSES: &[(&str, Purpose)] = &[
+    ("vip", Purpose::Vip),
+    ("floating", Purpose::Floating),
+    ("management", Purpose::Management),
+    ("dynamic", Purpose::Dynamic),
+    ("reserved", Purpose::Reserved),
+];
+
+impl Leaf for Purpose {
+    const WANTED: &'static str = "a purpose";
+
+    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+        choose(text, PURPOSES)
+    }
+}
+
+const STRATEGIES: &[(&str, Strategy)] = &[
+    ("recreate", Strategy::Recreate),
+    ("in-place", Strategy::InPlace),
+];
+
+impl Leaf for Strategy {
+    const WANTED: &'static str = "`recreate` or `in-place`";
+
+    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+        choose(text, STRATEGIES)
+    }
+}
+
+const INTERFACE_KINDS: &[(&str, InterfaceKind)] = &[
+    ("physical", InterfaceKind::Physical),
+    ("bond", InterfaceKind::Bond),
+    ("bridge", InterfaceKind::Bridge),
+    ("vlan", InterfaceKind::Vlan),
+    ("unknown", InterfaceKind::Unknown),
+];
+
+impl Leaf for InterfaceKind {
+    const WANTED: &'static str = "a type of interface";
+
+    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+        // A type that a later MAAS brings is remarked on by the check, not refused.
+        Ok(choose(text, INTERFACE_KINDS).unwrap_or(Self::Unknown))
+    }
+}
+
+fn words<T>(table: &[(&'static str, T)]) -> Vec<&'static str> {
+    table.iter().map(|(word, _)| *word).collect()
+}
+
+macro_rules! leaf_schema {
+    ($($type:ty: $schema:expr;)*) => {$(
+        impl JsonSchema for $type {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                $schema
+            }
+        }
+    )*};
+}
+
+// Editors read a bare `+1` as a number, so numbers are allowed wherever an offset is.
+leaf_schema! {
+    Offset: json_schema!({"type": ["string", "integer"], "pattern": "^\\+[0-9]+$"});
+    AddressRef: json_schema!({"type": ["string", "integer"]});
+    RangeRef: json_schema!({"type": ["string", "integer"]});
+    GatewaySaid: json_schema!({"type": ["string", "integer"]});
+    SpaceSaid: json_schema!({"type": "string"});
+    LinkAddress: json_schema!({"anyOf": [{"enum": ["host", "auto", "dhcp", "link-up"]}, {"type": ["string", "integer"]}]});
+    Destination: json_schema!({"type": "string"});
+    Mac: json_schema!({"type": "string"});
+    Cidr: json_schema!({"type": "string", "pattern": "/[0-9]+$"});
+    Purpose: json_schema!({"enum": words(PURPOSES)});
+    Strategy: json_schema!({"enum": words(STRATEGIES)});
+    InterfaceKind: json_schema!({"enum": words(INTERFACE_KINDS)});
+}

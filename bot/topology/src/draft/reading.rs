@@ -1,0 +1,461 @@
+//! From a tree to records: which keys there are, which must be there, and what was probably meant.
+//!
+//! Reading never stops at the first remark. Must not know what any key means.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use super::AddressRef;
+use super::leaf::{Leaf, Wrong};
+use crate::finding::{Code, Notes, Place, codes, shown};
+use crate::yaml::{At, Key, Node, Value};
+
+/// Reads one file.
+pub(crate) struct Reader<'r, 'a> {
+    pub(super) file: usize,
+    pub(super) notes: &'r mut Notes<'a>,
+}
+
+/// A value with its place; `value` is `None` where it could not be read, which was remarked on.
+#[derive(Clone, Debug)]
+pub(crate) struct Said<T> {
+    pub(crate) value: Option<T>,
+    pub(crate) place: Place,
+}
+
+/// A list, or the word `leave`.
+#[derive(Clone, Debug)]
+pub(crate) enum OrLeave<T> {
+    Leave,
+    These(Vec<T>),
+}
+
+/// Who serves DHCP.
+#[derive(Clone, Debug)]
+pub(crate) struct Dhcp {
+    pub(crate) place: Place,
+    pub(crate) served: Served,
+}
+
+/// How DHCP is served.
+#[derive(Clone, Debug)]
+pub(crate) enum Served {
+    Off,
+    On,
+    By(RacksSaid),
+    Unread,
+}
+
+impl Dhcp {
+    /// Whether another plane's DHCP is relayed here.
+    pub(crate) fn is_relay(&self) -> bool {
+        matches!(&self.served, Served::By(racks) if racks.relay.is_some())
+    }
+}
+
+record! {
+    /// Which racks serve DHCP, or which plane's DHCP is relayed.
+    pub(crate) struct RacksSaid {
+        /// The rack that serves, by host name.
+        primary: Option<Said<String>>,
+        /// Its stand-in, by host name.
+        secondary: Option<Said<String>>,
+        /// The plane whose DHCP is relayed here.
+        relay: Option<Said<String>>,
+    }
+}
+
+record! {
+    /// One leg of a group of virtual addresses.
+    pub(crate) struct Leg {
+        /// The plane.
+        plane: Said<String>,
+        /// `+51` or an address. Left out: the group's `host`.
+        address: Option<Said<AddressRef>>,
+    }
+}
+
+/// Leg name to leg, in the order of the file.
+#[derive(Clone, Debug)]
+pub(crate) struct Legs(pub(crate) Vec<(Said<String>, Leg)>);
+
+/// Something that a node can be read as.
+pub(crate) trait Read: Sized {
+    /// `None` when it could not be read, which was remarked on.
+    fn read(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Self>;
+
+    /// What is there when the key is not; `None` when the key must be there.
+    fn left_out() -> Option<Self> {
+        None
+    }
+}
+
+/// A mapping with known keys.
+pub(crate) trait Record: Sized {
+    /// The keys, in the order of the documents.
+    fn keys() -> Vec<&'static str>;
+
+    /// Takes what is there. `None` when something that must be there is not.
+    fn take(fields: &Fields<'_>, reader: &mut Reader<'_, '_>) -> Option<Self>;
+}
+
+/// A mapping's entries, and where it stands.
+pub(crate) struct Fields<'n> {
+    entries: &'n [(Key, Node)],
+    at: At,
+}
+
+/// Declares a record once: its struct, its keys, how it is read, and its schema.
+macro_rules! record {
+    (
+        $(#[$meta:meta])* $vis:vis struct $name:ident {
+            $( $(#[$about:meta])* $field:ident : $type:ty, )*
+        }
+        $(with $(#[$flat_about:meta])* $flat:ident : $flat_type:ty)?
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, schemars::JsonSchema)]
+        #[schemars(deny_unknown_fields)]
+        $vis struct $name {
+            $( $(#[$about])* $vis $field: $type, )*
+            $( $(#[$flat_about])* #[schemars(flatten)] $vis $flat: $flat_type, )?
+        }
+
+        impl $crate::draft::reading::Record for $name {
+            fn keys() -> Vec<&'static str> {
+                #[allow(unused_mut, clippy::allow_attributes, reason = "only records with a flattened part add to it")]
+                let mut keys = vec![$( stringify!($field).trim_start_matches("r#") ),*];
+                $( keys.extend(<$flat_type as $crate::draft::reading::Record>::keys()); )?
+                keys
+            }
+
+            fn take(
+                fields: &$crate::draft::reading::Fields<'_>,
+                reader: &mut $crate::draft::reading::Reader<'_, '_>,
+            ) -> Option<Self> {
+                $( let $field = reader.field(fields, stringify!($field).trim_start_matches("r#")); )*
+                $( let $flat = <$flat_type as $crate::draft::reading::Record>::take(fields, reader); )?
+                Some(Self { $( $field: $field?, )* $( $flat: $flat?, )? })
+            }
+        }
+
+        impl $crate::draft::reading::Read for $name {
+            fn read(
+                node: &$crate::yaml::Node,
+                reader: &mut $crate::draft::reading::Reader<'_, '_>,
+            ) -> Option<Self> {
+                reader.record(node)
+            }
+        }
+    };
+}
+pub(crate) use record;
+
+impl Node {
+    /// Whether this is a mapping with that key.
+    pub(super) fn has_key(&self, key: &str) -> bool {
+        matches!(&self.value, Value::Map(entries) if entries.iter().any(|(k, _)| k.text == key))
+    }
+
+    fn is_called(&self) -> &'static str {
+        match self.value {
+            Value::Nothing => "nothing",
+            Value::Text { .. } => "a word",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a mapping",
+        }
+    }
+}
+
+impl Reader<'_, '_> {
+    /// Where in the files.
+    pub(super) fn place(&self, at: At) -> Place {
+        Place {
+            file: self.file,
+            line: at.line,
+            column: at.column,
+            width: at.width,
+        }
+    }
+
+    fn remark(&mut self, code: Code, at: At, message: String, help: &str) {
+        let place = self.place(at);
+        self.notes.add(code, place, message, help);
+    }
+
+    fn wrong(&mut self, node: &Node, wanted: &str) {
+        if matches!(node.value, Value::Nothing) {
+            let help = "say one, or leave the line out";
+            return self.remark(
+                codes::VALUE_EMPTY,
+                node.at,
+                "there is no value here".to_owned(),
+                help,
+            );
+        }
+        let message = format!("this is {}; {wanted} belongs here", node.is_called());
+        self.remark(
+            codes::VALUE_TYPE,
+            node.at,
+            message,
+            "see the schema, or a neighbouring file",
+        );
+    }
+
+    /// Reads a mapping, and remarks on keys that it does not have.
+    pub(super) fn record<T: Record>(&mut self, node: &Node) -> Option<T> {
+        let Value::Map(entries) = &node.value else {
+            self.wrong(node, "a mapping");
+            return None;
+        };
+        let keys = T::keys();
+        for (key, _) in entries {
+            if !keys.contains(&key.text.as_str()) {
+                let message = format!("there is no key `{}` here", shown(&key.text));
+                self.remark(
+                    codes::KEY_UNKNOWN,
+                    key.at,
+                    message,
+                    &meant(&key.text, &keys),
+                );
+            }
+        }
+        let at = entries.first().map_or(node.at, |(key, _)| key.at);
+        T::take(&Fields { entries, at }, self)
+    }
+
+    /// Reads one field of a mapping.
+    pub(super) fn field<T: Read>(&mut self, fields: &Fields<'_>, key: &str) -> Option<T> {
+        let Some((_, node)) = fields.entries.iter().find(|(k, _)| k.text == key) else {
+            if T::left_out().is_none() {
+                let message = format!("`{key}` is missing");
+                let help = format!("add a line `{key}: …`");
+                self.remark(codes::KEY_MISSING, fields.at, message, &help);
+            }
+            return T::left_out();
+        };
+        T::read(node, self)
+    }
+}
+
+/// Names that people bring from MAAS and other tools.
+const FOREIGN_KEYS: &[(&str, &str)] = &[
+    ("dns_servers", "dns"),
+    ("nameservers", "dns"),
+    ("gateway_ip", "gateway"),
+    ("vlan", "vid"),
+    ("tag", "vid"),
+    ("ranges", "reserve"),
+    ("reservations", "reserve"),
+    ("ip_ranges", "reserve"),
+    ("reserved", "reserve"),
+    ("static_routes", "routes"),
+    ("dhcp_on", "dhcp"),
+    ("network", "cidr"),
+    ("subnet", "cidr"),
+    ("hostname", "name"),
+    ("key", "plane"),
+    ("comment", "name"),
+    ("mode", "address"),
+    ("ip", "address"),
+    ("mac_address", "mac"),
+    ("destination", "to"),
+    ("kind", "type"),
+    ("hosts", "machines"),
+];
+
+/// Below this likeness a suggestion is noise.
+const LIKENESS_MIN: f64 = 0.8;
+
+fn meant(key: &str, keys: &[&str]) -> String {
+    let key = key.to_lowercase().replace('-', "_");
+    let foreign = FOREIGN_KEYS
+        .iter()
+        .find(|(theirs, ours)| *theirs == key && keys.contains(ours))
+        .map(|(_, ours)| *ours);
+    match foreign.or_else(|| nearest(&key, keys.iter().copied())) {
+        Some(ours) => format!("did you mean `{ours}`?"),
+        None => format!("known here: {}", keys.join(", ")),
+    }
+}
+
+/// The candidate that `word` was probably meant to be.
+pub(crate) fn nearest<'c>(
+    word: &str,
+    candidates: impl Iterator<Item = &'c str>,
+) -> Option<&'c str> {
+    // Distances are quadratic in length, and no name is longer than this.
+    let word: String = word.chars().take(64).collect();
+    candidates
+        .filter(|candidate| candidate.len() <= 256)
+        .map(|candidate| (strsim::jaro_winkler(&word, candidate), candidate))
+        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+impl<T: Leaf> Read for Said<T> {
+    fn read(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Self> {
+        let place = reader.place(node.at);
+        let value = match &node.value {
+            Value::Text { text, plain } => match T::parse(text, *plain) {
+                Ok(value) => Some(value),
+                Err(Wrong {
+                    code,
+                    message,
+                    help,
+                }) => {
+                    reader.notes.add(code, place, message, help);
+                    None
+                }
+            },
+            Value::Nothing | Value::List(_) | Value::Map(_) => {
+                reader.wrong(node, T::WANTED);
+                None
+            }
+        };
+        Some(Self { value, place })
+    }
+}
+
+impl<T: Read> Read for Option<T> {
+    fn read(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Self> {
+        Some(T::read(node, reader))
+    }
+
+    fn left_out() -> Option<Self> {
+        Some(None)
+    }
+}
+
+impl<T: Read> Read for Vec<T> {
+    fn read(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Self> {
+        let Value::List(items) = &node.value else {
+            reader.wrong(node, "a list");
+            return Some(Self::new());
+        };
+        Some(
+            items
+                .iter()
+                .filter_map(|item| T::read(item, reader))
+                .collect(),
+        )
+    }
+}
+
+impl<T: Read> Read for OrLeave<T> {
+    fn read(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Self> {
+        match &node.value {
+            Value::Text { text, plain: true } if text == "leave" => Some(Self::Leave),
+            Value::List(_) => Vec::read(node, reader).map(Self::These),
+            Value::Nothing | Value::Text { .. } | Value::Map(_) => {
+                reader.wrong(node, "a list (or `leave`)");
+                Some(Self::Leave)
+            }
+        }
+    }
+}
+
+impl Read for Dhcp {
+    fn read(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Self> {
+        let served = match &node.value {
+            Value::Text { text, .. } if text == "on" => Served::On,
+            Value::Text { text, .. } if text == "off" => Served::Off,
+            Value::Map(_) => reader.record(node).map_or(Served::Unread, Served::By),
+            Value::Nothing | Value::Text { .. } | Value::List(_) => {
+                reader.wrong(node, "`on`, `off`, `{primary: RACK}` or `{relay: PLANE}`");
+                Served::Unread
+            }
+        };
+        Some(Self {
+            place: reader.place(node.at),
+            served,
+        })
+    }
+}
+
+impl Read for Legs {
+    fn read(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Self> {
+        let Value::Map(entries) = &node.value else {
+            reader.wrong(node, "a mapping such as `{public: PLANE}`");
+            return Some(Self(Vec::new()));
+        };
+        let mut legs = Vec::new();
+        for (key, value) in entries {
+            let name = Said {
+                value: Some(key.text.clone()),
+                place: reader.place(key.at),
+            };
+            let leg = if matches!(value.value, Value::Map(_)) {
+                reader.record(value)
+            } else {
+                Said::read(value, reader).map(|plane| Leg {
+                    plane,
+                    address: None,
+                })
+            };
+            legs.extend(leg.map(|leg| (name, leg)));
+        }
+        Some(Self(legs))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Said<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for OrLeave<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}OrLeave", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let item = generator.subschema_for::<T>();
+        json_schema!({"anyOf": [{"type": "array", "items": item}, {"const": "leave"}]})
+    }
+}
+
+impl JsonSchema for Dhcp {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Dhcp".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let racks = generator.subschema_for::<RacksSaid>();
+        json_schema!({"anyOf": [{"enum": ["on", "off"]}, racks]})
+    }
+}
+
+impl JsonSchema for Legs {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Legs".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let leg = generator.subschema_for::<Leg>();
+        json_schema!({"type": "object", "additionalProperties": {"anyOf": [{"type": "string"}, leg]}})
+    }
+}

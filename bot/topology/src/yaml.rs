@@ -1,0 +1,537 @@
+//! Text to a tree in which every value keeps its place. The only module that knows the YAML reader.
+//!
+//! A declaration needs little of YAML, and the rest is how others were hurt: anchors, aliases, merge keys, tags, second
+//! documents and depth are refused, and the size is looked at before the reader is. Scalars are kept as written
+//! (`+1`, `010` and `on` stay what they are); what they mean is for the draft to say.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::budget::BudgetBreach;
+use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
+use serde_saphyr::{Error, Location, Options, Spanned};
+
+use crate::finding::{Code, codes, shown};
+
+/// Bytes in one file. The largest network seen (768 machines) is declared in half of this.
+pub(crate) const FILE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Levels of nesting; a link of an interface of a machine is at the seventh.
+const DEPTH_MAX: usize = 16;
+
+/// Values in one file: a megabyte of short words.
+const NODES_MAX: usize = 250_000;
+
+/// Where in its file; lines and columns from 1, width in characters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct At {
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+    pub(crate) width: u32,
+}
+
+/// A value and its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) at: At,
+    pub(crate) value: Value,
+}
+
+/// What a value is, before anyone asks what it means.
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    /// Left empty, or `null`.
+    Nothing,
+    /// A scalar as written; `plain` when without quotes.
+    Text { text: String, plain: bool },
+    /// A list.
+    List(Vec<Node>),
+    /// A mapping in the order of the file, without duplicates.
+    Map(Vec<(Key, Node)>),
+}
+
+/// A mapping's key and its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    pub(crate) at: At,
+    pub(crate) text: String,
+}
+
+/// Something the reader refuses.
+#[derive(Clone, Debug)]
+pub(crate) struct Trouble {
+    pub(crate) code: Code,
+    pub(crate) at: At,
+    pub(crate) message: String,
+    pub(crate) help: &'static str,
+}
+
+/// Reads one file. The text comes back too, for excerpts, as far as it is text.
+pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, Trouble> {
+    let start = At {
+        line: 1,
+        column: 1,
+        width: 1,
+    };
+    if bytes.len() > FILE_BYTES_MAX {
+        return Err(Trouble {
+            code: codes::FILE_SIZE,
+            at: start,
+            message: format!("the file has {} bytes; 1 MiB is read at most", bytes.len()),
+            help: "split it: any number of `.yaml` files may share the declaration",
+        });
+    }
+    let place_of = |offset: usize| {
+        let before = bytes.get(..offset).unwrap_or_default();
+        let line_start = before
+            .iter()
+            .rposition(|b| *b == b'\n')
+            .map_or(0, |at| at + 1);
+        At {
+            line: number(before.split(|b| *b == b'\n').count()),
+            column: number(offset - line_start + 1),
+            width: 1,
+        }
+    };
+    if let Some(offset) = bytes.iter().position(|b| *b == 0) {
+        return Err(Trouble {
+            code: codes::FILE_NUL,
+            at: place_of(offset),
+            message: "the file holds a NUL byte".to_owned(),
+            help: "save it as UTF-8 text",
+        });
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| Trouble {
+        code: codes::FILE_UTF8,
+        at: place_of(error.valid_up_to()),
+        message: "the file is not UTF-8".to_owned(),
+        help: "save it as UTF-8 text",
+    })?;
+    if text.starts_with("version https://git-lfs.github.com/spec/") {
+        return Err(Trouble {
+            code: codes::FILE_LFS,
+            at: start,
+            message: "the file is a Git LFS pointer".to_owned(),
+            help: "keep declarations out of LFS: they are text and small",
+        });
+    }
+    Ok(text)
+}
+
+/// Reads one document: the tree, `None` where the file says nothing, and the duplicate keys that were met.
+pub(crate) fn read(text: &str) -> Result<(Option<Node>, Vec<Trouble>), Trouble> {
+    let document: Option<Spanned<Raw>> =
+        serde_saphyr::from_str_with_options(text, options()).map_err(|error| trouble(&error))?;
+    let mut duplicates = Vec::new();
+    let tree = document
+        .map(|raw| node(raw, text, &mut duplicates))
+        .filter(|node| !matches!(node.value, Value::Nothing));
+    Ok((tree, duplicates))
+}
+
+fn options() -> Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_depth: DEPTH_MAX,
+            flow_nesting_limit: DEPTH_MAX,
+            max_nodes: NODES_MAX,
+            max_events: NODES_MAX * 3,
+            max_aliases: 0,
+            max_anchors: 0,
+            max_documents: 1,
+        },
+        emit_comments: false,
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        merge_keys: MergeKeyPolicy::Error,
+        strict_booleans: true,
+        reject_unsupported_tags: true,
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
+        with_snippet: false,
+    }
+}
+
+/// What the reader hands over: scalars that it would interpret are only marked, and read again from the source.
+enum Raw {
+    Nothing,
+    Interpreted,
+    Text(String),
+    List(Vec<Spanned<Self>>),
+    Map(Vec<(Spanned<String>, Spanned<Self>)>),
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RawVisitor)
+    }
+}
+
+struct RawVisitor;
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a word, a list or a mapping")
+    }
+
+    fn visit_unit<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Nothing)
+    }
+
+    fn visit_none<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Nothing)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Raw, E> {
+        Ok(Raw::Interpreted)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Raw, E> {
+        Ok(Raw::Interpreted)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Raw, E> {
+        Ok(Raw::Interpreted)
+    }
+
+    fn visit_i128<E>(self, _: i128) -> Result<Raw, E> {
+        Ok(Raw::Interpreted)
+    }
+
+    fn visit_u128<E>(self, _: u128) -> Result<Raw, E> {
+        Ok(Raw::Interpreted)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Raw, E> {
+        Ok(Raw::Interpreted)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Raw, E> {
+        Ok(Raw::Text(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Raw, E> {
+        Ok(Raw::Text(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Raw, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element()? {
+            items.push(item);
+        }
+        Ok(Raw::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Raw::Map(entries))
+    }
+}
+
+fn node(raw: Spanned<Raw>, source: &str, duplicates: &mut Vec<Trouble>) -> Node {
+    let at = at(raw.referenced);
+    let written = written(raw.referenced, source);
+    let value = match raw.value {
+        Raw::Nothing => Value::Nothing,
+        Raw::Interpreted => Value::Text {
+            text: written.to_owned(),
+            plain: true,
+        },
+        Raw::Text(text) => Value::Text {
+            text,
+            plain: !written.starts_with(['"', '\'', '|', '>', '!']),
+        },
+        Raw::List(items) => Value::List(
+            items
+                .into_iter()
+                .map(|item| node(item, source, duplicates))
+                .collect(),
+        ),
+        Raw::Map(entries) => Value::Map(map(entries, source, duplicates)),
+    };
+    Node { at, value }
+}
+
+fn map(
+    entries: Vec<(Spanned<String>, Spanned<Raw>)>,
+    source: &str,
+    duplicates: &mut Vec<Trouble>,
+) -> Vec<(Key, Node)> {
+    let mut first: BTreeMap<String, u32> = BTreeMap::new();
+    let mut kept = Vec::new();
+    for (key, value) in entries {
+        let key = Key {
+            at: at(key.referenced),
+            text: key.value,
+        };
+        let value = node(value, source, duplicates);
+        if let Some(line) = first.get(&key.text) {
+            duplicates.push(Trouble {
+                code: codes::YAML_DUPLICATE,
+                at: key.at,
+                message: format!("`{}` is already said on line {line}", shown(&key.text)),
+                help: "keep one of the two",
+            });
+            continue;
+        }
+        first.insert(key.text.clone(), key.at.line);
+        kept.push((key, value));
+    }
+    kept
+}
+
+fn written(location: Location, source: &str) -> &str {
+    let span = location.span();
+    let start = span.byte_offset().and_then(|at| usize::try_from(at).ok());
+    let length = span.byte_len().and_then(|n| usize::try_from(n).ok());
+    start
+        .zip(length)
+        .and_then(|(start, length)| source.get(start..start + length))
+        .unwrap_or_default()
+        .trim_end()
+}
+
+fn at(location: Location) -> At {
+    At {
+        line: u32::try_from(location.line()).unwrap_or(u32::MAX).max(1),
+        column: u32::try_from(location.column()).unwrap_or(u32::MAX).max(1),
+        width: u32::try_from(location.span().len()).unwrap_or(1),
+    }
+}
+
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn trouble(error: &Error) -> Trouble {
+    let (code, message, help) = told(error.without_snippet());
+    Trouble {
+        code,
+        at: error.location().map_or(
+            At {
+                line: 1,
+                column: 1,
+                width: 1,
+            },
+            at,
+        ),
+        message,
+        help,
+    }
+}
+
+const SPELL_OUT: &str = "write the values out where they are used";
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the reader's errors are many and may grow; the rest is told in its own words"
+)]
+fn told(error: &Error) -> (Code, String, &'static str) {
+    match error {
+        Error::Budget { breach, .. } => breached(breach),
+        Error::MergeKeyNotAllowed { .. } => (
+            codes::YAML_MERGE,
+            "merge keys (`<<`) are not read".to_owned(),
+            SPELL_OUT,
+        ),
+        Error::MultipleDocuments { .. } => documents(),
+        Error::UnknownAnchor { .. } | Error::AliasError { .. } => anchors(),
+        other => by_words(&other.to_string()),
+    }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "every other budget is about amounts"
+)]
+fn breached(breach: &BudgetBreach) -> (Code, String, &'static str) {
+    match breach {
+        BudgetBreach::Aliases { .. } | BudgetBreach::Anchors { .. } => anchors(),
+        BudgetBreach::Depth { .. } => deep(),
+        BudgetBreach::Documents { .. } => documents(),
+        _ => (
+            codes::YAML_BIG,
+            "the file holds more values than a declaration needs".to_owned(),
+            "split it: any number of `.yaml` files may share the declaration",
+        ),
+    }
+}
+
+/// The scanner's complaints come as words only.
+fn by_words(words: &str) -> (Code, String, &'static str) {
+    let lower = words.to_lowercase();
+    if lower.contains("anchor") || lower.contains("alias") {
+        return anchors();
+    }
+    if lower.contains("recursion") || lower.contains("nesting") || lower.contains("depth") {
+        return deep();
+    }
+    if lower.contains("tag") {
+        let help = "remove the tag; values are read by their key";
+        return (
+            codes::YAML_TAG,
+            "tags (`!name`) are not read".to_owned(),
+            help,
+        );
+    }
+    let end = lower
+        .find(" at line ")
+        .or_else(|| lower.find(": line "))
+        .unwrap_or(words.len());
+    let said = words.get(..end).unwrap_or(words);
+    (
+        codes::YAML_SYNTAX,
+        format!("this is not YAML: {}", shown(said)),
+        "look at the indentation, and put quotes around text with `: ` or ` #` in it",
+    )
+}
+
+fn anchors() -> (Code, String, &'static str) {
+    (
+        codes::YAML_ANCHOR,
+        "anchors (`&`) and aliases (`*`) are not read".to_owned(),
+        SPELL_OUT,
+    )
+}
+
+fn deep() -> (Code, String, &'static str) {
+    (
+        codes::YAML_DEEP,
+        format!("nested deeper than {DEPTH_MAX} levels"),
+        "no declaration is that deep; look for a bracket that is never closed",
+    )
+}
+
+fn documents() -> (Code, String, &'static str) {
+    (
+        codes::YAML_DOCUMENTS,
+        "a second document starts here".to_owned(),
+        "one document in a file: move this one to a file of its own",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        match text_of(text.as_bytes()).and_then(read) {
+            Ok((_, duplicates)) => duplicates
+                .iter()
+                .map(|t| {
+                    format!(
+                        "{}:{} {} {}",
+                        t.at.line, t.at.column, t.code.name, t.message
+                    )
+                })
+                .collect::<Vec<_>>()
+                .join("\n"),
+            Err(t) => format!(
+                "{}:{} {} {}",
+                t.at.line, t.at.column, t.code.name, t.message
+            ),
+        }
+    }
+
+    fn words(node: &Node, out: &mut Vec<String>) {
+        match &node.value {
+            Value::Nothing => out.push("-".to_owned()),
+            Value::Text { text, plain } => {
+                out.push(format!(
+                    "{text}{}@{}:{}+{}",
+                    if *plain { "" } else { "(q)" },
+                    node.at.line,
+                    node.at.column,
+                    node.at.width
+                ));
+            }
+            Value::List(items) => items.iter().for_each(|item| words(item, out)),
+            Value::Map(entries) => entries.iter().for_each(|(key, value)| {
+                out.push(format!("{}:", key.text));
+                words(value, out);
+            }),
+        }
+    }
+
+    #[test]
+    fn scalars_stay_as_they_were_written_and_keep_their_place() {
+        let text = "a: +1\nb: 010\non: off  # why\nc: [1_000, 1.10, no, true, 0x1f, ~]\nd: \"+1\"\ne: 12:34:56:12:34:56\nf: |\n  two\n  lines\ng: .inf\nh: 99999999999999999999999\n";
+        let (tree, duplicates) = read(text).unwrap();
+        let mut out = Vec::new();
+        words(&tree.unwrap(), &mut out);
+        assert!(duplicates.is_empty());
+        assert_eq!(
+            out.join(" "),
+            "a: +1@1:4+2 b: 010@2:4+3 on: off@3:5+3 c: 1_000@4:5+5 1.10@4:12+4 no@4:18+2 true@4:22+4 0x1f@4:28+4 - d: +1(q)@5:4+4 e: 12:34:56:12:34:56@6:4+17 f: two\nlines\n@8:3+12 g: .inf@10:4+4 h: 99999999999999999999999@11:4+23"
+        );
+    }
+
+    #[test]
+    fn what_a_declaration_does_not_need_is_refused_with_its_place() {
+        let table = [
+            ("a: &x 1\n", "yaml/anchor"),
+            ("a: 1\nb: *x\n", "yaml/anchor"),
+            ("a: {<<: {b: 1}}\n", "yaml/merge-key"),
+            ("a: !ruby/object x\n", "yaml/tag"),
+            ("a: 1\n---\nb: 2\n", "yaml/documents"),
+            ("a: [1\nb: 2\n", "yaml/syntax"),
+            ("a:\n\tb: 1\n", "yaml/syntax"),
+            ("a: 1\nb:\n  c: 1\n  c: 2\na: 3\n", "yaml/duplicate-key"),
+            (
+                "version https://git-lfs.github.com/spec/v1\noid sha256:00\n",
+                "file/lfs",
+            ),
+            ("a: \u{0}\n", "file/nul"),
+            ("? [a]\n: 1\n", "yaml/syntax"),
+        ];
+        let mut all = Vec::new();
+        for (text, code) in table {
+            let said = refused(text);
+            assert!(said.contains(code), "{text:?} gave {said}");
+            all.push(said);
+        }
+        insta::assert_snapshot!(all.join("\n"), @r"
+        1:7 yaml/anchor anchors (`&`) and aliases (`*`) are not read
+        2:4 yaml/anchor anchors (`&`) and aliases (`*`) are not read
+        1:5 yaml/merge-key merge keys (`<<`) are not read
+        1:17 yaml/tag tags (`!name`) are not read
+        2:1 yaml/documents a second document starts here
+        2:2 yaml/syntax this is not YAML: illegal placement of ':' indicator
+        2:2 yaml/syntax this is not YAML: tabs disallowed within this context (block indentation)
+        4:3 yaml/duplicate-key `c` is already said on line 3
+        5:1 yaml/duplicate-key `a` is already said on line 1
+        1:1 file/lfs the file is a Git LFS pointer
+        1:4 file/nul the file holds a NUL byte
+        1:3 yaml/syntax this is not YAML: expected string scalar
+        ");
+    }
+
+    #[test]
+    fn bombs_are_refused_before_they_cost_anything() {
+        let deep = format!("a: {}", "[".repeat(100_000));
+        assert!(refused(&deep).contains("yaml/deep"), "{}", refused(&deep));
+        let dashes = format!("a:\n{}x", "- ".repeat(100_000));
+        assert!(
+            refused(&dashes).contains("yaml/deep"),
+            "{}",
+            refused(&dashes)
+        );
+        let maps = "{a: ".repeat(100_000);
+        assert!(refused(&maps).contains("yaml/deep"), "{}", refused(&maps));
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..40 {
+            let before = level - 1;
+            let inside = vec![format!("*a{before}"); 9].join(", ");
+            bomb = format!("{bomb}a{level}: &a{level} [{inside}]\n");
+        }
+        assert!(refused(&bomb).starts_with("1:"), "{}", refused(&bomb));
+        assert!(refused(&"a: 1\n".repeat(1_000_000)).contains("file/size"));
+        assert!(refused(&format!("[{}]", "1,".repeat(400_000))).contains("yaml/big"));
+        assert!(refused(&format!("&{} x", "a".repeat(100_000))).contains("yaml"));
+        assert_eq!(text_of(b"ok\n\xff\xfe").unwrap_err().code, codes::FILE_UTF8);
+    }
+}

@@ -1,0 +1,371 @@
+//! What `check` says about files: believable declarations, and one remark for every way to be wrong.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
+use std::collections::BTreeSet;
+
+use topology::check::{Checked, check};
+use topology::draft::Source;
+use topology::finding::{CODES, Severity};
+
+const METAL: &str = "\
+plane: metal-admin
+description: PXE and provisioning
+fabric: 2_metal
+vid: 103
+space: metal-admin
+mtu: 1500
+cidr: 10.12.12.0/22
+gateway: +1
+dns: [+1, 8.8.8.8]
+dhcp: on
+strategy: recreate
+reserve:
+  - name: admin API VIP band
+    purpose: vip
+    range: +2..+100
+  - name: PXE
+    purpose: dynamic
+    range: 10.12.13.0-10.12.15.254
+reserved_ips: [{ip: +120, mac: \"52:54:00:00:00:01\", comment: console}]
+";
+
+fn files(all: &[(&str, &str)]) -> Vec<Source> {
+    all.iter()
+        .map(|(path, text)| Source {
+            path: (*path).to_owned(),
+            bytes: text.as_bytes().to_vec(),
+        })
+        .collect()
+}
+
+fn told(checked: &Checked) -> String {
+    let all: Vec<String> = checked.findings.iter().map(ToString::to_string).collect();
+    all.join("\n")
+}
+
+#[test]
+fn one_file_makes_a_plane() {
+    let checked = check(&files(&[("metal-admin.yaml", METAL)]));
+    assert_eq!(told(&checked), "");
+    let topology = checked.topology.unwrap();
+    insta::assert_json_snapshot!(topology.planes["metal-admin"], @r#"
+    {
+      "key": "metal-admin",
+      "description": "PXE and provisioning",
+      "vlan": {
+        "fabric": "2_metal",
+        "vid": 103
+      },
+      "vlan_name": null,
+      "space": "metal-admin",
+      "mtu": 1500,
+      "dhcp": {
+        "on": {
+          "primary": null,
+          "secondary": null
+        }
+      },
+      "strategy": "recreate",
+      "subnets": [
+        {
+          "cidr": "10.12.12.0/22",
+          "name": "metal-admin",
+          "gateway": "10.12.12.1",
+          "dns": [
+            "10.12.12.1",
+            "8.8.8.8"
+          ],
+          "reservations": [
+            {
+              "name": "admin API VIP band",
+              "purpose": "vip",
+              "range": {
+                "start": "10.12.12.2",
+                "end": "10.12.12.100"
+              }
+            },
+            {
+              "name": "PXE",
+              "purpose": "dynamic",
+              "range": {
+                "start": "10.12.13.0",
+                "end": "10.12.15.254"
+              }
+            }
+          ],
+          "routes": null,
+          "reserved_ips": [
+            {
+              "ip": "10.12.12.120",
+              "mac": "52:54:00:00:00:01",
+              "comment": "console"
+            }
+          ],
+          "managed": null,
+          "allow_dns": null,
+          "allow_proxy": null,
+          "active_discovery": null,
+          "rdns_mode": null,
+          "description": null,
+          "disabled_boot_architectures": null
+        }
+      ]
+    }
+    "#);
+}
+
+/// Each: the files' text (a line `== path` begins another file), and the codes that must be said, in order.
+const TABLE: &[(&str, &[&str])] = &[
+    ("", &["file/empty"]),
+    ("# nothing\n", &["file/empty"]),
+    (
+        "plane: a\nfabric: f\ncidr: 10.0.0.1/24\n",
+        &["cidr/host-bits"],
+    ),
+    ("plane: a\nfabric: f\ncidr: 10.0.0.0\n", &["cidr/syntax"]),
+    ("plane: a\nfabric: f\ncidr: 0.0.0.0/0\n", &["cidr/prefix"]),
+    ("plane: a\nfabric: f\ncidr: 10.0.0.1/32\n", &["cidr/prefix"]),
+    ("plane: a\nfabrik: f\n", &["key/missing", "key/unknown"]),
+    ("plane: a\nfabric: f\nplane: b\n", &["yaml/duplicate-key"]),
+    ("plane: a\nfabric:\n", &["value/empty"]),
+    ("plane: a\nfabric: [f]\n", &["value/type"]),
+    ("plane: a\nfabric: f\nvid: 4095\n", &["vlan/vid"]),
+    ("plane: a\nfabric: f\nvid: 010\n", &["value/type"]),
+    ("plane: a\nfabric: f\nmtu: 551\n", &["vlan/mtu"]),
+    ("plane: a\nfabric: f\nmtu: 65536\n", &["vlan/mtu"]),
+    (
+        "plane: a\nfabric: f\nvlan_name: x\n",
+        &["vlan/untagged-name"],
+    ),
+    ("plane: a\nfabric: f/1\n", &["name/syntax"]),
+    ("plane: a\nfabric: fabric-3\n", &["name/generated"]),
+    (
+        "plane: a\nfabric: f\nspace: undefined\n",
+        &["name/reserved"],
+    ),
+    ("plane: a b\nfabric: f\n", &["plane/key"]),
+    (
+        "plane: a\nfabric: f\ncidr: 10.0.0.0/24\nname: \"what?\"\n",
+        &["name/odd"],
+    ),
+    (
+        "plane: a\nfabric: f\ndescription: \"\\e[2J\"\n",
+        &["value/control"],
+    ),
+    ("plane: a\nfabric: f\nstrategy: fast\n", &["value/range"]),
+    ("plane: a\nfabric: f\ngateway: +1\n", &["subnet/no-cidr"]),
+    (
+        "plane: a\nfabric: f\ncidr: 10.0.0.0/24\ngateway: +256\n",
+        &["address/outside"],
+    ),
+    (
+        "plane: a\nfabric: f\ncidr: 10.0.0.0/24\ngateway: 10.0.1.1\n",
+        &["address/outside"],
+    ),
+    (
+        "plane: a\nfabric: f\ncidr: 10.0.0.0/24\ngateway: 1\n",
+        &["address/syntax"],
+    ),
+    (
+        "plane: a\nfabric: f\ncidr: 10.0.0.0/24\ndns: [b+1]\n",
+        &["plane/unknown"],
+    ),
+    (
+        "plane: a\nfabric: f\ncidr: 10.0.0.0/24\nrdns_mode: 3\n",
+        &["value/range"],
+    ),
+    (
+        "plane: a\nfabric: f\ncidr: 10.0.0.0/24\ndhcp: on\n",
+        &["dhcp/no-range"],
+    ),
+    (
+        "plane: a\nfabric: f\ndhcp: {secondary: r}\n",
+        &["dhcp/racks", "dhcp/no-range"],
+    ),
+    ("plane: a\nfabric: f\ndhcp: {relay: a}\n", &["dhcp/relay"]),
+    (
+        "plane: a\nfabric: f\ncidr: 10.0.0.0/24\nreserve: [{range: +0..+5}]\n",
+        &["range/network-address"],
+    ),
+    (
+        "plane: a\nfabric: f\ncidr: 10.0.0.0/24\nreserve: [{range: +5..+255}]\n",
+        &["range/broadcast-address"],
+    ),
+    (
+        "plane: a\nfabric: f\ncidr: 10.0.0.0/24\nreserve: [{range: +9..+5}]\n",
+        &["range/order"],
+    ),
+    (
+        "plane: a\nfabric: f\ncidr: 10.0.0.0/24\nreserve: [{range: \"+9..fe80::1\"}]\n",
+        &["address/family"],
+    ),
+    (
+        "plane: a\nfabric: f\ncidr: 10.0.0.0/24\nreserve: [{range: 10.0.0.9..10.0.1.1}]\n",
+        &["range/outside"],
+    ),
+    (
+        "plane: a\nfabric: f\ncidr: 10.0.0.0/24\nreserve: [{range: some}]\n",
+        &["range/syntax"],
+    ),
+    (
+        "plane: a\nfabric: f\ncidr: 10.0.0.0/24\nreserve:\n- range: +5..+9\n- range: +9..+12\n",
+        &["overlap/reserved"],
+    ),
+    (
+        "plane: a\nfabric: f\ncidr: fd00::/64\nreserve: [{range: +5..+9}]\n",
+        &["range/v6-implicit"],
+    ),
+    (
+        "plane: a\nfabric: f\ncidr: fd00::/48\nreserve: [{range: +5..+9, purpose: dynamic}]\n",
+        &["range/v6-small"],
+    ),
+    (
+        "plane: a\nfabric: f\ncidr: 10.0.0.0/24\ngateway: +9\ndns: [+8]\ndhcp: off\nreserve: [{range: +5..+9, purpose: dynamic}]\n",
+        &["gateway/in-dynamic", "dns/in-dynamic", "dhcp/idle-range"],
+    ),
+    (
+        "plane: a\nfabric: f\ncidr: 10.0.0.0/24\nreserve: [{range: +5..+9, purpose: dynamic}]\nreserved_ips: [{ip: +6, mac: \"52:54:00:00:00:01\"}, {ip: +60, mac: 1-2}, {ip: +60, mac: \"52:54:00:00:00:01\"}]\n",
+        &["address/in-dynamic", "mac/syntax", "reserved-ip/twice"],
+    ),
+    (
+        "plane: a\nfabric: f\ncidr: 10.0.0.0/24\nroutes: [{to: a, via: +1}, {to: 10.9.0.0/24, via: +1}, {to: 10.9.0.0/24, via: +1}]\n",
+        &[
+            "route/self",
+            "route/undeclared",
+            "route/twice",
+            "route/undeclared",
+        ],
+    ),
+    (
+        "planes:\n- {plane: a, fabric: f, cidr: 10.0.0.0/16}\n- {plane: a, fabric: g}\n- {plane: b, fabric: f}\n- {plane: c, fabric: f, vid: 3, cidr: 10.0.9.0/24}\n",
+        &["plane/duplicate", "plane/duplicate-vlan", "overlap/plane"],
+    ),
+    (
+        "planes:\n- {plane: a, fabric: f, mtu: 1500}\n- {plane: b, fabric: f, vid: 7, mtu: 9000}\n",
+        &["vlan/mtu-above-untagged"],
+    ),
+    (
+        "planes:\n- {plane: a, fabric: f, cidr: 10.0.0.0/24, dns: [10.0.1.1]}\n- {plane: b, fabric: f, vid: 7, cidr: 10.0.1.0/24, dns: [c+1]}\n- {plane: c, fabric: f, vid: 8}\n",
+        &["dns/foreign", "plane/no-subnet"],
+    ),
+    (
+        "planes:\n- {plane: a, fabric: f, cidr: 10.0.0.0/24}\nleave_alone: [f, 10.0.0.0/24, g]\n",
+        &["leave-alone/declared", "leave-alone/declared"],
+    ),
+    (
+        "planes:\n- {plane: a, fabric: f, cidr: 10.0.0.0/24, reserve: [{range: +9..+99, purpose: vip}]}\njumphost: [{interface: br0, plane: a, address: +1}]\nvips:\n- {name: k, host: +50, on: {public: a}}\n- {name: k, on: {public: a, admin: {plane: a, address: +51}}}\n- {name: l, host: +1, on: {public: a, internal: x}}\n",
+        &[
+            "vip/duplicate",
+            "vip/no-host",
+            "address/twice",
+            "vip/outside-band",
+            "plane/unknown",
+        ],
+    ),
+    (
+        "planes:\n- {plane: a, fabric: f, cidr: 10.0.0.0/24}\nmachines:\n- {name: -x, interfaces: []}\n- name: n\n  interfaces:\n  - {name: e, type: physical, plane: a, vlan: {fabric: f}, links: [{plane: a, address: host}]}\n  - {name: e, type: physical}\n  - {name: v, type: vlan, parents: [q]}\n  - {name: w, type: wifi}\n  - {name: b1, type: bridge, parents: [b2]}\n  - {name: b2, type: bridge, parents: [b1]}\n- {name: n, interfaces: []}\n",
+        &[
+            "machine/name",
+            "interface/cycle",
+            "interface/vlan",
+            "machine/no-host",
+            "machine/duplicate",
+            "interface/parent",
+            "interface/unknown-type",
+            "machine/duplicate",
+        ],
+    ),
+    (
+        "planes:\n- {plane: a, fabric: f, subnets: [{cidr: 10.0.0.0/24}, {cidr: 10.0.1.0/24}]}\n- {plane: b, fabric: f, vid: 9, cidr: 10.0.2.0/24, reserve: [{range: +20..+30, purpose: dynamic}]}\nmachines:\n- name: n\n  host: +20\n  interfaces:\n  - {name: e, type: physical, plane: b, links: [{plane: a, address: host}, {plane: a, address: +1, subnet: 10.0.7.0/24}, {plane: b, address: host}, {plane: b, address: auto}, {plane: b, address: auto}]}\n",
+        &[
+            "link/subnet",
+            "link/other-vlan",
+            "link/other-vlan",
+            "link/subnet",
+            "address/in-dynamic",
+            "link/twice",
+        ],
+    ),
+    (
+        "plane: a\nfabric: f\n== A.YAML\nspaces: [x]\n== a.yaml\nspaces: [y]\n",
+        &["file/path"],
+    ),
+    ("spaces: [x]\n== ../b.yaml\nspaces: [y]\n", &["file/path"]),
+];
+
+fn sources(text: &str) -> Vec<Source> {
+    let mut all = Vec::new();
+    for (position, part) in text.split("== ").enumerate() {
+        let (path, text) = if position == 0 {
+            ("x.yaml", part)
+        } else {
+            part.split_once('\n').unwrap()
+        };
+        all.push(Source {
+            path: path.to_owned(),
+            bytes: text.as_bytes().to_vec(),
+        });
+    }
+    all
+}
+
+#[test]
+fn every_mistake_is_named() {
+    let mut surprises = Vec::new();
+    for (text, codes) in TABLE {
+        let checked = check(&sources(text));
+        let said: Vec<&str> = checked
+            .findings
+            .iter()
+            .map(|finding| finding.code)
+            .collect();
+        if said != *codes {
+            surprises.push(format!(
+                "{text}{said:?} instead of {codes:?}\n{}",
+                told(&checked)
+            ));
+        }
+        let errors = checked
+            .findings
+            .iter()
+            .any(|f| f.severity == Severity::Error);
+        assert_eq!(errors, checked.topology.is_none(), "{text}");
+        for finding in &checked.findings {
+            assert!(
+                !finding.help.is_empty() && !finding.help.ends_with('.'),
+                "{}",
+                finding.help
+            );
+            assert!(!finding.message.ends_with('.'), "{}", finding.message);
+            let first = finding.message.chars().next().unwrap();
+            assert!(
+                !first.is_ascii_uppercase()
+                    || finding.message.starts_with("MAAS")
+                    || finding.message.starts_with("DHCP"),
+                "{}",
+                finding.message
+            );
+        }
+    }
+    assert!(surprises.is_empty(), "{}", surprises.join("\n"));
+}
+
+/// Said by tests of the reader, in `yaml.rs`.
+const ELSEWHERE: &[&str] = &["file/size", "file/nul", "file/utf-8", "file/lfs"];
+
+#[test]
+fn every_code_is_said_by_some_mistake() {
+    let said: BTreeSet<&str> = TABLE
+        .iter()
+        .flat_map(|(_, codes)| codes.iter().copied())
+        .collect();
+    for code in CODES {
+        let elsewhere = ELSEWHERE.contains(&code.name) || code.name.starts_with("yaml/");
+        assert!(
+            elsewhere || said.contains(code.name),
+            "`{}` is never said",
+            code.name
+        );
+    }
+}
