@@ -10,6 +10,7 @@
 mod ask;
 mod hands;
 mod http;
+mod in_lab;
 mod json;
 mod key;
 mod layout;
@@ -29,6 +30,7 @@ pub use http::{
     BODY_BYTES_MAX, CONNECT_SECONDS_MAX, Http, Limits, NotAUrl, READ_SECONDS_MAX,
     SILENCE_SECONDS_MAX, WRITE_SECONDS_MAX,
 };
+pub use in_lab::InLab;
 pub use key::{ApiKey, NotAKey};
 pub use layout::{Layout, layout};
 pub use outside::{Outside, Pausing, Stamp};

@@ -144,12 +144,11 @@ fn judge(
     let answer = answer.map_err(|lost| blind(request, Cause::NoAnswer(lost)))?;
     let status = answer.status;
     let cause = match status {
-        200 if answer.is_html() => Cause::NotMaas(status),
-        200 => return Ok(Ok(answer.body)),
         300..=399 => Cause::Redirected(status),
         401 => Cause::KeyRefused,
         403 => Cause::Forbidden,
-        404 | 405 | 410 if answer.is_html() => Cause::NotMaas(status),
+        200 | 404 | 405 | 410 if answer.is_html() => Cause::NotMaas(status),
+        200 => return Ok(Ok(answer.body)),
         404 => return Ok(Err(words(&answer))),
         409 | 429 | 500..=599 => Cause::Trouble {
             status,

@@ -20,13 +20,13 @@ pub const CONNECT_SECONDS_MAX: Duration = Duration::from_secs(10);
 
 /// MAAS computes an answer whole and then sends it, so silence before the first byte is work (3.7.3: 190 s for
 /// `subnets/` with 2,000 VLANs on one fabric) and only silence after it is trouble.
-pub const SILENCE_SECONDS_MAX: Duration = Duration::from_secs(60);
+pub const SILENCE_SECONDS_MAX: Duration = Duration::from_mins(1);
 
 /// The largest list that was measured took 190 s alone, and two in flight slow each other.
-pub const READ_SECONDS_MAX: Duration = Duration::from_secs(300);
+pub const READ_SECONDS_MAX: Duration = Duration::from_mins(5);
 
 /// A write takes 0.05 s whatever the load, but MAAS retries a conflict for up to 90 s before it says 409.
-pub const WRITE_SECONDS_MAX: Duration = Duration::from_secs(120);
+pub const WRITE_SECONDS_MAX: Duration = Duration::from_mins(2);
 
 /// 10,000 ranges are 15 MB and 500 machines 10 MB; four times that is no MAAS network any more.
 pub const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;

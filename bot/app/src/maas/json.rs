@@ -15,7 +15,7 @@ use super::wire::Request;
 /// A value and where it stands.
 #[derive(Clone, Copy)]
 pub(crate) struct At<'a> {
-    up: Option<&'a At<'a>>,
+    up: Option<&'a Self>,
     name: Name<'a>,
     value: &'a Value,
 }
@@ -186,7 +186,7 @@ impl<'a> At<'a> {
     }
 
     /// The items of a list.
-    pub(crate) fn list(&'a self) -> Read<Vec<At<'a>>> {
+    pub(crate) fn list(&'a self) -> Read<Vec<Self>> {
         let items = self
             .value
             .as_array()

@@ -272,7 +272,7 @@ impl<W: Wire> Eyes<W> {
 }
 
 /// Whether MAAS finds the subnet by `cidr:…` in the path: its URL pattern takes prefixes of two and three digits only
-/// (3.5.9 maasserver/urls_api.py:624), and the colons of an IPv6 address are taken for the specifier's.
+/// (3.5.9 `maasserver/urls_api.py:624`), and the colons of an IPv6 address are taken for the specifier's.
 fn by_path(cidr: Cidr) -> bool {
     !cidr.is_v6() && cidr.prefix() >= 10
 }

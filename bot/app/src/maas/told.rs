@@ -41,12 +41,15 @@ impl Told {
         asked
             .iter()
             .map(|request| {
-                let mut line = request.to_string();
-                for (index, (name, value)) in request.form.iter().enumerate() {
-                    line.push_str(if index == 0 { ": " } else { "&" });
-                    line.push_str(&format!("{name}={value}"));
+                let fields = request.form.iter();
+                let fields: Vec<String> = fields
+                    .map(|(name, value)| format!("{name}={value}"))
+                    .collect();
+                if fields.is_empty() {
+                    request.to_string()
+                } else {
+                    format!("{request}: {}", fields.join("&"))
                 }
-                line
             })
             .collect()
     }
@@ -113,4 +116,13 @@ pub(crate) fn still() -> (Outside, Arc<Mutex<Vec<Duration>>>) {
         }),
     };
     (outside, pauses)
+}
+
+/// As [`still`], with a nonce that is new each time, for a MAAS that remembers them.
+pub(crate) fn ticking() -> Outside {
+    let count = AtomicI64::new(0);
+    Outside {
+        nonce: Arc::new(move || format!("nonce{}", count.fetch_add(1, Ordering::SeqCst))),
+        ..still().0
+    }
 }

@@ -135,6 +135,8 @@ struct AddressIn {
 #[derive(Deserialize)]
 struct NodeIn {
     hostname: String,
+    /// Beyond the format: what a rehearsal says, so that VLANs name their racks as the real MAAS does.
+    system_id: Option<String>,
     status: Option<String>,
     owner: Option<String>,
     bmc: Option<BmcIn>,
@@ -426,7 +428,10 @@ impl Maas {
                 format!("host `{}` twice", node.hostname),
             ));
         }
-        let system_id = made_up(&node.hostname, 6).to_lowercase();
+        let system_id = node
+            .system_id
+            .clone()
+            .unwrap_or_else(|| made_up(&node.hostname, 6).to_lowercase());
         let owner = match kind {
             NodeType::Machine => node.owner.clone().or_else(|| {
                 (node.status.as_deref() == Some("Deployed")).then(|| "admin".to_owned())
@@ -643,7 +648,8 @@ impl Maas {
                         row.relay = Some(target);
                     }
                 }
-                if vlan.dhcp {
+                // A VLAN keeps its rack when DHCP is turned off.
+                if vlan.dhcp || vlan.primary_rack.is_some() {
                     self.load_dhcp(id, vlan, &place)?;
                 }
             }
@@ -667,7 +673,7 @@ impl Maas {
             None => self.own_rack(id),
         };
         if let Some(row) = self.vlans.get_mut(&id) {
-            row.dhcp_on = true;
+            row.dhcp_on = vlan.dhcp;
             row.primary = Some(primary);
             row.secondary = secondary;
         }

@@ -1,7 +1,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use topology::address::Range;
-use topology::object::{Fabric, IpRange, RangeKind, Space, Subnet, SubnetFlags, Vlan, VlanAt};
+use topology::object::{
+    Fabric, Interface, InterfaceKind, IpRange, Link, Mode, RangeKind, ReservedIp, Space,
+    StaticRoute, Subnet, SubnetFlags, Vlan, VlanAt,
+};
 
 use super::*;
 use crate::maas::told::{Told, json, page, still, text};
@@ -119,9 +122,19 @@ fn change<T: Clone>(object: fn(T) -> Object, before: T, by: impl FnOnce(&mut T))
     Write::Update(Box::new(object(before)), Box::new(object(after)))
 }
 
+/// Each write leaves as exactly that request.
+async fn leave_as(rows: Vec<(Told, Write, &str)>) {
+    for (maas, write, request) in rows {
+        let line = request.split(": ").next().unwrap();
+        let maas = maas.to(line, Ok(json(200, r#"{"id": 9}"#)));
+        let (outcome, sent) = made(maas, &write).await;
+        assert_eq!(sent, [request], "{outcome:?}");
+    }
+}
+
 #[tokio::test]
-async fn each_write_is_one_request_with_row_numbers_and_only_what_differs() {
-    let rows: Vec<(Told, Write, &str)> = vec![
+async fn a_subnet_is_written_with_row_numbers_and_only_what_differs() {
+    leave_as(vec![
         (
             maas(false, false),
             Write::Create(Object::Subnet(desks())),
@@ -148,6 +161,13 @@ async fn each_write_is_one_request_with_row_numbers_and_only_what_differs() {
             Write::Delete(Object::Subnet(desks())),
             "DELETE subnets/9/",
         ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_range_is_written_with_its_subnet_and_a_nudge_sends_its_comment_again() {
+    leave_as(vec![
         (
             maas(true, false),
             Write::Create(Object::Range(phones())),
@@ -155,10 +175,8 @@ async fn each_write_is_one_request_with_row_numbers_and_only_what_differs() {
         ),
         (
             maas(true, true),
-            change(Object::Range, phones(), |it| {
-                it.comment = "desks".to_owned()
-            }),
-            "PUT ipranges/5/: comment=desks",
+            change(Object::Range, phones(), |it| it.comment.clear()),
+            "PUT ipranges/5/: comment=",
         ),
         (
             maas(true, true),
@@ -170,6 +188,14 @@ async fn each_write_is_one_request_with_row_numbers_and_only_what_differs() {
             Write::Delete(Object::Range(phones())),
             "DELETE ipranges/5/",
         ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_vlan_is_given_both_racks_at_once() {
+    let spaces = r#"[{"id": -1, "name": "undefined"}, {"id": 2, "name": "office"}]"#;
+    leave_as(vec![
         (
             maas(true, false),
             Write::Create(Object::Vlan(Vlan {
@@ -195,10 +221,7 @@ async fn each_write_is_one_request_with_row_numbers_and_only_what_differs() {
             "DELETE vlans/44/",
         ),
         (
-            maas(true, false).to(
-                "GET spaces/",
-                Ok(json(200, r#"[{"id": 2, "name": "office"}]"#)),
-            ),
+            maas(true, false).to("GET spaces/", Ok(json(200, spaces))),
             Write::Delete(Object::Space(Space {
                 name: "office".to_owned(),
             })),
@@ -217,17 +240,131 @@ async fn each_write_is_one_request_with_row_numbers_and_only_what_differs() {
             ),
             "PUT fabrics/3/: name=green",
         ),
-    ];
-    for (maas, write, request) in rows {
-        let line = request.split(':').next().unwrap();
-        let maas = maas.to(line, Ok(json(200, r#"{"id": 9}"#)));
-        let (outcome, sent) = made(maas, &write).await;
-        assert_eq!(sent, [request], "{outcome:?}");
-        assert!(
-            matches!(outcome, Outcome::Done(_)),
-            "{request}: {outcome:?}"
-        );
+    ])
+    .await;
+}
+
+const M1: &str = r#"[{"system_id": "m1m1m1", "hostname": "m1", "fqdn": "m1.test", "status_name": "Ready", "interface_set": [
+    {"id": 60, "name": "eth0", "type": "physical", "parents": [], "vlan": {"fabric": "blue", "vid": 7}, "links": [
+        {"id": 70, "mode": "auto", "subnet": {"cidr": "192.0.2.0/24"}}, {"id": 71, "mode": "link_up"}]},
+    {"id": 61, "name": "eth1", "type": "physical", "parents": [], "vlan": null, "links": []}]}]"#;
+
+/// A MAAS with the machine `m1`.
+fn with_m1() -> Told {
+    maas(true, false).to("GET machines/?hostname=m1", Ok(json(200, M1)))
+}
+
+fn interface(name: &str, kind: InterfaceKind, parents: &[&str], vlan: Option<u16>) -> Interface {
+    Interface {
+        host: "m1".to_owned(),
+        name: name.to_owned(),
+        kind,
+        parents: parents.iter().map(|parent| (*parent).to_owned()).collect(),
+        vlan: vlan.map(at),
     }
+}
+
+fn link(name: &str, mode: Mode) -> Link {
+    Link {
+        host: "m1".to_owned(),
+        interface: name.to_owned(),
+        subnet: desks().cidr,
+        mode,
+    }
+}
+
+#[tokio::test]
+async fn interfaces_and_links_are_written_below_their_node() {
+    let ip = "192.0.2.33".parse().unwrap();
+    leave_as(vec![
+        (
+            with_m1(),
+            Write::Create(Object::Interface(interface("eth0.7", InterfaceKind::Vlan, &["eth0"], Some(7)))),
+            "POST nodes/m1m1m1/interfaces/?op=create_vlan: parent=60&vlan=44",
+        ),
+        (
+            with_m1(),
+            Write::Create(Object::Interface(interface("br0", InterfaceKind::Bridge, &["eth0"], Some(7)))),
+            "POST nodes/m1m1m1/interfaces/?op=create_bridge: name=br0&parent=60",
+        ),
+        (
+            with_m1(),
+            Write::Create(Object::Interface(interface("bond0", InterfaceKind::Bond, &["eth0", "eth1"], Some(7)))),
+            "POST nodes/m1m1m1/interfaces/?op=create_bond: name=bond0&parents=60&parents=61",
+        ),
+        (
+            with_m1(),
+            change(Object::Interface, interface("eth1", InterfaceKind::Physical, &[], None), |it| it.vlan = Some(at(0))),
+            "PUT nodes/m1m1m1/interfaces/61/: vlan=41",
+        ),
+        (
+            with_m1(),
+            Write::Delete(Object::Interface(interface("eth1", InterfaceKind::Physical, &[], None))),
+            "DELETE nodes/m1m1m1/interfaces/61/",
+        ),
+        (
+            with_m1(),
+            Write::Create(Object::Link(link("eth1", Mode::Static(ip)))),
+            "POST nodes/m1m1m1/interfaces/61/?op=link_subnet: mode=STATIC&subnet=9&ip_address=192.0.2.33",
+        ),
+        (
+            with_m1(),
+            Write::Delete(Object::Link(link("eth0", Mode::Auto))),
+            "POST nodes/m1m1m1/interfaces/60/?op=unlink_subnet: id=70",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_made_link_is_told_by_its_own_row_number() {
+    let eth1 = r#"{"id": 61, "name": "eth1", "type": "physical", "parents": [], "vlan": {"fabric": "blue", "vid": 7},
+        "links": [{"id": 80, "mode": "dhcp", "subnet": {"cidr": "192.0.2.0/24"}}]}"#;
+    let maas = with_m1().to(
+        "POST nodes/m1m1m1/interfaces/61/?op=link_subnet",
+        Ok(json(200, eth1)),
+    );
+    let (outcome, _) = made(maas, &Write::Create(Object::Link(link("eth1", Mode::Dhcp)))).await;
+    assert_eq!(outcome, Outcome::Done(Some(80)));
+}
+
+#[tokio::test]
+async fn routes_and_reserved_ips_name_their_subnets_by_row() {
+    let there = r#"{"id": 10, "cidr": "198.51.100.0/24", "name": "x", "vlan": {"fabric": "blue", "vid": 0},
+        "gateway_ip": null, "dns_servers": [], "managed": true, "allow_dns": true, "allow_proxy": true,
+        "active_discovery": false, "rdns_mode": 2, "description": ""}"#;
+    let maas = || {
+        maas(true, false)
+            .to("GET subnets/cidr:198.51.100.0/24/", Ok(json(200, there)))
+            .to("GET static-routes/", Ok(json(200, "[]")))
+            .to("GET reservedips/", Ok(json(200, "[]")))
+            .to("GET version/", Ok(json(200, r#"{"version": "3.6.1"}"#)))
+    };
+    let route = StaticRoute {
+        source: desks().cidr,
+        destination: "198.51.100.0/24".parse().unwrap(),
+        gateway: "192.0.2.1".parse().unwrap(),
+        metric: 3,
+    };
+    let reserved = ReservedIp {
+        ip: "192.0.2.90".parse().unwrap(),
+        mac: "52:54:00:00:00:01".to_owned(),
+        subnet: desks().cidr,
+        comment: "door".to_owned(),
+    };
+    leave_as(vec![
+        (
+            maas(),
+            Write::Create(Object::Route(route)),
+            "POST static-routes/: source=9&destination=10&gateway_ip=192.0.2.1&metric=3",
+        ),
+        (
+            maas(),
+            Write::Create(Object::ReservedIp(reserved)),
+            "POST reservedips/: subnet=9&ip=192.0.2.90&mac_address=52:54:00:00:00:01&comment=door",
+        ),
+    ])
+    .await;
 }
 
 #[tokio::test]
@@ -263,6 +400,28 @@ async fn nothing_is_sent_where_the_world_is_not_as_the_write_expects() {
                 dhcp_on: true,
                 ..seven()
             })),
+        ),
+        (
+            with_m1(),
+            Write::Create(Object::Interface(interface(
+                "tag",
+                InterfaceKind::Vlan,
+                &["eth0"],
+                Some(7),
+            ))),
+        ),
+        (
+            with_m1(),
+            Write::Create(Object::Interface(interface(
+                "eth9",
+                InterfaceKind::Physical,
+                &[],
+                None,
+            ))),
+        ),
+        (
+            with_m1(),
+            Write::Create(Object::Link(link("eth9", Mode::Auto))),
         ),
     ] {
         let (outcome, sent) = made(maas, &write).await;
@@ -308,7 +467,7 @@ async fn an_answer_is_done_refused_or_unknown_and_a_write_is_never_repeated() {
             "<html><head><title>x</title></head><body><h2>Conflict error.</h2></body></html>",
         )
     };
-    let late = Lost::Late(std::time::Duration::from_secs(120));
+    let late = Lost::Late(std::time::Duration::from_mins(2));
     let rows: Vec<(Result<Answer, Lost>, &str)> = vec![
         (Ok(text(204, "")), "Done(None)"),
         (
