@@ -1,1 +1,9 @@
 //! The table of contents.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "tests say what went wrong by stopping"
+)]
+
+mod lab;
+mod planning;

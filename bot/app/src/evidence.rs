@@ -48,40 +48,78 @@ pub(crate) async fn missing<W: Wire>(
         .iter()
         .flat_map(|evidence| match evidence {
             Evidence::Vacant { subnets, .. } => subnets.iter().copied().collect::<Vec<_>>(),
-            Evidence::Changeable { .. } | Evidence::NoJujuModel | Evidence::Jumphost { .. } => Vec::new(),
+            Evidence::Changeable { .. } | Evidence::NoJujuModel | Evidence::Jumphost { .. } => {
+                Vec::new()
+            }
         })
         .collect();
-    let needs_maas = gate
-        .evidence
-        .iter()
-        .any(|evidence| matches!(evidence, Evidence::Vacant { .. } | Evidence::Changeable { .. }));
+    let needs_maas = gate.evidence.iter().any(|evidence| {
+        matches!(
+            evidence,
+            Evidence::Vacant { .. } | Evidence::Changeable { .. }
+        )
+    });
     let observed = if needs_maas {
         let first = eyes.observe(&Scope::default()).await?;
         // A subnet that is gone holds nobody.
-        let there = subnets.iter().filter(|cidr| first.subnet(cidr).is_some()).copied().collect();
-        Some(eyes.observe(&Scope { occupants: there, all_nodes: true, ..Scope::default() }).await?)
+        let there = subnets
+            .iter()
+            .filter(|cidr| first.subnet(cidr).is_some())
+            .copied()
+            .collect();
+        Some(
+            eyes.observe(&Scope {
+                occupants: there,
+                all_nodes: true,
+                ..Scope::default()
+            })
+            .await?,
+        )
     } else {
         None
     };
     let mut missing = Vec::new();
     for evidence in &gate.evidence {
         match (evidence, &observed) {
-            (Evidence::Vacant { subnets, controllers }, Some(observed)) => missing.extend(holders(observed, subnets, *controllers)),
-            (Evidence::Changeable { machines }, Some(observed)) => missing.extend(not_released(observed, machines)),
+            (
+                Evidence::Vacant {
+                    subnets,
+                    controllers,
+                },
+                Some(observed),
+            ) => missing.extend(holders(observed, subnets, *controllers)),
+            (Evidence::Changeable { machines }, Some(observed)) => {
+                missing.extend(not_released(observed, machines))
+            }
             (Evidence::NoJujuModel, _) => missing.extend(models(witness, claim)),
-            (Evidence::Jumphost { has, lacks }, _) => missing.extend(bridges(witness, claim, has, lacks)),
-            (Evidence::Vacant { .. } | Evidence::Changeable { .. }, None) => missing.push("MAAS was not looked at".to_owned()),
+            (Evidence::Jumphost { has, lacks }, _) => {
+                missing.extend(bridges(witness, claim, has, lacks))
+            }
+            (Evidence::Vacant { .. } | Evidence::Changeable { .. }, None) => {
+                missing.push("MAAS was not looked at".to_owned())
+            }
         }
     }
     Ok(missing)
 }
 
 fn holders(observed: &Observed, subnets: &BTreeSet<Cidr>, controllers: bool) -> Vec<String> {
-    let is_controller = |host: &str| observed.nodes.get(host).is_some_and(|node| node.kind == NodeKind::Controller);
+    let is_controller = |host: &str| {
+        observed
+            .nodes
+            .get(host)
+            .is_some_and(|node| node.kind == NodeKind::Controller)
+    };
     let mut lines: BTreeSet<String> = BTreeSet::new();
-    for link in observed.links().filter(|link| subnets.contains(&link.subnet)) {
+    for link in observed
+        .links()
+        .filter(|link| subnets.contains(&link.subnet))
+    {
         if controllers || !is_controller(&link.host) {
-            lines.insert(format!("{}: {} still has a link on {} ({})", link.host, link.interface, link.subnet, link.mode));
+            lines.insert(format!(
+                "{}: {} still has a link on {} ({})",
+                link.host, link.interface, link.subnet, link.mode
+            ));
         }
     }
     for cidr in subnets {
@@ -91,7 +129,11 @@ fn holders(observed: &Observed, subnets: &BTreeSet<Cidr>, controllers: bool) -> 
                 _ => None,
             };
             // Nodes are told by their links above, unless their links were not read.
-            let told = node.is_some_and(|host| observed.links().any(|link| link.host == *host && link.subnet == *cidr));
+            let told = node.is_some_and(|host| {
+                observed
+                    .links()
+                    .any(|link| link.host == *host && link.subnet == *cidr)
+            });
             let spared = node.is_some_and(|host| is_controller(host)) && !controllers;
             if counts(occupant, true) && !told && !spared {
                 lines.insert(tell(occupant, cidr));
@@ -118,9 +160,15 @@ fn models(witness: &dyn Witness, claim: Option<&str>) -> Vec<String> {
     let text = match witness.juju_models() {
         Testimony::Said(text) => text,
         Testimony::Silent(why) => return vec![format!("the Juju models could not be read: {why}")],
-        Testimony::Nobody if claim.is_some_and(|claim| claim.split_whitespace().any(|word| word == STATED)) => return Vec::new(),
+        Testimony::Nobody
+            if claim.is_some_and(|claim| claim.split_whitespace().any(|word| word == STATED)) =>
+        {
+            return Vec::new();
+        }
         Testimony::Nobody => {
-            return vec![format!("nobody here can look at Juju: say `/done teardown {STATED}` when `juju models` lists none on this MAAS")];
+            return vec![format!(
+                "nobody here can look at Juju: say `/done teardown {STATED}` when `juju models` lists none on this MAAS"
+            )];
         }
     };
     let value: serde_json::Value = match serde_json::from_str(&text) {
@@ -134,27 +182,45 @@ fn models(witness: &dyn Witness, claim: Option<&str>) -> Vec<String> {
     for model in models {
         let field = |name: &str| model.get(name).and_then(|value| value.as_str());
         let name = field("name").unwrap_or("?");
-        match (field("type"), model.get("is-controller").and_then(serde_json::Value::as_bool)) {
-            (Some("maas"), Some(false)) => lines.push(format!("the Juju model {name} is still there ({})", field("life").unwrap_or("?"))),
+        match (
+            field("type"),
+            model
+                .get("is-controller")
+                .and_then(serde_json::Value::as_bool),
+        ) {
+            (Some("maas"), Some(false)) => lines.push(format!(
+                "the Juju model {name} is still there ({})",
+                field("life").unwrap_or("?")
+            )),
             (Some(_), Some(_)) => {}
-            (None, _) | (_, None) => lines.push(format!("the Juju model {name} does not say its type, or whether it is a controller")),
+            (None, _) | (_, None) => lines.push(format!(
+                "the Juju model {name} does not say its type, or whether it is a controller"
+            )),
         }
     }
     lines
 }
 
 /// Reads `ip -j addr`.
-fn bridges(witness: &dyn Witness, claim: Option<&str>, has: &BTreeSet<(String, IpAddr)>, lacks: &BTreeSet<(String, IpAddr)>) -> Vec<String> {
+fn bridges(
+    witness: &dyn Witness,
+    claim: Option<&str>,
+    has: &BTreeSet<(String, IpAddr)>,
+    lacks: &BTreeSet<(String, IpAddr)>,
+) -> Vec<String> {
     let text = match witness.jumphost_addresses() {
         Testimony::Said(text) => text,
-        Testimony::Silent(why) => return vec![format!("the jumphost's addresses could not be read: {why}")],
+        Testimony::Silent(why) => {
+            return vec![format!("the jumphost's addresses could not be read: {why}")];
+        }
         Testimony::Nobody => return stated(claim, has),
     };
     let there = match addresses(&text) {
         Ok(there) => there,
         Err(why) => return vec![why],
     };
-    let holds = |interface: &str, ip: &IpAddr| there.get(interface).is_some_and(|list| list.contains(ip));
+    let holds =
+        |interface: &str, ip: &IpAddr| there.get(interface).is_some_and(|list| list.contains(ip));
     let absent = has
         .iter()
         .filter(|(interface, ip)| !holds(interface, ip))
@@ -168,23 +234,40 @@ fn bridges(witness: &dyn Witness, claim: Option<&str>, has: &BTreeSet<(String, I
 
 fn stated(claim: Option<&str>, has: &BTreeSet<(String, IpAddr)>) -> Vec<String> {
     let said: BTreeSet<&str> = claim.unwrap_or_default().split_whitespace().collect();
-    let wanted: Vec<String> = has.iter().map(|(interface, ip)| format!("{interface}={ip}")).collect();
+    let wanted: Vec<String> = has
+        .iter()
+        .map(|(interface, ip)| format!("{interface}={ip}"))
+        .collect();
     if wanted.iter().all(|word| said.contains(word.as_str())) {
         return Vec::new();
     }
-    vec![format!("nobody here can look at the jumphost: say `/done jumphost {}` when `ip addr` shows it", wanted.join(" "))]
+    vec![format!(
+        "nobody here can look at the jumphost: say `/done jumphost {}` when `ip addr` shows it",
+        wanted.join(" ")
+    )]
 }
 
 fn addresses(text: &str) -> Result<BTreeMap<String, BTreeSet<IpAddr>>, String> {
-    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| format!("the jumphost's addresses are no JSON: {error}"))?;
-    let list = value.as_array().ok_or("the jumphost's addresses are no list")?;
+    let value: serde_json::Value = serde_json::from_str(text)
+        .map_err(|error| format!("the jumphost's addresses are no JSON: {error}"))?;
+    let list = value
+        .as_array()
+        .ok_or("the jumphost's addresses are no list")?;
     let mut map: BTreeMap<String, BTreeSet<IpAddr>> = BTreeMap::new();
     for interface in list {
         // `ip` writes a VLAN interface as `virbr1.104`, with its parent in a field of its own.
-        let name = interface.get("ifname").and_then(|name| name.as_str()).ok_or("an interface of the jumphost has no name")?;
-        let infos = interface.get("addr_info").and_then(|infos| infos.as_array());
+        let name = interface
+            .get("ifname")
+            .and_then(|name| name.as_str())
+            .ok_or("an interface of the jumphost has no name")?;
+        let infos = interface
+            .get("addr_info")
+            .and_then(|infos| infos.as_array());
         for info in infos.into_iter().flatten() {
-            let ip = info.get("local").and_then(|ip| ip.as_str()).and_then(|ip| ip.parse().ok());
+            let ip: Option<IpAddr> = info
+                .get("local")
+                .and_then(|ip| ip.as_str())
+                .and_then(|ip| ip.parse().ok());
             map.entry(name.to_owned()).or_default().extend(ip);
         }
     }
@@ -206,14 +289,23 @@ mod tests {
     }
 
     fn juju(text: &str) -> Vec<String> {
-        models(&Says(Testimony::Said(text.to_owned()), Testimony::Nobody), Some("no-juju-model"))
+        models(
+            &Says(Testimony::Said(text.to_owned()), Testimony::Nobody),
+            Some("no-juju-model"),
+        )
     }
 
     #[test]
     fn a_model_on_maas_keeps_the_gate_shut_whatever_is_claimed() {
         let dying = r#"{"models":[{"name":"admin/openstack","type":"maas","is-controller":false,"life":"dying"}]}"#;
-        assert_eq!(juju(dying), ["the Juju model admin/openstack is still there (dying)"]);
-        assert!(juju(r#"{"models":[{"name":"admin/controller","type":"maas","is-controller":true}]}"#).is_empty());
+        assert_eq!(
+            juju(dying),
+            ["the Juju model admin/openstack is still there (dying)"]
+        );
+        assert!(
+            juju(r#"{"models":[{"name":"admin/controller","type":"maas","is-controller":true}]}"#)
+                .is_empty()
+        );
         assert_eq!(juju(r#"{"models":[{"name":"x"}]}"#).len(), 1);
         assert_eq!(juju("{}").len(), 1);
         assert_eq!(juju("<html>").len(), 1);
@@ -225,17 +317,27 @@ mod tests {
         assert_eq!(models(&nobody, None).len(), 1);
         assert!(models(&nobody, Some("no-juju-model")).is_empty());
         let has = BTreeSet::from([("virbr2".to_owned(), "10.0.0.1".parse().unwrap())]);
-        assert_eq!(bridges(&nobody, Some("virbr2"), &has, &BTreeSet::new()).len(), 1);
+        assert_eq!(
+            bridges(&nobody, Some("virbr2"), &has, &BTreeSet::new()).len(),
+            1
+        );
         assert!(bridges(&nobody, Some("virbr2=10.0.0.1"), &has, &BTreeSet::new()).is_empty());
     }
 
     #[test]
     fn the_jumphost_must_have_the_new_addresses_and_lack_the_old() {
-        let text = r#"[{"ifname":"virbr2","addr_info":[{"local":"10.0.0.1"},{"local":"10.0.8.1"}]}]"#;
+        let text =
+            r#"[{"ifname":"virbr2","addr_info":[{"local":"10.0.0.1"},{"local":"10.0.8.1"}]}]"#;
         let says = Says(Testimony::Nobody, Testimony::Said(text.to_owned()));
         let at = |ip: &str| BTreeSet::from([("virbr2".to_owned(), ip.parse::<IpAddr>().unwrap())]);
         assert!(bridges(&says, None, &at("10.0.0.1"), &BTreeSet::new()).is_empty());
-        assert_eq!(bridges(&says, None, &at("10.0.0.1"), &at("10.0.8.1")), ["the jumphost's virbr2 still has 10.0.8.1"]);
-        assert_eq!(bridges(&says, None, &at("10.0.4.1"), &BTreeSet::new()).len(), 1);
+        assert_eq!(
+            bridges(&says, None, &at("10.0.0.1"), &at("10.0.8.1")),
+            ["the jumphost's virbr2 still has 10.0.8.1"]
+        );
+        assert_eq!(
+            bridges(&says, None, &at("10.0.4.1"), &BTreeSet::new()).len(),
+            1
+        );
     }
 }

@@ -74,35 +74,106 @@ impl<W: Wire, L: Epoch + ?Sized> Stage<'_, W, L> {
 
     async fn step(&self, id: StepId, ledger: &mut impl Ledger) -> Result<(), NotKept> {
         let Some(step) = self.plan.steps.iter().find(|step| step.id == id) else {
-            return ledger.add(Fact::Stopped { why: format!("step {id} is not in the plan") }).await;
+            return ledger
+                .add(Fact::Stopped {
+                    why: format!("step {id} is not in the plan"),
+                })
+                .await;
         };
         let eyes = self.client.eyes();
         match self.look(&eyes, step).await {
-            Err(blind) => ledger.add(Fact::Blind { why: blind.to_string() }).await,
-            Ok((Ground::Already, id)) => ledger.add(Fact::Done { step: step.id, id, already: true }).await,
+            Err(blind) => {
+                ledger
+                    .add(Fact::Blind {
+                        why: blind.to_string(),
+                    })
+                    .await
+            }
+            Ok((Ground::Already, id)) => {
+                ledger
+                    .add(Fact::Done {
+                        step: step.id,
+                        id,
+                        already: true,
+                    })
+                    .await
+            }
             Ok((Ground::Foreign(found), _)) => ledger.add(foreign(step, &found)).await,
             Ok((Ground::Ready, _)) => match self.inhabitants(&eyes, step).await {
-                Err(blind) => ledger.add(Fact::Blind { why: blind.to_string() }).await,
-                Ok(Some(who)) => ledger.add(Fact::Foreign { step: step.id, found: who }).await,
+                Err(blind) => {
+                    ledger
+                        .add(Fact::Blind {
+                            why: blind.to_string(),
+                        })
+                        .await
+                }
+                Ok(Some(who)) => {
+                    ledger
+                        .add(Fact::Foreign {
+                            step: step.id,
+                            found: who,
+                        })
+                        .await
+                }
                 Ok(None) => self.write(&eyes, step, ledger).await,
             },
         }
     }
 
-    async fn write(&self, eyes: &Eyes<W>, step: &Step, ledger: &mut impl Ledger) -> Result<(), NotKept> {
+    async fn write(
+        &self,
+        eyes: &Eyes<W>,
+        step: &Step,
+        ledger: &mut impl Ledger,
+    ) -> Result<(), NotKept> {
         ledger.add(Fact::Intended(step.id)).await?;
         let hands = Hands::new(self.client, self.lease);
         match hands.make(&step.write()).await {
-            Outcome::Refused { status, why } => ledger.add(Fact::Refused { step: step.id, why: format!("{status} {why}") }).await,
+            Outcome::Refused { status, why } => {
+                ledger
+                    .add(Fact::Refused {
+                        step: step.id,
+                        why: format!("{status} {why}"),
+                    })
+                    .await
+            }
             Outcome::Unknown { why } => ledger.add(Fact::Unknown { step: step.id, why }).await,
             // MAAS ignores unknown fields and normalises values in silence, so a yes is read back.
             Outcome::Done(id) => match self.look(eyes, step).await {
-                Err(blind) => ledger.add(Fact::Unknown { step: step.id, why: blind.to_string() }).await,
-                Ok((Ground::Already, seen)) => ledger.add(Fact::Done { step: step.id, id: seen.or(id), already: false }).await,
-                Ok((Ground::Ready, seen)) if step.nudge => ledger.add(Fact::Done { step: step.id, id: seen.or(id), already: false }).await,
+                Err(blind) => {
+                    ledger
+                        .add(Fact::Unknown {
+                            step: step.id,
+                            why: blind.to_string(),
+                        })
+                        .await
+                }
+                Ok((Ground::Already, seen)) => {
+                    ledger
+                        .add(Fact::Done {
+                            step: step.id,
+                            id: seen.or(id),
+                            already: false,
+                        })
+                        .await
+                }
+                Ok((Ground::Ready, seen)) if step.nudge => {
+                    ledger
+                        .add(Fact::Done {
+                            step: step.id,
+                            id: seen.or(id),
+                            already: false,
+                        })
+                        .await
+                }
                 Ok((Ground::Ready, _)) => {
                     let found = "MAAS said yes and nothing changed".to_owned();
-                    ledger.add(Fact::Foreign { step: step.id, found }).await
+                    ledger
+                        .add(Fact::Foreign {
+                            step: step.id,
+                            found,
+                        })
+                        .await
                 }
                 Ok((Ground::Foreign(found), _)) => ledger.add(foreign(step, &found)).await,
             },
@@ -113,7 +184,11 @@ impl<W: Wire, L: Epoch + ?Sized> Stage<'_, W, L> {
     async fn look(&self, eyes: &Eyes<W>, step: &Step) -> Result<(Ground, Option<u64>), Blind> {
         let keys = step.keys();
         let seen = eyes.look(&keys).await?;
-        let object = |key: &Key| seen.get(key).and_then(Option::as_ref).map(|seen| seen.object.clone());
+        let object = |key: &Key| {
+            seen.get(key)
+                .and_then(Option::as_ref)
+                .map(|seen| seen.object.clone())
+        };
         let id = step
             .leaves
             .as_ref()
@@ -125,8 +200,14 @@ impl<W: Wire, L: Epoch + ?Sized> Stage<'_, W, L> {
 
     /// Who lives on a network that the step takes away, on every release: MAAS before 3.7.3 would not refuse.
     async fn inhabitants(&self, eyes: &Eyes<W>, step: &Step) -> Result<Option<String>, Blind> {
-        let subnet = step.expects.as_ref().and_then(Object::as_subnet).filter(|_| step.vacant);
-        let Some(subnet) = subnet else { return Ok(None) };
+        let subnet = step
+            .expects
+            .as_ref()
+            .and_then(Object::as_subnet)
+            .filter(|_| step.vacant);
+        let Some(subnet) = subnet else {
+            return Ok(None);
+        };
         let in_place = step.leaves.is_some();
         let occupants = eyes.occupants(&subnet.cidr).await?;
         let holding: Vec<String> = occupants
@@ -134,7 +215,8 @@ impl<W: Wire, L: Epoch + ?Sized> Stage<'_, W, L> {
             .filter(|occupant| counts(occupant, in_place))
             .map(|occupant| tell(occupant, &subnet.cidr))
             .collect();
-        Ok((!holding.is_empty()).then(|| format!("{} is not vacant: {}", subnet.cidr, holding.join("; "))))
+        Ok((!holding.is_empty())
+            .then(|| format!("{} is not vacant: {}", subnet.cidr, holding.join("; "))))
     }
 
     async fn examine(&self, name: GateName, ledger: &mut impl Ledger) -> Result<(), NotKept> {
@@ -149,10 +231,22 @@ impl<W: Wire, L: Epoch + ?Sized> Stage<'_, W, L> {
         match missing(gate, claim.as_deref(), &self.client.eyes(), self.witness).await {
             Err(blind) => {
                 let missing = vec![format!("MAAS could not be looked at: {blind}")];
-                ledger.add(Fact::NotYet { gate: name, missing }).await
+                ledger
+                    .add(Fact::NotYet {
+                        gate: name,
+                        missing,
+                    })
+                    .await
             }
             Ok(missing) if missing.is_empty() => ledger.add(Fact::Opened(name)).await,
-            Ok(missing) => ledger.add(Fact::NotYet { gate: name, missing }).await,
+            Ok(missing) => {
+                ledger
+                    .add(Fact::NotYet {
+                        gate: name,
+                        missing,
+                    })
+                    .await
+            }
         }
     }
 
@@ -160,7 +254,13 @@ impl<W: Wire, L: Epoch + ?Sized> Stage<'_, W, L> {
     async fn verify(&self, round: u8, ledger: &mut impl Ledger) -> Result<(), NotKept> {
         let observed = match observe(&self.client.eyes(), self.topology).await {
             Ok(observed) => observed,
-            Err(blind) => return ledger.add(Fact::Blind { why: blind.to_string() }).await,
+            Err(blind) => {
+                return ledger
+                    .add(Fact::Blind {
+                        why: blind.to_string(),
+                    })
+                    .await;
+            }
         };
         let drift = match Plan::between(&observed, self.topology, self.policy) {
             Ok(again) => again
@@ -187,10 +287,17 @@ pub(crate) fn counts(occupant: &Occupant, in_place: bool) -> bool {
 
 /// One occupant in one line.
 pub(crate) fn tell(occupant: &Occupant, cidr: &Cidr) -> String {
-    let ip = occupant.ip.map_or_else(|| format!("a link on {cidr}"), |ip| ip.to_string());
+    let ip = occupant
+        .ip
+        .map_or_else(|| format!("a link on {cidr}"), |ip| ip.to_string());
     match &occupant.holder {
-        Holder::Node { host, interface, .. } => {
-            let interface = interface.as_ref().map(|name| format!(":{name}")).unwrap_or_default();
+        Holder::Node {
+            host, interface, ..
+        } => {
+            let interface = interface
+                .as_ref()
+                .map(|name| format!(":{name}"))
+                .unwrap_or_default();
             format!("{host}{interface} holds {ip}")
         }
         Holder::Bmc { host } => format!("the BMC of {host} holds {ip}"),
@@ -206,8 +313,14 @@ fn foreign(step: &Step, found: &[(Key, Option<Object>)]) -> Fact {
         .iter()
         .map(|(key, object)| match object {
             None => format!("{key} is not there"),
-            Some(object) => format!("{key} is {}", serde_json::to_string(object).unwrap_or_default()),
+            Some(object) => format!(
+                "{key} is {}",
+                serde_json::to_string(object).unwrap_or_default()
+            ),
         })
         .collect();
-    Fact::Foreign { step: step.id, found: lines.join("; ") }
+    Fact::Foreign {
+        step: step.id,
+        found: lines.join("; "),
+    }
 }

@@ -1,4 +1,7 @@
 //! The doors: GitHub, MAAS, the command line, pages. Everything that has an effect is here.
 
 pub mod config;
+pub mod evidence;
+pub mod executor;
 pub mod maas;
+pub mod rehearse;

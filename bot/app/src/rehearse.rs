@@ -39,7 +39,9 @@ pub async fn rehearse(play: &Play<'_>, tell: &mut (dyn FnMut(String) + Send)) ->
     let mut calm = match Scene::open(play) {
         Ok(scene) => scene,
         Err(why) => {
-            rehearsed.failures.push(format!("the lab cannot hold what MAAS says: {why}"));
+            rehearsed
+                .failures
+                .push(format!("the lab cannot hold what MAAS says: {why}"));
             return rehearsed;
         }
     };
@@ -58,7 +60,12 @@ pub async fn rehearse(play: &Play<'_>, tell: &mut (dyn FnMut(String) + Send)) ->
                 }
                 continue;
             }
-            Move::Make(_) | Move::Ask(_) | Move::Examine(_) | Move::Verify { .. } | Move::Stop { .. } | Move::Finish => {}
+            Move::Make(_)
+            | Move::Ask(_)
+            | Move::Examine(_)
+            | Move::Verify { .. }
+            | Move::Stop { .. }
+            | Move::Finish => {}
         }
         let before = calm.clone();
         let operations = calm.make(play, &next, None).await;
@@ -74,13 +81,21 @@ pub async fn rehearse(play: &Play<'_>, tell: &mut (dyn FnMut(String) + Send)) ->
     }
     let finished = calm.facts.iter().any(|noted| noted.fact == Fact::Finished);
     if !finished {
-        rehearsed.failures.push("the run did not come to its end".to_owned());
+        rehearsed
+            .failures
+            .push("the run did not come to its end".to_owned());
     }
     rehearsed
 }
 
 /// Cuts the power after operation `cut` of one move, wakes up, and compares with the calm run.
-async fn cut_at(play: &Play<'_>, before: &Scene, calm: &Scene, next: &Move, cut: usize) -> Option<String> {
+async fn cut_at(
+    play: &Play<'_>,
+    before: &Scene,
+    calm: &Scene,
+    next: &Move,
+    cut: usize,
+) -> Option<String> {
     let mut dark = before.clone();
     dark.make(play, next, Some(cut)).await;
     let goal = Progress::of(&calm.facts);
@@ -97,18 +112,33 @@ async fn cut_at(play: &Play<'_>, before: &Scene, calm: &Scene, next: &Move, cut:
         }
     }
     if Progress::of(&dark.facts) != goal {
-        return Some(format!("after a cut at operation {cut} of `{}` the run did not catch up", told(play.plan, next)));
+        return Some(format!(
+            "after a cut at operation {cut} of `{}` the run did not catch up",
+            told(play.plan, next)
+        ));
     }
     if !dark.same_world(calm) {
-        return Some(format!("after a cut at operation {cut} of `{}` MAAS is not the same", told(play.plan, next)));
+        return Some(format!(
+            "after a cut at operation {cut} of `{}` MAAS is not the same",
+            told(play.plan, next)
+        ));
     }
-    (dark.writes() != calm.writes()).then(|| format!("after a cut at operation {cut} of `{}` a write happened twice", told(play.plan, next)))
+    (dark.writes() != calm.writes()).then(|| {
+        format!(
+            "after a cut at operation {cut} of `{}` a write happened twice",
+            told(play.plan, next)
+        )
+    })
 }
 
 fn stopped_because(facts: &[Noted]) -> String {
     let why = facts.iter().rev().find_map(|noted| match &noted.fact {
         Fact::Stopped { why } => Some(why.clone()),
-        Fact::NotYet { gate, missing } => Some(format!("gate {} stays shut: {}", gate.word(), missing.join("; "))),
+        Fact::NotYet { gate, missing } => Some(format!(
+            "gate {} stays shut: {}",
+            gate.word(),
+            missing.join("; ")
+        )),
         _ => None,
     });
     why.unwrap_or_else(|| "the run waits for nobody".to_owned())
@@ -119,7 +149,10 @@ pub fn told(plan: &Plan, next: &Move) -> String {
     match next {
         Move::Make(id) => {
             let step = plan.steps.iter().find(|step| step.id == *id);
-            step.map_or_else(|| format!("step {id}"), |step| format!("{id:>3}  {}", plan::telling::line(step), id = step.id.0))
+            step.map_or_else(
+                || format!("step {id}"),
+                |step| format!("{id:>3}  {}", plan::telling::line(step), id = step.id.0),
+            )
         }
         Move::Ask(gate) => format!("---  gate {}: the runbook is shown", gate.word()),
         Move::Examine(gate) => format!("---  gate {}: looking", gate.word()),
@@ -133,7 +166,10 @@ pub fn told(plan: &Plan, next: &Move) -> String {
 }
 
 /// The pace of a rehearsal; its clock jumps.
-const PACE: Pace = Pace { unknown: 1_000, settle: 60_000 };
+const PACE: Pace = Pace {
+    unknown: 1_000,
+    settle: 60_000,
+};
 
 impl Scene {
     fn next(&self, play: &Play<'_>) -> Move {
@@ -147,22 +183,47 @@ impl Scene {
             Fact::Asked(gate) => Some(*gate),
             _ => None,
         });
-        let refused = matches!(self.facts.last().map(|noted| &noted.fact), Some(Fact::NotYet { .. }));
-        let Some(gate) = asked.filter(|gate| progress.stopped.is_none() && !refused && !progress.opened.contains(gate)) else {
+        let refused = matches!(
+            self.facts.last().map(|noted| &noted.fact),
+            Some(Fact::NotYet { .. })
+        );
+        let Some(gate) = asked.filter(|gate| {
+            progress.stopped.is_none() && !refused && !progress.opened.contains(gate)
+        }) else {
             return false;
         };
-        tell(format!("---  gate {}: the person does the work and says /done", gate.word()));
+        tell(format!(
+            "---  gate {}: the person does the work and says /done",
+            gate.word()
+        ));
         self.work(play, gate);
         self.now = Timestamp(self.now.0 + 1);
-        let claimed = Fact::Claimed { gate, by: "the rehearsal".to_owned(), evidence: None };
-        self.facts.push(Noted { at: self.now, fact: claimed });
+        let claimed = Fact::Claimed {
+            gate,
+            by: "the rehearsal".to_owned(),
+            evidence: None,
+        };
+        self.facts.push(Noted {
+            at: self.now,
+            fact: claimed,
+        });
         true
     }
 
     fn work(&mut self, play: &Play<'_>, gate: GateName) {
-        let Some(gate) = play.plan.gate(gate) else { return };
-        let subnets = gate.values.get("subnets").map(String::as_str).unwrap_or_default();
-        let machines = gate.values.get("machines").map(String::as_str).unwrap_or_default();
+        let Some(gate) = play.plan.gate(gate) else {
+            return;
+        };
+        let subnets = gate
+            .values
+            .get("subnets")
+            .map(String::as_str)
+            .unwrap_or_default();
+        let machines = gate
+            .values
+            .get("machines")
+            .map(String::as_str)
+            .unwrap_or_default();
         self.with_maas(|maas| {
             for host in machines.lines() {
                 maas.release(host);

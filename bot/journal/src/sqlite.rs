@@ -35,6 +35,7 @@ impl Journal {
             .min_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
+            .acquire_timeout(std::time::Duration::from_secs(5))
             .after_connect(|connection, _| {
                 Box::pin(async move {
                     for pragma in [

@@ -13,7 +13,7 @@ use topology::observed::Timestamp;
 use super::Play;
 use crate::evidence::{Testimony, Witness};
 use crate::executor::{Ledger, NotKept, Stage};
-use crate::maas::{Answer, Client, Epoch, Lost, Outside, Request, Wire, layout};
+use crate::maas::{Answer, Client, Epoch, InLab, Lost, Outside, Request, Wire, layout};
 
 /// One moment of a rehearsal: everything that outlives a power cut.
 #[derive(Clone)]
@@ -26,13 +26,19 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) fn open(play: &Play<'_>) -> Result<Self, String> {
-        let text = serde_json::to_string(&layout(play.observed)).map_err(|error| error.to_string())?;
-        let maas = Maas::load(&text, Some(&play.observed.version.to_string())).map_err(|error| error.to_string())?;
-        let began = Fact::Began { by: "the rehearsal".to_owned() };
+        let text = layout(play.observed).json.to_string();
+        let maas = Maas::load(&text, Some(&play.observed.version.to_string()))
+            .map_err(|error| error.to_string())?;
+        let began = Fact::Began {
+            by: "the rehearsal".to_owned(),
+        };
         let now = play.observed.at;
         Ok(Self {
             maas,
-            facts: vec![Noted { at: now, fact: began }],
+            facts: vec![Noted {
+                at: now,
+                fact: began,
+            }],
             now,
             witness: Obliging::of(play),
         })
@@ -42,11 +48,9 @@ impl Scene {
     pub(super) async fn make(&mut self, play: &Play<'_>, next: &Move, cut: Option<usize>) -> usize {
         let fuse = Arc::new(Fuse::new(cut));
         let shared = Arc::new(Mutex::new(self.maas.clone()));
-        let wire = FusedLab {
-            maas: Arc::clone(&shared),
-            key: self.maas.api_key("admin").unwrap_or_default(),
+        let wire = Fused {
+            lab: InLab::new(Arc::clone(&shared), outside(self.now)),
             fuse: Arc::clone(&fuse),
-            seconds: self.now.0 / 1000,
         };
         let client = Client::new(wire, outside(self.now));
         let stage = Stage {
@@ -67,7 +71,10 @@ impl Scene {
         drop(outcome);
         self.facts = ledger.facts;
         self.now = ledger.now;
-        self.maas = shared.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.maas = shared
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         fuse.count.load(Ordering::Relaxed)
     }
 
@@ -93,7 +100,11 @@ struct Fuse {
 
 impl Fuse {
     fn new(at: Option<usize>) -> Self {
-        Self { count: AtomicUsize::new(0), at, dark: AtomicBool::new(false) }
+        Self {
+            count: AtomicUsize::new(0),
+            at,
+            dark: AtomicBool::new(false),
+        }
     }
 
     fn is_dark(&self) -> bool {
@@ -110,63 +121,23 @@ impl Fuse {
     }
 }
 
-/// The lab's MAAS without a socket, behind a fuse.
-struct FusedLab {
-    maas: Arc<Mutex<Maas>>,
-    key: String,
+/// A wire behind a fuse: when it is dark nothing arrives, and the answer of the last request is lost.
+struct Fused {
+    lab: InLab,
     fuse: Arc<Fuse>,
-    seconds: i64,
 }
 
-impl Wire for FusedLab {
+impl Wire for Fused {
     async fn send(&self, request: Request) -> Result<Answer, Lost> {
         let dark = || Lost::Broken("the power went".to_owned());
         if self.fuse.is_dark() {
             return Err(dark());
         }
-        let asked = self.lab_request(request);
-        let answer = self.maas.lock().unwrap_or_else(PoisonError::into_inner).answer(&asked);
+        let answer = self.lab.send(request).await?;
         if self.fuse.burn() {
-            return Err(dark());
-        }
-        let header = |name: &str| answer.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-        Ok(Answer {
-            status: answer.status,
-            content_type: header("content-type").unwrap_or_default(),
-            retry_after: header("retry-after").and_then(|text| text.parse().ok()).map(std::time::Duration::from_secs),
-            body: answer.body,
-        })
-    }
-}
-
-impl FusedLab {
-    fn lab_request(&self, request: Request) -> lab::wire::Request {
-        static NONCE: AtomicU64 = AtomicU64::new(0);
-        let mut key = self.key.split(':');
-        let mut part = || key.next().unwrap_or_default();
-        let (consumer, token, secret) = (part(), part(), part());
-        let authorization = format!(
-            "OAuth oauth_version=\"1.0\", oauth_signature_method=\"PLAINTEXT\", oauth_consumer_key=\"{consumer}\", oauth_token=\"{token}\", oauth_signature=\"%26{secret}\", oauth_nonce=\"r{}\", oauth_timestamp=\"{}\"",
-            NONCE.fetch_add(1, Ordering::Relaxed),
-            self.seconds
-        );
-        let form = serde_json::Map::from_iter(request.form.iter().fold(
-            std::collections::BTreeMap::<String, Vec<String>>::new(),
-            |mut map, (key, value)| {
-                map.entry(key.clone()).or_default().push(value.clone());
-                map
-            },
-        ).into_iter().map(|(key, values)| (key, serde_json::json!(values))));
-        lab::wire::Request {
-            method: request.method.name().to_owned(),
-            path: format!("/MAAS/api/2.0/{}", request.path),
-            query: request.query,
-            headers: vec![
-                ("authorization".to_owned(), authorization),
-                ("content-type".to_owned(), "application/json".to_owned()),
-            ],
-            body: if form.is_empty() { Vec::new() } else { serde_json::Value::Object(form).to_string().into_bytes() },
-            now: self.seconds,
+            Err(dark())
+        } else {
+            Ok(answer)
         }
     }
 }
@@ -203,7 +174,11 @@ impl Ledger for InMemory {
         }
         self.now = Timestamp(self.now.0 + 1);
         self.facts.push(Noted { at: self.now, fact });
-        if self.fuse.burn() { Err(dark()) } else { Ok(()) }
+        if self.fuse.burn() {
+            Err(dark())
+        } else {
+            Ok(())
+        }
     }
 
     async fn facts(&mut self) -> Result<Vec<Noted>, NotKept> {
@@ -226,7 +201,9 @@ impl Obliging {
             .flat_map(|gate| &gate.evidence)
             .filter_map(|evidence| match evidence {
                 Evidence::Jumphost { has, .. } => Some(has.clone()),
-                Evidence::Vacant { .. } | Evidence::Changeable { .. } | Evidence::NoJujuModel => None,
+                Evidence::Vacant { .. } | Evidence::Changeable { .. } | Evidence::NoJujuModel => {
+                    None
+                }
             })
             .flatten()
             .collect();
@@ -234,7 +211,9 @@ impl Obliging {
             .iter()
             .map(|(interface, ip)| serde_json::json!({"ifname": interface, "addr_info": [{"local": ip}]}))
             .collect();
-        Self { addresses: serde_json::Value::Array(list).to_string() }
+        Self {
+            addresses: serde_json::Value::Array(list).to_string(),
+        }
     }
 }
 
