@@ -71,6 +71,10 @@ pub async fn rehearse(play: &Play<'_>, tell: &mut (dyn FnMut(String) + Send)) ->
         let operations = calm.make(play, &next, None).await;
         tell(told(play.plan, &next));
         rehearsed.operations += operations;
+        if let Some(failure) = calm.went_wrong() {
+            rehearsed.failures.push(failure);
+            return rehearsed;
+        }
         for cut in 1..=operations {
             rehearsed.cuts += 1;
             if let Some(failure) = cut_at(play, &before, &calm, &next, cut).await {
@@ -172,6 +176,26 @@ const PACE: Pace = Pace {
 };
 
 impl Scene {
+    /// Why the calm run cannot go on, if its last move says so.
+    fn went_wrong(&self) -> Option<String> {
+        match &self.facts.last()?.fact {
+            Fact::Refused { step, why } | Fact::Foreign { step, found: why } | Fact::Unknown { step, why } => Some(format!("step {step}: {why}")),
+            Fact::Blind { why } | Fact::Stopped { why } => Some(why.clone()),
+            Fact::Verified { round, drift } if !drift.is_empty() => Some(format!("proof {round} found: {}", drift.join("; "))),
+            Fact::NotYet { gate, missing } => Some(format!("gate {} stays shut: {}", gate.word(), missing.join("; "))),
+            Fact::Began { .. }
+            | Fact::Intended(_)
+            | Fact::Done { .. }
+            | Fact::Asked(_)
+            | Fact::Claimed { .. }
+            | Fact::Opened(_)
+            | Fact::Verified { .. }
+            | Fact::Resumed { .. }
+            | Fact::Aborted { .. }
+            | Fact::Finished => None,
+        }
+    }
+
     fn next(&self, play: &Play<'_>) -> Move {
         next_move(play.plan, &self.facts, self.now, PACE)
     }
