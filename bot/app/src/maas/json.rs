@@ -173,6 +173,11 @@ impl<'a> At<'a> {
             .ok_or_else(|| self.fault("not a whole number in range"))
     }
 
+    /// Whether it is the empty text.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.value.as_str() == Some("")
+    }
+
     pub(crate) fn address(&self) -> Read<IpAddr> {
         self.parsed("not an address")
     }

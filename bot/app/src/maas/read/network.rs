@@ -185,7 +185,9 @@ pub(crate) fn subnet(at: At<'_>) -> Read<Seen> {
         active_discovery: flag("active_discovery")?,
         rdns_mode: at.field("rdns_mode")?.number()?,
     };
+    // A subnet made without a gateway reads `""`, one that never had one `null` (seen on 3.5.12 and 3.7.3).
     let gateway = match at.nullable("gateway_ip")? {
+        Some(gateway) if gateway.is_blank() => None,
         Some(gateway) => Some(gateway.address()?),
         None => None,
     };
