@@ -84,4 +84,6 @@ impl<W: Wire> Client<W> {
 }
 
 #[cfg(test)]
+mod tests;
+#[cfg(test)]
 mod told;

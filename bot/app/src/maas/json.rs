@@ -75,7 +75,8 @@ pub(crate) fn one<T>(
 
 fn not_json(request: &Request, error: &serde_json::Error) -> Blind {
     let (place, problem) = if error.is_data() {
-        ("the answer".to_owned(), error.to_string())
+        // Any JSON is a value, so only the shape of the whole can be wrong; the library's words would quote the answer.
+        ("the answer".to_owned(), "not a list".to_owned())
     } else {
         let place = format!("line {} column {}", error.line(), error.column());
         (place, "not whole JSON".to_owned())
