@@ -1,9 +1,12 @@
 //! The doors: GitHub, MAAS, the command line, pages. Everything that has an effect is here.
 
+pub mod clock;
 pub mod command;
 pub mod config;
+pub mod desk;
+pub mod event;
 pub mod evidence;
 pub mod executor;
-pub mod event;
+pub mod keeping;
 pub mod maas;
 pub mod rehearse;

@@ -179,10 +179,18 @@ impl Scene {
     /// Why the calm run cannot go on, if its last move says so.
     fn went_wrong(&self) -> Option<String> {
         match &self.facts.last()?.fact {
-            Fact::Refused { step, why } | Fact::Foreign { step, found: why } | Fact::Unknown { step, why } => Some(format!("step {step}: {why}")),
+            Fact::Refused { step, why }
+            | Fact::Foreign { step, found: why }
+            | Fact::Unknown { step, why } => Some(format!("step {step}: {why}")),
             Fact::Blind { why } | Fact::Stopped { why } => Some(why.clone()),
-            Fact::Verified { round, drift } if !drift.is_empty() => Some(format!("proof {round} found: {}", drift.join("; "))),
-            Fact::NotYet { gate, missing } => Some(format!("gate {} stays shut: {}", gate.word(), missing.join("; "))),
+            Fact::Verified { round, drift } if !drift.is_empty() => {
+                Some(format!("proof {round} found: {}", drift.join("; ")))
+            }
+            Fact::NotYet { gate, missing } => Some(format!(
+                "gate {} stays shut: {}",
+                gate.word(),
+                missing.join("; ")
+            )),
             Fact::Began { .. }
             | Fact::Intended(_)
             | Fact::Done { .. }

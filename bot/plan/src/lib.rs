@@ -16,6 +16,7 @@ pub mod pairing;
 pub mod plan;
 pub mod refusal;
 pub mod run;
+pub mod runbook;
 pub mod step;
 pub mod telling;
 pub mod wanted;

@@ -1,0 +1,287 @@
+//! One site at work: its MAAS, its policy, its runbooks, its witnesses.
+//!
+//! What the terminal and the service do alike: look, plan, rehearse, make moves. It must not know GitHub or the journal's
+//! SQL.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use plan::plan::{Plan, Policy, Refused};
+use plan::run::Pace;
+use plan::runbook::Runbook;
+use plan::telling::Rehearsed;
+use secrecy::ExposeSecret as _;
+use topology::draft::Source;
+use topology::finding::Finding;
+use topology::observed::Observed;
+use topology::plane::Topology;
+
+use crate::clock::{Clock, outside};
+use crate::config::{self, Site};
+use crate::evidence::{Testimony, Witness};
+use crate::executor::observe;
+use crate::maas::{ApiKey, Client, Http, Progress};
+use crate::rehearse::{Play, rehearse};
+
+/// One site at work.
+pub struct Desk {
+    /// Its configuration.
+    pub site: Site,
+    /// Its MAAS.
+    pub client: Arc<Client<Http>>,
+}
+
+/// What came of looking and planning.
+pub struct Survey {
+    /// What MAAS said.
+    pub observed: Observed,
+    /// The plan, or why there is none.
+    pub outcome: Result<Plan, Refused>,
+    /// What its rehearsal found; empty where there was nothing to rehearse.
+    pub rehearsed: Rehearsed,
+}
+
+impl Desk {
+    /// Opens a site. `watch` hears how far long reads are.
+    pub fn open(
+        site: Site,
+        clock: &Clock,
+        watch: impl Fn(Progress<'_>) + Send + Sync + 'static,
+    ) -> anyhow::Result<Self> {
+        let secret = site.maas_api_key.as_ref().with_context(|| {
+            format!(
+                "site `{}` has no MAAS API key; set `maas_api_key_file`",
+                site.name
+            )
+        })?;
+        let key = ApiKey::read(secret.read()?.expose_secret())?;
+        let http = Http::new(&site.maas_url, key, outside(clock))?.watched(watch);
+        let client = Client::new(http, outside(clock));
+        Ok(Self { site, client })
+    }
+
+    /// The pace of this site's runs.
+    pub fn pace(&self) -> Pace {
+        let ms = |seconds: u64| i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
+        Pace {
+            unknown: ms(self.site.policy.unknown_pause_seconds),
+            settle: ms(self.site.policy.settle_seconds),
+        }
+    }
+
+    /// The planner's policy, with the runbooks that are in force.
+    pub fn policy(&self, runbooks: &[Runbook]) -> Policy {
+        Policy {
+            runbooks: runbooks
+                .iter()
+                .map(|runbook| (runbook.gate, runbook.pin.clone()))
+                .collect(),
+            ..Policy::default()
+        }
+    }
+
+    /// Looks, plans, rehearses. `tell` hears the rehearsal, a line each.
+    pub async fn survey(
+        &self,
+        topology: &Topology,
+        policy: &Policy,
+        tell: &mut (dyn FnMut(String) + Send),
+    ) -> anyhow::Result<Survey> {
+        let observed = observe(&self.client.eyes(), topology)
+            .await
+            .context("observing MAAS")?;
+        let outcome = Plan::between(&observed, topology, policy);
+        let rehearsed = match &outcome {
+            Ok(plan) => {
+                let play = Play {
+                    plan,
+                    topology,
+                    policy,
+                    observed: &observed,
+                };
+                Box::pin(rehearse(&play, tell)).await
+            }
+            Err(_) => Rehearsed::default(),
+        };
+        Ok(Survey {
+            observed,
+            outcome,
+            rehearsed,
+        })
+    }
+
+    /// Asks the site's witnesses, now.
+    pub async fn witness(&self) -> Asked {
+        let http = reqwest::Client::builder()
+            .timeout(std::time::Duration::from_secs(30))
+            .redirect(reqwest::redirect::Policy::none())
+            .build();
+        Asked {
+            juju: asked(&http, &self.site.evidence.juju_models, true).await,
+            jumphost: asked(&http, &self.site.evidence.jumphost_addresses, false).await,
+        }
+    }
+}
+
+/// What the witnesses said when they were asked.
+pub struct Asked {
+    juju: Testimony,
+    jumphost: Testimony,
+}
+
+impl Witness for Asked {
+    fn juju_models(&self) -> Testimony {
+        self.juju.clone()
+    }
+
+    fn jumphost_addresses(&self) -> Testimony {
+        self.jumphost.clone()
+    }
+}
+
+/// Reads every source and lays their lists together: `{"models": […]}` of each controller, or `[…]`.
+async fn asked(
+    http: &reqwest::Result<reqwest::Client>,
+    sources: &[config::Source],
+    models: bool,
+) -> Testimony {
+    if sources.is_empty() {
+        return Testimony::Nobody;
+    }
+    let mut all = Vec::new();
+    for source in sources {
+        let text = match read(http, source).await {
+            Ok(text) => text,
+            Err(why) => return Testimony::Silent(format!("{why:#}")),
+        };
+        let value: serde_json::Value = match serde_json::from_str(&text) {
+            Ok(value) => value,
+            Err(error) => return Testimony::Silent(format!("no JSON: {error}")),
+        };
+        let list = if models {
+            value.get("models").and_then(|list| list.as_array())
+        } else {
+            value.as_array()
+        };
+        match list {
+            Some(list) => all.extend(list.iter().cloned()),
+            None => return Testimony::Silent("not the list that was expected".to_owned()),
+        }
+    }
+    let all = serde_json::Value::Array(all);
+    Testimony::Said(if models {
+        serde_json::json!({"models": all}).to_string()
+    } else {
+        all.to_string()
+    })
+}
+
+async fn read(
+    http: &reqwest::Result<reqwest::Client>,
+    source: &config::Source,
+) -> anyhow::Result<String> {
+    match source {
+        config::Source::File(path) => {
+            std::fs::read_to_string(path).with_context(|| format!("reading `{}`", path.display()))
+        }
+        config::Source::Url(url) => {
+            let Ok(http) = http else {
+                bail!("no HTTP client")
+            };
+            let answer = http
+                .get(url)
+                .send()
+                .await
+                .map_err(reqwest::Error::without_url)
+                .context("asking a witness")?;
+            if !answer.status().is_success() {
+                bail!("a witness answered {}", answer.status().as_u16());
+            }
+            answer
+                .text()
+                .await
+                .map_err(reqwest::Error::without_url)
+                .context("reading a witness")
+        }
+    }
+}
+
+/// A declaration and the runbooks beside it, as read from a folder.
+pub struct Declared {
+    /// The network, when nothing is wrong.
+    pub topology: Option<Topology>,
+    /// Everything that was found.
+    pub findings: Vec<Finding>,
+}
+
+/// Checks the files of a folder.
+pub fn declared(folder: &Path) -> anyhow::Result<Declared> {
+    let mut files = BTreeMap::new();
+    gather(folder, folder, &mut files)?;
+    let sources: Vec<Source> = files
+        .into_iter()
+        .map(|(path, bytes)| Source { path, bytes })
+        .collect();
+    let checked = topology::check::check(&sources);
+    Ok(Declared {
+        topology: checked.topology,
+        findings: checked.findings,
+    })
+}
+
+fn gather(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) -> anyhow::Result<()> {
+    let entries = std::fs::read_dir(folder)
+        .with_context(|| format!("reading the folder `{}`", folder.display()))?;
+    for entry in entries {
+        let entry = entry?;
+        let (path, kind) = (entry.path(), entry.file_type()?);
+        if kind.is_symlink() {
+            bail!(
+                "`{}` is a symbolic link; a declaration is made of plain files",
+                path.display()
+            );
+        }
+        if kind.is_dir() {
+            gather(root, &path, files)?;
+        } else if topology::draft::is_declaration(&path.to_string_lossy()) {
+            let name = path
+                .strip_prefix(root)
+                .unwrap_or(&path)
+                .to_string_lossy()
+                .into_owned();
+            files.insert(
+                name,
+                std::fs::read(&path).with_context(|| format!("reading `{}`", path.display()))?,
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The runbooks of a folder; none where there is no folder.
+pub fn runbooks(folder: &Path) -> anyhow::Result<Vec<Runbook>> {
+    let mut found = Vec::new();
+    if !folder.is_dir() {
+        return Ok(found);
+    }
+    let mut paths: Vec<_> = std::fs::read_dir(folder)?
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .collect();
+    paths.sort();
+    for path in paths
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|end| end == "md"))
+    {
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("reading `{}`", path.display()))?;
+        let name = format!(
+            "runbooks/{}",
+            path.file_name().unwrap_or_default().to_string_lossy()
+        );
+        found.push(Runbook::read(&name, &text)?);
+    }
+    Ok(found)
+}
