@@ -6,7 +6,7 @@
 
 mod book;
 mod machines;
-mod names;
+pub(crate) mod names;
 mod planes;
 mod ranges;
 mod subnets;

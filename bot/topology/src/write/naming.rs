@@ -1,0 +1,68 @@
+//! What a VLAN's plane is called: after its subnet, its space, or its place; unique, and good as a file name.
+
+use std::collections::BTreeSet;
+
+use crate::address::Cidr;
+use crate::object::{Subnet, Vlan};
+
+/// Characters of a key that a longer name is cut to; a number may follow.
+const KEY_CHARS: usize = 48;
+
+/// The keys given so far, lower case: files of one folder may not differ by case only.
+#[derive(Default)]
+pub(super) struct Taken(BTreeSet<String>);
+
+impl Taken {
+    /// A key for this VLAN that no other has.
+    pub(super) fn key_for(&mut self, vlan: &Vlan, subnets: &[&Subnet]) -> String {
+        let place = if vlan.at.vid == 0 {
+            vlan.at.fabric.clone()
+        } else {
+            format!("{}-{}", vlan.at.fabric, vlan.at.vid)
+        };
+        let named = subnets.first().map(|subnet| subnet.name.as_str());
+        let candidates = [
+            named,
+            vlan.space.as_deref(),
+            vlan.name.as_deref(),
+            Some(&place),
+        ];
+        let keys: Vec<String> = candidates.into_iter().flatten().filter_map(key).collect();
+        if let Some(key) = keys.iter().find(|key| self.is_free(key)) {
+            return self.take(key.clone());
+        }
+        let stem = keys.last().map_or("plane", String::as_str);
+        let numbered = (2_u32..).map(|n| format!("{stem}-{n}"));
+        let free = numbered.into_iter().find(|key| self.is_free(key));
+        self.take(free.expect("one of endless numbers is free"))
+    }
+
+    fn is_free(&self, key: &str) -> bool {
+        let key = key.to_lowercase();
+        // The other files of the folder.
+        let file = key == "site" || key.starts_with("machines");
+        !file && !self.0.contains(&key)
+    }
+
+    fn take(&mut self, key: String) -> String {
+        self.0.insert(key.to_lowercase());
+        key
+    }
+}
+
+/// A name as a key, if anything of it can be one. A network is none: it would not follow when the plane moves.
+fn key(name: &str) -> Option<String> {
+    if name.parse::<Cidr>().is_ok() {
+        return None;
+    }
+    let mut key = String::new();
+    for c in name.chars().take(KEY_CHARS) {
+        if c.is_ascii_alphanumeric() || matches!(c, '_' | '.') {
+            key.push(c);
+        } else if !key.ends_with('-') {
+            key.push('-');
+        }
+    }
+    let key = key.trim_matches(['-', '_', '.']);
+    (!key.is_empty()).then(|| key.to_owned())
+}

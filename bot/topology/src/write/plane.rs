@@ -1,0 +1,349 @@
+//! One plane's file: only what differs from what leaving it out would say.
+
+use super::scalar::{comment, scalar};
+use super::{Import, PlaneOf, SCHEMA_LINE, address_in, literal};
+use crate::address::{Cidr, Range};
+use crate::check::names;
+use crate::object::{IpRange, Object, RangeKind, ReservedIp, Subnet, SubnetFlags, Vlan};
+use crate::observed::NodeKind;
+
+/// Lines of YAML at one depth.
+struct Lines {
+    text: String,
+    indent: &'static str,
+    /// What stands before the next line instead of the indent: the `- ` of a list's item.
+    first: Option<&'static str>,
+}
+
+impl Lines {
+    fn line(&mut self, line: &str) {
+        let lead = self.first.take().unwrap_or(self.indent);
+        self.text.push_str(lead);
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    fn remark(&mut self, remark: &str) {
+        self.text.push_str(self.indent);
+        self.text.push_str(&comment(remark));
+        self.text.push('\n');
+    }
+}
+
+/// The whole file.
+pub(super) fn file(import: &Import<'_>, plane: &PlaneOf<'_>) -> String {
+    let mut lines = Lines {
+        text: SCHEMA_LINE.to_owned(),
+        indent: "",
+        first: None,
+    };
+    lines.line(&format!("plane: {}", scalar(&plane.key)));
+    vlan_lines(import, plane.vlan, &mut lines);
+    let Some((first, further)) = plane.subnets.split_first() else {
+        return lines.text;
+    };
+    subnet_lines(import, plane, first, &mut lines);
+    if !further.is_empty() {
+        lines.line("subnets:");
+    }
+    lines.indent = "    ";
+    for subnet in further {
+        lines.first = Some("  - ");
+        subnet_lines(import, plane, subnet, &mut lines);
+    }
+    lines.text
+}
+
+fn vlan_lines(import: &Import<'_>, vlan: &Vlan, lines: &mut Lines) {
+    lines.line(&format!("fabric: {}", scalar(&vlan.at.fabric)));
+    if vlan.at.vid != 0 {
+        lines.line(&format!("vid: {}", vlan.at.vid));
+    }
+    if let Some(name) = vlan.name.as_deref().filter(|_| vlan.at.vid != 0) {
+        if names::is_maas_name(name) {
+            lines.line(&format!("vlan_name: {}", scalar(name)));
+        } else {
+            lines.remark(&format!("its VLAN's name is left alone: {name}"));
+        }
+    }
+    match vlan.space.as_deref() {
+        Some(space) if names::is_maas_name(space) && space != "undefined" => {
+            lines.line(&format!("space: {}", scalar(space)));
+        }
+        Some(space) => lines.remark(&format!("its space's name is left alone: {space}")),
+        None => {}
+    }
+    if (552..=65535).contains(&vlan.mtu) {
+        if vlan.mtu != 1500 {
+            lines.line(&format!("mtu: {}", vlan.mtu));
+        }
+    } else {
+        lines.remark(&format!("its MTU is left alone: {}", vlan.mtu));
+    }
+    dhcp_line(import, vlan, lines);
+}
+
+fn dhcp_line(import: &Import<'_>, vlan: &Vlan, lines: &mut Lines) {
+    if let Some(relay) = &vlan.relay {
+        // A relay to a relayed VLAN cannot be declared.
+        let plane = import
+            .planes
+            .get(relay)
+            .filter(|plane| plane.vlan.relay.is_none());
+        match plane {
+            Some(plane) => lines.line(&format!("dhcp: {{relay: {}}}", scalar(&plane.key))),
+            None => lines.remark(&format!("its DHCP relay is left alone: {relay}")),
+        }
+        return;
+    }
+    if !vlan.dhcp_on {
+        return;
+    }
+    let host = |system_id: &Option<String>| {
+        let id = system_id.as_ref()?;
+        let mut nodes = import
+            .observed
+            .nodes
+            .values()
+            .filter(|node| node.kind == NodeKind::Controller);
+        nodes
+            .find(|node| node.system_id == *id)
+            .map(|node| node.host.as_str())
+    };
+    match (host(&vlan.primary_rack), host(&vlan.secondary_rack)) {
+        (Some(primary), Some(secondary)) => {
+            let (primary, secondary) = (scalar(primary), scalar(secondary));
+            lines.line(&format!(
+                "dhcp: {{primary: {primary}, secondary: {secondary}}}"
+            ));
+        }
+        _ if vlan.primary_rack.is_some() => lines.line("dhcp: on"),
+        _ => lines.remark("DHCP is on without a rack, and is left alone"),
+    }
+}
+
+fn subnet_lines(import: &Import<'_>, plane: &PlaneOf<'_>, subnet: &Subnet, lines: &mut Lines) {
+    lines.line(&format!("cidr: {}", scalar_cidr(subnet.cidr)));
+    let is_first = plane
+        .subnets
+        .first()
+        .is_some_and(|first| first.cidr == subnet.cidr);
+    let default_name = if is_first {
+        plane.key.clone()
+    } else {
+        subnet.cidr.to_string()
+    };
+    if subnet.name != default_name {
+        lines.line(&format!("name: {}", scalar(&subnet.name)));
+    }
+    if let Some(why) = plane.bare {
+        lines.remark(&format!("what could not be declared is left alone: {why}"));
+        lines.line("gateway: leave");
+        lines.line("reserve: leave");
+    } else {
+        if let Some(gateway) = subnet.gateway {
+            lines.line(&format!("gateway: {}", address_in(subnet.cidr, gateway)));
+        }
+        reserve_lines(import, subnet, lines);
+        route_line(import, subnet, lines);
+        reserved_ip_lines(import, subnet, lines);
+    }
+    if !subnet.dns.is_empty() {
+        let dns: Vec<String> = subnet
+            .dns
+            .iter()
+            .map(|ip| resolver(import, subnet.cidr, *ip))
+            .collect();
+        lines.line(&format!("dns: [{}]", dns.join(", ")));
+    }
+    flag_lines(subnet, lines);
+}
+
+fn scalar_cidr(cidr: Cidr) -> String {
+    if cidr.is_v6() {
+        format!("\"{cidr}\"")
+    } else {
+        cidr.to_string()
+    }
+}
+
+/// A resolver in another plane is written as a reference: it follows when that plane moves.
+fn resolver(import: &Import<'_>, home: Cidr, ip: std::net::IpAddr) -> String {
+    if home.contains(ip) {
+        return address_in(home, ip);
+    }
+    match import.reference(ip) {
+        Some((key, offset)) => format!("{key}+{offset}"),
+        None => literal(ip),
+    }
+}
+
+fn reserve_lines(import: &Import<'_>, subnet: &Subnet, lines: &mut Lines) {
+    let mut ranges: Vec<&IpRange> = import.observed.ranges_of(subnet.cidr).collect();
+    ranges.sort_by_key(|range| range.range);
+    if ranges.is_empty() {
+        return;
+    }
+    lines.line("reserve:");
+    for range in ranges {
+        let mut lead = "  - ";
+        let mut line = |text: String| {
+            lines.line(&format!("{lead}{text}"));
+            lead = "    ";
+        };
+        if !range.comment.is_empty() {
+            line(format!("name: {}", scalar(&range.comment)));
+        }
+        if let Some(purpose) = purpose(range) {
+            line(format!("purpose: {purpose}"));
+        }
+        line(format!("range: {}", range_in(subnet.cidr, range.range)));
+    }
+}
+
+/// Dynamic or not is MAAS's word; the rest is guessed from the comment, and means the same to MAAS.
+fn purpose(range: &IpRange) -> Option<&'static str> {
+    if range.kind == RangeKind::Dynamic {
+        return Some("dynamic");
+    }
+    let comment = range.comment.to_lowercase();
+    let words: Vec<&str> = comment.split(|c: char| !c.is_alphanumeric()).collect();
+    let says = |known: &[&str]| words.iter().any(|word| known.contains(word));
+    if says(&["vip", "vips", "virtual"]) {
+        Some("vip")
+    } else if says(&["floating", "fip", "fips", "float"]) {
+        Some("floating")
+    } else if says(&[
+        "management",
+        "mgmt",
+        "bmc",
+        "ipmi",
+        "oob",
+        "console",
+        "switch",
+        "switches",
+        "infra",
+    ]) {
+        Some("management")
+    } else {
+        None
+    }
+}
+
+fn range_in(cidr: Cidr, range: Range) -> String {
+    let (start, end) = (
+        address_in(cidr, range.start()),
+        address_in(cidr, range.end()),
+    );
+    match (start.starts_with('+'), end.starts_with('+')) {
+        (true, true) if start == end => start,
+        (true, true) => format!("{start}..{end}"),
+        // Either both as offsets or both in full.
+        _ if range.start().is_ipv6() => format!("\"{}..{}\"", range.start(), range.end()),
+        _ => format!("{}..{}", range.start(), range.end()),
+    }
+}
+
+fn route_line(import: &Import<'_>, subnet: &Subnet, lines: &mut Lines) {
+    let Some(routes) = import.routes.get(&subnet.cidr) else {
+        return;
+    };
+    if routes
+        .iter()
+        .any(|route| !subnet.cidr.contains(route.gateway))
+    {
+        return lines.remark("its static routes are left alone: a gateway is outside the subnet");
+    }
+    lines.line("routes:");
+    for route in routes {
+        let plane = import.plane_of(route.destination).filter(|plane| {
+            let v6 = route.destination.is_v6();
+            let first = plane.subnets.iter().find(|s| s.cidr.is_v6() == v6);
+            first.is_some_and(|s| s.cidr == route.destination)
+        });
+        let to = plane.map_or_else(
+            || scalar_cidr(route.destination),
+            |plane| scalar(&plane.key),
+        );
+        let via = address_in(subnet.cidr, route.gateway);
+        let metric = if route.metric == 0 {
+            String::new()
+        } else {
+            format!(", metric: {}", route.metric)
+        };
+        lines.line(&format!("  - {{to: {to}, via: {via}{metric}}}"));
+    }
+}
+
+fn reserved_ip_lines(import: &Import<'_>, subnet: &Subnet, lines: &mut Lines) {
+    let of: Vec<&ReservedIp> = import
+        .observed
+        .all()
+        .filter_map(Object::as_reserved_ip)
+        .filter(|reserved| reserved.subnet == subnet.cidr)
+        .collect();
+    if of.is_empty() {
+        return;
+    }
+    lines.line("reserved_ips:");
+    for reserved in of {
+        let ip = address_in(subnet.cidr, reserved.ip);
+        let comment = if reserved.comment.is_empty() {
+            String::new()
+        } else {
+            format!(", comment: {}", scalar(&reserved.comment))
+        };
+        lines.line(&format!(
+            "  - {{ip: {ip}, mac: \"{}\"{comment}}}",
+            scalar_inside(&reserved.mac)
+        ));
+    }
+}
+
+/// A MAC is hex digits and colons; anything else would break out of its quotes.
+fn scalar_inside(mac: &str) -> String {
+    mac.chars()
+        .filter(|c| c.is_ascii_hexdigit() || matches!(c, ':' | '-'))
+        .collect()
+}
+
+fn flag_lines(subnet: &Subnet, lines: &mut Lines) {
+    let usual = SubnetFlags::default();
+    let flags = subnet.flags;
+    let switches = [
+        ("managed", flags.managed, usual.managed),
+        ("allow_dns", flags.allow_dns, usual.allow_dns),
+        ("allow_proxy", flags.allow_proxy, usual.allow_proxy),
+        (
+            "active_discovery",
+            flags.active_discovery,
+            usual.active_discovery,
+        ),
+    ];
+    for (name, value, _) in switches
+        .into_iter()
+        .filter(|(_, value, usual)| value != usual)
+    {
+        lines.line(&format!("{name}: {value}"));
+    }
+    if flags.rdns_mode != usual.rdns_mode && flags.rdns_mode <= 2 {
+        lines.line(&format!("rdns_mode: {}", flags.rdns_mode));
+    }
+    if !subnet.description.is_empty() {
+        lines.line(&format!(
+            "subnet_description: {}",
+            scalar(&subnet.description)
+        ));
+    }
+    if !subnet.disabled_boot_architectures.is_empty() {
+        let all: Vec<String> = subnet
+            .disabled_boot_architectures
+            .iter()
+            .map(|a| scalar(a))
+            .collect();
+        lines.line(&format!(
+            "disabled_boot_architectures: [{}]",
+            all.join(", ")
+        ));
+    }
+}
