@@ -136,25 +136,32 @@ fn subnet_lines(import: &Import<'_>, plane: &PlaneOf<'_>, subnet: &Subnet, lines
     if subnet.name != default_name {
         lines.line(&format!("name: {}", scalar(&subnet.name)));
     }
-    if let Some(why) = plane.bare {
-        lines.remark(&format!("what could not be declared is left alone: {why}"));
-        lines.line("gateway: leave");
+    match (plane.bare, subnet.gateway) {
+        (Some(why), _) => {
+            lines.remark(&format!("what could not be declared is left alone: {why}"));
+            lines.line("gateway: leave");
+        }
+        (None, Some(gateway)) => {
+            lines.line(&format!("gateway: {}", address_in(subnet.cidr, gateway)))
+        }
+        (None, None) => {}
+    }
+    if !subnet.dns.is_empty() {
+        let resolvers = subnet
+            .dns
+            .iter()
+            .map(|ip| resolver(import, subnet.cidr, *ip));
+        lines.line(&format!(
+            "dns: [{}]",
+            resolvers.collect::<Vec<_>>().join(", ")
+        ));
+    }
+    if plane.bare.is_some() {
         lines.line("reserve: leave");
     } else {
-        if let Some(gateway) = subnet.gateway {
-            lines.line(&format!("gateway: {}", address_in(subnet.cidr, gateway)));
-        }
         reserve_lines(import, subnet, lines);
         route_line(import, subnet, lines);
         reserved_ip_lines(import, subnet, lines);
-    }
-    if !subnet.dns.is_empty() {
-        let dns: Vec<String> = subnet
-            .dns
-            .iter()
-            .map(|ip| resolver(import, subnet.cidr, *ip))
-            .collect();
-        lines.line(&format!("dns: [{}]", dns.join(", ")));
     }
     flag_lines(subnet, lines);
 }
