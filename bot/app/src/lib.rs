@@ -10,3 +10,4 @@ pub mod executor;
 pub mod keeping;
 pub mod maas;
 pub mod rehearse;
+pub mod terminal;

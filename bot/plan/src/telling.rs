@@ -24,6 +24,11 @@ pub struct Rehearsed {
     pub failures: Vec<String>,
 }
 
+/// What the rehearsal found, in a sentence.
+pub fn rehearsal(rehearsed: &Rehearsed) -> String {
+    comment::rehearsal_sentence(rehearsed)
+}
+
 /// A plan for a terminal, without colour.
 pub fn text(plan: &Plan, site: &str, rehearsed: Option<&Rehearsed>) -> String {
     let mut out = format!("{}\n\n", comment::heading(plan, site));
