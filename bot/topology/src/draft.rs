@@ -47,12 +47,14 @@ record! {
         /// The fabric's name in MAAS.
         fabric: Said<String>,
         /// The VLAN's tag, 1 to 4094. Left out: untagged.
+        #[schemars(range(min = 0, max = 4094))]
         vid: Option<Said<u32>>,
         /// The VLAN's name in MAAS; an untagged VLAN has none. Left out: left alone.
         vlan_name: Option<Said<String>>,
         /// The space that the VLAN is in; `none` takes it out of any. Left out: left alone.
         space: Option<Said<SpaceSaid>>,
         /// The VLAN's MTU in bytes, 552 to 65535. Left out: left alone.
+        #[schemars(range(min = 552, max = 65535))]
         mtu: Option<Said<u32>>,
         /// `on`, `off`, `{primary: rack0, secondary: rack1}` or `{relay: other-plane}`. Left out: left alone.
         dhcp: Option<Dhcp>,
@@ -92,6 +94,7 @@ record! {
         /// Whether MAAS scans this subnet. Left out: left alone.
         active_discovery: Option<Said<bool>>,
         /// Reverse DNS: 0 off, 1 on, 2 with RFC 2317 zones. Left out: left alone.
+        #[schemars(range(min = 0, max = 2))]
         rdns_mode: Option<Said<u32>>,
         /// MAAS's description of the subnet. Left out: left alone.
         subnet_description: Option<Said<String>>,

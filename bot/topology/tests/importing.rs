@@ -4,17 +4,16 @@
 
 #[path = "importing/layouts.rs"]
 mod layouts;
+#[path = "importing/reference.rs"]
+mod reference;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proptest::prelude::*;
 use topology::address::{Cidr, Range};
 use topology::check::{Checked, check};
 use topology::draft::Source;
 use topology::finding::Severity;
-use topology::object::{
-    Fabric, IpRange, Key, Mode, Object, RangeKind, Space, Subnet, SubnetFlags, Vlan, VlanAt,
-};
+use topology::object::{Mode, Object, RangeKind, Subnet, SubnetFlags, Vlan, VlanAt};
 use topology::observed::{NodeKind, Observed};
 use topology::plane::{Dhcp, Plane, PlaneSubnet, Topology};
 use topology::write;
@@ -102,7 +101,7 @@ fn represents(topology: &Topology, observed: &Observed) {
                     subnet.cidr
                 ),
             },
-            Object::Range(_) | Object::Route(_) | Object::ReservedIp(_) => {}
+            Object::Range(_) | Object::Route(_) | Object::ReservedIp(_) | Object::Link(_) => {}
             Object::Interface(it) => {
                 if observed.nodes[&it.host].kind == NodeKind::Machine
                     && topology.machines.contains_key(&it.host)
@@ -118,7 +117,6 @@ fn represents(topology: &Topology, observed: &Observed) {
                     same_links(declared.links.as_deref(), &it.host, &it.name, observed);
                 }
             }
-            Object::Link(_) => {}
         }
     }
 }
@@ -144,7 +142,7 @@ fn same_vlan(plane: &Plane, vlan: &Vlan, observed: &Observed) {
     assert_eq!(plane.mtu.unwrap_or(1500), vlan.mtu);
     match &plane.dhcp {
         None => assert!(!vlan.dhcp_on && vlan.relay.is_none(), "{}", vlan.at),
-        Some(Dhcp::Off) => panic!("an import never turns DHCP off"),
+        Some(Dhcp::Off) => unreachable!("an import never turns DHCP off"),
         Some(Dhcp::Relay(to)) => assert_eq!(Some(to), vlan.relay.as_ref()),
         Some(Dhcp::On { primary, secondary }) => {
             assert!(vlan.dhcp_on);

@@ -142,7 +142,7 @@ fn subnet_lines(import: &Import<'_>, plane: &PlaneOf<'_>, subnet: &Subnet, lines
             lines.line("gateway: leave");
         }
         (None, Some(gateway)) => {
-            lines.line(&format!("gateway: {}", address_in(subnet.cidr, gateway)))
+            lines.line(&format!("gateway: {}", address_in(subnet.cidr, gateway)));
         }
         (None, None) => {}
     }

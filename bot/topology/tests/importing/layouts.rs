@@ -27,7 +27,10 @@ pub(crate) fn all() -> BTreeMap<String, Value> {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            if name.ends_with(".json") && !name.ends_with(".schema.json") {
+            let json = path
+                .extension()
+                .is_some_and(|extension| extension == "json");
+            if json && name != "layout.schema.json" {
                 let text = std::fs::read_to_string(path).unwrap();
                 layouts.insert(name, serde_json::from_str(&text).unwrap());
             }
