@@ -10,4 +10,6 @@ pub mod executor;
 pub mod keeping;
 pub mod maas;
 pub mod rehearse;
+pub mod serve;
 pub mod terminal;
+pub mod webhook;
