@@ -4,5 +4,6 @@
 //! is held to recordings of real servers, the GitHub to GitHub's published description. It must not know what planebot
 //! intends: nothing here names the planner, the journal or the app.
 
+pub mod github;
 pub mod maas;
 pub mod wire;

@@ -1,0 +1,288 @@
+//! The one app: itself, its installation, its tokens, and its log of deliveries.
+
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Call, forbidden, gone, made, maybe, not_found, ok, refusal};
+use super::people::{Kind, Who};
+use super::webhook::{Delivery, Outcome};
+use super::{GitHub, node, stamp};
+use crate::wire::Response;
+
+/// How long an installation token is good for, in seconds.
+const TOKEN_SECONDS: i64 = 3600;
+
+#[derive(Clone, Debug)]
+pub(crate) struct App {
+    pub(crate) slug: String,
+    pub(crate) id: u64,
+    pub(crate) installation: u64,
+    tokens: u64,
+}
+
+impl App {
+    pub(crate) fn new(slug: &str) -> Self {
+        Self {
+            slug: slug.to_owned(),
+            id: 0,
+            installation: 0,
+            tokens: 0,
+        }
+    }
+
+    /// The login under which the app acts.
+    pub(crate) fn login(&self) -> String {
+        format!("{}[bot]", self.slug)
+    }
+}
+
+impl GitHub {
+    pub(crate) fn join_app(&mut self) {
+        self.app.id = self.id();
+        self.app.installation = self.id();
+        let login = self.app.login();
+        self.join(&login, Kind::Bot);
+        self.app_token();
+    }
+
+    /// A fresh token of the app's installation.
+    pub(crate) fn app_token(&mut self) -> String {
+        self.app.tokens += 1;
+        let token = format!("ghs_{:036}", self.app.tokens);
+        self.tokens.insert(token.clone(), Who::Installation);
+        token
+    }
+
+    /// The installation token that exists from the beginning.
+    pub fn bot_token(&self) -> String {
+        format!("ghs_{:036}", 1)
+    }
+
+    /// The app's id, and that of its installation.
+    pub fn app_ids(&self) -> (u64, u64) {
+        (self.app.id, self.app.installation)
+    }
+
+    /// Makes every installation token but the first one worthless.
+    pub fn expire_tokens(&mut self) {
+        let first = self.bot_token();
+        self.tokens
+            .retain(|token, who| *who != Who::Installation || *token == first);
+    }
+
+    /// Whoever owns the first repository: the app is theirs too.
+    fn app_owner(&self) -> String {
+        self.repositories
+            .values()
+            .next()
+            .map_or_else(|| self.app.login(), |repo| repo.owner.clone())
+    }
+
+    pub(crate) fn show_app(&self) -> Value {
+        let html = format!("{}/apps/{}", self.base, self.app.slug);
+        json!({
+            "id": self.app.id, "slug": self.app.slug, "node_id": node("A", self.app.id), "owner": self.user(&self.app_owner()),
+            "name": self.app.slug, "description": "", "external_url": html, "html_url": html, "created_at": stamp(super::DAWN),
+            "updated_at": stamp(super::DAWN), "permissions": rights(), "events": EVENTS,
+        })
+    }
+
+    fn show_installation(&self) -> Value {
+        let owner = self.app_owner();
+        let account = self.people.get(&owner).map_or(0, |person| person.id);
+        let of_organization = self.organizations.contains_key(&owner);
+        let (id, url) = (
+            self.app.installation,
+            format!("{}/app/installations", self.base),
+        );
+        json!({
+            "id": id, "account": self.user(&owner), "repository_selection": "all",
+            "access_tokens_url": format!("{url}/{id}/access_tokens"),
+            "repositories_url": format!("{}/installation/repositories", self.base),
+            "html_url": format!("{}/organizations/{owner}/settings/installations/{id}", self.base), "app_id": self.app.id,
+            "app_slug": self.app.slug, "target_id": account,
+            "target_type": if of_organization { "Organization" } else { "User" }, "permissions": rights(), "events": EVENTS,
+            "created_at": stamp(super::DAWN), "updated_at": stamp(super::DAWN), "single_file_name": null,
+            "has_multiple_single_files": false, "single_file_paths": [], "suspended_by": null, "suspended_at": null,
+        })
+    }
+
+    /// Everything under `/app`, for the app itself.
+    pub(crate) fn answer_app(&mut self, call: &Call<'_>, words: &[&str]) -> Answer {
+        if call.who != Who::App {
+            return Err(refusal(401, "A JSON web token could not be decoded"));
+        }
+        match (call.request.method.as_str(), words) {
+            ("GET", []) => Ok(ok(&self.show_app())),
+            ("GET", ["installations"]) => Ok(self
+                .page(call, vec![()], |()| self.show_installation())
+                .answer()),
+            ("GET", ["installations", id]) => self
+                .installation_of(id)
+                .map(|()| ok(&self.show_installation())),
+            ("POST", ["installations", id, "access_tokens"]) => {
+                self.installation_of(id)?;
+                let token = self.app_token();
+                Ok(made(&json!({
+                    "token": token, "expires_at": stamp(self.now + TOKEN_SECONDS), "permissions": rights(),
+                    "repository_selection": "all",
+                })))
+            }
+            ("GET", ["hook", "config"]) => Ok(ok(&self.show_hook())),
+            ("PATCH", ["hook", "config"]) => {
+                let body = call.json()?;
+                let (url, secret) = (maybe(&body, "url"), maybe(&body, "secret"));
+                self.outbox.url = url.or(self.outbox.url.take());
+                if let Some(secret) = secret {
+                    self.outbox.secret = secret;
+                }
+                Ok(ok(&self.show_hook()))
+            }
+            ("GET", ["hook", "deliveries"]) => Ok(self.list_deliveries(call)),
+            ("GET", ["hook", "deliveries", id]) => {
+                Ok(ok(&self.show_delivery(self.find_delivery(id)?, true)))
+            }
+            ("POST", ["hook", "deliveries", id, "attempts"]) => {
+                let id = self.find_delivery(id)?.id;
+                self.redeliver(id);
+                Ok(Response::json(202, &json!({})))
+            }
+            _ => Err(not_found()),
+        }
+    }
+
+    fn installation_of(&self, id: &str) -> Result<(), Response> {
+        if id == self.app.installation.to_string() {
+            Ok(())
+        } else {
+            Err(not_found())
+        }
+    }
+
+    /// `GET /repos/{owner}/{repo}/installation` and `GET /orgs/{org}/installation`
+    pub(crate) fn get_installation(&self, call: &Call<'_>) -> Answer {
+        if call.who != Who::App {
+            return Err(refusal(401, "A JSON web token could not be decoded"));
+        }
+        Ok(ok(&self.show_installation()))
+    }
+
+    /// `GET /installation/repositories`
+    pub(crate) fn installed_on(&self, call: &Call<'_>) -> Answer {
+        if call.who != Who::Installation {
+            return Err(forbidden());
+        }
+        let all: Vec<_> = self.repositories.values().collect();
+        let total = all.len();
+        Ok(self.page(call, all, |repo| self.show_repo(repo)).within(|list| {
+            json!({"total_count": total, "repository_selection": "all", "repositories": list})
+        }))
+    }
+
+    /// `DELETE /installation/token`
+    pub(crate) fn revoke(&mut self, call: &Call<'_>) -> Answer {
+        if call.who != Who::Installation {
+            return Err(forbidden());
+        }
+        let header = call.request.header("authorization").unwrap_or_default();
+        let token = header
+            .split_once(' ')
+            .map_or("", |(_, token)| token.trim())
+            .to_owned();
+        self.tokens.remove(&token);
+        Ok(gone())
+    }
+
+    fn show_hook(&self) -> Value {
+        json!({"content_type": "json", "insecure_ssl": "0", "secret": "********", "url": self.outbox.url.clone().unwrap_or_default()})
+    }
+
+    fn find_delivery(&self, id: &str) -> Result<&Delivery, Response> {
+        id.parse()
+            .ok()
+            .and_then(|id: u64| self.outbox.log.get(&id))
+            .ok_or_else(not_found)
+    }
+
+    fn list_deliveries(&self, call: &Call<'_>) -> Response {
+        let failed = |one: &&Delivery| match call.request.param("status") {
+            Some("success") => one.outcome.is_ok(),
+            Some("failure") => matches!(one.outcome, Outcome::Answered(400..)),
+            _ => true,
+        };
+        let asked = call
+            .request
+            .param("cursor")
+            .and_then(|text| text.parse::<u64>().ok());
+        let per = call
+            .request
+            .param("per_page")
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(30_usize)
+            .clamp(1, 100);
+        let all = self
+            .outbox
+            .log
+            .values()
+            .rev()
+            .filter(|one| asked.is_none_or(|at| one.id < at));
+        let mut all: Vec<&Delivery> = all.filter(failed).collect();
+        let more = all.len() > per;
+        all.truncate(per);
+        let shown: Vec<Value> = all
+            .iter()
+            .map(|one| self.show_delivery(one, false))
+            .collect();
+        let response = ok(&Value::Array(shown));
+        match all.last().filter(|_| more) {
+            Some(last) => {
+                let url = format!(
+                    "{}/app/hook/deliveries?per_page={per}&cursor={}",
+                    self.base, last.id
+                );
+                response.with("link", &format!("<{url}>; rel=\"next\""))
+            }
+            None => response,
+        }
+    }
+
+    fn show_delivery(&self, one: &Delivery, whole: bool) -> Value {
+        let (status, code) = one.outcome.told();
+        let mut shown = json!({
+            "id": one.id, "guid": one.guid, "delivered_at": stamp(one.delivered_at), "redelivery": one.redelivery,
+            "duration": 0.01, "status": status, "status_code": code, "event": one.event, "action": one.action,
+            "installation_id": self.app.installation, "repository_id": one.repository, "throttled_at": null,
+        });
+        if whole {
+            let headers: serde_json::Map<String, Value> = self
+                .headers(one)
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), json!(value)))
+                .collect();
+            let payload: Value = serde_json::from_slice(&one.body).unwrap_or_default();
+            shown["url"] = json!(self.outbox.url.clone().unwrap_or_default());
+            shown["request"] = json!({"headers": headers, "payload": payload});
+            shown["response"] = json!({"headers": {}, "payload": ""});
+        }
+        shown
+    }
+
+    /// `POST /app-manifests/{code}/conversions`: any code is good.
+    pub(crate) fn convert_manifest(&mut self) -> Answer {
+        let mut shown = self.show_app();
+        shown["client_id"] = json!("Iv1.0000000000000000");
+        shown["client_secret"] = json!("0000000000000000000000000000000000000000");
+        shown["webhook_secret"] = json!(self.outbox.secret);
+        shown["pem"] = json!("");
+        Ok(made(&shown))
+    }
+}
+
+/// The webhooks that the app wants.
+pub(crate) const EVENTS: [&str; 4] = ["check_run", "issue_comment", "pull_request", "push"];
+
+fn rights() -> Value {
+    json!({
+        "checks": "write", "contents": "write", "deployments": "write", "issues": "write", "members": "read",
+        "metadata": "read", "pull_requests": "write", "statuses": "write",
+    })
+}

@@ -1,0 +1,200 @@
+//! Deployments, their statuses, and environments.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Call, fits, invalid, made, maybe, not_found, ok, refusal, text};
+use super::git::Oid;
+use super::repo::Repository;
+use super::{GitHub, node, stamp};
+use crate::wire::Response;
+
+const STATES: [&str; 7] = [
+    "error",
+    "failure",
+    "inactive",
+    "in_progress",
+    "queued",
+    "pending",
+    "success",
+];
+/// Characters of a status' description.
+const DESCRIPTION_MAX: usize = 140;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Deployment {
+    id: u64,
+    oid: Oid,
+    name: String,
+    task: String,
+    payload: Value,
+    environment: String,
+    description: Option<String>,
+    by: String,
+    at: i64,
+    statuses: BTreeMap<u64, Step>,
+}
+
+/// One status of a deployment.
+#[derive(Clone, Debug)]
+struct Step {
+    id: u64,
+    state: String,
+    description: String,
+    target_url: String,
+    by: String,
+    at: i64,
+}
+
+impl GitHub {
+    fn show_deployment(&self, repo: &Repository, one: &Deployment) -> Value {
+        let base = self.repo_url(repo);
+        let url = format!("{base}/deployments/{}", one.id);
+        let last = one
+            .statuses
+            .values()
+            .next_back()
+            .map_or(one.at, |step| step.at);
+        json!({
+            "url": url, "id": one.id, "node_id": node("DE", one.id), "sha": one.oid.to_string(), "ref": one.name,
+            "task": one.task, "payload": one.payload, "original_environment": one.environment,
+            "environment": one.environment, "description": one.description, "creator": self.user(&one.by),
+            "created_at": stamp(one.at), "updated_at": stamp(last), "statuses_url": format!("{url}/statuses"),
+            "repository_url": base, "transient_environment": false, "production_environment": false,
+            "performed_via_github_app": null,
+        })
+    }
+
+    fn show_step(&self, repo: &Repository, one: &Deployment, step: &Step) -> Value {
+        let base = self.repo_url(repo);
+        let url = format!("{base}/deployments/{}", one.id);
+        json!({
+            "url": format!("{url}/statuses/{}", step.id), "id": step.id, "node_id": node("DS", step.id), "state": step.state,
+            "creator": self.user(&step.by), "description": step.description, "environment": one.environment,
+            "target_url": step.target_url, "log_url": step.target_url, "environment_url": "", "created_at": stamp(step.at),
+            "updated_at": stamp(step.at), "deployment_url": url, "repository_url": base, "performed_via_github_app": null,
+        })
+    }
+
+    fn find_deployment<'a>(
+        &self,
+        repo: &'a Repository,
+        id: &str,
+    ) -> Result<&'a Deployment, Response> {
+        id.parse()
+            .ok()
+            .and_then(|id: u64| repo.deployments.get(&id))
+            .ok_or_else(not_found)
+    }
+
+    /// `POST …/deployments`
+    pub(crate) fn create_deployment(&mut self, call: &Call<'_>) -> Answer {
+        let by = self.writer(call)?;
+        let body = call.json()?;
+        let name = text(&body, "Deployment", "ref")?.to_owned();
+        let repo = self.repo(&call.repo);
+        let oid = repo
+            .resolve(&name)
+            .ok_or_else(|| refusal(422, &format!("No ref found for: {name}")))?;
+        let (id, at) = (self.id(), self.now);
+        let one = Deployment {
+            id,
+            oid,
+            name,
+            task: maybe(&body, "task").unwrap_or_else(|| "deploy".to_owned()),
+            payload: if body["payload"].is_null() {
+                json!({})
+            } else {
+                body["payload"].clone()
+            },
+            environment: maybe(&body, "environment").unwrap_or_else(|| "production".to_owned()),
+            description: maybe(&body, "description"),
+            by,
+            at,
+            statuses: BTreeMap::new(),
+        };
+        self.repo_mut(&call.repo)
+            .deployments
+            .insert(id, one.clone());
+        Ok(made(&self.show_deployment(self.repo(&call.repo), &one)))
+    }
+
+    /// `GET …/deployments`, newest first.
+    pub(crate) fn list_deployments(&self, call: &Call<'_>) -> Answer {
+        let repo = self.repo(&call.repo);
+        let asked = |field| call.request.param(field);
+        let all = repo.deployments.values().rev();
+        let all = all.filter(|one| asked("sha").is_none_or(|sha| sha == one.oid.to_string()));
+        let all = all.filter(|one| asked("ref").is_none_or(|name| name == one.name));
+        let all = all.filter(|one| asked("environment").is_none_or(|name| name == one.environment));
+        Ok(self
+            .page(call, all.collect(), |one| self.show_deployment(repo, one))
+            .answer())
+    }
+
+    /// `GET …/deployments/{deployment_id}`
+    pub(crate) fn get_deployment(&self, call: &Call<'_>, id: &str) -> Answer {
+        let repo = self.repo(&call.repo);
+        Ok(ok(
+            &self.show_deployment(repo, self.find_deployment(repo, id)?)
+        ))
+    }
+
+    /// `POST …/deployments/{deployment_id}/statuses`
+    pub(crate) fn create_deployment_status(&mut self, call: &Call<'_>, id: &str) -> Answer {
+        let by = self.writer(call)?;
+        let body = call.json()?;
+        let of = self.find_deployment(self.repo(&call.repo), id)?.id;
+        let state = text(&body, "DeploymentStatus", "state")?.to_owned();
+        if !STATES.contains(&state.as_str()) {
+            return Err(invalid("DeploymentStatus", "state", "invalid", ""));
+        }
+        let description = maybe(&body, "description").unwrap_or_default();
+        fits(
+            &description,
+            "DeploymentStatus",
+            "description",
+            DESCRIPTION_MAX,
+        )?;
+        let target = maybe(&body, "log_url").or_else(|| maybe(&body, "target_url"));
+        let (id, at) = (self.id(), self.now);
+        let step = Step {
+            id,
+            state,
+            description,
+            target_url: target.unwrap_or_default(),
+            by,
+            at,
+        };
+        if let Some(one) = self.repo_mut(&call.repo).deployments.get_mut(&of) {
+            one.statuses.insert(id, step.clone());
+        }
+        let repo = self.repo(&call.repo);
+        Ok(made(&self.show_step(repo, &repo.deployments[&of], &step)))
+    }
+
+    /// `GET …/deployments/{deployment_id}/statuses`, newest first.
+    pub(crate) fn list_deployment_statuses(&self, call: &Call<'_>, id: &str) -> Answer {
+        let repo = self.repo(&call.repo);
+        let one = self.find_deployment(repo, id)?;
+        let all = one.statuses.values().rev().collect();
+        Ok(self
+            .page(call, all, |step| self.show_step(repo, one, step))
+            .answer())
+    }
+
+    /// `GET` and `PUT …/environments/{environment_name}`: every environment exists and has no rules.
+    pub(crate) fn environment(&self, call: &Call<'_>, name: &str) -> Answer {
+        if call.request.method == "PUT" {
+            self.writer(call)?;
+        }
+        let repo = self.repo(&call.repo);
+        Ok(ok(&json!({
+            "id": repo.id, "node_id": node("EN", repo.id), "name": name,
+            "url": format!("{}/environments/{name}", self.repo_url(repo)),
+            "html_url": format!("{}/deployments/{name}", self.repo_html(repo)), "created_at": stamp(repo.created),
+            "updated_at": stamp(repo.created), "protection_rules": [], "deployment_branch_policy": null,
+        })))
+    }
+}

@@ -1,0 +1,392 @@
+//! Git as an object store: blobs, trees and commits under their real names, and refs that point at them.
+//!
+//! It must not know GitHub: no users, no pull requests. Names are SHA-1 over git's own object format, so that
+//! `git hash-object` agrees.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::sha1::sha1;
+
+/// The name of a git object: forty hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Oid([u8; 20]);
+
+impl Oid {
+    /// What stands for *nothing* in a push event.
+    pub const ZERO: Self = Self([0; 20]);
+}
+
+impl fmt::Display for Oid {
+    fn fmt(&self, form: &mut fmt::Formatter<'_>) -> fmt::Result {
+        form.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for Oid {
+    fn fmt(&self, form: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, form)
+    }
+}
+
+/// The text is not forty hex digits.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an object name")]
+pub struct NotAnOid;
+
+impl FromStr for Oid {
+    type Err = NotAnOid;
+    fn from_str(text: &str) -> Result<Self, NotAnOid> {
+        let mut out = [0; 20];
+        match hex::decode_to_slice(text, &mut out) {
+            Ok(()) => Ok(Self(out)),
+            Err(_) => Err(NotAnOid),
+        }
+    }
+}
+
+/// What an entry of a tree is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    File,
+    Executable,
+    Link,
+    Directory,
+    Submodule,
+}
+
+impl Mode {
+    const ALL: [(Self, &'static str, &'static str); 5] = [
+        (Self::File, "100644", "blob"),
+        (Self::Executable, "100755", "blob"),
+        (Self::Link, "120000", "blob"),
+        (Self::Directory, "040000", "tree"),
+        (Self::Submodule, "160000", "commit"),
+    ];
+
+    /// As the API writes it: six digits.
+    pub(crate) fn digits(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|row| row.0 == self)
+            .map_or("", |row| row.1)
+    }
+
+    /// The kind of object that it points at.
+    pub(crate) fn kind(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|row| row.0 == self)
+            .map_or("", |row| row.2)
+    }
+
+    pub(crate) fn read(digits: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .find(|row| row.1 == digits)
+            .map(|row| row.0)
+    }
+}
+
+/// One place in a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) mode: Mode,
+    pub(crate) oid: Oid,
+}
+
+/// All leaves of a tree by their whole path.
+pub(crate) type Files = BTreeMap<String, Entry>;
+
+/// Who, and when (seconds since 1970, UTC).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Signature {
+    pub(crate) name: String,
+    pub(crate) email: String,
+    pub(crate) at: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Commit {
+    pub(crate) tree: Oid,
+    pub(crate) parents: Vec<Oid>,
+    pub(crate) author: Signature,
+    pub(crate) committer: Signature,
+    pub(crate) message: String,
+}
+
+#[derive(Clone, Debug)]
+enum Object {
+    Blob(Vec<u8>),
+    Tree(Vec<(String, Entry)>),
+    Commit(Commit),
+}
+
+/// Objects and refs. A clone shares the objects.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Git {
+    objects: BTreeMap<Oid, Arc<Object>>,
+    /// By full name, `refs/heads/main`.
+    pub(crate) refs: BTreeMap<String, Oid>,
+}
+
+impl Git {
+    fn keep(&mut self, kind: &str, body: &[u8], object: Object) -> Oid {
+        let mut bytes = format!("{kind} {}\0", body.len()).into_bytes();
+        bytes.extend_from_slice(body);
+        let oid = Oid(sha1(&bytes));
+        self.objects.entry(oid).or_insert_with(|| Arc::new(object));
+        oid
+    }
+
+    pub(crate) fn keep_blob(&mut self, bytes: &[u8]) -> Oid {
+        self.keep("blob", bytes, Object::Blob(bytes.to_vec()))
+    }
+
+    fn keep_tree(&mut self, mut entries: Vec<(String, Entry)>) -> Oid {
+        // Git sorts a directory as if its name ended in a slash.
+        entries.sort_by_key(|(name, entry)| {
+            let slash = if entry.mode == Mode::Directory {
+                "/"
+            } else {
+                ""
+            };
+            format!("{name}{slash}").into_bytes()
+        });
+        let mut body = Vec::new();
+        for (name, entry) in &entries {
+            let digits = entry.mode.digits().trim_start_matches('0');
+            body.extend_from_slice(format!("{digits} {name}\0").as_bytes());
+            body.extend_from_slice(&entry.oid.0);
+        }
+        self.keep("tree", &body, Object::Tree(entries))
+    }
+
+    pub(crate) fn keep_commit(&mut self, commit: Commit) -> Oid {
+        let sign = |who: &Signature| format!("{} <{}> {} +0000", who.name, who.email, who.at);
+        let mut body = format!("tree {}\n", commit.tree);
+        for parent in &commit.parents {
+            body.push_str(&format!("parent {parent}\n"));
+        }
+        body.push_str(&format!(
+            "author {}\ncommitter {}\n\n{}",
+            sign(&commit.author),
+            sign(&commit.committer),
+            commit.message
+        ));
+        self.keep("commit", body.as_bytes(), Object::Commit(commit))
+    }
+
+    pub(crate) fn blob(&self, oid: Oid) -> Option<&[u8]> {
+        match self.objects.get(&oid)?.as_ref() {
+            Object::Blob(bytes) => Some(bytes),
+            Object::Tree(_) | Object::Commit(_) => None,
+        }
+    }
+
+    pub(crate) fn tree(&self, oid: Oid) -> Option<&[(String, Entry)]> {
+        match self.objects.get(&oid)?.as_ref() {
+            Object::Tree(entries) => Some(entries),
+            Object::Blob(_) | Object::Commit(_) => None,
+        }
+    }
+
+    pub(crate) fn commit(&self, oid: Oid) -> Option<&Commit> {
+        match self.objects.get(&oid)?.as_ref() {
+            Object::Commit(commit) => Some(commit),
+            Object::Blob(_) | Object::Tree(_) => None,
+        }
+    }
+
+    /// The tree of a commit; the name itself where it is none.
+    pub(crate) fn tree_of(&self, oid: Oid) -> Oid {
+        self.commit(oid).map_or(oid, |commit| commit.tree)
+    }
+
+    /// Every entry under `tree`, directories included, parents before children.
+    pub(crate) fn walk(&self, tree: Oid) -> Vec<(String, Entry)> {
+        let mut out = Vec::new();
+        self.walk_into(tree, "", &mut out);
+        out
+    }
+
+    fn walk_into(&self, tree: Oid, prefix: &str, out: &mut Vec<(String, Entry)>) {
+        for (name, entry) in self.tree(tree).unwrap_or_default() {
+            let path = format!("{prefix}{name}");
+            out.push((path.clone(), *entry));
+            if entry.mode == Mode::Directory {
+                self.walk_into(entry.oid, &format!("{path}/"), out);
+            }
+        }
+    }
+
+    /// The leaves under `tree`, which may also be a commit.
+    pub(crate) fn files(&self, tree: Oid) -> Files {
+        self.walk(self.tree_of(tree))
+            .into_iter()
+            .filter(|(_, entry)| entry.mode != Mode::Directory)
+            .collect()
+    }
+
+    /// Writes the trees that hold `files`; the name of the topmost.
+    pub(crate) fn plant(&mut self, files: &Files) -> Oid {
+        let mut here = Vec::new();
+        let mut below: BTreeMap<&str, Files> = BTreeMap::new();
+        for (path, entry) in files {
+            match path.split_once('/') {
+                Some((directory, rest)) => {
+                    below
+                        .entry(directory)
+                        .or_default()
+                        .insert(rest.to_owned(), *entry);
+                }
+                None => here.push((path.clone(), *entry)),
+            }
+        }
+        for (directory, inside) in below {
+            let oid = self.plant(&inside);
+            here.push((
+                directory.to_owned(),
+                Entry {
+                    mode: Mode::Directory,
+                    oid,
+                },
+            ));
+        }
+        self.keep_tree(here)
+    }
+
+    /// The entry at `path` under a tree or commit; the top itself for an empty path.
+    pub(crate) fn entry(&self, top: Oid, path: &str) -> Option<Entry> {
+        let mut entry = Entry {
+            mode: Mode::Directory,
+            oid: self.tree_of(top),
+        };
+        for part in path.split('/').filter(|part| !part.is_empty()) {
+            entry = self
+                .tree(entry.oid)?
+                .iter()
+                .find(|(name, _)| name == part)?
+                .1;
+        }
+        Some(entry)
+    }
+
+    /// The commits that `from` reaches, newest first, a child before its parents.
+    pub(crate) fn history(&self, from: Oid) -> Vec<Oid> {
+        let when = |oid: Oid| self.commit(oid).map_or(0, |commit| commit.committer.at);
+        let mut waiting = BTreeSet::from([(when(from), from)]);
+        let mut seen = BTreeSet::from([from]);
+        let mut out = Vec::new();
+        while let Some((_, oid)) = waiting.pop_last() {
+            out.push(oid);
+            for parent in self.commit(oid).map_or(&[][..], |commit| &commit.parents) {
+                if seen.insert(*parent) {
+                    waiting.insert((when(*parent), *parent));
+                }
+            }
+        }
+        out
+    }
+
+    pub(crate) fn reaches(&self, from: Oid, to: Oid) -> bool {
+        self.history(from).contains(&to)
+    }
+
+    /// The newest commit that both reach.
+    pub(crate) fn merge_base(&self, left: Oid, right: Oid) -> Option<Oid> {
+        let known: BTreeSet<Oid> = self.history(left).into_iter().collect();
+        self.history(right)
+            .into_iter()
+            .find(|oid| known.contains(oid))
+    }
+
+    /// The commits that `head` has and `base` has not, oldest first.
+    pub(crate) fn ahead(&self, base: Oid, head: Oid) -> Vec<Oid> {
+        let known: BTreeSet<Oid> = self.history(base).into_iter().collect();
+        let mut out: Vec<Oid> = self
+            .history(head)
+            .into_iter()
+            .filter(|oid| !known.contains(oid))
+            .collect();
+        out.reverse();
+        out
+    }
+
+    /// A branch's tip.
+    pub(crate) fn branch(&self, name: &str) -> Option<Oid> {
+        self.refs.get(&format!("refs/heads/{name}")).copied()
+    }
+
+    /// What a person may call a commit: a full or short name, a branch, a tag, `heads/x`, `refs/heads/x`.
+    pub(crate) fn resolve(&self, name: &str) -> Option<Oid> {
+        let places = [
+            name.to_owned(),
+            format!("refs/{name}"),
+            format!("refs/heads/{name}"),
+            format!("refs/tags/{name}"),
+        ];
+        if let Some(oid) = places.iter().find_map(|place| self.refs.get(place)) {
+            return Some(*oid);
+        }
+        if let Ok(oid) = name.parse() {
+            return self.commit(oid).map(|_| oid);
+        }
+        let short = name.len() >= 7 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let mut found = self.objects.keys().filter(|oid| {
+            short && self.commit(**oid).is_some() && oid.to_string().starts_with(name)
+        });
+        match (found.next(), found.next()) {
+            (Some(only), None) => Some(*only),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_that_git_gives() {
+        let mut git = Git::default();
+        let hello = git.keep_blob(b"hello\n");
+        assert_eq!(
+            hello.to_string(),
+            "ce013625030ba8dba906f756967f9e9ca394464a"
+        );
+        let none = git.plant(&Files::new());
+        assert_eq!(none.to_string(), "4b825dc642cb6eb9a060e54bf8d69288fbee4904");
+        let entry = Entry {
+            mode: Mode::File,
+            oid: hello,
+        };
+        let tree = git.plant(&Files::from([
+            ("a/b.txt".to_owned(), entry),
+            ("a.txt".to_owned(), entry),
+            ("a0".to_owned(), entry),
+        ]));
+        assert_eq!(tree.to_string(), TREE);
+        let who = Signature {
+            name: "Alice".to_owned(),
+            email: "alice@example.com".to_owned(),
+            at: 1_700_000_000,
+        };
+        let commit = git.keep_commit(Commit {
+            tree,
+            parents: vec![],
+            author: who.clone(),
+            committer: who,
+            message: "first\n".to_owned(),
+        });
+        assert_eq!(commit.to_string(), COMMIT);
+        assert_eq!(git.entry(commit, "a/b.txt"), Some(entry));
+        assert_eq!(git.resolve(&COMMIT[..8]), Some(commit));
+    }
+
+    /// Both asked of git 2.47.
+    const TREE: &str = "84685a5f118a60ab27e1ca5ec51915e8255337b5";
+    const COMMIT: &str = "62ee0099f3054e6a702addb1df38a080f8840155";
+}

@@ -1,0 +1,111 @@
+//! Labels of a repository, and on issues.
+
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Call, invalid, made, maybe, not_found, ok, refusal, text};
+use super::issue::Issue;
+use super::repo::Repository;
+use super::{GitHub, node};
+
+/// What a label looks like that was only named.
+const GREY: &str = "ededed";
+
+#[derive(Clone, Debug)]
+pub(crate) struct Label {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    pub(crate) color: String,
+    pub(crate) description: Option<String>,
+}
+
+impl GitHub {
+    fn show_label(&self, repo: &Repository, label: &Label) -> Value {
+        json!({
+            "id": label.id, "node_id": node("LA", label.id), "url": format!("{}/labels/{}", self.repo_url(repo), label.name),
+            "name": label.name, "color": label.color, "default": false, "description": label.description,
+        })
+    }
+
+    /// The labels of an issue.
+    pub(crate) fn labels_of(&self, repo: &Repository, issue: &Issue) -> Value {
+        let known = issue.labels.iter().filter_map(|name| repo.labels.get(name));
+        Value::Array(known.map(|label| self.show_label(repo, label)).collect())
+    }
+
+    /// `GET …/labels`
+    pub(crate) fn list_labels(&self, call: &Call<'_>) -> Answer {
+        let repo = self.repo(&call.repo);
+        let all = repo.labels.values().collect();
+        Ok(self
+            .page(call, all, |label| self.show_label(repo, label))
+            .answer())
+    }
+
+    /// `POST …/labels`
+    pub(crate) fn create_label(&mut self, call: &Call<'_>) -> Answer {
+        self.writer(call)?;
+        let body = call.json()?;
+        let name = text(&body, "Label", "name")?.to_owned();
+        if self.repo(&call.repo).labels.contains_key(&name) {
+            return Err(invalid("Label", "name", "already_exists", ""));
+        }
+        let id = self.id();
+        let color = maybe(&body, "color").unwrap_or_else(|| GREY.to_owned());
+        let label = Label {
+            id,
+            name: name.clone(),
+            color,
+            description: maybe(&body, "description"),
+        };
+        self.repo_mut(&call.repo).labels.insert(name, label.clone());
+        Ok(made(&self.show_label(self.repo(&call.repo), &label)))
+    }
+
+    /// `POST …/issues/{issue_number}/labels`: unknown labels come into being.
+    pub(crate) fn add_labels(&mut self, call: &Call<'_>, number: &str) -> Answer {
+        self.writer(call)?;
+        let body = call.json()?;
+        let number = self.find_issue(self.repo(&call.repo), number)?.number;
+        let list = if body.is_array() {
+            &body
+        } else {
+            &body["labels"]
+        };
+        let list = list
+            .as_array()
+            .ok_or_else(|| invalid("Label", "labels", "missing_field", ""))?;
+        for name in list
+            .iter()
+            .filter_map(|one| one.as_str().or(one["name"].as_str()))
+        {
+            let id = self.id();
+            let repo = self.repo_mut(&call.repo);
+            let fresh = Label {
+                id,
+                name: name.to_owned(),
+                color: GREY.to_owned(),
+                description: None,
+            };
+            repo.labels.entry(name.to_owned()).or_insert(fresh);
+            self.issue_mut(&call.repo, number)
+                .labels
+                .insert(name.to_owned());
+        }
+        let repo = self.repo(&call.repo);
+        Ok(ok(&self.labels_of(repo, &repo.issues[&number])))
+    }
+
+    /// `DELETE …/issues/{issue_number}/labels/{name}`
+    pub(crate) fn remove_label(&mut self, call: &Call<'_>, number: &str, name: &str) -> Answer {
+        self.writer(call)?;
+        let number = self
+            .find_issue(self.repo(&call.repo), number)
+            .map_err(|_told| not_found())?
+            .number;
+        if !self.issue_mut(&call.repo, number).labels.remove(name) {
+            return Err(refusal(404, "Label does not exist"));
+        }
+        let repo = self.repo(&call.repo);
+        Ok(ok(&self.labels_of(repo, &repo.issues[&number])))
+    }
+}

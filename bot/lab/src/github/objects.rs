@@ -1,0 +1,270 @@
+//! Git objects over HTTP: blobs, trees, commits, tags.
+
+use serde_json::{Value, json};
+
+use super::answer::{
+    Answer, Call, invalid, made, maybe, not_found, ok, refusal, text, unprocessable,
+};
+use super::base64;
+use super::git::{Commit, Entry, Files, Mode, Oid, Signature};
+use super::repo::Repository;
+use super::{GitHub, node, stamp};
+use crate::wire::Response;
+
+/// Entries that one answer of `git/trees?recursive` holds; more are cut and `truncated` says so.
+const ENTRIES_MAX: usize = 100_000;
+
+impl GitHub {
+    fn object_url(&self, repo: &Repository, kind: &str, oid: Oid) -> String {
+        format!("{}/git/{kind}s/{oid}", self.repo_url(repo))
+    }
+
+    /// `GET …/git/blobs/{file_sha}`
+    pub(crate) fn get_blob(&self, call: &Call<'_>, sha: &str) -> Answer {
+        let repo = self.repo(&call.repo);
+        let oid: Oid = sha.parse().map_err(|_told| not_found())?;
+        let bytes = repo.git.blob(oid).ok_or_else(not_found)?;
+        if call
+            .request
+            .header("accept")
+            .is_some_and(|accept| accept.contains("raw"))
+        {
+            return Ok(super::contents::raw(bytes));
+        }
+        Ok(ok(&json!({
+            "sha": sha, "node_id": node("B", repo.id), "size": bytes.len(), "url": self.object_url(repo, "blob", oid),
+            "content": base64::lines(bytes), "encoding": "base64",
+        })))
+    }
+
+    /// `POST …/git/blobs`
+    pub(crate) fn create_blob(&mut self, call: &Call<'_>) -> Answer {
+        self.writer(call)?;
+        let body = call.json()?;
+        let content = text(&body, "Blob", "content")?;
+        let bytes = if body["encoding"] == "base64" {
+            base64::decode(content).ok_or_else(|| unprocessable("content is not valid Base64"))?
+        } else {
+            content.as_bytes().to_vec()
+        };
+        let oid = self.repo_mut(&call.repo).git.keep_blob(&bytes);
+        let url = self.object_url(self.repo(&call.repo), "blob", oid);
+        Ok(made(&json!({"url": url, "sha": oid.to_string()})))
+    }
+
+    /// `GET …/git/trees/{tree_sha}`, which also takes a branch.
+    pub(crate) fn get_tree(&self, call: &Call<'_>, name: &str) -> Answer {
+        let repo = self.repo(&call.repo);
+        let named = name
+            .parse()
+            .ok()
+            .filter(|oid| repo.git.tree(*oid).is_some());
+        let oid = named.or_else(|| repo.resolve(name)).ok_or_else(not_found)?;
+        let recursive = call.request.param("recursive").is_some();
+        Ok(ok(&self.show_tree(repo, repo.git.tree_of(oid), recursive)))
+    }
+
+    fn show_tree(&self, repo: &Repository, oid: Oid, recursive: bool) -> Value {
+        let walked = repo.git.walk(oid);
+        let mut entries: Vec<_> = walked
+            .iter()
+            .filter(|(path, _)| recursive || !path.contains('/'))
+            .collect();
+        let truncated = entries.len() > ENTRIES_MAX;
+        entries.truncate(ENTRIES_MAX);
+        let shown: Vec<Value> = entries
+            .into_iter()
+            .map(|(path, entry)| self.show_entry(repo, path, *entry))
+            .collect();
+        json!({"sha": oid.to_string(), "url": self.object_url(repo, "tree", oid), "tree": shown, "truncated": truncated})
+    }
+
+    fn show_entry(&self, repo: &Repository, path: &str, entry: Entry) -> Value {
+        let mut shown = json!({
+            "path": path, "mode": entry.mode.digits(), "type": entry.mode.kind(), "sha": entry.oid.to_string(),
+        });
+        if let Some(bytes) = repo.git.blob(entry.oid) {
+            shown["size"] = json!(bytes.len());
+        }
+        if entry.mode != Mode::Submodule {
+            shown["url"] = json!(self.object_url(repo, entry.mode.kind(), entry.oid));
+        }
+        shown
+    }
+
+    /// `POST …/git/trees`
+    pub(crate) fn create_tree(&mut self, call: &Call<'_>) -> Answer {
+        self.writer(call)?;
+        let body = call.json()?;
+        let repo = self.repo_mut(&call.repo);
+        if repo.git.refs.is_empty() {
+            return Err(refusal(409, "Git Repository is empty."));
+        }
+        let mut files = match body["base_tree"].as_str() {
+            Some(base) => {
+                let oid = base.parse().ok().map(|oid| repo.git.tree_of(oid));
+                let oid = oid.filter(|oid| repo.git.tree(*oid).is_some());
+                repo.git
+                    .files(oid.ok_or_else(|| unprocessable("base_tree is not a valid tree oid"))?)
+            }
+            None => Files::new(),
+        };
+        let entries = body["tree"]
+            .as_array()
+            .ok_or_else(|| invalid("Tree", "tree", "missing_field", ""))?;
+        for entry in entries {
+            grow(repo, &mut files, entry)?;
+        }
+        let oid = repo.git.plant(&files);
+        Ok(made(&self.show_tree(self.repo(&call.repo), oid, false)))
+    }
+
+    /// `GET …/git/commits/{commit_sha}`
+    pub(crate) fn get_git_commit(&self, call: &Call<'_>, sha: &str) -> Answer {
+        let repo = self.repo(&call.repo);
+        let oid = sha.parse().map_err(|_told| not_found())?;
+        Ok(ok(&self
+            .show_git_commit(repo, oid)
+            .ok_or_else(not_found)?))
+    }
+
+    pub(crate) fn show_git_commit(&self, repo: &Repository, oid: Oid) -> Option<Value> {
+        let commit = repo.git.commit(oid)?;
+        let html = format!("{}/commit", self.repo_html(repo));
+        let parent = |parent: &Oid| json!({"sha": parent.to_string(), "url": self.object_url(repo, "commit", *parent), "html_url": format!("{html}/{parent}")});
+        Some(json!({
+            "sha": oid.to_string(), "node_id": node("C", repo.id), "url": self.object_url(repo, "commit", oid),
+            "html_url": format!("{html}/{oid}"), "author": signed(&commit.author), "committer": signed(&commit.committer),
+            "tree": {"sha": commit.tree.to_string(), "url": self.object_url(repo, "tree", commit.tree)},
+            "message": commit.message, "parents": commit.parents.iter().map(parent).collect::<Vec<_>>(),
+            "verification": unsigned(),
+        }))
+    }
+
+    /// `POST …/git/commits`
+    pub(crate) fn create_commit(&mut self, call: &Call<'_>) -> Answer {
+        let by = self.writer(call)?;
+        let body = call.json()?;
+        let message = text(&body, "Commit", "message")?.to_owned();
+        let repo = self.repo(&call.repo);
+        let tree: Oid = text(&body, "Commit", "tree")?
+            .parse()
+            .map_err(|_told| unprocessable("Tree SHA is not valid"))?;
+        if repo.git.tree(tree).is_none() {
+            return Err(unprocessable("Tree SHA does not exist"));
+        }
+        let mut parents = vec![];
+        for parent in body["parents"].as_array().into_iter().flatten() {
+            let oid = parent.as_str().and_then(|sha| sha.parse().ok());
+            let oid = oid.filter(|oid| repo.git.commit(*oid).is_some());
+            parents.push(oid.ok_or_else(|| {
+                unprocessable("Parent SHA does not exist or is not a commit object")
+            })?);
+        }
+        let own = self.signature(&by);
+        let author = signer(&body["author"], &own)?;
+        let committer = signer(&body["committer"], &author)?;
+        let oid = (self.repo_mut(&call.repo).git).keep_commit(Commit {
+            tree,
+            parents,
+            author,
+            committer,
+            message,
+        });
+        let repo = self.repo(&call.repo);
+        Ok(made(&self.show_git_commit(repo, oid).unwrap_or_default()))
+    }
+
+    /// `POST …/git/tags`: the tag object is shown, and is not kept: nobody asks for it again.
+    pub(crate) fn create_tag(&self, call: &Call<'_>) -> Answer {
+        let by = self.writer(call)?;
+        let body = call.json()?;
+        let (tag, message) = (text(&body, "Tag", "tag")?, text(&body, "Tag", "message")?);
+        let repo = self.repo(&call.repo);
+        let oid = repo
+            .resolve(text(&body, "Tag", "object")?)
+            .ok_or_else(|| unprocessable("Object does not exist"))?;
+        Ok(made(&json!({
+            "node_id": node("TAG", repo.id), "tag": tag, "sha": oid.to_string(), "message": message,
+            "url": self.object_url(repo, "tag", oid), "tagger": signed(&self.signature(&by)),
+            "object": {"type": "commit", "sha": oid.to_string(), "url": self.object_url(repo, "commit", oid)},
+            "verification": unsigned(),
+        })))
+    }
+}
+
+/// Puts one entry of a request into a tree: content, a known object, or `sha: null` to take it away.
+fn grow(repo: &mut Repository, files: &mut Files, entry: &Value) -> Result<(), Response> {
+    let path = text(entry, "Tree", "path")?;
+    let bad = path.is_empty()
+        || path
+            .split('/')
+            .any(|part| matches!(part, "" | "." | ".." | ".git"));
+    if bad {
+        return Err(unprocessable(
+            "tree.path contains a malformed path component",
+        ));
+    }
+    let inside = format!("{path}/");
+    let before = files.len();
+    files.retain(|name, _| name != path && !name.starts_with(&inside));
+    let removed = files.len() < before;
+    files.retain(|name, _| !path.starts_with(&format!("{name}/"))); // a file gives way to a directory
+    if entry["sha"].is_null() && entry["content"].is_null() {
+        return if removed {
+            Ok(())
+        } else {
+            Err(unprocessable("GitRPC::BadObjectState"))
+        };
+    }
+    let mode = Mode::read(entry["mode"].as_str().unwrap_or("100644"));
+    let mode = mode.ok_or_else(|| unprocessable("Must supply a valid tree.mode"))?;
+    let oid = match maybe(entry, "content") {
+        Some(content) => repo.git.keep_blob(content.as_bytes()),
+        None => text(entry, "Tree", "sha")?
+            .parse()
+            .map_err(|_told| unprocessable("tree.sha is not a valid oid"))?,
+    };
+    match mode {
+        Mode::Directory => {
+            let below = repo.git.files(oid);
+            files.extend(
+                below
+                    .into_iter()
+                    .map(|(name, entry)| (format!("{inside}{name}"), entry)),
+            );
+        }
+        Mode::File | Mode::Executable | Mode::Link if repo.git.blob(oid).is_none() => {
+            return Err(unprocessable(&format!(
+                "tree.sha {oid} is not a valid blob"
+            )));
+        }
+        Mode::File | Mode::Executable | Mode::Link | Mode::Submodule => {
+            files.insert(path.to_owned(), Entry { mode, oid });
+        }
+    }
+    Ok(())
+}
+
+/// Name, mail and time of a request; what it leaves out is as in `otherwise`.
+fn signer(told: &Value, otherwise: &Signature) -> Result<Signature, Response> {
+    let at = match told["date"].as_str() {
+        Some(date) => chrono::DateTime::parse_from_rfc3339(date)
+            .map_err(|_told| invalid("Commit", "date", "invalid", ""))?
+            .timestamp(),
+        None => otherwise.at,
+    };
+    Ok(Signature {
+        name: maybe(told, "name").unwrap_or_else(|| otherwise.name.clone()),
+        email: maybe(told, "email").unwrap_or_else(|| otherwise.email.clone()),
+        at,
+    })
+}
+
+pub(crate) fn signed(who: &Signature) -> Value {
+    json!({"name": who.name, "email": who.email, "date": stamp(who.at)})
+}
+
+pub(crate) fn unsigned() -> Value {
+    json!({"verified": false, "reason": "unsigned", "signature": null, "payload": null, "verified_at": null})
+}

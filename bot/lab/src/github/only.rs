@@ -1,0 +1,105 @@
+//! The lab's GitHub alone, for curl and for trying the bot by hand.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::GitHub;
+use super::people::Permission;
+use super::serve::{Options, serve};
+use super::story::Refused;
+
+/// What a GitHub to try things in begins with.
+#[derive(Clone, Debug)]
+pub struct Demo {
+    /// The app's slug: it acts as `SLUG[bot]`.
+    pub app: String,
+    /// `owner/name`.
+    pub repository: String,
+    /// The first commit's files: path, text.
+    pub files: BTreeMap<String, String>,
+    /// Who may push, all of them in the team `operators`.
+    pub people: Vec<String>,
+    /// Who may look and comment only.
+    pub strangers: Vec<String>,
+    /// Where webhooks go, if anywhere.
+    pub webhook: Option<String>,
+    /// The port; 0 for any.
+    pub port: u16,
+}
+
+impl Demo {
+    /// A GitHub that holds all this.
+    pub fn github(&self) -> Result<GitHub, Refused> {
+        let mut hub = GitHub::new(&self.app);
+        let organization = self
+            .repository
+            .split('/')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        hub.create_repository(&self.repository, false);
+        for login in &self.people {
+            hub.add_team_member(&organization, "operators", login);
+        }
+        for login in &self.strangers {
+            hub.add_user(login);
+        }
+        let mut at = hub.at(&self.repository);
+        at.grant_team("operators", Permission::Write);
+        if let Some(first) = self.people.first() {
+            let files: Vec<(&str, Option<&str>)> = self
+                .files
+                .iter()
+                .map(|(path, text)| (path.as_str(), Some(text.as_str())))
+                .collect();
+            at.commit_files(first, "main", "Begin", &files)?;
+        }
+        if let Some(url) = &self.webhook {
+            let secret = hub.hook_secret().to_owned();
+            hub.hook(url, &secret);
+        }
+        Ok(hub)
+    }
+}
+
+/// Serves a demo until SIGTERM; writes where and with which tokens to `state`, in one rename, when ready.
+pub async fn only(
+    demo: &Demo,
+    state: &Path,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let hub = demo.github()?;
+    let logins = demo.people.iter().chain(&demo.strangers);
+    let users: BTreeMap<&String, String> = logins.map(|login| (login, hub.token(login))).collect();
+    let options = Options {
+        clock: Some(Arc::new(clock)),
+        port: demo.port,
+        faults: None,
+    };
+    let (app_id, installation_id) = hub.app_ids();
+    let (token, secret) = (hub.bot_token(), hub.hook_secret().to_owned());
+    let serving = serve(hub, options).await?;
+    let told = json!({
+        "github_url": serving.url, "github_token": token, "users": users, "webhook_secret": secret,
+        "repository": demo.repository, "app_id": app_id, "installation_id": installation_id,
+    });
+    let fresh = state.with_extension("new");
+    std::fs::write(&fresh, told.to_string())?;
+    std::fs::rename(&fresh, state)?;
+    let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        _ = term.recv() => {}
+        ended = tokio::signal::ctrl_c() => ended?,
+    }
+    Ok(())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a GitHub that people try by hand lives in their time"
+)]
+fn clock() -> i64 {
+    chrono::Utc::now().timestamp()
+}

@@ -1,0 +1,523 @@
+//! Pull requests: opening, following their branch, being mergeable or not, landing.
+
+use serde_json::{Value, json};
+
+use super::answer::{
+    Answer, Call, fits, invalid, made, maybe, not_found, ok, refusal, text, unprocessable,
+};
+use super::git::{Oid, Signature};
+use super::issue::{BODY_MAX, Changes, Issue, TITLE_MAX, retell};
+use super::merge::{How, Landing, land};
+use super::people::Who;
+use super::refs::Move;
+use super::repo::Repository;
+use super::{GitHub, node, stamp};
+use crate::wire::Response;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Pull {
+    /// Branch names.
+    pub(crate) head: String,
+    pub(crate) base: String,
+    /// The head's tip; stays when the pull request closes.
+    pub(crate) head_oid: Oid,
+    /// The base's tip when the head last moved.
+    pub(crate) base_oid: Oid,
+    /// The commit that GitHub makes to try the merge; `None` where it conflicts.
+    pub(crate) trial: Option<Oid>,
+    pub(crate) merged: Option<Merged>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Merged {
+    pub(crate) by: String,
+    pub(crate) at: i64,
+    pub(crate) oid: Oid,
+}
+
+impl GitHub {
+    /// A pull request as lists show it.
+    fn show_pull_simple(&self, repo: &Repository, issue: &Issue, pull: &Pull) -> Value {
+        let (base, html) = (self.repo_url(repo), self.repo_html(repo));
+        let (url, html) = (
+            format!("{base}/pulls/{}", issue.number),
+            format!("{html}/pull/{}", issue.number),
+        );
+        let comments = format!("{base}/issues/{}/comments", issue.number);
+        let side = |branch: &str, oid: Oid| {
+            json!({"label": format!("{}:{branch}", repo.owner), "ref": branch, "sha": oid.to_string(),
+                "user": self.user(&repo.owner), "repo": self.show_repo(repo)})
+        };
+        let landed = pull.merged.as_ref().map(|merged| merged.oid).or(pull.trial);
+        let links = [
+            ("self", url.clone()),
+            ("html", html.clone()),
+            ("issue", format!("{base}/issues/{}", issue.number)),
+            ("comments", comments.clone()),
+            ("review_comments", format!("{url}/comments")),
+            (
+                "review_comment",
+                format!("{base}/pulls/comments{{/number}}"),
+            ),
+            ("commits", format!("{url}/commits")),
+            ("statuses", format!("{base}/statuses/{}", pull.head_oid)),
+        ];
+        let links = links
+            .into_iter()
+            .map(|(name, href)| (name.to_owned(), json!({"href": href})))
+            .collect();
+        json!({
+            "url": url, "id": issue.id, "node_id": node("PR", issue.id), "html_url": html,
+            "diff_url": format!("{html}.diff"), "patch_url": format!("{html}.patch"),
+            "issue_url": format!("{base}/issues/{}", issue.number), "commits_url": format!("{url}/commits"),
+            "review_comments_url": format!("{url}/comments"), "review_comment_url": format!("{base}/pulls/comments{{/number}}"),
+            "comments_url": comments, "statuses_url": format!("{base}/statuses/{}", pull.head_oid),
+            "number": issue.number, "state": issue.word(), "locked": issue.locked, "title": issue.title,
+            "user": self.user(&issue.author), "body": issue.body, "labels": self.labels_of(repo, issue), "milestone": null,
+            "active_lock_reason": null, "created_at": stamp(issue.created), "updated_at": stamp(issue.updated),
+            "closed_at": issue.closed.map(stamp), "merged_at": pull.merged.as_ref().map(|merged| stamp(merged.at)),
+            "merge_commit_sha": landed.map(|oid| oid.to_string()), "assignee": null, "assignees": [],
+            "requested_reviewers": [], "requested_teams": [], "draft": false,
+            "head": side(&pull.head, pull.head_oid), "base": side(&pull.base, pull.base_oid),
+            "_links": Value::Object(links),
+            "author_association": self.association(repo, &issue.author), "auto_merge": null,
+        })
+    }
+
+    /// A pull request with everything.
+    pub(crate) fn show_pull(&self, repo: &Repository, issue: &Issue) -> Value {
+        let Some(pull) = &issue.pull else {
+            return Value::Null;
+        };
+        let mut shown = self.show_pull_simple(repo, issue, pull);
+        let from = repo
+            .git
+            .merge_base(pull.base_oid, pull.head_oid)
+            .unwrap_or(pull.base_oid);
+        let files = super::commit::changed(&repo.git, Some(from), pull.head_oid);
+        let comments = repo
+            .comments
+            .values()
+            .filter(|comment| comment.issue == issue.number)
+            .count();
+        let mergeable = issue.is_open().then_some(pull.trial.is_some());
+        let more = json!({
+            "merged": pull.merged.is_some(), "mergeable": mergeable, "rebaseable": mergeable,
+            "mergeable_state": match mergeable { Some(true) => "clean", Some(false) => "dirty", None => "unknown" },
+            "merged_by": pull.merged.as_ref().map(|merged| self.user(&merged.by)), "comments": comments,
+            "review_comments": 0, "maintainer_can_modify": false,
+            "commits": repo.git.ahead(pull.base_oid, pull.head_oid).len(),
+            "additions": files.iter().map(|file| file.additions).sum::<usize>(),
+            "deletions": files.iter().map(|file| file.deletions).sum::<usize>(), "changed_files": files.len(),
+        });
+        if let (Value::Object(shown), Value::Object(more)) = (&mut shown, more) {
+            shown.extend(more);
+        }
+        shown
+    }
+
+    pub(crate) fn find_pull<'a>(
+        &self,
+        repo: &'a Repository,
+        number: &str,
+    ) -> Result<(&'a Issue, &'a Pull), Response> {
+        let issue = self.find_issue(repo, number)?;
+        Ok((issue, issue.pull.as_ref().ok_or_else(not_found)?))
+    }
+
+    /// `GET …/pulls/{pull_number}`
+    pub(crate) fn get_pull(&self, call: &Call<'_>, number: &str) -> Answer {
+        let repo = self.repo(&call.repo);
+        Ok(ok(&self.show_pull(repo, self.find_pull(repo, number)?.0)))
+    }
+
+    /// `GET …/pulls`
+    pub(crate) fn list_pulls(&self, call: &Call<'_>) -> Answer {
+        let repo = self.repo(&call.repo);
+        let asked = |name| call.request.param(name);
+        let state = asked("state").unwrap_or("open");
+        let head =
+            asked("head").map(|head| head.rsplit_once(':').map_or(head, |(_, branch)| branch));
+        let mut all: Vec<(&Issue, &Pull)> = repo
+            .issues
+            .values()
+            .filter_map(|issue| Some((issue, issue.pull.as_ref()?)))
+            .filter(|(issue, _)| state == "all" || state == issue.word())
+            .filter(|(_, pull)| asked("base").is_none_or(|base| base == pull.base))
+            .filter(|(_, pull)| head.is_none_or(|head| head == pull.head))
+            .collect();
+        if matches!(asked("sort"), Some("updated")) {
+            all.sort_by_key(|(issue, _)| (issue.updated, issue.number));
+        }
+        if asked("direction") != Some("asc") {
+            all.reverse();
+        }
+        Ok(self
+            .page(call, all, |(issue, pull)| {
+                self.show_pull_simple(repo, issue, pull)
+            })
+            .answer())
+    }
+
+    /// `GET …/commits/{commit_sha}/pulls`
+    pub(crate) fn pulls_of_commit(&self, call: &Call<'_>, name: &str) -> Answer {
+        let repo = self.repo(&call.repo);
+        let oid = repo.resolve(name).ok_or_else(not_found)?;
+        let holds = |pull: &Pull| {
+            let landed = pull.merged.as_ref().is_some_and(|merged| merged.oid == oid);
+            landed || repo.git.ahead(pull.base_oid, pull.head_oid).contains(&oid)
+        };
+        let all = repo
+            .issues
+            .values()
+            .filter_map(|issue| Some((issue, issue.pull.as_ref()?)));
+        let all: Vec<_> = all.filter(|(_, pull)| holds(pull)).collect();
+        Ok(self
+            .page(call, all, |(issue, pull)| {
+                self.show_pull_simple(repo, issue, pull)
+            })
+            .answer())
+    }
+
+    /// `GET …/pulls/{pull_number}/files`
+    pub(crate) fn pull_files(&self, call: &Call<'_>, number: &str) -> Answer {
+        let repo = self.repo(&call.repo);
+        let (_, pull) = self.find_pull(repo, number)?;
+        let from = repo
+            .git
+            .merge_base(pull.base_oid, pull.head_oid)
+            .unwrap_or(pull.base_oid);
+        let files = super::commit::changed(&repo.git, Some(from), pull.head_oid);
+        Ok(self
+            .page(call, files, |file| {
+                self.show_changed(repo, pull.head_oid, &file)
+            })
+            .answer())
+    }
+
+    /// `GET …/pulls/{pull_number}/commits`
+    pub(crate) fn pull_commits(&self, call: &Call<'_>, number: &str) -> Answer {
+        let repo = self.repo(&call.repo);
+        let (_, pull) = self.find_pull(repo, number)?;
+        let all = repo.git.ahead(pull.base_oid, pull.head_oid);
+        Ok(self
+            .page(call, all, |oid| {
+                self.show_commit(repo, oid).unwrap_or_default()
+            })
+            .answer())
+    }
+
+    /// `POST …/pulls`
+    pub(crate) fn open(&mut self, call: &Call<'_>) -> Answer {
+        let author = self.writer(call)?;
+        let body = call.json()?;
+        let (title, head, base) = (
+            text(&body, "PullRequest", "title")?,
+            text(&body, "PullRequest", "head")?,
+            text(&body, "PullRequest", "base")?,
+        );
+        let told = maybe(&body, "body");
+        fits(title, "PullRequest", "title", TITLE_MAX)?;
+        fits(
+            told.as_deref().unwrap_or_default(),
+            "PullRequest",
+            "body",
+            BODY_MAX,
+        )?;
+        let head = head.rsplit_once(':').map_or(head, |(_, branch)| branch);
+        let repo = self.repo(&call.repo);
+        let tip = |field: &str, branch: &str| {
+            repo.git
+                .branch(branch)
+                .ok_or_else(|| invalid("PullRequest", field, "invalid", ""))
+        };
+        let (head_oid, base_oid) = (tip("head", head)?, tip("base", base)?);
+        let same = |pull: &Pull| pull.head == head && pull.base == base;
+        if repo
+            .issues
+            .values()
+            .any(|issue| issue.is_open() && issue.pull.as_ref().is_some_and(same))
+        {
+            let told = format!("A pull request already exists for {}:{head}.", repo.owner);
+            return Err(invalid("PullRequest", "head", "custom", &told));
+        }
+        if repo.git.ahead(base_oid, head_oid).is_empty() {
+            let told = format!("No commits between {base} and {head}");
+            return Err(invalid("PullRequest", "head", "custom", &told));
+        }
+        let pull = Pull {
+            head: head.to_owned(),
+            base: base.to_owned(),
+            head_oid,
+            base_oid,
+            trial: None,
+            merged: None,
+        };
+        let number = self.add_issue(
+            &call.repo,
+            &author,
+            [Some(title.to_owned()), told],
+            Some(pull),
+        );
+        self.try_merge(&call.repo, number);
+        self.tell_pull(&call.repo, number, &author, ("opened", json!({})));
+        let repo = self.repo(&call.repo);
+        Ok(made(&self.show_pull(repo, &repo.issues[&number])))
+    }
+
+    /// Makes the trial merge anew, as GitHub does when either side moved.
+    pub(crate) fn try_merge(&mut self, key: &str, number: u64) {
+        let now = self.now;
+        let repo = self.repo_mut(key);
+        let Some(pull) = repo
+            .issues
+            .get(&number)
+            .and_then(|issue| issue.pull.clone())
+        else {
+            return;
+        };
+        let base = repo.git.branch(&pull.base).unwrap_or(pull.base_oid);
+        let signature = web_flow(now);
+        let landing = Landing {
+            base,
+            head: pull.head_oid,
+            message: format!("Merge {} into {base}", pull.head_oid),
+            author: signature.clone(),
+            committer: signature,
+        };
+        let trial = land(&mut repo.git, How::Merge, landing).ok();
+        if let Some(pull) = repo
+            .issues
+            .get_mut(&number)
+            .and_then(|issue| issue.pull.as_mut())
+        {
+            pull.trial = trial;
+        }
+    }
+
+    /// `PATCH …/pulls/{pull_number}`
+    pub(crate) fn patch_pull(&mut self, call: &Call<'_>, number: &str) -> Answer {
+        let (issue, _) = self.find_pull(self.repo(&call.repo), number)?;
+        let number = issue.number;
+        self.may_edit(call, &issue.author)?;
+        let body = call.json()?;
+        self.edit_pull(call, number, &body)?;
+        let repo = self.repo(&call.repo);
+        Ok(ok(&self.show_pull(repo, &repo.issues[&number])))
+    }
+
+    /// Title, body, base and state; each tells its webhook.
+    pub(crate) fn edit_pull(
+        &mut self,
+        call: &Call<'_>,
+        number: u64,
+        body: &Value,
+    ) -> Result<(), Response> {
+        let (now, by) = (self.now, self.login(&call.who));
+        let mut changes = retell(self.issue_mut(&call.repo, number), body)?;
+        if let Some(base) = body["base"].as_str() {
+            self.rebase_onto(&call.repo, number, base, &mut changes)?;
+        }
+        if !changes.is_empty() {
+            self.issue_mut(&call.repo, number).updated = now;
+            self.tell_pull(
+                &call.repo,
+                number,
+                &by,
+                ("edited", json!({"changes": changes})),
+            );
+        }
+        let issue = self.issue_mut(&call.repo, number);
+        match (body["state"].as_str(), issue.is_open()) {
+            (Some("closed"), true) => {
+                (issue.closed, issue.updated) = (Some(now), now);
+                self.tell_pull(&call.repo, number, &by, ("closed", json!({})));
+            }
+            (Some("open"), false) if issue.is_merged() => {
+                return Err(unprocessable(
+                    "Validation Failed: a merged pull request cannot be reopened",
+                ));
+            }
+            (Some("open"), false) => {
+                (issue.closed, issue.updated) = (None, now);
+                self.try_merge(&call.repo, number);
+                self.tell_pull(&call.repo, number, &by, ("reopened", json!({})));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn rebase_onto(
+        &mut self,
+        key: &str,
+        number: u64,
+        base: &str,
+        changes: &mut Changes,
+    ) -> Result<(), Response> {
+        let repo = self.repo_mut(key);
+        let tip = repo
+            .git
+            .branch(base)
+            .ok_or_else(|| invalid("PullRequest", "base", "invalid", ""))?;
+        let Some(pull) = repo
+            .issues
+            .get_mut(&number)
+            .and_then(|issue| issue.pull.as_mut())
+        else {
+            return Ok(());
+        };
+        if pull.base != base {
+            changes.insert(
+                "base".to_owned(),
+                json!({"ref": {"from": pull.base}, "sha": {"from": pull.base_oid.to_string()}}),
+            );
+            pull.base = base.to_owned();
+            pull.base_oid = tip;
+            self.try_merge(key, number);
+        }
+        Ok(())
+    }
+
+    /// `PUT …/pulls/{pull_number}/merge`
+    pub(crate) fn merge(&mut self, call: &Call<'_>, number: &str) -> Answer {
+        let by = self.writer(call)?;
+        let body = call.json()?;
+        let repo = self.repo(&call.repo);
+        let (issue, pull) = self.find_pull(repo, number)?;
+        let word = body["merge_method"].as_str().unwrap_or("merge");
+        let how = How::read(word).ok_or_else(|| unprocessable("Invalid merge_method"))?;
+        if !issue.is_open() {
+            return Err(refusal(405, "Pull Request is not mergeable"));
+        }
+        if body["sha"]
+            .as_str()
+            .is_some_and(|sha| sha != pull.head_oid.to_string())
+        {
+            return Err(refusal(
+                409,
+                "Head branch was modified. Review and try the merge again.",
+            ));
+        }
+        let before = repo
+            .git
+            .branch(&pull.base)
+            .ok_or_else(|| refusal(405, "Base branch does not exist"))?;
+        let landing = self.landing(call, (issue, pull), how, &body);
+        let (number, branch, now) = (issue.number, pull.base.clone(), self.now);
+        let after = land(
+            &mut self.repo_mut(&call.repo).git,
+            how,
+            Landing {
+                base: before,
+                ..landing
+            },
+        )
+        .map_err(|_conflicts| refusal(405, "Pull Request is not mergeable"))?;
+        let issue = self.issue_mut(&call.repo, number);
+        (issue.closed, issue.updated) = (Some(now), now);
+        if let Some(pull) = &mut issue.pull {
+            pull.merged = Some(Merged {
+                by: by.clone(),
+                at: now,
+                oid: after,
+            });
+        }
+        let step = Move {
+            branch,
+            before: Some(before),
+            after: Some(after),
+            by: by.clone(),
+            forced: false,
+        };
+        self.place(&call.repo, &step);
+        self.tell_pull(&call.repo, number, &by, ("closed", json!({})));
+        self.moved(&call.repo, &step);
+        Ok(ok(
+            &json!({"sha": after.to_string(), "merged": true, "message": "Pull Request successfully merged"}),
+        ))
+    }
+
+    fn landing(
+        &self,
+        call: &Call<'_>,
+        (issue, pull): (&Issue, &Pull),
+        how: How,
+        body: &Value,
+    ) -> Landing {
+        let repo = self.repo(&call.repo);
+        let number = issue.number;
+        let (title, message) = match how {
+            How::Merge | How::Rebase => (
+                format!(
+                    "Merge pull request #{number} from {}/{}",
+                    repo.owner, pull.head
+                ),
+                issue.title.clone(),
+            ),
+            How::Squash => {
+                let ahead = repo.git.ahead(pull.base_oid, pull.head_oid);
+                let told = ahead.iter().filter_map(|oid| repo.git.commit(*oid));
+                let told: Vec<String> = told
+                    .map(|commit| format!("* {}", commit.message.trim_end()))
+                    .collect();
+                (format!("{} (#{number})", issue.title), told.join("\n\n"))
+            }
+        };
+        let title = maybe(body, "commit_title").unwrap_or(title);
+        let message = maybe(body, "commit_message").unwrap_or(message);
+        let merger = self.signature(&self.login(&call.who));
+        Landing {
+            base: pull.base_oid,
+            head: pull.head_oid,
+            message: format!("{title}\n\n{message}").trim_end().to_owned(),
+            author: if how == How::Squash {
+                self.signature(&issue.author)
+            } else {
+                merger.clone()
+            },
+            committer: if how == How::Rebase {
+                merger
+            } else {
+                web_flow(self.now)
+            },
+        }
+    }
+
+    /// A person as the author of a commit made now.
+    pub(crate) fn signature(&self, login: &str) -> Signature {
+        let id = self.people.get(login).map_or(0, |person| person.id);
+        Signature {
+            name: login.to_owned(),
+            email: format!("{id}+{login}@users.noreply.github.com"),
+            at: self.now,
+        }
+    }
+
+    /// Whoever may push; else the refusal.
+    pub(crate) fn writer(&self, call: &Call<'_>) -> Result<String, Response> {
+        let held = self.permission(self.repo(&call.repo), &call.who);
+        match (&call.who, held) {
+            (Who::Nobody, _) => Err(refusal(401, "Requires authentication")),
+            (_, held) if held >= Some(super::Permission::Write) => Ok(self.login(&call.who)),
+            _ => Err(refusal(403, "Must have push access to this repository.")),
+        }
+    }
+
+    /// Authors may edit what is theirs; whoever may push may edit everything.
+    pub(crate) fn may_edit(&self, call: &Call<'_>, author: &str) -> Result<String, Response> {
+        if call.who != Who::Nobody && self.login(&call.who) == author {
+            return Ok(author.to_owned());
+        }
+        self.writer(call)
+    }
+}
+
+/// Who commits what is done on the website.
+pub(crate) fn web_flow(at: i64) -> Signature {
+    Signature {
+        name: "GitHub".to_owned(),
+        email: "noreply@github.com".to_owned(),
+        at,
+    }
+}

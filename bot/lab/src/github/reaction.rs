@@ -1,0 +1,118 @@
+//! Reactions: at most one of each kind by each person.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Call, gone, invalid, made, not_found, ok, text};
+use super::{GitHub, node, stamp};
+
+/// The kinds that exist.
+const KINDS: [&str; 8] = [
+    "+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes",
+];
+
+#[derive(Clone, Debug)]
+pub(crate) struct Reaction {
+    pub(crate) id: u64,
+    pub(crate) by: String,
+    pub(crate) kind: String,
+    pub(crate) at: i64,
+}
+
+/// How many of each kind.
+pub(crate) fn rollup(url: &str, all: &BTreeMap<u64, Reaction>) -> Value {
+    let mut shown = json!({"url": url, "total_count": all.len()});
+    for kind in KINDS {
+        shown[kind] = json!(
+            all.values()
+                .filter(|reaction| reaction.kind == kind)
+                .count()
+        );
+    }
+    shown
+}
+
+/// What is reacted to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Target {
+    Comment(u64),
+    Issue(u64),
+}
+
+impl GitHub {
+    fn show_reaction(&self, reaction: &Reaction) -> Value {
+        json!({
+            "id": reaction.id, "node_id": node("REA", reaction.id), "user": self.user(&reaction.by),
+            "content": reaction.kind, "created_at": stamp(reaction.at),
+        })
+    }
+
+    fn reactions_mut(&mut self, key: &str, target: Target) -> &mut BTreeMap<u64, Reaction> {
+        match target {
+            Target::Comment(id) => &mut self.comment_mut(key, id).reactions,
+            Target::Issue(number) => &mut self.issue_mut(key, number).reactions,
+        }
+    }
+
+    /// `GET …/issues/comments/{comment_id}/reactions`
+    pub(crate) fn list_reactions(&self, call: &Call<'_>, id: &str) -> Answer {
+        let comment = self.find_comment(self.repo(&call.repo), id)?;
+        let kind = call.request.param("content");
+        let all = comment
+            .reactions
+            .values()
+            .filter(|reaction| kind.is_none_or(|kind| kind == reaction.kind));
+        Ok(self
+            .page(call, all.collect(), |reaction| self.show_reaction(reaction))
+            .answer())
+    }
+
+    /// `POST …/issues/comments/{comment_id}/reactions`
+    pub(crate) fn react_to_comment(&mut self, call: &Call<'_>, id: &str) -> Answer {
+        let id = self.find_comment(self.repo(&call.repo), id)?.id;
+        self.react(call, Target::Comment(id))
+    }
+
+    /// `POST …/issues/{issue_number}/reactions`
+    pub(crate) fn react_to_issue(&mut self, call: &Call<'_>, number: &str) -> Answer {
+        let number = self.find_issue(self.repo(&call.repo), number)?.number;
+        self.react(call, Target::Issue(number))
+    }
+
+    fn react(&mut self, call: &Call<'_>, target: Target) -> Answer {
+        let by = self.speaker(call)?;
+        let body = call.json()?;
+        let kind = text(&body, "Reaction", "content")?.to_owned();
+        if !KINDS.contains(&kind.as_str()) {
+            return Err(invalid("Reaction", "content", "invalid", ""));
+        }
+        let (id, at) = (self.id(), self.now);
+        let all = self.reactions_mut(&call.repo, target);
+        if let Some(known) = all
+            .values()
+            .find(|known| known.by == by && known.kind == kind)
+            .cloned()
+        {
+            return Ok(ok(&self.show_reaction(&known)));
+        }
+        let reaction = Reaction { id, by, kind, at };
+        all.insert(id, reaction.clone());
+        Ok(made(&self.show_reaction(&reaction)))
+    }
+
+    /// `DELETE …/issues/comments/{comment_id}/reactions/{reaction_id}`
+    pub(crate) fn unreact(&mut self, call: &Call<'_>, id: &str, reaction: &str) -> Answer {
+        let comment = self.find_comment(self.repo(&call.repo), id)?;
+        let id = comment.id;
+        let found = reaction
+            .parse()
+            .ok()
+            .and_then(|reaction: u64| comment.reactions.get(&reaction));
+        let found = found.ok_or_else(not_found)?;
+        let reaction = found.id;
+        self.may_edit(call, &found.by)?;
+        self.comment_mut(&call.repo, id).reactions.remove(&reaction);
+        Ok(gone())
+    }
+}

@@ -1,0 +1,89 @@
+//! Reviews of pull requests, in short: text and verdict.
+
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Call, made, maybe, ok, unprocessable};
+use super::git::Oid;
+use super::issue::Issue;
+use super::repo::Repository;
+use super::{GitHub, node, stamp};
+
+#[derive(Clone, Debug)]
+pub(crate) struct Review {
+    id: u64,
+    author: String,
+    body: String,
+    state: &'static str,
+    oid: Oid,
+    at: i64,
+}
+
+impl GitHub {
+    fn show_review(&self, repo: &Repository, issue: &Issue, review: &Review) -> Value {
+        let url = format!("{}/pulls/{}", self.repo_url(repo), issue.number);
+        let html = format!(
+            "{}/pull/{}#pullrequestreview-{}",
+            self.repo_html(repo),
+            issue.number,
+            review.id
+        );
+        json!({
+            "id": review.id, "node_id": node("PRR", review.id), "user": self.user(&review.author), "body": review.body,
+            "state": review.state, "html_url": html, "pull_request_url": url, "submitted_at": stamp(review.at),
+            "_links": {"html": {"href": html}, "pull_request": {"href": url}}, "commit_id": review.oid.to_string(),
+            "author_association": self.association(repo, &review.author),
+        })
+    }
+
+    /// `GET …/pulls/{pull_number}/reviews`
+    pub(crate) fn list_reviews(&self, call: &Call<'_>, number: &str) -> Answer {
+        let repo = self.repo(&call.repo);
+        let (issue, _) = self.find_pull(repo, number)?;
+        let all = issue.reviews.iter().collect();
+        Ok(self
+            .page(call, all, |review| self.show_review(repo, issue, review))
+            .answer())
+    }
+
+    /// `POST …/pulls/{pull_number}/reviews`
+    pub(crate) fn create_review(&mut self, call: &Call<'_>, number: &str) -> Answer {
+        let author = self.speaker(call)?;
+        let body = call.json()?;
+        let (issue, pull) = self.find_pull(self.repo(&call.repo), number)?;
+        let state = match body["event"].as_str() {
+            None => "PENDING",
+            Some("COMMENT") => "COMMENTED",
+            Some("APPROVE" | "REQUEST_CHANGES") if issue.author == author => {
+                return Err(unprocessable(
+                    "Review Can not approve or request changes on your own pull request",
+                ));
+            }
+            Some("APPROVE") => "APPROVED",
+            Some("REQUEST_CHANGES") => "CHANGES_REQUESTED",
+            Some(_) => return Err(unprocessable("event is not included in the list")),
+        };
+        let (number, oid) = (issue.number, pull.head_oid);
+        let (id, at) = (self.id(), self.now);
+        let review = Review {
+            id,
+            author,
+            body: maybe(&body, "body").unwrap_or_default(),
+            state,
+            oid,
+            at,
+        };
+        self.issue_mut(&call.repo, number)
+            .reviews
+            .push(review.clone());
+        let repo = self.repo(&call.repo);
+        Ok(ok(&self.show_review(repo, &repo.issues[&number], &review)))
+    }
+
+    /// `POST …/pulls/{pull_number}/requested_reviewers`: heard, and not remembered.
+    pub(crate) fn request_reviewers(&self, call: &Call<'_>, number: &str) -> Answer {
+        self.writer(call)?;
+        let repo = self.repo(&call.repo);
+        let (issue, _) = self.find_pull(repo, number)?;
+        Ok(made(&self.show_pull(repo, issue)))
+    }
+}

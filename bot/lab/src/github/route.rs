@@ -1,0 +1,176 @@
+//! From a method and a path to the rule that answers.
+
+use serde_json::json;
+
+use super::GitHub;
+use super::answer::{Answer, Call, not_found, ok};
+use crate::wire::Response;
+
+impl GitHub {
+    /// Finds the rule. A path with a slash at its end is not found, as at GitHub.
+    pub(crate) fn route(&mut self, mut call: Call<'_>) -> Answer {
+        let path = call
+            .request
+            .path
+            .strip_prefix("/api/v3")
+            .unwrap_or(&call.request.path)
+            .to_owned();
+        let words: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        match (call.request.method.as_str(), words.as_slice()) {
+            (_, ["repos", owner, name, rest @ ..]) => {
+                call.repo = self.visible(&call, owner, name)?;
+                self.route_repo(&call, rest)
+            }
+            (_, ["app", rest @ ..]) => self.answer_app(&call, rest),
+            ("POST", ["app-manifests", _, "conversions"]) => self.convert_manifest(),
+            ("GET", ["installation", "repositories"]) => self.installed_on(&call),
+            ("DELETE", ["installation", "token"]) => self.revoke(&call),
+            ("GET", ["orgs", _, "installation"]) => self.get_installation(&call),
+            ("GET", ["orgs", org, "teams", slug, "memberships", login]) => {
+                self.team_membership(&call, [org, slug, login])
+            }
+            ("GET", ["orgs", org, "teams", slug, "members"]) => self.team_members(&call, org, slug),
+            ("GET", ["orgs", org, "memberships", login]) => self.org_membership(&call, org, login),
+            ("GET", ["users", login]) => self.get_user(login),
+            ("GET", ["rate_limit"]) => {
+                let rate = self.limits(&call.who);
+                Ok(ok(
+                    &json!({"resources": {"core": rate, "search": rate}, "rate": rate}),
+                ))
+            }
+            ("GET", ["meta"]) => Ok(ok(
+                &json!({"verifiable_password_authentication": false, "hooks": ["127.0.0.0/8"]}),
+            )),
+            _ => Err(not_found()),
+        }
+    }
+
+    /// The key of a repository that the asker may see; names are compared as GitHub does, without case.
+    fn visible(&self, call: &Call<'_>, owner: &str, name: &str) -> Result<String, Response> {
+        let asked = format!("{owner}/{name}");
+        let found = self
+            .repositories
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(&asked));
+        let (key, repo) = found.ok_or_else(not_found)?;
+        self.permission(repo, &call.who)
+            .or((call.who == super::Who::App).then_some(super::Permission::Read))
+            .ok_or_else(not_found)?;
+        Ok(key.clone())
+    }
+
+    fn route_repo(&mut self, call: &Call<'_>, words: &[&str]) -> Answer {
+        match (call.request.method.as_str(), words) {
+            ("GET", []) => self.get_repo(call),
+            ("GET", ["installation"]) => self.get_installation(call),
+            ("GET", ["contents", path @ ..]) => self.get_content(call, &path.join("/")),
+            ("PUT", ["contents", path @ ..]) => self.put_content(call, &path.join("/")),
+            ("GET", ["branches"]) => self.list_branches(call),
+            ("GET", ["branches", name @ ..]) => self.get_branch(call, name),
+            ("GET", ["rules", "branches", ..]) => self.rules(call),
+            ("GET", ["commits"]) => self.list_commits(call),
+            ("GET", ["commits", name @ .., "pulls"]) => self.pulls_of_commit(call, &name.join("/")),
+            ("GET", ["commits", name @ .., "check-runs"]) => self.list_runs(call, &name.join("/")),
+            ("GET", ["commits", name @ .., "check-suites"]) => {
+                self.list_suites(call, &name.join("/"))
+            }
+            ("GET", ["commits", name @ .., "status"]) => {
+                self.combined_status(call, &name.join("/"))
+            }
+            ("GET", ["commits", name @ .., "statuses"]) => {
+                self.list_statuses(call, &name.join("/"))
+            }
+            ("GET", ["commits", name @ ..]) => self.get_commit(call, &name.join("/")),
+            ("GET", ["compare", basehead @ ..]) => self.compare(call, &basehead.join("/")),
+            ("POST", ["statuses", sha]) => self.create_status(call, sha),
+            ("GET", ["collaborators", login, "permission"]) => self.collaborator(call, login),
+            ("GET", ["teams"]) => self.repo_teams(call),
+            ("GET" | "PUT", ["environments", name]) => self.environment(call, name),
+            (_, ["git", rest @ ..]) => self.route_git(call, rest),
+            (_, ["pulls", rest @ ..]) => self.route_pulls(call, rest),
+            (_, ["issues" | "labels", ..]) => self.route_issues(call, words),
+            (_, ["check-runs" | "check-suites" | "deployments", ..]) => {
+                self.route_checks(call, words)
+            }
+            _ => Err(not_found()),
+        }
+    }
+
+    fn route_git(&mut self, call: &Call<'_>, words: &[&str]) -> Answer {
+        match (call.request.method.as_str(), words) {
+            ("GET", ["trees", name @ ..]) if !name.is_empty() => {
+                self.get_tree(call, &name.join("/"))
+            }
+            ("POST", ["trees"]) => self.create_tree(call),
+            ("GET", ["blobs", sha]) => self.get_blob(call, sha),
+            ("POST", ["blobs"]) => self.create_blob(call),
+            ("GET", ["commits", sha]) => self.get_git_commit(call, sha),
+            ("POST", ["commits"]) => self.create_commit(call),
+            ("POST", ["tags"]) => self.create_tag(call),
+            ("GET", ["ref", name @ ..]) => self.get_ref(call, &name.join("/")),
+            ("GET", ["matching-refs", name @ ..]) => self.matching_refs(call, &name.join("/")),
+            ("POST", ["refs"]) => self.create_ref(call),
+            ("PATCH", ["refs", name @ ..]) => self.update_ref(call, &name.join("/")),
+            ("DELETE", ["refs", name @ ..]) => self.delete_ref(call, &name.join("/")),
+            _ => Err(not_found()),
+        }
+    }
+
+    fn route_pulls(&mut self, call: &Call<'_>, words: &[&str]) -> Answer {
+        match (call.request.method.as_str(), words) {
+            ("GET", []) => self.list_pulls(call),
+            ("POST", []) => self.open(call),
+            ("GET", [number]) => self.get_pull(call, number),
+            ("PATCH", [number]) => self.patch_pull(call, number),
+            ("GET", [number, "files"]) => self.pull_files(call, number),
+            ("GET", [number, "commits"]) => self.pull_commits(call, number),
+            ("GET", [number, "reviews"]) => self.list_reviews(call, number),
+            ("POST", [number, "reviews"]) => self.create_review(call, number),
+            ("POST", [number, "requested_reviewers"]) => self.request_reviewers(call, number),
+            ("PUT", [number, "merge"]) => self.merge(call, number),
+            _ => Err(not_found()),
+        }
+    }
+
+    fn route_issues(&mut self, call: &Call<'_>, words: &[&str]) -> Answer {
+        match (call.request.method.as_str(), words) {
+            ("GET", ["labels"]) => self.list_labels(call),
+            ("POST", ["labels"]) => self.create_label(call),
+            ("GET", ["issues", "comments", id]) => self.get_comment(call, id),
+            ("PATCH", ["issues", "comments", id]) => self.update_comment(call, id),
+            ("DELETE", ["issues", "comments", id]) => self.delete_comment(call, id),
+            ("GET", ["issues", "comments", id, "reactions"]) => self.list_reactions(call, id),
+            ("POST", ["issues", "comments", id, "reactions"]) => self.react_to_comment(call, id),
+            ("DELETE", ["issues", "comments", id, "reactions", reaction]) => {
+                self.unreact(call, id, reaction)
+            }
+            ("GET", ["issues", number]) => self.get_issue(call, number),
+            ("PATCH", ["issues", number]) => self.patch_issue(call, number),
+            ("GET", ["issues", number, "comments"]) => self.list_comments(call, number),
+            ("POST", ["issues", number, "comments"]) => self.create_comment(call, number),
+            ("POST", ["issues", number, "reactions"]) => self.react_to_issue(call, number),
+            ("POST", ["issues", number, "labels"]) => self.add_labels(call, number),
+            ("DELETE", ["issues", number, "labels", name @ ..]) => {
+                self.remove_label(call, number, &name.join("/"))
+            }
+            _ => Err(not_found()),
+        }
+    }
+
+    fn route_checks(&mut self, call: &Call<'_>, words: &[&str]) -> Answer {
+        match (call.request.method.as_str(), words) {
+            ("POST", ["check-runs"]) => self.create_run(call),
+            ("GET", ["check-runs", id]) => self.get_run(call, id),
+            ("PATCH", ["check-runs", id]) => self.update_run(call, id),
+            ("GET", ["check-runs", id, "annotations"]) => self.list_annotations(call, id),
+            ("POST", ["check-runs", id, "rerequest"]) => self.rerequest_run(call, id),
+            ("GET", ["check-suites", id]) => self.get_suite(call, id),
+            ("GET", ["deployments"]) => self.list_deployments(call),
+            ("POST", ["deployments"]) => self.create_deployment(call),
+            ("GET", ["deployments", id]) => self.get_deployment(call, id),
+            ("GET", ["deployments", id, "statuses"]) => self.list_deployment_statuses(call, id),
+            ("POST", ["deployments", id, "statuses"]) => self.create_deployment_status(call, id),
+            _ => Err(not_found()),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Commit statuses, and what they come to together.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Call, fits, invalid, made, maybe, not_found, refusal, text};
+use super::git::Oid;
+use super::repo::Repository;
+use super::{GitHub, node, stamp};
+
+const STATES: [&str; 4] = ["error", "failure", "pending", "success"];
+/// Characters of a description, and of a status' name.
+const DESCRIPTION_MAX: usize = 140;
+const NAME_MAX: usize = 255;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Status {
+    id: u64,
+    oid: Oid,
+    state: String,
+    name: String,
+    description: Option<String>,
+    target_url: Option<String>,
+    by: String,
+    at: i64,
+}
+
+impl GitHub {
+    fn show_status(&self, repo: &Repository, status: &Status) -> Value {
+        json!({
+            "url": format!("{}/statuses/{}", self.repo_url(repo), status.oid), "id": status.id, "node_id": node("SC", status.id),
+            "avatar_url": self.user(&status.by)["avatar_url"], "state": status.state, "description": status.description,
+            "target_url": status.target_url, "context": status.name, "created_at": stamp(status.at),
+            "updated_at": stamp(status.at), "creator": self.user(&status.by),
+        })
+    }
+
+    /// `POST …/statuses/{sha}`
+    pub(crate) fn create_status(&mut self, call: &Call<'_>, sha: &str) -> Answer {
+        let by = self.writer(call)?;
+        let body = call.json()?;
+        let state = text(&body, "Status", "state")?.to_owned();
+        if !STATES.contains(&state.as_str()) {
+            return Err(invalid("Status", "state", "invalid", ""));
+        }
+        let name = maybe(&body, "context").unwrap_or_else(|| "default".to_owned());
+        let description = maybe(&body, "description");
+        fits(&name, "Status", "context", NAME_MAX)?;
+        fits(
+            description.as_deref().unwrap_or_default(),
+            "Status",
+            "description",
+            DESCRIPTION_MAX,
+        )?;
+        let repo = self.repo(&call.repo);
+        let oid = sha
+            .parse()
+            .ok()
+            .filter(|oid| repo.git.commit(*oid).is_some());
+        let oid = oid.ok_or_else(|| refusal(422, &format!("No commit found for SHA: {sha}")))?;
+        let (id, at) = (self.id(), self.now);
+        let status = Status {
+            id,
+            oid,
+            state,
+            name,
+            description,
+            target_url: maybe(&body, "target_url"),
+            by,
+            at,
+        };
+        self.repo_mut(&call.repo).statuses.push(status.clone());
+        Ok(made(&self.show_status(self.repo(&call.repo), &status)))
+    }
+
+    /// `GET …/commits/{ref}/statuses`, newest first.
+    pub(crate) fn list_statuses(&self, call: &Call<'_>, name: &str) -> Answer {
+        let repo = self.repo(&call.repo);
+        let oid = repo.resolve(name).ok_or_else(not_found)?;
+        let all = repo
+            .statuses
+            .iter()
+            .rev()
+            .filter(|status| status.oid == oid);
+        Ok(self
+            .page(call, all.collect(), |status| self.show_status(repo, status))
+            .answer())
+    }
+
+    /// `GET …/commits/{ref}/status`: the latest of each name.
+    pub(crate) fn combined_status(&self, call: &Call<'_>, name: &str) -> Answer {
+        let repo = self.repo(&call.repo);
+        let oid = repo.resolve(name).ok_or_else(not_found)?;
+        let of = repo.statuses.iter().filter(|status| status.oid == oid);
+        let latest: BTreeMap<&str, &Status> =
+            of.map(|status| (status.name.as_str(), status)).collect();
+        let any = |states: &[&str]| {
+            latest
+                .values()
+                .any(|status| states.contains(&status.state.as_str()))
+        };
+        let state = if any(&["error", "failure"]) {
+            "failure"
+        } else if latest.is_empty() || any(&["pending"]) {
+            "pending"
+        } else {
+            "success"
+        };
+        let (url, total) = (self.repo_url(repo), latest.len());
+        let page = self.page(call, latest.into_values().collect(), |status| {
+            self.show_status(repo, status)
+        });
+        Ok(page.within(|statuses| {
+            json!({
+                "state": state, "statuses": statuses, "sha": oid.to_string(), "total_count": total,
+                "repository": self.show_repo(repo), "commit_url": format!("{url}/commits/{oid}"),
+                "url": format!("{url}/commits/{oid}/status"),
+            })
+        }))
+    }
+}
