@@ -10,6 +10,7 @@ pub mod executor;
 pub mod keeping;
 pub mod maas;
 pub mod rehearse;
+pub mod roster;
 pub mod serve;
 pub mod terminal;
 pub mod webhook;
