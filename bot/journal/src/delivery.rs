@@ -46,6 +46,19 @@ pub enum Settled {
     Parked(String),
 }
 
+/// A comment, as one delivery tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// `owner/name`.
+    pub repository: String,
+    /// GitHub's id of the comment.
+    pub comment: i64,
+    /// A hash of its words, for the record.
+    pub body_hash: String,
+    /// The delivery that tells of it.
+    pub delivery: String,
+}
+
 impl Journal {
     /// Keeps a delivery. 202 is sent after this, never before.
     pub async fn keep(&self, delivery: &Delivery, now: Timestamp) -> Result<Kept, JournalError> {
@@ -58,7 +71,7 @@ impl Journal {
         .bind(&delivery.event)
         .bind(now.0)
         .bind(&delivery.body)
-        .execute(&self.pool)
+        .execute(self.writing()?)
         .await?;
         if done.rows_affected() == 0 {
             return Ok(Kept::SeenBefore);
@@ -71,14 +84,14 @@ impl Journal {
     pub async fn next_delivery(&self) -> Result<Option<StoredDelivery>, JournalError> {
         let row: Option<(String, String, String, i64)> =
             sqlx::query_as("SELECT id, event, body, attempts FROM delivery WHERE settled IS NULL ORDER BY place LIMIT 1")
-                .fetch_optional(&self.pool)
+                .fetch_optional(self.reading()?)
                 .await?;
         let Some((id, event, body, attempts)) = row else {
             return Ok(None);
         };
         sqlx::query("UPDATE delivery SET attempts = attempts + 1 WHERE id = $1")
             .bind(&id)
-            .execute(&self.pool)
+            .execute(self.writing()?)
             .await?;
         self.burn()?;
         Ok(Some(StoredDelivery {
@@ -100,7 +113,7 @@ impl Journal {
         .bind(now.0)
         .bind(written(verdict))
         .bind(id)
-        .execute(&self.pool)
+        .execute(self.writing()?)
         .await?;
         self.burn()
     }
@@ -109,30 +122,30 @@ impl Journal {
     pub async fn queue(&self) -> Result<(i64, i64), JournalError> {
         let (waiting,): (i64,) =
             sqlx::query_as("SELECT COUNT(*) FROM delivery WHERE settled IS NULL")
-                .fetch_one(&self.pool)
+                .fetch_one(self.reading()?)
                 .await?;
         let (parked,): (i64,) =
             sqlx::query_as("SELECT COUNT(*) FROM delivery WHERE verdict LIKE '{\"parked\"%'")
-                .fetch_one(&self.pool)
+                .fetch_one(self.reading()?)
                 .await?;
         Ok((waiting, parked))
     }
 
-    /// Claims a comment: true for the first who asks with this id, so that a command is acted on once however often it is told.
-    pub async fn hear(
-        &self,
-        repository: &str,
-        comment: i64,
-        body_hash: &str,
-        now: Timestamp,
-    ) -> Result<bool, JournalError> {
-        let done = sqlx::query("INSERT INTO heard (repository, comment, body_hash, at) VALUES ($1, $2, $3, $4) ON CONFLICT (repository, comment) DO NOTHING")
-            .bind(repository)
-            .bind(comment)
-            .bind(body_hash)
-            .bind(now.0)
-            .execute(&self.pool)
-            .await?;
+    /// Claims a comment for a delivery: true for the first delivery that tells of it, also when it asks again after a power
+    /// cut; false for every other, so that a command is acted on once however often it is told.
+    pub async fn hear(&self, heard: &Heard, now: Timestamp) -> Result<bool, JournalError> {
+        let done = sqlx::query(
+            "INSERT INTO heard (repository, comment, body_hash, delivery, at) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (repository, comment) DO UPDATE SET delivery = excluded.delivery
+             WHERE heard.delivery = excluded.delivery",
+        )
+        .bind(&heard.repository)
+        .bind(heard.comment)
+        .bind(&heard.body_hash)
+        .bind(&heard.delivery)
+        .bind(now.0)
+        .execute(self.writing()?)
+        .await?;
         self.burn()?;
         Ok(done.rows_affected() == 1)
     }

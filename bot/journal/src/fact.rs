@@ -49,6 +49,26 @@ struct FactRow {
     fact: Fact,
 }
 
+#[derive(Deserialize)]
+struct Format {
+    v: u32,
+}
+
+fn record_of(fact: &Fact) -> String {
+    written(&FactRow {
+        v: FORMAT,
+        fact: fact.clone(),
+    })
+}
+
+/// A fact of any format that was ever written.
+pub(crate) fn fact_of(record: &str) -> Result<Fact, JournalError> {
+    match read::<Format>("fact", record)?.v {
+        1 => Ok(read::<FactRow>("fact", record)?.fact),
+        v => Err(JournalError::TooNew { table: "fact", v }),
+    }
+}
+
 type RunRow = (
     i64,
     String,
@@ -86,7 +106,7 @@ impl Journal {
         first: &Fact,
         now: Timestamp,
     ) -> Result<RunId, JournalError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.writing()?.begin_with(crate::sqlite::WRITING).await?;
         let (id,): (i64,) = sqlx::query_as("SELECT COALESCE(MAX(id), 0) + 1 FROM run")
             .fetch_one(&mut *transaction)
             .await?;
@@ -112,10 +132,7 @@ impl Journal {
         sqlx::query("INSERT INTO fact (run, place, at, record) VALUES ($1, 1, $2, $3)")
             .bind(id)
             .bind(now.0)
-            .bind(written(&FactRow {
-                v: FORMAT,
-                fact: first.clone(),
-            }))
+            .bind(record_of(first))
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
@@ -131,11 +148,14 @@ impl Journal {
         fact: &Fact,
         now: Timestamp,
     ) -> Result<(), JournalError> {
-        let mut transaction = self.pool.begin().await?;
-        let held: Option<(i64,)> = sqlx::query_as("SELECT epoch FROM lease WHERE site = $1")
-            .bind(&lease.site)
-            .fetch_optional(&mut *transaction)
-            .await?;
+        let mut transaction = self.writing()?.begin_with(crate::sqlite::WRITING).await?;
+        let held: Option<(i64,)> = sqlx::query_as(
+            "SELECT lease.epoch FROM run JOIN lease ON lease.site = run.site WHERE run.id = $1 AND run.site = $2",
+        )
+        .bind(run.0)
+        .bind(&lease.site)
+        .fetch_optional(&mut *transaction)
+        .await?;
         if held.is_none_or(|(epoch,)| epoch != lease.epoch) {
             return Err(JournalError::Lost);
         }
@@ -145,14 +165,11 @@ impl Journal {
         )
         .bind(run.0)
         .bind(now.0)
-        .bind(written(&FactRow {
-            v: FORMAT,
-            fact: fact.clone(),
-        }))
+        .bind(record_of(fact))
         .execute(&mut *transaction)
         .await?;
         if matches!(fact, Fact::Finished | Fact::Aborted { .. }) {
-            sqlx::query("UPDATE run SET ended = $1 WHERE id = $2")
+            sqlx::query("UPDATE run SET ended = $1 WHERE id = $2 AND ended IS NULL")
                 .bind(now.0)
                 .bind(run.0)
                 .execute(&mut *transaction)
@@ -167,13 +184,13 @@ impl Journal {
         let rows: Vec<(i64, String)> =
             sqlx::query_as("SELECT at, record FROM fact WHERE run = $1 ORDER BY place")
                 .bind(run.0)
-                .fetch_all(&self.pool)
+                .fetch_all(self.reading()?)
                 .await?;
         rows.into_iter()
             .map(|(at, record)| {
-                read::<FactRow>("fact", &record).map(|row| Noted {
+                fact_of(&record).map(|fact| Noted {
                     at: Timestamp(at),
-                    fact: row.fact,
+                    fact,
                 })
             })
             .collect()
@@ -184,7 +201,7 @@ impl Journal {
         let rows: Vec<RunRow> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
             "{COLUMNS} WHERE ended IS NULL ORDER BY id"
         )))
-        .fetch_all(&self.pool)
+        .fetch_all(self.reading()?)
         .await?;
         Ok(rows.into_iter().map(run_of).collect())
     }
@@ -194,7 +211,7 @@ impl Journal {
         let row: Option<RunRow> =
             sqlx::query_as(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE id = $1")))
                 .bind(id.0)
-                .fetch_optional(&self.pool)
+                .fetch_optional(self.reading()?)
                 .await?;
         Ok(row.map(run_of))
     }
@@ -206,7 +223,7 @@ impl Journal {
         )))
         .bind(site)
         .bind(limit)
-        .fetch_all(&self.pool)
+        .fetch_all(self.reading()?)
         .await?;
         Ok(rows.into_iter().map(run_of).collect())
     }

@@ -21,7 +21,8 @@ pub struct Lease {
 }
 
 impl Journal {
-    /// Takes the lease if it is free, expired, or one's own already.
+    /// Takes the lease if it is free, expired, or one's own already. An owner is one process's whole life: a name that a
+    /// second process shares would share the epoch too.
     pub async fn take(
         &self,
         site: &str,
@@ -42,7 +43,7 @@ impl Journal {
         .bind(owner)
         .bind(until)
         .bind(now.0)
-        .fetch_optional(&self.pool)
+        .fetch_optional(self.writing()?)
         .await?;
         self.burn()?;
         Ok(row.map(|(epoch,)| Lease {
@@ -53,13 +54,36 @@ impl Journal {
         }))
     }
 
-    /// Gives the lease back.
-    pub async fn release(&self, lease: &Lease) -> Result<(), JournalError> {
-        sqlx::query("UPDATE lease SET until_ms = 0 WHERE site = $1 AND epoch = $2")
+    /// Holds the lease for longer; none when it has changed hands.
+    pub async fn renew(
+        &self,
+        lease: &Lease,
+        length_ms: i64,
+        now: Timestamp,
+    ) -> Result<Option<Lease>, JournalError> {
+        let until = Timestamp(now.0 + length_ms);
+        let done = sqlx::query("UPDATE lease SET until_ms = $1 WHERE site = $2 AND epoch = $3")
+            .bind(until.0)
             .bind(&lease.site)
             .bind(lease.epoch)
-            .execute(&self.pool)
+            .execute(self.writing()?)
             .await?;
+        self.burn()?;
+        Ok((done.rows_affected() == 1).then(|| Lease {
+            until,
+            ..lease.clone()
+        }))
+    }
+
+    /// Gives the lease back. The epoch moves on, so that nothing more is written under it.
+    pub async fn release(&self, lease: &Lease) -> Result<(), JournalError> {
+        sqlx::query(
+            "UPDATE lease SET owner = '', epoch = epoch + 1, until_ms = 0 WHERE site = $1 AND epoch = $2",
+        )
+        .bind(&lease.site)
+        .bind(lease.epoch)
+        .execute(self.writing()?)
+        .await?;
         self.burn()
     }
 
@@ -68,7 +92,7 @@ impl Journal {
         let row: Option<(i64, i64)> =
             sqlx::query_as("SELECT epoch, until_ms FROM lease WHERE site = $1")
                 .bind(&lease.site)
-                .fetch_optional(&self.pool)
+                .fetch_optional(self.reading()?)
                 .await?;
         Ok(row.is_some_and(|(epoch, until)| epoch == lease.epoch && until > now.0))
     }

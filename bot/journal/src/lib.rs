@@ -4,6 +4,8 @@
 //! epoch; replies are owed before they are posted. It must not know GitHub's or MAAS's wire, nor what a fact means.
 //! Time is a value passed in.
 
+mod check;
+mod compact;
 mod delivery;
 mod fact;
 mod lease;
@@ -11,16 +13,20 @@ mod pull;
 mod reply;
 mod sqlite;
 
-pub use delivery::{Delivery, Kept, Settled, StoredDelivery};
+pub use compact::Compacted;
+pub use delivery::{Delivery, Heard, Kept, Settled, StoredDelivery};
 pub use fact::{NewRun, Run, RunId};
 pub use lease::Lease;
 pub use pull::Pull;
 pub use reply::{Owed, Reply, ReplyKind};
 
-use sqlx::AnyPool;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether the power goes after this write. Production's never does; the crash laws' does.
+use sqlx::AnyPool;
+
+/// Whether the power goes now. Asked twice for each write, before it is durable and after; production's never goes, the
+/// crash laws' does.
 pub type Fuse = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// Durable memory.
@@ -28,6 +34,7 @@ pub type Fuse = Arc<dyn Fn() -> bool + Send + Sync>;
 pub struct Journal {
     pool: AnyPool,
     fuse: Fuse,
+    dark: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Journal {
@@ -43,17 +50,29 @@ pub enum OpenError {
     #[error("`{0}` is no store: write `sqlite://FILE`")]
     NotAStore(String),
     /// It cannot be reached, written or read.
-    #[error(
-        "cannot open the store `{path}`: {source}; see that its folder exists, is writable and has room"
-    )]
+    #[error("cannot open the store `{path}`: {source}; {remedy}")]
     Unreachable {
         /// Where.
         path: String,
+        /// What to try.
+        remedy: &'static str,
         /// Why.
         #[source]
         source: sqlx::Error,
     },
-    /// It was written by a newer planebot, or is damaged.
+    /// A newer planebot wrote it.
+    #[error(
+        "the store `{path}` was written by a newer planebot: it has migration {version}, this one knows {known}; use the newer one"
+    )]
+    TooNew {
+        /// Where.
+        path: String,
+        /// The first migration that this program does not have.
+        version: i64,
+        /// How many migrations this program has.
+        known: usize,
+    },
+    /// Its tables are not the ones that this planebot would have made.
     #[error(
         "the store `{path}` does not fit this planebot: {source}; use the version that wrote it, or restore a backup"
     )]
@@ -84,39 +103,42 @@ pub enum JournalError {
         #[source]
         source: serde_json::Error,
     },
+    /// A row was written by a newer planebot.
+    #[error(
+        "a row of `{table}` has the format {v}, which this planebot does not know; use the one that wrote it"
+    )]
+    TooNew {
+        /// Which table.
+        table: &'static str,
+        /// The row's format.
+        v: u32,
+    },
+    /// The store is damaged.
+    #[error("the store is damaged: {}; restore a backup", .0.join("; "))]
+    Damaged(Vec<String>),
     /// The power went, in a law's world.
     #[error("the power went")]
     PowerCut,
     /// The store did not do it.
-    #[error("the store failed: {0}")]
+    #[error("the store failed: {0}; {remedy}", remedy = sqlite::remedy(.0))]
     Store(#[from] sqlx::Error),
 }
 
 impl Journal {
-    /// The same journal with a fuse: after each durable write it says whether the power goes.
+    /// The same journal with a fuse. Once the power went, this one and its clones do and say nothing more; the journal it
+    /// was made of, or the store opened again, is the world after the cut.
     #[must_use]
     pub fn with_fuse(mut self, fuse: Fuse) -> Self {
         self.fuse = fuse;
+        self.dark = Arc::new(AtomicBool::new(false));
         self
-    }
-
-    /// Whether the store answers, and is whole.
-    pub async fn check(&self) -> Result<(), JournalError> {
-        let (word,): (String,) = sqlx::query_as("PRAGMA quick_check")
-            .fetch_one(&self.pool)
-            .await?;
-        if word == "ok" {
-            Ok(())
-        } else {
-            Err(JournalError::Store(sqlx::Error::Protocol(word)))
-        }
     }
 
     /// A named bookmark.
     pub async fn cursor(&self, name: &str) -> Result<Option<String>, JournalError> {
         let row: Option<(String,)> = sqlx::query_as("SELECT value FROM cursor WHERE name = $1")
             .bind(name)
-            .fetch_optional(&self.pool)
+            .fetch_optional(self.reading()?)
             .await?;
         Ok(row.map(|(value,)| value))
     }
@@ -126,18 +148,33 @@ impl Journal {
         sqlx::query("INSERT INTO cursor (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
             .bind(name)
             .bind(value)
-            .execute(&self.pool)
+            .execute(self.writing()?)
             .await?;
         self.burn()
     }
 
-    /// Called after each durable write.
+    /// The store, to read from.
+    fn reading(&self) -> Result<&AnyPool, JournalError> {
+        if self.dark.load(Ordering::SeqCst) {
+            return Err(JournalError::PowerCut);
+        }
+        Ok(&self.pool)
+    }
+
+    /// The store, to write to.
+    fn writing(&self) -> Result<&AnyPool, JournalError> {
+        self.reading()?;
+        self.burn()?;
+        Ok(&self.pool)
+    }
+
+    /// Asks the fuse: called before each write and after it is durable.
     fn burn(&self) -> Result<(), JournalError> {
         if (self.fuse)() {
-            Err(JournalError::PowerCut)
-        } else {
-            Ok(())
+            self.dark.store(true, Ordering::SeqCst);
+            return Err(JournalError::PowerCut);
         }
+        Ok(())
     }
 }
 

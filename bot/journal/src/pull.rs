@@ -43,7 +43,7 @@ impl Journal {
         )
         .bind(repository)
         .bind(number)
-        .fetch_optional(&self.pool)
+        .fetch_optional(self.reading()?)
         .await?;
         Ok(row.map(pull_of))
     }
@@ -61,7 +61,7 @@ impl Journal {
         .bind(pull.merged.map(|at| at.0))
         .bind(&pull.stage)
         .bind(&pull.record)
-        .execute(&self.pool)
+        .execute(self.writing()?)
         .await?;
         self.burn()
     }
@@ -74,7 +74,7 @@ impl Journal {
         )
         .bind(site)
         .bind(stage)
-        .fetch_all(&self.pool)
+        .fetch_all(self.reading()?)
         .await?;
         Ok(rows.into_iter().map(pull_of).collect())
     }

@@ -91,7 +91,7 @@ impl Journal {
         .bind(reply.target)
         .bind(&reply.body)
         .bind(now.0)
-        .execute(&self.pool)
+        .execute(self.writing()?)
         .await?;
         self.burn()
     }
@@ -103,7 +103,7 @@ impl Journal {
              WHERE posted IS NULL AND not_before <= $1 ORDER BY place LIMIT 1",
         )
         .bind(now.0)
-        .fetch_optional(&self.pool)
+        .fetch_optional(self.reading()?)
         .await?;
         row.map(owed_of).transpose()
     }
@@ -112,7 +112,7 @@ impl Journal {
     pub async fn next_reply_at(&self) -> Result<Option<Timestamp>, JournalError> {
         let (at,): (Option<i64>,) =
             sqlx::query_as("SELECT MIN(not_before) FROM reply WHERE posted IS NULL")
-                .fetch_one(&self.pool)
+                .fetch_one(self.reading()?)
                 .await?;
         Ok(at.map(Timestamp))
     }
@@ -135,7 +135,7 @@ impl Journal {
         .bind(&owed.reply.body)
         .bind(now.0)
         .bind(&owed.reply.key)
-        .execute(&self.pool)
+        .execute(self.writing()?)
         .await?;
         self.burn()
     }
@@ -151,7 +151,7 @@ impl Journal {
             .bind(again.0)
             .bind(why)
             .bind(key)
-            .execute(&self.pool)
+            .execute(self.writing()?)
             .await?;
         self.burn()
     }
@@ -161,7 +161,7 @@ impl Journal {
         let row: Option<ReplyRow> =
             sqlx::query_as("SELECT key, repository, kind, target, body, remote, attempts FROM reply WHERE key = $1")
                 .bind(key)
-                .fetch_optional(&self.pool)
+                .fetch_optional(self.reading()?)
                 .await?;
         row.map(owed_of).transpose()
     }

@@ -1,82 +1,184 @@
-//! The SQLite dialect: how the file is opened and what makes a commit durable.
+//! The SQLite dialect: how the file is opened, what makes a commit durable, and what its error codes mean.
+//!
+//! Everything that another database would say differently is here; the queries elsewhere serve both.
 
+use std::borrow::Cow;
 use std::str::FromStr as _;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{AnyConnection, AnyPool, Connection as _};
 
-use crate::{Journal, OpenError};
+use crate::{Journal, JournalError, OpenError};
 
-const FIRST: &str = include_str!("../migrations/0001_first.sql");
+/// Every migration that was ever shipped, in order. One that was shipped is never edited: its checksum is in the stores.
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "first", include_str!("../migrations/0001_first.sql")),
+    (
+        2,
+        "claims and indexes",
+        include_str!("../migrations/0002_claims_and_indexes.sql"),
+    ),
+];
+
+/// How a transaction that reads before it writes begins: it takes the write lock first, and so waits for another writer
+/// instead of failing when it finds that what it read has moved.
+pub(crate) const WRITING: &str = "BEGIN IMMEDIATE";
+
+/// Five seconds: longer than any transaction of ours, shorter than GitHub waits for a webhook's answer (10 s).
+const WAIT: Duration = Duration::from_secs(5);
+
+const PRAGMAS: [&str; 4] = [
+    "PRAGMA busy_timeout = 5000",
+    "PRAGMA journal_mode = WAL",
+    // A fact that was acknowledged survives a power cut.
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+];
 
 impl Journal {
-    /// Opens the journal at `url` (`sqlite://FILE`, made when missing), and brings it up to date.
+    /// Opens the journal at `url` (`sqlite://FILE`, made when missing, or `sqlite::memory:`), and brings it up to date.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let path = url
             .strip_prefix("sqlite://")
             .or_else(|| url.strip_prefix("sqlite:"))
-            .ok_or_else(|| OpenError::NotAStore(url.to_owned()))?
-            .to_owned();
-        sqlx::any::install_default_drivers();
-        let unreachable = |source| OpenError::Unreachable {
-            path: path.clone(),
-            source,
-        };
+            .filter(|path| !path.is_empty())
+            .ok_or_else(|| OpenError::NotAStore(url.to_owned()))?;
         let address = if path == ":memory:" {
             "sqlite::memory:".to_owned()
         } else {
-            format!("sqlite://{path}?mode=rwc")
+            format!("sqlite://{}?mode=rwc", escaped(path))
         };
-        let options = AnyConnectOptions::from_str(&address).map_err(unreachable)?;
-        // One connection: SQLite has one writer, and a second one only waits for it.
-        let pool = AnyPoolOptions::new()
-            .max_connections(1)
-            .min_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .acquire_timeout(std::time::Duration::from_secs(5))
-            .after_connect(|connection, _| {
-                Box::pin(async move {
-                    for pragma in [
-                        "PRAGMA journal_mode = WAL",
-                        // A fact that was acknowledged survives a power cut.
-                        "PRAGMA synchronous = FULL",
-                        "PRAGMA busy_timeout = 5000",
-                        "PRAGMA foreign_keys = ON",
-                    ] {
-                        sqlx::query(pragma).execute(&mut *connection).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .connect_with(options)
+        let pool = connected(&address)
             .await
-            .map_err(unreachable)?;
+            .map_err(|source| unreachable(path, source))?;
         migrations()
             .run(&pool)
             .await
-            .map_err(|source| OpenError::DoesNotFit {
-                path: path.clone(),
-                source,
-            })?;
+            .map_err(|source| not_migrated(path, source))?;
         Ok(Self {
             pool,
             fuse: Arc::new(|| false),
+            dark: Arc::new(AtomicBool::new(false)),
         })
+    }
+
+    /// Whether the store answers and can be written to now; cheap, so that it can be asked often.
+    pub async fn ready(&self) -> Result<(), JournalError> {
+        let transaction = self.reading()?.begin_with(WRITING).await?;
+        Ok(transaction.rollback().await?)
     }
 }
 
+/// What to try, said by SQLite's primary result code (<https://www.sqlite.org/rescode.html>).
+pub(crate) fn remedy(error: &sqlx::Error) -> &'static str {
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code)
+        .and_then(|code| code.parse::<i64>().ok())
+        .map_or(0, |code| code & 0xff);
+    match code {
+        5 | 6 => "another program holds it: end that one, or try again",
+        8 => "make the file and its folder writable for this user",
+        10 => "see that the disk is sound and has room",
+        11 => "it is damaged: restore a backup",
+        13 => "make room on the disk",
+        14 => "see that its folder exists and may be written to",
+        26 => "it is no planebot store: name another file",
+        _ => "see that its folder exists, is writable and has room",
+    }
+}
+
+/// Damage that SQLite finds in its own file, one line each.
+pub(crate) async fn damage(pool: &AnyPool) -> Result<Vec<String>, sqlx::Error> {
+    let words: Vec<(String,)> = sqlx::query_as("PRAGMA integrity_check")
+        .fetch_all(pool)
+        .await?;
+    let mut found: Vec<String> = words
+        .into_iter()
+        .map(|(word,)| word)
+        .filter(|word| word != "ok")
+        .collect();
+    let (orphans,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM pragma_foreign_key_check")
+        .fetch_one(pool)
+        .await?;
+    if orphans > 0 {
+        found.push(format!("{orphans} facts belong to no run"));
+    }
+    Ok(found)
+}
+
+async fn connected(address: &str) -> Result<AnyPool, sqlx::Error> {
+    sqlx::any::install_default_drivers();
+    let options = AnyConnectOptions::from_str(address)?;
+    // Once by hand first: the pool would try again for as long as it waits, and then only say that it waited.
+    let mut connection = AnyConnection::connect_with(&options).await?;
+    prepare(&mut connection).await?;
+    connection.close().await?;
+    // One connection: SQLite has one writer, and a second one only waits for it.
+    AnyPoolOptions::new()
+        .max_connections(1)
+        .min_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .acquire_timeout(WAIT)
+        .after_connect(|connection, _| Box::pin(prepare(connection)))
+        .connect_with(options)
+        .await
+}
+
+async fn prepare(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    for pragma in PRAGMAS {
+        sqlx::query(pragma).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// The path as an address takes it.
+fn escaped(path: &str) -> String {
+    path.replace('%', "%25")
+        .replace('?', "%3F")
+        .replace('#', "%23")
+}
+
+fn unreachable(path: &str, source: sqlx::Error) -> OpenError {
+    OpenError::Unreachable {
+        path: path.to_owned(),
+        remedy: remedy(&source),
+        source,
+    }
+}
+
+fn not_migrated(path: &str, source: MigrateError) -> OpenError {
+    let path = path.to_owned();
+    if let MigrateError::VersionMissing(version) = source {
+        return OpenError::TooNew {
+            path,
+            version,
+            known: MIGRATIONS.len(),
+        };
+    }
+    if let MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) = source {
+        return unreachable(&path, source);
+    }
+    OpenError::DoesNotFit { path, source }
+}
+
 fn migrations() -> Migrator {
-    let first = Migration::new(
-        1,
-        "first".into(),
-        MigrationType::Simple,
-        sqlx::SqlStr::from_static(FIRST),
-        false,
-    );
+    let all = MIGRATIONS.map(|(version, name, sql)| {
+        Migration::new(
+            version,
+            Cow::Borrowed(name),
+            MigrationType::Simple,
+            sqlx::SqlStr::from_static(sql),
+            false,
+        )
+    });
     Migrator {
-        migrations: std::borrow::Cow::Owned(vec![first]),
+        migrations: Cow::Owned(all.to_vec()),
         ..Migrator::DEFAULT
     }
 }

@@ -219,7 +219,7 @@ async fn a_reply_is_said_once_and_a_newer_body_is_an_edit() {
 #[tokio::test]
 async fn a_power_cut_after_a_write_loses_nothing_that_was_written() {
     let it = fresh().await;
-    let left = Arc::new(AtomicUsize::new(2));
+    let left = Arc::new(AtomicUsize::new(4));
     let counter = Arc::clone(&left);
     let fused = it.journal.clone().with_fuse(Arc::new(move || {
         counter.fetch_sub(1, Ordering::SeqCst) == 1
