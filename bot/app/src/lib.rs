@@ -1,5 +1,6 @@
 //! The doors: GitHub, MAAS, the command line, pages. Everything that has an effect is here.
 
+pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod config;

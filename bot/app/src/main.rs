@@ -1,2 +1,7 @@
 //! A result into an exit code.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    planebot::cli::main()
+}

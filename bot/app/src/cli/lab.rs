@@ -1,0 +1,152 @@
+//! `planebot lab`: the world to try things in.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use lab::github::Demo;
+
+use crate::terminal::exit;
+
+/// Runs a MAAS or a GitHub that is kept in memory, to try things in
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  planebot lab --only maas --maas layout.json --maas-version 3.7.3 --state lab.json
+  planebot lab --only github --repository example/network --files . --webhook http://127.0.0.1:8080/webhook --state lab.json
+
+The state file is written when the lab is ready: `maas_url`, `maas_api_key` and `maas_users`, or `github_url`,
+`github_token` and what goes with them. It runs until it is stopped.")]
+pub(super) struct Lab {
+    /// Just one part of the world
+    #[arg(long, value_enum)]
+    only: Only,
+    /// Where to write how it is reached
+    #[arg(long, value_name = "FILE")]
+    state: PathBuf,
+    #[command(flatten)]
+    maas: MaasPart,
+    #[command(flatten)]
+    github: GitHubPart,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Only {
+    /// A MAAS
+    Maas,
+    /// A GitHub
+    Github,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "The MAAS")]
+struct MaasPart {
+    /// The layout that the MAAS is loaded with
+    #[arg(long, value_name = "FILE")]
+    maas: Option<PathBuf>,
+    /// Which release it is; else the layout's
+    #[arg(long, value_name = "VERSION")]
+    maas_version: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "The GitHub")]
+struct GitHubPart {
+    /// The repository
+    #[arg(long, value_name = "OWNER/NAME", default_value = "example/network")]
+    repository: String,
+    /// A folder whose `topology/` and `runbooks/` are the first commit
+    #[arg(long, value_name = "DIR")]
+    files: Option<PathBuf>,
+    /// Who may push: the team `operators`
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "alice,bob",
+        value_name = "LOGIN"
+    )]
+    people: Vec<String>,
+    /// Who may only look and comment
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "mallory",
+        value_name = "LOGIN"
+    )]
+    strangers: Vec<String>,
+    /// Where webhooks go
+    #[arg(long, value_name = "URL")]
+    webhook: Option<String>,
+    /// The port; 0 takes a free one
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+}
+
+impl Lab {
+    pub(super) async fn run(self) -> anyhow::Result<u8> {
+        match self.only {
+            Only::Maas => self.maas.run(&self.state).await?,
+            Only::Github => self.github.run(&self.state).await?,
+        }
+        Ok(exit::OK)
+    }
+}
+
+impl MaasPart {
+    async fn run(self, state: &Path) -> anyhow::Result<()> {
+        let layout = self
+            .maas
+            .context("`--only maas` needs a layout: `--maas FILE`")?;
+        let text = std::fs::read_to_string(&layout)
+            .with_context(|| format!("reading `{}`", layout.display()))?;
+        lab::maas::only(&text, self.maas_version.as_deref(), state)
+            .await
+            .map_err(anyhow::Error::from_boxed)
+            .with_context(|| format!("serving `{}`", layout.display()))
+    }
+}
+
+impl GitHubPart {
+    async fn run(self, state: &Path) -> anyhow::Result<()> {
+        let mut files = BTreeMap::new();
+        if let Some(folder) = &self.files {
+            for part in ["topology", "runbooks"] {
+                gather(&folder.join(part), part, &mut files)?;
+            }
+        }
+        let demo = Demo {
+            app: "planebot".to_owned(),
+            repository: self.repository,
+            files,
+            people: self.people,
+            strangers: self.strangers,
+            webhook: self.webhook,
+            port: self.port,
+        };
+        lab::github::only(&demo, state)
+            .await
+            .map_err(anyhow::Error::from_boxed)
+            .context("serving a GitHub")
+    }
+}
+
+/// Every text file below `folder`, by its path in the repository. Symbolic links are passed over.
+fn gather(folder: &Path, under: &str, files: &mut BTreeMap<String, String>) -> anyhow::Result<()> {
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    let reading = || format!("reading `{}`", folder.display());
+    for entry in std::fs::read_dir(folder).with_context(reading)? {
+        let entry = entry.with_context(reading)?;
+        let kind = entry.file_type().with_context(reading)?;
+        let name = format!("{under}/{}", entry.file_name().to_string_lossy());
+        if kind.is_dir() {
+            gather(&entry.path(), &name, files)?;
+        } else if kind.is_file() {
+            let text = std::fs::read_to_string(entry.path())
+                .with_context(|| format!("reading `{}`", entry.path().display()))?;
+            files.insert(name, text);
+        }
+    }
+    Ok(())
+}

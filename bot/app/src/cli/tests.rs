@@ -1,0 +1,147 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::*;
+
+/// What came of a command line: exit code, standard output, standard error.
+fn typed(words: &[&str], variables: &[(&str, &str)]) -> (u8, String, String) {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut console = Console {
+        out: &mut out,
+        err: &mut err,
+        watched: false,
+        variables: variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect::<BTreeMap<_, _>>(),
+    };
+    let code = run(
+        std::iter::once("planebot").chain(words.iter().copied()),
+        &mut console,
+    );
+    let text =
+        |bytes| anstream::adapter::strip_str(std::str::from_utf8(bytes).unwrap()).to_string();
+    (code, text(&out), text(&err))
+}
+
+fn put(folder: &Path, path: &str, text: &str) {
+    let place = folder.join(path);
+    std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+    std::fs::write(place, text).unwrap();
+}
+
+const DESKS: &str = "plane: desks\nfabric: blue\ncidr: 192.0.2.0/24\n";
+
+#[test]
+fn help_is_told_and_what_is_misspelt_is_an_error_and_no_difference() {
+    let (code, out, _) = typed(&["--help"], &[]);
+    assert!(
+        code == 0 && out.contains("Examples:") && out.contains("import"),
+        "{out}"
+    );
+    let (code, _, err) = typed(&["chekc"], &[]);
+    assert!(code == 1 && err.contains("check"), "{err}");
+    let (code, _, err) = typed(&["check", "/nowhere"], &[]);
+    assert_eq!(
+        (code, err.as_str()),
+        (
+            1,
+            "error: `/nowhere` is not a folder; give the one with the declaration, `topology` say\n"
+        )
+    );
+}
+
+#[test]
+fn a_sound_declaration_is_0_and_findings_are_1_with_the_place_of_each() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), "dc1/desks.yaml", DESKS);
+    let path = folder.path().to_str().unwrap();
+    let (code, out, err) = typed(&["check", path, "--runbooks", "/nowhere"], &[]);
+    assert_eq!(
+        (code, out.as_str(), err.as_str()),
+        (0, "1 site, 1 plane, 0 runbooks, 0 findings: sound\n", "")
+    );
+    put(
+        folder.path(),
+        "dc2/desks.yaml",
+        "plane: desks\nfabrik: blue\ncidr: 192.0.2.7/24\n",
+    );
+    let (code, out, _) = typed(&["check", path, "--format", "json"], &[]);
+    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let first = &report["findings"][0];
+    assert_eq!((code, &report["ok"]), (1, &serde_json::json!(false)));
+    assert!(
+        first["file"].as_str().unwrap().ends_with("dc2/desks.yaml"),
+        "{out}"
+    );
+    assert!(first["line"].is_u64() && first["code"].is_string(), "{out}");
+}
+
+#[test]
+fn which_maas_is_meant_must_be_said_and_the_key_is_never_shown() {
+    let (code, _, err) = typed(&["plan", "--config", "/nowhere/planebot.toml"], &[]);
+    assert!(code == 1 && err.contains("--maas-url"), "{err}");
+    let ad_hoc = ["plan", "--maas-url", "http://127.0.0.1:1/MAAS"];
+    let (code, _, err) = typed(&ad_hoc, &[]);
+    assert!(code == 1 && err.contains("PLANEBOT_MAAS_API_KEY"), "{err}");
+    let (code, _, err) = typed(&ad_hoc, &[("PLANEBOT_MAAS_API_KEY", "cons:tok/en:s3cret")]);
+    assert!(
+        code == 1 && err.contains("token of the API key") && !err.contains("s3cret"),
+        "{err}"
+    );
+}
+
+#[test]
+fn a_maas_is_imported_once_and_then_checks_sound() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let layout = r#"{"fabrics": [{"name": "blue", "vlans": [{"vid": 0, "subnets": [{"cidr": "192.0.2.0/24", "name": "desks"}]}]}]}"#;
+    let maas = ::lab::maas::Maas::load(layout, Some("3.7.3")).unwrap();
+    let key = maas.api_key("admin").unwrap();
+    let serving = runtime.block_on(::lab::maas::serve(maas, None)).unwrap();
+    let sites = folder.path().join("topology");
+    let out = sites.to_str().unwrap();
+    let import = [
+        "--maas-url",
+        &serving.url,
+        "import",
+        "--site",
+        "dc1",
+        "--out",
+        out,
+    ];
+    let variables = [("PLANEBOT_MAAS_API_KEY", key.as_str())];
+    let (code, told, err) = typed(&import, &variables);
+    assert!(
+        code == 0 && told.contains("1 VLANs and 1 subnets"),
+        "{told}{err}"
+    );
+    assert!(sites.join("topology.schema.json").exists());
+    let (code, _, err) = typed(&import, &variables);
+    assert!(code == 1 && err.contains("--overwrite"), "{err}");
+    let (code, told, _) = typed(&["check", out], &[]);
+    assert!(code == 0, "{told}");
+    let (code, told, _) = typed(
+        &["--maas-url", &serving.url, "--topology", out, "plan"],
+        &variables,
+    );
+    assert!(code == 0 && told.contains("no changes"), "{told}");
+    drop(serving);
+}
+
+#[test]
+fn schema_completions_and_manual_come_out_whole() {
+    let (code, out, _) = typed(&["schema"], &[]);
+    assert!(code == 0 && serde_json::from_str::<serde_json::Value>(&out).is_ok());
+    let (code, out, _) = typed(&["completions", "bash"], &[]);
+    assert!(code == 0 && out.contains("planebot"));
+    let (code, out, _) = typed(&["man"], &[]);
+    assert!(code == 0 && out.contains(".TH planebot"));
+    let (code, out, _) = typed(&["man", "check"], &[]);
+    assert!(code == 0 && out.contains("Exit codes"), "{out}");
+    let (code, _, err) = typed(&["man", "chekc"], &[]);
+    assert!(code == 1 && err.contains("no command"), "{err}");
+}
