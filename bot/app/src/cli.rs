@@ -20,7 +20,7 @@ use crate::terminal::exit;
 use place::Where;
 use told::Format;
 
-/// GitOps for the network planes of a MAAS.
+/// What was typed.
 #[derive(Debug, Parser)]
 #[command(
     name = "planebot",

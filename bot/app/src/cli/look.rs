@@ -45,7 +45,7 @@ impl Look {
             runbooks,
             format: self.format.into(),
             clock: &clock,
-            tell: &mut remark_line,
+            tell: &mut |line| remark_line(&line),
         };
         match kind {
             Kind::Audit => terminal.audit(console.out).await,

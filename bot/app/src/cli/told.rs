@@ -50,7 +50,7 @@ pub(super) fn remark(console: &mut Console<'_>, text: &str) -> std::io::Result<(
 }
 
 /// Says how far a command is, while it runs.
-pub(super) fn remark_line(line: String) {
+pub(super) fn remark_line(line: &str) {
     // Nobody is told of a progress line that could not be written.
     drop(writeln!(anstream::stderr().lock(), "{line}"));
 }
