@@ -1,4 +1,4 @@
-//! What every request and answer has: who asks, refusals in GitHub's words, rate limits, ETags.
+//! What every request and answer has: who asks, refusals in GitHub's words, rate limits, entity tags.
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};

@@ -41,6 +41,7 @@ impl GitHub {
         self.app.installation = self.id();
         let login = self.app.login();
         self.join(&login, Kind::Bot);
+        self.join(super::people::GHOST, Kind::User);
         self.app_token();
     }
 
@@ -90,12 +91,22 @@ impl GitHub {
         let owner = self.app_owner();
         let account = self.people.get(&owner).map_or(0, |person| person.id);
         let of_organization = self.organizations.contains_key(&owner);
+        // The description of the list wants an account to be a user and an enterprise at once.
+        let mut shown = self.user(&owner);
+        for (field, value) in [
+            ("name", json!(owner)),
+            ("slug", json!(owner)),
+            ("created_at", json!(stamp(super::DAWN))),
+            ("updated_at", json!(stamp(super::DAWN))),
+        ] {
+            shown[field] = value;
+        }
         let (id, url) = (
             self.app.installation,
             format!("{}/app/installations", self.base),
         );
         json!({
-            "id": id, "account": self.user(&owner), "repository_selection": "all",
+            "id": id, "account": shown, "repository_selection": "all",
             "access_tokens_url": format!("{url}/{id}/access_tokens"),
             "repositories_url": format!("{}/installation/repositories", self.base),
             "html_url": format!("{}/organizations/{owner}/settings/installations/{id}", self.base), "app_id": self.app.id,
@@ -267,13 +278,13 @@ impl GitHub {
     }
 
     /// `POST /app-manifests/{code}/conversions`: any code is good.
-    pub(crate) fn convert_manifest(&mut self) -> Answer {
+    pub(crate) fn convert_manifest(&mut self) -> Response {
         let mut shown = self.show_app();
         shown["client_id"] = json!("Iv1.0000000000000000");
         shown["client_secret"] = json!("0000000000000000000000000000000000000000");
         shown["webhook_secret"] = json!(self.outbox.secret);
         shown["pem"] = json!("");
-        Ok(made(&shown))
+        made(&shown)
     }
 }
 

@@ -57,6 +57,15 @@ pub(crate) struct Suite {
     pub(crate) at: i64,
 }
 
+impl Repository {
+    pub(crate) fn find_run(&self, id: &str) -> Result<&Run, Response> {
+        id.parse()
+            .ok()
+            .and_then(|id: u64| self.runs.get(&id))
+            .ok_or_else(not_found)
+    }
+}
+
 impl GitHub {
     pub(crate) fn show_run(&self, repo: &Repository, run: &Run) -> Value {
         let url = format!("{}/check-runs/{}", self.repo_url(repo), run.id);
@@ -121,29 +130,11 @@ impl GitHub {
         });
         if whole {
             shown["repository"] = self.show_repo(repo);
-            shown["head_commit"] = self.show_simple_commit(repo, suite.oid);
+            shown["head_commit"] = simple_commit(repo, suite.oid);
             shown["latest_check_runs_count"] = json!(runs.len());
             shown["check_runs_url"] = json!(format!("{url}/check-runs"));
         }
         shown
-    }
-
-    fn show_simple_commit(&self, repo: &Repository, oid: Oid) -> Value {
-        let Some(commit) = repo.git.commit(oid) else {
-            return Value::Null;
-        };
-        let who = |who: &super::git::Signature| json!({"name": who.name, "email": who.email});
-        json!({
-            "id": oid.to_string(), "tree_id": commit.tree.to_string(), "message": commit.message,
-            "timestamp": stamp(commit.committer.at), "author": who(&commit.author), "committer": who(&commit.committer),
-        })
-    }
-
-    pub(crate) fn find_run<'a>(&self, repo: &'a Repository, id: &str) -> Result<&'a Run, Response> {
-        id.parse()
-            .ok()
-            .and_then(|id: u64| repo.runs.get(&id))
-            .ok_or_else(not_found)
     }
 
     /// `POST …/check-runs`
@@ -220,7 +211,7 @@ impl GitHub {
     pub(crate) fn update_run(&mut self, call: &Call<'_>, id: &str) -> Answer {
         by_app(call)?;
         let body = call.json()?;
-        let mut run = self.find_run(self.repo(&call.repo), id)?.clone();
+        let mut run = self.repo(&call.repo).find_run(id)?.clone();
         let was = run.status.clone();
         told(&mut run, &body, self.now)?;
         if let Some(name) = maybe(&body, "name") {
@@ -238,13 +229,13 @@ impl GitHub {
     /// `GET …/check-runs/{check_run_id}`
     pub(crate) fn get_run(&self, call: &Call<'_>, id: &str) -> Answer {
         let repo = self.repo(&call.repo);
-        Ok(ok(&self.show_run(repo, self.find_run(repo, id)?)))
+        Ok(ok(&self.show_run(repo, repo.find_run(id)?)))
     }
 
     /// `GET …/check-runs/{check_run_id}/annotations`
     pub(crate) fn list_annotations(&self, call: &Call<'_>, id: &str) -> Answer {
         let repo = self.repo(&call.repo);
-        let run = self.find_run(repo, id)?;
+        let run = repo.find_run(id)?;
         let html = self.repo_html(repo);
         let show = |told: &Value| {
             let mut shown = told.clone();
@@ -320,7 +311,7 @@ impl GitHub {
     /// `POST …/check-runs/{check_run_id}/rerequest`
     pub(crate) fn rerequest_run(&mut self, call: &Call<'_>, id: &str) -> Answer {
         let by = self.writer(call)?;
-        let id = self.find_run(self.repo(&call.repo), id)?.id;
+        let id = self.repo(&call.repo).find_run(id)?.id;
         self.tell_run(&call.repo, id, &by, ("rerequested", json!({})));
         Ok(made(&json!({})))
     }
@@ -409,4 +400,15 @@ fn output(run: &mut Run, output: &Value) -> Result<(), Response> {
     }
     run.annotations.extend(more);
     Ok(())
+}
+
+fn simple_commit(repo: &Repository, oid: Oid) -> Value {
+    let Some(commit) = repo.git.commit(oid) else {
+        return Value::Null;
+    };
+    let who = |who: &super::git::Signature| json!({"name": who.name, "email": who.email});
+    json!({
+        "id": oid.to_string(), "tree_id": commit.tree.to_string(), "message": commit.message,
+        "timestamp": stamp(commit.committer.at), "author": who(&commit.author), "committer": who(&commit.committer),
+    })
 }

@@ -26,6 +26,15 @@ pub(crate) struct Comment {
     pub(crate) reactions: BTreeMap<u64, Reaction>,
 }
 
+impl Repository {
+    pub(crate) fn find_comment(&self, id: &str) -> Result<&Comment, Response> {
+        id.parse()
+            .ok()
+            .and_then(|id: u64| self.comments.get(&id))
+            .ok_or_else(not_found)
+    }
+}
+
 impl GitHub {
     pub(crate) fn show_comment(&self, repo: &Repository, comment: &Comment) -> Value {
         let base = self.repo_url(repo);
@@ -50,17 +59,6 @@ impl GitHub {
         })
     }
 
-    pub(crate) fn find_comment<'a>(
-        &self,
-        repo: &'a Repository,
-        id: &str,
-    ) -> Result<&'a Comment, Response> {
-        id.parse()
-            .ok()
-            .and_then(|id: u64| repo.comments.get(&id))
-            .ok_or_else(not_found)
-    }
-
     pub(crate) fn comment_mut(&mut self, key: &str, id: u64) -> &mut Comment {
         self.repo_mut(key)
             .comments
@@ -71,7 +69,7 @@ impl GitHub {
     /// `GET …/issues/{issue_number}/comments`
     pub(crate) fn list_comments(&self, call: &Call<'_>, number: &str) -> Answer {
         let repo = self.repo(&call.repo);
-        let issue = self.find_issue(repo, number)?;
+        let issue = repo.find_issue(number)?;
         let since = call
             .request
             .param("since")
@@ -92,13 +90,13 @@ impl GitHub {
     /// `GET …/issues/comments/{comment_id}`
     pub(crate) fn get_comment(&self, call: &Call<'_>, id: &str) -> Answer {
         let repo = self.repo(&call.repo);
-        Ok(ok(&self.show_comment(repo, self.find_comment(repo, id)?)))
+        Ok(ok(&self.show_comment(repo, repo.find_comment(id)?)))
     }
 
     /// `POST …/issues/{issue_number}/comments`
     pub(crate) fn create_comment(&mut self, call: &Call<'_>, number: &str) -> Answer {
         let author = self.speaker(call)?;
-        let issue = self.find_issue(self.repo(&call.repo), number)?;
+        let issue = self.repo(&call.repo).find_issue(number)?;
         let held = self.permission(self.repo(&call.repo), &call.who);
         if issue.locked && held < Some(Permission::Write) {
             return Err(refusal(
@@ -128,7 +126,7 @@ impl GitHub {
 
     /// `PATCH …/issues/comments/{comment_id}`
     pub(crate) fn update_comment(&mut self, call: &Call<'_>, id: &str) -> Answer {
-        let found = self.find_comment(self.repo(&call.repo), id)?;
+        let found = self.repo(&call.repo).find_comment(id)?;
         let (id, before) = (found.id, found.body.clone());
         let by = self.may_edit(call, &found.author)?;
         let body = sayable(call)?;
@@ -148,7 +146,7 @@ impl GitHub {
 
     /// `DELETE …/issues/comments/{comment_id}`
     pub(crate) fn delete_comment(&mut self, call: &Call<'_>, id: &str) -> Answer {
-        let found = self.find_comment(self.repo(&call.repo), id)?;
+        let found = self.repo(&call.repo).find_comment(id)?;
         let id = found.id;
         let by = self.may_edit(call, &found.author)?;
         self.tell_comment(&call.repo, id, &by, ("deleted", json!({})));

@@ -117,15 +117,6 @@ impl GitHub {
         login.map_or(Value::Null, |(_, login)| self.user(login))
     }
 
-    /// The login whose address signed, else the name.
-    pub(crate) fn signer_name(&self, who: &Signature) -> String {
-        let own = who
-            .email
-            .strip_suffix("@users.noreply.github.com")
-            .and_then(|own| own.split_once('+'));
-        own.map_or_else(|| who.name.clone(), |(_, login)| login.to_owned())
-    }
-
     /// `GET …/commits/{ref}`
     pub(crate) fn get_commit(&self, call: &Call<'_>, name: &str) -> Answer {
         let repo = self.repo(&call.repo);
@@ -225,4 +216,13 @@ fn sums(files: &[Changed]) -> (usize, usize) {
     files.iter().fold((0, 0), |(more, less), file| {
         (more + file.additions, less + file.deletions)
     })
+}
+
+/// The login whose address signed, else the name.
+pub(crate) fn signer_name(who: &Signature) -> String {
+    let own = who
+        .email
+        .strip_suffix("@users.noreply.github.com")
+        .and_then(|own| own.split_once('+'));
+    own.map_or_else(|| who.name.clone(), |(_, login)| login.to_owned())
 }

@@ -90,7 +90,7 @@ impl GitHub {
         match entry.mode {
             Mode::Link => shown["target"] = json!(String::from_utf8_lossy(bytes)),
             Mode::Submodule => {
-                shown["submodule_git_url"] = json!(format!("{}.git", self.repo_html(repo)))
+                shown["submodule_git_url"] = json!(format!("{}.git", self.repo_html(repo)));
             }
             Mode::File | Mode::Executable | Mode::Directory if bytes.len() > INLINE_MAX => {
                 shown["content"] = json!("");

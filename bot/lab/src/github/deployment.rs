@@ -47,6 +47,15 @@ struct Step {
     at: i64,
 }
 
+impl Repository {
+    fn find_deployment(&self, id: &str) -> Result<&Deployment, Response> {
+        id.parse()
+            .ok()
+            .and_then(|id: u64| self.deployments.get(&id))
+            .ok_or_else(not_found)
+    }
+}
+
 impl GitHub {
     fn show_deployment(&self, repo: &Repository, one: &Deployment) -> Value {
         let base = self.repo_url(repo);
@@ -75,17 +84,6 @@ impl GitHub {
             "target_url": step.target_url, "log_url": step.target_url, "environment_url": "", "created_at": stamp(step.at),
             "updated_at": stamp(step.at), "deployment_url": url, "repository_url": base, "performed_via_github_app": null,
         })
-    }
-
-    fn find_deployment<'a>(
-        &self,
-        repo: &'a Repository,
-        id: &str,
-    ) -> Result<&'a Deployment, Response> {
-        id.parse()
-            .ok()
-            .and_then(|id: u64| repo.deployments.get(&id))
-            .ok_or_else(not_found)
     }
 
     /// `POST …/deployments`
@@ -121,31 +119,28 @@ impl GitHub {
     }
 
     /// `GET …/deployments`, newest first.
-    pub(crate) fn list_deployments(&self, call: &Call<'_>) -> Answer {
+    pub(crate) fn list_deployments(&self, call: &Call<'_>) -> Response {
         let repo = self.repo(&call.repo);
         let asked = |field| call.request.param(field);
         let all = repo.deployments.values().rev();
         let all = all.filter(|one| asked("sha").is_none_or(|sha| sha == one.oid.to_string()));
         let all = all.filter(|one| asked("ref").is_none_or(|name| name == one.name));
         let all = all.filter(|one| asked("environment").is_none_or(|name| name == one.environment));
-        Ok(self
-            .page(call, all.collect(), |one| self.show_deployment(repo, one))
-            .answer())
+        self.page(call, all.collect(), |one| self.show_deployment(repo, one))
+            .answer()
     }
 
     /// `GET …/deployments/{deployment_id}`
     pub(crate) fn get_deployment(&self, call: &Call<'_>, id: &str) -> Answer {
         let repo = self.repo(&call.repo);
-        Ok(ok(
-            &self.show_deployment(repo, self.find_deployment(repo, id)?)
-        ))
+        Ok(ok(&self.show_deployment(repo, repo.find_deployment(id)?)))
     }
 
     /// `POST …/deployments/{deployment_id}/statuses`
     pub(crate) fn create_deployment_status(&mut self, call: &Call<'_>, id: &str) -> Answer {
         let by = self.writer(call)?;
         let body = call.json()?;
-        let of = self.find_deployment(self.repo(&call.repo), id)?.id;
+        let of = self.repo(&call.repo).find_deployment(id)?.id;
         let state = text(&body, "DeploymentStatus", "state")?.to_owned();
         if !STATES.contains(&state.as_str()) {
             return Err(invalid("DeploymentStatus", "state", "invalid", ""));
@@ -177,7 +172,7 @@ impl GitHub {
     /// `GET …/deployments/{deployment_id}/statuses`, newest first.
     pub(crate) fn list_deployment_statuses(&self, call: &Call<'_>, id: &str) -> Answer {
         let repo = self.repo(&call.repo);
-        let one = self.find_deployment(repo, id)?;
+        let one = repo.find_deployment(id)?;
         let all = one.statuses.values().rev().collect();
         Ok(self
             .page(call, all, |step| self.show_step(repo, one, step))

@@ -68,6 +68,16 @@ pub(crate) fn retell(issue: &mut Issue, body: &Value) -> Result<Changes, Respons
     Ok(changes)
 }
 
+impl Repository {
+    pub(crate) fn find_issue(&self, number: &str) -> Result<&Issue, Response> {
+        number
+            .parse()
+            .ok()
+            .and_then(|number: u64| self.issues.get(&number))
+            .ok_or_else(super::answer::not_found)
+    }
+}
+
 impl GitHub {
     /// Everything that an issue has, also where it is a pull request.
     pub(crate) fn show_issue(&self, repo: &Repository, issue: &Issue) -> Value {
@@ -88,7 +98,7 @@ impl GitHub {
             "id": issue.id, "node_id": node("I", issue.id), "url": url, "repository_url": base,
             "labels_url": format!("{url}/labels{{/name}}"), "comments_url": format!("{url}/comments"),
             "events_url": format!("{url}/events"), "html_url": html, "number": issue.number, "state": issue.word(),
-            "state_reason": null, "title": issue.title, "body": issue.body, "user": self.user(&issue.author),
+            "state_reason": null, "title": issue.title, "body": issue.body, "user": self.author(&issue.author),
             "labels": self.labels_of(repo, issue), "assignee": null, "assignees": [], "milestone": null,
             "locked": issue.locked, "active_lock_reason": null, "comments": comments,
             "closed_at": issue.closed.map(stamp), "created_at": stamp(issue.created), "updated_at": stamp(issue.updated),
@@ -110,25 +120,13 @@ impl GitHub {
     /// `GET /repos/{owner}/{repo}/issues/{issue_number}`
     pub(crate) fn get_issue(&self, call: &Call<'_>, number: &str) -> Answer {
         let repo = self.repo(&call.repo);
-        let issue = self.find_issue(repo, number)?;
+        let issue = repo.find_issue(number)?;
         Ok(ok(&self.show_issue(repo, issue)))
-    }
-
-    pub(crate) fn find_issue<'a>(
-        &self,
-        repo: &'a Repository,
-        number: &str,
-    ) -> Result<&'a Issue, Response> {
-        number
-            .parse()
-            .ok()
-            .and_then(|number: u64| repo.issues.get(&number))
-            .ok_or_else(super::answer::not_found)
     }
 
     /// `PATCH /repos/{owner}/{repo}/issues/{issue_number}`: a pull request is edited as one.
     pub(crate) fn patch_issue(&mut self, call: &Call<'_>, number: &str) -> Answer {
-        let found = self.find_issue(self.repo(&call.repo), number)?;
+        let found = self.repo(&call.repo).find_issue(number)?;
         let number = found.number;
         self.may_edit(call, &found.author)?;
         let body = call.json()?;

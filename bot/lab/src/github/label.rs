@@ -6,6 +6,7 @@ use super::answer::{Answer, Call, invalid, made, maybe, not_found, ok, refusal, 
 use super::issue::Issue;
 use super::repo::Repository;
 use super::{GitHub, node};
+use crate::wire::Response;
 
 /// What a label looks like that was only named.
 const GREY: &str = "ededed";
@@ -33,12 +34,11 @@ impl GitHub {
     }
 
     /// `GET …/labels`
-    pub(crate) fn list_labels(&self, call: &Call<'_>) -> Answer {
+    pub(crate) fn list_labels(&self, call: &Call<'_>) -> Response {
         let repo = self.repo(&call.repo);
         let all = repo.labels.values().collect();
-        Ok(self
-            .page(call, all, |label| self.show_label(repo, label))
-            .answer())
+        self.page(call, all, |label| self.show_label(repo, label))
+            .answer()
     }
 
     /// `POST …/labels`
@@ -65,7 +65,7 @@ impl GitHub {
     pub(crate) fn add_labels(&mut self, call: &Call<'_>, number: &str) -> Answer {
         self.writer(call)?;
         let body = call.json()?;
-        let number = self.find_issue(self.repo(&call.repo), number)?.number;
+        let number = self.repo(&call.repo).find_issue(number)?.number;
         let list = if body.is_array() {
             &body
         } else {
@@ -99,7 +99,8 @@ impl GitHub {
     pub(crate) fn remove_label(&mut self, call: &Call<'_>, number: &str, name: &str) -> Answer {
         self.writer(call)?;
         let number = self
-            .find_issue(self.repo(&call.repo), number)
+            .repo(&call.repo)
+            .find_issue(number)
             .map_err(|_told| not_found())?
             .number;
         if !self.issue_mut(&call.repo, number).labels.remove(name) {

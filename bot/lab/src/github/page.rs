@@ -67,7 +67,7 @@ impl GitHub {
         let last = total.div_ceil(per).max(1);
         let mut links = vec![];
         let mut link = |rel: &str, to: usize| {
-            links.push(format!("<{}>; rel=\"{rel}\"", self.page_url(call, to)))
+            links.push(format!("<{}>; rel=\"{rel}\"", self.page_url(call, to)));
         };
         if page > 1 {
             link("prev", page - 1);

@@ -9,6 +9,9 @@ use super::repo::Repository;
 use super::{GitHub, node, stamp};
 use crate::wire::{Request, Response};
 
+/// The user that stands for those who are gone.
+pub(crate) const GHOST: &str = "ghost";
+
 /// Whoever holds the token of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Who {
@@ -197,9 +200,10 @@ impl GitHub {
         let Some(person) = self.people.get(login) else {
             return Value::Null;
         };
+        let name = login.replace('[', "%5B").replace(']', "%5D");
         let (url, html) = (
-            format!("{}/users/{login}", self.base),
-            format!("{}/{login}", self.base),
+            format!("{}/users/{name}", self.base),
+            format!("{}/{name}", self.base),
         );
         let kind = match person.kind {
             Kind::User => "User",
@@ -216,6 +220,16 @@ impl GitHub {
             "events_url": format!("{url}/events{{/privacy}}"), "received_events_url": format!("{url}/received_events"),
             "type": kind, "user_view_type": "public", "site_admin": false,
         })
+    }
+
+    /// Whoever wrote an issue: in the place of a user that is gone stands GitHub's `ghost`.
+    pub(crate) fn author(&self, login: &str) -> Value {
+        let known = if self.people.contains_key(login) {
+            login
+        } else {
+            GHOST
+        };
+        self.user(known)
     }
 
     /// An organization in short.
@@ -326,18 +340,17 @@ impl GitHub {
     }
 
     /// `GET /repos/{owner}/{repo}/teams`
-    pub(crate) fn repo_teams(&self, call: &Call<'_>) -> Answer {
+    pub(crate) fn repo_teams(&self, call: &Call<'_>) -> Response {
         let repo = self.repo(&call.repo);
         let teams = self.organizations.get(&repo.owner).map(|all| &all.teams);
         let all = repo
             .teams
             .iter()
             .filter_map(|(slug, held)| Some((teams?.get(slug)?, *held)));
-        Ok(self
-            .page(call, all.collect(), |(team, held)| {
-                self.show_team(repo, team, held)
-            })
-            .answer())
+        self.page(call, all.collect(), |(team, held)| {
+            self.show_team(repo, team, held)
+        })
+        .answer()
     }
 
     fn show_team(&self, repo: &Repository, team: &Team, held: Permission) -> Value {

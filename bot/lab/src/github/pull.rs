@@ -35,6 +35,13 @@ pub(crate) struct Merged {
     pub(crate) oid: Oid,
 }
 
+impl Repository {
+    pub(crate) fn find_pull(&self, number: &str) -> Result<(&Issue, &Pull), Response> {
+        let issue = self.find_issue(number)?;
+        Ok((issue, issue.pull.as_ref().ok_or_else(not_found)?))
+    }
+}
+
 impl GitHub {
     /// A pull request as lists show it.
     fn show_pull_simple(&self, repo: &Repository, issue: &Issue, pull: &Pull) -> Value {
@@ -73,7 +80,7 @@ impl GitHub {
             "review_comments_url": format!("{url}/comments"), "review_comment_url": format!("{base}/pulls/comments{{/number}}"),
             "comments_url": comments, "statuses_url": format!("{base}/statuses/{}", pull.head_oid),
             "number": issue.number, "state": issue.word(), "locked": issue.locked, "title": issue.title,
-            "user": self.user(&issue.author), "body": issue.body, "labels": self.labels_of(repo, issue), "milestone": null,
+            "user": self.author(&issue.author), "body": issue.body, "labels": self.labels_of(repo, issue), "milestone": null,
             "active_lock_reason": null, "created_at": stamp(issue.created), "updated_at": stamp(issue.updated),
             "closed_at": issue.closed.map(stamp), "merged_at": pull.merged.as_ref().map(|merged| stamp(merged.at)),
             "merge_commit_sha": landed.map(|oid| oid.to_string()), "assignee": null, "assignees": [],
@@ -116,23 +123,14 @@ impl GitHub {
         shown
     }
 
-    pub(crate) fn find_pull<'a>(
-        &self,
-        repo: &'a Repository,
-        number: &str,
-    ) -> Result<(&'a Issue, &'a Pull), Response> {
-        let issue = self.find_issue(repo, number)?;
-        Ok((issue, issue.pull.as_ref().ok_or_else(not_found)?))
-    }
-
     /// `GET …/pulls/{pull_number}`
     pub(crate) fn get_pull(&self, call: &Call<'_>, number: &str) -> Answer {
         let repo = self.repo(&call.repo);
-        Ok(ok(&self.show_pull(repo, self.find_pull(repo, number)?.0)))
+        Ok(ok(&self.show_pull(repo, repo.find_pull(number)?.0)))
     }
 
     /// `GET …/pulls`
-    pub(crate) fn list_pulls(&self, call: &Call<'_>) -> Answer {
+    pub(crate) fn list_pulls(&self, call: &Call<'_>) -> Response {
         let repo = self.repo(&call.repo);
         let asked = |name| call.request.param(name);
         let state = asked("state").unwrap_or("open");
@@ -152,11 +150,10 @@ impl GitHub {
         if asked("direction") != Some("asc") {
             all.reverse();
         }
-        Ok(self
-            .page(call, all, |(issue, pull)| {
-                self.show_pull_simple(repo, issue, pull)
-            })
-            .answer())
+        self.page(call, all, |(issue, pull)| {
+            self.show_pull_simple(repo, issue, pull)
+        })
+        .answer()
     }
 
     /// `GET …/commits/{commit_sha}/pulls`
@@ -182,7 +179,7 @@ impl GitHub {
     /// `GET …/pulls/{pull_number}/files`
     pub(crate) fn pull_files(&self, call: &Call<'_>, number: &str) -> Answer {
         let repo = self.repo(&call.repo);
-        let (_, pull) = self.find_pull(repo, number)?;
+        let (_, pull) = repo.find_pull(number)?;
         let from = repo
             .git
             .merge_base(pull.base_oid, pull.head_oid)
@@ -198,7 +195,7 @@ impl GitHub {
     /// `GET …/pulls/{pull_number}/commits`
     pub(crate) fn pull_commits(&self, call: &Call<'_>, number: &str) -> Answer {
         let repo = self.repo(&call.repo);
-        let (_, pull) = self.find_pull(repo, number)?;
+        let (_, pull) = repo.find_pull(number)?;
         let all = repo.git.ahead(pull.base_oid, pull.head_oid);
         Ok(self
             .page(call, all, |oid| {
@@ -297,7 +294,7 @@ impl GitHub {
 
     /// `PATCH …/pulls/{pull_number}`
     pub(crate) fn patch_pull(&mut self, call: &Call<'_>, number: &str) -> Answer {
-        let (issue, _) = self.find_pull(self.repo(&call.repo), number)?;
+        let (issue, _) = self.repo(&call.repo).find_pull(number)?;
         let number = issue.number;
         self.may_edit(call, &issue.author)?;
         let body = call.json()?;
@@ -372,7 +369,7 @@ impl GitHub {
                 "base".to_owned(),
                 json!({"ref": {"from": pull.base}, "sha": {"from": pull.base_oid.to_string()}}),
             );
-            pull.base = base.to_owned();
+            base.clone_into(&mut pull.base);
             pull.base_oid = tip;
             self.try_merge(key, number);
         }
@@ -384,7 +381,7 @@ impl GitHub {
         let by = self.writer(call)?;
         let body = call.json()?;
         let repo = self.repo(&call.repo);
-        let (issue, pull) = self.find_pull(repo, number)?;
+        let (issue, pull) = repo.find_pull(number)?;
         let word = body["merge_method"].as_str().unwrap_or("merge");
         let how = How::read(word).ok_or_else(|| unprocessable("Invalid merge_method"))?;
         if !issue.is_open() {

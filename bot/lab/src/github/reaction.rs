@@ -57,7 +57,7 @@ impl GitHub {
 
     /// `GET …/issues/comments/{comment_id}/reactions`
     pub(crate) fn list_reactions(&self, call: &Call<'_>, id: &str) -> Answer {
-        let comment = self.find_comment(self.repo(&call.repo), id)?;
+        let comment = self.repo(&call.repo).find_comment(id)?;
         let kind = call.request.param("content");
         let all = comment
             .reactions
@@ -70,13 +70,13 @@ impl GitHub {
 
     /// `POST …/issues/comments/{comment_id}/reactions`
     pub(crate) fn react_to_comment(&mut self, call: &Call<'_>, id: &str) -> Answer {
-        let id = self.find_comment(self.repo(&call.repo), id)?.id;
+        let id = self.repo(&call.repo).find_comment(id)?.id;
         self.react(call, Target::Comment(id))
     }
 
     /// `POST …/issues/{issue_number}/reactions`
     pub(crate) fn react_to_issue(&mut self, call: &Call<'_>, number: &str) -> Answer {
-        let number = self.find_issue(self.repo(&call.repo), number)?.number;
+        let number = self.repo(&call.repo).find_issue(number)?.number;
         self.react(call, Target::Issue(number))
     }
 
@@ -103,7 +103,7 @@ impl GitHub {
 
     /// `DELETE …/issues/comments/{comment_id}/reactions/{reaction_id}`
     pub(crate) fn unreact(&mut self, call: &Call<'_>, id: &str, reaction: &str) -> Answer {
-        let comment = self.find_comment(self.repo(&call.repo), id)?;
+        let comment = self.repo(&call.repo).find_comment(id)?;
         let id = comment.id;
         let found = reaction
             .parse()

@@ -37,7 +37,7 @@ impl GitHub {
     }
 
     /// `GET …/git/matching-refs/{ref}`
-    pub(crate) fn matching_refs(&self, call: &Call<'_>, start: &str) -> Answer {
+    pub(crate) fn matching_refs(&self, call: &Call<'_>, start: &str) -> Response {
         let repo = self.repo(&call.repo);
         let start = format!("refs/{start}");
         let all: Vec<_> = repo
@@ -46,9 +46,8 @@ impl GitHub {
             .iter()
             .filter(|(name, _)| name.starts_with(&start))
             .collect();
-        Ok(self
-            .page(call, all, |(name, oid)| self.show_ref(repo, name, *oid))
-            .answer())
+        self.page(call, all, |(name, oid)| self.show_ref(repo, name, *oid))
+            .answer()
     }
 
     /// `POST …/git/refs`

@@ -14,6 +14,7 @@ use super::label::Label;
 use super::people::Permission;
 use super::status::Status;
 use super::{GitHub, node, stamp};
+use crate::wire::Response;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Repository {
@@ -178,7 +179,7 @@ impl GitHub {
     }
 
     /// `GET /repos/{owner}/{repo}`
-    pub(crate) fn get_repo(&self, call: &Call<'_>) -> Answer {
+    pub(crate) fn get_repo(&self, call: &Call<'_>) -> Response {
         let repo = self.repo(&call.repo);
         let mut shown = self.show_repo(repo);
         shown["web_commit_signoff_required"] = json!(false);
@@ -196,15 +197,15 @@ impl GitHub {
         if self.organizations.contains_key(&repo.owner) {
             shown["organization"] = self.user(&repo.owner);
         }
-        Ok(ok(&shown))
+        ok(&shown)
     }
 
     /// `GET /repos/{owner}/{repo}/branches`
-    pub(crate) fn list_branches(&self, call: &Call<'_>) -> Answer {
+    pub(crate) fn list_branches(&self, call: &Call<'_>) -> Response {
         let repo = self.repo(&call.repo);
         let url = self.repo_url(repo);
         let show = |(name, oid): (&str, Oid)| json!({"name": name, "commit": {"sha": oid.to_string(), "url": format!("{url}/commits/{oid}")}, "protected": false});
-        Ok(self.page(call, repo.branches(), show).answer())
+        self.page(call, repo.branches(), show).answer()
     }
 
     /// `GET /repos/{owner}/{repo}/branches/{branch}`, and what follows it.
@@ -230,7 +231,7 @@ impl GitHub {
     }
 
     /// `GET /repos/{owner}/{repo}/rules/branches/{branch}`: there are none.
-    pub(crate) fn rules(&self, call: &Call<'_>) -> Answer {
-        Ok(self.page(call, Vec::<Value>::new(), |rule| rule).answer())
+    pub(crate) fn rules(&self, call: &Call<'_>) -> Response {
+        self.page(call, Vec::<Value>::new(), |rule| rule).answer()
     }
 }

@@ -38,7 +38,7 @@ impl GitHub {
     /// `GET …/pulls/{pull_number}/reviews`
     pub(crate) fn list_reviews(&self, call: &Call<'_>, number: &str) -> Answer {
         let repo = self.repo(&call.repo);
-        let (issue, _) = self.find_pull(repo, number)?;
+        let (issue, _) = repo.find_pull(number)?;
         let all = issue.reviews.iter().collect();
         Ok(self
             .page(call, all, |review| self.show_review(repo, issue, review))
@@ -49,7 +49,7 @@ impl GitHub {
     pub(crate) fn create_review(&mut self, call: &Call<'_>, number: &str) -> Answer {
         let author = self.speaker(call)?;
         let body = call.json()?;
-        let (issue, pull) = self.find_pull(self.repo(&call.repo), number)?;
+        let (issue, pull) = self.repo(&call.repo).find_pull(number)?;
         let state = match body["event"].as_str() {
             None => "PENDING",
             Some("COMMENT") => "COMMENTED",
@@ -83,7 +83,7 @@ impl GitHub {
     pub(crate) fn request_reviewers(&self, call: &Call<'_>, number: &str) -> Answer {
         self.writer(call)?;
         let repo = self.repo(&call.repo);
-        let (issue, _) = self.find_pull(repo, number)?;
+        let (issue, _) = repo.find_pull(number)?;
         Ok(made(&self.show_pull(repo, issue)))
     }
 }

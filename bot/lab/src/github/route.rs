@@ -22,7 +22,7 @@ impl GitHub {
                 self.route_repo(&call, rest)
             }
             (_, ["app", rest @ ..]) => self.answer_app(&call, rest),
-            ("POST", ["app-manifests", _, "conversions"]) => self.convert_manifest(),
+            ("POST", ["app-manifests", _, "conversions"]) => Ok(self.convert_manifest()),
             ("GET", ["installation", "repositories"]) => self.installed_on(&call),
             ("DELETE", ["installation", "token"]) => self.revoke(&call),
             ("GET", ["orgs", _, "installation"]) => self.get_installation(&call),
@@ -61,13 +61,13 @@ impl GitHub {
 
     fn route_repo(&mut self, call: &Call<'_>, words: &[&str]) -> Answer {
         match (call.request.method.as_str(), words) {
-            ("GET", []) => self.get_repo(call),
+            ("GET", []) => Ok(self.get_repo(call)),
             ("GET", ["installation"]) => self.get_installation(call),
             ("GET", ["contents", path @ ..]) => self.get_content(call, &path.join("/")),
             ("PUT", ["contents", path @ ..]) => self.put_content(call, &path.join("/")),
-            ("GET", ["branches"]) => self.list_branches(call),
+            ("GET", ["branches"]) => Ok(self.list_branches(call)),
             ("GET", ["branches", name @ ..]) => self.get_branch(call, name),
-            ("GET", ["rules", "branches", ..]) => self.rules(call),
+            ("GET", ["rules", "branches", ..]) => Ok(self.rules(call)),
             ("GET", ["commits"]) => self.list_commits(call),
             ("GET", ["commits", name @ .., "pulls"]) => self.pulls_of_commit(call, &name.join("/")),
             ("GET", ["commits", name @ .., "check-runs"]) => self.list_runs(call, &name.join("/")),
@@ -84,7 +84,7 @@ impl GitHub {
             ("GET", ["compare", basehead @ ..]) => self.compare(call, &basehead.join("/")),
             ("POST", ["statuses", sha]) => self.create_status(call, sha),
             ("GET", ["collaborators", login, "permission"]) => self.collaborator(call, login),
-            ("GET", ["teams"]) => self.repo_teams(call),
+            ("GET", ["teams"]) => Ok(self.repo_teams(call)),
             ("GET" | "PUT", ["environments", name]) => self.environment(call, name),
             (_, ["git", rest @ ..]) => self.route_git(call, rest),
             (_, ["pulls", rest @ ..]) => self.route_pulls(call, rest),
@@ -108,7 +108,7 @@ impl GitHub {
             ("POST", ["commits"]) => self.create_commit(call),
             ("POST", ["tags"]) => self.create_tag(call),
             ("GET", ["ref", name @ ..]) => self.get_ref(call, &name.join("/")),
-            ("GET", ["matching-refs", name @ ..]) => self.matching_refs(call, &name.join("/")),
+            ("GET", ["matching-refs", name @ ..]) => Ok(self.matching_refs(call, &name.join("/"))),
             ("POST", ["refs"]) => self.create_ref(call),
             ("PATCH", ["refs", name @ ..]) => self.update_ref(call, &name.join("/")),
             ("DELETE", ["refs", name @ ..]) => self.delete_ref(call, &name.join("/")),
@@ -118,7 +118,7 @@ impl GitHub {
 
     fn route_pulls(&mut self, call: &Call<'_>, words: &[&str]) -> Answer {
         match (call.request.method.as_str(), words) {
-            ("GET", []) => self.list_pulls(call),
+            ("GET", []) => Ok(self.list_pulls(call)),
             ("POST", []) => self.open(call),
             ("GET", [number]) => self.get_pull(call, number),
             ("PATCH", [number]) => self.patch_pull(call, number),
@@ -134,7 +134,7 @@ impl GitHub {
 
     fn route_issues(&mut self, call: &Call<'_>, words: &[&str]) -> Answer {
         match (call.request.method.as_str(), words) {
-            ("GET", ["labels"]) => self.list_labels(call),
+            ("GET", ["labels"]) => Ok(self.list_labels(call)),
             ("POST", ["labels"]) => self.create_label(call),
             ("GET", ["issues", "comments", id]) => self.get_comment(call, id),
             ("PATCH", ["issues", "comments", id]) => self.update_comment(call, id),
@@ -165,7 +165,7 @@ impl GitHub {
             ("GET", ["check-runs", id, "annotations"]) => self.list_annotations(call, id),
             ("POST", ["check-runs", id, "rerequest"]) => self.rerequest_run(call, id),
             ("GET", ["check-suites", id]) => self.get_suite(call, id),
-            ("GET", ["deployments"]) => self.list_deployments(call),
+            ("GET", ["deployments"]) => Ok(self.list_deployments(call)),
             ("POST", ["deployments"]) => self.create_deployment(call),
             ("GET", ["deployments", id]) => self.get_deployment(call, id),
             ("GET", ["deployments", id, "statuses"]) => self.list_deployment_statuses(call, id),

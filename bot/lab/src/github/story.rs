@@ -508,7 +508,7 @@ impl At<'_> {
             let commit = git.commit(oid)?;
             Some(CommitSeen {
                 oid,
-                author: self.hub.signer_name(&commit.author),
+                author: super::commit::signer_name(&commit.author),
                 message: commit.message.clone(),
             })
         };

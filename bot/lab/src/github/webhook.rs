@@ -110,7 +110,7 @@ impl GitHub {
     /// Where webhooks go, and what they are signed with.
     pub fn hook(&mut self, url: &str, secret: &str) {
         self.outbox.url = Some(url.to_owned());
-        self.outbox.secret = secret.to_owned();
+        secret.clone_into(&mut self.outbox.secret);
     }
 
     /// What webhooks are signed with.
@@ -264,7 +264,7 @@ impl GitHub {
     fn payload(&self, repo: &Repository, by: &str, own: [Value; 2]) -> Value {
         let mut payload = json!({});
         let around = json!({
-            "repository": self.show_repo(repo), "sender": self.sender(by),
+            "repository": self.show_repo(repo), "sender": self.author(by),
             "installation": {"id": self.app.installation, "node_id": super::node("IN", self.app.installation)},
         });
         for part in own.into_iter().chain([around]) {
@@ -276,16 +276,6 @@ impl GitHub {
             payload["organization"] = self.organization(&repo.owner);
         }
         payload
-    }
-
-    /// Deliveries always have a sender: a user that is gone is GitHub's `ghost`.
-    fn sender(&self, by: &str) -> serde_json::Value {
-        let shown = self.user(by);
-        if shown.is_null() {
-            self.user(&self.app.login())
-        } else {
-            shown
-        }
     }
 
     pub(crate) fn tell_pull(&mut self, key: &str, number: u64, by: &str, (action, own): Told<'_>) {
@@ -365,7 +355,7 @@ impl GitHub {
                 .map(super::commit::Changed::path)
                 .collect()
         };
-        let who = |who: &super::git::Signature| json!({"name": who.name, "email": who.email, "username": self.signer_name(who), "date": stamp(who.at)});
+        let who = |who: &super::git::Signature| json!({"name": who.name, "email": who.email, "username": super::commit::signer_name(who), "date": stamp(who.at)});
         json!({
             "id": oid.to_string(), "tree_id": commit.tree.to_string(), "distinct": true, "message": commit.message,
             "timestamp": stamp(commit.committer.at), "url": format!("{}/commit/{oid}", self.repo_html(repo)),

@@ -1,0 +1,730 @@
+//! A day at the lab's GitHub: every operation that it serves and every webhook that it sends, held to GitHub's
+//! published description.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use lab::github::{At, GitHub, How, Mishap, Permission, Proposal};
+use lab::wire::{Request, Response, pairs};
+use serde_json::{Value, json};
+
+#[path = "github/spec.rs"]
+mod spec;
+
+const HOME: &str = "/repos/acme/network";
+/// Anything of the shape of a signed claim is the app.
+const CLAIM: &str = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOjF9.c2ln";
+
+/// A GitHub and everything said to it.
+struct Day {
+    hub: GitHub,
+    told: Vec<Value>,
+}
+
+impl Day {
+    fn begin() -> Self {
+        let mut hub = GitHub::new("bot");
+        hub.hook("http://127.0.0.1:9/webhook", "secret");
+        hub.create_organization("acme", &["olga"]);
+        hub.add_team_member("acme", "operators", "alice");
+        hub.invite("acme", "operators", "ivan");
+        hub.add_user("mallory");
+        let mut at = hub.create_repository("acme/network", true);
+        at.grant_team("operators", Permission::Write);
+        at.grant("rita", Permission::Triage);
+        let files = [
+            ("README.md", Some("# Network\n")),
+            ("topology/oam.yaml", Some("vlan: 10\nmtu: 1500\n")),
+        ];
+        at.commit_files("alice", "main", "Begin", &files)
+            .expect("alice may push");
+        Self { hub, told: vec![] }
+    }
+
+    fn at(&mut self) -> At<'_> {
+        self.hub.at("acme/network")
+    }
+
+    fn raw(
+        &mut self,
+        token: &str,
+        method: &str,
+        path: &str,
+        body: &Value,
+        headers: &[(&str, &str)],
+    ) -> Response {
+        let (only, query) = path.split_once('?').unwrap_or((path, ""));
+        let mut all = vec![
+            ("user-agent", "a test"),
+            ("accept", "application/vnd.github+json"),
+            ("x-github-api-version", "2022-11-28"),
+        ];
+        let bearer = format!("Bearer {token}");
+        if !token.is_empty() {
+            all.push(("authorization", &bearer));
+        }
+        all.retain(|(name, _)| !headers.iter().any(|(other, _)| name == other));
+        all.extend(headers);
+        let request = Request {
+            method: method.to_owned(),
+            path: only.to_owned(),
+            query: pairs(query),
+            headers: all
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            body: if body.is_null() {
+                vec![]
+            } else {
+                body.to_string().into_bytes()
+            },
+            now: 0,
+        };
+        let response = self.hub.answer(&request);
+        let shown = |pairs: &[(String, String)]| -> Value {
+            pairs
+                .iter()
+                .map(|(name, value)| (name.clone(), json!(value)))
+                .collect::<serde_json::Map<_, _>>()
+                .into()
+        };
+        let text = || json!(String::from_utf8_lossy(&response.body));
+        let mut line = json!({
+            "method": method, "path": path, "request_headers": shown(&request.headers), "status": response.status,
+            "response_headers": shown(&response.headers),
+        });
+        if !body.is_null() {
+            line["request_body"] = body.clone();
+        }
+        if !response.body.is_empty() {
+            line["response_body"] =
+                serde_json::from_slice(&response.body).unwrap_or_else(|_| text());
+        }
+        self.told.push(line);
+        response
+    }
+
+    /// Asks as the bot, and expects that status.
+    fn bot(&mut self, status: u16, method: &str, path: &str, body: &Value) -> Value {
+        let token = self.hub.bot_token();
+        self.say(&token, status, method, (path, body))
+    }
+
+    fn say(
+        &mut self,
+        token: &str,
+        status: u16,
+        method: &str,
+        (path, body): (&str, &Value),
+    ) -> Value {
+        let path = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("{HOME}/{path}")
+        };
+        let path = path.trim_end_matches('/').to_owned();
+        let response = self.raw(token, method, &path, body, &[]);
+        let text = String::from_utf8_lossy(&response.body).into_owned();
+        assert_eq!(response.status, status, "{method} {path}: {text}");
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    fn get(&mut self, path: &str) -> Value {
+        self.bot(200, "GET", path, &Value::Null)
+    }
+
+    fn post(&mut self, path: &str, body: &Value) -> Value {
+        self.bot(201, "POST", path, body)
+    }
+}
+
+fn sha(value: &Value) -> String {
+    value["sha"].as_str().expect("it has a sha").to_owned()
+}
+
+fn people(day: &mut Day) {
+    for path in [
+        "",
+        "collaborators/alice/permission",
+        "collaborators/rita/permission",
+        "collaborators/mallory/permission",
+        "teams",
+        "/orgs/acme/teams/operators/memberships/alice",
+        "/orgs/acme/teams/operators/memberships/ivan",
+        "/orgs/acme/teams/operators/members",
+        "/orgs/acme/memberships/olga",
+        "/users/alice",
+        "/rate_limit",
+        "/meta",
+        "/installation/repositories",
+    ] {
+        day.get(path);
+    }
+    assert_eq!(
+        day.get("collaborators/rita/permission")["permission"],
+        "read"
+    );
+    assert_eq!(
+        day.get("/orgs/acme/teams/operators/memberships/ivan")["state"],
+        "pending"
+    );
+    for path in [
+        "collaborators/nobody/permission",
+        "/orgs/acme/memberships/mallory",
+        "/users/nobody",
+    ] {
+        day.bot(404, "GET", path, &Value::Null);
+    }
+    let mallory = day.hub.token("mallory");
+    day.say(&mallory, 404, "GET", ("", &Value::Null));
+    day.say("", 404, "GET", ("", &Value::Null));
+    day.say("ghp_wrong", 401, "GET", ("", &Value::Null));
+}
+
+fn app(day: &mut Day) {
+    let (_, installation) = day.hub.app_ids();
+    let one = format!("/app/installations/{installation}");
+    let paths = [
+        "/app",
+        "/app/installations",
+        &one,
+        "installation",
+        "/orgs/acme/installation",
+        "/app/hook/config",
+        "/app/hook/deliveries?per_page=2",
+    ];
+    for path in paths {
+        day.say(CLAIM, 200, "GET", (path, &Value::Null));
+    }
+    day.say("", 401, "GET", ("/app", &Value::Null));
+    let made = day.say(
+        CLAIM,
+        201,
+        "POST",
+        (&format!("{one}/access_tokens"), &json!({})),
+    );
+    let token = made["token"].as_str().expect("it is a token").to_owned();
+    day.say(&token, 200, "GET", ("", &Value::Null));
+    day.say(&token, 204, "DELETE", ("/installation/token", &Value::Null));
+    day.say(&token, 401, "GET", ("", &Value::Null));
+    day.say(
+        CLAIM,
+        200,
+        "PATCH",
+        (
+            "/app/hook/config",
+            &json!({"url": "http://127.0.0.1:9/hook"}),
+        ),
+    );
+    let log = day.say(CLAIM, 200, "GET", ("/app/hook/deliveries", &Value::Null));
+    let id = log[0]["id"].to_string();
+    day.say(
+        CLAIM,
+        200,
+        "GET",
+        (&format!("/app/hook/deliveries/{id}"), &Value::Null),
+    );
+    day.say(
+        CLAIM,
+        202,
+        "POST",
+        (&format!("/app/hook/deliveries/{id}/attempts"), &Value::Null),
+    );
+    day.say(
+        "",
+        201,
+        "POST",
+        ("/app-manifests/abc/conversions", &Value::Null),
+    );
+}
+
+fn git(day: &mut Day) {
+    for path in [
+        "contents/README.md",
+        "contents/topology?ref=main",
+        "contents",
+        "git/trees/main?recursive=1",
+        "branches",
+        "branches/main",
+        "rules/branches/main",
+        "commits",
+        "commits/main",
+        "git/ref/heads/main",
+        "git/matching-refs/heads/ma",
+    ] {
+        day.get(path);
+    }
+    for path in [
+        "contents/nothing",
+        "contents/README.md?ref=nothing",
+        "git/ref/heads/nothing",
+        "branches/main/protection",
+    ] {
+        day.bot(404, "GET", path, &Value::Null);
+    }
+    let token = day.hub.bot_token();
+    let raw = day.raw(
+        &token,
+        "GET",
+        &format!("{HOME}/contents/README.md"),
+        &Value::Null,
+        &[("accept", "application/vnd.github.raw+json")],
+    );
+    assert_eq!(raw.body, b"# Network\n");
+    let tip = sha(&day.get("git/ref/heads/main")["object"]);
+    let blob = sha(&day.post(
+        "git/blobs",
+        &json!({"content": "aGVsbG8K", "encoding": "base64"}),
+    ));
+    assert_eq!(
+        day.get(&format!("git/blobs/{blob}"))["content"],
+        "aGVsbG8K\n"
+    );
+    let entries = json!([{"path": "history/run.json", "mode": "100644", "type": "blob", "sha": blob}, {"path": "README.md", "mode": "100644", "type": "blob", "sha": null}]);
+    let tree = sha(&day.post("git/trees", &json!({"base_tree": tip, "tree": entries})));
+    let commit = sha(&day.post(
+        "git/commits",
+        &json!({"message": "Note a run", "tree": tree, "parents": [tip]}),
+    ));
+    day.get(&format!("git/commits/{commit}"));
+    day.post(
+        "git/refs",
+        &json!({"ref": "refs/heads/history", "sha": commit}),
+    );
+    day.bot(
+        422,
+        "POST",
+        "git/refs",
+        &json!({"ref": "refs/heads/history", "sha": commit}),
+    );
+    let other = sha(&day.post(
+        "git/commits",
+        &json!({"message": "Another", "tree": tree, "parents": [tip]}),
+    ));
+    day.bot(
+        422,
+        "PATCH",
+        "git/refs/heads/history",
+        &json!({"sha": other, "force": false}),
+    );
+    day.bot(
+        200,
+        "PATCH",
+        "git/refs/heads/history",
+        &json!({"sha": other, "force": true}),
+    );
+    let next = sha(&day.post(
+        "git/commits",
+        &json!({"message": "The next", "tree": tree, "parents": [other]}),
+    ));
+    day.bot(
+        200,
+        "PATCH",
+        "git/refs/heads/history",
+        &json!({"sha": next, "force": false}),
+    );
+    day.get("compare/main...history");
+    day.bot(404, "GET", "compare/main...nothing", &Value::Null);
+    day.post(
+        "git/tags",
+        &json!({"tag": "v1", "message": "one", "object": tip, "type": "commit"}),
+    );
+    let note = json!({"message": "A note", "content": "YQ==", "branch": "history"});
+    let made = day.bot(201, "PUT", "contents/notes/a.txt", &note);
+    day.bot(422, "PUT", "contents/notes/a.txt", &note);
+    let mut again =
+        json!({"message": "A note", "content": "Yg==", "branch": "history", "sha": next});
+    day.bot(409, "PUT", "contents/notes/a.txt", &again);
+    again["sha"] = made["content"]["sha"].clone();
+    day.bot(200, "PUT", "contents/notes/a.txt", &again);
+    day.bot(204, "DELETE", "git/refs/heads/history", &Value::Null);
+}
+
+fn pulls(day: &mut Day) {
+    let alice = day.hub.token("alice");
+    day.at()
+        .commit_files(
+            "alice",
+            "wider",
+            "Raise the MTU",
+            &[("topology/oam.yaml", Some("vlan: 10\nmtu: 9000\n"))],
+        )
+        .expect("alice may push");
+    let proposal =
+        json!({"title": "Raise the MTU", "head": "wider", "base": "main", "body": "For storage."});
+    day.say(&alice, 201, "POST", ("pulls", &proposal));
+    day.say(&alice, 422, "POST", ("pulls", &proposal));
+    day.say(
+        &alice,
+        422,
+        "POST",
+        (
+            "pulls",
+            &json!({"title": "None", "head": "nothing", "base": "main"}),
+        ),
+    );
+    let head = day.get("pulls/1")["head"]["sha"].clone();
+    for path in [
+        "pulls/1",
+        "pulls",
+        "pulls?state=all&sort=updated&direction=asc",
+        "pulls/1/files",
+        "pulls/1/commits",
+        "pulls/1/reviews",
+        "issues/1",
+        &format!("commits/{}/pulls", head.as_str().unwrap_or_default()),
+    ] {
+        day.get(path);
+    }
+    day.say(
+        &alice,
+        200,
+        "PATCH",
+        (
+            "pulls/1",
+            &json!({"title": "Raise the MTU to 9000", "body": "For storage, and soon."}),
+        ),
+    );
+    day.bot(
+        200,
+        "POST",
+        "pulls/1/reviews",
+        &json!({"body": "Looks right", "event": "COMMENT"}),
+    );
+    day.get("pulls/1/reviews");
+    day.post(
+        "pulls/1/requested_reviewers",
+        &json!({"reviewers": ["olga"]}),
+    );
+    day.say(
+        &alice,
+        422,
+        "POST",
+        ("pulls/1/reviews", &json!({"event": "APPROVE"})),
+    );
+    day.at()
+        .commit_files(
+            "alice",
+            "wider",
+            "And say so",
+            &[("README.md", Some("# Network\n\nWide.\n"))],
+        )
+        .expect("alice may push");
+    day.say(
+        &alice,
+        200,
+        "PATCH",
+        ("pulls/1", &json!({"state": "closed"})),
+    );
+    day.say(
+        &alice,
+        200,
+        "PATCH",
+        ("issues/1", &json!({"state": "open"})),
+    );
+    day.say(&alice, 409, "PUT", ("pulls/1/merge", &json!({"sha": head})));
+    day.say(
+        &alice,
+        200,
+        "PUT",
+        ("pulls/1/merge", &json!({"merge_method": "squash"})),
+    );
+    day.say(&alice, 405, "PUT", ("pulls/1/merge", &json!({})));
+    day.get("pulls/1");
+    assert_eq!(
+        day.get("pulls?state=closed")[0]["merged_at"].is_null(),
+        false
+    );
+    day.bot(404, "GET", "pulls/7", &Value::Null);
+}
+
+fn comments(day: &mut Day) {
+    let alice = day.hub.token("alice");
+    let mine = day.post("issues/1/comments", &json!({"body": "A plan"}))["id"].clone();
+    let theirs = day.say(
+        &alice,
+        201,
+        "POST",
+        ("issues/1/comments", &json!({"body": "/apply"})),
+    )["id"]
+        .clone();
+    day.bot(
+        422,
+        "POST",
+        "issues/1/comments",
+        &json!({"body": "x".repeat(65_537)}),
+    );
+    day.bot(404, "POST", "issues/99/comments", &json!({"body": "x"}));
+    day.get("issues/1/comments?per_page=1");
+    day.get(&format!("issues/comments/{mine}"));
+    day.bot(
+        200,
+        "PATCH",
+        &format!("issues/comments/{mine}"),
+        &json!({"body": "A better plan"}),
+    );
+    let reactions = format!("issues/comments/{theirs}/reactions");
+    let eyes = day.post(&reactions, &json!({"content": "eyes"}))["id"].clone();
+    day.bot(200, "POST", &reactions, &json!({"content": "eyes"}));
+    day.bot(422, "POST", &reactions, &json!({"content": "shrug"}));
+    day.get(&reactions);
+    day.bot(204, "DELETE", &format!("{reactions}/{eyes}"), &Value::Null);
+    day.post("issues/1/reactions", &json!({"content": "rocket"}));
+    day.bot(
+        200,
+        "POST",
+        "issues/1/reactions",
+        &json!({"content": "rocket"}),
+    );
+    day.bot(
+        204,
+        "DELETE",
+        &format!("issues/comments/{mine}"),
+        &Value::Null,
+    );
+    day.bot(404, "GET", &format!("issues/comments/{mine}"), &Value::Null);
+    day.bot(
+        200,
+        "POST",
+        "issues/1/labels",
+        &json!({"labels": ["applied", "gated"]}),
+    );
+    day.bot(200, "DELETE", "issues/1/labels/gated", &Value::Null);
+    day.bot(404, "DELETE", "issues/1/labels/gated", &Value::Null);
+    day.post(
+        "labels",
+        &json!({"name": "drift", "color": "ff0000", "description": "Not as declared"}),
+    );
+    day.bot(422, "POST", "labels", &json!({"name": "drift"}));
+    day.get("labels");
+    day.get("issues/1");
+}
+
+fn checks(day: &mut Day) {
+    let head = sha(&day.get("commits/main"));
+    let remark = |line: usize| json!({"path": "topology/oam.yaml", "start_line": line, "end_line": line, "annotation_level": "warning", "message": "wide"});
+    let output =
+        json!({"title": "2 changes", "summary": "Plan: 2 to change", "annotations": [remark(1)]});
+    let run = json!({"name": "bot/plan", "head_sha": head, "external_id": "7f3a-91c2", "status": "in_progress", "output": output});
+    let id = day.post("check-runs", &run)["id"].clone();
+    day.bot(
+        422,
+        "POST",
+        "check-runs",
+        &json!({"name": "x", "head_sha": "0".repeat(40)}),
+    );
+    let many: Vec<Value> = (1..=51).map(remark).collect();
+    day.bot(
+        422,
+        "PATCH",
+        &format!("check-runs/{id}"),
+        &json!({"output": {"title": "t", "summary": "s", "annotations": many}}),
+    );
+    let actions = json!([{"label": "Again", "description": "Plan again", "identifier": "replan"}]);
+    day.bot(200, "PATCH", &format!("check-runs/{id}"), &json!({"status": "completed", "conclusion": "success", "output": {"title": "Done", "summary": "s", "annotations": [remark(2)]}, "actions": actions}));
+    day.bot(
+        422,
+        "PATCH",
+        &format!("check-runs/{id}"),
+        &json!({"conclusion": "wonderful"}),
+    );
+    let suite = day.get(&format!("check-runs/{id}"))["check_suite"]["id"].clone();
+    assert_eq!(
+        day.get(&format!("check-runs/{id}/annotations"))
+            .as_array()
+            .map(Vec::len),
+        Some(2)
+    );
+    for path in [
+        "commits/main/check-runs?check_name=bot%2Fplan&filter=latest",
+        "commits/main/check-suites",
+        &format!("check-suites/{suite}"),
+    ] {
+        day.get(path);
+    }
+    day.post(&format!("check-runs/{id}/rerequest"), &Value::Null);
+    day.at()
+        .press("alice", id.as_u64().expect("it is a number"), "replan");
+    let alice = day.hub.token("alice");
+    day.say(&alice, 403, "POST", ("check-runs", &run));
+    for state in ["pending", "success"] {
+        day.post(&format!("statuses/{head}"), &json!({"state": state, "context": "bot/apply", "description": "one", "target_url": "https://bot.example/1"}));
+    }
+    assert_eq!(day.get("commits/main/status")["state"], "success");
+    assert_eq!(
+        day.get("commits/main/statuses").as_array().map(Vec::len),
+        Some(2)
+    );
+}
+
+fn deployments(day: &mut Day) {
+    let wanted = json!({"ref": "main", "environment": "site", "auto_merge": false, "required_contexts": [], "description": "Apply"});
+    let id = day.post("deployments", &wanted)["id"].clone();
+    day.bot(422, "POST", "deployments", &json!({"ref": "nothing"}));
+    day.get("deployments?environment=site");
+    day.get(&format!("deployments/{id}"));
+    day.post(
+        &format!("deployments/{id}/statuses"),
+        &json!({"state": "success", "description": "Applied", "log_url": "https://bot.example/1"}),
+    );
+    day.bot(
+        422,
+        "POST",
+        &format!("deployments/{id}/statuses"),
+        &json!({"state": "glorious"}),
+    );
+    day.get(&format!("deployments/{id}/statuses"));
+    day.bot(404, "GET", "deployments/1", &Value::Null);
+    day.get("environments/site");
+    day.bot(200, "PUT", "environments/site", &json!({}));
+}
+
+fn webhooks(day: &mut Day) {
+    day.hub.ping();
+    let mut at = day.at();
+    at.commit_files(
+        "alice",
+        "split",
+        "Split",
+        &[("topology/b.yaml", Some("vlan: 20\n"))],
+    )
+    .expect("alice may push");
+    let proposal = Proposal {
+        head: "split",
+        base: "main",
+        title: "Split",
+        body: "",
+    };
+    let number = at.open_pull("alice", proposal).expect("it opens");
+    let comment = at.comment("alice", number, "/plan").expect("she may");
+    at.edit_comment("alice", comment, "/status")
+        .expect("it is hers");
+    at.delete_comment("alice", comment).expect("it is hers");
+    at.open_issue("alice", "An issue", "It is none");
+    at.close("alice", number).expect("it is hers");
+    at.reopen("alice", number).expect("it is hers");
+    at.merge("alice", number, How::Merge)
+        .expect("it is mergeable");
+    day.hub.mishap(Mishap::Lose);
+    day.hub.remove_user("alice");
+    let token = day.hub.bot_token();
+    day.say(&token, 200, "GET", ("issues/1/comments", &Value::Null));
+    day.say(
+        &token,
+        201,
+        "POST",
+        (
+            &format!("issues/{number}/comments"),
+            &json!({"body": "She is gone"}),
+        ),
+    );
+}
+
+/// What the lab does not serve of the description's 89 operations.
+const NOT_SERVED: [&str; 1] = ["repos/download-tarball-archive"];
+/// What the lab sends.
+const SENT: [&str; 15] = [
+    "check_run completed",
+    "check_run created",
+    "check_run requested_action",
+    "check_run rerequested",
+    "issue_comment created",
+    "issue_comment deleted",
+    "issue_comment edited",
+    "ping",
+    "pull_request closed",
+    "pull_request edited",
+    "pull_request opened",
+    "pull_request reopened",
+    "pull_request synchronize",
+    "push",
+    "push deleted",
+];
+
+#[test]
+fn every_answer_and_every_webhook_of_a_day_is_as_github_publishes_it() {
+    let spec = spec::Spec::read();
+    let mut day = Day::begin();
+    for part in [
+        people,
+        git,
+        pulls,
+        comments,
+        checks,
+        deployments,
+        webhooks,
+        app,
+    ] {
+        part(&mut day);
+    }
+    let mut wrong = vec![];
+    let mut served = BTreeSet::new();
+    for line in &day.told {
+        let (operation, found) = spec.exchange(line);
+        // A request that the lab refuses as malformed is malformed on purpose.
+        let on_purpose = line["status"] == 422;
+        wrong.extend(found.into_iter().filter(|_| !on_purpose).map(|what| {
+            format!(
+                "{} {} {}: {what}",
+                line["method"], line["path"], line["status"]
+            )
+        }));
+        served.insert(operation);
+    }
+    let mut sent = BTreeSet::new();
+    for one in day.hub.deliveries() {
+        let payload: Value = serde_json::from_slice(&one.body).expect("payloads are JSON");
+        wrong.extend(
+            spec.webhook(one.event, &payload)
+                .into_iter()
+                .map(|what| format!("{} {:?}: {what}", one.event, one.action)),
+        );
+        let deleted = one.event == "push" && payload["deleted"] == true;
+        let action = if deleted {
+            Some("deleted")
+        } else {
+            one.action.as_deref()
+        };
+        sent.insert(
+            [one.event]
+                .into_iter()
+                .chain(action)
+                .collect::<Vec<_>>()
+                .join(" "),
+        );
+    }
+    record(&day);
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    let missing: Vec<String> = spec
+        .operations()
+        .into_iter()
+        .filter(|id| !served.contains(id))
+        .collect();
+    assert_eq!(missing, NOT_SERVED);
+    assert_eq!(sent.into_iter().collect::<Vec<_>>(), SENT);
+}
+
+/// Leaves the day for other validators to read.
+fn record(day: &Day) {
+    let deliveries = day.hub.deliveries().into_iter().map(|one| {
+        let headers: serde_json::Map<String, Value> =
+            day.hub.headers(one).into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+        let raw = String::from_utf8_lossy(&one.body).into_owned();
+        let payload: Value = serde_json::from_str(&raw).expect("payloads are JSON");
+        json!({"event": one.event, "headers": headers, "payload": payload, "raw": raw, "secret": day.hub.hook_secret()})
+    });
+    let lines: Vec<String> = day
+        .told
+        .iter()
+        .cloned()
+        .chain(deliveries)
+        .map(|line| line.to_string())
+        .collect();
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("github.jsonl");
+    std::fs::write(file, lines.join("\n")).expect("the target folder can be written to");
+}
