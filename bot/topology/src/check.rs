@@ -13,7 +13,7 @@ mod subnets;
 mod together;
 mod vips;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
 
@@ -28,6 +28,8 @@ pub struct Checked {
     pub topology: Option<Topology>,
     /// Every finding, by file, line and column.
     pub findings: Vec<Finding>,
+    /// Where each plane is declared, by key: the file, and the line of its key. For remarks that come later.
+    pub declared_at: BTreeMap<String, (String, u32)>,
 }
 
 /// Checks the files of one site. Files that are no YAML are passed over; the order of the files does not matter.
@@ -41,6 +43,16 @@ pub fn check(sources: &[Source]) -> Checked {
     let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
     let mut notes = Notes::about(files.iter().map(|(path, bytes)| (*path, text(*bytes))));
     let draft = Draft::read(&files, &mut notes);
+    let declared_at = draft
+        .planes
+        .iter()
+        .rev()
+        .filter_map(|said| {
+            let place = said.plane.place;
+            let (path, _) = files.get(place.file)?;
+            Some((said.plane.value.clone()?, ((*path).to_owned(), place.line)))
+        })
+        .collect();
     let topology = draft.check(tree(&files), &mut notes);
     let topology = if notes.refused() {
         None
@@ -50,6 +62,7 @@ pub fn check(sources: &[Source]) -> Checked {
     Checked {
         topology,
         findings: notes.into_findings(),
+        declared_at,
     }
 }
 

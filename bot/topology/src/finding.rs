@@ -70,7 +70,7 @@ const EXCERPT_CHARS: usize = 120;
 
 /// Everything remarked so far, with the files that the remarks are about.
 pub(crate) struct Notes<'a> {
-    files: Vec<(&'a str, Vec<&'a str>)>,
+    files: Vec<(&'a str, &'a str)>,
     found: Vec<Finding>,
     refused: bool,
 }
@@ -79,9 +79,7 @@ impl<'a> Notes<'a> {
     /// For these files: path and text, in the order of [`Place::file`].
     pub(crate) fn about(files: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         Self {
-            files: files
-                .map(|(path, text)| (path, text.lines().collect()))
-                .collect(),
+            files: files.collect(),
             found: Vec::new(),
             refused: false,
         }
@@ -99,13 +97,10 @@ impl<'a> Notes<'a> {
         if self.found.len() >= FINDINGS_MAX {
             return;
         }
-        let (path, lines) = self
-            .files
-            .get(place.file)
-            .map_or(("", &[][..]), |(p, l)| (*p, l));
+        let (path, text) = self.files.get(place.file).copied().unwrap_or_default();
         let source = (place.line as usize)
             .checked_sub(1)
-            .and_then(|at| lines.get(at));
+            .and_then(|at| text.lines().nth(at));
         self.found.push(Finding {
             file: path.to_owned(),
             line: place.line.max(1),

@@ -51,6 +51,16 @@ pub(crate) enum Value {
     Map(Vec<(Key, Node)>),
 }
 
+impl Node {
+    fn says_nothing(&self) -> bool {
+        match &self.value {
+            Value::Nothing => true,
+            Value::Map(entries) => entries.is_empty(),
+            Value::Text { .. } | Value::List(_) => false,
+        }
+    }
+}
+
 /// A mapping's key and its place.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
@@ -126,7 +136,7 @@ pub(crate) fn read(text: &str) -> Result<(Option<Node>, Vec<Trouble>), Trouble> 
     let mut duplicates = Vec::new();
     let tree = document
         .map(|raw| node(raw, text, &mut duplicates))
-        .filter(|node| !matches!(node.value, Value::Nothing));
+        .filter(|node| !node.says_nothing());
     Ok((tree, duplicates))
 }
 

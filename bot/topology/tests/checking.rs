@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use proptest::prelude::*;
 use topology::check::{Checked, check};
 use topology::draft::Source;
 use topology::finding::{CODES, Severity};
@@ -119,6 +120,9 @@ fn one_file_makes_a_plane() {
 const TABLE: &[(&str, &[&str])] = &[
     ("", &["file/empty"]),
     ("# nothing\n", &["file/empty"]),
+    ("{}\n", &["file/empty"]),
+    ("[]\n", &["value/type"]),
+    ("word\n", &["value/type"]),
     (
         "plane: a\nfabric: f\ncidr: 10.0.0.1/24\n",
         &["cidr/host-bits"],
@@ -367,5 +371,142 @@ fn every_code_is_said_by_some_mistake() {
             "`{}` is never said",
             code.name
         );
+    }
+}
+
+#[test]
+fn what_is_no_text_or_too_much_of_it_is_refused_at_once() {
+    let one = |bytes: Vec<u8>| {
+        check(&[Source {
+            path: "a.yaml".to_owned(),
+            bytes,
+        }])
+    };
+    let said = |checked: &Checked| checked.findings.iter().map(|f| f.code).collect::<Vec<_>>();
+    assert_eq!(said(&one(vec![b'#'; 5 * 1024 * 1024])), ["file/size"]);
+    assert_eq!(said(&one(b"plane: \0\n".to_vec())), ["file/nul"]);
+    assert_eq!(said(&one(b"plane: \xff\n".to_vec())), ["file/utf-8"]);
+    assert_eq!(
+        said(&one(
+            b"version https://git-lfs.github.com/spec/v1\noid x\n".to_vec()
+        )),
+        ["file/lfs"]
+    );
+    let many: Vec<Source> = (0..5000)
+        .map(|n| Source {
+            path: format!("{n}.yaml"),
+            bytes: b"spaces: [a]\n".to_vec(),
+        })
+        .collect();
+    assert_eq!(said(&check(&many)), ["file/size"]);
+    let wrong = format!("planes:\n{}", "- {plane: a b, fabric: f}\n".repeat(2000));
+    let checked = one(wrong.into_bytes());
+    assert!(
+        checked.findings.len() <= topology::finding::FINDINGS_MAX && checked.topology.is_none()
+    );
+}
+
+#[test]
+fn files_that_are_no_yaml_are_passed_over() {
+    let mut all = files(&[
+        ("a.yaml", METAL),
+        ("README.md", "# planes"),
+        ("x.schema.json", "{}"),
+    ]);
+    let with = check(&all);
+    all.truncate(1);
+    assert_eq!(with, check(&all));
+    assert_eq!(with.declared_at["metal-admin"], ("a.yaml".to_owned(), 1));
+}
+
+#[test]
+fn the_digest_of_a_declaration_tells_every_two_apart() {
+    let tree = |all: &[(&str, &str)]| check(&files(all)).topology.unwrap().tree;
+    let one = tree(&[("a.yaml", "spaces: [a]\n"), ("b.yaml", "spaces: [b]\n")]);
+    assert_eq!(one.len(), 64);
+    assert_eq!(
+        one,
+        tree(&[("b.yaml", "spaces: [b]\n"), ("a.yaml", "spaces: [a]\n")])
+    );
+    for other in [
+        tree(&[("a.yaml", "spaces: [b]\n"), ("b.yaml", "spaces: [a]\n")]),
+        tree(&[("a.yaml", "spaces: [a]\n"), ("c.yaml", "spaces: [b]\n")]),
+        tree(&[("a.yaml", "spaces: [a]\n#"), ("b.yaml", "spaces: [b]\n")]),
+    ] {
+        assert_ne!(one, other);
+    }
+}
+
+/// Pieces that a file is spoilt with: what YAML minds, and what the grammar of addresses minds.
+const SPOILERS: &[&str] = &[
+    ":",
+    "- ",
+    "\n",
+    "  ",
+    "\t",
+    "{",
+    "}",
+    "[",
+    "]",
+    "&a ",
+    "*a",
+    "!t ",
+    "|",
+    ">",
+    "#",
+    "\"",
+    "'",
+    "+",
+    "..",
+    "-",
+    "/",
+    "0",
+    "99999999999999999999999999999999999999999999",
+    "::",
+    "\u{1b}",
+    "\u{202e}",
+    "é",
+    "plane",
+    "leave",
+    "null",
+    "<<",
+    "---\n",
+    "%",
+    "@",
+    ",",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn whatever_is_written_is_answered_with_findings(
+        spoils in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(SPOILERS), 0_usize..4), 1..6),
+        second in prop::sample::select(TABLE),
+    ) {
+        let mut text = METAL.to_owned();
+        for (at, with, length) in spoils {
+            let places: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+            let Some(&start) = places.get(at.index(places.len().max(1))) else { continue };
+            let end = text[start..].char_indices().nth(length).map_or(text.len(), |(n, _)| start + n);
+            text.replace_range(start..end, with);
+        }
+        let mut sources = sources(second.0);
+        sources.push(Source { path: "spoilt.yaml".to_owned(), bytes: text.into_bytes() });
+        let checked = check(&sources);
+        let errors = checked.findings.iter().any(|f| f.severity == Severity::Error);
+        prop_assert_eq!(errors, checked.topology.is_none());
+        prop_assert!(checked.findings.is_sorted());
+        for finding in &checked.findings {
+            let shown = finding.to_string();
+            prop_assert!(!shown.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'), "{}", shown);
+            prop_assert!(finding.line >= 1 && finding.column >= 1);
+        }
+    }
+
+    #[test]
+    fn bytes_that_mean_nothing_are_answered_too(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let checked = check(&[Source { path: "a.yaml".to_owned(), bytes }]);
+        prop_assert!(checked.topology.is_none());
     }
 }

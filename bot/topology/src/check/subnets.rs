@@ -182,7 +182,9 @@ fn dns(
             notes,
         );
         let literal = matches!(said.value, Some(AddressRef::Literal(_)));
-        let owner = book.owner(ip).filter(|_| literal && !cidr.contains(ip));
+        let owner = book
+            .owner(ip)
+            .filter(|_| literal && !cidr.contains(ip) && ip.is_ipv6() == cidr.is_v6());
         if let Some((key, offset)) = owner {
             let message = format!("the resolver `{ip}` is in plane `{key}`");
             let help = format!("write `{key}+{offset}`: it follows when that plane moves");

@@ -52,6 +52,16 @@ pub(super) fn write(import: &Import<'_>, written: &mut Written) {
             file.push_str(&text);
         }
     }
+    if let Some((file, _)) = files.last_mut() {
+        let silent = import
+            .machines
+            .iter()
+            .filter(|(_, (level, _))| *level == Level::Silent);
+        for (host, (_, why)) in silent {
+            file.push_str(&comment(&format!("not declared: {host}: {why}")));
+            file.push('\n');
+        }
+    }
     let single = files.len() == 1;
     for (number, (text, lines)) in files.into_iter().enumerate() {
         let path = if single {

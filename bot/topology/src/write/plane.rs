@@ -179,7 +179,11 @@ fn resolver(import: &Import<'_>, home: Cidr, ip: std::net::IpAddr) -> String {
     if home.contains(ip) {
         return address_in(home, ip);
     }
-    match import.reference(ip) {
+    // A reference means the plane's subnet of the family that it is written in.
+    match import
+        .reference(ip)
+        .filter(|_| ip.is_ipv6() == home.is_v6())
+    {
         Some((key, offset)) => format!("{key}+{offset}"),
         None => literal(ip),
     }
