@@ -16,6 +16,7 @@ mod node;
 mod route;
 mod serve;
 mod show;
+mod statistics;
 mod store;
 mod subnet;
 mod version;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::form::{Form, address};
-use super::store::{Address, Alloc, DnsResource, Maas, RangeType};
+use super::store::{Address, Alloc, DnsResource, Maas, RangeType, Unknown};
 use super::{Answer, Asker, admin_to_change, admin_to_create, bad_method, gone, missing, plain};
 use crate::wire::{Request, Response};
 
@@ -60,7 +60,7 @@ impl Maas {
         }
         if let Some(node) = row.bmc_of.as_ref().and_then(|id| self.nodes.get(id)) {
             shown["bmcs"] = json!([{
-                "id": row.id, "power_type": node.power_type,
+                "id": node.bmc, "power_type": node.power_type,
                 "nodes": [{"system_id": node.system_id, "hostname": node.hostname}],
             }]);
         }
@@ -121,16 +121,15 @@ impl Maas {
             })?,
             (None, None) => return Err(Response::text(400, "")),
         };
-        let mac = form.get("mac").map(str::to_lowercase);
+        let mac = form.get("mac").filter(|mac| !mac.is_empty());
         let ip = match ip {
             Some(ip) => {
                 self.may_reserve(subnet, ip, mac.is_some())?;
                 ip
             }
-            None => self
-                .lowest_free(subnet)
-                .ok_or_else(|| plain(503, "No more IPs available."))?,
+            None => self.pick_free(subnet)?,
         };
+        let unknown = mac.map(|mac| self.unknown(mac));
         let id = self.add_address(Address {
             id: 0,
             ip: Some(ip),
@@ -138,7 +137,7 @@ impl Maas {
             subnet: Some(subnet),
             user: Some(asker.name.clone()),
             interface: None,
-            mac,
+            unknown,
             bmc_of: None,
         });
         if let Some(name) = form.get("hostname").filter(|name| !name.is_empty()) {
@@ -191,6 +190,14 @@ impl Maas {
         self.addresses
             .values()
             .any(|row| row.ip == Some(ip) && row.alloc != Alloc::Discovered)
+    }
+
+    /// An interface without a node, for a reservation with a MAC.
+    pub(crate) fn unknown(&mut self, mac: &str) -> Unknown {
+        Unknown {
+            id: self.next("interface"),
+            mac: mac.to_lowercase(),
+        }
     }
 
     pub(crate) fn add_address(&mut self, mut row: Address) -> u64 {
@@ -281,7 +288,7 @@ impl Maas {
                             subnet: self.best_subnet(ip),
                             user: Some(asker.name.clone()),
                             interface: None,
-                            mac: None,
+                            unknown: None,
                             bmc_of: None,
                         }),
                     };

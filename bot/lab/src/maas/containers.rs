@@ -180,7 +180,9 @@ impl Maas {
             "GET" => {
                 let mut list: Vec<Value> =
                     self.spaces.keys().map(|id| self.show_space(*id)).collect();
-                list.push(self.show_undefined_space());
+                if self.vlans.values().any(|vlan| vlan.space.is_none()) {
+                    list.push(self.show_undefined_space());
+                }
                 Ok(Response::json(200, &json!(list)))
             }
             "POST" => {

@@ -1,49 +1,39 @@
 //! Which addresses of a subnet are taken, for what, and which are free.
+//!
+//! 3.5.9 maasserver/models/subnet.py (`get_ipranges_in_use`, `get_ipranges_not_in_use`); 3.7.3
+//! maasservicelayer/db/repositories/subnet_utilization.py.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::IpNet;
 use serde_json::{Value, json};
 
-use super::store::{Alloc, Maas, RangeType};
-use crate::wire::Request;
+use super::plain;
+use super::store::{Alloc, IpRange, Maas, RangeType};
+use super::subnet::conflict;
+use crate::wire::Response;
 
-/// What a piece is taken for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Purpose {
-    Assigned,
-    Dns,
-    Dynamic,
-    Gateway,
-    /// The low end of an IPv6 /64 (3.5.9 maasserver/models/subnet.py:549-569).
-    Rfc4291,
-    Reserved,
-    ReservedIp,
-    RouteGateway,
-    Gap,
-}
-
-impl Purpose {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Assigned => "assigned-ip",
-            Self::Dns => "dns-server",
-            Self::Dynamic => "dynamic",
-            Self::Gateway => "gateway-ip",
-            Self::Rfc4291 => "rfc-4291-2.6.1",
-            Self::Reserved => "reserved",
-            Self::ReservedIp => "reserved-ip",
-            Self::RouteGateway => "gateway-ip",
-            Self::Gap => "unmanaged",
-        }
-    }
-}
-
-/// A run of taken addresses.
+/// A run of taken addresses, and the word MAAS has for what it is taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
     pub(crate) start: IpAddr,
     pub(crate) end: IpAddr,
-    pub(crate) purpose: Purpose,
+    pub(crate) purpose: &'static str,
+}
+
+/// A run of taken addresses with everything that it is taken for.
+pub(crate) type Taken = (IpAddr, IpAddr, Vec<&'static str>);
+
+/// What counts as taken.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ask {
+    /// Ranges only: no gateway, resolver, route or address.
+    pub(crate) ranges_only: bool,
+    pub(crate) no_reserved: bool,
+    pub(crate) no_dynamic: bool,
+    pub(crate) no_discovered: bool,
+    /// A range that is left out: the one being changed.
+    pub(crate) but: Option<u64>,
 }
 
 pub(crate) fn number(ip: IpAddr) -> u128 {
@@ -65,69 +55,72 @@ pub(crate) fn count(start: IpAddr, end: IpAddr) -> u128 {
     (number(end) - number(start)).saturating_add(1)
 }
 
+fn one(ip: IpAddr, purpose: &'static str) -> Piece {
+    Piece {
+        start: ip,
+        end: ip,
+        purpose,
+    }
+}
+
 impl Maas {
-    /// Everything taken in a subnet, unmerged; `but` leaves one range out.
-    pub(crate) fn taken(&self, subnet: u64, but: Option<u64>) -> Vec<Piece> {
-        let row = &self.subnets[&subnet];
-        let one = |ip: IpAddr, purpose| Piece {
-            start: ip,
-            end: ip,
-            purpose,
-        };
-        let mut pieces = Vec::new();
-        for range in self
-            .ranges
-            .values()
-            .filter(|range| range.subnet == subnet && Some(range.id) != but)
-        {
-            let purpose = match range.kind {
-                RangeType::Reserved => Purpose::Reserved,
-                RangeType::Dynamic => Purpose::Dynamic,
+    /// What is taken in a subnet, merged and in order.
+    pub(crate) fn taken(&self, subnet: u64, ask: Ask) -> Vec<Taken> {
+        let mut pieces = self.taken_by_ranges(subnet, ask);
+        pieces.extend(taken_by_ipv6(self.subnets[&subnet].cidr));
+        if !ask.ranges_only {
+            self.take_addresses(subnet, ask, &mut pieces);
+        }
+        merge(pieces)
+    }
+
+    fn taken_by_ranges(&self, subnet: u64, ask: Ask) -> Vec<Piece> {
+        let counts = |range: &&IpRange| {
+            let left_out = match range.kind {
+                RangeType::Reserved => ask.no_reserved,
+                RangeType::Dynamic => ask.no_dynamic,
             };
-            pieces.push(Piece {
-                start: range.start,
-                end: range.end,
-                purpose,
-            });
-        }
+            range.subnet == subnet && Some(range.id) != ask.but && !left_out
+        };
+        let piece = |range: &IpRange| Piece {
+            start: range.start,
+            end: range.end,
+            purpose: match range.kind {
+                RangeType::Reserved => "reserved",
+                RangeType::Dynamic => "dynamic",
+            },
+        };
+        self.ranges.values().filter(counts).map(piece).collect()
+    }
+
+    fn take_addresses(&self, subnet: u64, ask: Ask, pieces: &mut Vec<Piece>) {
+        let row = &self.subnets[&subnet];
+        // 3.5 drops allocated addresses outside the CIDR, 3.7 routes' gateways outside.
+        let clips = self.version.clips_free_ranges();
+        let inside = |ip: &IpAddr| row.cidr.contains(ip);
+        let gateway = row.gateway.filter(|ip| clips || inside(ip));
+        pieces.extend(gateway.map(|ip| one(ip, "gateway-ip")));
+        let servers = row.dns.iter().filter(|ip| inside(ip));
+        pieces.extend(servers.map(|ip| one(*ip, "dns-server")));
+        let routes = self.routes.values().filter(|route| route.source == subnet);
+        let gateways = routes.map(|route| route.gateway);
         pieces.extend(
-            row.gateway_ip()
-                .filter(|ip| row.cidr.contains(ip))
-                .map(|ip| one(ip, Purpose::Gateway)),
+            gateways
+                .filter(|ip| !clips || inside(ip))
+                .map(|ip| one(ip, "gateway-ip")),
         );
+        let rows = self.addresses.values().filter(|row| {
+            row.subnet == Some(subnet) && !(ask.no_discovered && row.alloc == Alloc::Discovered)
+        });
         pieces.extend(
-            row.dns
-                .iter()
-                .filter(|ip| row.cidr.contains(*ip))
-                .map(|ip| one(*ip, Purpose::Dns)),
+            rows.filter_map(|row| row.ip)
+                .filter(|ip| clips || inside(ip))
+                .map(|ip| one(ip, "assigned-ip")),
         );
-        for route in self.routes.values().filter(|route| route.source == subnet) {
-            pieces.push(one(route.gateway, Purpose::RouteGateway));
-        }
-        for kept in self.reserved.values().filter(|kept| kept.subnet == subnet) {
-            pieces.push(one(kept.ip, Purpose::ReservedIp));
-        }
-        for address in self
-            .addresses
-            .values()
-            .filter(|row| row.subnet == Some(subnet) && row.alloc != Alloc::Discovered)
-        {
-            pieces.extend(address.ip.map(|ip| one(ip, Purpose::Assigned)));
-        }
-        if row.cidr.prefix_len() == 64 && row.cidr.addr().is_ipv6() {
-            let network = number(row.cidr.network());
-            pieces.push(Piece {
-                start: at(network + 1, row.cidr.network()),
-                end: at(network + 0xffff_ffff, row.cidr.network()),
-                purpose: Purpose::Rfc4291,
-            });
-        }
-        pieces
     }
 
     pub(crate) fn show_taken(&self, subnet: u64) -> Value {
-        let merged = merge(self.taken(subnet, None));
-        merged
+        self.taken(subnet, Ask::default())
             .into_iter()
             .map(|(start, end, purposes)| {
                 json!({"start": start, "end": end, "num_addresses": count(start, end), "purpose": purposes})
@@ -135,107 +128,159 @@ impl Maas {
             .collect()
     }
 
-    fn gaps(&self, subnet: u64) -> Vec<(IpAddr, IpAddr)> {
-        let cidr = self.subnets[&subnet].cidr;
-        let like = cidr.network();
-        let wide = if cidr.addr().is_ipv4() {
-            cidr.prefix_len() < 31
-        } else {
-            cidr.prefix_len() < 127
-        };
-        let first = number(cidr.network()) + u128::from(wide);
-        let last = number(cidr.broadcast()) - u128::from(wide && cidr.addr().is_ipv4());
+    /// Where something new may go. In an unmanaged subnet that is inside reserved ranges only, but for ranges themselves.
+    pub(crate) fn gaps(&self, subnet: u64, ask: Ask) -> Vec<(IpAddr, IpAddr)> {
+        let row = &self.subnets[&subnet];
+        let clips = self.version.clips_free_ranges();
+        if row.managed {
+            return unused(row.cidr, &self.taken(subnet, ask), clips);
+        }
+        if ask.ranges_only {
+            // 3.7 lets a reserved range lie over dynamic ones there.
+            let no_dynamic = clips;
+            return unused(
+                row.cidr,
+                &self.taken(subnet, Ask { no_dynamic, ..ask }),
+                clips,
+            );
+        }
+        let but = if clips { None } else { ask.but };
+        let reserved = self.taken_by_ranges(
+            subnet,
+            Ask {
+                no_dynamic: true,
+                but,
+                ..Ask::default()
+            },
+        );
+        let others = self.taken(
+            subnet,
+            Ask {
+                no_reserved: true,
+                ..ask
+            },
+        );
+        let free = unused(row.cidr, &others, clips);
         let mut gaps = Vec::new();
-        let mut next = first;
-        for (start, end, _) in merge(self.taken(subnet, None)) {
-            let (start, end) = (number(start), number(end));
-            if start > next && next <= last {
-                gaps.push((at(next, like), at((start - 1).min(last), like)));
-            }
-            next = next.max(end.saturating_add(1));
+        for (start, end, _) in merge(reserved) {
+            let both = |gap: &(IpAddr, IpAddr)| (gap.0.max(start), gap.1.min(end));
+            gaps.extend(free.iter().map(both).filter(|(start, end)| start <= end));
         }
-        if next <= last {
-            gaps.push((at(next, like), at(last, like)));
-        }
+        gaps.sort_unstable();
         gaps
     }
 
     pub(crate) fn show_free(&self, subnet: u64) -> Value {
-        self.gaps(subnet)
+        self.gaps(subnet, Ask::default())
             .into_iter()
             .map(|(start, end)| json!({"start": start, "end": end, "num_addresses": count(start, end)}))
             .collect()
     }
 
-    /// The lowest free address.
-    pub(crate) fn lowest_free(&self, subnet: u64) -> Option<IpAddr> {
-        self.gaps(subnet).first().map(|(start, _)| *start)
+    /// The address MAAS picks: the lowest of the *smallest* free run. On 3.5 that may lie outside the CIDR, below which a
+    /// range was left; then every try fails (seen on 3.5.12).
+    pub(crate) fn pick_free(&self, subnet: u64) -> Result<IpAddr, Response> {
+        let cidr = self.subnets[&subnet].cidr;
+        let kept: Vec<IpAddr> = self
+            .reserved
+            .values()
+            .filter(|kept| kept.subnet == subnet)
+            .map(|kept| kept.ip)
+            .collect();
+        let mut runs = Vec::new();
+        for (start, end) in self.gaps(subnet, Ask::default()) {
+            let pieces = kept.iter().map(|ip| one(*ip, "excluded")).collect();
+            let mut next = number(start);
+            for (ip, _, _) in merge(pieces) {
+                if start <= ip && ip <= end {
+                    runs.push((next, number(ip)));
+                    next = number(ip) + 1;
+                }
+            }
+            runs.push((next, number(end).saturating_add(1)));
+        }
+        let best = runs
+            .into_iter()
+            .filter(|(start, end)| start < end)
+            .min_by_key(|(start, end)| (end - start, *start));
+        let Some((first, _)) = best else {
+            return Err(plain(
+                503,
+                format!("No more IPs available in subnet: {cidr}."),
+            ));
+        };
+        let ip = at(first, cidr.network());
+        if cidr.contains(&ip) {
+            Ok(ip)
+        } else {
+            Err(conflict())
+        }
     }
 
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a share in per cent"
-    )]
-    pub(crate) fn show_statistics(&self, subnet: u64, request: &Request) -> Value {
-        let cidr = self.subnets[&subnet].cidr;
-        let gaps = self.gaps(subnet);
-        let taken = merge(self.taken(subnet, None));
-        let free: u128 = gaps.iter().map(|(start, end)| count(*start, *end)).sum();
-        let largest = gaps
-            .iter()
-            .map(|(start, end)| count(*start, *end))
-            .max()
-            .unwrap_or(0);
-        let used: u128 = taken
-            .iter()
-            .map(|(start, end, _)| count(*start, *end))
-            .sum();
-        let all = free + used;
-        let usage = if all == 0 {
-            0.0
-        } else {
-            used as f64 / all as f64
-        };
-        let starts = gaps
-            .iter()
-            .map(|(start, _)| *start)
-            .chain(taken.iter().map(|(start, ..)| *start));
-        let ends = gaps
-            .iter()
-            .map(|(_, end)| *end)
-            .chain(taken.iter().map(|(_, end, _)| *end));
-        let percent = (usage * 100.0).round() as u32;
-        let mut shown = json!({
-            "num_available": u64::try_from(free).unwrap_or(u64::MAX), "largest_available": u64::try_from(largest).unwrap_or(u64::MAX),
-            "num_unavailable": u64::try_from(used).unwrap_or(u64::MAX), "total_addresses": u64::try_from(all).unwrap_or(u64::MAX),
-            "usage": usage, "usage_string": format!("{percent}%"), "available_string": format!("{}%", 100 - percent),
-            "first_address": starts.min(), "last_address": ends.max(), "ip_version": if cidr.addr().is_ipv4() { 4 } else { 6 },
-        });
-        if request
-            .param("include_ranges")
-            .is_some_and(|flag| flag != "0")
-        {
-            shown["ranges"] = self.show_taken(subnet);
-        }
-        if request
-            .param("include_suggestions")
-            .is_some_and(|flag| flag != "0")
-        {
-            shown["suggested_gateway"] = json!(at(number(cidr.network()) + 1, cidr.network()));
-            shown["suggested_dynamic_range"] = Value::Null;
-        }
-        shown
+    /// The same for whoever takes what there is.
+    pub(crate) fn lowest_free(&self, subnet: u64) -> Option<IpAddr> {
+        self.pick_free(subnet).ok()
     }
 }
 
+/// The low end of an IPv6 /64, and the subnet router's anycast address (RFC 4291 section 2.6.1).
+fn taken_by_ipv6(cidr: IpNet) -> Vec<Piece> {
+    let first = cidr.network();
+    let mut pieces = Vec::new();
+    if first.is_ipv6() && cidr.prefix_len() == 64 {
+        pieces.push(Piece {
+            start: at(number(first) + 1, first),
+            end: at(number(first) + 0xffff_ffff, first),
+            purpose: "reserved",
+        });
+    }
+    if first.is_ipv6() && cidr.prefix_len() < 127 {
+        pieces.push(one(first, "rfc-4291-2.6.1"));
+    }
+    pieces
+}
+
+/// The usable addresses of a network: not the network's own, not the broadcast address.
+fn usable(cidr: IpNet) -> (u128, u128) {
+    let (first, last) = (number(cidr.network()), number(cidr.broadcast()));
+    match (cidr.addr().is_ipv4(), cidr.prefix_len()) {
+        (true, 31 | 32) | (false, 127 | 128) => (first, last),
+        (true, _) => (first + 1, last - 1),
+        (false, _) => (first + 1, last),
+    }
+}
+
+/// What is between the taken pieces. Without `clips` (before 3.7) what is taken outside the network shifts the ends.
+pub(crate) fn unused(cidr: IpNet, taken: &[Taken], clips: bool) -> Vec<(IpAddr, IpAddr)> {
+    let (first, last) = usable(cidr);
+    let like = cidr.network();
+    let mut gaps = Vec::new();
+    let mut next = first;
+    for (start, end, _) in taken {
+        let (start, end) = (number(*start), number(*end));
+        let until = if clips {
+            start.min(last.saturating_add(1))
+        } else {
+            start
+        };
+        if until > next {
+            gaps.push((at(next, like), at(until - 1, like)));
+        }
+        let after = end.saturating_add(1);
+        next = if clips { next.max(after) } else { after };
+    }
+    if next <= last {
+        gaps.push((at(next, like), at(last, like)));
+    }
+    gaps
+}
+
 /// Adjacent or overlapping pieces of the same purposes as one; overlapping ones of several purposes too.
-fn merge(mut pieces: Vec<Piece>) -> Vec<(IpAddr, IpAddr, Vec<&'static str>)> {
+fn merge(mut pieces: Vec<Piece>) -> Vec<Taken> {
     pieces.sort_by_key(|piece| (number(piece.start), number(piece.end), piece.purpose));
-    let mut merged: Vec<(IpAddr, IpAddr, Vec<&'static str>)> = Vec::new();
+    let mut merged: Vec<Taken> = Vec::new();
     for piece in pieces {
-        let word = piece.purpose.word();
+        let word = piece.purpose;
         if let Some((_, end, purposes)) = merged.last_mut() {
             let overlaps = number(piece.start) <= number(*end);
             let touches = number(piece.start) == number(*end) + 1 && purposes.as_slice() == [word];

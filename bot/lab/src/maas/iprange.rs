@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::form::{Errors, Form, NO_CHOICE, REQUIRED, address};
-use super::free::{self, Purpose};
+use super::free::{self, Ask};
 use super::store::{IpRange, Maas, RangeType};
 use super::{Answer, Asker, bad_method, gone, missing, plain};
 use crate::wire::Response;
@@ -230,20 +230,15 @@ impl Maas {
 
     /// Both ends fall into the same gap: of ranges only for a reserved range, of anything for a dynamic one.
     fn fits_a_gap(&self, range: &IpRange) -> bool {
-        let mut taken = self.taken(range.subnet, Some(range.id));
-        if range.kind == RangeType::Reserved {
-            taken.retain(|piece| {
-                matches!(
-                    piece.purpose,
-                    Purpose::Reserved | Purpose::Dynamic | Purpose::Rfc4291 | Purpose::Gap
-                )
-            });
-        } else if !self.subnets[&range.subnet].managed {
-            return false;
-        }
-        !taken
+        let ask = Ask {
+            ranges_only: range.kind == RangeType::Reserved,
+            no_discovered: true,
+            but: Some(range.id),
+            ..Ask::default()
+        };
+        self.gaps(range.subnet, ask)
             .iter()
-            .any(|piece| piece.start <= range.end && range.start <= piece.end)
+            .any(|(start, end)| *start <= range.start && range.end <= *end)
     }
 }
 

@@ -330,7 +330,7 @@ impl Maas {
                 name: subnet.name.clone().unwrap_or_else(|| subnet.cidr.clone()),
                 cidr,
                 vlan,
-                gateway: subnet.gateway.clone(),
+                gateway: read_gateway(subnet, place)?,
                 dns: subnet.dns.clone(),
                 allow_dns: subnet.allow_dns.unwrap_or(true),
                 allow_proxy: subnet.allow_proxy.unwrap_or(true),
@@ -439,6 +439,7 @@ impl Maas {
             NodeType::Device => Some(node.owner.clone().unwrap_or_else(|| "admin".to_owned())),
             NodeType::Rack | NodeType::Region | NodeType::RegionRack => Some("MAAS".to_owned()),
         };
+        let bmc = node.bmc.as_ref().map(|_| self.next("bmc"));
         self.nodes.insert(
             system_id.clone(),
             Node {
@@ -447,6 +448,7 @@ impl Maas {
                 kind,
                 status: node.status.clone().unwrap_or_else(|| "Ready".to_owned()),
                 owner,
+                bmc,
                 power_type: node
                     .bmc
                     .as_ref()
@@ -469,7 +471,7 @@ impl Maas {
                 subnet,
                 user: None,
                 interface: None,
-                mac: None,
+                unknown: None,
                 bmc_of: Some(system_id.clone()),
             });
         }
@@ -693,6 +695,7 @@ impl Maas {
                     kind: NodeType::Rack,
                     status: "Deployed".to_owned(),
                     owner: Some("MAAS".to_owned()),
+                    bmc: None,
                     power_type: String::new(),
                     locked: false,
                     osystem: String::new(),
@@ -778,6 +781,7 @@ impl Maas {
                     "discovered" => Alloc::Discovered,
                     _ => Alloc::UserReserved,
                 };
+                let unknown = address.mac.as_ref().map(|mac| self.unknown(mac));
                 self.add_address(Address {
                     id: 0,
                     ip: Some(address.ip),
@@ -785,7 +789,7 @@ impl Maas {
                     subnet: id,
                     user: Some(address.owner.clone().unwrap_or_else(|| "admin".to_owned())),
                     interface: None,
-                    mac: address.mac.clone(),
+                    unknown,
                     bmc_of: None,
                 });
             }
@@ -814,7 +818,7 @@ impl Maas {
                         subnet,
                         user: Some("admin".to_owned()),
                         interface: None,
-                        mac: None,
+                        unknown: None,
                         bmc_of: None,
                     })
                 }));
@@ -826,6 +830,15 @@ impl Maas {
                 .push((record.r#type.clone(), record.data.clone()));
         }
     }
+}
+
+fn read_gateway(subnet: &SubnetIn, place: &str) -> Result<Option<IpAddr>, LoadError> {
+    let given = subnet.gateway.as_deref().filter(|text| !text.is_empty());
+    let read = given.map(|text| {
+        let refused = |error| wrong(format!("{place}.gateway"), format!("{text}: {error}"));
+        text.parse::<IpAddr>().map_err(refused)
+    });
+    read.transpose()
 }
 
 fn number_of(name: &str) -> Option<u64> {

@@ -227,7 +227,7 @@ impl Maas {
             subnet,
             user: None,
             interface: Some(interface),
-            mac: None,
+            unknown: None,
             bmc_of: None,
         })
     }
@@ -342,9 +342,6 @@ impl Maas {
         if let Some(row) = self.interfaces.get_mut(&id) {
             row.vlan = vlan;
         }
-        if !controller {
-            self.ensure_link_up(id);
-        }
         Ok(())
     }
 
@@ -394,6 +391,17 @@ impl Maas {
         if let (Some(ip), true) = (ip, mode == "STATIC") {
             self.may_link(interface, ip)?;
         }
+        let ip = match (ip, subnet) {
+            (None, Some(subnet)) if mode == "STATIC" => Some(self.pick_free(subnet)?),
+            (ip, _) => ip,
+        };
+        if vlan.is_none() {
+            // An interface without a VLAN takes that of its first subnet.
+            let taken = subnet.map(|subnet| self.subnets[&subnet].vlan);
+            if let Some(row) = self.interfaces.get_mut(&interface) {
+                row.vlan = taken;
+            }
+        }
         if force {
             self.drop_links(interface);
             let moved = subnet.map(|subnet| self.subnets[&subnet].vlan);
@@ -412,10 +420,7 @@ impl Maas {
         match mode.as_str() {
             "AUTO" => self.add_link(interface, Alloc::Auto, subnet, None),
             "DHCP" => self.add_link(interface, Alloc::Dhcp, subnet, None),
-            "STATIC" => {
-                let ip = ip.or_else(|| subnet.and_then(|subnet| self.lowest_free(subnet)));
-                self.add_link(interface, Alloc::Sticky, subnet, ip)
-            }
+            "STATIC" => self.add_link(interface, Alloc::Sticky, subnet, ip),
             _ => self.add_link(interface, Alloc::Sticky, subnet, None),
         };
         Ok(())
@@ -510,8 +515,7 @@ impl Maas {
             );
         }
         if form.switch("default_gateway") == Some(true)
-            && let Some(subnet) =
-                subnet.filter(|subnet| self.subnets[subnet].gateway_ip().is_none())
+            && let Some(subnet) = subnet.filter(|subnet| self.subnets[subnet].gateway.is_none())
         {
             errors.add(
                 "default_gateway",

@@ -29,7 +29,7 @@ impl Maas {
             .filter(|key| !FILTERS.contains(key))
             .collect();
         if let Some(key) = odd.first() {
-            return Err(super::form::field_error(key, "Unknown constraint."));
+            return Err(super::form::field_error(key, "No such constraint."));
         }
         let wanted = |key: &str| -> Vec<&str> {
             request
@@ -142,7 +142,8 @@ impl Maas {
                 format!(
                     "Unable to connect to any rack controller {rack}; no connections available."
                 ),
-            ));
+            )
+            .with("retry-after", "10"));
         }
         self.free_machine(id);
         Ok(())

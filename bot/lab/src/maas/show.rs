@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::store::{Address, Alloc, Interface, IpRange, Maas, Node, NodeType};
+use super::store::{Address, Alloc, Interface, IpRange, Maas, Node, NodeType, Unknown};
 use super::version::Version;
 
 const BASE: &str = "/MAAS/api/2.0";
@@ -137,17 +137,28 @@ impl Maas {
             Alloc::Dhcp => "DHCP",
             Alloc::Discovered => "Observed",
         };
-        let interface: Vec<Value> = address
-            .interface
-            .and_then(|id| self.interfaces.get(&id))
-            .map(|interface| self.show_interface(interface))
-            .into_iter()
-            .collect();
+        let interface = address.interface.and_then(|id| self.interfaces.get(&id));
+        let interface = match (interface, &address.unknown) {
+            (Some(interface), _) => vec![self.show_interface(interface)],
+            (None, Some(unknown)) => vec![self.show_unknown(unknown, address)],
+            (None, None) => Vec::new(),
+        };
         json!({
             "created": "2026-01-01T00:00:00.000Z", "ip": address.ip, "alloc_type": address.alloc as u8,
             "subnet": address.subnet.map(|subnet| self.show_subnet(subnet)), "interface_set": interface,
             "owner": address.user.as_ref().map(|user| self.show_user(user)), "alloc_type_name": kind,
             "resource_uri": format!("{BASE}/ipaddresses/"),
+        })
+    }
+
+    /// An interface without a node has no links, no place and no MTU of its own.
+    fn show_unknown(&self, unknown: &Unknown, address: &Address) -> Value {
+        let vlan = address.subnet.map(|subnet| self.subnets[&subnet].vlan);
+        json!({
+            "id": unknown.id, "mac_address": unknown.mac, "name": "eth0", "type": "unknown", "parents": [], "children": [],
+            "vlan": vlan.map(|vlan| self.show_vlan(vlan)), "params": {}, "tags": [], "enabled": true, "link_connected": true,
+            "firmware_version": null, "vendor": null, "product": null, "sriov_max_vf": 0, "numa_node": null,
+            "interface_speed": 0, "link_speed": 0,
         })
     }
 
@@ -284,7 +295,7 @@ impl Maas {
             let gateway = link
                 .and_then(|id| self.addresses.get(&id))
                 .and_then(|address| address.subnet)
-                .and_then(|subnet| self.subnets[&subnet].gateway_ip());
+                .and_then(|subnet| self.subnets[&subnet].gateway);
             json!({"gateway_ip": gateway, "link_id": gateway.and(link)})
         };
         json!({"ipv4": one(node.gateway_v4), "ipv6": one(node.gateway_v6)})

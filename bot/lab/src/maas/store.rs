@@ -42,8 +42,7 @@ pub(crate) struct Subnet {
     pub(crate) name: String,
     pub(crate) cidr: IpNet,
     pub(crate) vlan: u64,
-    /// MAAS stores "" where a form left it empty, and null where none was ever given.
-    pub(crate) gateway: Option<String>,
+    pub(crate) gateway: Option<IpAddr>,
     pub(crate) dns: Vec<IpAddr>,
     pub(crate) allow_dns: bool,
     pub(crate) allow_proxy: bool,
@@ -52,12 +51,6 @@ pub(crate) struct Subnet {
     pub(crate) rdns_mode: u8,
     pub(crate) description: String,
     pub(crate) disabled_boot_architectures: Vec<String>,
-}
-
-impl Subnet {
-    pub(crate) fn gateway_ip(&self) -> Option<IpAddr> {
-        self.gateway.as_ref().and_then(|text| text.parse().ok())
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +98,13 @@ pub(crate) enum Alloc {
     Discovered = 6,
 }
 
+/// An interface of type `unknown`: a MAC, no node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unknown {
+    pub(crate) id: u64,
+    pub(crate) mac: String,
+}
+
 /// A `StaticIPAddress` row: a link where an interface has it, an address where not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
@@ -115,7 +115,7 @@ pub(crate) struct Address {
     pub(crate) user: Option<String>,
     pub(crate) interface: Option<u64>,
     /// A user reservation with a MAC hangs on an interface without a node.
-    pub(crate) mac: Option<String>,
+    pub(crate) unknown: Option<Unknown>,
     pub(crate) bmc_of: Option<String>,
 }
 
@@ -144,6 +144,8 @@ pub(crate) struct Node {
     pub(crate) status: String,
     pub(crate) owner: Option<String>,
     pub(crate) power_type: String,
+    /// The row number of its BMC, where it has one.
+    pub(crate) bmc: Option<u64>,
     pub(crate) locked: bool,
     pub(crate) osystem: String,
     pub(crate) boot_interface: Option<u64>,

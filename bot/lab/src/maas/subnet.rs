@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use serde_json::{Value, json};
 
 use super::form::{Errors, Form, NO_CHOICE, REQUIRED, address};
 use super::store::{Alloc, Maas, RangeType, Subnet};
@@ -23,7 +24,7 @@ impl Maas {
             "POST" => {
                 admin_to_create(asker)?;
                 let id = self.create_subnet(form)?;
-                Ok(Response::json(200, &self.show_subnet(id)))
+                Ok(Response::json(200, &self.show_written(id)))
             }
             _ => Err(bad_method()),
         }
@@ -88,6 +89,7 @@ impl Maas {
             ("PUT", None) => {
                 admin_to_change(asker)?;
                 self.update_subnet(id, form)?;
+                return Ok(Response::json(200, &self.show_written(id)));
             }
             ("DELETE", None) => {
                 admin_to_change(asker)?;
@@ -105,6 +107,15 @@ impl Maas {
         Ok(Response::json(200, &self.show_subnet(id)))
     }
 
+    /// A subnet as the answer to its own write has it: no gateway reads "" there, and null ever after (seen on both).
+    fn show_written(&self, id: u64) -> Value {
+        let mut shown = self.show_subnet(id);
+        if shown["gateway_ip"].is_null() {
+            shown["gateway_ip"] = json!("");
+        }
+        shown
+    }
+
     fn create_subnet(&mut self, form: &Form) -> Result<u64, Response> {
         let mut errors = Errors::default();
         if form.get("space").is_some() {
@@ -118,7 +129,7 @@ impl Maas {
             name: String::new(),
             cidr: IpNet::default(),
             vlan: 0,
-            gateway: Some(String::new()),
+            gateway: None,
             dns: Vec::new(),
             allow_dns: true,
             allow_proxy: true,
@@ -251,9 +262,9 @@ impl Maas {
         }
         match form.get("gateway_ip") {
             None => {}
-            Some("") => subnet.gateway = Some(String::new()),
+            Some("") => subnet.gateway = None,
             Some(text) => match address(text) {
-                Some(ip) => subnet.gateway = Some(ip.to_string()),
+                Some(ip) => subnet.gateway = Some(ip),
                 None => errors.add("gateway_ip", "Enter a valid IPv4 or IPv6 address."),
             },
         }
@@ -301,16 +312,7 @@ impl Maas {
 
     fn check_cidr(&self, subnet: &Subnet, own: Option<u64>, errors: &mut Errors) {
         let others = || self.subnets.values().filter(|other| Some(other.id) != own);
-        if own.is_some() && self.version.has_reserved_ips() {
-            let outside = self
-                .reserved
-                .values()
-                .find(|kept| Some(kept.subnet) == own && !subnet.cidr.contains(&kept.ip));
-            if let Some(kept) = outside {
-                errors.add("cidr", format!("The new subnet CIDR would exclude the reserved ip {}. Please remove it first.", kept.ip));
-            }
-        }
-        if let Some(gateway) = subnet.gateway_ip() {
+        if let Some(gateway) = subnet.gateway {
             let local = matches!(gateway, IpAddr::V6(v6) if v6.is_unicast_link_local());
             if !subnet.cidr.contains(&gateway) && !(local && subnet.cidr.addr().is_ipv6()) {
                 errors.add("gateway_ip", "Gateway IP must be within CIDR range.");
@@ -318,7 +320,7 @@ impl Maas {
         }
         let overlaps = others()
             .any(|other| other.cidr.contains(&subnet.cidr) || subnet.cidr.contains(&other.cidr));
-        if self.version.refuses_overlap() && overlaps {
+        if self.version.refuses_overlap() && overlaps && !errors.has("gateway_ip") {
             errors.add(
                 "__all__",
                 format!(
@@ -345,9 +347,17 @@ impl Maas {
         if let Some(text) = form.get("cidr")
             && let Some(cidr) = read_cidr(text, &mut errors)
         {
-            subnet.cidr = cidr;
-            if now.name == now.cidr.to_string() && form.get("name").is_none() {
-                subnet.name = cidr.to_string();
+            let outside = self
+                .reserved
+                .values()
+                .find(|kept| kept.subnet == id && !cidr.contains(&kept.ip));
+            if let Some(kept) = outside {
+                errors.add("cidr", format!("The new subnet CIDR would exclude the reserved ip {}. Please remove it first.", kept.ip));
+            } else {
+                subnet.cidr = cidr;
+                if now.name == now.cidr.to_string() && form.get("name").is_none() {
+                    text.clone_into(&mut subnet.name);
+                }
             }
         }
         if let Some(text) = form.get("vlan").filter(|text| !text.is_empty()) {
@@ -361,9 +371,8 @@ impl Maas {
             }
         }
         self.read_fields(&mut subnet, form, &mut errors);
-        if !errors.has("cidr") {
-            self.check_cidr(&subnet, Some(id), &mut errors);
-        }
+        // A CIDR that was refused leaves the old one, and the rest is held against that.
+        self.check_cidr(&subnet, Some(id), &mut errors);
         errors.done()?;
         let moved = subnet.cidr != now.cidr;
         self.subnets.insert(id, subnet);
@@ -425,7 +434,7 @@ impl Maas {
             row.subnet == Some(id)
                 && row.ip.is_some()
                 && counts
-                && (row.interface.is_some() || row.mac.is_some())
+                && (row.interface.is_some() || row.unknown.is_some())
         });
         if used && !force {
             return Err(plain(

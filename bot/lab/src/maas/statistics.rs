@@ -1,0 +1,114 @@
+//! How full a subnet is, in MAAS's own numbers, and what it would suggest (3.5.9 provisioningserver/utils/network.py).
+
+use std::net::IpAddr;
+
+use serde_json::{Value, json};
+
+use super::free::{Ask, Taken, at, count, number, unused};
+use super::store::Maas;
+use crate::wire::Request;
+
+impl Maas {
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share in per cent"
+    )]
+    pub(crate) fn show_statistics(&self, subnet: u64, request: &Request) -> Value {
+        let cidr = self.subnets[&subnet].cidr;
+        let taken = self.taken(subnet, Ask::default());
+        let gaps = unused(cidr, &taken, self.version.clips_free_ranges());
+        let sizes = || gaps.iter().map(|(start, end)| count(*start, *end));
+        let (free, largest) = (sizes().sum::<u128>(), sizes().max().unwrap_or(0));
+        let used: u128 = taken
+            .iter()
+            .map(|(start, end, _)| count(*start, *end))
+            .sum();
+        let all = free + used;
+        let usage = if all == 0 {
+            0.0
+        } else {
+            used as f64 / all as f64
+        };
+        let percent = (usage * 100.0).round() as u32;
+        let full = whole(&taken, &gaps);
+        let first = full.first().map(|(start, ..)| *start);
+        let last = full.last().map(|(_, end, _)| *end);
+        let short = |number: u128| u64::try_from(number).unwrap_or(u64::MAX);
+        let mut shown = json!({
+            "num_available": short(free), "largest_available": short(largest), "num_unavailable": short(used),
+            "total_addresses": short(all), "usage": usage, "usage_string": format!("{percent}%"),
+            "available_string": format!("{}%", 100 - percent), "first_address": first, "last_address": last,
+            "ip_version": if cidr.addr().is_ipv4() { 4 } else { 6 },
+        });
+        let flag = |name: &str| {
+            let given = request.param(name);
+            given.is_some_and(|flag| !["0", "false", "False", ""].contains(&flag))
+        };
+        if flag("include_ranges") {
+            let ranges = full.iter().map(|(start, end, purposes)| {
+                json!({"start": start, "end": end, "num_addresses": count(*start, *end), "purpose": purposes})
+            });
+            shown["ranges"] = ranges.collect();
+        }
+        if flag("include_suggestions") {
+            let gateway = suggested_gateway(&full, &gaps);
+            shown["suggested_gateway"] = json!(gateway);
+            shown["suggested_dynamic_range"] = suggested_range(&full, &gaps, gateway, (all, free));
+        }
+        shown
+    }
+}
+
+/// Taken and unused pieces in one list, in order.
+fn whole(taken: &[Taken], gaps: &[(IpAddr, IpAddr)]) -> Vec<Taken> {
+    let unused = gaps
+        .iter()
+        .map(|(start, end)| (*start, *end, vec!["unused"]));
+    let mut full: Vec<Taken> = taken.iter().cloned().chain(unused).collect();
+    full.sort_by_key(|(start, ..)| number(*start));
+    full
+}
+
+/// The first address, else the last, else the first unused one; none where there is a gateway.
+fn suggested_gateway(full: &[Taken], gaps: &[(IpAddr, IpAddr)]) -> Option<IpAddr> {
+    if full.iter().any(|(_, _, why)| why.contains(&"gateway-ip")) {
+        return None;
+    }
+    let first = full.first().map(|(start, ..)| *start)?;
+    let last = full.last().map(|(_, end, _)| *end)?;
+    let free = |ip: &IpAddr| gaps.iter().any(|(start, end)| start <= ip && ip <= end);
+    let lowest = || gaps.first().map(|(start, _)| *start);
+    [first, last].into_iter().find(free).or_else(lowest)
+}
+
+/// The end of the largest unused run: at most a quarter of the subnet, and at most half of what is free.
+fn suggested_range(
+    full: &[Taken],
+    gaps: &[(IpAddr, IpAddr)],
+    gateway: Option<IpAddr>,
+    (all, free): (u128, u128),
+) -> Value {
+    let largest = gaps.iter().max_by_key(|(start, end)| count(*start, *end));
+    let served = full.iter().any(|(_, _, why)| why.contains(&"dynamic"));
+    let Some((start, end)) = largest.filter(|_| !served) else {
+        return Value::Null;
+    };
+    let (mut first, mut last) = (number(*start), number(*end));
+    if let Some(gateway) = gateway.map(number) {
+        first += u128::from(gateway == first);
+        last -= u128::from(gateway == last && last > 0);
+    }
+    if first > last {
+        return Value::Null;
+    }
+    let size = last - first + 1;
+    if size > all >> 2 {
+        first = first.max(last - (all >> 2));
+    } else if size >= free >> 1 {
+        first = first.max(last + 1 - (free >> 1).max(1));
+    }
+    let (start, end) = (at(first, *start), at(last, *end));
+    json!({"start": start, "end": end, "num_addresses": count(start, end)})
+}
