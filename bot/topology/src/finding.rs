@@ -255,6 +255,7 @@ codes! {
     ADDRESS_OUTSIDE Error "address/outside" "an address or offset outside the subnet it belongs to";
     ADDRESS_TWICE Error "address/twice" "one address given to two";
     ADDRESS_DYNAMIC Error "address/in-dynamic" "a fixed address inside a dynamic range, which MAAS refuses";
+    ADDRESS_EDGE Error "address/edge" "a host on an IPv4 network's own address or on its broadcast address";
     ADDRESS_FAMILY Error "address/family" "no subnet of that address's family on the plane, or two families in one range";
     PLANE_KEY Error "plane/key" "a plane key with other characters than letters, digits, `-`, `_` and `.`";
     PLANE_DUPLICATE Error "plane/duplicate" "two planes with one key";
@@ -294,6 +295,8 @@ codes! {
     MACHINE_DUPLICATE Error "machine/duplicate" "two machines with one name, or two interfaces with one name on a machine";
     MACHINE_NAME Error "machine/name" "a name that no host can have";
     MACHINE_HOST Error "machine/no-host" "a link says `host` and the machine has no `host: +N`";
+    JUMPHOST_INTERFACE Error "jumphost/interface"
+        "a name that no Linux interface has: it stands in the commands that an operator is shown";
     INTERFACE_UNKNOWN Warning "interface/unknown-type" "an interface of a type that planebot does not know";
     INTERFACE_PARENT Error "interface/parent" "a parent that the machine does not have, or a number of parents that the type cannot have";
     INTERFACE_CYCLE Error "interface/cycle" "interfaces that are each other's parents";

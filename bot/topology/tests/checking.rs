@@ -296,6 +296,10 @@ const TABLE: &[(&str, &[&str])] = &[
         &["file/path"],
     ),
     ("spaces: [x]\n== ../b.yaml\nspaces: [y]\n", &["file/path"]),
+    (
+        "planes: [{plane: a, fabric: f, cidr: 10.0.0.0/24}]\njumphost:\n- {interface: br0, plane: a, address: +0}\n- {interface: $(id), plane: a, address: +1}\n",
+        &["address/edge", "jumphost/interface"],
+    ),
 ];
 
 fn sources(text: &str) -> Vec<Source> {
@@ -509,4 +513,33 @@ proptest! {
         let checked = check(&[Source { path: "a.yaml".to_owned(), bytes }]);
         prop_assert!(checked.topology.is_none());
     }
+}
+
+fn guide() -> String {
+    std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../topology/README.md"
+    ))
+    .unwrap()
+}
+
+#[test]
+fn the_example_in_the_guide_is_believed() {
+    let guide = guide();
+    let (_, rest) = guide.split_once("```yaml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let other = "plane: other-plane\nfabric: other\ncidr: 10.0.0.0/24\n";
+    let checked = check(&files(&[("a.yaml", example), ("b.yaml", other)]));
+    assert!(checked.topology.is_some(), "{}", told(&checked));
+}
+
+#[test]
+fn every_code_is_in_the_guide() {
+    let guide = guide();
+    let (_, table) = guide.split_once("|---|---|---|\n").unwrap();
+    let expected: Vec<String> = CODES
+        .iter()
+        .map(|code| format!("| `{}` | {} | {} |", code.name, code.severity, code.means))
+        .collect();
+    assert_eq!(table.lines().collect::<Vec<_>>(), expected);
 }

@@ -191,6 +191,20 @@ impl Entry {
     }
 }
 
+/// Remarks on a host that would stand on the network's own address or on the broadcast address. A /31 has neither.
+pub(super) fn refuse_edges(ip: IpAddr, cidr: Cidr, place: Place, notes: &mut Notes<'_>) {
+    let edges = !cidr.is_v6() && cidr.prefix() < 31;
+    if edges && (ip == cidr.network() || ip == cidr.last()) {
+        let message = format!("`{ip}` is the network's own or the broadcast address of `{cidr}`");
+        notes.add(
+            codes::ADDRESS_EDGE,
+            place,
+            message,
+            "give a host an address between the two",
+        );
+    }
+}
+
 /// The address that many places into a subnet.
 pub(super) fn at(
     cidr: Cidr,

@@ -217,6 +217,7 @@ fn links_of(
         }
         if let Mode::Static(ip) = mode {
             given.give(ip, format!("`{}`", on.0), link.address.place, notes);
+            book::refuse_edges(ip, cidr, link.address.place, notes);
             let subnet = ground
                 .subnets
                 .get(&cidr)

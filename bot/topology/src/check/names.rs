@@ -126,3 +126,18 @@ pub(super) fn host(said: &Said<String>, notes: &mut Notes<'_>) -> Option<String>
     );
     None
 }
+
+/// The name of an interface of the jumphost, as the Linux kernel takes it: at most 15 bytes. The characters are fewer than
+/// the kernel's, because the name is put into commands that a person copies.
+pub(super) fn interface(said: &Said<String>, notes: &mut Notes<'_>) -> Option<String> {
+    let name = said.value.as_deref()?;
+    let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if begins && name.len() <= 15 && name.chars().all(known) {
+        return Some(name.to_owned());
+    }
+    let message = format!("`{}` is no name of an interface", shown(name));
+    let help = "use letters, digits, `-`, `_` and dots, 15 at most";
+    notes.add(codes::JUMPHOST_INTERFACE, said.place, message, help);
+    None
+}

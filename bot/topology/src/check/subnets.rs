@@ -10,7 +10,7 @@ use crate::draft::{
 use crate::finding::{Notes, Place, codes, shown};
 use crate::plane::{HostReservation, PlaneSubnet, Purpose, Reservation, Route};
 
-use super::book::Book;
+use super::book::{self, Book};
 use super::{names, ranges};
 
 impl SubnetSaid {
@@ -323,15 +323,7 @@ fn reserved_ips(
             continue;
         };
         ranges::refuse_dynamic(ip, reservations, said.ip.place, notes);
-        if ip == cidr.network() || (ip.is_ipv4() && ip == cidr.last()) {
-            let message = format!("`{ip}` is the network's or the broadcast address of `{cidr}`");
-            notes.add(
-                codes::ADDRESS_OUTSIDE,
-                said.ip.place,
-                message,
-                "reserve an address of a host",
-            );
-        }
+        book::refuse_edges(ip, cidr, said.ip.place, notes);
         if !taken.insert(ip) {
             let message = format!("`{ip}` is reserved for another host already");
             notes.add(

@@ -8,9 +8,9 @@ use crate::draft::{AddressRef, JumphostSaid, Said, VipSaid};
 use crate::finding::{Notes, Place, codes, shown};
 use crate::plane::{JumphostAddress, PlaneSubnet, Purpose, VipGroup};
 
-use super::book::{Book, Entry, Given};
-use super::machines;
+use super::book::{self, Book, Entry, Given};
 use super::planes::Stood;
+use super::{machines, names};
 
 /// Checks the jumphost's addresses.
 pub(super) fn jumphost(
@@ -27,9 +27,9 @@ pub(super) fn jumphost(
         let Some((cidr, address)) = stand(&said.plane, entry, &said.address, book, notes) else {
             continue;
         };
-        let (Some(interface), Some(plane)) =
-            (said.interface.value.clone(), said.plane.value.clone())
-        else {
+        book::refuse_edges(address, cidr, said.address.place, notes);
+        let interface = names::interface(&said.interface, notes);
+        let (Some(interface), Some(plane)) = (interface, said.plane.value.clone()) else {
             continue;
         };
         given.give(
