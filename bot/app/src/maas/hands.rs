@@ -13,7 +13,7 @@ use topology::port::{Outcome, Write};
 use super::ask::Blind;
 use super::look::Found;
 use super::read::Fabrics;
-use super::wire::{Method, Request, Wire};
+use super::wire::{Request, Wire};
 use super::{Client, Eyes};
 use std::sync::Arc;
 
@@ -259,14 +259,6 @@ fn not_sent(why: &str) -> Outcome {
         status: NOT_SENT,
         why: format!("not sent: {why}"),
     }
-}
-
-/// A request for something below a node.
-fn below_node(method: Method, node: &Found, tail: &str) -> Request {
-    Request::new(
-        method,
-        format!("nodes/{}/interfaces/{tail}", node.system_id),
-    )
 }
 
 #[cfg(test)]

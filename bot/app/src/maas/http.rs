@@ -149,6 +149,8 @@ impl Http {
         if !request.form.is_empty() {
             sending = sending.form(&request.form);
         }
+        // MAAS may compute for minutes before the first byte, and people want to know what it is that they wait for.
+        self.tell(request, 0, false);
         let response = sending.send().await.map_err(lost)?;
         let text = |name| {
             response
@@ -173,23 +175,19 @@ impl Http {
         })
     }
 
+    fn tell(&self, request: &Request, bytes: usize, whole: bool) {
+        if let Some(watch) = &self.watch {
+            let what = &request.to_string();
+            watch(Progress { what, bytes, whole });
+        }
+    }
+
     async fn body(
         &self,
         request: &Request,
         mut response: reqwest::Response,
     ) -> Result<Vec<u8>, Lost> {
-        let what = request.to_string();
-        let tell = |bytes, whole| {
-            if let Some(watch) = &self.watch {
-                watch(Progress {
-                    what: &what,
-                    bytes,
-                    whole,
-                });
-            }
-        };
         let mut body = Vec::new();
-        tell(0, false);
         while let Some(chunk) = timeout(self.limits.silence, response.chunk())
             .await
             .map_err(|_elapsed| Lost::Silent(self.limits.silence))?
@@ -199,9 +197,9 @@ impl Http {
                 return Err(Lost::TooLarge(self.limits.bytes));
             }
             body.extend_from_slice(&chunk);
-            tell(body.len(), false);
+            self.tell(request, body.len(), false);
         }
-        tell(body.len(), true);
+        self.tell(request, body.len(), true);
         Ok(body)
     }
 }

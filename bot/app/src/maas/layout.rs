@@ -570,6 +570,36 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn every_kept_layout_survives_being_observed_and_loaded() {
+        let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/topologies");
+        let mut tried = 0;
+        for folder in [kept.to_owned(), format!("{kept}/changes")] {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                if path.extension().is_none_or(|end| end != "json") || name.contains(".schema.") {
+                    continue;
+                }
+                let text = std::fs::read_to_string(&path).unwrap();
+                // The one that is large for its size's sake says nothing new here and takes most of the time.
+                if text.len() > 250_000 {
+                    continue;
+                }
+                let bare = observed(&text, "3.7.3", &Scope::default()).await;
+                let scope = Scope {
+                    occupants: bare.subnets().map(|subnet| subnet.cidr).collect(),
+                    ..everything()
+                };
+                let first = observed(&text, "3.7.3", &scope).await;
+                let again = layout(&first).json.to_string();
+                assert_eq!(first, observed(&again, "3.7.3", &scope).await, "{name}");
+                tried += 1;
+            }
+        }
+        assert!(tried > 10, "{tried}");
+    }
+
+    #[tokio::test]
     async fn who_was_not_read_is_drawn_from_the_addresses_it_holds() {
         let scope = Scope {
             all_nodes: false,

@@ -3,15 +3,15 @@
 //! Booleans are `true` and `false` only (3.5.12 reads `0` and `no` as true for some fields), row numbers are always
 //! given where MAAS would guess (`vlan` of a subnet, `subnet` of a range), and only what differs is sent.
 
+mod node;
+
 use topology::Cidr;
 use topology::object::{
-    Fabric, Interface, InterfaceKind, IpRange, Link, Mode, Object, RangeKind, ReservedIp, Space,
-    StaticRoute, Subnet, SubnetFlags, Vlan, VlanAt,
+    Fabric, IpRange, Object, RangeKind, ReservedIp, Space, StaticRoute, Subnet, SubnetFlags, Vlan,
 };
 use topology::port::Write;
 
-use super::{Ground, NoRequest, because, below_node};
-use crate::maas::look::Found;
+use super::{Ground, NoRequest, because};
 use crate::maas::wire::{Method, Request};
 
 type Made = Result<Request, NoRequest>;
@@ -90,8 +90,8 @@ fn create(new: &Object, ground: &Ground) -> Made {
             .with("ip", reserved.ip.to_string())
             .with("mac_address", &reserved.mac)
             .with("comment", &reserved.comment)),
-        Object::Interface(interface) => create_interface(interface, ground),
-        Object::Link(link) => create_link(link, ground),
+        Object::Interface(interface) => node::create_interface(interface, ground),
+        Object::Link(link) => node::create_link(link, ground),
     }
 }
 
@@ -107,7 +107,7 @@ fn update(before: &Object, after: &Object, ground: &Ground) -> Made {
         (Object::Range(a), Object::Range(b)) => update_range(row, a, b, ground),
         (Object::Route(a), Object::Route(b)) => update_route(row, a, b, ground),
         (Object::ReservedIp(a), Object::ReservedIp(b)) => update_reserved_ip(row, a, b),
-        (Object::Interface(a), Object::Interface(b)) => update_interface(row, a, b, ground),
+        (Object::Interface(a), Object::Interface(b)) => node::update_interface(row, a, b, ground),
         (Object::Link(_), Object::Link(_)) => Err(because(
             "a link cannot be changed; it is removed and made again".to_owned(),
         )),
@@ -140,17 +140,8 @@ fn delete(before: &Object, ground: &Ground) -> Made {
         Object::Range(_) => format!("ipranges/{row}/"),
         Object::Route(_) => format!("static-routes/{row}/"),
         Object::ReservedIp(_) => format!("reservedips/{row}/"),
-        Object::Interface(interface) => {
-            let node = ground.node(&interface.host)?;
-            return Ok(below_node(Method::Delete, node, &format!("{row}/")));
-        }
-        Object::Link(link) => {
-            let node = ground.node(&link.host)?;
-            let interface = interface_row(node, &link.interface)?;
-            return Ok(below_node(Method::Post, node, &format!("{interface}/"))
-                .asking("op", "unlink_subnet")
-                .with("id", row.to_string()));
-        }
+        Object::Interface(interface) => return node::delete_interface(interface, row, ground),
+        Object::Link(link) => return node::delete_link(link, row, ground),
     };
     Ok(Request::new(Method::Delete, path))
 }
@@ -361,111 +352,6 @@ fn update_reserved_ip(row: u64, before: &ReservedIp, after: &ReservedIp) -> Made
         ));
     }
     Ok(put(format!("reservedips/{row}/")).with("comment", &after.comment))
-}
-
-fn create_interface(interface: &Interface, ground: &Ground) -> Made {
-    let node = ground.node(&interface.host)?;
-    let mut parents = Vec::new();
-    for parent in &interface.parents {
-        parents.push((parent, interface_row(node, parent)?.to_string()));
-    }
-    match (interface.kind, parents.as_slice()) {
-        (InterfaceKind::Vlan, [(parent, row)]) => {
-            let at = placed(interface)?;
-            // MAAS names it; another name would be made under this one and not be found again.
-            let name = format!("{parent}.{}", at.vid);
-            if interface.name != name {
-                return Err(because(format!(
-                    "MAAS would call this interface `{name}`, not `{}`",
-                    interface.name
-                )));
-            }
-            Ok(below_node(Method::Post, node, "")
-                .asking("op", "create_vlan")
-                .with("parent", row)
-                .with("vlan", ground.vlan(at)?))
-        }
-        (InterfaceKind::Bridge, [(_, row)]) => Ok(below_node(Method::Post, node, "")
-            .asking("op", "create_bridge")
-            .with("name", &interface.name)
-            .with("parent", row)),
-        (InterfaceKind::Bond, [_, ..]) => {
-            let mut request = below_node(Method::Post, node, "")
-                .asking("op", "create_bond")
-                .with("name", &interface.name);
-            for (_, row) in parents {
-                request = request.with("parents", row);
-            }
-            Ok(request)
-        }
-        (InterfaceKind::Vlan | InterfaceKind::Bridge | InterfaceKind::Bond, _) => {
-            Err(because(format!(
-                "`{}:{}` needs one parent, or at least one for a bond",
-                interface.host, interface.name
-            )))
-        }
-        (InterfaceKind::Physical | InterfaceKind::Unknown, _) => Err(because(format!(
-            "`{}:{}` is hardware, which is found and not made",
-            interface.host, interface.name
-        ))),
-    }
-}
-
-fn update_interface(row: u64, before: &Interface, after: &Interface, ground: &Ground) -> Made {
-    let node = ground.node(&before.host)?;
-    let fixed = |it: &Interface| (it.host.clone(), it.kind, it.parents.clone());
-    if fixed(before) != fixed(after) {
-        return Err(because(
-            "kind and parents of an interface cannot be changed; it is removed and made again"
-                .to_owned(),
-        ));
-    }
-    let mut request = below_node(Method::Put, node, &format!("{row}/"));
-    if before.name != after.name {
-        request = request.with("name", &after.name);
-    }
-    if before.vlan != after.vlan || request.form.is_empty() {
-        let vlan = match &after.vlan {
-            Some(at) => ground.vlan(at)?,
-            None => String::new(),
-        };
-        request = request.with("vlan", vlan);
-    }
-    Ok(request)
-}
-
-fn create_link(link: &Link, ground: &Ground) -> Made {
-    let node = ground.node(&link.host)?;
-    let interface = interface_row(node, &link.interface)?;
-    let (mode, address) = match link.mode {
-        Mode::Auto => ("AUTO", None),
-        Mode::Static(ip) => ("STATIC", Some(ip)),
-        Mode::Dhcp => ("DHCP", None),
-        Mode::LinkUp => ("LINK_UP", None),
-    };
-    let request = below_node(Method::Post, node, &format!("{interface}/"))
-        .asking("op", "link_subnet")
-        .with("mode", mode)
-        .with("subnet", ground.subnet(link.subnet)?);
-    Ok(match address {
-        Some(ip) => request.with("ip_address", ip.to_string()),
-        None => request,
-    })
-}
-
-fn interface_row(node: &Found, name: &str) -> Result<u64, NoRequest> {
-    let found = node.interfaces.iter().find(|row| row.name == name);
-    let row = found.map(|row| row.id);
-    row.ok_or_else(|| because(format!("the node has no interface `{name}`")))
-}
-
-fn placed(interface: &Interface) -> Result<&VlanAt, NoRequest> {
-    interface.vlan.as_ref().ok_or_else(|| {
-        because(format!(
-            "`{}:{}` needs a VLAN",
-            interface.host, interface.name
-        ))
-    })
 }
 
 fn post(path: &str) -> Request {
