@@ -4,143 +4,15 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use lab::github::{At, GitHub, How, Mishap, Permission, Proposal};
-use lab::wire::{Request, Response, pairs};
+use lab::github::{How, Mishap, Proposal};
 use serde_json::{Value, json};
 
+#[path = "github/day.rs"]
+mod day;
 #[path = "github/spec.rs"]
 mod spec;
 
-const HOME: &str = "/repos/acme/network";
-/// Anything of the shape of a signed claim is the app.
-const CLAIM: &str = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOjF9.c2ln";
-
-/// A GitHub and everything said to it.
-struct Day {
-    hub: GitHub,
-    told: Vec<Value>,
-}
-
-impl Day {
-    fn begin() -> Self {
-        let mut hub = GitHub::new("bot");
-        hub.hook("http://127.0.0.1:9/webhook", "secret");
-        hub.create_organization("acme", &["olga"]);
-        hub.add_team_member("acme", "operators", "alice");
-        hub.invite("acme", "operators", "ivan");
-        hub.add_user("mallory");
-        let mut at = hub.create_repository("acme/network", true);
-        at.grant_team("operators", Permission::Write);
-        at.grant("rita", Permission::Triage);
-        let files = [
-            ("README.md", Some("# Network\n")),
-            ("topology/oam.yaml", Some("vlan: 10\nmtu: 1500\n")),
-        ];
-        at.commit_files("alice", "main", "Begin", &files)
-            .expect("alice may push");
-        Self { hub, told: vec![] }
-    }
-
-    fn at(&mut self) -> At<'_> {
-        self.hub.at("acme/network")
-    }
-
-    fn raw(
-        &mut self,
-        token: &str,
-        method: &str,
-        path: &str,
-        body: &Value,
-        headers: &[(&str, &str)],
-    ) -> Response {
-        let (only, query) = path.split_once('?').unwrap_or((path, ""));
-        let mut all = vec![
-            ("user-agent", "a test"),
-            ("accept", "application/vnd.github+json"),
-            ("x-github-api-version", "2022-11-28"),
-        ];
-        let bearer = format!("Bearer {token}");
-        if !token.is_empty() {
-            all.push(("authorization", &bearer));
-        }
-        all.retain(|(name, _)| !headers.iter().any(|(other, _)| name == other));
-        all.extend(headers);
-        let request = Request {
-            method: method.to_owned(),
-            path: only.to_owned(),
-            query: pairs(query),
-            headers: all
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect(),
-            body: if body.is_null() {
-                vec![]
-            } else {
-                body.to_string().into_bytes()
-            },
-            now: 0,
-        };
-        let response = self.hub.answer(&request);
-        let shown = |pairs: &[(String, String)]| -> Value {
-            pairs
-                .iter()
-                .map(|(name, value)| (name.clone(), json!(value)))
-                .collect::<serde_json::Map<_, _>>()
-                .into()
-        };
-        let text = || json!(String::from_utf8_lossy(&response.body));
-        let mut line = json!({
-            "method": method, "path": path, "request_headers": shown(&request.headers), "status": response.status,
-            "response_headers": shown(&response.headers),
-        });
-        if !body.is_null() {
-            line["request_body"] = body.clone();
-        }
-        if !response.body.is_empty() {
-            line["response_body"] =
-                serde_json::from_slice(&response.body).unwrap_or_else(|_| text());
-        }
-        self.told.push(line);
-        response
-    }
-
-    /// Asks as the bot, and expects that status.
-    fn bot(&mut self, status: u16, method: &str, path: &str, body: &Value) -> Value {
-        let token = self.hub.bot_token();
-        self.say(&token, status, method, (path, body))
-    }
-
-    fn say(
-        &mut self,
-        token: &str,
-        status: u16,
-        method: &str,
-        (path, body): (&str, &Value),
-    ) -> Value {
-        let path = if path.starts_with('/') {
-            path.to_owned()
-        } else {
-            format!("{HOME}/{path}")
-        };
-        let path = path.trim_end_matches('/').to_owned();
-        let response = self.raw(token, method, &path, body, &[]);
-        let text = String::from_utf8_lossy(&response.body).into_owned();
-        assert_eq!(response.status, status, "{method} {path}: {text}");
-        serde_json::from_str(&text).unwrap_or_default()
-    }
-
-    fn get(&mut self, path: &str) -> Value {
-        self.bot(200, "GET", path, &Value::Null)
-    }
-
-    fn post(&mut self, path: &str, body: &Value) -> Value {
-        self.bot(201, "POST", path, body)
-    }
-}
-
-fn sha(value: &Value) -> String {
-    value["sha"].as_str().expect("it has a sha").to_owned()
-}
+use day::{CLAIM, Day, HOME, sha};
 
 fn people(day: &mut Day) {
     for path in [
@@ -271,6 +143,9 @@ fn git(day: &mut Day) {
         &[("accept", "application/vnd.github.raw+json")],
     );
     assert_eq!(raw.body, b"# Network\n");
+}
+
+fn history(day: &mut Day) {
     let tip = sha(&day.get("git/ref/heads/main")["object"]);
     let blob = sha(&day.post(
         "git/blobs",
@@ -329,15 +204,19 @@ fn git(day: &mut Day) {
         "git/tags",
         &json!({"tag": "v1", "message": "one", "object": tip, "type": "commit"}),
     );
+    write_a_file(day, &next);
+    day.bot(204, "DELETE", "git/refs/heads/history", &Value::Null);
+}
+
+fn write_a_file(day: &mut Day, other: &str) {
     let note = json!({"message": "A note", "content": "YQ==", "branch": "history"});
     let made = day.bot(201, "PUT", "contents/notes/a.txt", &note);
     day.bot(422, "PUT", "contents/notes/a.txt", &note);
     let mut again =
-        json!({"message": "A note", "content": "Yg==", "branch": "history", "sha": next});
+        json!({"message": "A note", "content": "Yg==", "branch": "history", "sha": other});
     day.bot(409, "PUT", "contents/notes/a.txt", &again);
     again["sha"] = made["content"]["sha"].clone();
     day.bot(200, "PUT", "contents/notes/a.txt", &again);
-    day.bot(204, "DELETE", "git/refs/heads/history", &Value::Null);
 }
 
 fn pulls(day: &mut Day) {
@@ -376,8 +255,12 @@ fn pulls(day: &mut Day) {
     ] {
         day.get(path);
     }
+    land(day, &alice, &head);
+}
+
+fn land(day: &mut Day, alice: &str, head: &Value) {
     day.say(
-        &alice,
+        alice,
         200,
         "PATCH",
         (
@@ -397,7 +280,7 @@ fn pulls(day: &mut Day) {
         &json!({"reviewers": ["olga"]}),
     );
     day.say(
-        &alice,
+        alice,
         422,
         "POST",
         ("pulls/1/reviews", &json!({"event": "APPROVE"})),
@@ -411,30 +294,22 @@ fn pulls(day: &mut Day) {
         )
         .expect("alice may push");
     day.say(
-        &alice,
+        alice,
         200,
         "PATCH",
         ("pulls/1", &json!({"state": "closed"})),
     );
+    day.say(alice, 200, "PATCH", ("issues/1", &json!({"state": "open"})));
+    day.say(alice, 409, "PUT", ("pulls/1/merge", &json!({"sha": head})));
     day.say(
-        &alice,
-        200,
-        "PATCH",
-        ("issues/1", &json!({"state": "open"})),
-    );
-    day.say(&alice, 409, "PUT", ("pulls/1/merge", &json!({"sha": head})));
-    day.say(
-        &alice,
+        alice,
         200,
         "PUT",
         ("pulls/1/merge", &json!({"merge_method": "squash"})),
     );
-    day.say(&alice, 405, "PUT", ("pulls/1/merge", &json!({})));
+    day.say(alice, 405, "PUT", ("pulls/1/merge", &json!({})));
     day.get("pulls/1");
-    assert_eq!(
-        day.get("pulls?state=closed")[0]["merged_at"].is_null(),
-        false
-    );
+    assert!(day.get("pulls?state=closed")[0]["merged_at"].is_string());
     day.bot(404, "GET", "pulls/7", &Value::Null);
 }
 
@@ -648,6 +523,7 @@ fn every_answer_and_every_webhook_of_a_day_is_as_github_publishes_it() {
     for part in [
         people,
         git,
+        history,
         pulls,
         comments,
         checks,
@@ -660,16 +536,17 @@ fn every_answer_and_every_webhook_of_a_day_is_as_github_publishes_it() {
     let mut wrong = vec![];
     let mut served = BTreeSet::new();
     for line in &day.told {
-        let (operation, found) = spec.exchange(line);
+        let judged = spec.exchange(line);
         // A request that the lab refuses as malformed is malformed on purpose.
         let on_purpose = line["status"] == 422;
-        wrong.extend(found.into_iter().filter(|_| !on_purpose).map(|what| {
-            format!(
-                "{} {} {}: {what}",
-                line["method"], line["path"], line["status"]
-            )
-        }));
-        served.insert(operation);
+        let found = judged
+            .request
+            .into_iter()
+            .filter(|_| !on_purpose)
+            .chain(judged.answer);
+        let place = format!("{} {} {}", line["method"], line["path"], line["status"]);
+        wrong.extend(found.map(|what| format!("{place}: {what}")));
+        served.insert(judged.operation);
     }
     let mut sent = BTreeSet::new();
     for one in day.hub.deliveries() {

@@ -70,7 +70,6 @@ impl GitHub {
     pub(crate) fn show_run(&self, repo: &Repository, run: &Run) -> Value {
         let url = format!("{}/check-runs/{}", self.repo_url(repo), run.id);
         let html = format!("{}/runs/{}", self.repo_html(repo), run.id);
-        let suite = &repo.suites[&run.suite];
         json!({
             "id": run.id, "node_id": node("CR", run.id), "name": run.name, "head_sha": run.oid.to_string(),
             "external_id": run.external_id, "url": url, "html_url": html,
@@ -80,7 +79,7 @@ impl GitHub {
                 "title": run.title, "summary": run.summary, "text": run.text, "annotations_count": run.annotations.len(),
                 "annotations_url": format!("{url}/annotations"),
             },
-            "check_suite": self.show_suite(repo, suite, false), "app": self.show_app(), "pull_requests": self.pulls_at(repo, run.oid),
+            "check_suite": {"id": run.suite}, "app": self.show_app(), "pull_requests": self.pulls_at(repo, run.oid),
         })
     }
 
@@ -100,6 +99,13 @@ impl GitHub {
             })
         };
         Value::Array(at.map(show).collect())
+    }
+
+    /// A run as webhooks show it: with its whole suite.
+    pub(crate) fn show_run_with_suite(&self, repo: &Repository, run: &Run) -> Value {
+        let mut shown = self.show_run(repo, run);
+        shown["check_suite"] = self.show_suite(repo, &repo.suites[&run.suite], false);
+        shown
     }
 
     fn show_suite(&self, repo: &Repository, suite: &Suite, whole: bool) -> Value {

@@ -175,6 +175,24 @@ impl GitHub {
             .max()
     }
 
+    /// Whoever may push; else the refusal.
+    pub(crate) fn writer(&self, call: &Call<'_>) -> Result<String, Response> {
+        let held = self.permission(self.repo(&call.repo), &call.who);
+        match (&call.who, held) {
+            (Who::Nobody, _) => Err(refusal(401, "Requires authentication")),
+            (_, held) if held >= Some(Permission::Write) => Ok(self.login(&call.who)),
+            _ => Err(refusal(403, "Must have push access to this repository.")),
+        }
+    }
+
+    /// Authors may edit what is theirs; whoever may push may edit everything.
+    pub(crate) fn may_edit(&self, call: &Call<'_>, author: &str) -> Result<String, Response> {
+        if call.who != Who::Nobody && self.login(&call.who) == author {
+            return Ok(author.to_owned());
+        }
+        self.writer(call)
+    }
+
     /// What GitHub calls a person in relation to a repository.
     pub(crate) fn association(&self, repo: &Repository, login: &str) -> &'static str {
         let organization = self.organizations.get(&repo.owner);

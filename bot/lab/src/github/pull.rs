@@ -2,14 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{
-    Answer, Call, fits, invalid, made, maybe, not_found, ok, refusal, text, unprocessable,
-};
-use super::git::{Oid, Signature};
+use super::answer::{Answer, Call, fits, invalid, made, maybe, not_found, ok, text, unprocessable};
+use super::git::Oid;
 use super::issue::{BODY_MAX, Changes, Issue, TITLE_MAX, retell};
+use super::landing::web_flow;
 use super::merge::{How, Landing, land};
-use super::people::Who;
-use super::refs::Move;
 use super::repo::Repository;
 use super::{GitHub, node, stamp};
 use crate::wire::Response;
@@ -44,7 +41,7 @@ impl Repository {
 
 impl GitHub {
     /// A pull request as lists show it.
-    fn show_pull_simple(&self, repo: &Repository, issue: &Issue, pull: &Pull) -> Value {
+    pub(crate) fn show_pull_simple(&self, repo: &Repository, issue: &Issue, pull: &Pull) -> Value {
         let (base, html) = (self.repo_url(repo), self.repo_html(repo));
         let (url, html) = (
             format!("{base}/pulls/{}", issue.number),
@@ -374,147 +371,5 @@ impl GitHub {
             self.try_merge(key, number);
         }
         Ok(())
-    }
-
-    /// `PUT …/pulls/{pull_number}/merge`
-    pub(crate) fn merge(&mut self, call: &Call<'_>, number: &str) -> Answer {
-        let by = self.writer(call)?;
-        let body = call.json()?;
-        let repo = self.repo(&call.repo);
-        let (issue, pull) = repo.find_pull(number)?;
-        let word = body["merge_method"].as_str().unwrap_or("merge");
-        let how = How::read(word).ok_or_else(|| unprocessable("Invalid merge_method"))?;
-        if !issue.is_open() {
-            return Err(refusal(405, "Pull Request is not mergeable"));
-        }
-        if body["sha"]
-            .as_str()
-            .is_some_and(|sha| sha != pull.head_oid.to_string())
-        {
-            return Err(refusal(
-                409,
-                "Head branch was modified. Review and try the merge again.",
-            ));
-        }
-        let before = repo
-            .git
-            .branch(&pull.base)
-            .ok_or_else(|| refusal(405, "Base branch does not exist"))?;
-        let landing = self.landing(call, (issue, pull), how, &body);
-        let (number, branch, now) = (issue.number, pull.base.clone(), self.now);
-        let after = land(
-            &mut self.repo_mut(&call.repo).git,
-            how,
-            Landing {
-                base: before,
-                ..landing
-            },
-        )
-        .map_err(|_conflicts| refusal(405, "Pull Request is not mergeable"))?;
-        let issue = self.issue_mut(&call.repo, number);
-        (issue.closed, issue.updated) = (Some(now), now);
-        if let Some(pull) = &mut issue.pull {
-            pull.merged = Some(Merged {
-                by: by.clone(),
-                at: now,
-                oid: after,
-            });
-        }
-        let step = Move {
-            branch,
-            before: Some(before),
-            after: Some(after),
-            by: by.clone(),
-            forced: false,
-        };
-        self.place(&call.repo, &step);
-        self.tell_pull(&call.repo, number, &by, ("closed", json!({})));
-        self.moved(&call.repo, &step);
-        Ok(ok(
-            &json!({"sha": after.to_string(), "merged": true, "message": "Pull Request successfully merged"}),
-        ))
-    }
-
-    fn landing(
-        &self,
-        call: &Call<'_>,
-        (issue, pull): (&Issue, &Pull),
-        how: How,
-        body: &Value,
-    ) -> Landing {
-        let repo = self.repo(&call.repo);
-        let number = issue.number;
-        let (title, message) = match how {
-            How::Merge | How::Rebase => (
-                format!(
-                    "Merge pull request #{number} from {}/{}",
-                    repo.owner, pull.head
-                ),
-                issue.title.clone(),
-            ),
-            How::Squash => {
-                let ahead = repo.git.ahead(pull.base_oid, pull.head_oid);
-                let told = ahead.iter().filter_map(|oid| repo.git.commit(*oid));
-                let told: Vec<String> = told
-                    .map(|commit| format!("* {}", commit.message.trim_end()))
-                    .collect();
-                (format!("{} (#{number})", issue.title), told.join("\n\n"))
-            }
-        };
-        let title = maybe(body, "commit_title").unwrap_or(title);
-        let message = maybe(body, "commit_message").unwrap_or(message);
-        let merger = self.signature(&self.login(&call.who));
-        Landing {
-            base: pull.base_oid,
-            head: pull.head_oid,
-            message: format!("{title}\n\n{message}").trim_end().to_owned(),
-            author: if how == How::Squash {
-                self.signature(&issue.author)
-            } else {
-                merger.clone()
-            },
-            committer: if how == How::Rebase {
-                merger
-            } else {
-                web_flow(self.now)
-            },
-        }
-    }
-
-    /// A person as the author of a commit made now.
-    pub(crate) fn signature(&self, login: &str) -> Signature {
-        let id = self.people.get(login).map_or(0, |person| person.id);
-        Signature {
-            name: login.to_owned(),
-            email: format!("{id}+{login}@users.noreply.github.com"),
-            at: self.now,
-        }
-    }
-
-    /// Whoever may push; else the refusal.
-    pub(crate) fn writer(&self, call: &Call<'_>) -> Result<String, Response> {
-        let held = self.permission(self.repo(&call.repo), &call.who);
-        match (&call.who, held) {
-            (Who::Nobody, _) => Err(refusal(401, "Requires authentication")),
-            (_, held) if held >= Some(super::Permission::Write) => Ok(self.login(&call.who)),
-            _ => Err(refusal(403, "Must have push access to this repository.")),
-        }
-    }
-
-    /// Authors may edit what is theirs; whoever may push may edit everything.
-    pub(crate) fn may_edit(&self, call: &Call<'_>, author: &str) -> Result<String, Response> {
-        if call.who != Who::Nobody && self.login(&call.who) == author {
-            return Ok(author.to_owned());
-        }
-        self.writer(call)
-    }
-}
-
-/// Who commits what is done on the website.
-pub(crate) fn web_flow(at: i64) -> Signature {
-    Signature {
-        name: "GitHub".to_owned(),
-        email: "noreply@github.com".to_owned(),
-        at,
     }
 }

@@ -83,7 +83,7 @@ impl GitHub {
     pub(crate) fn request_reviewers(&self, call: &Call<'_>, number: &str) -> Answer {
         self.writer(call)?;
         let repo = self.repo(&call.repo);
-        let (issue, _) = repo.find_pull(number)?;
-        Ok(made(&self.show_pull(repo, issue)))
+        let (issue, pull) = repo.find_pull(number)?;
+        Ok(made(&self.show_pull_simple(repo, issue, pull)))
     }
 }

@@ -109,7 +109,11 @@ impl GitHub {
         };
         let (url, total) = (self.repo_url(repo), latest.len());
         let page = self.page(call, latest.into_values().collect(), |status| {
-            self.show_status(repo, status)
+            let mut shown = self.show_status(repo, status);
+            if let Value::Object(fields) = &mut shown {
+                fields.shift_remove("creator"); // in short, without its author
+            }
+            shown
         });
         Ok(page.within(|statuses| {
             json!({

@@ -1,15 +1,14 @@
 //! What people do, in verbs: each asks GitHub's own rules as that person, so that it is refused and told as theirs.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use super::GitHub;
-use super::git::{Commit, Entry, Git, Mode, Oid};
+use super::git::{Commit, Entry, Mode, Oid};
 use super::merge::How;
-use super::people::{Kind, Organization, Permission, Team, Who};
+use super::people::Permission;
 use super::refs::Move;
 use super::repo::Repository;
+use super::town::token_of;
 use crate::wire::{Request, Response};
 
 /// GitHub said no.
@@ -35,158 +34,7 @@ pub struct Proposal<'a> {
     pub body: &'a str,
 }
 
-/// A comment as people see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommentSeen {
-    /// Its id.
-    pub id: u64,
-    /// The login.
-    pub author: String,
-    /// The text.
-    pub body: String,
-    /// Whether it was changed after it was written.
-    pub edited: bool,
-}
-
-/// A check run as people see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CheckSeen {
-    /// Its id.
-    pub id: u64,
-    /// Its name.
-    pub name: String,
-    /// `queued`, `in_progress` or `completed`.
-    pub status: String,
-    /// How it ended.
-    pub conclusion: Option<String>,
-    /// The output's title.
-    pub title: String,
-    /// The output's summary.
-    pub summary: String,
-    /// `path:line level message` for each annotation.
-    pub annotations: Vec<String>,
-}
-
-/// A commit as people see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommitSeen {
-    /// Its name.
-    pub oid: Oid,
-    /// The author's login.
-    pub author: String,
-    /// The whole message.
-    pub message: String,
-}
-
 impl GitHub {
-    /// A user of that login, who exists from now on. The numeric id.
-    pub fn add_user(&mut self, login: &str) -> u64 {
-        self.tokens
-            .insert(token_of(login), Who::Person(login.to_owned()));
-        self.join(login, Kind::User)
-    }
-
-    /// A user is gone; what they wrote stays, by nobody.
-    pub fn remove_user(&mut self, login: &str) {
-        self.people.remove(login);
-        self.tokens.remove(&token_of(login));
-    }
-
-    /// The token of a user.
-    pub fn token(&self, login: &str) -> String {
-        token_of(login)
-    }
-
-    /// An organization; `owners` are users of it that may do everything.
-    pub fn create_organization(&mut self, login: &str, owners: &[&str]) {
-        self.join(login, Kind::Organization);
-        let organization = self.organizations.entry(login.to_owned()).or_default();
-        organization
-            .members
-            .extend(owners.iter().map(|owner| ((*owner).to_owned(), true)));
-        for owner in owners {
-            self.add_user(owner);
-        }
-    }
-
-    /// Puts a user into a team, which comes into being; by that they are a member of the organization.
-    pub fn add_team_member(&mut self, organization: &str, slug: &str, login: &str) {
-        self.add_user(login);
-        let id = self.id();
-        let fresh = Team {
-            id,
-            slug: slug.to_owned(),
-            members: BTreeMap::new(),
-        };
-        let organization: &mut Organization = self
-            .organizations
-            .entry(organization.to_owned())
-            .or_default();
-        organization
-            .members
-            .entry(login.to_owned())
-            .or_insert(false);
-        organization
-            .teams
-            .entry(slug.to_owned())
-            .or_insert(fresh)
-            .members
-            .insert(login.to_owned(), true);
-    }
-
-    /// Asks a user into a team, without their answer: the membership is pending.
-    pub fn invite(&mut self, organization: &str, slug: &str, login: &str) {
-        self.add_team_member(organization, slug, login);
-        if let Some(team) = self
-            .organizations
-            .get_mut(organization)
-            .and_then(|all| all.teams.get_mut(slug))
-        {
-            team.members.insert(login.to_owned(), false);
-        }
-    }
-
-    /// Takes a user out of a team.
-    pub fn remove_team_member(&mut self, organization: &str, slug: &str, login: &str) {
-        if let Some(team) = self
-            .organizations
-            .get_mut(organization)
-            .and_then(|all| all.teams.get_mut(slug))
-        {
-            team.members.remove(login);
-        }
-    }
-
-    /// An empty repository, `owner/name`. An owner that nobody knows becomes an organization.
-    pub fn create_repository(&mut self, full_name: &str, private: bool) -> At<'_> {
-        let (owner, name) = full_name.split_once('/').unwrap_or(("", full_name));
-        if !self.people.contains_key(owner) {
-            self.create_organization(owner, &[]);
-        }
-        let (id, now) = (self.id(), self.now);
-        let repo = Repository {
-            id,
-            owner: owner.to_owned(),
-            name: name.to_owned(),
-            private,
-            default_branch: "main".to_owned(),
-            created: now,
-            pushed: now,
-            git: Git::default(),
-            grants: BTreeMap::new(),
-            teams: BTreeMap::new(),
-            issues: BTreeMap::new(),
-            comments: BTreeMap::new(),
-            labels: BTreeMap::new(),
-            runs: BTreeMap::new(),
-            suites: BTreeMap::new(),
-            statuses: vec![],
-            deployments: BTreeMap::new(),
-        };
-        self.repositories.insert(full_name.to_owned(), repo);
-        self.at(full_name)
-    }
-
     /// A repository that exists, to do something in it.
     pub fn at(&mut self, full_name: &str) -> At<'_> {
         assert!(
@@ -227,7 +75,7 @@ impl At<'_> {
         read(&self.hub.answer(&request))
     }
 
-    fn repo(&self) -> &Repository {
+    pub(crate) fn repo(&self) -> &Repository {
         self.hub.repo(&self.key)
     }
 
@@ -436,109 +284,6 @@ impl At<'_> {
         self.hub
             .tell_run(&self.key, run, by, ("requested_action", told));
     }
-
-    /// The comments of an issue or pull request, oldest first.
-    pub fn comments(&self, number: u64) -> Vec<CommentSeen> {
-        let all = self
-            .repo()
-            .comments
-            .values()
-            .filter(|comment| comment.issue == number);
-        all.map(|comment| CommentSeen {
-            id: comment.id,
-            author: comment.author.clone(),
-            body: comment.body.clone(),
-            edited: comment.updated != comment.created,
-        })
-        .collect()
-    }
-
-    /// Who reacted to a comment, and with what.
-    pub fn reactions(&self, comment: u64) -> Vec<(String, String)> {
-        let comment = self.repo().comments.get(&comment);
-        let all = comment
-            .into_iter()
-            .flat_map(|comment| comment.reactions.values());
-        all.map(|reaction| (reaction.by.clone(), reaction.kind.clone()))
-            .collect()
-    }
-
-    /// The check runs of a commit, oldest first.
-    pub fn check_runs(&self, oid: Oid) -> Vec<CheckSeen> {
-        let all = self.repo().runs.values().filter(|run| run.oid == oid);
-        all.map(|run| CheckSeen {
-            id: run.id,
-            name: run.name.clone(),
-            status: run.status.clone(),
-            conclusion: run.conclusion.clone(),
-            title: run.title.clone().unwrap_or_default(),
-            summary: run.summary.clone().unwrap_or_default(),
-            annotations: run.annotations.iter().map(annotation).collect(),
-        })
-        .collect()
-    }
-
-    /// A branch's tip.
-    pub fn head(&self, branch: &str) -> Option<Oid> {
-        self.repo().git.branch(branch)
-    }
-
-    /// What a branch holds, text by path.
-    pub fn files_at(&self, branch: &str) -> BTreeMap<String, String> {
-        let git = &self.repo().git;
-        let files = git
-            .resolve(branch)
-            .map(|oid| git.files(oid))
-            .unwrap_or_default();
-        let text = |oid| String::from_utf8_lossy(git.blob(oid).unwrap_or_default()).into_owned();
-        files
-            .into_iter()
-            .map(|(path, entry)| (path, text(entry.oid)))
-            .collect()
-    }
-
-    /// A branch's history, newest first.
-    pub fn log(&self, branch: &str) -> Vec<CommitSeen> {
-        let git = &self.repo().git;
-        let all = git
-            .resolve(branch)
-            .map(|oid| git.history(oid))
-            .unwrap_or_default();
-        let seen = |oid| {
-            let commit = git.commit(oid)?;
-            Some(CommitSeen {
-                oid,
-                author: super::commit::signer_name(&commit.author),
-                message: commit.message.clone(),
-            })
-        };
-        all.into_iter().filter_map(seen).collect()
-    }
-
-    /// `open`, `closed` or `merged`.
-    pub fn pull_state(&self, number: u64) -> Option<&'static str> {
-        let issue = self.repo().issues.get(&number)?;
-        Some(if issue.is_merged() {
-            "merged"
-        } else {
-            issue.word()
-        })
-    }
-}
-
-fn annotation(told: &Value) -> String {
-    let text = |field: &str| told[field].as_str().unwrap_or_default();
-    format!(
-        "{}:{} {} {}",
-        text("path"),
-        told["start_line"],
-        text("annotation_level"),
-        text("message")
-    )
-}
-
-fn token_of(login: &str) -> String {
-    format!("ghp_{login}")
 }
 
 fn read(response: &Response) -> Result<Value, Refused> {

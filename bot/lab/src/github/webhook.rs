@@ -297,7 +297,8 @@ impl GitHub {
 
     pub(crate) fn tell_run(&mut self, key: &str, id: u64, by: &str, (action, own): Told<'_>) {
         let repo = self.repo(key);
-        let about = json!({"action": action, "check_run": self.show_run(repo, &repo.runs[&id])});
+        let about =
+            json!({"action": action, "check_run": self.show_run_with_suite(repo, &repo.runs[&id])});
         let (id, payload) = (repo.id, self.payload(repo, by, [about, own]));
         self.send("check_run", Some(action), Some(id), &payload);
     }

@@ -15,6 +15,17 @@ pub(crate) struct Spec {
     compiled: RefCell<BTreeMap<String, Rc<Validator>>>,
 }
 
+/// What was found of one exchange.
+#[derive(Default)]
+pub(crate) struct Judged {
+    /// The operation's id.
+    pub(crate) operation: String,
+    /// What is wrong with the request.
+    pub(crate) request: Vec<String>,
+    /// What is wrong with the answer.
+    pub(crate) answer: Vec<String>,
+}
+
 /// Path parameters that may hold slashes.
 const WIDE: [&str; 6] = [
     "{path}",
@@ -53,8 +64,8 @@ impl Spec {
         self.all[name].as_array().into_iter().flatten()
     }
 
-    /// What is wrong with an exchange, and which operation it is.
-    pub(crate) fn exchange(&self, told: &Value) -> (String, Vec<String>) {
+    /// Which operation an exchange is, and what is wrong with it.
+    pub(crate) fn exchange(&self, told: &Value) -> Judged {
         let text = |field: &str| told[field].as_str().unwrap_or_default();
         let (path, query) = text("path").split_once('?').unwrap_or((text("path"), ""));
         let fitting = self
@@ -68,7 +79,10 @@ impl Spec {
             )
         });
         let Some((at, operation)) = fitting.max_by_key(|(_, one)| one["literals"].as_u64()) else {
-            return (String::new(), vec!["no such operation".to_owned()]);
+            return Judged {
+                request: vec!["no such operation".to_owned()],
+                ..Judged::default()
+            };
         };
         let mut wrong = vec![];
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -86,24 +100,26 @@ impl Spec {
             wrong.extend(self.check(&format!("/operations/{at}/request"), &told["request_body"]));
             wrong.extend(self.overlaid(&operation["id"], &told["request_body"]));
         }
+        Judged {
+            operation: operation["id"].as_str().unwrap_or_default().to_owned(),
+            request: wrong,
+            answer: self.answered(at, operation, told),
+        }
+    }
+
+    fn answered(&self, at: usize, operation: &Value, told: &Value) -> Vec<String> {
         let status = told["status"].to_string();
         let answer = &told["response_body"];
         match operation["responses"].get(&status) {
-            Some(Value::Null) if answer.is_null() => {}
-            Some(Value::Null) => wrong.push(format!("{status} has no body in the description")),
-            Some(_) if answer.is_string() => {} // raw
-            Some(_) => {
-                wrong.extend(self.check(&format!("/operations/{at}/responses/{status}"), answer))
-            }
+            Some(Value::Null) if answer.is_null() => vec![],
+            Some(Value::Null) => vec![format!("{status} has no body in the description")],
+            Some(_) if answer.is_string() => vec![], // raw
+            Some(_) => self.check(&format!("/operations/{at}/responses/{status}"), answer),
             None if told["status"].as_u64() < Some(400) => {
-                wrong.push(format!("{status} is not described"))
+                vec![format!("{status} is not described")]
             }
-            None => wrong.extend(self.check("/$defs/basic-error", answer)),
+            None => self.check("/$defs/basic-error", answer),
         }
-        (
-            operation["id"].as_str().unwrap_or_default().to_owned(),
-            wrong,
-        )
     }
 
     fn overlaid(&self, operation: &Value, body: &Value) -> Vec<String> {

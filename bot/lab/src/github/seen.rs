@@ -1,0 +1,153 @@
+//! What people see when they look: comments, reactions, check runs, files, history.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::commit::signer_name;
+use super::git::Oid;
+use super::story::At;
+
+/// A comment as people see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommentSeen {
+    /// Its id.
+    pub id: u64,
+    /// The login.
+    pub author: String,
+    /// The text.
+    pub body: String,
+    /// Whether it was changed after it was written.
+    pub edited: bool,
+}
+
+/// A check run as people see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckSeen {
+    /// Its id.
+    pub id: u64,
+    /// Its name.
+    pub name: String,
+    /// `queued`, `in_progress` or `completed`.
+    pub status: String,
+    /// How it ended.
+    pub conclusion: Option<String>,
+    /// The output's title.
+    pub title: String,
+    /// The output's summary.
+    pub summary: String,
+    /// `path:line level message` for each annotation.
+    pub annotations: Vec<String>,
+}
+
+/// A commit as people see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommitSeen {
+    /// Its name.
+    pub oid: Oid,
+    /// The author's login.
+    pub author: String,
+    /// The whole message.
+    pub message: String,
+}
+
+impl At<'_> {
+    /// The comments of an issue or pull request, oldest first.
+    pub fn comments(&self, number: u64) -> Vec<CommentSeen> {
+        let all = self
+            .repo()
+            .comments
+            .values()
+            .filter(|comment| comment.issue == number);
+        all.map(|comment| CommentSeen {
+            id: comment.id,
+            author: comment.author.clone(),
+            body: comment.body.clone(),
+            edited: comment.updated != comment.created,
+        })
+        .collect()
+    }
+
+    /// Who reacted to a comment, and with what.
+    pub fn reactions(&self, comment: u64) -> Vec<(String, String)> {
+        let comment = self.repo().comments.get(&comment);
+        let all = comment
+            .into_iter()
+            .flat_map(|comment| comment.reactions.values());
+        all.map(|reaction| (reaction.by.clone(), reaction.kind.clone()))
+            .collect()
+    }
+
+    /// The check runs of a commit, oldest first.
+    pub fn check_runs(&self, oid: Oid) -> Vec<CheckSeen> {
+        let all = self.repo().runs.values().filter(|run| run.oid == oid);
+        all.map(|run| CheckSeen {
+            id: run.id,
+            name: run.name.clone(),
+            status: run.status.clone(),
+            conclusion: run.conclusion.clone(),
+            title: run.title.clone().unwrap_or_default(),
+            summary: run.summary.clone().unwrap_or_default(),
+            annotations: run.annotations.iter().map(annotation).collect(),
+        })
+        .collect()
+    }
+
+    /// A branch's tip.
+    pub fn head(&self, branch: &str) -> Option<Oid> {
+        self.repo().git.branch(branch)
+    }
+
+    /// What a branch holds, text by path.
+    pub fn files_at(&self, branch: &str) -> BTreeMap<String, String> {
+        let git = &self.repo().git;
+        let files = git
+            .resolve(branch)
+            .map(|oid| git.files(oid))
+            .unwrap_or_default();
+        let text = |oid| String::from_utf8_lossy(git.blob(oid).unwrap_or_default()).into_owned();
+        files
+            .into_iter()
+            .map(|(path, entry)| (path, text(entry.oid)))
+            .collect()
+    }
+
+    /// A branch's history, newest first.
+    pub fn log(&self, branch: &str) -> Vec<CommitSeen> {
+        let git = &self.repo().git;
+        let all = git
+            .resolve(branch)
+            .map(|oid| git.history(oid))
+            .unwrap_or_default();
+        let seen = |oid| {
+            let commit = git.commit(oid)?;
+            Some(CommitSeen {
+                oid,
+                author: signer_name(&commit.author),
+                message: commit.message.clone(),
+            })
+        };
+        all.into_iter().filter_map(seen).collect()
+    }
+
+    /// `open`, `closed` or `merged`.
+    pub fn pull_state(&self, number: u64) -> Option<&'static str> {
+        let issue = self.repo().issues.get(&number)?;
+        Some(if issue.is_merged() {
+            "merged"
+        } else {
+            issue.word()
+        })
+    }
+}
+
+fn annotation(told: &Value) -> String {
+    let text = |field: &str| told[field].as_str().unwrap_or_default();
+    format!(
+        "{}:{} {} {}",
+        text("path"),
+        told["start_line"],
+        text("annotation_level"),
+        text("message")
+    )
+}

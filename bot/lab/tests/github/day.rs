@@ -1,0 +1,136 @@
+//! A GitHub with a repository and people, and everything that is said to it.
+
+use lab::github::{At, GitHub, Permission};
+use lab::wire::{Request, Response, pairs};
+use serde_json::{Value, json};
+
+pub(crate) const HOME: &str = "/repos/acme/network";
+/// Anything of the shape of a signed claim is the app.
+pub(crate) const CLAIM: &str = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOjF9.c2ln";
+
+/// A GitHub and everything said to it.
+pub(crate) struct Day {
+    pub(crate) hub: GitHub,
+    pub(crate) told: Vec<Value>,
+}
+
+impl Day {
+    pub(crate) fn begin() -> Self {
+        let mut hub = GitHub::new("bot");
+        hub.hook("http://127.0.0.1:9/webhook", "secret");
+        hub.create_organization("acme", &["olga"]);
+        hub.add_team_member("acme", "operators", "alice");
+        hub.invite("acme", "operators", "ivan");
+        hub.add_user("mallory");
+        let mut at = hub.create_repository("acme/network", true);
+        at.grant_team("operators", Permission::Write);
+        at.grant("rita", Permission::Triage);
+        let files = [
+            ("README.md", Some("# Network\n")),
+            ("topology/oam.yaml", Some("vlan: 10\nmtu: 1500\n")),
+        ];
+        at.commit_files("alice", "main", "Begin", &files)
+            .expect("alice may push");
+        Self { hub, told: vec![] }
+    }
+
+    pub(crate) fn at(&mut self) -> At<'_> {
+        self.hub.at("acme/network")
+    }
+
+    pub(crate) fn raw(
+        &mut self,
+        token: &str,
+        method: &str,
+        path: &str,
+        body: &Value,
+        headers: &[(&str, &str)],
+    ) -> Response {
+        let (only, query) = path.split_once('?').unwrap_or((path, ""));
+        let mut all = vec![
+            ("user-agent", "a test"),
+            ("accept", "application/vnd.github+json"),
+            ("x-github-api-version", "2022-11-28"),
+        ];
+        let bearer = format!("Bearer {token}");
+        if !token.is_empty() {
+            all.push(("authorization", &bearer));
+        }
+        all.retain(|(name, _)| !headers.iter().any(|(other, _)| name == other));
+        all.extend(headers);
+        let request = Request {
+            method: method.to_owned(),
+            path: only.to_owned(),
+            query: pairs(query),
+            headers: all
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            body: if body.is_null() {
+                vec![]
+            } else {
+                body.to_string().into_bytes()
+            },
+            now: 0,
+        };
+        let response = self.hub.answer(&request);
+        let shown = |pairs: &[(String, String)]| -> Value {
+            pairs
+                .iter()
+                .map(|(name, value)| (name.clone(), json!(value)))
+                .collect::<serde_json::Map<_, _>>()
+                .into()
+        };
+        let text = || json!(String::from_utf8_lossy(&response.body));
+        let mut line = json!({
+            "method": method, "path": path, "request_headers": shown(&request.headers), "status": response.status,
+            "response_headers": shown(&response.headers),
+        });
+        if !body.is_null() {
+            line["request_body"] = body.clone();
+        }
+        if !response.body.is_empty() {
+            line["response_body"] =
+                serde_json::from_slice(&response.body).unwrap_or_else(|_| text());
+        }
+        self.told.push(line);
+        response
+    }
+
+    /// Asks as the bot, and expects that status.
+    pub(crate) fn bot(&mut self, status: u16, method: &str, path: &str, body: &Value) -> Value {
+        let token = self.hub.bot_token();
+        self.say(&token, status, method, (path, body))
+    }
+
+    pub(crate) fn say(
+        &mut self,
+        token: &str,
+        status: u16,
+        method: &str,
+        (path, body): (&str, &Value),
+    ) -> Value {
+        let path = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("{HOME}/{path}")
+        };
+        let path = path.trim_end_matches('/').to_owned();
+        let response = self.raw(token, method, &path, body, &[]);
+        let text = String::from_utf8_lossy(&response.body).into_owned();
+        assert_eq!(response.status, status, "{method} {path}: {text}");
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    pub(crate) fn get(&mut self, path: &str) -> Value {
+        self.bot(200, "GET", path, &Value::Null)
+    }
+
+    pub(crate) fn post(&mut self, path: &str, body: &Value) -> Value {
+        self.bot(201, "POST", path, body)
+    }
+}
+
+pub(crate) fn sha(value: &Value) -> String {
+    value["sha"].as_str().expect("it has a sha").to_owned()
+}

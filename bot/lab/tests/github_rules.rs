@@ -1,0 +1,569 @@
+//! What GitHub does that no schema says: merges, fast-forwards, pages, permissions, and webhooks over a wire.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use lab::github::{
+    GitHub, How, Mishap, Oid, Options, Outcome, Permission, Proposal, Serving, serve,
+};
+use lab::wire::{Request, Response, pairs};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+const NETWORK: &str = "acme/network";
+
+/// A public repository with one file of five lines, which alice may change.
+fn github() -> GitHub {
+    let mut hub = GitHub::new("bot");
+    hub.add_user("mallory");
+    let mut at = hub.create_repository(NETWORK, false);
+    at.grant("alice", Permission::Write);
+    at.commit_files(
+        "alice",
+        "main",
+        "Begin",
+        &[("plane.yaml", Some("1\n2\n3\n4\n5\n"))],
+    )
+    .unwrap();
+    hub
+}
+
+fn propose(hub: &mut GitHub, branch: &str, text: &str) -> u64 {
+    let mut at = hub.at(NETWORK);
+    at.commit_files(
+        "alice",
+        branch,
+        &format!("Write {branch}"),
+        &[("plane.yaml", Some(text))],
+    )
+    .unwrap();
+    at.open_pull(
+        "alice",
+        Proposal {
+            head: branch,
+            base: "main",
+            title: branch,
+            body: "",
+        },
+    )
+    .unwrap()
+}
+
+fn ask(hub: &mut GitHub, token: &str, method: &str, (path, body): (&str, &Value)) -> Response {
+    ask_with(hub, token, method, (path, body), &[])
+}
+
+fn ask_with(
+    hub: &mut GitHub,
+    token: &str,
+    method: &str,
+    (path, body): (&str, &Value),
+    more: &[(&str, &str)],
+) -> Response {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let mut headers = vec![("authorization".to_owned(), format!("token {token}"))];
+    headers.extend(
+        more.iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+    );
+    hub.answer(&Request {
+        method: method.to_owned(),
+        path: format!("/repos/{NETWORK}{path}"),
+        query: pairs(query),
+        headers,
+        body: body.to_string().into_bytes(),
+        now: 0,
+    })
+}
+
+fn told(response: &Response) -> Value {
+    serde_json::from_slice(&response.body).unwrap_or_default()
+}
+
+#[test]
+fn a_ref_moves_only_forwards_unless_forced() {
+    let mut hub = github();
+    let token = hub.bot_token();
+    let base = hub.at(NETWORK).head("main").unwrap().to_string();
+    let tree = told(&ask(
+        &mut hub,
+        &token,
+        "GET",
+        (&format!("/git/commits/{base}"), &Value::Null),
+    ))["tree"]["sha"]
+        .clone();
+    let commit = |hub: &mut GitHub, message: &str| {
+        let body = json!({"message": message, "tree": tree, "parents": [base]});
+        told(&ask(hub, &token, "POST", ("/git/commits", &body)))["sha"].clone()
+    };
+    let (ours, theirs) = (commit(&mut hub, "ours"), commit(&mut hub, "theirs"));
+    let mut update = |sha: &Value, force: bool| {
+        let response = ask(
+            &mut hub,
+            &token,
+            "PATCH",
+            ("/git/refs/heads/main", &json!({"sha": sha, "force": force})),
+        );
+        (response.status, told(&response)["message"].clone())
+    };
+    assert_eq!(update(&ours, false).0, 200);
+    assert_eq!(
+        update(&theirs, false),
+        (422, json!("Update is not a fast forward"))
+    );
+    assert_eq!(update(&theirs, true).0, 200);
+}
+
+/// After a merge of that kind: how many parents the tip of main has, what main holds, and its history.
+fn landed(how: How) -> (usize, BTreeMap<String, String>, Vec<String>) {
+    let mut hub = github();
+    let number = propose(&mut hub, "top", "one\n2\n3\n4\n5\n");
+    hub.at(NETWORK)
+        .commit_files("alice", "top", "More", &[("more.yaml", Some("more\n"))])
+        .unwrap();
+    hub.at(NETWORK)
+        .commit_files(
+            "alice",
+            "main",
+            "Meanwhile",
+            &[("plane.yaml", Some("1\n2\n3\n4\nfive\n"))],
+        )
+        .unwrap();
+    let mut at = hub.at(NETWORK);
+    let oid = at.merge("alice", number, how).unwrap();
+    assert_eq!(at.head("main"), Some(oid));
+    assert_eq!(at.pull_state(number), Some("merged"));
+    let files = at.files_at("main");
+    let log = at
+        .log("main")
+        .into_iter()
+        .map(|seen| seen.message.lines().next().unwrap_or_default().to_owned())
+        .collect();
+    let token = hub.bot_token();
+    let parents = told(&ask(
+        &mut hub,
+        &token,
+        "GET",
+        (&format!("/git/commits/{oid}"), &Value::Null),
+    ))["parents"]
+        .clone();
+    let shown = told(&ask(
+        &mut hub,
+        &token,
+        "GET",
+        (&format!("/pulls/{number}"), &Value::Null),
+    ));
+    assert_eq!(shown["merge_commit_sha"], oid.to_string());
+    (parents.as_array().unwrap().len(), files, log)
+}
+
+#[test]
+fn every_kind_of_merge_holds_both_sides_of_a_file() {
+    let both = BTreeMap::from([
+        ("more.yaml".to_owned(), "more\n".to_owned()),
+        ("plane.yaml".to_owned(), "one\n2\n3\n4\nfive\n".to_owned()),
+    ]);
+    let (parents, files, log) = landed(How::Merge);
+    assert_eq!((parents, files), (2, both.clone()));
+    assert_eq!(
+        log,
+        [
+            "Merge pull request #1 from acme/top",
+            "Meanwhile",
+            "More",
+            "Write top",
+            "Begin"
+        ]
+    );
+    let (parents, files, log) = landed(How::Squash);
+    assert_eq!((parents, files), (1, both.clone()));
+    assert_eq!(log, ["top (#1)", "Meanwhile", "Begin"]);
+    let (parents, files, log) = landed(How::Rebase);
+    assert_eq!((parents, files), (1, both));
+    assert_eq!(log, ["More", "Write top", "Meanwhile", "Begin"]);
+}
+
+#[test]
+fn a_squash_onto_an_unmoved_base_has_the_heads_tree() {
+    let mut hub = github();
+    let number = propose(&mut hub, "top", "one\n2\n3\n4\n5\n");
+    let mut at = hub.at(NETWORK);
+    let before = at.files_at("top");
+    at.merge("alice", number, How::Squash).unwrap();
+    assert_eq!(at.files_at("main"), before);
+}
+
+#[test]
+fn a_conflict_is_shown_and_not_merged() {
+    let mut hub = github();
+    let first = propose(&mut hub, "first", "eins\n2\n3\n4\n5\n");
+    let second = propose(&mut hub, "second", "uno\n2\n3\n4\n5\n");
+    hub.at(NETWORK).merge("alice", first, How::Merge).unwrap();
+    let token = hub.bot_token();
+    let shown = told(&ask(
+        &mut hub,
+        &token,
+        "GET",
+        (&format!("/pulls/{second}"), &Value::Null),
+    ));
+    assert_eq!(
+        (&shown["mergeable"], &shown["merge_commit_sha"]),
+        (&json!(false), &Value::Null)
+    );
+    let refused = hub
+        .at(NETWORK)
+        .merge("alice", second, How::Squash)
+        .unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "GitHub answered 405: Pull Request is not mergeable"
+    );
+    assert_eq!(hub.at(NETWORK).pull_state(second), Some("open"));
+}
+
+#[test]
+fn a_pull_request_follows_its_branch_and_closes_when_its_head_lands() {
+    let mut hub = github();
+    let number = propose(&mut hub, "top", "one\n2\n3\n4\n5\n");
+    let before = hub.at(NETWORK).head("top").unwrap();
+    let after = hub
+        .at(NETWORK)
+        .commit_files("alice", "top", "More", &[("b", Some("b"))])
+        .unwrap();
+    let last = payload(&hub, hub.deliveries().len() - 1);
+    let seen = [
+        &last["action"],
+        &last["before"],
+        &last["after"],
+        &last["pull_request"]["head"]["sha"],
+    ];
+    assert_eq!(
+        seen,
+        [
+            &json!("synchronize"),
+            &json!(before.to_string()),
+            &json!(after.to_string()),
+            &json!(after.to_string())
+        ]
+    );
+    hub.at(NETWORK).push("alice", "main", after).unwrap();
+    assert_eq!(hub.at(NETWORK).pull_state(number), Some("merged"));
+}
+
+fn payload(hub: &GitHub, at: usize) -> Value {
+    serde_json::from_slice(&hub.deliveries()[at].body).unwrap()
+}
+
+#[test]
+fn long_lists_come_in_pages_that_link_to_each_other() {
+    let mut hub = github();
+    let number = propose(&mut hub, "top", "one\n2\n3\n4\n5\n");
+    for at in 0..5 {
+        hub.at(NETWORK)
+            .comment("alice", number, &format!("{at}"))
+            .unwrap();
+    }
+    let token = hub.bot_token();
+    let mut seen = vec![];
+    let mut path = format!("/issues/{number}/comments?per_page=2");
+    let mut links = vec![];
+    loop {
+        let response = ask(&mut hub, &token, "GET", (&path, &Value::Null));
+        for comment in told(&response).as_array().unwrap() {
+            seen.push(comment["body"].as_str().unwrap().to_owned());
+        }
+        let link = response
+            .headers
+            .iter()
+            .find(|(name, _)| name == "link")
+            .unwrap()
+            .1
+            .clone();
+        links.push(
+            link.split(", ")
+                .map(|one| one.rsplit_once("rel=").unwrap().1.to_owned())
+                .collect::<Vec<_>>()
+                .join(" "),
+        );
+        let Some(next) = link.split(", ").find(|one| one.ends_with("rel=\"next\"")) else {
+            break;
+        };
+        let url = next.trim_start_matches('<').split('>').next().unwrap();
+        path = url.split_once(NETWORK).unwrap().1.to_owned();
+    }
+    assert_eq!(seen, ["0", "1", "2", "3", "4"]);
+    assert_eq!(
+        links,
+        [
+            r#""next" "last""#,
+            r#""prev" "next" "last" "first""#,
+            r#""prev" "first""#
+        ]
+    );
+}
+
+#[test]
+fn a_comment_is_changed_by_patch_and_by_nothing_else() {
+    let mut hub = github();
+    let number = propose(&mut hub, "top", "one\n2\n3\n4\n5\n");
+    let id = hub.at(NETWORK).comment("alice", number, "first").unwrap();
+    let (path, alice, mallory) = (
+        format!("/issues/comments/{id}"),
+        hub.token("alice"),
+        hub.token("mallory"),
+    );
+    let mut status = |token: &str, method: &str| {
+        ask(&mut hub, token, method, (&path, &json!({"body": "second"}))).status
+    };
+    // octocrab 0.54.9 updates comments by POST.
+    assert_eq!(
+        (
+            status(&alice, "POST"),
+            status(&mallory, "PATCH"),
+            status(&alice, "PATCH")
+        ),
+        (404, 403, 200)
+    );
+    let seen = hub.at(NETWORK).comments(number);
+    assert_eq!((seen[0].body.as_str(), seen[0].edited), ("second", true));
+}
+
+#[test]
+fn an_answer_that_has_not_changed_is_not_sent_again_and_costs_nothing() {
+    let mut hub = github();
+    let token = hub.bot_token();
+    let header = |response: &Response, name: &str| {
+        response
+            .headers
+            .iter()
+            .find(|(own, _)| own == name)
+            .unwrap()
+            .1
+            .clone()
+    };
+    let first = ask(&mut hub, &token, "GET", ("/pulls", &Value::Null));
+    let tag = header(&first, "etag");
+    let again = ask_with(
+        &mut hub,
+        &token,
+        "GET",
+        ("/pulls", &Value::Null),
+        &[("if-none-match", &tag)],
+    );
+    assert_eq!((again.status, again.body.len()), (304, 0));
+    assert_eq!(
+        header(&again, "x-ratelimit-remaining"),
+        header(&first, "x-ratelimit-remaining")
+    );
+    propose(&mut hub, "top", "one\n");
+    let other = ask_with(
+        &mut hub,
+        &token,
+        "GET",
+        ("/pulls", &Value::Null),
+        &[("if-none-match", &tag)],
+    );
+    assert_eq!(other.status, 200);
+    hub.leave(&token, 1);
+    let spent: Vec<u16> = (0..2)
+        .map(|_| ask(&mut hub, &token, "GET", ("", &Value::Null)).status)
+        .collect();
+    assert_eq!(spent, [200, 403]);
+}
+
+#[test]
+fn the_same_day_twice_is_the_same_byte_for_byte() {
+    let day = || {
+        let mut hub = github();
+        let number = propose(&mut hub, "top", "one\n");
+        hub.at(NETWORK)
+            .comment("mallory", number, "/apply")
+            .unwrap();
+        hub.at(NETWORK).merge("alice", number, How::Squash).unwrap();
+        hub.deliveries().into_iter().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(day(), day());
+}
+
+#[test]
+fn strangers_comment_and_change_nothing() {
+    let mut hub = github();
+    let number = propose(&mut hub, "top", "one\n");
+    let mut at = hub.at(NETWORK);
+    let refused = [
+        at.merge("mallory", number, How::Merge)
+            .map(drop)
+            .unwrap_err(),
+        at.close("mallory", number).unwrap_err(),
+        at.push("mallory", "main", Oid::ZERO).unwrap_err(),
+    ];
+    assert_eq!(refused.map(|refused| refused.status), [403, 403, 403]);
+    at.comment("mallory", number, "/apply").unwrap();
+    at.lock(number);
+    assert_eq!(
+        at.comment("mallory", number, "/apply").unwrap_err().status,
+        403
+    );
+}
+
+/// What arrived: GUID, event, and whether the signature holds.
+type Heard = Arc<Mutex<Vec<(String, String, bool)>>>;
+
+async fn hear(
+    State(heard): State<Heard>,
+    headers: HeaderMap,
+    body: axum::body::Bytes,
+) -> StatusCode {
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let mut mac = Hmac::<Sha256>::new_from_slice(b"secret").unwrap();
+    mac.update(&body);
+    let signed = text("x-hub-signature-256")
+        == format!("sha256={}", hex::encode(mac.finalize().into_bytes()));
+    let action: Value = serde_json::from_slice(&body).unwrap();
+    let event = format!(
+        "{} {}",
+        text("x-github-event"),
+        action["action"].as_str().unwrap_or_default()
+    );
+    heard
+        .lock()
+        .unwrap()
+        .push((text("x-github-delivery"), event, signed));
+    StatusCode::ACCEPTED
+}
+
+/// A served GitHub and an ear at the other end of its webhooks.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the ear hears as long as the test runs"
+)]
+async fn heard() -> (Serving, Heard) {
+    let heard = Heard::default();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/webhook", listener.local_addr().unwrap());
+    let app = axum::Router::new()
+        .fallback(hear)
+        .with_state(Arc::clone(&heard));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let mut hub = github();
+    hub.hook(&url, "secret");
+    (serve(hub, Options::default()).await.unwrap(), heard)
+}
+
+fn events(heard: &Heard) -> Vec<String> {
+    heard
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(_, event, _)| event.trim().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn webhooks_arrive_in_order_and_signed() {
+    let (serving, heard) = heard().await;
+    let number = propose(&mut serving.github(), "top", "one\n");
+    serving
+        .github()
+        .at(NETWORK)
+        .merge("alice", number, How::Merge)
+        .unwrap();
+    serving.settled().await;
+    assert_eq!(
+        events(&heard),
+        ["push", "pull_request opened", "pull_request closed", "push"]
+    );
+    assert!(heard.lock().unwrap().iter().all(|(_, _, signed)| *signed));
+    let answered = serving
+        .github()
+        .deliveries()
+        .iter()
+        .filter(|one| one.outcome == Outcome::Answered(202))
+        .count();
+    assert_eq!(answered, 4);
+}
+
+#[tokio::test]
+async fn a_lost_webhook_is_sent_again_under_its_name_and_others_are_doubled_or_late() {
+    let (serving, heard) = heard().await;
+    for mishap in [Mishap::Lose, Mishap::Delay] {
+        serving.github().mishap(mishap);
+    }
+    let number = propose(&mut serving.github(), "top", "one\n");
+    serving.github().mishap(Mishap::Double);
+    serving
+        .github()
+        .at(NETWORK)
+        .comment("alice", number, "/plan")
+        .unwrap();
+    serving.settled().await;
+    assert_eq!(
+        events(&heard),
+        [
+            "issue_comment created",
+            "pull_request opened",
+            "issue_comment created"
+        ]
+    );
+    let lost = serving
+        .github()
+        .deliveries()
+        .into_iter()
+        .find(|one| one.outcome == Outcome::Lost)
+        .unwrap()
+        .clone();
+    assert_eq!(lost.event, "push");
+    serving.github().redeliver(lost.id);
+    serving.settled().await;
+    let heard = heard.lock().unwrap().clone();
+    assert_eq!(heard.last().unwrap().0, lost.guid);
+    assert_eq!(heard[0].0, heard[2].0);
+}
+
+#[tokio::test]
+async fn a_client_over_http_is_answered_like_any_other() {
+    let (serving, _heard) = heard().await;
+    let token = serving.github().bot_token();
+    let client = reqwest::Client::new();
+    let url = format!(
+        "{}/repos/{NETWORK}/contents/plane.yaml?ref=main",
+        serving.url
+    );
+    let request = client
+        .get(&url)
+        .bearer_auth(&token)
+        .header("accept", "application/vnd.github.raw+json");
+    assert_eq!(
+        request.send().await.unwrap().text().await.unwrap(),
+        "1\n2\n3\n4\n5\n"
+    );
+    let shown: Value = client
+        .get(&url)
+        .bearer_auth(&token)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert!(shown["url"].as_str().unwrap().starts_with(&serving.url));
+    assert_eq!(
+        client
+            .get(&url)
+            .bearer_auth("nobody's")
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        401
+    );
+}
