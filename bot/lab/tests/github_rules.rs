@@ -1,5 +1,10 @@
 //! What GitHub does that no schema says: merges, fast-forwards, pages, permissions, and webhooks over a wire.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that cannot go on should stop its test"
+)]
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
