@@ -6,6 +6,7 @@
 mod address;
 mod auth;
 mod containers;
+mod exports;
 mod form;
 mod free;
 mod hand;
@@ -13,6 +14,7 @@ mod iprange;
 mod layout;
 mod link;
 mod node;
+mod reads;
 mod route;
 mod serve;
 mod show;
@@ -63,11 +65,11 @@ impl Maas {
         }
         let asker = match self.authenticate(request) {
             Ok(asker) => asker,
-            Err(refusal) => return refusal,
+            Err(refusal) => return self.undone(request, refusal),
         };
         let form = match Form::read(request) {
             Ok(form) => form,
-            Err(refusal) => return refusal,
+            Err(refusal) => return self.undone(request, refusal),
         };
         if !rest.ends_with('/') {
             return unknown(request);
@@ -81,16 +83,40 @@ impl Maas {
                 }
                 answer
             }
-            Err(answer) => answer,
+            Err(answer) => self.undone(request, answer),
         }
+    }
+
+    /// A refusal. MAAS undoes a request that it answers 400, 409 with another try, or 500, its nonce too (seen on both).
+    fn undone(&mut self, request: &Request, answer: Response) -> Response {
+        if matches!(answer.status, 400 | 500) || answer.body.starts_with(b"<") {
+            self.forget_nonce(request);
+        }
+        answer
     }
 
     fn route(&mut self, request: &Request, path: &[&str], form: &Form, asker: &Asker) -> Answer {
         let method = request.method.as_str();
+        if let ["reservedips", ..] = path
+            && !self.version.has_reserved_ips()
+        {
+            return Err(unknown(request));
+        }
+        exports::allowed(request, path)?;
+        if form.is_unread() && asker.admin && method == "POST" && request.param("op").is_none() {
+            // A body of a kind that MAAS does not read makes no form at all, and a form that is not filled in has no errors.
+            return Err(Response::json(400, &json!({})));
+        }
+        form.refuse_nul()?;
         match path {
             ["users"] if request.param("op") == Some("whoami") => {
                 Ok(Response::json(200, &self.show_user(&asker.name)))
             }
+            ["account"] if method == "GET" => self.tokens(asker),
+            ["maas"] => self.config(request, asker),
+            ["events"] => Ok(Response::json(200, &reads::events(request))),
+            ["networks"] => Ok(Response::json(200, &self.show_networks())),
+            ["dnsresourcerecords"] => Ok(Response::json(200, &self.records())),
             ["fabrics"] => self.fabrics(method, form, asker),
             ["fabrics", id] => self.fabric(method, id, form, asker),
             ["fabrics", id, "vlans"] => self.fabric_vlans(method, id, form, asker),
@@ -107,28 +133,24 @@ impl Maas {
             ["ipranges", id] => self.range(method, id, form, asker),
             ["static-routes"] => self.routes_list(method, form, asker),
             ["static-routes", id] => self.static_route(method, id, form, asker),
-            ["reservedips"] if self.version.has_reserved_ips() => {
-                self.reserved_list(method, form, asker)
-            }
-            ["reservedips", id] if self.version.has_reserved_ips() => {
-                self.reserved(method, id, form, asker)
-            }
+            ["reservedips"] => self.reserved_list(method, form, asker),
+            ["reservedips", id] => self.reserved(method, id, form, asker),
             ["ipaddresses"] => self.ip_addresses(request, form, asker),
             ["dnsresources"] => self.dns_list(method, form, asker),
             ["dnsresources", id] => self.dns_resource(method, id, asker),
             ["domains"] => Ok(Response::json(200, &json!([self.show_domain()]))),
             ["dhcp-snippets"] => Ok(Response::json(200, &json!([]))),
-            ["machines"] => self.machines_list(request, method),
+            ["machines"] => self.machines_list(request, method, asker),
             ["machines", id] => self.machine(request, id, form, asker),
             ["devices"] => Ok(Response::json(
                 200,
-                &self.show_nodes(store::NodeType::Device),
+                &self.show_nodes(store::NodeType::Device, asker),
             )),
-            ["devices", id] => self.plain_node(id),
-            ["rackcontrollers"] => Ok(Response::json(200, &self.show_controllers(true))),
-            ["regioncontrollers"] => Ok(Response::json(200, &self.show_controllers(false))),
-            ["rackcontrollers" | "regioncontrollers" | "nodes", id] => self.plain_node(id),
-            ["nodes"] => Ok(Response::json(200, &self.show_all_nodes())),
+            ["devices", id] => self.plain_node(id, asker),
+            ["rackcontrollers"] => Ok(Response::json(200, &self.show_controllers(true, asker))),
+            ["regioncontrollers"] => Ok(Response::json(200, &self.show_controllers(false, asker))),
+            ["rackcontrollers" | "regioncontrollers" | "nodes", id] => self.plain_node(id, asker),
+            ["nodes"] => Ok(Response::json(200, &self.show_all_nodes(asker))),
             ["nodes", id, "interfaces"] => self.interfaces(request, id, form, asker),
             ["nodes", id, "interfaces", interface] => {
                 self.interface(request, id, interface, form, asker)

@@ -11,6 +11,7 @@ use crate::wire::{Request, Response, pairs};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Form {
     fields: BTreeMap<String, Vec<String>>,
+    unread: bool,
 }
 
 impl Form {
@@ -46,12 +47,34 @@ impl Form {
                 let name = name.split('"').next().unwrap_or_default();
                 form.add(name, body.strip_suffix("\r\n").unwrap_or(body));
             }
-        } else {
+        } else if kind.contains("yaml") {
+            for (key, value) in text.lines().filter_map(|line| line.split_once(':')) {
+                form.add(key.trim(), value.trim().trim_matches(['"', '\'']));
+            }
+        } else if kind.is_empty() || kind.contains("form-urlencoded") {
             for (key, value) in pairs(&text) {
                 form.add(&key, &value);
             }
+        } else {
+            form.unread = true;
         }
         Ok(form)
+    }
+
+    /// Whether there was a body of a kind that MAAS does not read.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.unread
+    }
+
+    /// No field may hold a NUL.
+    pub(crate) fn refuse_nul(&self) -> Result<(), Response> {
+        let mut errors = Errors::default();
+        for (field, values) in &self.fields {
+            if values.iter().any(|value| value.contains('\0')) {
+                errors.add(field, "Null characters are not allowed.");
+            }
+        }
+        errors.done()
     }
 
     fn add(&mut self, key: &str, value: &str) {

@@ -8,7 +8,12 @@ use super::{Answer, Asker, bad_method, gone, missing, plain};
 use crate::wire::{Request, Response};
 
 impl Maas {
-    pub(crate) fn machines_list(&mut self, request: &Request, method: &str) -> Answer {
+    pub(crate) fn machines_list(
+        &mut self,
+        request: &Request,
+        method: &str,
+        asker: &Asker,
+    ) -> Answer {
         const FILTERS: [&str; 8] = [
             "hostname",
             "mac_address",
@@ -43,7 +48,7 @@ impl Maas {
         let list: Vec<Value> = self
             .nodes
             .values()
-            .filter(|node| node.kind == NodeType::Machine)
+            .filter(|node| node.kind == NodeType::Machine && Self::may_see(asker, node))
             .filter(|node| hosts.is_empty() || hosts.contains(&node.hostname.as_str()))
             .filter(|node| ids.is_empty() || ids.contains(&node.system_id.as_str()))
             .map(|node| self.show_node(node))
@@ -51,8 +56,11 @@ impl Maas {
         Ok(Response::json(200, &Value::Array(list)))
     }
 
-    pub(crate) fn plain_node(&self, id: &str) -> Answer {
+    pub(crate) fn plain_node(&self, id: &str, asker: &Asker) -> Answer {
         let node = self.nodes.get(id).ok_or_else(|| missing("Node"))?;
+        if !Self::may_see(asker, node) {
+            return Err(plain(403, ""));
+        }
         Ok(Response::json(200, &self.show_node(node)))
     }
 
@@ -68,6 +76,9 @@ impl Maas {
             .get(id)
             .filter(|node| node.kind == NodeType::Machine);
         let node = found.cloned().ok_or_else(|| missing("Machine"))?;
+        if !Self::may_see(asker, &node) {
+            return Err(plain(403, ""));
+        }
         match (request.method.as_str(), request.param("op")) {
             ("GET", None) => {}
             ("PUT", None) => {

@@ -1,7 +1,10 @@
 //! How rows read over the API.
 
+use std::net::IpAddr;
+
 use serde_json::{Value, json};
 
+use super::Asker;
 use super::store::{Address, Alloc, Interface, IpRange, Maas, Node, NodeType, Unknown};
 use super::version::Version;
 
@@ -291,34 +294,67 @@ impl Maas {
     }
 
     fn show_gateways(&self, node: &Node) -> Value {
-        let one = |link: Option<u64>| {
-            let gateway = link
+        let one = |link: Option<u64>, v4: bool| {
+            let chosen = link
                 .and_then(|id| self.addresses.get(&id))
                 .and_then(|address| address.subnet)
                 .and_then(|subnet| self.subnets[&subnet].gateway);
-            json!({"gateway_ip": gateway, "link_id": gateway.and(link)})
+            let gateway = chosen.or_else(|| self.guessed_gateway(node, v4));
+            json!({"gateway_ip": gateway, "link_id": chosen.and(link)})
         };
-        json!({"ipv4": one(node.gateway_v4), "ipv6": one(node.gateway_v6)})
+        json!({"ipv4": one(node.gateway_v4, true), "ipv6": one(node.gateway_v6, false)})
     }
 
-    pub(crate) fn show_nodes(&self, kind: NodeType) -> Value {
+    /// Where none was chosen: of a VLAN with DHCP first, then bonds and bridges, the boot interface, physical ones; static
+    /// links before automatic ones (3.5.9 maasserver/models/node.py, `get_best_guess_for_default_gateways`).
+    fn guessed_gateway(&self, node: &Node, v4: bool) -> Option<IpAddr> {
+        let rows = self.interfaces_of(&node.system_id).flat_map(|interface| {
+            self.links_of(interface.id)
+                .filter(|link| link.alloc != Alloc::Discovered)
+                .map(move |link| (interface, link))
+        });
+        let ranked = rows.filter_map(|(interface, link)| {
+            let subnet = &self.subnets[&link.subnet?];
+            let gateway = subnet.gateway.filter(|ip| ip.is_ipv4() == v4)?;
+            let kind = match interface.kind.as_str() {
+                "bond" | "bridge" => 0,
+                _ if node.boot_interface == Some(interface.id) => 1,
+                "physical" => 2,
+                _ => 3,
+            };
+            let link_kind = match link.alloc {
+                Alloc::Sticky => 0,
+                Alloc::UserReserved => 1,
+                Alloc::Auto | Alloc::Dhcp | Alloc::Discovered => 2,
+            };
+            let unserved = !self.vlans[&subnet.vlan].dhcp_on;
+            Some(((unserved, kind, link_kind, interface.id), gateway))
+        });
+        ranked
+            .min_by_key(|(rank, _)| *rank)
+            .map(|(_, gateway)| gateway)
+    }
+
+    pub(crate) fn show_nodes(&self, kind: NodeType, asker: &Asker) -> Value {
         self.nodes
             .values()
-            .filter(|node| node.kind == kind)
+            .filter(|node| node.kind == kind && Self::may_see(asker, node))
             .map(|node| self.show_node(node))
             .collect()
     }
 
-    pub(crate) fn show_all_nodes(&self) -> Value {
+    pub(crate) fn show_all_nodes(&self, asker: &Asker) -> Value {
         self.nodes
             .values()
+            .filter(|node| Self::may_see(asker, node))
             .map(|node| self.show_node(node))
             .collect()
     }
 
-    pub(crate) fn show_controllers(&self, racks: bool) -> Value {
+    pub(crate) fn show_controllers(&self, racks: bool, asker: &Asker) -> Value {
         self.nodes
             .values()
+            .filter(|node| Self::may_see(asker, node))
             .filter(|node| match node.kind {
                 NodeType::RegionRack => true,
                 NodeType::Rack => racks,

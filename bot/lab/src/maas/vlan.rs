@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::form::{Errors, Form, NO_CHOICE, REQUIRED};
 use super::store::{Maas, NodeType, RangeType, Vlan};
-use super::{Answer, Asker, admin_to_change, admin_to_create, bad_method, gone, missing, plain};
+use super::{Answer, Asker, admin_to_change, bad_method, gone, missing, plain};
 use crate::wire::Response;
 
 const DUPLICATE: &str = "A VLAN with the specified VID already exists in the destination fabric.";
@@ -34,7 +34,7 @@ impl Maas {
                 Ok(Response::json(200, &Value::Array(list)))
             }
             "POST" => {
-                admin_to_create(asker)?;
+                admin_to_change(asker)?;
                 let blank = Vlan {
                     id: 0,
                     fabric,

@@ -1,0 +1,96 @@
+//! Small reads that belong to no object: the account, events, settings, records, and `networks/` of MAAS 1.x.
+
+use serde_json::{Value, json};
+
+use super::store::{Maas, Node, NodeType};
+use super::{Answer, Asker, plain};
+use crate::wire::{Request, Response};
+
+/// What a MAAS calls itself: the host's name when it was set up. The recorded servers ran on a machine of this name.
+const NAME: &str = "vm";
+
+impl Maas {
+    /// The asker's keys, secrets and all.
+    pub(crate) fn tokens(&self, asker: &Asker) -> Answer {
+        let mine = self.users.iter().filter(|user| user.name == asker.name);
+        let tokens = mine.map(|user| {
+            json!({"name": "MAAS consumer", "token": format!("{}:{}:{}", user.consumer, user.token, user.secret)})
+        });
+        Ok(Response::json(200, &tokens.collect()))
+    }
+
+    /// DNS records that are no addresses.
+    pub(crate) fn records(&self) -> Value {
+        let all = self.dns.values().flat_map(|dns| {
+            let records = dns.records.iter().enumerate();
+            records.map(|(at, (kind, text))| {
+                json!({
+                    "id": at + 1, "fqdn": format!("{}.maas", dns.name), "rrtype": kind, "rrdata": text, "ttl": null,
+                    "resource_uri": format!("/MAAS/api/2.0/dnsresourcerecords/{}/", at + 1),
+                })
+            })
+        });
+        all.collect()
+    }
+
+    /// Subnets as MAAS 1.x showed them.
+    pub(crate) fn show_networks(&self) -> Value {
+        let networks = self.subnets.values().map(|subnet| {
+            let name = format!("subnet-{}", subnet.id);
+            json!({
+                "name": name, "ip": subnet.cidr.network(), "netmask": subnet.cidr.netmask(),
+                "vlan_tag": self.vlans[&subnet.vlan].vid, "description": subnet.name, "default_gateway": subnet.gateway,
+                "dns_servers": subnet.dns, "resource_uri": format!("/MAAS/api/2.0/networks/{name}/"),
+            })
+        });
+        networks.collect()
+    }
+
+    pub(crate) fn config(&self, request: &Request, asker: &Asker) -> Answer {
+        if request.method != "GET" {
+            super::admin_to_change(asker)?;
+            return Ok(Response::text(200, "OK"));
+        }
+        let value = match request.param("name") {
+            Some("maas_name") => json!(NAME),
+            Some("maas_auto_ipmi_user") => json!("maas"),
+            Some("auto_vlan_creation" | "enable_http_proxy" | "network_discovery") => json!(true),
+            Some("default_dns_ttl") => json!(30),
+            Some("") | None => {
+                return Err(plain(400, "name: Please enter a value"));
+            }
+            Some(name) => {
+                let message = format!("{name} is not a valid config setting.");
+                return Err(super::form::field_error(name, message));
+            }
+        };
+        Ok(Response {
+            status: 200,
+            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            body: value.to_string().into_bytes(),
+        })
+    }
+
+    /// Whether someone sees a node: an administrator any; others machines that are theirs or nobody's, and devices
+    /// (3.5.9 maasserver/models/node.py, `get_nodes`).
+    pub(crate) fn may_see(asker: &Asker, node: &Node) -> bool {
+        let owner = node.owner.as_ref();
+        match node.kind {
+            _ if asker.admin => true,
+            NodeType::Machine => owner.is_none_or(|owner| *owner == asker.name),
+            NodeType::Device => owner == Some(&asker.name),
+            NodeType::Rack | NodeType::Region | NodeType::RegionRack => false,
+        }
+    }
+}
+
+/// The event log, which the lab does not keep.
+pub(crate) fn events(request: &Request) -> Value {
+    let query: Vec<String> = request
+        .query
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    let next = format!("/MAAS/api/2.0/events/?{}", query.join("&"));
+    json!({"count": 0, "events": [], "next_uri": next, "prev_uri": null})
+}

@@ -1,0 +1,83 @@
+//! The lab's MAAS held to recordings of real servers: every exchange replayed, every difference named.
+//!
+//! `PLANEBOT_RECORDINGS=FOLDER cargo test -p lab --test recordings` replays `FOLDER/VERSION/*.json` too.
+
+#[cfg(test)]
+mod asking;
+#[cfg(test)]
+mod compare;
+#[cfg(test)]
+mod ids;
+#[cfg(test)]
+mod replay;
+
+use std::path::Path;
+
+/// Exchanges in which the lab differs on purpose: version (or `*`), topic and exchange, why.
+const EXCEPTIONS: [(&str, &str, &str); 1] = [(
+    "*",
+    "60-interfaces-machines/ready-unlink-again",
+    "the message names row numbers of links, which depend on how the recorded servers were filled",
+)];
+
+/// Replays every topic of every version below `folder`; the differences that have no reason.
+#[cfg(test)]
+fn replay_all(folder: &Path) -> Vec<String> {
+    let mut unexplained = Vec::new();
+    let mut versions: Vec<_> = std::fs::read_dir(folder)
+        .expect("a folder of recordings")
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.is_dir())
+        .collect();
+    versions.sort();
+    for home in versions {
+        let version = home
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        for path in replay::files(&home) {
+            let name = path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            // How the scenario was made; races, which have no single right answer.
+            if name.starts_with("00-") || name.starts_with("80-") {
+                continue;
+            }
+            let outcome = replay::topic(&path, &version);
+            let excused = |id: &str| {
+                EXCEPTIONS
+                    .iter()
+                    .any(|(v, name, _)| (*v == "*" || *v == version) && *name == id)
+            };
+            let (agree, differ) = (outcome.agree, outcome.differ.len());
+            println!("{version}/{name}: {agree} agree, {differ} differ");
+            for (id, differences) in outcome.differ {
+                if !excused(&id) {
+                    unexplained.push(format!("{version}/{id}: {}", differences.join("\n      ")));
+                }
+            }
+        }
+    }
+    unexplained
+}
+
+#[test]
+fn the_lab_answers_as_the_recorded_servers_did() {
+    let unexplained = replay_all(&replay::project().join("recordings"));
+    assert!(unexplained.is_empty(), "\n{}", unexplained.join("\n"));
+}
+
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test is told where more recordings are"
+)]
+fn the_lab_answers_as_recordings_kept_elsewhere_say() {
+    if let Ok(folder) = std::env::var("PLANEBOT_RECORDINGS") {
+        let unexplained = replay_all(Path::new(&folder));
+        assert!(unexplained.is_empty(), "\n{}", unexplained.join("\n"));
+    }
+}
