@@ -55,8 +55,7 @@ impl Journal {
         let pool = connected(&address)
             .await
             .map_err(|source| unreachable(path, source))?;
-        migrations()
-            .run(&pool)
+        migrated(&pool)
             .await
             .map_err(|source| not_migrated(path, source))?;
         Ok(Self {
@@ -144,6 +143,13 @@ fn escaped(path: &str) -> String {
         .replace('#', "%23")
 }
 
+/// All of it in one transaction under the write lock: of several processes that open a store at once, one migrates it.
+async fn migrated(pool: &AnyPool) -> Result<(), MigrateError> {
+    let mut transaction = pool.begin_with(WRITING).await?;
+    migrations().run(&mut *transaction).await?;
+    Ok(transaction.commit().await?)
+}
+
 fn unreachable(path: &str, source: sqlx::Error) -> OpenError {
     OpenError::Unreachable {
         path: path.to_owned(),
@@ -180,5 +186,92 @@ fn migrations() -> Migrator {
     Migrator {
         migrations: Cow::Owned(all.to_vec()),
         ..Migrator::DEFAULT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn made(folder: &tempfile::TempDir) -> String {
+        let path = folder.path().join("journal.db");
+        drop(Journal::open(&format!("sqlite://{}", path.display())).await);
+        format!("sqlite://{}", path.display())
+    }
+
+    async fn raw(address: &str) -> AnyConnection {
+        AnyConnection::connect(address).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_store_that_may_only_be_read_is_to_be_made_writable() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = made(&folder).await;
+        let error = sqlx::query("DELETE FROM cursor")
+            .execute(&mut raw(&format!("{address}?mode=ro")).await)
+            .await
+            .unwrap_err();
+        assert_eq!(
+            JournalError::from(error).to_string(),
+            "the store failed: error returned from database: (code: 8) attempt to write a readonly database; make the file and its folder writable for this user"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_store_without_room_wants_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut connection = raw(&made(&folder).await).await;
+        let error = sqlx::raw_sql(
+            "PRAGMA max_page_count = 1; INSERT INTO cursor VALUES ('a', zeroblob(1000000))",
+        )
+        .execute(&mut connection)
+        .await
+        .unwrap_err();
+        assert!(
+            JournalError::from(error)
+                .to_string()
+                .ends_with("database or disk is full; make room on the disk")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_store_that_another_program_holds_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = made(&folder).await;
+        let mut holder = raw(&address).await;
+        sqlx::query(WRITING).execute(&mut holder).await.unwrap();
+        let error = sqlx::raw_sql("PRAGMA busy_timeout = 0; DELETE FROM cursor")
+            .execute(&mut raw(&address).await)
+            .await
+            .unwrap_err();
+        assert_eq!(
+            JournalError::from(error).to_string(),
+            "the store failed: error returned from database: (code: 5) database is locked; another program holds it: end that one, or try again"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_queues_are_read_by_index() {
+        let journal = Journal::open("sqlite::memory:").await.unwrap();
+        for query in [
+            "SELECT COALESCE(MAX(place), 0) + 1 FROM delivery",
+            "SELECT id, event, body, attempts FROM delivery WHERE settled IS NULL ORDER BY place LIMIT 1",
+            "SELECT COUNT(*) FROM delivery WHERE settled IS NULL",
+            "SELECT COUNT(*) FROM delivery WHERE verdict LIKE '{\"parked\"%'",
+            "SELECT COALESCE(MAX(place), 0) + 1 FROM reply",
+            "SELECT MIN(not_before) FROM reply WHERE posted IS NULL",
+            "SELECT number FROM pull WHERE site = 's' AND stage = 'merged'",
+            "SELECT id FROM run WHERE site = 's' ORDER BY id DESC LIMIT 1",
+        ] {
+            let explained = format!("EXPLAIN QUERY PLAN {query}");
+            let steps: Vec<(i64, i64, i64, String)> =
+                sqlx::query_as(sqlx::AssertSqlSafe(explained))
+                    .fetch_all(&journal.pool)
+                    .await
+                    .unwrap();
+            for (_, _, _, step) in steps {
+                assert!(step.contains("INDEX"), "{query}: {step}");
+            }
+        }
     }
 }

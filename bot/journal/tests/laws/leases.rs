@@ -1,0 +1,88 @@
+//! No lease, no fact; no fact, no write.
+
+use journal::JournalError;
+use plan::run::Fact;
+
+use crate::{NOW, Store, began, later, new_run, taken};
+
+pub(crate) async fn of_two_takers_one_gets_the_lease(it: Store) {
+    for round in 0..10 {
+        let site = format!("s{round}");
+        let (one, two) = tokio::join!(
+            it.one.take(&site, "w1", 1000, NOW),
+            it.two.take(&site, "w2", 1000, NOW)
+        );
+        let (one, two) = (one.unwrap(), two.unwrap());
+        assert!(one.is_some() != two.is_some(), "{one:?} {two:?}");
+        let held = one.or(two).unwrap();
+        assert!(it.one.still_held(&held, NOW).await.unwrap());
+        assert!(it.two.still_held(&held, later(999)).await.unwrap());
+        assert!(!it.two.still_held(&held, later(1000)).await.unwrap());
+    }
+}
+
+pub(crate) async fn a_worker_that_lost_its_lease_adds_nothing(it: Store) {
+    let old = taken(&it.one, "s").await;
+    let run = it.one.begin(&new_run("s"), &began(), NOW).await.unwrap();
+    assert_eq!(it.two.take("s", "w2", 1000, NOW).await.unwrap(), None);
+    let late = later(2000);
+    let new = it.two.take("s", "w2", 1000, late).await.unwrap().unwrap();
+    assert!(new.epoch > old.epoch);
+    assert!(!it.one.still_held(&old, late).await.unwrap());
+    let zombie = it.one.add(run, &old, &Fact::Finished, late).await;
+    assert!(matches!(zombie, Err(JournalError::Lost)));
+    assert!(it.one.renew(&old, 1000, late).await.unwrap().is_none());
+    it.one.release(&old).await.unwrap();
+    assert!(it.two.still_held(&new, late).await.unwrap());
+    it.two.add(run, &new, &Fact::Finished, late).await.unwrap();
+    assert_eq!(it.one.facts(run).await.unwrap().len(), 2);
+}
+
+pub(crate) async fn a_lease_that_was_given_back_writes_nothing_more(it: Store) {
+    let lease = taken(&it.one, "s").await;
+    let run = it.one.begin(&new_run("s"), &began(), NOW).await.unwrap();
+    it.one.release(&lease).await.unwrap();
+    assert!(!it.one.still_held(&lease, NOW).await.unwrap());
+    let late = it.one.add(run, &lease, &Fact::Finished, NOW).await;
+    assert!(matches!(late, Err(JournalError::Lost)));
+    assert!(it.one.renew(&lease, 1000, NOW).await.unwrap().is_none());
+    // Free at once, for anyone.
+    assert!(it.two.take("s", "w2", 1000, NOW).await.unwrap().is_some());
+}
+
+pub(crate) async fn a_lease_of_one_site_writes_to_no_other(it: Store) {
+    let s = taken(&it.one, "s").await;
+    let t = taken(&it.one, "t").await;
+    assert_eq!(s.epoch, t.epoch, "the site alone tells them apart");
+    let run = it.one.begin(&new_run("s"), &began(), NOW).await.unwrap();
+    let stray = it.one.add(run, &t, &Fact::Finished, NOW).await;
+    assert!(matches!(stray, Err(JournalError::Lost)));
+    it.one.add(run, &s, &Fact::Finished, NOW).await.unwrap();
+}
+
+pub(crate) async fn a_lease_is_renewed_by_who_holds_it(it: Store) {
+    let lease = taken(&it.one, "s").await;
+    let longer = it.one.renew(&lease, 1000, later(500)).await.unwrap();
+    let longer = longer.unwrap();
+    assert_eq!((longer.epoch, longer.until), (lease.epoch, later(1500)));
+    let stranger = it.two.take("s", "w2", 1000, later(1200)).await.unwrap();
+    assert_eq!(stranger, None);
+    // Taking what one holds is renewing too.
+    let taken = it.one.take("s", "w1", 1000, later(1200)).await.unwrap();
+    assert_eq!(taken.unwrap().epoch, lease.epoch);
+}
+
+pub(crate) async fn the_epoch_never_goes_back(it: Store) {
+    let mut last = 0;
+    for turn in 0..6 {
+        let owner = ["w1", "w2"][turn % 2];
+        let now = later(i64::try_from(turn).unwrap() * 5000);
+        let lease = it.again().await.take("s", owner, 1000, now).await.unwrap();
+        let lease = lease.unwrap();
+        assert!(lease.epoch > last, "turn {turn}");
+        last = lease.epoch;
+        if turn % 3 == 0 {
+            it.one.release(&lease).await.unwrap();
+        }
+    }
+}

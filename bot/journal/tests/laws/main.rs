@@ -1,0 +1,158 @@
+//! What any journal must promise, held on a file and in memory; and what only a file can break: power, kills, old rows,
+//! stores that cannot be used.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod compaction;
+mod deliveries;
+mod killed;
+mod leases;
+mod opening;
+mod power;
+mod pulls;
+mod replies;
+mod rows;
+mod runs;
+
+use journal::{Delivery, Heard, Journal, Lease, NewRun, Reply, ReplyKind};
+use plan::run::Fact;
+use topology::observed::Timestamp;
+
+/// Some time.
+const NOW: Timestamp = Timestamp(1_000_000);
+
+/// A store, freshly opened by two workers.
+struct Store {
+    one: Journal,
+    two: Journal,
+    /// Its address and its folder, when it is a file.
+    file: Option<(String, tempfile::TempDir)>,
+}
+
+impl Store {
+    async fn on_a_file() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("journal.db").display());
+        Self {
+            one: Journal::open(&url).await.unwrap(),
+            two: Journal::open(&url).await.unwrap(),
+            file: Some((url, folder)),
+        }
+    }
+
+    async fn in_memory() -> Self {
+        let one = Journal::open("sqlite::memory:").await.unwrap();
+        Self {
+            two: one.clone(),
+            one,
+            file: None,
+        }
+    }
+
+    /// The store as the next process finds it.
+    async fn again(&self) -> Journal {
+        match &self.file {
+            Some((url, _)) => Journal::open(url).await.unwrap(),
+            None => self.one.clone(),
+        }
+    }
+}
+
+/// Runs each law on a store of each kind.
+macro_rules! laws {
+    ($($part:ident: $($law:ident)*;)*) => {
+        mod on_a_file { $($(
+            #[tokio::test]
+            async fn $law() { super::$part::$law(super::Store::on_a_file().await).await; }
+        )*)* }
+        mod in_memory { $($(
+            #[tokio::test]
+            async fn $law() { super::$part::$law(super::Store::in_memory().await).await; }
+        )*)* }
+    };
+}
+
+laws! {
+    deliveries:
+        a_delivery_is_kept_once_and_settled_once_in_order
+        of_many_who_keep_the_same_delivery_one_finds_it_new
+        a_delivery_that_was_not_settled_comes_back_and_says_how_often
+        a_comment_is_claimed_by_one_delivery
+        a_delivery_reads_back_as_it_was_received;
+    runs:
+        facts_are_read_back_in_order_also_after_opening_again
+        every_kind_of_fact_reads_back_equal
+        a_site_has_one_run_at_a_time
+        of_two_orders_in_the_same_second_one_begins
+        a_run_that_is_over_stays_over
+        two_workers_adding_at_once_lose_no_fact;
+    leases:
+        of_two_takers_one_gets_the_lease
+        a_worker_that_lost_its_lease_adds_nothing
+        a_lease_that_was_given_back_writes_nothing_more
+        a_lease_of_one_site_writes_to_no_other
+        a_lease_is_renewed_by_who_holds_it
+        the_epoch_never_goes_back;
+    replies:
+        a_reply_is_said_once_and_a_newer_body_is_an_edit
+        a_reply_that_failed_waits_and_lets_others_pass
+        replies_are_said_in_the_order_they_were_owed;
+    pulls:
+        a_pull_request_has_one_row
+        merged_changes_wait_in_the_order_of_their_merges
+        a_bookmark_moves;
+    compaction:
+        what_is_over_loses_its_bulk_and_nothing_else
+        what_is_compacted_is_not_new_again
+        a_whole_store_is_found_whole;
+}
+
+fn later(ms: i64) -> Timestamp {
+    Timestamp(NOW.0 + ms)
+}
+
+fn delivery(id: &str) -> Delivery {
+    Delivery {
+        id: id.to_owned(),
+        event: "push".to_owned(),
+        body: r#"{"ref":"refs/heads/main"}"#.to_owned(),
+    }
+}
+
+fn heard(comment: i64, delivery: &str) -> Heard {
+    Heard {
+        repository: "o/r".to_owned(),
+        comment,
+        body_hash: "abc".to_owned(),
+        delivery: delivery.to_owned(),
+    }
+}
+
+fn new_run(site: &str) -> NewRun {
+    NewRun {
+        site: site.to_owned(),
+        repository: "o/r".to_owned(),
+        pull: Some(1),
+        digest: "0000-0000".to_owned(),
+        record: r#"{"steps":[]}"#.to_owned(),
+    }
+}
+
+fn began() -> Fact {
+    Fact::Began {
+        by: "alice".to_owned(),
+    }
+}
+
+fn reply(key: &str, body: &str) -> Reply {
+    Reply {
+        key: key.to_owned(),
+        repository: "o/r".to_owned(),
+        kind: ReplyKind::Comment,
+        target: Some(1),
+        body: body.to_owned(),
+    }
+}
+
+async fn taken(journal: &Journal, site: &str) -> Lease {
+    journal.take(site, "w1", 1000, NOW).await.unwrap().unwrap()
+}

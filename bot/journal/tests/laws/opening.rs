@@ -1,0 +1,122 @@
+//! What opens, and what is refused by name, at once, with something to try.
+
+use journal::{Journal, Kept, OpenError};
+use sqlx::Connection as _;
+
+use crate::{NOW, delivery};
+
+async fn refused(url: &str) -> String {
+    Journal::open(url).await.unwrap_err().to_string()
+}
+
+fn url(path: &std::path::Path) -> String {
+    format!("sqlite://{}", path.display())
+}
+
+#[tokio::test]
+async fn what_is_no_store_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let letter = folder.path().join("note.txt");
+    let words = "this is no database, it is a letter to a friend, and long enough to be one\n";
+    std::fs::write(&letter, words.repeat(20)).unwrap();
+    assert_eq!(
+        refused(&url(&letter)).await,
+        format!(
+            "cannot open the store `{}`: error returned from database: (code: 26) file is not a database; it is no planebot store: name another file",
+            letter.display()
+        )
+    );
+    assert_eq!(
+        std::fs::read_to_string(&letter).unwrap(),
+        words.repeat(20),
+        "and not a letter of it is changed"
+    );
+    assert_eq!(
+        refused("sqlite:///no/such/folder/j.db").await,
+        "cannot open the store `/no/such/folder/j.db`: error returned from database: (code: 14) unable to open database file; see that its folder exists and may be written to"
+    );
+    assert!(refused(&url(folder.path())).await.contains("see that"));
+    for no in ["redis://x", "", "sqlite://", "/var/lib/planebot.db"] {
+        assert_eq!(
+            refused(no).await,
+            format!("`{no}` is no store: write `sqlite://FILE`")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_store_of_a_newer_planebot_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    drop(Journal::open(&url(&path)).await.unwrap());
+    let mut raw = sqlx::AnyConnection::connect(&url(&path)).await.unwrap();
+    sqlx::query(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (99, 'later', TRUE, X'00', 0)",
+    )
+    .execute(&mut raw)
+    .await
+    .unwrap();
+    let error = Journal::open(&url(&path)).await.unwrap_err();
+    assert!(matches!(error, OpenError::TooNew { version: 99, .. }));
+    assert!(error.to_string().contains("written by a newer planebot"));
+    sqlx::raw_sql("DELETE FROM _sqlx_migrations WHERE version = 99; UPDATE _sqlx_migrations SET checksum = X'01' WHERE version = 1")
+        .execute(&mut raw)
+        .await
+        .unwrap();
+    let error = Journal::open(&url(&path)).await.unwrap_err();
+    assert!(matches!(error, OpenError::DoesNotFit { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn four_processes_may_open_a_new_store_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = url(&folder.path().join("journal.db"));
+    let (a, b, c, d) = tokio::join!(
+        Journal::open(&url),
+        Journal::open(&url),
+        Journal::open(&url),
+        Journal::open(&url)
+    );
+    for journal in [a, b, c, d] {
+        journal.unwrap().check().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_name_with_odd_letters_is_the_name_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in [
+        "a b.db",
+        "50%.db",
+        "%41.db",
+        "what?.db",
+        "#1.db",
+        "Ünder.DB",
+    ] {
+        let path = folder.path().join(name);
+        let journal = Journal::open(&url(&path)).await.unwrap();
+        let kept = journal.keep(&delivery("a"), NOW).await.unwrap();
+        assert_eq!(kept, Kept::New);
+        assert!(path.exists(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_waits_for_another_program_and_a_read_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let journal = Journal::open(&url(&path)).await.unwrap();
+    let mut other = sqlx::AnyConnection::connect(&url(&path)).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    assert_eq!(journal.queue().await.unwrap(), (0, 0));
+    let letter = delivery("a");
+    let (kept, ended) = tokio::join!(
+        journal.keep(&letter, NOW),
+        sqlx::query("ROLLBACK").execute(&mut other)
+    );
+    ended.unwrap();
+    assert_eq!(kept.unwrap(), Kept::New);
+}

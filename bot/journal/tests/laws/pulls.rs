@@ -1,0 +1,58 @@
+//! Pull requests and bookmarks: one row each.
+
+use journal::Pull;
+
+use crate::{Store, later};
+
+fn pull(number: i64, stage: &str, merged: Option<i64>) -> Pull {
+    Pull {
+        repository: "o/r".to_owned(),
+        number,
+        site: "s".to_owned(),
+        merged: merged.map(later),
+        stage: stage.to_owned(),
+        record: format!(r#"{{"v":1,"head":"{number}"}}"#),
+    }
+}
+
+pub(crate) async fn a_pull_request_has_one_row(it: Store) {
+    assert_eq!(it.one.pull("o/r", 1).await.unwrap(), None);
+    it.one.put_pull(&pull(1, "open", None)).await.unwrap();
+    it.two.put_pull(&pull(1, "merged", Some(5))).await.unwrap();
+    let read = it.again().await.pull("o/r", 1).await.unwrap();
+    assert_eq!(read, Some(pull(1, "merged", Some(5))));
+    assert_eq!(it.one.pull("o/other", 1).await.unwrap(), None);
+    assert_eq!(it.one.pulls_at("s", "open").await.unwrap(), []);
+}
+
+pub(crate) async fn merged_changes_wait_in_the_order_of_their_merges(it: Store) {
+    for (number, merged) in [(1, 30), (2, 10), (12, 20), (3, 20)] {
+        let merged = pull(number, "merged", Some(merged));
+        it.one.put_pull(&merged).await.unwrap();
+    }
+    it.one.put_pull(&pull(4, "open", None)).await.unwrap();
+    let elsewhere = Pull {
+        site: "t".to_owned(),
+        ..pull(5, "merged", Some(1))
+    };
+    it.one.put_pull(&elsewhere).await.unwrap();
+    let waiting: Vec<i64> = it
+        .again()
+        .await
+        .pulls_at("s", "merged")
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|pull| pull.number)
+        .collect();
+    assert_eq!(waiting, [2, 3, 12, 1]);
+}
+
+pub(crate) async fn a_bookmark_moves(it: Store) {
+    assert_eq!(it.one.cursor("comments").await.unwrap(), None);
+    it.one.set_cursor("comments", "5").await.unwrap();
+    it.two.set_cursor("comments", "9").await.unwrap();
+    it.one.set_cursor("other", "1").await.unwrap();
+    let read = it.again().await.cursor("comments").await.unwrap();
+    assert_eq!(read.as_deref(), Some("9"));
+}

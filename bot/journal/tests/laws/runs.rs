@@ -1,0 +1,119 @@
+//! Facts are only added, and read back in order.
+
+use journal::JournalError;
+use plan::run::Fact;
+use plan::step::StepId;
+
+use crate::{NOW, Store, began, later, new_run, rows, taken};
+
+pub(crate) async fn facts_are_read_back_in_order_also_after_opening_again(it: Store) {
+    let lease = taken(&it.one, "s").await;
+    let run = it.one.begin(&new_run("s"), &began(), NOW).await.unwrap();
+    for step in 1..=5 {
+        let fact = Fact::Intended(StepId(step));
+        it.one
+            .add(run, &lease, &fact, later(step.into()))
+            .await
+            .unwrap();
+    }
+    let again = it.again().await;
+    let facts = again.facts(run).await.unwrap();
+    let times: Vec<i64> = facts.iter().map(|noted| noted.at.0 - NOW.0).collect();
+    assert_eq!(times, [0, 1, 2, 3, 4, 5]);
+    let mut wanted = vec![began()];
+    wanted.extend((1..=5).map(|step| Fact::Intended(StepId(step))));
+    let found: Vec<Fact> = facts.into_iter().map(|noted| noted.fact).collect();
+    assert_eq!(found, wanted);
+    let kept = again.run(run).await.unwrap().unwrap();
+    assert_eq!(
+        (kept.new, kept.began, kept.ended),
+        (new_run("s"), NOW, None)
+    );
+}
+
+pub(crate) async fn every_kind_of_fact_reads_back_equal(it: Store) {
+    let lease = taken(&it.one, "s").await;
+    let run = it.one.begin(&new_run("s"), &began(), NOW).await.unwrap();
+    for fact in &rows::every_fact()[1..] {
+        it.one.add(run, &lease, fact, NOW).await.unwrap();
+    }
+    let found: Vec<Fact> = it
+        .again()
+        .await
+        .facts(run)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|noted| noted.fact)
+        .collect();
+    assert_eq!(found, rows::every_fact());
+}
+
+pub(crate) async fn a_site_has_one_run_at_a_time(it: Store) {
+    let lease = taken(&it.one, "s").await;
+    let run = it.one.begin(&new_run("s"), &began(), NOW).await.unwrap();
+    let second = it.two.begin(&new_run("s"), &began(), NOW).await;
+    assert!(matches!(second, Err(JournalError::Busy)));
+    let other = it.two.begin(&new_run("t"), &began(), NOW).await.unwrap();
+    it.one.add(run, &lease, &Fact::Finished, NOW).await.unwrap();
+    let next = it.two.begin(&new_run("s"), &began(), NOW).await.unwrap();
+    let ids = |runs: Vec<journal::Run>| runs.into_iter().map(|run| run.id).collect::<Vec<_>>();
+    assert_eq!(ids(it.one.open_runs().await.unwrap()), [other, next]);
+    assert_eq!(ids(it.one.runs("s", 9).await.unwrap()), [next, run]);
+    assert_eq!(ids(it.one.runs("s", 1).await.unwrap()), [next]);
+}
+
+pub(crate) async fn of_two_orders_in_the_same_second_one_begins(it: Store) {
+    for round in 0..10 {
+        let new = new_run(&format!("s{round}"));
+        let first = began();
+        let (one, two) = tokio::join!(
+            it.one.begin(&new, &first, NOW),
+            it.two.begin(&new, &first, NOW)
+        );
+        let busy = [one, two]
+            .into_iter()
+            .filter(|begun| matches!(begun, Err(JournalError::Busy)))
+            .count();
+        assert_eq!(busy, 1, "round {round}");
+    }
+    assert_eq!(it.one.open_runs().await.unwrap().len(), 10);
+}
+
+pub(crate) async fn a_run_that_is_over_stays_over(it: Store) {
+    let lease = taken(&it.one, "s").await;
+    let run = it.one.begin(&new_run("s"), &began(), NOW).await.unwrap();
+    let aborted = Fact::Aborted {
+        by: "alice".to_owned(),
+    };
+    it.one.add(run, &lease, &aborted, later(1)).await.unwrap();
+    // The answer to a write that was on its way when the run was aborted is still told.
+    let late = Fact::Done {
+        step: StepId(1),
+        id: Some(5),
+        already: false,
+    };
+    it.one.add(run, &lease, &late, later(2)).await.unwrap();
+    it.one.add(run, &lease, &aborted, later(3)).await.unwrap();
+    let kept = it.again().await.run(run).await.unwrap().unwrap();
+    assert_eq!(kept.ended, Some(later(1)));
+    assert_eq!(it.one.facts(run).await.unwrap().len(), 4);
+}
+
+pub(crate) async fn two_workers_adding_at_once_lose_no_fact(it: Store) {
+    let (s, t) = (taken(&it.one, "s").await, taken(&it.two, "t").await);
+    let run_s = it.one.begin(&new_run("s"), &began(), NOW).await.unwrap();
+    let run_t = it.two.begin(&new_run("t"), &began(), NOW).await.unwrap();
+    for step in 0..30 {
+        let fact = Fact::Intended(StepId(step));
+        let (one, two) = tokio::join!(
+            it.one.add(run_s, &s, &fact, NOW),
+            it.two.add(run_t, &t, &fact, NOW)
+        );
+        one.unwrap();
+        two.unwrap();
+    }
+    for run in [run_s, run_t] {
+        assert_eq!(it.one.facts(run).await.unwrap().len(), 31);
+    }
+}
