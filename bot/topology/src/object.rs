@@ -88,7 +88,8 @@ pub struct Fabric {
 pub struct Vlan {
     /// Where it is.
     pub at: VlanAt,
-    /// The name, or `None` for a fabric's default VLAN, which always reads `untagged` (3.5.9 maasserver/api/vlans.py:152).
+    /// The name. `None` for a fabric's default VLAN, which always reads `untagged` (3.5.9 maasserver/api/vlans.py:152), and
+    /// for one that nobody named (reads null, seen on 3.5.12 and 3.7.3).
     pub name: Option<String>,
     /// Bytes, 552 to 65535.
     pub mtu: u32,

@@ -1,7 +1,8 @@
 //! An observation as a layout, so that the lab's MAAS can be seeded with what a real one says now.
 //!
-//! The neutral JSON that the lab loads, with one addition: nodes carry the `system_id` that MAAS gave them, because
-//! VLANs name their racks by it and a rehearsed plan must meet the same names. Loading it and observing again gives an
+//! The neutral JSON that the lab loads, with two additions: nodes carry the `system_id` that MAAS gave them, because
+//! VLANs name their racks by it and a rehearsed plan must meet the same names; and a fabric's default VLAN that is not
+//! VID 0 says so. Loading it and observing again gives an
 //! equal observation but for row numbers and time; what the format cannot say is told in [`Layout::lost`].
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -122,11 +123,6 @@ impl<'a> Drawing<'a> {
             .collect();
         // The first row becomes the fabric's default.
         vlans.sort_by_key(|vlan| (!is_default(&vlan.at), vlan.at.vid));
-        if vlans.first().is_some_and(|vlan| vlan.at.vid != 0) {
-            self.lost.push(format!(
-                "fabric `{fabric}`: its default VLAN is not VID 0; here VID 0 is"
-            ));
-        }
         vlans.into_iter().map(|vlan| self.vlan(vlan)).collect()
     }
 
@@ -142,12 +138,15 @@ impl<'a> Drawing<'a> {
             .collect();
         let mut json = json!({
             "vid": vlan.at.vid,
-            "name": vlan.name.as_deref().unwrap_or("untagged"),
             "mtu": vlan.mtu,
             "dhcp": vlan.dhcp_on,
             "subnets": subnets,
         });
         let object = object_of(&mut json);
+        if vlan.at.vid != 0 && self.observed.default_vlans.contains(&vlan.at) {
+            object.insert("default".to_owned(), Value::Bool(true));
+        }
+        put(object, "name", vlan.name.as_ref());
         put(object, "space", vlan.space.as_ref());
         if let Some(relay) = &vlan.relay {
             object.insert(
@@ -516,6 +515,7 @@ mod tests {
           {"vid": 12, "name": "twelve", "mtu": 9000, "subnets": [
             {"cidr": "2001:db8:12::/64", "gateway": "fe80::1", "managed": false,
              "disabled_boot_architectures": ["pxe", "uefi_amd64_tftp"]}]}]},
+        {"name": "odd", "vlans": [{"vid": 77, "default": true, "subnets": [{"cidr": "203.0.113.0/25"}]}, {"vid": 0, "mtu": 1400}]},
         {"name": "fabric-9", "vlans": [
           {"vid": 0, "relay": {"fabric": "blue", "vid": 0}, "primary_rack": "rack1", "subnets": [{"cidr": "198.51.100.0/24"}]}]}],
       "spaces": ["attic"],

@@ -67,6 +67,9 @@ struct VlanIn {
     relay: Option<RelayIn>,
     #[serde(default)]
     subnets: Vec<SubnetIn>,
+    /// Beyond the format: the fabric's default VLAN although it is not VID 0. Stands before the others.
+    #[serde(default)]
+    default: bool,
 }
 
 #[derive(Deserialize)]
@@ -255,13 +258,18 @@ impl Maas {
         vlan: &VlanIn,
         place: &str,
     ) -> Result<(), LoadError> {
-        let known = self
+        let same_vid = self
             .vlans
             .values()
             .find(|row| row.fabric == fabric && row.vid == vlan.vid)
             .map(|row| row.id);
+        let known = if vlan.default {
+            self.default_vlan(fabric)
+        } else {
+            same_vid
+        };
         let id = match known {
-            Some(id) if vlan.vid == 0 => id,
+            Some(id) if vlan.vid == 0 || vlan.default => id,
             Some(_) => {
                 return Err(wrong(
                     format!("{place}.vid"),

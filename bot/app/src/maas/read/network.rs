@@ -122,8 +122,8 @@ fn vlan(at: At<'_>, fabric: &str) -> Read<Unresolved> {
         Some(relay) if relay.is_number() => Some(relay.number()?),
         Some(relay) => Some(relay.field("id")?.number()?),
     };
-    let rack = |name| match at.nullable(name)? {
-        Some(rack) => Ok(Some(rack.text()?.to_owned())),
+    let text = |name| match at.nullable(name)? {
+        Some(text) => Ok(Some(text.text()?.to_owned())),
         None => Ok(None),
     };
     let vlan = Vlan {
@@ -131,12 +131,13 @@ fn vlan(at: At<'_>, fabric: &str) -> Read<Unresolved> {
             fabric: fabric.to_owned(),
             vid: at.field("vid")?.number()?,
         },
-        name: Some(at.field("name")?.text()?.to_owned()),
+        // A tagged VLAN that nobody named reads null (seen on 3.5.12 and 3.7.3).
+        name: text("name")?,
         mtu: at.field("mtu")?.number()?,
         space: bound_space(at)?,
         dhcp_on: at.field("dhcp_on")?.flag()?,
-        primary_rack: rack("primary_rack")?,
-        secondary_rack: rack("secondary_rack")?,
+        primary_rack: text("primary_rack")?,
+        secondary_rack: text("secondary_rack")?,
         relay: None,
     };
     let row = VlanRow {
