@@ -69,6 +69,7 @@ pub struct GitHub {
     tokens: BTreeMap<String, Who>,
     spent: BTreeMap<String, answer::Spent>,
     repositories: BTreeMap<String, Repository>,
+    renamed: BTreeMap<String, String>,
     app: app::App,
     outbox: webhook::Outbox,
 }
@@ -86,6 +87,7 @@ impl GitHub {
             tokens: BTreeMap::new(),
             spent: BTreeMap::new(),
             repositories: BTreeMap::new(),
+            renamed: BTreeMap::new(),
             app: app::App::new(app),
             outbox: webhook::Outbox::default(),
         };

@@ -414,6 +414,90 @@ fn strangers_comment_and_change_nothing() {
     );
 }
 
+#[test]
+fn a_pull_request_from_a_fork_follows_it_and_outlives_it() {
+    let mut hub = github();
+    let fork = hub.fork(NETWORK, "mallory");
+    let write = |hub: &mut GitHub, text: &str| {
+        let files = [("plane.yaml", Some(text))];
+        hub.at(&fork)
+            .commit_files("mallory", "fix", "Fix", &files)
+            .unwrap()
+    };
+    write(&mut hub, "uno\n2\n3\n4\n5\n");
+    let sent = hub.deliveries().len();
+    let proposal = Proposal {
+        head: "mallory:fix",
+        base: "main",
+        title: "Fix",
+        body: "",
+    };
+    let number = hub.at(NETWORK).open_pull("mallory", proposal).unwrap();
+    let oid = write(&mut hub, "one\n2\n3\n4\n5\n");
+    let told_of: Vec<_> = hub.deliveries()[sent..]
+        .iter()
+        .map(|one| (one.event, one.action.as_deref()))
+        .collect();
+    assert_eq!(
+        told_of,
+        [
+            ("pull_request", Some("opened")),
+            ("pull_request", Some("synchronize"))
+        ]
+    );
+    let token = hub.bot_token();
+    let head = told(&ask(
+        &mut hub,
+        &token,
+        "GET",
+        (&format!("/pulls/{number}"), &Value::Null),
+    ))["head"]
+        .clone();
+    assert_eq!(
+        [
+            &head["label"],
+            &head["repo"]["full_name"],
+            &head["repo"]["fork"]
+        ],
+        [&json!("mallory:fix"), &json!(fork), &json!(true)]
+    );
+    let path = format!("/contents/plane.yaml?ref={oid}");
+    assert_eq!(
+        ask(&mut hub, &token, "GET", (&path, &Value::Null)).status,
+        200
+    );
+    hub.delete_repository(&fork);
+    let head = told(&ask(
+        &mut hub,
+        &token,
+        "GET",
+        (&format!("/pulls/{number}"), &Value::Null),
+    ))["head"]
+        .clone();
+    assert_eq!(head["repo"], Value::Null);
+    hub.at(NETWORK).merge("alice", number, How::Merge).unwrap();
+    assert_eq!(
+        hub.at(NETWORK).files_at("main")["plane.yaml"],
+        "one\n2\n3\n4\n5\n"
+    );
+}
+
+#[test]
+fn a_renamed_repository_says_where_it_went_and_a_new_one_of_its_name_is_another() {
+    let mut hub = github();
+    let token = hub.bot_token();
+    let id = |hub: &mut GitHub| told(&ask(hub, &token, "GET", ("", &Value::Null)))["id"].clone();
+    let old = id(&mut hub);
+    hub.rename_repository(NETWORK, "acme/planes");
+    let moved = ask(&mut hub, &token, "GET", ("", &Value::Null));
+    assert_eq!(
+        (moved.status, &told(&moved)["url"]),
+        (301, &json!(format!("http://127.0.0.1/repositories/{old}")))
+    );
+    hub.create_repository(NETWORK, false);
+    assert_ne!(id(&mut hub), old);
+}
+
 /// What arrived: GUID, event, and whether the signature holds.
 type Heard = Arc<Mutex<Vec<(String, String, bool)>>>;
 

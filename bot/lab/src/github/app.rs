@@ -182,7 +182,11 @@ impl GitHub {
         if call.who != Who::Installation {
             return Err(forbidden());
         }
-        let all: Vec<_> = self.repositories.values().collect();
+        let all: Vec<_> = self
+            .repositories
+            .values()
+            .filter(|repo| repo.parent.is_none())
+            .collect();
         let total = all.len();
         Ok(self.page(call, all, |repo| self.show_repo(repo)).within(|list| {
             json!({"total_count": total, "repository_selection": "all", "repositories": list})

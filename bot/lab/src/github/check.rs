@@ -90,7 +90,7 @@ impl GitHub {
         let open = repo.issues.values().filter(|issue| issue.is_open());
         let at = open
             .filter_map(|issue| Some((issue, issue.pull.as_ref()?)))
-            .filter(|(_, pull)| pull.head_oid == oid);
+            .filter(|(_, pull)| pull.head_oid == oid && pull.fork.is_none());
         let show = |(issue, pull): (&super::issue::Issue, &super::pull::Pull)| {
             json!({
                 "id": issue.id, "number": issue.number, "url": format!("{url}/pulls/{}", issue.number),

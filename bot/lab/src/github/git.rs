@@ -133,6 +133,13 @@ pub(crate) struct Git {
 }
 
 impl Git {
+    /// Takes in the objects of another store: forks share theirs.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        let objects = other.objects.iter();
+        self.objects
+            .extend(objects.map(|(oid, object)| (*oid, Arc::clone(object))));
+    }
+
     fn keep(&mut self, kind: &str, body: &[u8], object: Object) -> Oid {
         let mut bytes = format!("{kind} {}\0", body.len()).into_bytes();
         bytes.extend_from_slice(body);

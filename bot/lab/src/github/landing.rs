@@ -83,7 +83,8 @@ impl GitHub {
             How::Merge | How::Rebase => (
                 format!(
                     "Merge pull request #{number} from {}/{}",
-                    repo.owner, pull.head
+                    pull.head_owner(repo),
+                    pull.head
                 ),
                 issue.title.clone(),
             ),

@@ -150,8 +150,10 @@ impl GitHub {
     /// What `who` may do in `repo`; `None` where it does not exist for them.
     pub(crate) fn permission(&self, repo: &Repository, who: &Who) -> Option<Permission> {
         match who {
-            Who::Installation => Some(Permission::Write),
-            Who::Nobody | Who::App => (!repo.private).then_some(Permission::Read),
+            Who::Installation if repo.parent.is_none() => Some(Permission::Write),
+            Who::Nobody | Who::App | Who::Installation => {
+                (!repo.private).then_some(Permission::Read)
+            }
             Who::Person(login) => {
                 let open = (!repo.private).then_some(Permission::Read);
                 self.granted(repo, login).max(open)

@@ -13,6 +13,8 @@ use crate::wire::Response;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Pull {
+    /// The repository of the head, where it is another one.
+    pub(crate) fork: Option<String>,
     /// Branch names.
     pub(crate) head: String,
     pub(crate) base: String,
@@ -23,6 +25,14 @@ pub(crate) struct Pull {
     /// The commit that GitHub makes to try the merge; `None` where it conflicts.
     pub(crate) trial: Option<Oid>,
     pub(crate) merged: Option<Merged>,
+}
+
+impl Pull {
+    /// Who owns the repository of the head.
+    pub(crate) fn head_owner<'a>(&'a self, repo: &'a Repository) -> &'a str {
+        let fork = self.fork.as_deref().and_then(|fork| fork.split_once('/'));
+        fork.map_or(&repo.owner, |(owner, _)| owner)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -48,10 +58,15 @@ impl GitHub {
             format!("{html}/pull/{}", issue.number),
         );
         let comments = format!("{base}/issues/{}/comments", issue.number);
-        let side = |branch: &str, oid: Oid| {
-            json!({"label": format!("{}:{branch}", repo.owner), "ref": branch, "sha": oid.to_string(),
-                "user": self.user(&repo.owner), "repo": self.show_repo(repo)})
-        };
+        let side = |owner: &str, branch: &str, oid: Oid| json!({"label": format!("{owner}:{branch}"), "ref": branch, "sha": oid.to_string(), "user": self.author(owner)});
+        let mut head = side(pull.head_owner(repo), &pull.head, pull.head_oid);
+        let of = pull
+            .fork
+            .as_ref()
+            .map_or(Some(repo), |fork| self.repositories.get(fork));
+        head["repo"] = of.map_or(Value::Null, |of| self.show_repo(of)); // null where the fork is gone
+        let mut into = side(&repo.owner, &pull.base, pull.base_oid);
+        into["repo"] = self.show_repo(repo);
         let landed = pull.merged.as_ref().map(|merged| merged.oid).or(pull.trial);
         let links = [
             ("self", url.clone()),
@@ -82,7 +97,7 @@ impl GitHub {
             "closed_at": issue.closed.map(stamp), "merged_at": pull.merged.as_ref().map(|merged| stamp(merged.at)),
             "merge_commit_sha": landed.map(|oid| oid.to_string()), "assignee": null, "assignees": [],
             "requested_reviewers": [], "requested_teams": [], "draft": false,
-            "head": side(&pull.head, pull.head_oid), "base": side(&pull.base, pull.base_oid),
+            "head": head, "base": into,
             "_links": Value::Object(links),
             "author_association": self.association(repo, &issue.author), "auto_merge": null,
         })
@@ -203,7 +218,7 @@ impl GitHub {
 
     /// `POST …/pulls`
     pub(crate) fn open(&mut self, call: &Call<'_>) -> Answer {
-        let author = self.writer(call)?;
+        let author = self.speaker(call)?;
         let body = call.json()?;
         let (title, head, base) = (
             text(&body, "PullRequest", "title")?,
@@ -218,21 +233,24 @@ impl GitHub {
             "body",
             BODY_MAX,
         )?;
-        let head = head.rsplit_once(':').map_or(head, |(_, branch)| branch);
         let repo = self.repo(&call.repo);
-        let tip = |field: &str, branch: &str| {
-            repo.git
-                .branch(branch)
-                .ok_or_else(|| invalid("PullRequest", field, "invalid", ""))
-        };
-        let (head_oid, base_oid) = (tip("head", head)?, tip("base", base)?);
-        let same = |pull: &Pull| pull.head == head && pull.base == base;
+        let (owner, head) = head.split_once(':').unwrap_or((&repo.owner, head));
+        let fork = (owner != repo.owner).then(|| format!("{owner}/{}", repo.name));
+        let from = fork
+            .as_ref()
+            .map_or(Some(repo), |fork| self.repositories.get(fork));
+        let bad = |field: &str| invalid("PullRequest", field, "invalid", "");
+        let head_oid = from
+            .and_then(|from| from.git.branch(head))
+            .ok_or_else(|| bad("head"))?;
+        let base_oid = repo.git.branch(base).ok_or_else(|| bad("base"))?;
+        let same = |pull: &Pull| pull.head == head && pull.base == base && pull.fork == fork;
         if repo
             .issues
             .values()
             .any(|issue| issue.is_open() && issue.pull.as_ref().is_some_and(same))
         {
-            let told = format!("A pull request already exists for {}:{head}.", repo.owner);
+            let told = format!("A pull request already exists for {owner}:{head}.");
             return Err(invalid("PullRequest", "head", "custom", &told));
         }
         if repo.git.ahead(base_oid, head_oid).is_empty() {
@@ -240,6 +258,7 @@ impl GitHub {
             return Err(invalid("PullRequest", "head", "custom", &told));
         }
         let pull = Pull {
+            fork,
             head: head.to_owned(),
             base: base.to_owned(),
             head_oid,

@@ -162,14 +162,30 @@ impl GitHub {
     }
 
     /// Tells the push and lets the pull requests follow: heads move, bases are tried again, what has landed is closed.
+    /// A fork tells nothing: only its pull requests follow, with the objects that it shares.
     pub(crate) fn moved(&mut self, key: &str, step: &Move) {
-        self.tell_push(key, step);
+        let Some(parent) = self.repo(key).parent.clone() else {
+            self.tell_push(key, step);
+            return self.followed(key, None, step);
+        };
+        if self.repositories.contains_key(&parent) {
+            let git = self.repo(key).git.clone();
+            self.repo_mut(&parent).git.absorb(&git);
+            self.followed(&parent, Some(key), step);
+        }
+    }
+
+    fn followed(&mut self, key: &str, fork: Option<&str>, step: &Move) {
         let repo = self.repo(key);
         let open = repo.issues.values().filter(|issue| issue.is_open());
         let touched: Vec<(u64, bool)> = open
             .filter_map(|issue| Some((issue.number, issue.pull.as_ref()?)))
-            .filter(|(_, pull)| pull.head == step.branch || pull.base == step.branch)
-            .map(|(number, pull)| (number, pull.head == step.branch))
+            .map(|(number, pull)| {
+                let by_head = pull.head == step.branch && pull.fork.as_deref() == fork;
+                (number, by_head, fork.is_none() && pull.base == step.branch)
+            })
+            .filter(|(_, by_head, by_base)| *by_head || *by_base)
+            .map(|(number, by_head, _)| (number, by_head))
             .collect();
         for (number, by_head) in touched {
             match step.after {

@@ -21,6 +21,8 @@ pub(crate) struct Repository {
     pub(crate) id: u64,
     pub(crate) owner: String,
     pub(crate) name: String,
+    /// What it is a fork of.
+    pub(crate) parent: Option<String>,
     pub(crate) private: bool,
     pub(crate) default_branch: String,
     pub(crate) created: i64,
@@ -108,8 +110,7 @@ const URLS: [(&str, &str); 38] = [
 ];
 
 /// What no repository here has or is.
-const NO: [&str; 9] = [
-    "fork",
+const NO: [&str; 8] = [
     "is_template",
     "has_projects",
     "has_wiki",
@@ -165,7 +166,7 @@ impl GitHub {
         }
         let rest = json!({
             "id": repo.id, "node_id": node("R", repo.id), "name": repo.name, "full_name": repo.full_name(),
-            "private": repo.private, "owner": self.user(&repo.owner), "html_url": html,
+            "private": repo.private, "fork": repo.parent.is_some(), "owner": self.user(&repo.owner), "html_url": html,
             "git_url": format!("git://lab/{}.git", repo.full_name()), "ssh_url": format!("git@lab:{}.git", repo.full_name()),
             "clone_url": format!("{html}.git"), "svn_url": html, "created_at": stamp(repo.created),
             "updated_at": stamp(repo.pushed), "pushed_at": stamp(repo.pushed), "open_issues_count": open, "open_issues": open,

@@ -21,6 +21,10 @@ impl GitHub {
                 call.repo = self.visible(&call, owner, name)?;
                 self.route_repo(&call, rest)
             }
+            (_, ["repositories", id, rest @ ..]) => {
+                self.by_id(&mut call, id)?;
+                self.route_repo(&call, rest)
+            }
             (_, ["app", rest @ ..]) => self.answer_app(&call, rest),
             ("POST", ["app-manifests", _, "conversions"]) => Ok(self.convert_manifest()),
             ("GET", ["installation", "repositories"]) => self.installed_on(&call),
@@ -52,11 +56,37 @@ impl GitHub {
             .repositories
             .iter()
             .find(|(key, _)| key.eq_ignore_ascii_case(&asked));
-        let (key, repo) = found.ok_or_else(not_found)?;
+        let (key, repo) = found.ok_or_else(|| self.elsewhere(&asked))?;
         self.permission(repo, &call.who)
             .or((call.who == super::Who::App).then_some(super::Permission::Read))
             .ok_or_else(not_found)?;
         Ok(key.clone())
+    }
+
+    /// Where a repository went, or that there is none.
+    fn elsewhere(&self, asked: &str) -> Response {
+        let fresh = self
+            .renamed
+            .get(asked)
+            .and_then(|fresh| self.repositories.get(fresh));
+        let Some(repo) = fresh else {
+            return not_found();
+        };
+        let url = format!("{}/repositories/{}", self.base, repo.id);
+        let told = json!({"message": "Moved Permanently", "url": url, "documentation_url": "https://docs.github.com/rest"});
+        Response::json(301, &told).with("location", &url)
+    }
+
+    /// `GET /repositories/{id}`, to which a renamed repository leads.
+    fn by_id(&self, call: &mut Call<'_>, id: &str) -> Result<(), Response> {
+        let found = self
+            .repositories
+            .iter()
+            .find(|(_, repo)| repo.id.to_string() == id);
+        let (key, repo) = found.ok_or_else(not_found)?;
+        self.permission(repo, &call.who).ok_or_else(not_found)?;
+        call.repo.clone_from(key);
+        Ok(())
     }
 
     fn route_repo(&mut self, call: &Call<'_>, words: &[&str]) -> Answer {

@@ -93,11 +93,19 @@ impl GitHub {
         if !self.people.contains_key(owner) {
             self.create_organization(owner, &[]);
         }
+        let repo = self.bare(owner, name, private);
+        self.renamed.remove(full_name);
+        self.repositories.insert(full_name.to_owned(), repo);
+        self.at(full_name)
+    }
+
+    fn bare(&mut self, owner: &str, name: &str, private: bool) -> Repository {
         let (id, now) = (self.id(), self.now);
-        let repo = Repository {
+        Repository {
             id,
             owner: owner.to_owned(),
             name: name.to_owned(),
+            parent: None,
             private,
             default_branch: "main".to_owned(),
             created: now,
@@ -112,9 +120,39 @@ impl GitHub {
             suites: BTreeMap::new(),
             statuses: vec![],
             deployments: BTreeMap::new(),
+        }
+    }
+
+    /// Copies a repository for a user, who may do anything in the copy; its name. The app is not installed on it.
+    pub fn fork(&mut self, full_name: &str, login: &str) -> String {
+        self.add_user(login);
+        let (git, name, private) = {
+            let repo = self.repo(full_name);
+            (repo.git.clone(), repo.name.clone(), repo.private)
         };
-        self.repositories.insert(full_name.to_owned(), repo);
-        self.at(full_name)
+        let mut fork = self.bare(login, &name, private);
+        (fork.git, fork.parent) = (git, Some(full_name.to_owned()));
+        let key = fork.full_name();
+        self.repositories.insert(key.clone(), fork);
+        key
+    }
+
+    /// A repository is gone, with everything in it. Another of the same name would have another id.
+    pub fn delete_repository(&mut self, full_name: &str) {
+        self.repositories.remove(full_name);
+    }
+
+    /// Gives a repository another name, or another owner; who asks by the old one is told 301.
+    pub fn rename_repository(&mut self, full_name: &str, fresh: &str) {
+        let Some(mut repo) = self.repositories.remove(full_name) else {
+            return;
+        };
+        if let Some((owner, name)) = fresh.split_once('/') {
+            (repo.owner, repo.name) = (owner.to_owned(), name.to_owned());
+            self.join(owner, Kind::Organization);
+        }
+        self.renamed.insert(full_name.to_owned(), fresh.to_owned());
+        self.repositories.insert(fresh.to_owned(), repo);
     }
 }
 
