@@ -8,6 +8,7 @@ pub mod desk;
 pub mod event;
 pub mod evidence;
 pub mod executor;
+pub mod github;
 pub mod keeping;
 pub mod maas;
 pub mod rehearse;

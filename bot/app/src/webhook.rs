@@ -13,7 +13,7 @@ use topology::observed::Timestamp;
 
 use crate::config::Secrets;
 
-pub use door::{BODY_SECONDS_MAX, Clock, Counts, Door, router};
+pub use door::{BODY_SECONDS_MAX, Counts, Door, router};
 pub use signature::Signature;
 
 /// Why a request is no delivery of ours.

@@ -15,9 +15,9 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use journal::{Journal, Kept};
 use tokio::sync::{Notify, Semaphore};
-use topology::observed::Timestamp;
 
 use super::{Forged, Signature, receive};
+use crate::clock::Clock;
 use crate::config::Secrets;
 
 /// GitHub gives up on an answer after 10 s, so a body that takes longer is nobody's.
@@ -28,9 +28,6 @@ const SMALL_BODY_BYTES_MAX: u64 = 256 * 1024;
 
 /// Large bodies read at once: four of 25 MiB are all the memory that unsigned requests can hold.
 const LARGE_BODIES_MAX: usize = 4;
-
-/// What time it is.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// What the door needs.
 #[derive(Clone)]
