@@ -233,8 +233,8 @@ record! {
     }
 }
 
-/// Bytes in all files together, and how many files: many times the largest network seen.
-const TOTAL_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes in all files together, and how many files: ten times the largest network seen (768 machines, 64 planes).
+const TOTAL_BYTES_MAX: usize = 4 * 1024 * 1024;
 const FILES_MAX: usize = 4096;
 
 /// Whether this file is part of a declaration: any `.yaml` or `.yml` under the site's folder, in any case.
@@ -253,7 +253,7 @@ impl Draft {
         let total: usize = sources.iter().map(|(_, bytes)| bytes.len()).sum();
         if sources.len() > FILES_MAX || total > TOTAL_BYTES_MAX {
             let message = format!("{} files with {total} bytes are declared", sources.len());
-            let help = "a declaration holds at most 4096 files and 16 MiB";
+            let help = "a declaration holds at most 4096 files and 4 MiB";
             notes.add(codes::FILE_SIZE, Place::default(), message, help);
             return draft;
         }

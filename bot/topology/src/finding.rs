@@ -120,6 +120,11 @@ impl<'a> Notes<'a> {
             .map_or_else(String::new, |(path, _)| shown(path))
     }
 
+    /// Whether another remark would be kept; costly help is worked out only then.
+    pub(crate) fn has_room(&self) -> bool {
+        self.found.len() < FINDINGS_MAX
+    }
+
     /// Whether anything said so far is an error.
     pub(crate) fn refused(&self) -> bool {
         self.refused
@@ -247,6 +252,7 @@ codes! {
     VALUE_EMPTY Error "value/empty" "a key without a value: say one, or leave the line out";
     VALUE_TYPE Error "value/type" "a list, a mapping or a word where something else belongs";
     VALUE_RANGE Error "value/range" "a number or choice outside what MAAS takes";
+    VALUE_LONG Error "value/long" "a list of more than 4096, which no declaration needs: split it over several files";
     VALUE_CONTROL Warning "value/control" "a text with control or invisible characters";
     CIDR_SYNTAX Error "cidr/syntax" "not a network in the form `10.0.0.0/24`";
     CIDR_HOST_BITS Error "cidr/host-bits" "bits right of the prefix are set: the network is another one";

@@ -360,7 +360,13 @@ fn every_mistake_is_named() {
 }
 
 /// Said by tests of the reader, in `yaml.rs`.
-const ELSEWHERE: &[&str] = &["file/size", "file/nul", "file/utf-8", "file/lfs"];
+const ELSEWHERE: &[&str] = &[
+    "value/long",
+    "file/size",
+    "file/nul",
+    "file/utf-8",
+    "file/lfs",
+];
 
 #[test]
 fn every_code_is_said_by_some_mistake() {
@@ -407,6 +413,41 @@ fn what_is_no_text_or_too_much_of_it_is_refused_at_once() {
     let checked = one(wrong.into_bytes());
     assert!(
         checked.findings.len() <= topology::finding::FINDINGS_MAX && checked.topology.is_none()
+    );
+}
+
+/// A pull request must not be able to keep the bot busy: no rule looks at each plane with each.
+#[test]
+fn a_large_and_wrong_declaration_is_answered_too() {
+    let mut all = Vec::new();
+    let mut section = |name: &str, head: &str, line: &dyn Fn(usize) -> String| {
+        let lines: Vec<String> = (0..4096).map(line).collect();
+        let bytes = format!("{head}\n{}", lines.concat()).into_bytes();
+        all.push(Source {
+            path: format!("{name}.yaml"),
+            bytes,
+        });
+    };
+    section("planes", "planes:", &|n| {
+        format!(
+            "- {{plane: p{n}, fabric: f, vid: 1, cidr: 10.{}.{}.0/24, dns: [q{n}+1, 10.1.1.1]}}\n",
+            n / 250,
+            n % 250
+        )
+    });
+    section("machine", "machines:\n- name: m\n  interfaces:", &|n| {
+        format!("  - {{name: e{n}, type: bridge, parents: [e{}]}}\n", n + 1)
+    });
+    section("vips", "vips:", &|n| {
+        format!("- {{name: v, host: +{n}, on: {{a: p{n}, b: q}}}}\n")
+    });
+    let checked = check(&all);
+    assert!(checked.topology.is_none());
+    assert!(checked.findings.len() <= topology::finding::FINDINGS_MAX);
+    let long = format!("spaces: [{}]\n", "a, ".repeat(4097));
+    assert_eq!(
+        check(&files(&[("a.yaml", &long)])).findings[0].code,
+        "value/long"
     );
 }
 

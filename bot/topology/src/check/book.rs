@@ -1,6 +1,6 @@
 //! Who is who: planes by key, so that references resolve whatever the order of the files; and who was given what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::address::Cidr;
@@ -14,6 +14,9 @@ use super::names;
 /// The planes by key.
 pub(super) struct Book {
     planes: BTreeMap<String, Entry>,
+    /// First subnets of each family by network address, with their planes' keys.
+    firsts: BTreeMap<IpAddr, (Cidr, String)>,
+    subnets: BTreeSet<Cidr>,
 }
 
 /// What a reference to a plane may need. What could not be read is `None`, and was remarked on.
@@ -41,6 +44,8 @@ impl Book {
     pub(super) fn of(planes: &[PlaneFile], notes: &mut Notes<'_>) -> Self {
         let mut book = Self {
             planes: BTreeMap::new(),
+            firsts: BTreeMap::new(),
+            subnets: BTreeSet::new(),
         };
         for said in planes {
             let Some(key) = said.plane.value.clone() else {
@@ -65,6 +70,12 @@ impl Book {
                 notes.add(codes::PLANE_DUPLICATE, place, message, help);
                 continue;
             }
+            for v6 in [false, true] {
+                if let Some(first) = entry.subnets().find(|cidr| cidr.is_v6() == v6) {
+                    book.firsts.insert(first.network(), (first, key.clone()));
+                }
+            }
+            book.subnets.extend(entry.subnets());
             book.planes.insert(key, entry);
         }
         book
@@ -88,7 +99,11 @@ impl Book {
         if let Some(entry) = self.planes.get(key) {
             return Some(entry);
         }
-        let help = nearest(key, self.planes.keys().map(String::as_str)).map_or_else(
+        let candidates = self
+            .planes
+            .keys()
+            .take(if notes.has_room() { usize::MAX } else { 0 });
+        let help = nearest(key, candidates.map(String::as_str)).map_or_else(
             || "declare it, or refer to one that is declared".to_owned(),
             |near| format!("did you mean `{near}`?"),
         );
@@ -103,17 +118,14 @@ impl Book {
 
     /// The plane that an address belongs to, and its place in that plane's first subnet of its family.
     pub(super) fn owner(&self, ip: IpAddr) -> Option<(&str, u128)> {
-        self.planes.iter().find_map(|(key, entry)| {
-            let first = entry.subnets().find(|cidr| cidr.is_v6() == ip.is_ipv6())?;
-            Some((key.as_str(), first.offset_of(ip)?))
-        })
+        // Declared networks do not overlap, so the nearest one below is the only candidate.
+        let (_, (first, key)) = self.firsts.range(..=ip).next_back()?;
+        Some((key.as_str(), first.offset_of(ip)?))
     }
 
     /// Whether a plane declares exactly this subnet.
     pub(super) fn has(&self, cidr: Cidr) -> bool {
-        self.planes
-            .values()
-            .any(|entry| entry.subnets().any(|c| c == cidr))
+        self.subnets.contains(&cidr)
     }
 
     /// The address that is meant, in the subnet at hand. A literal is not looked at further.

@@ -1,6 +1,6 @@
 //! Machines: interfaces that stand on each other, and links that fit their planes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use crate::address::Cidr;
@@ -323,44 +323,63 @@ fn subnet_of(
     None
 }
 
+/// The first few of them, for a remark.
 fn told(cidrs: &[Cidr]) -> String {
-    let all: Vec<String> = cidrs.iter().map(|cidr| format!("`{cidr}`")).collect();
-    if all.is_empty() {
-        "none".to_owned()
-    } else {
-        all.join(", ")
+    let some: Vec<String> = cidrs
+        .iter()
+        .take(8)
+        .map(|cidr| format!("`{cidr}`"))
+        .collect();
+    match (some.is_empty(), cidrs.len() > some.len()) {
+        (true, _) => "none".to_owned(),
+        (false, true) => format!("{} and more", some.join(", ")),
+        (false, false) => some.join(", "),
     }
 }
 
 /// Orders interfaces so that parents come before children; those in a circle are remarked on and left out.
 fn parents_first(
-    mut left: Vec<MachineInterface>,
+    interfaces: Vec<MachineInterface>,
     machine: &MachineSaid,
     notes: &mut Notes<'_>,
 ) -> Vec<MachineInterface> {
-    let mut stood: Vec<MachineInterface> = Vec::new();
-    let mut done: BTreeSet<String> = BTreeSet::new();
-    while !left.is_empty() {
-        let (ready, waiting): (Vec<_>, Vec<_>) = left
-            .into_iter()
-            .partition(|i| i.parents.iter().all(|parent| done.contains(parent)));
-        if ready.is_empty() {
-            let names: Vec<String> = waiting
-                .iter()
-                .map(|i| format!("`{}`", shown(&i.name)))
-                .collect();
-            let message = format!("{} stand on each other", names.join(", "));
-            notes.add(
-                codes::INTERFACE_CYCLE,
-                machine.name.place,
-                message,
-                "a parent is made before its children",
-            );
-            break;
+    let mut children: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let mut missing: Vec<usize> = Vec::new();
+    for (at, interface) in interfaces.iter().enumerate() {
+        missing.push(interface.parents.len());
+        for parent in &interface.parents {
+            children.entry(parent).or_default().push(at);
         }
-        done.extend(ready.iter().map(|i| i.name.clone()));
-        stood.extend(ready);
-        left = waiting;
     }
-    stood
+    let mut ready: VecDeque<usize> = (0..interfaces.len())
+        .filter(|at| missing[*at] == 0)
+        .collect();
+    let mut order: Vec<usize> = Vec::new();
+    while let Some(at) = ready.pop_front() {
+        order.push(at);
+        for child in children
+            .get(interfaces[at].name.as_str())
+            .into_iter()
+            .flatten()
+        {
+            missing[*child] -= 1;
+            if missing[*child] == 0 {
+                ready.push_back(*child);
+            }
+        }
+    }
+    let circling: Vec<String> = interfaces
+        .iter()
+        .zip(&missing)
+        .filter(|(_, missing)| **missing > 0)
+        .take(8)
+        .map(|(interface, _)| format!("`{}`", shown(&interface.name)))
+        .collect();
+    if !circling.is_empty() {
+        let message = format!("{} stand on each other", circling.join(", "));
+        let help = "a parent is made before its children";
+        notes.add(codes::INTERFACE_CYCLE, machine.name.place, message, help);
+    }
+    let mut kept: Vec<Option<MachineInterface>> = interfaces.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|at| kept[at].take()).collect()
 }

@@ -239,6 +239,9 @@ impl Reader<'_, '_> {
     }
 }
 
+/// Entries of one list: so that rules which look at each with each stay quick.
+const LIST_MAX: usize = 4096;
+
 /// Names that people bring from MAAS and other tools.
 const FOREIGN_KEYS: &[(&str, &str)] = &[
     ("dns_servers", "dns"),
@@ -268,6 +271,9 @@ const FOREIGN_KEYS: &[(&str, &str)] = &[
 /// Below this likeness a suggestion is noise.
 const LIKENESS_MIN: f64 = 0.8;
 
+/// Candidates that are compared: a suggestion is a courtesy, and must cost little.
+const CANDIDATES_MAX: usize = 500;
+
 fn meant(key: &str, keys: &[&str]) -> String {
     let key = key.to_lowercase().replace('-', "_");
     let foreign = FOREIGN_KEYS
@@ -289,6 +295,7 @@ pub(crate) fn nearest<'c>(
     let word: String = word.chars().take(64).collect();
     candidates
         .filter(|candidate| candidate.len() <= 256)
+        .take(CANDIDATES_MAX)
         .map(|candidate| (strsim::jaro_winkler(&word, candidate), candidate))
         .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
         .max_by(|a, b| a.0.total_cmp(&b.0))
@@ -335,6 +342,12 @@ impl<T: Read> Read for Vec<T> {
             reader.wrong(node, "a list");
             return Some(Self::new());
         };
+        if items.len() > LIST_MAX {
+            let message = format!("this list has {} entries", items.len());
+            let help = "4096 are read at most; split it over several files";
+            reader.remark(codes::VALUE_LONG, node.at, message, help);
+            return Some(Self::new());
+        }
         Some(
             items
                 .iter()
