@@ -9,6 +9,7 @@ pub mod event;
 pub mod evidence;
 pub mod executor;
 pub mod github;
+pub mod history;
 pub mod keeping;
 pub mod maas;
 pub mod rehearse;

@@ -32,6 +32,8 @@ pub struct Folder {
     pub files: BTreeMap<String, String>,
     /// Their git names, by the same path.
     pub blobs: BTreeMap<String, Sha>,
+    /// The paths of the others.
+    pub unwanted: Vec<String>,
 }
 
 /// Why a folder is not read.
@@ -148,12 +150,13 @@ impl Repository {
             return Ok(Folder::default());
         };
         let listed = self.tree(&tree, true).await?;
-        let blobs = fit(&listed, folder, wanted).map_err(FolderError::Unfit)?;
+        let (blobs, unwanted) = fit(&listed, folder, wanted).map_err(FolderError::Unfit)?;
         let files = self.texts(&blobs).await?;
         Ok(Folder {
             tree: Some(listed.sha),
             files,
             blobs,
+            unwanted,
         })
     }
 
@@ -238,16 +241,15 @@ fn not_a_folder(entry: &WireEntry, path: String) -> Unfit {
     }
 }
 
-/// The wanted blobs of a listing, or everything that speaks against it.
-fn fit(
-    listed: &WireTree,
-    folder: &str,
-    wanted: impl Fn(&str) -> bool,
-) -> Result<BTreeMap<String, Sha>, Vec<Unfit>> {
+/// The wanted blobs by path, and the paths of the others.
+type Fit = (BTreeMap<String, Sha>, Vec<String>);
+
+/// The wanted blobs of a listing and the paths of the others, or everything that speaks against it.
+fn fit(listed: &WireTree, folder: &str, wanted: impl Fn(&str) -> bool) -> Result<Fit, Vec<Unfit>> {
     if listed.truncated {
         return Err(vec![Unfit::Truncated]);
     }
-    let mut blobs = BTreeMap::new();
+    let (mut blobs, mut unwanted) = (BTreeMap::new(), Vec::new());
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     let mut unfit = Vec::new();
     let mut bytes = 0;
@@ -267,7 +269,7 @@ fn fit(
         }
         match (entry.mode.as_str(), entry.r#type.as_str()) {
             (_, "tree") => {}
-            ("100644" | "100755", "blob") if !wanted(&path) => {}
+            ("100644" | "100755", "blob") if !wanted(&path) => unwanted.push(path),
             ("100644" | "100755", "blob") => {
                 let size = entry.size.unwrap_or(0);
                 bytes += size;
@@ -288,7 +290,7 @@ fn fit(
         unfit.push(Unfit::TooMuch { bytes });
     }
     if unfit.is_empty() {
-        Ok(blobs)
+        Ok((blobs, unwanted))
     } else {
         Err(unfit)
     }
@@ -331,7 +333,7 @@ mod tests {
             truncated: false,
         };
         match fit(&listed, "topology/a", |path| !path.contains(".md")) {
-            Ok(blobs) => blobs.into_keys().collect::<Vec<_>>().join("\n"),
+            Ok((blobs, _)) => blobs.into_keys().collect::<Vec<_>>().join("\n"),
             Err(unfit) => FolderError::Unfit(unfit).to_string().replace("; `", "\n`"),
         }
     }

@@ -1,13 +1,12 @@
 //! Files onto a branch, in one commit, without a checkout and without force.
 
-use std::collections::BTreeMap;
-
 use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{GitHubError, Repository, ask};
+use super::{FolderError, GitHubError, Repository, ask};
 use crate::event::Sha;
+use crate::history::Content;
 
 /// Others commit to the branch too: after so many lost races a person should look.
 const RACES_MAX: usize = 5;
@@ -18,19 +17,19 @@ struct Made {
 }
 
 impl Repository {
-    /// Puts files (path, text) onto a branch in one commit, and says which commit has them. The branch is made where
-    /// there is none, with nothing but the files. Where the files are there already, nothing is written: after an
-    /// answer that nobody knows, asking again is safe.
+    /// Puts files onto a branch in one commit, and says which commit has them. The branch is made where there is none,
+    /// with nothing but the files. Where the files are there already, nothing is written: after an answer that nobody
+    /// knows, asking again is safe.
     pub async fn commit_files(
         &self,
         branch: &str,
-        files: &BTreeMap<String, String>,
+        content: &Content,
         message: &str,
     ) -> Result<Sha, GitHubError> {
         let mut lost = None;
         for _ in 0..RACES_MAX {
             let head = self.branch(branch).await?;
-            let Some(commit) = self.commit_on(head.as_ref(), files, message).await? else {
+            let Some(commit) = self.commit_on(head.as_ref(), content, message).await? else {
                 return head.ok_or_else(|| nothing(branch));
             };
             match self.move_branch(branch, head.as_ref(), &commit).await {
@@ -51,17 +50,28 @@ impl Repository {
     async fn commit_on(
         &self,
         head: Option<&Sha>,
-        files: &BTreeMap<String, String>,
+        content: &Content,
         message: &str,
     ) -> Result<Option<Sha>, GitHubError> {
-        let before = match head {
-            Some(head) => Some(self.commit(head).await?.tree),
-            None => None,
-        };
-        let entries: Vec<Value> = files
+        let mut entries: Vec<Value> = content
+            .files
             .iter()
             .map(|(path, text)| json!({ "path": path, "mode": "100644", "type": "blob", "content": text }))
             .collect();
+        let mut before = None;
+        if let Some(head) = head {
+            before = Some(self.commit(head).await?.tree);
+            for folder in &content.whole {
+                // A null takes a file away.
+                let gone = self.paths_in(head, folder).await?;
+                let gone = gone
+                    .into_iter()
+                    .filter(|path| !content.files.contains_key(path));
+                entries.extend(gone.map(
+                    |path| json!({ "path": path, "mode": "100644", "type": "blob", "sha": null }),
+                ));
+            }
+        }
         let mut body = json!({ "tree": entries });
         if let Some(before) = &before {
             body["base_tree"] = json!(before);
@@ -82,6 +92,19 @@ impl Repository {
             .write("writing a commit", Method::POST, (&route, &body))
             .await?;
         Ok(Some(commit.sha))
+    }
+
+    /// The paths of the files in a folder at a commit.
+    async fn paths_in(&self, commit: &Sha, folder: &str) -> Result<Vec<String>, GitHubError> {
+        match self.folder(commit, folder, |_| false).await {
+            Ok(found) => Ok(found.unwanted),
+            Err(FolderError::GitHub(error)) => Err(error),
+            Err(error @ FolderError::Unfit(_)) => Err(GitHubError::Refused {
+                what: format!("reading `{folder}`"),
+                status: 422,
+                why: error.to_string(),
+            }),
+        }
     }
 
     async fn move_branch(

@@ -1,6 +1,5 @@
 //! The client against the lab's GitHub over HTTP, which shares no code with it, and against a scripted one.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -16,6 +15,7 @@ use topology::observed::Timestamp;
 use super::*;
 use crate::config::{Identity, Secret, Team};
 use crate::event::{PullNumber, Sha};
+use crate::history::Content;
 use crate::roster::Membership;
 
 const NAME: &str = "acme/network";
@@ -416,11 +416,14 @@ async fn threat_32_a_commit_is_on_a_branch_until_somebody_rewrites_it() {
     assert_eq!(found.paths.unwrap(), ["topology/a/oam.yaml"]);
 }
 
-fn files(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    pairs
-        .iter()
-        .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))
-        .collect()
+fn files(pairs: &[(&str, &str)]) -> Content {
+    Content {
+        files: pairs
+            .iter()
+            .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))
+            .collect(),
+        whole: Vec::new(),
+    }
 }
 
 #[tokio::test]
@@ -433,7 +436,10 @@ async fn history_is_committed_on_a_branch_of_its_own() {
         .await
         .unwrap();
     assert!(repository.commit(&one).await.unwrap().parents.is_empty());
-    assert_eq!(stage.people(|at| at.files_at("planebot-history")), first);
+    assert_eq!(
+        stage.people(|at| at.files_at("planebot-history")),
+        first.files
+    );
 
     let second = files(&[("history/a/2/plan.md", "two\n")]);
     let two = repository
@@ -449,6 +455,37 @@ async fn history_is_committed_on_a_branch_of_its_own() {
         .unwrap();
     assert_eq!(again, two, "what is there already is not committed again");
     assert_eq!(stage.people(|at| at.log("planebot-history")).len(), 2);
+}
+
+#[tokio::test]
+async fn a_whole_folder_loses_what_is_no_longer_in_it() {
+    let stage = stage().await;
+    let repository = &stage.repository;
+    let mut seen = files(&[
+        ("observed/a/oam.yaml", "1\n"),
+        ("observed/a/deep/ceph.yaml", "1\n"),
+        ("observed/b/oam.yaml", "1\n"),
+    ]);
+    seen.whole = vec!["observed/a".to_owned(), "observed/b".to_owned()];
+    repository
+        .commit_files("planebot-history", &seen, "one")
+        .await
+        .unwrap();
+    let mut less = files(&[("observed/a/oam.yaml", "2\n")]);
+    less.whole = vec!["observed/a".to_owned()];
+    repository
+        .commit_files("planebot-history", &less, "two")
+        .await
+        .unwrap();
+    let left = stage.people(|at| at.files_at("planebot-history"));
+    assert_eq!(
+        left,
+        files(&[
+            ("observed/a/oam.yaml", "2\n"),
+            ("observed/b/oam.yaml", "1\n")
+        ])
+        .files
+    );
 }
 
 #[tokio::test]
