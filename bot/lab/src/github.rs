@@ -45,7 +45,7 @@ pub use merge::How;
 pub use only::{Demo, only};
 pub use people::Permission;
 pub use seen::{CheckSeen, CommentSeen, CommitSeen};
-pub use serve::{Clock, Options, Serving, serve};
+pub use serve::{Options, Serving, serve};
 pub use story::{At, Proposal, Refused};
 pub use webhook::{Delivery, Mishap, Outcome};
 

@@ -6,4 +6,7 @@
 
 pub mod github;
 pub mod maas;
+mod socket;
 pub mod wire;
+
+pub use socket::{Clock, Fault, Faults};

@@ -25,9 +25,11 @@ mod version;
 mod vlan;
 
 pub use layout::LoadError;
-pub use serve::{Fault, Faults, Serving, only, serve};
+pub use serve::{Serving, only, serve};
 pub use store::Maas;
 pub use version::Version;
+
+pub use crate::socket::{Fault, Faults};
 
 use crate::wire::{Request, Response};
 use form::Form;

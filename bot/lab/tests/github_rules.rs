@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use lab::Fault;
 use lab::github::{
     GitHub, How, Mishap, Oid, Options, Outcome, Permission, Proposal, Serving, serve,
 };
@@ -655,4 +656,44 @@ async fn a_client_over_http_is_answered_like_any_other() {
             .status(),
         401
     );
+}
+
+#[tokio::test]
+async fn a_lost_answer_happened_and_a_refused_request_did_not() {
+    let mut hub = github();
+    let number = propose(&mut hub, "top", "one\n");
+    let token = hub.bot_token();
+    let faults =
+        Mutex::new(vec![Fault::LoseAnswer, Fault::Answer(502), Fault::CutBefore].into_iter());
+    let faults = move |_: &Request| faults.lock().unwrap().next().unwrap_or(Fault::None);
+    let options = Options {
+        faults: Some(Arc::new(faults)),
+        ..Options::default()
+    };
+    let serving = serve(hub, options).await.unwrap();
+    let url = format!("{}/repos/{NETWORK}/issues/{number}/comments", serving.url);
+    let client = reqwest::Client::new();
+    let mut seen = vec![];
+    for body in ["lost", "refused", "cut", "said"] {
+        let sent = client
+            .post(&url)
+            .bearer_auth(&token)
+            .json(&json!({"body": body}))
+            .send()
+            .await;
+        let whole = match sent {
+            Ok(response) => response.status().as_u16() * u16::from(response.bytes().await.is_ok()),
+            Err(_) => 0,
+        };
+        seen.push(whole);
+    }
+    assert_eq!(seen, [0, 502, 0, 201]);
+    let said: Vec<String> = serving
+        .github()
+        .at(NETWORK)
+        .comments(number)
+        .into_iter()
+        .map(|one| one.body)
+        .collect();
+    assert_eq!(said, ["lost", "said"]);
 }

@@ -1,28 +1,17 @@
 //! The lab's GitHub on a loopback port, and the task that carries its webhooks.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::body::{Body, Bytes};
-use axum::extract::{Request as HttpRequest, State};
-use axum::response::Response as HttpResponse;
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::webhook::{Delivery, Outcome};
 use super::{GitHub, answer};
-use crate::maas::{Fault, Faults};
-use crate::wire::{Request, decode, pairs};
+use crate::socket::{self, Clock, Door, Faults};
+use crate::wire::Request;
 
 /// GitHub waits that long for an answer to a webhook (docs.github.com, "Best practices for using webhooks").
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
-/// More than any request that GitHub would take.
-const BODY_MAX: usize = 64 << 20;
-
-/// A clock that the server asks, in seconds since 1970.
-pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
-
 /// What a served GitHub may be given.
 #[derive(Clone, Default)]
 pub struct Options {
@@ -76,35 +65,31 @@ impl Serving {
     }
 }
 
-#[derive(Clone)]
-struct Shared {
-    github: Arc<Mutex<GitHub>>,
-    options: Options,
-}
-
 /// Serves `github` on loopback.
 #[expect(
     clippy::disallowed_methods,
     reason = "the lab's servers run beside the test that holds their handle"
 )]
 pub async fn serve(mut github: GitHub, options: Options) -> std::io::Result<Serving> {
-    let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], options.port))).await?;
-    let url = format!("http://{}", listener.local_addr()?);
+    let (listener, url) = socket::listen(options.port).await?;
     github.base.clone_from(&url);
     let wake = Arc::new(Notify::new());
     github.outbox.wake = Arc::clone(&wake);
     wake.notify_one();
     let github = Arc::new(Mutex::new(github));
     let answered = Arc::new(Notify::new());
-    let shared = Shared {
-        github: Arc::clone(&github),
-        options,
+    let shared = Arc::clone(&github);
+    let rules = move |request: &Request| {
+        let mut github = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        github.answer(request)
     };
-    let app = axum::Router::new().fallback(over_http).with_state(shared);
-    let door = tokio::spawn(async move {
-        let served = axum::serve(listener, app).await;
-        drop(served);
-    });
+    let door = Door {
+        rules: Arc::new(rules),
+        faults: options.faults,
+        refusal: |status| answer::refusal(status, "Not now"),
+        clock: options.clock.unwrap_or_else(|| Arc::new(|| 0)),
+    };
+    let door = socket::open(listener, door);
     let carrier = tokio::spawn(carry(Arc::clone(&github), wake, Arc::clone(&answered)));
     Ok(Serving {
         url,
@@ -156,78 +141,4 @@ async fn posted(
         Ok(response) => Outcome::Answered(response.status().as_u16()),
         Err(_told) => Outcome::Unreachable,
     }
-}
-
-async fn over_http(State(shared): State<Shared>, http: HttpRequest) -> HttpResponse {
-    let (parts, body) = http.into_parts();
-    let body = axum::body::to_bytes(body, BODY_MAX)
-        .await
-        .unwrap_or_default();
-    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let request = Request {
-        method: parts.method.to_string(),
-        path: decode(parts.uri.path(), false),
-        query: parts.uri.query().map(pairs).unwrap_or_default(),
-        headers: parts
-            .headers
-            .iter()
-            .map(|(name, value)| (name.to_string(), text(value)))
-            .collect(),
-        body: body.to_vec(),
-        now: shared.options.clock.as_ref().map_or(0, |clock| clock()),
-    };
-    let fault = shared
-        .options
-        .faults
-        .as_ref()
-        .map_or(Fault::None, |faults| faults(&request));
-    match fault {
-        Fault::CutBefore => return cut(),
-        Fault::Answer(status) => return http_of(answer::refusal(status, "Not now")),
-        Fault::None | Fault::LoseAnswer => {}
-    }
-    let response = shared
-        .github
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .answer(&request);
-    if fault == Fault::LoseAnswer {
-        cut()
-    } else {
-        http_of(response)
-    }
-}
-
-/// An answer that promises more than it sends: the client sees the connection die.
-fn cut() -> HttpResponse {
-    let mut response = HttpResponse::new(Body::from_stream(Broken));
-    response
-        .headers_mut()
-        .insert("content-length", http::HeaderValue::from_static("1000"));
-    response
-}
-
-struct Broken;
-
-impl futures_core::Stream for Broken {
-    type Item = Result<Bytes, std::io::Error>;
-    fn poll_next(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Self::Item>> {
-        std::task::Poll::Ready(Some(Err(std::io::Error::other("cut"))))
-    }
-}
-
-fn http_of(response: crate::wire::Response) -> HttpResponse {
-    let mut http = HttpResponse::new(Body::from(response.body));
-    *http.status_mut() = http::StatusCode::from_u16(response.status)
-        .unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in response.headers {
-        let name = http::HeaderName::from_bytes(name.as_bytes());
-        if let (Ok(name), Ok(value)) = (name, http::HeaderValue::from_str(&value)) {
-            http.headers_mut().append(name, value);
-        }
-    }
-    http
 }
