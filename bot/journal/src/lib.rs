@@ -33,6 +33,8 @@ pub type Fuse = Arc<dyn Fn() -> bool + Send + Sync>;
 #[derive(Clone)]
 pub struct Journal {
     pool: AnyPool,
+    /// A store in memory ends with its last connection, and a call that is given up may take its connection with it.
+    _anchor: Option<AnyPool>,
     fuse: Fuse,
     dark: Arc<AtomicBool>,
 }

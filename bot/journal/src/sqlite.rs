@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::str::FromStr as _;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -31,6 +31,9 @@ pub(crate) const WRITING: &str = "BEGIN IMMEDIATE";
 /// Five seconds: longer than any transaction of ours, shorter than GitHub waits for a webhook's answer (10 s).
 const WAIT: Duration = Duration::from_secs(5);
 
+/// Stores in memory so far, so that each has a name of its own.
+static MEMORIES: AtomicUsize = AtomicUsize::new(0);
+
 const PRAGMAS: [&str; 4] = [
     "PRAGMA busy_timeout = 5000",
     "PRAGMA journal_mode = WAL",
@@ -47,19 +50,30 @@ impl Journal {
             .or_else(|| url.strip_prefix("sqlite:"))
             .filter(|path| !path.is_empty())
             .ok_or_else(|| OpenError::NotAStore(url.to_owned()))?;
-        let address = if path == ":memory:" {
-            "sqlite::memory:".to_owned()
+        let in_memory = path == ":memory:";
+        let address = if in_memory {
+            let number = MEMORIES.fetch_add(1, Ordering::SeqCst);
+            format!("sqlite://journal-{number}?mode=memory&cache=shared")
         } else {
             format!("sqlite://{}?mode=rwc", escaped(path))
         };
-        let pool = connected(&address)
-            .await
-            .map_err(|source| unreachable(path, source))?;
+        let connected = async || {
+            connected(&address)
+                .await
+                .map_err(|source| unreachable(path, source))
+        };
+        let anchor = if in_memory {
+            Some(connected().await?)
+        } else {
+            None
+        };
+        let pool = connected().await?;
         migrated(&pool)
             .await
             .map_err(|source| not_migrated(path, source))?;
         Ok(Self {
             pool,
+            _anchor: anchor,
             fuse: Arc::new(|| false),
             dark: Arc::new(AtomicBool::new(false)),
         })
@@ -248,6 +262,30 @@ mod tests {
             JournalError::from(error).to_string(),
             "the store failed: error returned from database: (code: 5) database is locked; another program holds it: end that one, or try again"
         );
+    }
+
+    #[tokio::test]
+    async fn what_was_acknowledged_is_on_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(&made(&folder).await).await.unwrap();
+        let mode: (String,) = sqlx::query_as("PRAGMA journal_mode")
+            .fetch_one(&journal.pool)
+            .await
+            .unwrap();
+        assert_eq!(mode.0, "wal");
+        // 2 is FULL: the log is synced at each commit. https://www.sqlite.org/pragma.html#pragma_synchronous
+        for (pragma, wanted) in [
+            ("synchronous", 2),
+            ("foreign_keys", 1),
+            ("busy_timeout", 5000),
+        ] {
+            let asked = sqlx::AssertSqlSafe(format!("PRAGMA {pragma}"));
+            let found: (i64,) = sqlx::query_as(asked)
+                .fetch_one(&journal.pool)
+                .await
+                .unwrap();
+            assert_eq!(found.0, wanted, "{pragma}");
+        }
     }
 
     #[tokio::test]

@@ -18,15 +18,16 @@ async fn lived_in(it: &Store) -> journal::RunId {
     let run = it.one.begin(&new_run("s"), &began(), NOW).await.unwrap();
     it.one.add(run, &lease, &Fact::Finished, NOW).await.unwrap();
     it.one.begin(&new_run("s"), &began(), NOW).await.unwrap();
-    for (key, kind) in [
-        ("comment", ReplyKind::Comment),
-        ("reaction", ReplyKind::Reaction),
+    for (key, kind, remote) in [
+        ("comment", ReplyKind::Comment, Some(77)),
+        ("nameless", ReplyKind::Comment, None),
+        ("reaction", ReplyKind::Reaction, Some(78)),
     ] {
         let mut said = reply(key, "words");
         said.kind = kind;
         it.one.owe(&said, NOW).await.unwrap();
         let owed = it.one.next_reply(NOW).await.unwrap().unwrap();
-        it.one.posted(&owed, Some(77), NOW, NOW).await.unwrap();
+        it.one.posted(&owed, remote, NOW, NOW).await.unwrap();
     }
     it.one.owe(&reply("owed", "words"), NOW).await.unwrap();
     run
@@ -73,6 +74,7 @@ pub(crate) async fn what_is_compacted_is_not_new_again(it: Store) {
     let mut reaction = reply("reaction", "words");
     reaction.kind = ReplyKind::Reaction;
     again.owe(&reaction, NOW).await.unwrap();
+    again.owe(&reply("nameless", "words"), NOW).await.unwrap();
     again.owe(&reply("comment", "words"), NOW).await.unwrap();
     let owed = again.next_reply(NOW).await.unwrap().unwrap();
     assert_eq!(owed.reply.key, "owed");

@@ -84,7 +84,8 @@ laws! {
         a_site_has_one_run_at_a_time
         of_two_orders_in_the_same_second_one_begins
         a_run_that_is_over_stays_over
-        two_workers_adding_at_once_lose_no_fact;
+        two_workers_adding_at_once_lose_no_fact
+        a_call_that_is_given_up_leaves_nothing_half_done;
     leases:
         of_two_takers_one_gets_the_lease
         a_worker_that_lost_its_lease_adds_nothing

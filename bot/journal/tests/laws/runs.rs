@@ -1,5 +1,8 @@
 //! Facts are only added, and read back in order.
 
+use std::future::poll_fn;
+use std::task::Poll;
+
 use journal::JournalError;
 use plan::run::Fact;
 use plan::step::StepId;
@@ -116,4 +119,28 @@ pub(crate) async fn two_workers_adding_at_once_lose_no_fact(it: Store) {
     for run in [run_s, run_t] {
         assert_eq!(it.one.facts(run).await.unwrap().len(), 31);
     }
+}
+
+/// As when a web server stops waiting for an answer.
+pub(crate) async fn a_call_that_is_given_up_leaves_nothing_half_done(it: Store) {
+    let lease = taken(&it.one, "s").await;
+    let run = it.one.begin(&new_run("s"), &began(), NOW).await.unwrap();
+    for polls in 0..12 {
+        let fact = Fact::Intended(StepId(polls));
+        let mut given_up = Box::pin(it.one.add(run, &lease, &fact, NOW));
+        for _ in 0..polls {
+            let over = poll_fn(|task| Poll::Ready(given_up.as_mut().poll(task).is_ready())).await;
+            if over {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(given_up);
+        let before = it.one.facts(run).await.unwrap();
+        it.one.add(run, &lease, &began(), NOW).await.unwrap();
+        let mut facts = it.two.facts(run).await.unwrap();
+        assert_eq!(facts.pop().unwrap().fact, began());
+        assert_eq!(facts, before, "given up after {polls} polls");
+    }
+    it.again().await.check().await.unwrap();
 }
