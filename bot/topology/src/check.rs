@@ -81,7 +81,7 @@ fn tree(files: &[(&str, &[u8])]) -> String {
 impl Draft {
     /// Checks what the files say. The topology holds what could be believed; it counts only if nothing was refused.
     fn check(self, tree: String, notes: &mut Notes<'_>) -> Topology {
-        let book = book::Book::of(&self.planes, notes);
+        let book = book::Book::of(&self, notes);
         let stood: Vec<planes::Stood> = self
             .planes
             .iter()

@@ -7,6 +7,8 @@
 mod leaf;
 mod reading;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::finding::{Notes, Place, codes, shown};
 use crate::yaml::{self, Node};
 use crate::{address::Cidr, object::InterfaceKind, plane};
@@ -35,6 +37,8 @@ pub struct Draft {
     pub(crate) vips: Vec<VipSaid>,
     pub(crate) spaces: Vec<Said<String>>,
     pub(crate) leave_alone: Vec<Said<String>>,
+    /// Keys of planes in files that could not be read: they are not missing.
+    pub(crate) unread: BTreeSet<String>,
 }
 
 record! {
@@ -265,7 +269,10 @@ impl Draft {
                     }
                     draft.take(file, tree, notes);
                 }
-                Err(trouble) => remark(file, trouble, notes),
+                Err(trouble) => {
+                    remark(file, trouble, notes);
+                    draft.unread.extend(keys_in(bytes));
+                }
             }
         }
         draft
@@ -298,6 +305,19 @@ impl Draft {
     }
 }
 
+/// What looks like a plane's key in a file that is no YAML.
+fn keys_in(bytes: &[u8]) -> BTreeSet<String> {
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    text.lines()
+        .filter_map(|line| {
+            line.trim_start_matches([' ', '-', '{'])
+                .strip_prefix("plane:")
+        })
+        .filter_map(|rest| rest.split([',', '#', '}']).next())
+        .map(|key| key.trim_matches([' ', '"', '\'']).to_owned())
+        .collect()
+}
+
 fn remark(file: usize, trouble: yaml::Trouble, notes: &mut Notes<'_>) {
     let at = trouble.at;
     let place = Place {
@@ -312,7 +332,7 @@ fn remark(file: usize, trouble: yaml::Trouble, notes: &mut Notes<'_>) {
 /// Paths come from a git tree that strangers may write: none may leave the folder, hide, or be the same file as another
 /// on a file system that ignores case.
 fn check_paths(sources: &[(&str, &[u8])], notes: &mut Notes<'_>) {
-    let mut seen = std::collections::BTreeMap::new();
+    let mut seen = BTreeMap::new();
     for (file, (path, _)) in sources.iter().enumerate() {
         let place = Place {
             file,

@@ -118,6 +118,18 @@ fn one_file_makes_a_plane() {
 
 /// Each: the files' text (a line `== path` begins another file), and the codes that must be said, in order.
 const TABLE: &[(&str, &[&str])] = &[
+    (
+        "\u{feff}---\r\nplane: a  # a comment\r\nfabric: f\r\n...\r\n",
+        &[],
+    ),
+    (
+        "plane: a\nfabric: f\ncidr: 10.0.0.0/24\nreserve: [{range: +2-+9}, {range: +20}, {range: 10.0.0.30 - 10.0.0.40}]\ngateway: none\ndns: leave\nroutes: leave\n",
+        &[],
+    ),
+    (
+        "plane: a\nfabric: f\nspace: none\ndhcp: {primary: rack0, secondary: rack1}\nsubnets: [{cidr: \"fd00::/64\", gateway: \"fe80::1\", reserve: [{purpose: dynamic, range: \"fd00::1:0:0..fd00::1:0:ffff\"}]}]\n",
+        &[],
+    ),
     ("", &["file/empty"]),
     ("# nothing\n", &["file/empty"]),
     ("{}\n", &["file/empty"]),
@@ -452,6 +464,20 @@ fn a_large_and_wrong_declaration_is_answered_too() {
 }
 
 #[test]
+fn one_mistake_is_not_repeated_by_everything_that_refers_to_it() {
+    let jumphost = "jumphost: [{interface: br0, plane: a, address: +1}]\n";
+    for (plane, code) in [
+        ("plane: a\nfabric: f\ncidr: 10.0.0.1/24\n", "cidr/host-bits"),
+        ("plane: a\ncidr: 10.0.0.0/24\n", "key/missing"),
+        ("plane: a  # broken\nfabric: [f\n", "yaml/syntax"),
+    ] {
+        let checked = check(&files(&[("a.yaml", plane), ("jumphost.yaml", jumphost)]));
+        let codes: Vec<&str> = checked.findings.iter().map(|f| f.code).collect();
+        assert_eq!(codes, [code], "{}", told(&checked));
+    }
+}
+
+#[test]
 fn files_that_are_no_yaml_are_passed_over() {
     let mut all = files(&[
         ("a.yaml", METAL),
@@ -522,7 +548,7 @@ const SPOILERS: &[&str] = &[
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_is_written_is_answered_with_findings(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::address::Cidr;
-use crate::draft::{AddressRef, Offset, PlaneFile, Said, nearest};
+use crate::draft::{AddressRef, Draft, Offset, PlaneFile, Said, nearest};
 
 use crate::finding::{Notes, Place, codes, shown};
 use crate::object::VlanAt;
@@ -17,6 +17,8 @@ pub(super) struct Book {
     /// First subnets of each family by network address, with their planes' keys.
     firsts: BTreeMap<IpAddr, (Cidr, String)>,
     subnets: BTreeSet<Cidr>,
+    /// Keys that cannot be read, or stand in files that cannot: they are not missing.
+    unread: BTreeSet<String>,
 }
 
 /// What a reference to a plane may need. What could not be read is `None`, and was remarked on.
@@ -41,13 +43,14 @@ impl Entry {
 
 impl Book {
     /// Writes down every plane with a key; a key twice is remarked on, and the first one stays.
-    pub(super) fn of(planes: &[PlaneFile], notes: &mut Notes<'_>) -> Self {
+    pub(super) fn of(draft: &Draft, notes: &mut Notes<'_>) -> Self {
         let mut book = Self {
             planes: BTreeMap::new(),
             firsts: BTreeMap::new(),
             subnets: BTreeSet::new(),
+            unread: draft.unread.clone(),
         };
-        for said in planes {
+        for said in &draft.planes {
             let Some(key) = said.plane.value.clone() else {
                 continue;
             };
@@ -56,6 +59,8 @@ impl Book {
                 let help =
                     "use letters, digits, `-`, `_` and `.`, 64 at most, a letter or digit first";
                 notes.add(codes::PLANE_KEY, said.plane.place, message, help);
+                book.unread.insert(key);
+                continue;
             }
             let place = said.plane.place;
             let entry = Entry::of(said, place);
@@ -98,6 +103,9 @@ impl Book {
     pub(super) fn look_up(&self, key: &str, place: Place, notes: &mut Notes<'_>) -> Option<&Entry> {
         if let Some(entry) = self.planes.get(key) {
             return Some(entry);
+        }
+        if self.unread.contains(key) {
+            return None;
         }
         let candidates = self
             .planes

@@ -89,6 +89,11 @@ pub(crate) trait Read: Sized {
     fn left_out() -> Option<Self> {
         None
     }
+
+    /// What stands in for a key that must be there and is not, which was remarked on; `None` drops the whole record.
+    fn missed(_: Place) -> Option<Self> {
+        None
+    }
 }
 
 /// A mapping with known keys.
@@ -233,7 +238,7 @@ impl Reader<'_, '_> {
                 let help = format!("add a line `{key}: …`");
                 self.remark(codes::KEY_MISSING, fields.at, message, &help);
             }
-            return T::left_out();
+            return T::left_out().or_else(|| T::missed(self.place(fields.at)));
         };
         T::read(node, self)
     }
@@ -323,6 +328,10 @@ impl<T: Leaf> Read for Said<T> {
             }
         };
         Some(Self { value, place })
+    }
+
+    fn missed(place: Place) -> Option<Self> {
+        Some(Self { value: None, place })
     }
 }
 

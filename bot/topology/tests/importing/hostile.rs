@@ -336,7 +336,7 @@ fn put_vlan(observed: &mut Observed, vlan: Vlan) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_a_maas_holds_can_be_imported(observed in any_maas()) {
