@@ -5,6 +5,7 @@
 //! comes from, so their doc comments are written for the person who edits the files. Must not know what MAAS refuses.
 
 mod leaf;
+mod meant;
 mod reading;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +17,8 @@ use crate::{address::Cidr, object::InterfaceKind, plane};
 pub(crate) use leaf::{
     AddressRef, Destination, GatewaySaid, LinkAddress, Mac, Offset, RangeRef, SpaceSaid,
 };
-pub(crate) use reading::{Dhcp, Legs, OrLeave, Said, Served, nearest};
+pub(crate) use meant::nearest;
+pub(crate) use reading::{Dhcp, Legs, OrLeave, Said, Served};
 use reading::{Reader, record};
 
 /// A file as it came: its path under the site's folder, with `/`, and its bytes.
