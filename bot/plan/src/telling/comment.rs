@@ -185,7 +185,8 @@ fn caution(out: &mut String, plan: &Plan) {
     }
 }
 
-pub(super) fn phase_word(phase: Phase) -> &'static str {
+/// The phase's word.
+pub fn phase_word(phase: Phase) -> &'static str {
     match phase {
         Phase::Delete => "delete",
         Phase::Create => "create",

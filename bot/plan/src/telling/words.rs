@@ -291,7 +291,7 @@ fn longest_run(text: &str) -> usize {
 }
 
 /// A task's letter: (a), (b), …
-pub(crate) fn letter(at: usize) -> String {
+pub fn letter(at: usize) -> String {
     let letter = u8::try_from(at)
         .ok()
         .and_then(|at| b'a'.checked_add(at))

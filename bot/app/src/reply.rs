@@ -1,0 +1,290 @@
+//! Every sentence we say to a person.
+//!
+//! Pure: values in, Markdown out. Text from outside stands in code spans or fences. It must not know how a reply is
+//! posted, or whether.
+
+use plan::gate::Gate;
+use plan::plan::{Plan, Refused};
+use plan::run::{Fact, Noted, Progress};
+use plan::runbook::Runbook;
+use plan::step::Phase;
+use plan::telling::{self, Rehearsed, Setting, fence, span, utc};
+use topology::finding::Finding;
+
+use crate::command::Misspelt;
+
+/// One gate of admission, and how it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// Its name.
+    pub name: &'static str,
+    /// `None`: not looked at, because one before it failed.
+    pub open: Option<bool>,
+    /// The facts, one sentence; may quote in spans.
+    pub facts: String,
+}
+
+impl Admission {
+    /// It is open.
+    pub fn open(name: &'static str, facts: impl Into<String>) -> Self {
+        Self { name, open: Some(true), facts: facts.into() }
+    }
+
+    /// It is shut.
+    pub fn shut(name: &'static str, facts: impl Into<String>) -> Self {
+        Self { name, open: Some(false), facts: facts.into() }
+    }
+
+    /// It was not looked at.
+    pub fn not_looked(name: &'static str) -> Self {
+        Self { name, open: None, facts: "not looked at".to_owned() }
+    }
+}
+
+/// The sticky plan comment.
+pub fn plan(outcome: &Result<Plan, Refused>, setting: &Setting, rehearsed: &Rehearsed) -> String {
+    match outcome {
+        Ok(plan) => telling::markdown(plan, setting, rehearsed),
+        Err(refused) => telling::refusal_markdown(refused, setting),
+    }
+}
+
+/// The plan comment where the declaration is wrong.
+pub fn findings(findings: &[Finding], site: &str) -> String {
+    const SHOWN: usize = 20;
+    let errors = findings.iter().filter(|finding| finding.is_error()).count();
+    let mut out = format!("### 🔴 The declaration of {} is wrong: {errors} to mend\n\nNothing was planned, and nothing was changed.\n\n", span(site));
+    for finding in findings.iter().filter(|finding| finding.is_error()).take(SHOWN) {
+        out.push_str(&fence("text", &finding.to_string()));
+        out.push('\n');
+    }
+    if errors > SHOWN {
+        out.push_str(&format!("and {} more; `planebot check` prints them all.\n\n", errors - SHOWN));
+    }
+    out.push_str("*Next:* mend them and push.\n");
+    out
+}
+
+/// A refusal of an order: every gate of admission, and what to do.
+pub fn not_applied(reason: &str, gates: &[Admission], next: &str) -> String {
+    let mut out = format!("### ✋ Not applied\n\n{reason}\n\n");
+    for gate in gates {
+        let mark = match gate.open {
+            Some(true) => "✅",
+            Some(false) => "✖",
+            None => "–",
+        };
+        out.push_str(&format!("- {mark} {}: {}\n", gate.name, gate.facts));
+    }
+    out.push_str(&format!("\n*Next:* {next}\n\nNothing was changed: 0 writes to MAAS.\n"));
+    out
+}
+
+/// A refusal of anything else.
+pub fn turned_away(reason: &str) -> String {
+    format!("### ✋ Not done\n\n{reason}\n\nNothing was changed: 0 writes to MAAS.\n")
+}
+
+/// A command that is none.
+pub fn misspelt(why: &Misspelt) -> String {
+    format!("### ✋ Not understood\n\n{}.\n\n*Next:* `/help` lists what can be asked. Nothing was changed.\n", plan_safe(&why.to_string()))
+}
+
+/// Sentences of our own that may quote a character.
+fn plan_safe(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect::<String>().replace('<', "&lt;").replace('@', "@\u{2060}")
+}
+
+/// What stands around a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunSetting {
+    /// The site.
+    pub site: String,
+    /// Who ordered it.
+    pub by: String,
+    /// The merge commit.
+    pub merge_commit: String,
+}
+
+/// The apply comment, edited in place while the run goes on.
+pub fn progress(plan: &Plan, facts: &[Noted], setting: &RunSetting) -> String {
+    let progress = Progress::of(facts);
+    let mut out = format!("### {}\n\n", run_heading(plan, facts, &progress, setting));
+    out.push_str(&format!(
+        "Started by {} · merge commit {} · plan {}\n\n",
+        span(&setting.by),
+        span(&setting.merge_commit.chars().take(10).collect::<String>()),
+        span(&plan.digest.to_string())
+    ));
+    for phase in [Phase::Delete, Phase::Create, Phase::StandUp, Phase::Carve] {
+        phase_lines(&mut out, plan, facts, &progress, phase);
+    }
+    for gate in plan.gates.iter().filter(|gate| gate.before.is_none()) {
+        out.push_str(&gate_line(gate, &progress));
+    }
+    for noted in facts {
+        if let Fact::Verified { round, drift } = &noted.fact {
+            let words = if drift.is_empty() { "**no changes**".to_owned() } else { format!("{} differences", drift.len()) };
+            out.push_str(&format!("- [{}] proof {round}: planned again at {}: {words}\n", if drift.is_empty() { 'x' } else { ' ' }, utc(noted.at)));
+        }
+    }
+    if let Some(why) = &progress.stopped {
+        out.push_str(&stopped(plan, facts, why));
+    }
+    out
+}
+
+fn run_heading(plan: &Plan, facts: &[Noted], progress: &Progress, setting: &RunSetting) -> String {
+    let (digest, site) = (&plan.digest, span(&setting.site));
+    if facts.iter().any(|noted| noted.fact == Fact::Finished) {
+        return format!("✅ Applied {digest} to {site}, proved twice");
+    }
+    if progress.over {
+        return format!("⏹ Aborted {digest} on {site} after step {} of {}", progress.done.len(), plan.steps.len());
+    }
+    if progress.stopped.is_some() {
+        return format!("🛑 Stopped {digest} on {site} after step {} of {}: nothing after it was run", progress.done.len(), plan.steps.len());
+    }
+    match waiting_gate(plan, facts, progress) {
+        Some(gate) => format!("⏸ Waiting for a person at gate `{}`: {digest} on {site}", gate.name.word()),
+        None => format!("🔵 Applying {digest} to {site} — {} of {}", progress.done.len(), plan.steps.len()),
+    }
+}
+
+/// The gate that was asked and is not open.
+pub fn waiting_gate<'a>(plan: &'a Plan, facts: &[Noted], progress: &Progress) -> Option<&'a Gate> {
+    let asked = |gate: &Gate| facts.iter().any(|noted| noted.fact == Fact::Asked(gate.name));
+    plan.gates
+        .iter()
+        .find(|gate| !progress.opened.contains(&gate.name))
+        .filter(|gate| asked(gate))
+}
+
+fn phase_lines(out: &mut String, plan: &Plan, facts: &[Noted], progress: &Progress, phase: Phase) {
+    let steps: Vec<_> = plan.steps.iter().filter(|step| step.phase == phase).collect();
+    if steps.is_empty() {
+        return;
+    }
+    let done = steps.iter().filter(|step| progress.done.contains(&step.id)).count();
+    for gate in plan.gates.iter().filter(|gate| steps.iter().any(|step| gate.before == Some(step.id))) {
+        out.push_str(&gate_line(gate, progress));
+    }
+    out.push_str(&format!(
+        "- [{}] {}: {done} of {}\n",
+        if done == steps.len() { 'x' } else { ' ' },
+        telling::phase(phase),
+        steps.len()
+    ));
+    let mut lines = String::new();
+    for step in steps {
+        let id = facts.iter().find_map(|noted| done_id(&noted.fact, step.id));
+        let mark = match &id {
+            Some(_) => 'x',
+            None => ' ',
+        };
+        let id = id.flatten().map(|id| format!("  (id {id})")).unwrap_or_default();
+        lines.push_str(&format!("[{mark}] {:>3}  {}{id}\n", step.id.0, telling::line(step)));
+    }
+    out.push_str(&format!("\n  <details><summary>{} steps</summary>\n\n{}\n  </details>\n\n", telling::phase(phase), fence("text", &lines)));
+}
+
+#[expect(clippy::option_option, reason = "done or not, and if done with a row number or without")]
+fn done_id(fact: &Fact, wanted: plan::step::StepId) -> Option<Option<u64>> {
+    if let Fact::Done { step, id, .. } = fact
+        && *step == wanted
+    {
+        return Some(*id);
+    }
+    None
+}
+
+fn gate_line(gate: &Gate, progress: &Progress) -> String {
+    let open = progress.opened.contains(&gate.name);
+    format!("- [{}] gate `{}`{}\n", if open { 'x' } else { ' ' }, gate.name.word(), if open { ", looked at and open" } else { "" })
+}
+
+fn stopped(plan: &Plan, facts: &[Noted], why: &str) -> String {
+    let progress = Progress::of(facts);
+    let unknown = usize::from(progress.unknown.is_some());
+    let done = progress.done.len();
+    format!(
+        "\n{}\n| done | not done | unknown |\n|---|---|---|\n| {done} | {} | {unknown} |\n\n*Next:* `/apply {}` looks again and goes on from here; `/abort` ends the run.\n",
+        fence("text", why),
+        plan.steps.len() - done - unknown,
+        plan.digest
+    )
+}
+
+/// What is said at a gate: the runbook with this plan's values, what is looked for, and what to type.
+pub fn gate(gate: &Gate, runbook: Option<&Runbook>, link: Option<&str>) -> String {
+    let word = gate.name.word();
+    let mut out = format!("### ⏸ Gate `{word}`: a person is needed\n\n");
+    for (at, task) in gate.tasks.iter().enumerate() {
+        out.push_str(&format!("- {} {}\n", telling::letter(at), span(task)));
+    }
+    if let Some(runbook) = runbook {
+        let place = link.map_or_else(|| span(&runbook.pin.path), |link| format!("[{}]({link})", runbook.pin.path));
+        out.push_str(&format!("\nRunbook {place}, as merged, with this plan's values:\n\n<details><summary>{word}</summary>\n\n{}\n</details>\n", runbook.rendered(gate)));
+    }
+    out.push_str(&format!("\nplanebot runs none of it. When it is done, an operator says:\n\n{}\nand planebot looks before it goes on.\n", fence("", &format!("/done {word}"))));
+    out
+}
+
+/// The look disagreed with the claim.
+pub fn not_yet(gate: &str, missing: &[String]) -> String {
+    const SHOWN: usize = 40;
+    let mut out = format!("### ✋ Gate `{gate}` stays shut\n\nThe look found what was not to be there, or did not find what was:\n\n");
+    for line in missing.iter().take(SHOWN) {
+        out.push_str(&format!("- {}\n", span(line)));
+    }
+    if missing.len() > SHOWN {
+        out.push_str(&format!("- and {} more\n", missing.len() - SHOWN));
+    }
+    out.push_str(&format!("\n*Next:* put that right, then `/done {gate}` again. Nothing was changed.\n"));
+    out
+}
+
+/// What can be asked, and what this person may.
+pub fn help(operator: bool) -> String {
+    let yours = if operator { "you may: all of these" } else { "you may: `/plan`, `/status`, `/why`, `/help`; the others are for this site's operators" };
+    format!(
+        "### planebot\n\n- `/plan` plan again\n- `/apply [digest]` carry the plan out, or go on with a run that stopped\n- `/done GATE [evidence]` a gate's work is done: look, then go on\n- `/abort` end the run at this step\n- `/status` say where things stand\n- `/why OBJECT` say which step touches it, and why\n- `/help` this\n\n{yours}\n"
+    )
+}
+
+/// Where things stand.
+pub fn status(stage: &str, plan: Option<&Plan>, facts: Option<&[Noted]>) -> String {
+    let mut out = format!("### Where this stands: {stage}\n\n");
+    if let Some(plan) = plan {
+        out.push_str(&format!("Plan {}: {} steps, {} gates.\n", span(&plan.digest.to_string()), plan.steps.len(), plan.gates.len()));
+    }
+    if let (Some(plan), Some(facts)) = (plan, facts) {
+        let progress = Progress::of(facts);
+        out.push_str(&format!("Run: {} of {} steps done.\n", progress.done.len(), plan.steps.len()));
+        if let Some(gate) = waiting_gate(plan, facts, &progress) {
+            out.push_str(&format!("Waiting at gate `{}`.\n", gate.name.word()));
+        }
+        if let Some(why) = progress.stopped {
+            out.push_str(&format!("Stopped:\n\n{}", fence("text", &why)));
+        }
+    }
+    out.push_str(&format!("\n<sub>planebot {}</sub>\n", env!("CARGO_PKG_VERSION")));
+    out
+}
+
+/// Which steps touch an object, and why.
+pub fn why(plan: Option<&Plan>, object: &str) -> String {
+    let Some(plan) = plan else {
+        return turned_away("There is no plan here to explain.");
+    };
+    let lines: Vec<String> = plan
+        .steps
+        .iter()
+        .map(|step| format!("{:>3}  {}", step.id.0, telling::line(step)))
+        .filter(|line| line.contains(object))
+        .collect();
+    if lines.is_empty() {
+        return format!("No step of {} touches {}.\n", span(&plan.digest.to_string()), span(object));
+    }
+    format!("Steps of {} that touch {}:\n\n{}", span(&plan.digest.to_string()), span(object), fence("diff", &lines.join("\n")))
+}

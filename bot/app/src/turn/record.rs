@@ -1,0 +1,102 @@
+//! What is remembered of a pull request, beside what GitHub knows.
+
+use journal::Pull;
+use plan::plan::{Plan, Refused};
+use plan::telling::{Rehearsed, Setting};
+use serde::{Deserialize, Serialize};
+use topology::observed::Timestamp;
+
+/// Where a pull request stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// A plan, a refusal or findings were posted.
+    Planned,
+    /// Merged, waiting for an operator.
+    Merged,
+    /// A run is under way, or stopped.
+    Running,
+    /// Applied and proved.
+    Applied,
+    /// Closed without a merge, or its run was aborted.
+    Closed,
+}
+
+impl Stage {
+    /// The word, as it is stored.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Merged => "merged",
+            Self::Running => "running",
+            Self::Applied => "applied",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// What is remembered. Versioned: rows of every past version are read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// The format's version.
+    pub v: u32,
+    /// Where it stands.
+    pub stage: Stage,
+    /// The commit that was planned: the head, or the merge commit once merged.
+    pub commit: String,
+    /// The branch it goes to.
+    pub base: String,
+    /// The merge commit.
+    pub merge_commit: Option<String>,
+    /// Who opened it, by number.
+    pub author: Option<u64>,
+    /// The plan, if there is one.
+    pub plan: Option<Plan>,
+    /// Why there is none.
+    pub refused: Option<Refused>,
+    /// What its rehearsal found.
+    pub rehearsed: Rehearsed,
+    /// When MAAS was read.
+    pub read_at: Timestamp,
+    /// When it was merged.
+    pub merged_at: Option<Timestamp>,
+}
+
+impl Record {
+    /// As a row.
+    pub fn row(&self, repository: &str, number: u64, site: &str) -> Pull {
+        Pull {
+            repository: repository.to_owned(),
+            number: i64::try_from(number).unwrap_or(i64::MAX),
+            site: site.to_owned(),
+            merged: self.merged_at,
+            stage: self.stage.word().to_owned(),
+            record: serde_json::to_string(self).expect("a record is made of strings, numbers and lists"),
+        }
+    }
+
+    /// From a row.
+    pub fn of(pull: &Pull) -> anyhow::Result<Self> {
+        Ok(serde_json::from_str(&pull.record)?)
+    }
+
+    /// What stands around its plan in a comment.
+    pub fn setting(&self, site: &str, tree_url: Option<String>) -> Setting {
+        Setting {
+            site: site.to_owned(),
+            commit: Some(self.commit.clone()),
+            tree_url,
+            read_at: self.read_at,
+            merged: self.merge_commit.is_some(),
+        }
+    }
+
+    /// The plan or the refusal.
+    pub fn outcome(&self) -> Option<Result<Plan, Refused>> {
+        match (&self.plan, &self.refused) {
+            (Some(plan), _) => Some(Ok(plan.clone())),
+            (None, Some(refused)) => Some(Err(refused.clone())),
+            (None, None) => None,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! From a commit to a plan comment and a check run.
+
+use anyhow::Context as _;
+use journal::{Reply, ReplyKind};
+use plan::runbook::Runbook;
+use plan::telling::Rehearsed;
+use serde_json::json;
+use topology::draft::Source;
+use topology::finding::Finding;
+use topology::plane::Topology;
+
+use super::Office;
+use super::record::{Record, Stage};
+use crate::config::Site;
+use crate::desk::{Desk, Survey};
+use crate::reply;
+
+/// What a commit declares.
+pub(super) struct Commit {
+    pub(super) topology: Option<Topology>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) runbooks: Vec<Runbook>,
+}
+
+impl Office {
+    /// Reads a site's declaration at one commit and the runbooks at another, through the API: never a checkout.
+    pub(super) async fn commit(&self, site: &Site, commit: &str, runbooks_at: &str) -> anyhow::Result<Commit> {
+        let files = self.github.folder(&site.repository, commit, &site.path).await.context("reading the declaration")?;
+        let sources: Vec<Source> = files.into_iter().map(|(path, bytes)| Source { path, bytes }).collect();
+        let checked = topology::check::check(&sources);
+        let mut runbooks = Vec::new();
+        for (path, bytes) in self.github.folder(&site.repository, runbooks_at, &site.runbooks).await.context("reading the runbooks")? {
+            if path.ends_with(".md")
+                && let Ok(runbook) = Runbook::read(&path, &String::from_utf8_lossy(&bytes))
+            {
+                runbooks.push(runbook);
+            }
+        }
+        Ok(Commit { topology: checked.topology, findings: checked.findings, runbooks })
+    }
+
+    /// Plans a pull request's head, and says so.
+    pub(super) async fn plan_pull(&self, site: &Site, desk: &Desk, pull: &crate::github::Pull) -> anyhow::Result<()> {
+        let repository = &site.repository;
+        let branch = self.github.repository(repository).await?.default_branch;
+        let commit = self.commit(site, &pull.head, &branch).await?;
+        let mut record = Record {
+            v: 1,
+            stage: Stage::Planned,
+            commit: pull.head.clone(),
+            base: pull.base.clone(),
+            merge_commit: None,
+            author: pull.author,
+            plan: None,
+            refused: None,
+            rehearsed: Rehearsed::default(),
+            read_at: (self.clock)(),
+            merged_at: None,
+        };
+        let body = match &commit.topology {
+            None => reply::findings(&commit.findings, &site.name),
+            Some(topology) => {
+                let policy = desk.policy(&commit.runbooks);
+                let survey = desk.survey(topology, &policy, &mut |_| {}).await?;
+                take(&mut record, &survey);
+                let setting = record.setting(&site.name, Some(self.tree_url(repository, &branch)));
+                reply::plan(&survey.outcome, &setting, &survey.rehearsed)
+            }
+        };
+        self.journal.put_pull(&record.row(repository, pull.number, &site.name)).await?;
+        self.owe_check(repository, &record, &commit.findings).await?;
+        self.owe_plan_comment(repository, pull.number, &site.name, body).await
+    }
+
+    pub(super) async fn owe_plan_comment(&self, repository: &str, number: u64, site: &str, body: String) -> anyhow::Result<()> {
+        let reply = Reply {
+            key: format!("plan/{repository}/{number}/{site}"),
+            repository: repository.to_owned(),
+            kind: ReplyKind::Comment,
+            target: Some(i64::try_from(number)?),
+            body,
+        };
+        Ok(self.journal.owe(&reply, (self.clock)()).await?)
+    }
+
+    /// The check on the head: a refusal is a failed check, always; annotations stand on the lines that caused them.
+    async fn owe_check(&self, repository: &str, record: &Record, findings: &[Finding]) -> anyhow::Result<()> {
+        let (conclusion, title) = match (&record.plan, record.rehearsed.failures.is_empty()) {
+            (Some(plan), true) if plan.steps.is_empty() => ("success", "no changes".to_owned()),
+            (Some(plan), true) => ("success", format!("{} changes, {} gates, plan {}", plan.steps.len(), plan.gates.len(), plan.digest)),
+            (Some(_), false) => ("failure", "the rehearsal failed".to_owned()),
+            (None, _) if record.refused.is_some() => ("failure", "no plan".to_owned()),
+            (None, _) => ("failure", format!("{} findings", findings.len())),
+        };
+        let annotations: Vec<_> = findings
+            .iter()
+            .map(|finding| {
+                json!({
+                    "path": finding.file, "start_line": finding.line, "end_line": finding.line,
+                    "annotation_level": if finding.is_error() { "failure" } else { "warning" },
+                    "title": finding.code, "message": format!("{}\n{}", finding.message, finding.help),
+                })
+            })
+            .collect();
+        let body = json!({
+            "name": "planebot/plan", "head_sha": record.commit, "status": "completed", "conclusion": conclusion,
+            "title": title, "summary": "The plan is in the pull request's conversation.", "annotations": annotations,
+        });
+        let reply = Reply {
+            key: format!("check/{repository}/{}/plan", record.commit),
+            repository: repository.to_owned(),
+            kind: ReplyKind::Check,
+            target: None,
+            body: body.to_string(),
+        };
+        Ok(self.journal.owe(&reply, (self.clock)()).await?)
+    }
+
+    pub(super) async fn owe_apply_check(&self, repository: &str, commit: &str, conclusion: Option<&str>, title: &str) -> anyhow::Result<()> {
+        let body = json!({
+            "name": "planebot/apply", "head_sha": commit, "status": if conclusion.is_some() { "completed" } else { "in_progress" },
+            "conclusion": conclusion, "title": title, "summary": "See the pull request's conversation.", "annotations": [],
+        });
+        let reply = Reply {
+            key: format!("check/{repository}/{commit}/apply"),
+            repository: repository.to_owned(),
+            kind: ReplyKind::Check,
+            target: None,
+            body: body.to_string(),
+        };
+        Ok(self.journal.owe(&reply, (self.clock)()).await?)
+    }
+
+    /// Where a commit's files are shown to people.
+    pub(super) fn tree_url(&self, repository: &str, commit: &str) -> String {
+        let api = self.config.github.as_ref().map(|github| github.api_url.as_str()).unwrap_or_default();
+        let site = match api.strip_suffix("/api/v3") {
+            Some(site) => site.to_owned(),
+            None => api.replace("://api.", "://"),
+        };
+        format!("{site}/{repository}/blob/{commit}")
+    }
+}
+
+/// Takes a survey into the record.
+pub(super) fn take(record: &mut Record, survey: &Survey) {
+    record.rehearsed = survey.rehearsed.clone();
+    record.read_at = survey.observed.at;
+    match &survey.outcome {
+        Ok(plan) => {
+            record.plan = Some(plan.clone());
+            record.refused = None;
+        }
+        Err(refused) => {
+            record.plan = None;
+            record.refused = Some(refused.clone());
+        }
+    }
+}
