@@ -1,0 +1,95 @@
+//! The service: the webhook's door and the one loop behind it, until told to stop.
+//!
+//! Wires values together and decides nothing. It must not know what a delivery says.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use journal::Journal;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::desk::Desk;
+use crate::github::GitHub;
+use crate::serve::{Patience, serve};
+use crate::turn::{Office, Turned};
+use crate::webhook::{BODY_SECONDS_MAX, Counts, Door, router};
+
+/// How long the loop rests at most: a clock that was set back must not stop it.
+const REST_MAX: Duration = Duration::from_secs(30);
+
+/// How long the loop rests after it failed: the store or the configuration is away, not a delivery.
+const FAILED_REST: Duration = Duration::from_secs(2);
+
+/// Opens everything, or says what is missing, before anything is served.
+pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Office> {
+    let journal = Journal::open(&config.store_url).await?;
+    let github = config.github.as_ref().context("the configuration has no `[github]`, which the service needs")?;
+    let github = GitHub::open(github, &clock)?;
+    let mut desks = BTreeMap::new();
+    for site in &config.sites {
+        let desk = Desk::open(site.clone(), &clock, |_| {}).with_context(|| format!("opening site `{}`", site.name))?;
+        desks.insert(site.name.clone(), desk);
+    }
+    let owner = format!("planebot-{}-{}", std::process::id(), clock().0);
+    Ok(Office { config, journal, github, desks, clock, owner })
+}
+
+/// Serves until `stop`; then the move under way ends at its boundary.
+pub async fn run(config: Config, clock: Clock, ready: impl FnOnce(std::net::SocketAddr), stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let secrets = config.github.as_ref().context("the configuration has no `[github]`, which the service needs")?.secrets()?;
+    let (listen, body_limit) = (config.server.listen, config.server.body_limit);
+    let office = open(config, Arc::clone(&clock)).await?;
+    let kept = Arc::new(Notify::new());
+    let door = Door {
+        journal: office.journal.clone(),
+        secrets: Arc::new(secrets),
+        now: clock,
+        body_limit,
+        body_patience: BODY_SECONDS_MAX,
+        kept: Arc::clone(&kept),
+        counts: Arc::new(Counts::default()),
+    };
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
+    ready(listener.local_addr()?);
+    let over = Arc::new(Notify::new());
+    let closing = Arc::clone(&over);
+    let door = serve(listener, router(door), Patience::default(), async move { closing.notified().await });
+    let work = async {
+        work(&office, &kept, stop).await;
+        over.notify_one();
+    };
+    tokio::join!(door, work);
+    Ok(())
+}
+
+/// Turns until `stop`. A turn is never cut off: it ends at its own boundary.
+async fn work(office: &Office, kept: &Notify, stop: impl Future<Output = ()>) {
+    let mut stop = pin!(stop);
+    loop {
+        let rest = match Box::pin(office.turn()).await {
+            Ok(Turned::Moved) => Duration::ZERO,
+            Ok(Turned::Rests(None)) => REST_MAX,
+            Ok(Turned::Rests(Some(until))) => {
+                let left = until.0 - (office.clock)().0;
+                Duration::from_millis(u64::try_from(left).unwrap_or(0)).min(REST_MAX)
+            }
+            Err(error) => {
+                tracing::error!("a turn failed: {error:#}");
+                FAILED_REST
+            }
+        };
+        tokio::select! {
+            biased;
+            () = &mut stop => return,
+            () = kept.notified(), if !rest.is_zero() => {}
+            () = tokio::time::sleep(rest) => {}
+        }
+    }
+}
