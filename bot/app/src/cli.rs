@@ -3,12 +3,14 @@
 //! Each command has a file of its own and writes to the outputs that it is handed. What people read is on standard
 //! output, progress and remarks on standard error. It must not know how a command does its work.
 
+mod apply;
 mod check;
 mod files;
 mod import;
 mod lab;
 mod look;
 mod place;
+mod serve;
 mod told;
 
 use std::io::{IsTerminal as _, Write};
@@ -71,6 +73,8 @@ Exit codes: 0 no changes, 2 changes, 3 refused, 1 an error. Nothing in MAAS is c
         after_help = "Example:\n  planebot rehearse --site dc1\n\nExit codes: 0 it went well, 1 it did not."
     )]
     Rehearse(look::Look),
+    Apply(apply::Apply),
+    Serve(serve::Serve),
     Lab(lab::Lab),
     /// Prints the JSON Schema of the files under `topology/`, for editors
     #[command(after_help = "Example:\n  planebot schema > topology/topology.schema.json")]
@@ -143,7 +147,9 @@ impl Command {
             Self::Audit(look) => awaited(look.run(look::Kind::Audit, place, console)),
             Self::Plan(look) => awaited(look.run(look::Kind::Plan, place, console)),
             Self::Rehearse(look) => awaited(look.run(look::Kind::Rehearse, place, console)),
-            Self::Lab(lab) => awaited(lab.run()),
+            Self::Apply(apply) => awaited(apply.run(place, console)),
+            Self::Serve(serve) => awaited(serve.run(place, console)),
+            Self::Lab(lab) => awaited(lab.run(console)),
             Self::Schema => schema(console),
             Self::Completions { shell } => {
                 let mut text = Vec::new();

@@ -17,6 +17,7 @@ pub mod reply;
 pub mod roster;
 pub mod serve;
 pub mod service;
+pub mod story;
 pub mod terminal;
 pub mod turn;
 pub mod webhook;

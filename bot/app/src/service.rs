@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::desk::Desk;
 use crate::github::GitHub;
 use crate::serve::{Patience, serve};
-use crate::turn::{Office, Turned};
+use crate::turn::{Forge, Office, Turned};
 use crate::webhook::{BODY_SECONDS_MAX, Counts, Door, router};
 
 /// How long the loop rests at most: a clock that was set back must not stop it.
@@ -31,7 +31,7 @@ const FAILED_REST: Duration = Duration::from_secs(2);
 pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Office> {
     let journal = Journal::open(&config.store_url).await?;
     let github = config.github.as_ref().context("the configuration has no `[github]`, which the service needs")?;
-    let github = GitHub::open(github, &clock)?;
+    let github = Forge(GitHub::connect(github, Arc::clone(&clock))?);
     let mut desks = BTreeMap::new();
     for site in &config.sites {
         let desk = Desk::open(site.clone(), &clock, |_| {}).with_context(|| format!("opening site `{}`", site.name))?;

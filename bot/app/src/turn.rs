@@ -4,6 +4,7 @@
 //! move, or nothing until a time. Production calls it for ever, a story calls it until it rests. What happens in one
 //! turn survives a power cut in the middle of it: everything that was decided is written down before it is done.
 
+mod forge;
 mod hear;
 mod order;
 mod record;
@@ -21,8 +22,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::event;
-use crate::github::GitHub;
 
+pub use forge::Forge;
 pub use record::Record;
 
 /// How often a delivery is begun before it is parked for a person: GitHub, MAAS or the store may be away for a while.
@@ -47,7 +48,7 @@ pub struct Office {
     /// The memory.
     pub journal: Journal,
     /// GitHub.
-    pub github: GitHub,
+    pub github: Forge,
     /// The sites at work, by name.
     pub desks: BTreeMap<String, Desk>,
     /// What time it is.
@@ -80,7 +81,7 @@ impl Office {
         let verdict = match event::read(&stored.delivery) {
             Err(why) => Settled::Ignored(why.to_string()),
             Ok(None | Some(event::Event::Ping)) => Settled::Ignored("nothing to do with us".to_owned()),
-            Ok(Some(event::Event::Happened(occurrence))) => match Box::pin(self.hear(&occurrence)).await {
+            Ok(Some(event::Event::Happened(occurrence))) => match Box::pin(self.hear(&occurrence, &id)).await {
                 Ok(()) => Settled::Done,
                 Err(error) if stored.attempts + 1 >= ATTEMPTS_MAX => {
                     tracing::error!(delivery = %id, "parked: {error:#}");

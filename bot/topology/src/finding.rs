@@ -49,6 +49,13 @@ pub struct Finding {
     pub help: String,
 }
 
+impl Finding {
+    /// Whether it keeps the declaration from being believed.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
 /// A place in one of the files that were read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {

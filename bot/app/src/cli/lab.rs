@@ -6,28 +6,40 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use lab::github::Demo;
 
+use super::Console;
 use crate::terminal::exit;
 
-/// Runs a MAAS or a GitHub that is kept in memory, to try things in
+/// A whole world to try things in: a MAAS, a GitHub and planebot, kept in memory on loopback
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  planebot lab                                  everything, left running; prints where to look and what to type
+  planebot lab --story d058                     plays the reference story to its end and prints the conversation
   planebot lab --only maas --maas layout.json --maas-version 3.7.3 --state lab.json
   planebot lab --only github --repository example/network --files . --webhook http://127.0.0.1:8080/webhook --state lab.json
 
 The state file is written when the lab is ready: `maas_url`, `maas_api_key` and `maas_users`, or `github_url`,
 `github_token` and what goes with them. It runs until it is stopped.")]
 pub(super) struct Lab {
+    /// A story to play to its end; exits 0 only if every promise held
+    #[arg(long, value_enum, conflicts_with = "only")]
+    story: Option<Story>,
     /// Just one part of the world
-    #[arg(long, value_enum)]
-    only: Only,
-    /// Where to write how it is reached
+    #[arg(long, value_enum, requires = "state")]
+    only: Option<Only>,
+    /// Where to write how it is reached, with `--only`
     #[arg(long, value_name = "FILE")]
-    state: PathBuf,
+    state: Option<PathBuf>,
     #[command(flatten)]
     maas: MaasPart,
     #[command(flatten)]
     github: GitHubPart,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Story {
+    /// Three planes are re-addressed along a chain, from the pull request to the proof
+    D058,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -83,10 +95,21 @@ struct GitHubPart {
 }
 
 impl Lab {
-    pub(super) async fn run(self) -> anyhow::Result<u8> {
-        match self.only {
-            Only::Maas => self.maas.run(&self.state).await?,
-            Only::Github => self.github.run(&self.state).await?,
+    pub(super) async fn run(self, console: &mut Console<'_>) -> anyhow::Result<u8> {
+        let state = self.state.unwrap_or_default();
+        match (self.only, self.story) {
+            (Some(Only::Maas), _) => self.maas.run(&state).await?,
+            (Some(Only::Github), _) => self.github.run(&state).await?,
+            (None, Some(Story::D058)) => {
+                let program = std::env::current_exe().context("finding this program")?;
+                let mut out = std::io::stdout();
+                let held = Box::pin(crate::story::play(&program, &mut out)).await?;
+                return Ok(if held { exit::OK } else { exit::WRONG });
+            }
+            (None, None) => {
+                let program = std::env::current_exe().context("finding this program")?;
+                Box::pin(crate::story::leave_running(&program, console.out)).await?;
+            }
         }
         Ok(exit::OK)
     }

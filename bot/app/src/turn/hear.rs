@@ -9,7 +9,7 @@ use crate::command::{self, Command};
 use crate::config::Site;
 use crate::event::{Comment, Occurrence, What};
 use crate::reply;
-use crate::roster::{Asker, Order};
+use crate::roster::{Asker, Order, Roster};
 
 /// A command, where it was given, and who gave it.
 pub(super) struct Heard<'a> {
@@ -21,7 +21,7 @@ pub(super) struct Heard<'a> {
 
 impl Office {
     /// Acts on one thing that happened.
-    pub(super) async fn hear(&self, occurrence: &Occurrence) -> anyhow::Result<()> {
+    pub(super) async fn hear(&self, occurrence: &Occurrence, delivery: &str) -> anyhow::Result<()> {
         let sites: Vec<Site> = self.config.sites_of(&occurrence.place.full_name).cloned().collect();
         if sites.is_empty() {
             return Ok(());
@@ -31,7 +31,7 @@ impl Office {
                 self.pull_changed(&sites, pull.number.0).await
             }
             What::PullClosed(pull) => self.pull_closed(&sites, pull.number.0).await,
-            What::Commented(comment) => self.commented(&sites, occurrence, comment).await,
+            What::Commented(comment) => self.commented(&sites, occurrence, comment, delivery).await,
             What::CommentEdited(_) | What::CommentDeleted(_) | What::Pushed(_) | What::CheckRerequested { .. } => Ok(()),
         }
     }
@@ -39,7 +39,10 @@ impl Office {
     /// The sites of a repository that a pull request touches, by its changed files.
     async fn touched<'a>(&self, sites: &'a [Site], number: u64) -> anyhow::Result<Vec<&'a Site>> {
         let Some(first) = sites.first() else { return Ok(Vec::new()) };
-        let files = self.github.changed_files(&first.repository, number).await?;
+        // More files than GitHub lists may touch every site.
+        let Some(files) = self.github.changed_files(&first.repository, number).await? else {
+            return Ok(sites.iter().collect());
+        };
         Ok(sites.iter().filter(|site| files.iter().any(|file| site.owns(file))).collect())
     }
 
@@ -84,7 +87,7 @@ impl Office {
         Ok(())
     }
 
-    async fn commented(&self, sites: &[Site], occurrence: &Occurrence, comment: &Comment) -> anyhow::Result<()> {
+    async fn commented(&self, sites: &[Site], occurrence: &Occurrence, comment: &Comment, delivery: &str) -> anyhow::Result<()> {
         if !comment.on_pull || comment.edited {
             return Ok(());
         }
@@ -95,8 +98,16 @@ impl Office {
         if !person {
             return Ok(());
         }
-        let hash = hex::encode(Sha256::digest(comment.body.as_bytes()));
-        self.journal.hear(&repository, i64::try_from(comment.id)?, &hash, (self.clock)()).await?;
+        let heard = journal::Heard {
+            repository: repository.clone(),
+            comment: i64::try_from(comment.id)?,
+            body_hash: hex::encode(Sha256::digest(comment.body.as_bytes())),
+            delivery: delivery.to_owned(),
+        };
+        // The same comment under another delivery was acted on before.
+        if !self.journal.hear(&heard, (self.clock)()).await? {
+            return Ok(());
+        }
         self.react(&repository, comment.id, "eyes").await?;
         let command = match parsed {
             Ok(command) => command,
@@ -131,8 +142,13 @@ impl Office {
         }
     }
 
+    /// Asks the roster; teams are looked up only where they decide, and what cannot be looked up is a no.
     async fn admit(&self, site: &Site, command: &Command, asker: &Asker) -> Result<Order, String> {
-        crate::roster::admit(&self.github, site, command, asker).await.map_err(|away| away.to_string())
+        let roster = Roster::of(site);
+        let teams = roster.teams_to_ask(command, asker);
+        let login = asker.author.as_ref().map(|author| author.login.as_str()).unwrap_or_default();
+        let memberships = self.github.memberships(&site.repository, &teams, login).await.map_err(|error| error.to_string())?;
+        roster.admit(command.clone(), asker, &memberships).map_err(|away| away.to_string())
     }
 
     pub(super) async fn record(&self, heard: &Heard<'_>) -> anyhow::Result<Option<Record>> {

@@ -98,7 +98,7 @@ impl Office {
         let no = |reason: &str, gates: Vec<Admission>, next: &str| Ok(Err((reason.to_owned(), gates, next.to_owned())));
         let site = heard.site;
         let pull = self.github.pull(&site.repository, heard.number).await?;
-        let branch = self.github.repository(&site.repository).await?.default_branch;
+        let branch = self.github.default_branch(&site.repository).await?;
         let Some(merge_commit) = pull.merge_commit.clone().filter(|_| pull.merged) else {
             let gates = gates.refuse("merged", "it is not merged");
             return no("The pull request is not merged yet.", gates, "merge it, then say `/apply` again.");

@@ -55,8 +55,8 @@ impl Office {
                 Ok(None)
             }
             ReplyKind::Check => {
-                let check = serde_json::from_str(&reply.body)?;
-                let id = self.github.check(&reply.repository, &reply.key, owed.remote.and_then(|id| u64::try_from(id).ok()), &check).await?;
+                let known = owed.remote.and_then(|id| u64::try_from(id).ok());
+                let id = self.github.check(&reply.repository, &reply.key, known, &reply.body).await?;
                 Ok(Some(i64::try_from(id)?))
             }
             ReplyKind::History => {

@@ -10,6 +10,7 @@ use topology::finding::Finding;
 use topology::plane::Topology;
 
 use super::Office;
+use super::forge::Pull;
 use super::record::{Record, Stage};
 use crate::config::Site;
 use crate::desk::{Desk, Survey};
@@ -40,9 +41,9 @@ impl Office {
     }
 
     /// Plans a pull request's head, and says so.
-    pub(super) async fn plan_pull(&self, site: &Site, desk: &Desk, pull: &crate::github::Pull) -> anyhow::Result<()> {
+    pub(super) async fn plan_pull(&self, site: &Site, desk: &Desk, pull: &Pull) -> anyhow::Result<()> {
         let repository = &site.repository;
-        let branch = self.github.repository(repository).await?.default_branch;
+        let branch = self.github.default_branch(repository).await?;
         let commit = self.commit(site, &pull.head, &branch).await?;
         let mut record = Record {
             v: 1,

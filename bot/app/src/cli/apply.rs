@@ -1,0 +1,71 @@
+//! `planebot apply`: the same run as the service's, for the day GitHub is down.
+
+use std::path::PathBuf;
+
+use journal::Journal;
+use plan::gate::GateName;
+
+use super::told::remark_line;
+use super::{Console, Format, Where};
+use crate::clock;
+use crate::terminal::{Terminal, store_beside};
+
+/// Carries out the plan of that digest, journalled, with the same gates; goes on with a run that stopped
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  planebot apply --site dc1 --digest 7f3a-91c2
+  planebot apply --site dc1 --digest 7f3a-91c2 --done teardown
+  planebot apply --site dc1 --digest 7f3a-91c2 --done jumphost --evidence 'virbr2=10.0.12.1'
+
+The plan is made again first; another digest is refused and shown. At a gate the runbook is printed and the command ends:
+do the work, then the same command with `--done`.
+
+Exit codes: 0 applied, 3 refused, 4 stopped or waiting, 1 an error.")]
+pub(super) struct Apply {
+    /// The digest of the plan, as `planebot plan` prints it
+    #[arg(long, value_name = "DIGEST")]
+    digest: plan::Digest,
+    /// A gate whose work is done: looked at before the run goes on
+    #[arg(long, value_name = "GATE", value_parser = gate)]
+    done: Option<GateName>,
+    /// What is seen, where planebot cannot look itself
+    #[arg(long, requires = "done", value_name = "WORDS")]
+    evidence: Option<String>,
+    /// Where the journal is kept; else the configuration's store, or a file beside the declaration
+    #[arg(long, env = "PLANEBOT_STORE_URL", value_name = "URL")]
+    store: Option<String>,
+    /// The folder of the runbooks; else the site's
+    #[arg(long, env = "PLANEBOT_RUNBOOKS", value_name = "DIR")]
+    runbooks: Option<PathBuf>,
+}
+
+fn gate(word: &str) -> Result<GateName, String> {
+    let names: Vec<&str> = GateName::ALL.iter().map(|gate| gate.word()).collect();
+    GateName::read(word).ok_or_else(|| format!("the gates are {}", names.join(", ")))
+}
+
+impl Apply {
+    pub(super) async fn run(self, place: &Where, console: &mut Console<'_>) -> anyhow::Result<u8> {
+        let clock = clock::machine();
+        let desk = place.desk(console, &clock)?;
+        let folder = place.declaration(&desk.site)?;
+        let store = match (self.store, place.load(console)) {
+            (Some(url), _) => url,
+            (None, Ok(config)) => config.store_url,
+            (None, Err(_)) => store_beside(&folder),
+        };
+        let journal = Journal::open(&store).await?;
+        let runbooks = self.runbooks.unwrap_or_else(|| PathBuf::from(&desk.site.runbooks));
+        let mut terminal = Terminal {
+            desk,
+            folder,
+            runbooks,
+            format: Format::default().into(),
+            clock: &clock,
+            tell: &mut |line| remark_line(&line),
+        };
+        let done = self.done.map(|gate| (gate, self.evidence));
+        terminal.apply(&journal, &self.digest.to_string(), done, console.out).await
+    }
+}

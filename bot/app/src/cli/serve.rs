@@ -1,0 +1,43 @@
+//! `planebot serve`: the service.
+
+use tracing_subscriber::EnvFilter;
+
+use super::{Console, Where};
+use crate::clock;
+use crate::terminal::exit;
+
+/// Serves GitHub's webhooks, plans pull requests and carries out what operators order
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  planebot --config /etc/planebot/planebot.toml serve
+
+It logs to standard error. SIGTERM and Ctrl-C end it at the next step boundary; what was under way goes on when it is
+started again on the same store.")]
+pub(super) struct Serve {
+    /// What is logged, as `info` or `planebot=debug,info`
+    #[arg(long, env = "PLANEBOT_LOG", default_value = "info", value_name = "FILTER")]
+    log: String,
+}
+
+impl Serve {
+    pub(super) async fn run(self, place: &Where, console: &mut Console<'_>) -> anyhow::Result<u8> {
+        tracing_subscriber::fmt()
+            .with_env_filter(EnvFilter::try_new(&self.log)?)
+            .with_writer(std::io::stderr)
+            .with_ansi(console.watched)
+            .init();
+        let config = place.load(console)?;
+        let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        let stop = async move {
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            tracing::info!("stopping at the next boundary");
+        };
+        let ready = |address| tracing::info!("listening on {address}");
+        Box::pin(crate::service::run(config, clock::machine(), ready, stop)).await?;
+        Ok(exit::OK)
+    }
+}

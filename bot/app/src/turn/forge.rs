@@ -1,0 +1,188 @@
+//! What a turn asks of GitHub, in a turn's words.
+//!
+//! Names and numbers in, plain values out; a commit's name that is none is refused before anything is asked. It must not
+//! know why anything is asked.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use serde::Deserialize;
+
+use crate::config::Team;
+use crate::event::{PullNumber, Sha};
+use crate::github::{
+    Annotation, Check, CheckStatus, Conclusion, GitHub, GitHubError, Level, Reaction, Repository,
+};
+use crate::roster::Memberships;
+
+/// A pull request as it is now.
+pub(super) struct Pull {
+    pub(super) number: u64,
+    pub(super) open: bool,
+    pub(super) merged: bool,
+    pub(super) merge_commit: Option<String>,
+    pub(super) head: String,
+    pub(super) base: String,
+    pub(super) author: Option<u64>,
+}
+
+/// A check as a turn writes it down.
+#[derive(Deserialize)]
+struct Owed {
+    name: String,
+    head_sha: String,
+    status: String,
+    conclusion: Option<String>,
+    title: String,
+    summary: String,
+    annotations: Vec<Remark>,
+}
+
+#[derive(Deserialize)]
+struct Remark {
+    path: String,
+    start_line: u64,
+    end_line: u64,
+    annotation_level: String,
+    title: String,
+    message: String,
+}
+
+/// GitHub, as a turn asks it.
+pub struct Forge(pub GitHub);
+
+impl Forge {
+    async fn at(&self, repository: &str) -> anyhow::Result<Repository> {
+        Ok(self.0.repository(repository).await?)
+    }
+
+    pub(super) async fn default_branch(&self, repository: &str) -> anyhow::Result<String> {
+        Ok(self.at(repository).await?.about.default_branch)
+    }
+
+    /// The declaration's and the runbooks' files at a commit or on a branch, by path.
+    pub(super) async fn folder(&self, repository: &str, at: &str, folder: &str) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+        let repository = self.at(repository).await?;
+        let commit = match Sha::parse(at) {
+            Ok(commit) => commit,
+            Err(_) => repository.branch(at).await?.with_context(|| format!("there is no branch `{at}`"))?,
+        };
+        let wanted = |path: &str| topology::draft::is_declaration(path) || path.ends_with(".md");
+        let folder = repository.folder(&commit, folder, wanted).await?;
+        Ok(folder.files.into_iter().map(|(path, text)| (path, text.into_bytes())).collect())
+    }
+
+    pub(super) async fn pull(&self, repository: &str, number: u64) -> anyhow::Result<Pull> {
+        let seen = self.at(repository).await?.pull(PullNumber(number)).await?;
+        Ok(Pull {
+            number,
+            open: seen.open,
+            merged: seen.merged.is_some(),
+            merge_commit: seen.merged.map(String::from),
+            head: seen.head.into(),
+            base: seen.base,
+            author: seen.author.map(|author| author.id),
+        })
+    }
+
+    /// The paths that a pull request changes; `None` when they are more than GitHub lists.
+    pub(super) async fn changed_files(&self, repository: &str, number: u64) -> anyhow::Result<Option<Vec<String>>> {
+        Ok(self.at(repository).await?.pull_paths(PullNumber(number)).await?)
+    }
+
+    pub(super) async fn is_on_branch(&self, repository: &str, commit: &str, branch: &str) -> anyhow::Result<bool> {
+        Ok(self.at(repository).await?.is_on(&Sha::parse(commit)?, branch).await?)
+    }
+
+    /// What GitHub says of a person and these teams; what it does not say is a no.
+    pub(super) async fn memberships(&self, repository: &str, teams: &[Team], login: &str) -> anyhow::Result<Memberships> {
+        if teams.is_empty() {
+            return Ok(Memberships::new());
+        }
+        Ok(self.at(repository).await?.memberships(teams, login).await)
+    }
+
+    /// Our own comment that carries the marker: after a power cut it may have been posted without being written down.
+    pub(super) async fn own_comment(&self, repository: &str, number: u64, marker: &str) -> anyhow::Result<Option<u64>> {
+        let comments = self.at(repository).await?.comments(PullNumber(number), None).await?;
+        let own = comments
+            .iter()
+            .find(|comment| comment.author.as_ref().is_some_and(|author| author.kind == "Bot") && comment.body.contains(marker));
+        Ok(own.map(|comment| comment.id))
+    }
+
+    pub(super) async fn comment(&self, repository: &str, number: u64, body: &str) -> anyhow::Result<u64> {
+        Ok(self.at(repository).await?.create_comment(PullNumber(number), body).await?.id)
+    }
+
+    /// False when the comment is gone.
+    pub(super) async fn edit_comment(&self, repository: &str, id: u64, body: &str) -> anyhow::Result<bool> {
+        Ok(GitHubError::absent(self.at(repository).await?.update_comment(id, body).await)?.is_some())
+    }
+
+    pub(super) async fn react(&self, repository: &str, comment: u64, word: &str) -> anyhow::Result<()> {
+        let reaction = [Reaction::Eyes, Reaction::Rocket, Reaction::Confused].into_iter().find(|reaction| reaction.word() == word);
+        let reaction = reaction.with_context(|| format!("there is no reaction `{word}`"))?;
+        // A comment that is gone needs no mark.
+        Ok(GitHubError::absent(self.at(repository).await?.react(comment, reaction).await).map(drop)?)
+    }
+
+    /// Creates the check, or updates the one that carries the key.
+    pub(super) async fn check(&self, repository: &str, key: &str, id: Option<u64>, owed: &str) -> anyhow::Result<u64> {
+        let owed: Owed = serde_json::from_str(owed)?;
+        let repository = self.at(repository).await?;
+        let head = Sha::parse(&owed.head_sha)?;
+        let known = match id {
+            Some(id) => Some(id),
+            None => {
+                let seen = repository.checks(&head, &owed.name).await?;
+                seen.into_iter().find(|check| check.external_id.as_deref() == Some(key)).map(|check| check.id)
+            }
+        };
+        let check = check_of(owed, head, key)?;
+        let seen = match known {
+            Some(id) => repository.update_check(id, &check).await?,
+            None => repository.create_check(&check).await?,
+        };
+        Ok(seen.id)
+    }
+
+    pub(super) async fn commit_files(&self, repository: &str, branch: &str, files: &BTreeMap<String, String>, message: &str) -> anyhow::Result<()> {
+        self.at(repository).await?.commit_files(branch, files, message).await?;
+        Ok(())
+    }
+}
+
+fn check_of(owed: Owed, head: Sha, key: &str) -> anyhow::Result<Check> {
+    let conclusions = [Conclusion::Success, Conclusion::Failure, Conclusion::Neutral, Conclusion::ActionRequired, Conclusion::Cancelled];
+    let status = match (owed.status.as_str(), owed.conclusion) {
+        ("completed", Some(word)) => {
+            let conclusion = conclusions.into_iter().find(|conclusion| conclusion.word() == word);
+            CheckStatus::Completed(conclusion.with_context(|| format!("there is no conclusion `{word}`"))?)
+        }
+        _ => CheckStatus::InProgress,
+    };
+    Ok(Check {
+        name: owed.name,
+        head,
+        external_id: key.to_owned(),
+        details_url: None,
+        status,
+        title: owed.title,
+        summary: owed.summary,
+        annotations: owed.annotations.into_iter().map(annotation_of).collect(),
+        actions: Vec::new(),
+    })
+}
+
+fn annotation_of(remark: Remark) -> Annotation {
+    Annotation {
+        path: remark.path,
+        start_line: remark.start_line,
+        end_line: remark.end_line,
+        columns: None,
+        level: if remark.annotation_level == "failure" { Level::Failure } else { Level::Warning },
+        title: remark.title,
+        message: remark.message,
+    }
+}
