@@ -61,7 +61,10 @@ async fn every_change_is_planned_and_rehearsed_to_zero_drift() {
 /// The reference site of this repository, declared in `topology/`, against the MAAS before the change.
 #[tokio::test]
 async fn the_reference_change_reads_as_in_the_golden_file() {
-    let world = world("changes/baldurkeep-d058-renumber.before.json", Some("3.5.12"));
+    let world = world(
+        "changes/baldurkeep-d058-renumber.before.json",
+        Some("3.5.12"),
+    );
     {
         let mut maas = world.maas.lock().unwrap();
         for host in maas.machines() {
@@ -69,15 +72,26 @@ async fn the_reference_change_reads_as_in_the_golden_file() {
         }
     }
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let topology = planebot::desk::declared(&root.join("topology")).unwrap().topology.unwrap();
+    let topology = planebot::desk::declared(&root.join("topology"))
+        .unwrap()
+        .topology
+        .unwrap();
     let runbooks = planebot::desk::runbooks(&root.join("runbooks")).unwrap();
     let policy = Policy {
-        runbooks: runbooks.iter().map(|runbook| (runbook.gate, runbook.pin.clone())).collect(),
+        runbooks: runbooks
+            .iter()
+            .map(|runbook| (runbook.gate, runbook.pin.clone()))
+            .collect(),
         ..Policy::default()
     };
     let observed = world.observe(&topology).await;
     let plan = Plan::between(&observed, &topology, &policy).unwrap();
-    let play = Play { plan: &plan, topology: &topology, policy: &policy, observed: &observed };
+    let play = Play {
+        plan: &plan,
+        topology: &topology,
+        policy: &policy,
+        observed: &observed,
+    };
     let rehearsed = rehearse(&play, &mut |_| {}).await;
     let setting = telling::Setting {
         site: "reference".to_owned(),
@@ -91,8 +105,17 @@ async fn the_reference_change_reads_as_in_the_golden_file() {
     if std::env::var_os("PLANEBOT_GOLDEN").is_some() {
         std::fs::write(&golden, &comment).unwrap();
     }
-    assert_eq!(comment, std::fs::read_to_string(&golden).unwrap(), "PLANEBOT_GOLDEN=1 writes it anew");
-    let drift: Vec<String> = plan.audit.iter().filter(|line| line.standing == plan::audit::Standing::Drift).map(ToString::to_string).collect();
+    assert_eq!(
+        comment,
+        std::fs::read_to_string(&golden).unwrap(),
+        "PLANEBOT_GOLDEN=1 writes it anew"
+    );
+    let drift: Vec<String> = plan
+        .audit
+        .iter()
+        .filter(|line| line.standing == plan::audit::Standing::Drift)
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(drift.len(), 3, "{drift:#?}");
     let gates: Vec<&str> = plan.gates.iter().map(|gate| gate.name.word()).collect();
     assert_eq!(gates, ["teardown", "jumphost"]);

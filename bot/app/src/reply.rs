@@ -27,17 +27,29 @@ pub struct Admission {
 impl Admission {
     /// It is open.
     pub fn open(name: &'static str, facts: impl Into<String>) -> Self {
-        Self { name, open: Some(true), facts: facts.into() }
+        Self {
+            name,
+            open: Some(true),
+            facts: facts.into(),
+        }
     }
 
     /// It is shut.
     pub fn shut(name: &'static str, facts: impl Into<String>) -> Self {
-        Self { name, open: Some(false), facts: facts.into() }
+        Self {
+            name,
+            open: Some(false),
+            facts: facts.into(),
+        }
     }
 
     /// It was not looked at.
     pub fn not_looked(name: &'static str) -> Self {
-        Self { name, open: None, facts: "not looked at".to_owned() }
+        Self {
+            name,
+            open: None,
+            facts: "not looked at".to_owned(),
+        }
     }
 }
 
@@ -53,13 +65,23 @@ pub fn plan(outcome: &Result<Plan, Refused>, setting: &Setting, rehearsed: &Rehe
 pub fn findings(findings: &[Finding], site: &str) -> String {
     const SHOWN: usize = 20;
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
-    let mut out = format!("### 🔴 The declaration of {} is wrong: {errors} to mend\n\nNothing was planned, and nothing was changed.\n\n", span(site));
-    for finding in findings.iter().filter(|finding| finding.is_error()).take(SHOWN) {
+    let mut out = format!(
+        "### 🔴 The declaration of {} is wrong: {errors} to mend\n\nNothing was planned, and nothing was changed.\n\n",
+        span(site)
+    );
+    for finding in findings
+        .iter()
+        .filter(|finding| finding.is_error())
+        .take(SHOWN)
+    {
         out.push_str(&fence("text", &finding.to_string()));
         out.push('\n');
     }
     if errors > SHOWN {
-        out.push_str(&format!("and {} more; `planebot check` prints them all.\n\n", errors - SHOWN));
+        out.push_str(&format!(
+            "and {} more; `planebot check` prints them all.\n\n",
+            errors - SHOWN
+        ));
     }
     out.push_str("*Next:* mend them and push.\n");
     out
@@ -76,7 +98,9 @@ pub fn not_applied(reason: &str, gates: &[Admission], next: &str) -> String {
         };
         out.push_str(&format!("- {mark} {}: {}\n", gate.name, gate.facts));
     }
-    out.push_str(&format!("\n*Next:* {next}\n\nNothing was changed: 0 writes to MAAS.\n"));
+    out.push_str(&format!(
+        "\n*Next:* {next}\n\nNothing was changed: 0 writes to MAAS.\n"
+    ));
     out
 }
 
@@ -87,12 +111,19 @@ pub fn turned_away(reason: &str) -> String {
 
 /// A command that is none.
 pub fn misspelt(why: &Misspelt) -> String {
-    format!("### ✋ Not understood\n\n{}.\n\n*Next:* `/help` lists what can be asked. Nothing was changed.\n", plan_safe(&why.to_string()))
+    format!(
+        "### ✋ Not understood\n\n{}.\n\n*Next:* `/help` lists what can be asked. Nothing was changed.\n",
+        plan_safe(&why.to_string())
+    )
 }
 
 /// Sentences of our own that may quote a character.
 fn plan_safe(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect::<String>().replace('<', "&lt;").replace('@', "@\u{2060}")
+    text.chars()
+        .filter(|c| !c.is_control())
+        .collect::<String>()
+        .replace('<', "&lt;")
+        .replace('@', "@\u{2060}")
 }
 
 /// What stands around a run.
@@ -124,8 +155,16 @@ pub fn progress(plan: &Plan, facts: &[Noted], setting: &RunSetting) -> String {
     }
     for noted in facts {
         if let Fact::Verified { round, drift } = &noted.fact {
-            let words = if drift.is_empty() { "**no changes**".to_owned() } else { format!("{} differences", drift.len()) };
-            out.push_str(&format!("- [{}] proof {round}: planned again at {}: {words}\n", if drift.is_empty() { 'x' } else { ' ' }, utc(noted.at)));
+            let words = if drift.is_empty() {
+                "**no changes**".to_owned()
+            } else {
+                format!("{} differences", drift.len())
+            };
+            out.push_str(&format!(
+                "- [{}] proof {round}: planned again at {}: {words}\n",
+                if drift.is_empty() { 'x' } else { ' ' },
+                utc(noted.at)
+            ));
         }
     }
     if let Some(why) = &progress.stopped {
@@ -140,20 +179,39 @@ fn run_heading(plan: &Plan, facts: &[Noted], progress: &Progress, setting: &RunS
         return format!("✅ Applied {digest} to {site}, proved twice");
     }
     if progress.over {
-        return format!("⏹ Aborted {digest} on {site} after step {} of {}", progress.done.len(), plan.steps.len());
+        return format!(
+            "⏹ Aborted {digest} on {site} after step {} of {}",
+            progress.done.len(),
+            plan.steps.len()
+        );
     }
     if progress.stopped.is_some() {
-        return format!("🛑 Stopped {digest} on {site} after step {} of {}: nothing after it was run", progress.done.len(), plan.steps.len());
+        return format!(
+            "🛑 Stopped {digest} on {site} after step {} of {}: nothing after it was run",
+            progress.done.len(),
+            plan.steps.len()
+        );
     }
     match waiting_gate(plan, facts, progress) {
-        Some(gate) => format!("⏸ Waiting for a person at gate `{}`: {digest} on {site}", gate.name.word()),
-        None => format!("🔵 Applying {digest} to {site} — {} of {}", progress.done.len(), plan.steps.len()),
+        Some(gate) => format!(
+            "⏸ Waiting for a person at gate `{}`: {digest} on {site}",
+            gate.name.word()
+        ),
+        None => format!(
+            "🔵 Applying {digest} to {site} — {} of {}",
+            progress.done.len(),
+            plan.steps.len()
+        ),
     }
 }
 
 /// The gate that was asked and is not open.
 pub fn waiting_gate<'a>(plan: &'a Plan, facts: &[Noted], progress: &Progress) -> Option<&'a Gate> {
-    let asked = |gate: &Gate| facts.iter().any(|noted| noted.fact == Fact::Asked(gate.name));
+    let asked = |gate: &Gate| {
+        facts
+            .iter()
+            .any(|noted| noted.fact == Fact::Asked(gate.name))
+    };
     plan.gates
         .iter()
         .find(|gate| !progress.opened.contains(&gate.name))
@@ -161,12 +219,23 @@ pub fn waiting_gate<'a>(plan: &'a Plan, facts: &[Noted], progress: &Progress) ->
 }
 
 fn phase_lines(out: &mut String, plan: &Plan, facts: &[Noted], progress: &Progress, phase: Phase) {
-    let steps: Vec<_> = plan.steps.iter().filter(|step| step.phase == phase).collect();
+    let steps: Vec<_> = plan
+        .steps
+        .iter()
+        .filter(|step| step.phase == phase)
+        .collect();
     if steps.is_empty() {
         return;
     }
-    let done = steps.iter().filter(|step| progress.done.contains(&step.id)).count();
-    for gate in plan.gates.iter().filter(|gate| steps.iter().any(|step| gate.before == Some(step.id))) {
+    let done = steps
+        .iter()
+        .filter(|step| progress.done.contains(&step.id))
+        .count();
+    for gate in plan
+        .gates
+        .iter()
+        .filter(|gate| steps.iter().any(|step| gate.before == Some(step.id)))
+    {
         out.push_str(&gate_line(gate, progress));
     }
     out.push_str(&format!(
@@ -182,13 +251,27 @@ fn phase_lines(out: &mut String, plan: &Plan, facts: &[Noted], progress: &Progre
             Some(_) => 'x',
             None => ' ',
         };
-        let id = id.flatten().map(|id| format!("  (id {id})")).unwrap_or_default();
-        lines.push_str(&format!("[{mark}] {:>3}  {}{id}\n", step.id.0, telling::line(step)));
+        let id = id
+            .flatten()
+            .map(|id| format!("  (id {id})"))
+            .unwrap_or_default();
+        lines.push_str(&format!(
+            "[{mark}] {:>3}  {}{id}\n",
+            step.id.0,
+            telling::line(step)
+        ));
     }
-    out.push_str(&format!("\n  <details><summary>{} steps</summary>\n\n{}\n  </details>\n\n", telling::phase(phase), fence("text", &lines)));
+    out.push_str(&format!(
+        "\n  <details><summary>{} steps</summary>\n\n{}\n  </details>\n\n",
+        telling::phase(phase),
+        fence("text", &lines)
+    ));
 }
 
-#[expect(clippy::option_option, reason = "done or not, and if done with a row number or without")]
+#[expect(
+    clippy::option_option,
+    reason = "done or not, and if done with a row number or without"
+)]
 fn done_id(fact: &Fact, wanted: plan::step::StepId) -> Option<Option<u64>> {
     if let Fact::Done { step, id, .. } = fact
         && *step == wanted
@@ -200,7 +283,12 @@ fn done_id(fact: &Fact, wanted: plan::step::StepId) -> Option<Option<u64>> {
 
 fn gate_line(gate: &Gate, progress: &Progress) -> String {
     let open = progress.opened.contains(&gate.name);
-    format!("- [{}] gate `{}`{}\n", if open { 'x' } else { ' ' }, gate.name.word(), if open { ", looked at and open" } else { "" })
+    format!(
+        "- [{}] gate `{}`{}\n",
+        if open { 'x' } else { ' ' },
+        gate.name.word(),
+        if open { ", looked at and open" } else { "" }
+    )
 }
 
 fn stopped(plan: &Plan, facts: &[Noted], why: &str) -> String {
@@ -223,7 +311,10 @@ pub fn gate(gate: &Gate, runbook: Option<&Runbook>, link: Option<&str>) -> Strin
         out.push_str(&format!("- {} {}\n", telling::letter(at), span(task)));
     }
     if let Some(runbook) = runbook {
-        let place = link.map_or_else(|| span(&runbook.pin.path), |link| format!("[{}]({link})", runbook.pin.path));
+        let place = link.map_or_else(
+            || span(&runbook.pin.path),
+            |link| format!("[{}]({link})", runbook.pin.path),
+        );
         out.push_str(&format!("\nRunbook {place}, as merged, with this plan's values:\n\n<details><summary>{word}</summary>\n\n{}\n</details>\n", runbook.rendered(gate)));
     }
     out.push_str(&format!("\nplanebot runs none of it. When it is done, an operator says:\n\n{}\nand planebot looks before it goes on.\n", fence("", &format!("/done {word}"))));
@@ -233,20 +324,28 @@ pub fn gate(gate: &Gate, runbook: Option<&Runbook>, link: Option<&str>) -> Strin
 /// The look disagreed with the claim.
 pub fn not_yet(gate: &str, missing: &[String]) -> String {
     const SHOWN: usize = 40;
-    let mut out = format!("### ✋ Gate `{gate}` stays shut\n\nThe look found what was not to be there, or did not find what was:\n\n");
+    let mut out = format!(
+        "### ✋ Gate `{gate}` stays shut\n\nThe look found what was not to be there, or did not find what was:\n\n"
+    );
     for line in missing.iter().take(SHOWN) {
         out.push_str(&format!("- {}\n", span(line)));
     }
     if missing.len() > SHOWN {
         out.push_str(&format!("- and {} more\n", missing.len() - SHOWN));
     }
-    out.push_str(&format!("\n*Next:* put that right, then `/done {gate}` again. Nothing was changed.\n"));
+    out.push_str(&format!(
+        "\n*Next:* put that right, then `/done {gate}` again. Nothing was changed.\n"
+    ));
     out
 }
 
 /// What can be asked, and what this person may.
 pub fn help(operator: bool) -> String {
-    let yours = if operator { "you may: all of these" } else { "you may: `/plan`, `/status`, `/why`, `/help`; the others are for this site's operators" };
+    let yours = if operator {
+        "you may: all of these"
+    } else {
+        "you may: `/plan`, `/status`, `/why`, `/help`; the others are for this site's operators"
+    };
     format!(
         "### planebot\n\n- `/plan` plan again\n- `/apply [digest]` carry the plan out, or go on with a run that stopped\n- `/done GATE [evidence]` a gate's work is done: look, then go on\n- `/abort` end the run at this step\n- `/status` say where things stand\n- `/why OBJECT` say which step touches it, and why\n- `/help` this\n\n{yours}\n"
     )
@@ -256,11 +355,20 @@ pub fn help(operator: bool) -> String {
 pub fn status(stage: &str, plan: Option<&Plan>, facts: Option<&[Noted]>) -> String {
     let mut out = format!("### Where this stands: {stage}\n\n");
     if let Some(plan) = plan {
-        out.push_str(&format!("Plan {}: {} steps, {} gates.\n", span(&plan.digest.to_string()), plan.steps.len(), plan.gates.len()));
+        out.push_str(&format!(
+            "Plan {}: {} steps, {} gates.\n",
+            span(&plan.digest.to_string()),
+            plan.steps.len(),
+            plan.gates.len()
+        ));
     }
     if let (Some(plan), Some(facts)) = (plan, facts) {
         let progress = Progress::of(facts);
-        out.push_str(&format!("Run: {} of {} steps done.\n", progress.done.len(), plan.steps.len()));
+        out.push_str(&format!(
+            "Run: {} of {} steps done.\n",
+            progress.done.len(),
+            plan.steps.len()
+        ));
         if let Some(gate) = waiting_gate(plan, facts, &progress) {
             out.push_str(&format!("Waiting at gate `{}`.\n", gate.name.word()));
         }
@@ -268,7 +376,10 @@ pub fn status(stage: &str, plan: Option<&Plan>, facts: Option<&[Noted]>) -> Stri
             out.push_str(&format!("Stopped:\n\n{}", fence("text", &why)));
         }
     }
-    out.push_str(&format!("\n<sub>planebot {}</sub>\n", env!("CARGO_PKG_VERSION")));
+    out.push_str(&format!(
+        "\n<sub>planebot {}</sub>\n",
+        env!("CARGO_PKG_VERSION")
+    ));
     out
 }
 
@@ -284,7 +395,16 @@ pub fn why(plan: Option<&Plan>, object: &str) -> String {
         .filter(|line| line.contains(object))
         .collect();
     if lines.is_empty() {
-        return format!("No step of {} touches {}.\n", span(&plan.digest.to_string()), span(object));
+        return format!(
+            "No step of {} touches {}.\n",
+            span(&plan.digest.to_string()),
+            span(object)
+        );
     }
-    format!("Steps of {} that touch {}:\n\n{}", span(&plan.digest.to_string()), span(object), fence("diff", &lines.join("\n")))
+    format!(
+        "Steps of {} that touch {}:\n\n{}",
+        span(&plan.digest.to_string()),
+        span(object),
+        fence("diff", &lines.join("\n"))
+    )
 }

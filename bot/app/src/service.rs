@@ -30,21 +30,46 @@ const FAILED_REST: Duration = Duration::from_secs(2);
 /// Opens everything, or says what is missing, before anything is served.
 pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Office> {
     let journal = Journal::open(&config.store_url).await?;
-    let github = config.github.as_ref().context("the configuration has no `[github]`, which the service needs")?;
+    let github = config
+        .github
+        .as_ref()
+        .context("the configuration has no `[github]`, which the service needs")?;
     let github = Forge(GitHub::connect(github, Arc::clone(&clock))?);
     let mut desks = BTreeMap::new();
     for site in &config.sites {
-        let desk = Desk::open(site.clone(), &clock, |_| {}).with_context(|| format!("opening site `{}`", site.name))?;
+        let desk = Desk::open(site.clone(), &clock, |_| {})
+            .with_context(|| format!("opening site `{}`", site.name))?;
         desks.insert(site.name.clone(), desk);
     }
-    let owner = format!("planebot-{}-{}", std::process::id(), clock().0);
-    Ok(Office { config, journal, github, desks, clock, owner })
+    // Whoever listens there is the service: nobody else can, and one that starts again takes over from its dead self.
+    let owner = format!("planebot at {}", config.server.listen);
+    journal.outlive(&owner).await?;
+    Ok(Office {
+        config,
+        journal,
+        github,
+        desks,
+        clock,
+        owner,
+    })
 }
 
 /// Serves until `stop`; then the move under way ends at its boundary.
-pub async fn run(config: Config, clock: Clock, ready: impl FnOnce(std::net::SocketAddr), stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-    let secrets = config.github.as_ref().context("the configuration has no `[github]`, which the service needs")?.secrets()?;
+pub async fn run(
+    config: Config,
+    clock: Clock,
+    ready: impl FnOnce(std::net::SocketAddr),
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let secrets = config
+        .github
+        .as_ref()
+        .context("the configuration has no `[github]`, which the service needs")?
+        .secrets()?;
     let (listen, body_limit) = (config.server.listen, config.server.body_limit);
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("listening on {listen}"))?;
     let office = open(config, Arc::clone(&clock)).await?;
     let kept = Arc::new(Notify::new());
     let door = Door {
@@ -56,11 +81,12 @@ pub async fn run(config: Config, clock: Clock, ready: impl FnOnce(std::net::Sock
         kept: Arc::clone(&kept),
         counts: Arc::new(Counts::default()),
     };
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
     ready(listener.local_addr()?);
     let over = Arc::new(Notify::new());
     let closing = Arc::clone(&over);
-    let door = serve(listener, router(door), Patience::default(), async move { closing.notified().await });
+    let door = serve(listener, router(door), Patience::default(), async move {
+        closing.notified().await
+    });
     let work = async {
         work(&office, &kept, stop).await;
         over.notify_one();

@@ -71,7 +71,13 @@ impl Office {
         if let Some(turned) = self.move_a_run(now).await? {
             return Ok(turned);
         }
-        let wake = [self.journal.next_reply_at().await?, self.next_move_at(now).await?].into_iter().flatten().min();
+        let wake = [
+            self.journal.next_reply_at().await?,
+            self.next_move_at(now).await?,
+        ]
+        .into_iter()
+        .flatten()
+        .min();
         Ok(Turned::Rests(wake))
     }
 
@@ -80,20 +86,27 @@ impl Office {
         let id = stored.delivery.id.clone();
         let verdict = match event::read(&stored.delivery) {
             Err(why) => Settled::Ignored(why.to_string()),
-            Ok(None | Some(event::Event::Ping)) => Settled::Ignored("nothing to do with us".to_owned()),
-            Ok(Some(event::Event::Happened(occurrence))) => match Box::pin(self.hear(&occurrence, &id)).await {
-                Ok(()) => Settled::Done,
-                Err(error) if stored.attempts + 1 >= ATTEMPTS_MAX => {
-                    tracing::error!(delivery = %id, "parked: {error:#}");
-                    Settled::Parked(format!("{error:#}"))
+            Ok(None | Some(event::Event::Ping)) => {
+                Settled::Ignored("nothing to do with us".to_owned())
+            }
+            Ok(Some(event::Event::Happened(occurrence))) => {
+                match Box::pin(self.hear(&occurrence, &id)).await {
+                    Ok(()) => Settled::Done,
+                    Err(error) if stored.attempts + 1 >= ATTEMPTS_MAX => {
+                        tracing::error!(delivery = %id, "parked: {error:#}");
+                        Settled::Parked(format!("{error:#}"))
+                    }
+                    Err(error) => {
+                        tracing::warn!(delivery = %id, "will be tried again: {error:#}");
+                        return Ok(Turned::Rests(Some(Timestamp(now.0 + AGAIN_MS))));
+                    }
                 }
-                Err(error) => {
-                    tracing::warn!(delivery = %id, "will be tried again: {error:#}");
-                    return Ok(Turned::Rests(Some(Timestamp(now.0 + AGAIN_MS))));
-                }
-            },
+            }
         };
-        self.journal.settle(&id, &verdict, now).await.context("settling a delivery")?;
+        self.journal
+            .settle(&id, &verdict, now)
+            .await
+            .context("settling a delivery")?;
         Ok(Turned::Moved)
     }
 

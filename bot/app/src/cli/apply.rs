@@ -56,7 +56,9 @@ impl Apply {
             (None, Err(_)) => store_beside(&folder),
         };
         let journal = Journal::open(&store).await?;
-        let runbooks = self.runbooks.unwrap_or_else(|| PathBuf::from(&desk.site.runbooks));
+        let runbooks = self
+            .runbooks
+            .unwrap_or_else(|| PathBuf::from(&desk.site.runbooks));
         let mut terminal = Terminal {
             desk,
             folder,
@@ -66,6 +68,8 @@ impl Apply {
             tell: &mut |line| remark_line(&line),
         };
         let done = self.done.map(|gate| (gate, self.evidence));
-        terminal.apply(&journal, &self.digest.to_string(), done, console.out).await
+        terminal
+            .apply(&journal, &self.digest.to_string(), done, console.out)
+            .await
     }
 }

@@ -16,7 +16,12 @@ It logs to standard error. SIGTERM and Ctrl-C end it at the next step boundary; 
 started again on the same store.")]
 pub(super) struct Serve {
     /// What is logged, as `info` or `planebot=debug,info`
-    #[arg(long, env = "PLANEBOT_LOG", default_value = "info", value_name = "FILTER")]
+    #[arg(
+        long,
+        env = "PLANEBOT_LOG",
+        default_value = "info",
+        value_name = "FILTER"
+    )]
     log: String,
 }
 

@@ -28,10 +28,18 @@ impl Promises {
     pub(super) fn print(&self, out: &mut (dyn Write + Send)) -> std::io::Result<()> {
         writeln!(out, "\nwhat was promised:")?;
         for (promise, held) in &self.0 {
-            writeln!(out, "  {} {promise}", if *held { "held  " } else { "BROKEN" })?;
+            writeln!(
+                out,
+                "  {} {promise}",
+                if *held { "held  " } else { "BROKEN" }
+            )?;
         }
         let broken = self.0.iter().filter(|(_, held)| !held).count();
-        writeln!(out, "{} promises held, {broken} broken", self.0.len() - broken)
+        writeln!(
+            out,
+            "{} promises held, {broken} broken",
+            self.0.len() - broken
+        )
     }
 }
 
@@ -41,27 +49,70 @@ pub(super) async fn at_the_end(world: &mut World, promises: &mut Promises) -> an
     let observed = world.observe(&topology).await?;
     let again = Plan::between(&observed, &topology, &Policy::default());
     let skips = again.as_ref().is_ok_and(|plan| {
-        plan.steps.is_empty() && plan.audit.iter().all(|line| matches!(line.standing, Standing::Skip | Standing::Undeclared))
+        plan.steps.is_empty()
+            && plan
+                .audit
+                .iter()
+                .all(|line| matches!(line.standing, Standing::Skip | Standing::Undeclared))
     });
-    promises.look("a second plan says no changes, and every plane is SKIP", skips);
-    promises.look("MAAS holds the network of the layout after the change", network(&observed) == network(&world.after().await?));
-    promises.look("the undeclared fabric was not touched", again.is_ok_and(|plan| plan.audit.iter().filter(|line| line.standing == Standing::Undeclared).count() == 2));
+    promises.look(
+        "a second plan says no changes, and every plane is SKIP",
+        skips,
+    );
+    promises.look(
+        "MAAS holds the network of the layout after the change",
+        network(&observed) == network(&world.after().await?),
+    );
+    promises.look(
+        "the undeclared fabric was not touched",
+        again.is_ok_and(|plan| {
+            plan.audit
+                .iter()
+                .filter(|line| line.standing == Standing::Undeclared)
+                .count()
+                == 2
+        }),
+    );
     let merge = world.merge_commit();
-    promises.look("the merge commit has a successful check `planebot/apply`", world.check_is(&merge, "planebot/apply", "success").await);
+    promises.look(
+        "the merge commit has a successful check `planebot/apply`",
+        world.check_is(&merge, "planebot/apply", "success").await,
+    );
     let history = world.history().await?;
     let run = history.iter().find(|(path, _)| path.ends_with("/run.json"));
-    promises.look("the history branch holds the plan, the run and the observed network", {
-        let has = |end: &str| history.keys().any(|path| path.ends_with(end));
-        has("/plan.json") && has("/plan.md") && has("/run.json") && history.keys().any(|path| path.starts_with("observed/"))
-    });
-    let facts: Vec<Noted> = run.map(|(_, text)| serde_json::from_str(text)).transpose()?.unwrap_or_default();
+    promises.look(
+        "the history branch holds the plan, the run and the observed network",
+        {
+            let has = |end: &str| history.keys().any(|path| path.ends_with(end));
+            has("/plan.json")
+                && has("/plan.md")
+                && has("/run.json")
+                && history.keys().any(|path| path.starts_with("observed/"))
+        },
+    );
+    let facts: Vec<Noted> = run
+        .map(|(_, text)| serde_json::from_str(text))
+        .transpose()?
+        .unwrap_or_default();
     let intended: BTreeSet<StepId> = facts
         .iter()
-        .filter_map(|noted| if let Fact::Intended(step) = &noted.fact { Some(*step) } else { None })
+        .filter_map(|noted| {
+            if let Fact::Intended(step) = &noted.fact {
+                Some(*step)
+            } else {
+                None
+            }
+        })
         .collect();
-    promises.look("every intended write happened exactly once", !intended.is_empty() && world.writes() == intended.len());
+    promises.look(
+        "every intended write happened exactly once",
+        !intended.is_empty() && world.writes() == intended.len(),
+    );
     let found = facts.iter().any(|noted| matches!(&noted.fact, Fact::Done { step, already: true, .. } if intended.contains(step)));
-    promises.look("the write whose answer was lost was found by looking, and not repeated", found);
+    promises.look(
+        "the write whose answer was lost was found by looking, and not repeated",
+        found,
+    );
     promises.look("no comment was posted twice", world.comments_are_single());
     Ok(())
 }
@@ -78,7 +129,11 @@ fn network(observed: &Observed) -> Vec<Object> {
 /// Racks are called by their row's id, which another MAAS gives otherwise.
 fn without_racks(object: &Object) -> Object {
     match object {
-        Object::Vlan(vlan) => Object::Vlan(topology::object::Vlan { primary_rack: None, secondary_rack: None, ..vlan.clone() }),
+        Object::Vlan(vlan) => Object::Vlan(topology::object::Vlan {
+            primary_rack: None,
+            secondary_rack: None,
+            ..vlan.clone()
+        }),
         other => other.clone(),
     }
 }

@@ -21,34 +21,89 @@ use crate::maas::{ApiKey, Client, Http, InLab};
 
 pub(super) const TITLE: &str = "Give the public API endpoints a plane of their own";
 const REPOSITORY: &str = "example/network";
-const BEFORE: &str = include_str!("../../../../tests/topologies/changes/baldurkeep-d058-renumber.before.json");
-const AFTER: &str = include_str!("../../../../tests/topologies/changes/baldurkeep-d058-renumber.after.json");
+const BEFORE: &str =
+    include_str!("../../../../tests/topologies/changes/baldurkeep-d058-renumber.before.json");
+const AFTER: &str =
+    include_str!("../../../../tests/topologies/changes/baldurkeep-d058-renumber.after.json");
 
 /// The declaration after the change: this repository's own `topology/`.
 const DECLARED: [(&str, &str); 12] = [
-    ("topology/data-tenant.yaml", include_str!("../../../../topology/data-tenant.yaml")),
-    ("topology/jumphost.yaml", include_str!("../../../../topology/jumphost.yaml")),
-    ("topology/machines.yaml", include_str!("../../../../topology/machines.yaml")),
-    ("topology/metal-admin.yaml", include_str!("../../../../topology/metal-admin.yaml")),
-    ("topology/metal-internal.yaml", include_str!("../../../../topology/metal-internal.yaml")),
-    ("topology/oob.yaml", include_str!("../../../../topology/oob.yaml")),
-    ("topology/provider-public.yaml", include_str!("../../../../topology/provider-public.yaml")),
-    ("topology/provider-vip.yaml", include_str!("../../../../topology/provider-vip.yaml")),
-    ("topology/replication.yaml", include_str!("../../../../topology/replication.yaml")),
-    ("topology/site.yaml", include_str!("../../../../topology/site.yaml")),
-    ("topology/storage.yaml", include_str!("../../../../topology/storage.yaml")),
-    ("topology/vips.yaml", include_str!("../../../../topology/vips.yaml")),
+    (
+        "topology/data-tenant.yaml",
+        include_str!("../../../../topology/data-tenant.yaml"),
+    ),
+    (
+        "topology/jumphost.yaml",
+        include_str!("../../../../topology/jumphost.yaml"),
+    ),
+    (
+        "topology/machines.yaml",
+        include_str!("../../../../topology/machines.yaml"),
+    ),
+    (
+        "topology/metal-admin.yaml",
+        include_str!("../../../../topology/metal-admin.yaml"),
+    ),
+    (
+        "topology/metal-internal.yaml",
+        include_str!("../../../../topology/metal-internal.yaml"),
+    ),
+    (
+        "topology/oob.yaml",
+        include_str!("../../../../topology/oob.yaml"),
+    ),
+    (
+        "topology/provider-public.yaml",
+        include_str!("../../../../topology/provider-public.yaml"),
+    ),
+    (
+        "topology/provider-vip.yaml",
+        include_str!("../../../../topology/provider-vip.yaml"),
+    ),
+    (
+        "topology/replication.yaml",
+        include_str!("../../../../topology/replication.yaml"),
+    ),
+    (
+        "topology/site.yaml",
+        include_str!("../../../../topology/site.yaml"),
+    ),
+    (
+        "topology/storage.yaml",
+        include_str!("../../../../topology/storage.yaml"),
+    ),
+    (
+        "topology/vips.yaml",
+        include_str!("../../../../topology/vips.yaml"),
+    ),
 ];
 
 const RUNBOOKS: [(&str, &str); 3] = [
-    ("runbooks/jumphost.md", include_str!("../../../../runbooks/jumphost.md")),
-    ("runbooks/teardown.md", include_str!("../../../../runbooks/teardown.md")),
-    ("runbooks/vacate.md", include_str!("../../../../runbooks/vacate.md")),
+    (
+        "runbooks/jumphost.md",
+        include_str!("../../../../runbooks/jumphost.md"),
+    ),
+    (
+        "runbooks/teardown.md",
+        include_str!("../../../../runbooks/teardown.md"),
+    ),
+    (
+        "runbooks/vacate.md",
+        include_str!("../../../../runbooks/vacate.md"),
+    ),
 ];
 
-const JUMPHOST_BEFORE: [(&str, &str); 3] = [("virbr1", "10.12.4.1"), ("virbr2", "10.12.8.1"), ("virbr7", "10.12.60.1")];
-const JUMPHOST_AFTER: [(&str, &str); 4] =
-    [("virbr1", "10.12.4.1"), ("virbr2", "10.12.12.1"), ("virbr7", "10.12.60.1"), ("virbr1.104", "10.12.8.1")];
+const JUMPHOST_BEFORE: [(&str, &str); 3] = [
+    ("virbr1", "10.12.4.1"),
+    ("virbr2", "10.12.8.1"),
+    ("virbr7", "10.12.60.1"),
+];
+const JUMPHOST_AFTER: [(&str, &str); 4] = [
+    ("virbr1", "10.12.4.1"),
+    ("virbr2", "10.12.12.1"),
+    ("virbr7", "10.12.60.1"),
+    ("virbr1.104", "10.12.8.1"),
+];
 
 /// Networks that the story's people empty.
 const VACATED: [&str; 3] = ["10.12.8.0/22", "10.12.12.0/22", "10.12.16.0/22"];
@@ -87,15 +142,18 @@ impl World {
     /// Opens the world and starts the service in it.
     pub async fn open(program: &Path) -> anyhow::Result<Self> {
         let clock = machine();
-        let folder = std::env::temp_dir().join(format!("planebot-lab-{}-{}", std::process::id(), clock().0));
-        std::fs::create_dir_all(&folder).with_context(|| format!("making `{}`", folder.display()))?;
+        let folder =
+            std::env::temp_dir().join(format!("planebot-lab-{}-{}", std::process::id(), clock().0));
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("making `{}`", folder.display()))?;
         let mut rows = Maas::load(BEFORE, None)?;
         for host in rows.machines() {
             rows.set_status(&host, "Deployed");
         }
         let trap = Arc::new(Trap::default());
         let spring = Arc::clone(&trap);
-        let maas = lab::maas::serve(rows, Some(Arc::new(move |request| spring.hears(request)))).await?;
+        let maas =
+            lab::maas::serve(rows, Some(Arc::new(move |request| spring.hears(request)))).await?;
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         let port = listener.local_addr()?.port();
         drop(listener);
@@ -118,16 +176,36 @@ impl World {
     }
 
     /// A repository whose default branch declares what the MAAS has now.
-    async fn github(maas: &lab::maas::Serving, port: u16, clock: &Clock) -> anyhow::Result<lab::github::Serving> {
-        let observed = Client::new(InLab::new(Arc::clone(&maas.maas), outside(clock)), outside(clock))
-            .eyes()
-            .observe(&Scope { all_nodes: true, all_spaces: true, ..Scope::default() })
-            .await?;
+    async fn github(
+        maas: &lab::maas::Serving,
+        port: u16,
+        clock: &Clock,
+    ) -> anyhow::Result<lab::github::Serving> {
+        let observed = Client::new(
+            InLab::new(Arc::clone(&maas.maas), outside(clock)),
+            outside(clock),
+        )
+        .eyes()
+        .observe(&Scope {
+            all_nodes: true,
+            all_spaces: true,
+            ..Scope::default()
+        })
+        .await?;
         let mut files: BTreeMap<String, String> = topology::write::files(&observed, "reference")
             .into_iter()
-            .map(|(path, text)| (format!("topology/{}", path.rsplit('/').next().unwrap_or(&path)), text))
+            .map(|(path, text)| {
+                (
+                    format!("topology/{}", path.rsplit('/').next().unwrap_or(&path)),
+                    text,
+                )
+            })
             .collect();
-        files.extend(RUNBOOKS.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
+        files.extend(
+            RUNBOOKS
+                .iter()
+                .map(|(path, text)| ((*path).to_owned(), (*text).to_owned())),
+        );
         let hub = Demo {
             app: "planebot".to_owned(),
             repository: REPOSITORY.to_owned(),
@@ -146,7 +224,9 @@ impl World {
             let hub = self.github.github();
             (hub.bot_token(), hub.hook_secret().to_owned())
         };
-        let key = self.rows(|maas| maas.api_key("admin")).context("the lab's MAAS has no administrator")?;
+        let key = self
+            .rows(|maas| maas.api_key("admin"))
+            .context("the lab's MAAS has no administrator")?;
         let juju = r#"{"models":[{"name":"admin/controller","type":"maas","is-controller":true,"life":"alive"},{"name":"admin/openstack","type":"maas","is-controller":false,"life":"alive"}]}"#;
         let jumphost = addresses(&JUMPHOST_BEFORE);
         let config = format!(
@@ -164,14 +244,18 @@ impl World {
             ("planebot.toml", &config),
         ];
         for (name, text) in files {
-            std::fs::write(self.folder.join(name), text).with_context(|| format!("writing `{name}`"))?;
+            std::fs::write(self.folder.join(name), text)
+                .with_context(|| format!("writing `{name}`"))?;
         }
         Ok(())
     }
 
     /// Starts the service and waits until it says that it is ready.
     pub(super) async fn start_service(&mut self) -> anyhow::Result<()> {
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.folder.join("service.log"))?;
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.join("service.log"))?;
         let child = Command::new(&self.program)
             .arg("--config")
             .arg(self.folder.join("planebot.toml"))
@@ -188,7 +272,12 @@ impl World {
         let mut tick = tokio::time::interval(LOOK_EVERY);
         loop {
             tick.tick().await;
-            if http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            if http
+                .get(&url)
+                .send()
+                .await
+                .is_ok_and(|answer| answer.status().is_success())
+            {
                 return Ok(());
             }
             if (self.clock)().0 > deadline {
@@ -210,7 +299,14 @@ impl World {
 
     /// Where things are, for people.
     pub fn places(&self, out: &mut (dyn Write + Send)) -> std::io::Result<()> {
-        writeln!(out, "MAAS    {}\nGitHub  {}/repos/{REPOSITORY}\nplanebot http://127.0.0.1:{}\nfiles   {}\n", self.maas.url, self.github.url, self.port, self.folder.display())
+        writeln!(
+            out,
+            "MAAS    {}\nGitHub  {}/repos/{REPOSITORY}\nplanebot http://127.0.0.1:{}\nfiles   {}\n",
+            self.maas.url,
+            self.github.url,
+            self.port,
+            self.folder.display()
+        )
     }
 
     /// Where to look and what to type.
@@ -241,7 +337,12 @@ impl World {
         )
     }
 
-    pub(super) fn tell(&self, out: &mut (dyn Write + Send), who: &str, what: &str) -> std::io::Result<()> {
+    pub(super) fn tell(
+        &self,
+        out: &mut (dyn Write + Send),
+        who: &str,
+        what: &str,
+    ) -> std::io::Result<()> {
         writeln!(out, "{who:<9}{what}")
     }
 
@@ -259,35 +360,66 @@ impl World {
     }
 
     /// Waits for a comment of the bot's and prints what the bot said meanwhile.
-    pub(super) async fn bot_says(&mut self, out: &mut (dyn Write + Send), what: &str, wanted: impl Fn(&str) -> bool) -> anyhow::Result<String> {
-        let fresh = |world: &Self| world.bot_comments().into_iter().find(|(id, body)| world.told.get(id) != Some(body) && wanted(body));
+    pub(super) async fn bot_says(
+        &mut self,
+        out: &mut (dyn Write + Send),
+        what: &str,
+        wanted: impl Fn(&str) -> bool,
+    ) -> anyhow::Result<String> {
+        let fresh = |world: &Self| {
+            world
+                .bot_comments()
+                .into_iter()
+                .find(|(id, body)| world.told.get(id) != Some(body) && wanted(body))
+        };
         let waited = self.until(what, |world| fresh(world).is_some()).await;
         let found = fresh(self);
         let wanted_id = found.as_ref().map(|(id, _)| *id);
         for (id, body) in self.bot_comments() {
-            let heading = |body: &str| body.lines().next().unwrap_or_default().trim_start_matches('#').trim().to_owned();
+            let heading = |body: &str| {
+                body.lines()
+                    .next()
+                    .unwrap_or_default()
+                    .trim_start_matches('#')
+                    .trim()
+                    .to_owned()
+            };
             let before = self.told.get(&id).map(|body| heading(body));
             if before.as_ref() != Some(&heading(&body)) || Some(id) == wanted_id {
                 let edited = if before.is_some() { " (edited)" } else { "" };
                 self.tell(out, "planebot", &format!("{}{edited}", heading(&body)))?;
-                for line in body.lines().filter(|line| line.starts_with("- ✖") || line.contains("still has a link on")).take(3) {
+                for line in body
+                    .lines()
+                    .filter(|line| line.starts_with("- ✖") || line.contains("still has a link on"))
+                    .take(3)
+                {
                     self.tell(out, "", &format!("  {line}"))?;
                 }
             }
             self.told.insert(id, body);
         }
         waited?;
-        found.map(|(_, body)| body).with_context(|| format!("no comment for {what}"))
+        found
+            .map(|(_, body)| body)
+            .with_context(|| format!("no comment for {what}"))
     }
 
     fn bot_comments(&self) -> Vec<(u64, String)> {
         let mut hub = self.github.github();
         let comments = hub.at(REPOSITORY).comments(self.number);
-        comments.into_iter().filter(|comment| comment.author.ends_with("[bot]")).map(|comment| (comment.id, comment.body)).collect()
+        comments
+            .into_iter()
+            .filter(|comment| comment.author.ends_with("[bot]"))
+            .map(|comment| (comment.id, comment.body))
+            .collect()
     }
 
     pub(super) fn last_bot_comment(&self, with: &str) -> Option<String> {
-        self.bot_comments().into_iter().rev().map(|(_, body)| body).find(|body| body.contains(with))
+        self.bot_comments()
+            .into_iter()
+            .rev()
+            .map(|(_, body)| body)
+            .find(|body| body.contains(with))
     }
 
     /// No two comments of the bot's carry one key.
@@ -295,50 +427,97 @@ impl World {
         let keys: Vec<String> = self
             .bot_comments()
             .iter()
-            .filter_map(|(_, body)| body.lines().find(|line| line.starts_with("<!-- planebot:")).map(str::to_owned))
+            .filter_map(|(_, body)| {
+                body.lines()
+                    .find(|line| line.starts_with("<!-- planebot:"))
+                    .map(str::to_owned)
+            })
             .collect();
         let distinct: BTreeSet<&String> = keys.iter().collect();
         !keys.is_empty() && distinct.len() == keys.len()
     }
 
-    pub(super) fn comment(&self, out: &mut (dyn Write + Send), who: &str, words: &str) -> anyhow::Result<u64> {
+    pub(super) fn comment(
+        &self,
+        out: &mut (dyn Write + Send),
+        who: &str,
+        words: &str,
+    ) -> anyhow::Result<u64> {
         self.tell(out, who, words)?;
-        Ok(self.github.github().at(REPOSITORY).comment(who, self.number, words)?)
+        Ok(self
+            .github
+            .github()
+            .at(REPOSITORY)
+            .comment(who, self.number, words)?)
     }
 
     pub(super) async fn reacted(&self, comment: u64, content: &str) -> bool {
-        let so = |world: &Self| world.github.github().at(REPOSITORY).reactions(comment).iter().any(|(by, kind)| by.ends_with("[bot]") && kind == content);
+        let so = |world: &Self| {
+            world
+                .github
+                .github()
+                .at(REPOSITORY)
+                .reactions(comment)
+                .iter()
+                .any(|(by, kind)| by.ends_with("[bot]") && kind == content)
+        };
         self.until("a reaction", so).await.is_ok()
     }
 
     pub(super) async fn check_is(&self, commit: &str, name: &str, word: &str) -> bool {
-        let Ok(oid) = commit.parse() else { return false };
+        let Ok(oid) = commit.parse() else {
+            return false;
+        };
         let so = |world: &Self| {
             let runs = world.github.github().at(REPOSITORY).check_runs(oid);
-            runs.iter().any(|run| run.name == name && (run.conclusion.as_deref() == Some(word) || run.status == word))
+            runs.iter().any(|run| {
+                run.name == name && (run.conclusion.as_deref() == Some(word) || run.status == word)
+            })
         };
         self.until("a check", so).await.is_ok()
     }
 
     pub(super) fn head(&self) -> String {
-        self.github.github().at(REPOSITORY).head("vip-plane").map(|oid| oid.to_string()).unwrap_or_default()
+        self.github
+            .github()
+            .at(REPOSITORY)
+            .head("vip-plane")
+            .map(|oid| oid.to_string())
+            .unwrap_or_default()
     }
 
     /// The change, as one branch and one pull request.
     pub(super) fn propose(&mut self, who: &str) -> anyhow::Result<()> {
         let mut hub = self.github.github();
         let mut at = hub.at(REPOSITORY);
-        let old: Vec<String> = at.files_at("main").into_keys().filter(|path| path.starts_with("topology/")).collect();
-        let mut files: BTreeMap<&str, Option<&str>> = old.iter().map(|path| (path.as_str(), None)).collect();
+        let old: Vec<String> = at
+            .files_at("main")
+            .into_keys()
+            .filter(|path| path.starts_with("topology/"))
+            .collect();
+        let mut files: BTreeMap<&str, Option<&str>> =
+            old.iter().map(|path| (path.as_str(), None)).collect();
         files.extend(DECLARED.iter().map(|(path, text)| (*path, Some(*text))));
         let files: Vec<(&str, Option<&str>)> = files.into_iter().collect();
         at.commit_files(who, "vip-plane", TITLE, &files)?;
-        self.number = at.open_pull(who, Proposal { head: "vip-plane", base: "main", title: TITLE, body: "" })?;
+        self.number = at.open_pull(
+            who,
+            Proposal {
+                head: "vip-plane",
+                base: "main",
+                title: TITLE,
+                body: "",
+            },
+        )?;
         Ok(())
     }
 
     pub(super) fn merge(&mut self, who: &str) -> anyhow::Result<()> {
-        let oid = self.github.github().at(REPOSITORY).merge(who, self.number, How::Squash)?;
+        let oid = self
+            .github
+            .github()
+            .at(REPOSITORY)
+            .merge(who, self.number, How::Squash)?;
         self.merge = oid.to_string();
         Ok(())
     }
@@ -348,12 +527,30 @@ impl World {
     }
 
     pub(super) async fn history(&self) -> anyhow::Result<BTreeMap<String, String>> {
-        self.until("the history", |world| world.github.github().at(REPOSITORY).head("planebot-history").is_some()).await?;
-        Ok(self.github.github().at(REPOSITORY).files_at("planebot-history"))
+        self.until("the history", |world| {
+            world
+                .github
+                .github()
+                .at(REPOSITORY)
+                .head("planebot-history")
+                .is_some()
+        })
+        .await?;
+        Ok(self
+            .github
+            .github()
+            .at(REPOSITORY)
+            .files_at("planebot-history"))
     }
 
     fn rows<T>(&self, look: impl FnOnce(&mut Maas) -> T) -> T {
-        look(&mut self.maas.maas.lock().unwrap_or_else(PoisonError::into_inner))
+        look(
+            &mut self
+                .maas
+                .maas
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 
     /// Writes to MAAS that took effect.
@@ -378,13 +575,18 @@ impl World {
     pub(super) fn remove_links(&self) -> usize {
         self.rows(|maas| {
             let hosts = maas.machines();
-            let pairs = hosts.iter().flat_map(|host| VACATED.iter().map(move |cidr| (host, *cidr)));
+            let pairs = hosts
+                .iter()
+                .flat_map(|host| VACATED.iter().map(move |cidr| (host, *cidr)));
             pairs.map(|(host, cidr)| maas.unlink_all(host, cidr)).sum()
         })
     }
 
     pub(super) fn move_bridges(&self) -> anyhow::Result<()> {
-        Ok(std::fs::write(self.folder.join("jumphost.json"), addresses(&JUMPHOST_AFTER))?)
+        Ok(std::fs::write(
+            self.folder.join("jumphost.json"),
+            addresses(&JUMPHOST_AFTER),
+        )?)
     }
 
     pub(super) fn kill_the_service_at_delete(&self, count: usize) {
@@ -396,7 +598,12 @@ impl World {
     }
 
     pub(super) fn deletes(&self) -> usize {
-        self.rows(|maas| maas.writes().iter().filter(|(method, _)| method == "DELETE").count())
+        self.rows(|maas| {
+            maas.writes()
+                .iter()
+                .filter(|(method, _)| method == "DELETE")
+                .count()
+        })
     }
 
     /// The declaration after the change, checked.
@@ -406,7 +613,9 @@ impl World {
         for (path, text) in DECLARED {
             std::fs::write(folder.join(path.trim_start_matches("topology/")), text)?;
         }
-        declared(&folder)?.topology.context("the story's declaration does not check")
+        declared(&folder)?
+            .topology
+            .context("the story's declaration does not check")
     }
 
     pub(super) async fn observe(&self, topology: &Topology) -> anyhow::Result<Observed> {

@@ -3,8 +3,6 @@
 //! Names and numbers in, plain values out; a commit's name that is none is refused before anything is asked. It must not
 //! know why anything is asked.
 
-use std::collections::BTreeMap;
-
 use anyhow::Context as _;
 use serde::Deserialize;
 
@@ -13,6 +11,7 @@ use crate::event::{PullNumber, Sha};
 use crate::github::{
     Annotation, Check, CheckStatus, Conclusion, GitHub, GitHubError, Level, Reaction, Repository,
 };
+use crate::history::Content;
 use crate::roster::Memberships;
 
 /// A pull request as it is now.
@@ -61,15 +60,27 @@ impl Forge {
     }
 
     /// The declaration's and the runbooks' files at a commit or on a branch, by path.
-    pub(super) async fn folder(&self, repository: &str, at: &str, folder: &str) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    pub(super) async fn folder(
+        &self,
+        repository: &str,
+        at: &str,
+        folder: &str,
+    ) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
         let repository = self.at(repository).await?;
         let commit = match Sha::parse(at) {
             Ok(commit) => commit,
-            Err(_) => repository.branch(at).await?.with_context(|| format!("there is no branch `{at}`"))?,
+            Err(_) => repository
+                .branch(at)
+                .await?
+                .with_context(|| format!("there is no branch `{at}`"))?,
         };
         let wanted = |path: &str| topology::draft::is_declaration(path) || path.ends_with(".md");
         let folder = repository.folder(&commit, folder, wanted).await?;
-        Ok(folder.files.into_iter().map(|(path, text)| (path, text.into_bytes())).collect())
+        Ok(folder
+            .files
+            .into_iter()
+            .map(|(path, text)| (path, text.into_bytes()))
+            .collect())
     }
 
     pub(super) async fn pull(&self, repository: &str, number: u64) -> anyhow::Result<Pull> {
@@ -86,16 +97,38 @@ impl Forge {
     }
 
     /// The paths that a pull request changes; `None` when they are more than GitHub lists.
-    pub(super) async fn changed_files(&self, repository: &str, number: u64) -> anyhow::Result<Option<Vec<String>>> {
-        Ok(self.at(repository).await?.pull_paths(PullNumber(number)).await?)
+    pub(super) async fn changed_files(
+        &self,
+        repository: &str,
+        number: u64,
+    ) -> anyhow::Result<Option<Vec<String>>> {
+        Ok(self
+            .at(repository)
+            .await?
+            .pull_paths(PullNumber(number))
+            .await?)
     }
 
-    pub(super) async fn is_on_branch(&self, repository: &str, commit: &str, branch: &str) -> anyhow::Result<bool> {
-        Ok(self.at(repository).await?.is_on(&Sha::parse(commit)?, branch).await?)
+    pub(super) async fn is_on_branch(
+        &self,
+        repository: &str,
+        commit: &str,
+        branch: &str,
+    ) -> anyhow::Result<bool> {
+        Ok(self
+            .at(repository)
+            .await?
+            .is_on(&Sha::parse(commit)?, branch)
+            .await?)
     }
 
     /// What GitHub says of a person and these teams; what it does not say is a no.
-    pub(super) async fn memberships(&self, repository: &str, teams: &[Team], login: &str) -> anyhow::Result<Memberships> {
+    pub(super) async fn memberships(
+        &self,
+        repository: &str,
+        teams: &[Team],
+        login: &str,
+    ) -> anyhow::Result<Memberships> {
         if teams.is_empty() {
             return Ok(Memberships::new());
         }
@@ -103,32 +136,79 @@ impl Forge {
     }
 
     /// Our own comment that carries the marker: after a power cut it may have been posted without being written down.
-    pub(super) async fn own_comment(&self, repository: &str, number: u64, marker: &str) -> anyhow::Result<Option<u64>> {
-        let comments = self.at(repository).await?.comments(PullNumber(number), None).await?;
-        let own = comments
-            .iter()
-            .find(|comment| comment.author.as_ref().is_some_and(|author| author.kind == "Bot") && comment.body.contains(marker));
+    pub(super) async fn own_comment(
+        &self,
+        repository: &str,
+        number: u64,
+        marker: &str,
+    ) -> anyhow::Result<Option<u64>> {
+        let comments = self
+            .at(repository)
+            .await?
+            .comments(PullNumber(number), None)
+            .await?;
+        let own = comments.iter().find(|comment| {
+            comment
+                .author
+                .as_ref()
+                .is_some_and(|author| author.kind == "Bot")
+                && comment.body.contains(marker)
+        });
         Ok(own.map(|comment| comment.id))
     }
 
-    pub(super) async fn comment(&self, repository: &str, number: u64, body: &str) -> anyhow::Result<u64> {
-        Ok(self.at(repository).await?.create_comment(PullNumber(number), body).await?.id)
+    pub(super) async fn comment(
+        &self,
+        repository: &str,
+        number: u64,
+        body: &str,
+    ) -> anyhow::Result<u64> {
+        Ok(self
+            .at(repository)
+            .await?
+            .create_comment(PullNumber(number), body)
+            .await?
+            .id)
     }
 
     /// False when the comment is gone.
-    pub(super) async fn edit_comment(&self, repository: &str, id: u64, body: &str) -> anyhow::Result<bool> {
-        Ok(GitHubError::absent(self.at(repository).await?.update_comment(id, body).await)?.is_some())
+    pub(super) async fn edit_comment(
+        &self,
+        repository: &str,
+        id: u64,
+        body: &str,
+    ) -> anyhow::Result<bool> {
+        Ok(
+            GitHubError::absent(self.at(repository).await?.update_comment(id, body).await)?
+                .is_some(),
+        )
     }
 
-    pub(super) async fn react(&self, repository: &str, comment: u64, word: &str) -> anyhow::Result<()> {
-        let reaction = [Reaction::Eyes, Reaction::Rocket, Reaction::Confused].into_iter().find(|reaction| reaction.word() == word);
+    pub(super) async fn react(
+        &self,
+        repository: &str,
+        comment: u64,
+        word: &str,
+    ) -> anyhow::Result<()> {
+        let reaction = [Reaction::Eyes, Reaction::Rocket, Reaction::Confused]
+            .into_iter()
+            .find(|reaction| reaction.word() == word);
         let reaction = reaction.with_context(|| format!("there is no reaction `{word}`"))?;
         // A comment that is gone needs no mark.
-        Ok(GitHubError::absent(self.at(repository).await?.react(comment, reaction).await).map(drop)?)
+        Ok(
+            GitHubError::absent(self.at(repository).await?.react(comment, reaction).await)
+                .map(drop)?,
+        )
     }
 
     /// Creates the check, or updates the one that carries the key.
-    pub(super) async fn check(&self, repository: &str, key: &str, id: Option<u64>, owed: &str) -> anyhow::Result<u64> {
+    pub(super) async fn check(
+        &self,
+        repository: &str,
+        key: &str,
+        id: Option<u64>,
+        owed: &str,
+    ) -> anyhow::Result<u64> {
         let owed: Owed = serde_json::from_str(owed)?;
         let repository = self.at(repository).await?;
         let head = Sha::parse(&owed.head_sha)?;
@@ -136,7 +216,9 @@ impl Forge {
             Some(id) => Some(id),
             None => {
                 let seen = repository.checks(&head, &owed.name).await?;
-                seen.into_iter().find(|check| check.external_id.as_deref() == Some(key)).map(|check| check.id)
+                seen.into_iter()
+                    .find(|check| check.external_id.as_deref() == Some(key))
+                    .map(|check| check.id)
             }
         };
         let check = check_of(owed, head, key)?;
@@ -147,18 +229,37 @@ impl Forge {
         Ok(seen.id)
     }
 
-    pub(super) async fn commit_files(&self, repository: &str, branch: &str, files: &BTreeMap<String, String>, message: &str) -> anyhow::Result<()> {
-        self.at(repository).await?.commit_files(branch, files, message).await?;
+    pub(super) async fn commit_files(
+        &self,
+        repository: &str,
+        branch: &str,
+        content: &Content,
+        message: &str,
+    ) -> anyhow::Result<()> {
+        self.at(repository)
+            .await?
+            .commit_files(branch, content, message)
+            .await?;
         Ok(())
     }
 }
 
 fn check_of(owed: Owed, head: Sha, key: &str) -> anyhow::Result<Check> {
-    let conclusions = [Conclusion::Success, Conclusion::Failure, Conclusion::Neutral, Conclusion::ActionRequired, Conclusion::Cancelled];
+    let conclusions = [
+        Conclusion::Success,
+        Conclusion::Failure,
+        Conclusion::Neutral,
+        Conclusion::ActionRequired,
+        Conclusion::Cancelled,
+    ];
     let status = match (owed.status.as_str(), owed.conclusion) {
         ("completed", Some(word)) => {
-            let conclusion = conclusions.into_iter().find(|conclusion| conclusion.word() == word);
-            CheckStatus::Completed(conclusion.with_context(|| format!("there is no conclusion `{word}`"))?)
+            let conclusion = conclusions
+                .into_iter()
+                .find(|conclusion| conclusion.word() == word);
+            CheckStatus::Completed(
+                conclusion.with_context(|| format!("there is no conclusion `{word}`"))?,
+            )
         }
         _ => CheckStatus::InProgress,
     };
@@ -181,7 +282,11 @@ fn annotation_of(remark: Remark) -> Annotation {
         start_line: remark.start_line,
         end_line: remark.end_line,
         columns: None,
-        level: if remark.annotation_level == "failure" { Level::Failure } else { Level::Warning },
+        level: if remark.annotation_level == "failure" {
+            Level::Failure
+        } else {
+            Level::Warning
+        },
         title: remark.title,
         message: remark.message,
     }

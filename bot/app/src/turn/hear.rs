@@ -22,28 +22,41 @@ pub(super) struct Heard<'a> {
 impl Office {
     /// Acts on one thing that happened.
     pub(super) async fn hear(&self, occurrence: &Occurrence, delivery: &str) -> anyhow::Result<()> {
-        let sites: Vec<Site> = self.config.sites_of(&occurrence.place.full_name).cloned().collect();
+        let sites: Vec<Site> = self
+            .config
+            .sites_of(&occurrence.place.full_name)
+            .cloned()
+            .collect();
         if sites.is_empty() {
             return Ok(());
         }
         match &occurrence.what {
-            What::PullOpened(pull) | What::PullSynchronized(pull) | What::PullReopened(pull) | What::PullRetargeted(pull) => {
-                self.pull_changed(&sites, pull.number.0).await
-            }
+            What::PullOpened(pull)
+            | What::PullSynchronized(pull)
+            | What::PullReopened(pull)
+            | What::PullRetargeted(pull) => self.pull_changed(&sites, pull.number.0).await,
             What::PullClosed(pull) => self.pull_closed(&sites, pull.number.0).await,
             What::Commented(comment) => self.commented(&sites, occurrence, comment, delivery).await,
-            What::CommentEdited(_) | What::CommentDeleted(_) | What::Pushed(_) | What::CheckRerequested { .. } => Ok(()),
+            What::CommentEdited(_)
+            | What::CommentDeleted(_)
+            | What::Pushed(_)
+            | What::CheckRerequested { .. } => Ok(()),
         }
     }
 
     /// The sites of a repository that a pull request touches, by its changed files.
     async fn touched<'a>(&self, sites: &'a [Site], number: u64) -> anyhow::Result<Vec<&'a Site>> {
-        let Some(first) = sites.first() else { return Ok(Vec::new()) };
+        let Some(first) = sites.first() else {
+            return Ok(Vec::new());
+        };
         // More files than GitHub lists may touch every site.
         let Some(files) = self.github.changed_files(&first.repository, number).await? else {
             return Ok(sites.iter().collect());
         };
-        Ok(sites.iter().filter(|site| files.iter().any(|file| site.owns(file))).collect())
+        Ok(sites
+            .iter()
+            .filter(|site| files.iter().any(|file| site.owns(file)))
+            .collect())
     }
 
     async fn pull_changed(&self, sites: &[Site], number: u64) -> anyhow::Result<()> {
@@ -59,7 +72,12 @@ impl Office {
 
     async fn pull_closed(&self, sites: &[Site], number: u64) -> anyhow::Result<()> {
         for site in sites {
-            let Some(row) = self.journal.pull(&site.repository, i64::try_from(number)?).await?.filter(|row| row.site == site.name) else {
+            let Some(row) = self
+                .journal
+                .pull(&site.repository, i64::try_from(number)?)
+                .await?
+                .filter(|row| row.site == site.name)
+            else {
                 continue;
             };
             let mut record = Record::of(&row)?;
@@ -69,32 +87,53 @@ impl Office {
             let pull = self.github.pull(&site.repository, number).await?;
             let Some(merge_commit) = pull.merge_commit.clone().filter(|_| pull.merged) else {
                 record.stage = Stage::Closed;
-                self.journal.put_pull(&record.row(&site.repository, number, &site.name)).await?;
+                self.journal
+                    .put_pull(&record.row(&site.repository, number, &site.name))
+                    .await?;
                 continue;
             };
             record.stage = Stage::Merged;
             record.merge_commit = Some(merge_commit.clone());
             record.merged_at = Some((self.clock)());
             record.base = pull.base.clone();
-            self.journal.put_pull(&record.row(&site.repository, number, &site.name)).await?;
-            self.owe_apply_check(&site.repository, &merge_commit, None, "merged, not applied").await?;
+            self.journal
+                .put_pull(&record.row(&site.repository, number, &site.name))
+                .await?;
+            self.owe_apply_check(&site.repository, &merge_commit, None, "merged, not applied")
+                .await?;
             if let Some(outcome) = record.outcome() {
-                let setting = record.setting(&site.name, Some(self.tree_url(&site.repository, &merge_commit)));
+                let setting = record.setting(
+                    &site.name,
+                    Some(self.tree_url(&site.repository, &merge_commit)),
+                );
                 let body = reply::plan(&outcome, &setting, &record.rehearsed);
-                self.owe_plan_comment(&site.repository, number, &site.name, body).await?;
+                self.owe_plan_comment(&site.repository, number, &site.name, body)
+                    .await?;
             }
         }
         Ok(())
     }
 
-    async fn commented(&self, sites: &[Site], occurrence: &Occurrence, comment: &Comment, delivery: &str) -> anyhow::Result<()> {
+    async fn commented(
+        &self,
+        sites: &[Site],
+        occurrence: &Occurrence,
+        comment: &Comment,
+        delivery: &str,
+    ) -> anyhow::Result<()> {
         if !comment.on_pull || comment.edited {
             return Ok(());
         }
-        let Some(parsed) = command::parse(&comment.body) else { return Ok(()) };
+        let Some(parsed) = command::parse(&comment.body) else {
+            return Ok(());
+        };
         let repository = sites[0].repository.clone();
         // Our own words, and other programs', are never commands.
-        let person = comment.author.as_ref().is_some_and(|author| author.kind == "User") && !comment.via_app;
+        let person = comment
+            .author
+            .as_ref()
+            .is_some_and(|author| author.kind == "User")
+            && !comment.via_app;
         if !person {
             return Ok(());
         }
@@ -111,20 +150,44 @@ impl Office {
         self.react(&repository, comment.id, "eyes").await?;
         let command = match parsed {
             Ok(command) => command,
-            Err(why) => return self.answer(&repository, comment, reply::misspelt(&why), Some("confused")).await,
+            Err(why) => {
+                return self
+                    .answer(
+                        &repository,
+                        comment,
+                        reply::misspelt(&why),
+                        Some("confused"),
+                    )
+                    .await;
+            }
         };
         let number = comment.number.0;
         let touched: Vec<&Site> = self.touched(sites, number).await?;
         let Some(site) = touched.first() else {
-            let body = reply::turned_away("This pull request touches no site that planebot looks after.");
-            return self.answer(&repository, comment, body, Some("confused")).await;
+            let body =
+                reply::turned_away("This pull request touches no site that planebot looks after.");
+            return self
+                .answer(&repository, comment, body, Some("confused"))
+                .await;
         };
         let asker = Asker::of(occurrence, comment);
-        let login = comment.author.as_ref().map(|author| author.login.clone()).unwrap_or_default();
-        let heard = Heard { site, number, comment, login };
+        let login = comment
+            .author
+            .as_ref()
+            .map(|author| author.login.clone())
+            .unwrap_or_default();
+        let heard = Heard {
+            site,
+            number,
+            comment,
+            login,
+        };
         let order = self.admit(site, &command, &asker).await;
         match (command, order) {
-            (Command::Help, order) => self.answer(&repository, comment, reply::help(order.is_ok()), None).await,
+            (Command::Help, order) => {
+                self.answer(&repository, comment, reply::help(order.is_ok()), None)
+                    .await
+            }
             (Command::Plan, _) => {
                 let pull = self.github.pull(&repository, number).await?;
                 match self.desks.get(&site.name) {
@@ -135,10 +198,15 @@ impl Office {
             (Command::Status, _) => self.tell_status(&heard).await,
             (Command::Why(object), _) => {
                 let record = self.record(&heard).await?;
-                let body = reply::why(record.as_ref().and_then(|record| record.plan.as_ref()), &object);
+                let body = reply::why(
+                    record.as_ref().and_then(|record| record.plan.as_ref()),
+                    &object,
+                );
                 self.answer(&repository, comment, body, None).await
             }
-            (command @ (Command::Apply(_) | Command::Done { .. } | Command::Abort), order) => self.order(&heard, command, order).await,
+            (command @ (Command::Apply(_) | Command::Done { .. } | Command::Abort), order) => {
+                self.order(&heard, command, order).await
+            }
         }
     }
 
@@ -146,13 +214,26 @@ impl Office {
     async fn admit(&self, site: &Site, command: &Command, asker: &Asker) -> Result<Order, String> {
         let roster = Roster::of(site);
         let teams = roster.teams_to_ask(command, asker);
-        let login = asker.author.as_ref().map(|author| author.login.as_str()).unwrap_or_default();
-        let memberships = self.github.memberships(&site.repository, &teams, login).await.map_err(|error| error.to_string())?;
-        roster.admit(command.clone(), asker, &memberships).map_err(|away| away.to_string())
+        let login = asker
+            .author
+            .as_ref()
+            .map(|author| author.login.as_str())
+            .unwrap_or_default();
+        let memberships = self
+            .github
+            .memberships(&site.repository, &teams, login)
+            .await
+            .map_err(|error| error.to_string())?;
+        roster
+            .admit(command.clone(), asker, &memberships)
+            .map_err(|away| away.to_string())
     }
 
     pub(super) async fn record(&self, heard: &Heard<'_>) -> anyhow::Result<Option<Record>> {
-        let row = self.journal.pull(&heard.site.repository, i64::try_from(heard.number)?).await?;
+        let row = self
+            .journal
+            .pull(&heard.site.repository, i64::try_from(heard.number)?)
+            .await?;
         row.map(|row| Record::of(&row)).transpose()
     }
 
@@ -163,13 +244,26 @@ impl Office {
             Some(run) => Some(self.journal.facts(run.id).await?),
             None => None,
         };
-        let stage = record.as_ref().map_or("not planned", |record| record.stage.word());
-        let body = reply::status(stage, record.as_ref().and_then(|record| record.plan.as_ref()), facts.as_deref());
-        self.answer(&heard.site.repository, heard.comment, body, None).await
+        let stage = record
+            .as_ref()
+            .map_or("not planned", |record| record.stage.word());
+        let body = reply::status(
+            stage,
+            record.as_ref().and_then(|record| record.plan.as_ref()),
+            facts.as_deref(),
+        );
+        self.answer(&heard.site.repository, heard.comment, body, None)
+            .await
     }
 
     /// Answers a comment, once, and marks it.
-    pub(super) async fn answer(&self, repository: &str, comment: &Comment, body: String, reaction: Option<&str>) -> anyhow::Result<()> {
+    pub(super) async fn answer(
+        &self,
+        repository: &str,
+        comment: &Comment,
+        body: String,
+        reaction: Option<&str>,
+    ) -> anyhow::Result<()> {
         if let Some(reaction) = reaction {
             self.react(repository, comment.id, reaction).await?;
         }
@@ -183,7 +277,12 @@ impl Office {
         Ok(self.journal.owe(&reply, (self.clock)()).await?)
     }
 
-    pub(super) async fn react(&self, repository: &str, comment: u64, content: &str) -> anyhow::Result<()> {
+    pub(super) async fn react(
+        &self,
+        repository: &str,
+        comment: u64,
+        content: &str,
+    ) -> anyhow::Result<()> {
         let reply = Reply {
             key: format!("react/{repository}/{comment}/{content}"),
             repository: repository.to_owned(),

@@ -71,7 +71,8 @@ impl Record {
             site: site.to_owned(),
             merged: self.merged_at,
             stage: self.stage.word().to_owned(),
-            record: serde_json::to_string(self).expect("a record is made of strings, numbers and lists"),
+            record: serde_json::to_string(self)
+                .expect("a record is made of strings, numbers and lists"),
         }
     }
 

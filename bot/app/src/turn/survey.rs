@@ -25,23 +25,49 @@ pub(super) struct Commit {
 
 impl Office {
     /// Reads a site's declaration at one commit and the runbooks at another, through the API: never a checkout.
-    pub(super) async fn commit(&self, site: &Site, commit: &str, runbooks_at: &str) -> anyhow::Result<Commit> {
-        let files = self.github.folder(&site.repository, commit, &site.path).await.context("reading the declaration")?;
-        let sources: Vec<Source> = files.into_iter().map(|(path, bytes)| Source { path, bytes }).collect();
+    pub(super) async fn commit(
+        &self,
+        site: &Site,
+        commit: &str,
+        runbooks_at: &str,
+    ) -> anyhow::Result<Commit> {
+        let files = self
+            .github
+            .folder(&site.repository, commit, &site.path)
+            .await
+            .context("reading the declaration")?;
+        let sources: Vec<Source> = files
+            .into_iter()
+            .map(|(path, bytes)| Source { path, bytes })
+            .collect();
         let checked = topology::check::check(&sources);
         let mut runbooks = Vec::new();
-        for (path, bytes) in self.github.folder(&site.repository, runbooks_at, &site.runbooks).await.context("reading the runbooks")? {
+        for (path, bytes) in self
+            .github
+            .folder(&site.repository, runbooks_at, &site.runbooks)
+            .await
+            .context("reading the runbooks")?
+        {
             if path.ends_with(".md")
                 && let Ok(runbook) = Runbook::read(&path, &String::from_utf8_lossy(&bytes))
             {
                 runbooks.push(runbook);
             }
         }
-        Ok(Commit { topology: checked.topology, findings: checked.findings, runbooks })
+        Ok(Commit {
+            topology: checked.topology,
+            findings: checked.findings,
+            runbooks,
+        })
     }
 
     /// Plans a pull request's head, and says so.
-    pub(super) async fn plan_pull(&self, site: &Site, desk: &Desk, pull: &Pull) -> anyhow::Result<()> {
+    pub(super) async fn plan_pull(
+        &self,
+        site: &Site,
+        desk: &Desk,
+        pull: &Pull,
+    ) -> anyhow::Result<()> {
         let repository = &site.repository;
         let branch = self.github.default_branch(repository).await?;
         let commit = self.commit(site, &pull.head, &branch).await?;
@@ -68,12 +94,22 @@ impl Office {
                 reply::plan(&survey.outcome, &setting, &survey.rehearsed)
             }
         };
-        self.journal.put_pull(&record.row(repository, pull.number, &site.name)).await?;
-        self.owe_check(repository, &record, &commit.findings).await?;
-        self.owe_plan_comment(repository, pull.number, &site.name, body).await
+        self.journal
+            .put_pull(&record.row(repository, pull.number, &site.name))
+            .await?;
+        self.owe_check(repository, &record, &commit.findings)
+            .await?;
+        self.owe_plan_comment(repository, pull.number, &site.name, body)
+            .await
     }
 
-    pub(super) async fn owe_plan_comment(&self, repository: &str, number: u64, site: &str, body: String) -> anyhow::Result<()> {
+    pub(super) async fn owe_plan_comment(
+        &self,
+        repository: &str,
+        number: u64,
+        site: &str,
+        body: String,
+    ) -> anyhow::Result<()> {
         let reply = Reply {
             key: format!("plan/{repository}/{number}/{site}"),
             repository: repository.to_owned(),
@@ -85,10 +121,23 @@ impl Office {
     }
 
     /// The check on the head: a refusal is a failed check, always; annotations stand on the lines that caused them.
-    async fn owe_check(&self, repository: &str, record: &Record, findings: &[Finding]) -> anyhow::Result<()> {
+    async fn owe_check(
+        &self,
+        repository: &str,
+        record: &Record,
+        findings: &[Finding],
+    ) -> anyhow::Result<()> {
         let (conclusion, title) = match (&record.plan, record.rehearsed.failures.is_empty()) {
             (Some(plan), true) if plan.steps.is_empty() => ("success", "no changes".to_owned()),
-            (Some(plan), true) => ("success", format!("{} changes, {} gates, plan {}", plan.steps.len(), plan.gates.len(), plan.digest)),
+            (Some(plan), true) => (
+                "success",
+                format!(
+                    "{} changes, {} gates, plan {}",
+                    plan.steps.len(),
+                    plan.gates.len(),
+                    plan.digest
+                ),
+            ),
             (Some(_), false) => ("failure", "the rehearsal failed".to_owned()),
             (None, _) if record.refused.is_some() => ("failure", "no plan".to_owned()),
             (None, _) => ("failure", format!("{} findings", findings.len())),
@@ -117,7 +166,13 @@ impl Office {
         Ok(self.journal.owe(&reply, (self.clock)()).await?)
     }
 
-    pub(super) async fn owe_apply_check(&self, repository: &str, commit: &str, conclusion: Option<&str>, title: &str) -> anyhow::Result<()> {
+    pub(super) async fn owe_apply_check(
+        &self,
+        repository: &str,
+        commit: &str,
+        conclusion: Option<&str>,
+        title: &str,
+    ) -> anyhow::Result<()> {
         let body = json!({
             "name": "planebot/apply", "head_sha": commit, "status": if conclusion.is_some() { "completed" } else { "in_progress" },
             "conclusion": conclusion, "title": title, "summary": "See the pull request's conversation.", "annotations": [],
@@ -134,7 +189,12 @@ impl Office {
 
     /// Where a commit's files are shown to people.
     pub(super) fn tree_url(&self, repository: &str, commit: &str) -> String {
-        let api = self.config.github.as_ref().map(|github| github.api_url.as_str()).unwrap_or_default();
+        let api = self
+            .config
+            .github
+            .as_ref()
+            .map(|github| github.api_url.as_str())
+            .unwrap_or_default();
         let site = match api.strip_suffix("/api/v3") {
             Some(site) => site.to_owned(),
             None => api.replace("://api.", "://"),
