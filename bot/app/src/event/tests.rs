@@ -189,6 +189,8 @@ fn threat_10_a_body_of_another_kind_than_its_header_is_refused() {
     review["review"] = json!({"id": 1, "body": "/apply"});
     let suite = json!({"action": "rerequested", "check_suite": {"head_sha": HEAD},
         "repository": {"id": 9, "full_name": "acme/network"}});
+    let deployed = json!({"action": "created", "deployment": {}, "deployment_status": {},
+        "check_run": {"id": 4, "head_sha": HEAD}, "repository": {"id": 9, "full_name": "acme/network"}});
     let ping = json!({"zen": "…", "hook_id": 1});
     let bodies = [
         ("pull_request", pull("opened")),
@@ -196,6 +198,7 @@ fn threat_10_a_body_of_another_kind_than_its_header_is_refused() {
         ("push", push()),
         ("check_suite", suite),
         ("ping", ping),
+        ("none", deployed),
         ("none", review_comment),
         ("none", review),
     ];

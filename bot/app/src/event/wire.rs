@@ -18,6 +18,7 @@ struct Body {
     comment: Option<WireComment>,
     review: Option<IgnoredAny>,
     thread: Option<IgnoredAny>,
+    deployment: Option<IgnoredAny>,
     check_run: Option<WireCheckRun>,
     check_suite: Option<WireCheckSuite>,
     hook_id: Option<IgnoredAny>,
@@ -155,7 +156,7 @@ impl Kind {
             && body.after.is_some()
             && (body.commits.is_some() || body.pusher.is_some());
         // The order matters: what is listed first has every key of what follows, and more.
-        if body.review.is_some() || body.thread.is_some() {
+        if body.review.is_some() || body.thread.is_some() || body.deployment.is_some() {
             Self::Other
         } else if body.comment.is_some() {
             if body.issue.is_some() && body.pull_request.is_none() {
