@@ -10,9 +10,11 @@ mod exports;
 mod form;
 mod free;
 mod hand;
+mod interface;
 mod iprange;
 mod layout;
 mod link;
+mod link_form;
 mod node;
 mod reads;
 mod route;
@@ -114,8 +116,8 @@ impl Maas {
             ["users"] if request.param("op") == Some("whoami") => {
                 Ok(Response::json(200, &self.show_user(&asker.name)))
             }
-            ["account"] if method == "GET" => self.tokens(asker),
-            ["maas"] => self.config(request, asker),
+            ["account"] if method == "GET" => Ok(self.tokens(asker)),
+            ["maas"] => Self::config(request, asker),
             ["events"] => Ok(Response::json(200, &reads::events(request))),
             ["networks"] => Ok(Response::json(200, &self.show_networks())),
             ["dnsresourcerecords"] => Ok(Response::json(200, &self.records())),
@@ -148,10 +150,12 @@ impl Maas {
                 200,
                 &self.show_nodes(store::NodeType::Device, asker),
             )),
-            ["devices", id] => self.plain_node(id, asker),
             ["rackcontrollers"] => Ok(Response::json(200, &self.show_controllers(true, asker))),
             ["regioncontrollers"] => Ok(Response::json(200, &self.show_controllers(false, asker))),
-            ["rackcontrollers" | "regioncontrollers" | "nodes", id] => self.plain_node(id, asker),
+            [
+                "devices" | "rackcontrollers" | "regioncontrollers" | "nodes",
+                id,
+            ] => self.plain_node(id, asker),
             ["nodes"] => Ok(Response::json(200, &self.show_all_nodes(asker))),
             ["nodes", id, "interfaces"] => self.interfaces(request, id, form, asker),
             ["nodes", id, "interfaces", interface] => {

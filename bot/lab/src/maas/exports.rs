@@ -95,20 +95,38 @@ const ACCOUNT: &[Export] = &[
 const CONFIG: &[Export] = &[("GET", "get_config"), ("POST", "set_config")];
 
 fn exports(path: &[&str]) -> Option<&'static [Export]> {
+    const LISTS: [&str; 13] = [
+        "fabrics",
+        "spaces",
+        "subnets",
+        "ipranges",
+        "static-routes",
+        "reservedips",
+        "dnsresources",
+        "dnsresourcerecords",
+        "domains",
+        "dhcp-snippets",
+        "zones",
+        "resourcepools",
+        "devices",
+    ];
+    const ITEMS: [&str; 10] = [
+        "fabrics",
+        "vlans",
+        "spaces",
+        "ipranges",
+        "static-routes",
+        "reservedips",
+        "dnsresources",
+        "devices",
+        "rackcontrollers",
+        "regioncontrollers",
+    ];
     Some(match path {
-        ["fabrics" | "spaces" | "subnets" | "ipranges" | "static-routes" | "reservedips"]
-        | ["dnsresources" | "dnsresourcerecords" | "domains" | "dhcp-snippets"]
-        | ["zones" | "resourcepools" | "devices"]
-        | ["fabrics", _, "vlans"] => LIST,
-        [
-            "fabrics" | "vlans" | "spaces" | "ipranges" | "static-routes" | "reservedips",
-            _,
-        ]
-        | [
-            "dnsresources" | "devices" | "rackcontrollers" | "regioncontrollers",
-            _,
-        ]
-        | ["fabrics", _, "vlans", _] => ITEM,
+        [kind] if LISTS.contains(kind) => LIST,
+        [kind, _] if ITEMS.contains(kind) => ITEM,
+        ["fabrics", _, "vlans"] => LIST,
+        ["fabrics", _, "vlans", _] => ITEM,
         ["subnets", _] | ["subnets", _, _] => SUBNET,
         ["ipaddresses"] => ADDRESSES,
         ["machines"] => MACHINES,

@@ -29,11 +29,17 @@ impl Form {
                 return Err(Response::text(400, "Bad Request"));
             };
             for (key, value) in map {
-                match value {
+                match &value {
                     Value::Array(list) => {
-                        list.iter().for_each(|item| form.add(&key, &scalar(item)))
+                        for item in list {
+                            form.add(&key, &scalar(item));
+                        }
                     }
-                    other => form.add(&key, &scalar(&other)),
+                    Value::Null
+                    | Value::Bool(_)
+                    | Value::Number(_)
+                    | Value::String(_)
+                    | Value::Object(_) => form.add(&key, &scalar(&value)),
                 }
             }
         } else if let Some((_, boundary)) = kind.split_once("boundary=") {
@@ -101,6 +107,12 @@ impl Form {
     pub(crate) fn checkbox(&self, key: &str) -> Option<bool> {
         self.get(key)
             .map(|value| !matches!(value, "" | "false" | "False"))
+    }
+
+    /// A box ticked: absent, nothing, `false` and `0` are not.
+    pub(crate) fn tick(&self, key: &str) -> bool {
+        self.get(key)
+            .is_some_and(|value| !matches!(value, "" | "false" | "False" | "0"))
     }
 
     /// A strict switch: only `true`, `True` and `1` turn it on.

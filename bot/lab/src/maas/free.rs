@@ -1,7 +1,7 @@
 //! Which addresses of a subnet are taken, for what, and which are free.
 //!
-//! 3.5.9 maasserver/models/subnet.py (`get_ipranges_in_use`, `get_ipranges_not_in_use`); 3.7.3
-//! maasservicelayer/db/repositories/subnet_utilization.py.
+//! 3.5.9 `maasserver/models/subnet.py` (`get_ipranges_in_use`, `get_ipranges_not_in_use`); 3.7.3
+//! `maasservicelayer/db/repositories/subnet_utilization.py`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -26,6 +26,7 @@ pub(crate) type Taken = (IpAddr, IpAddr, Vec<&'static str>);
 
 /// What counts as taken.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each leaves one kind out")]
 pub(crate) struct Ask {
     /// Ranges only: no gateway, resolver, route or address.
     pub(crate) ranges_only: bool,

@@ -157,7 +157,7 @@ impl Maas {
             .map(|subnet| subnet.id)
     }
 
-    fn check_range(&self, range: &IpRange) -> Result<(), Response> {
+    pub(crate) fn check_range(&self, range: &IpRange) -> Result<(), Response> {
         let cidr = self.subnets[&range.subnet].cidr;
         let mut errors = Errors::default();
         let mut both = |message: String| {

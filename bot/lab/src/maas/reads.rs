@@ -11,12 +11,12 @@ const NAME: &str = "vm";
 
 impl Maas {
     /// The asker's keys, secrets and all.
-    pub(crate) fn tokens(&self, asker: &Asker) -> Answer {
+    pub(crate) fn tokens(&self, asker: &Asker) -> Response {
         let mine = self.users.iter().filter(|user| user.name == asker.name);
         let tokens = mine.map(|user| {
             json!({"name": "MAAS consumer", "token": format!("{}:{}:{}", user.consumer, user.token, user.secret)})
         });
-        Ok(Response::json(200, &tokens.collect()))
+        Response::json(200, &tokens.collect())
     }
 
     /// DNS records that are no addresses.
@@ -46,7 +46,7 @@ impl Maas {
         networks.collect()
     }
 
-    pub(crate) fn config(&self, request: &Request, asker: &Asker) -> Answer {
+    pub(crate) fn config(request: &Request, asker: &Asker) -> Answer {
         if request.method != "GET" {
             super::admin_to_change(asker)?;
             return Ok(Response::text(200, "OK"));

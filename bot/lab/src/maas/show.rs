@@ -199,10 +199,9 @@ impl Maas {
     pub(crate) fn show_link(&self, address: &Address) -> Value {
         let mode = match (address.alloc, address.ip, address.subnet) {
             (Alloc::Auto, ..) => "auto",
-            (Alloc::Dhcp, ..) => "dhcp",
             (Alloc::Sticky | Alloc::UserReserved, Some(_), _) => "static",
             (Alloc::Sticky | Alloc::UserReserved, None, _) => "link_up",
-            (Alloc::Discovered, ..) => "dhcp",
+            (Alloc::Dhcp | Alloc::Discovered, ..) => "dhcp",
         };
         let mut link = json!({"id": address.id, "mode": mode});
         if let Some(ip) = address.ip {

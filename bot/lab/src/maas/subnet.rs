@@ -1,12 +1,16 @@
 //! Subnets: create, change, delete, and what goes with a delete (3.5.9 maasserver/forms/subnet.py, models/subnet.py).
 
-use std::net::IpAddr;
+mod delete;
+mod fields;
 
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
-use super::form::{Errors, Form, NO_CHOICE, REQUIRED, address};
-use super::store::{Alloc, Maas, RangeType, Subnet};
+pub(crate) use delete::conflict;
+use fields::read_cidr;
+
+use super::form::{Errors, Form, NO_CHOICE, REQUIRED};
+use super::store::{Alloc, Maas, Subnet};
 use super::{Answer, Asker, admin_to_change, admin_to_create, bad_method, gone, missing, plain};
 use crate::wire::{Request, Response};
 
@@ -152,7 +156,7 @@ impl Maas {
         if !errors.has("cidr") {
             vlan = self.choose_vlan(form, &mut errors);
         }
-        self.read_fields(&mut subnet, form, &mut errors);
+        Self::read_fields(&mut subnet, form, &mut errors);
         if !errors.has("cidr") {
             self.check_cidr(&subnet, None, &mut errors);
         }
@@ -241,99 +245,6 @@ impl Maas {
         self.default_vlan(0).unwrap_or_default()
     }
 
-    fn read_fields(&self, subnet: &mut Subnet, form: &Form, errors: &mut Errors) {
-        if let Some(name) = form.get("name") {
-            if name.chars().count() > 255 {
-                errors.add(
-                    "name",
-                    format!(
-                        "Ensure this value has at most 255 characters (it has {}).",
-                        name.chars().count()
-                    ),
-                );
-            } else if name.is_empty() {
-                subnet.name = subnet.cidr.to_string();
-            } else {
-                name.clone_into(&mut subnet.name);
-            }
-        }
-        if let Some(text) = form.get("description") {
-            text.clone_into(&mut subnet.description);
-        }
-        match form.get("gateway_ip") {
-            None => {}
-            Some("") => subnet.gateway = None,
-            Some(text) => match address(text) {
-                Some(ip) => subnet.gateway = Some(ip),
-                None => errors.add("gateway_ip", "Enter a valid IPv4 or IPv6 address."),
-            },
-        }
-        if let Some(list) = form.all("dns_servers") {
-            read_dns(subnet, list, errors);
-        }
-        let switches: [(&str, &mut bool, bool); 4] = [
-            ("managed", &mut subnet.managed, false),
-            ("active_discovery", &mut subnet.active_discovery, false),
-            ("allow_dns", &mut subnet.allow_dns, true),
-            ("allow_proxy", &mut subnet.allow_proxy, true),
-        ];
-        for (key, slot, strict) in switches {
-            let value = if strict {
-                form.switch(key)
-            } else {
-                form.checkbox(key)
-            };
-            if let Some(value) = value {
-                *slot = value;
-            }
-        }
-        if let Some(text) = form.get("rdns_mode").filter(|text| !text.is_empty()) {
-            match text.parse::<u8>() {
-                Ok(mode) if mode <= 2 => subnet.rdns_mode = mode,
-                Ok(_) | Err(_) => {
-                    errors.add(
-                        "rdns_mode",
-                        format!(
-                            "Select a valid choice. {text} is not one of the available choices."
-                        ),
-                    );
-                }
-            }
-        }
-        if let Some(list) = form.all("disabled_boot_architectures") {
-            subnet.disabled_boot_architectures = list
-                .iter()
-                .flat_map(|text| text.split([',', ' ']))
-                .filter(|name| !name.is_empty())
-                .map(str::to_owned)
-                .collect();
-        }
-    }
-
-    fn check_cidr(&self, subnet: &Subnet, own: Option<u64>, errors: &mut Errors) {
-        let others = || self.subnets.values().filter(|other| Some(other.id) != own);
-        if let Some(gateway) = subnet.gateway {
-            let local = matches!(gateway, IpAddr::V6(v6) if v6.is_unicast_link_local());
-            if !subnet.cidr.contains(&gateway) && !(local && subnet.cidr.addr().is_ipv6()) {
-                errors.add("gateway_ip", "Gateway IP must be within CIDR range.");
-            }
-        }
-        let overlaps = others()
-            .any(|other| other.cidr.contains(&subnet.cidr) || subnet.cidr.contains(&other.cidr));
-        if self.version.refuses_overlap() && overlaps && !errors.has("gateway_ip") {
-            errors.add(
-                "__all__",
-                format!(
-                    "Subnet {} would overlap with existing subnets.",
-                    subnet.cidr
-                ),
-            );
-        }
-        if others().any(|other| other.cidr == subnet.cidr) {
-            errors.add("cidr", "Subnet with this Cidr already exists.");
-        }
-    }
-
     fn update_subnet(&mut self, id: u64, form: &Form) -> Result<(), Response> {
         let mut errors = Errors::default();
         let now = self.subnets[&id].clone();
@@ -370,7 +281,7 @@ impl Maas {
                 None => errors.add("vlan", NO_CHOICE),
             }
         }
-        self.read_fields(&mut subnet, form, &mut errors);
+        Self::read_fields(&mut subnet, form, &mut errors);
         // A CIDR that was refused leaves the old one, and the rest is held against that.
         self.check_cidr(&subnet, Some(id), &mut errors);
         errors.done()?;
@@ -402,151 +313,4 @@ impl Maas {
             }
         }
     }
-
-    fn delete_subnet(&mut self, id: u64, request: &Request) -> Result<(), Response> {
-        let vlan = self.subnets[&id].vlan;
-        let dynamic = self
-            .ranges
-            .values()
-            .any(|range| range.subnet == id && range.kind == RangeType::Dynamic);
-        let force = if self.version.checks_use_on_delete() {
-            match request.param("force") {
-                None | Some("" | "0" | "false" | "False") => false,
-                Some("1" | "true" | "True") => true,
-                Some(_) => {
-                    return Err(plain(
-                        400,
-                        "Invalid force: Value should be 'true' or 'false'",
-                    ));
-                }
-            }
-        } else {
-            true
-        };
-        if dynamic && self.vlans[&vlan].dhcp_on {
-            return Err(plain(
-                400,
-                "Cannot delete a subnet that is actively servicing a dynamic IP range. (Delete the dynamic range or disable DHCP first.)",
-            ));
-        }
-        let used = self.addresses.values().any(|row| {
-            let counts = !matches!(row.alloc, Alloc::Discovered | Alloc::Dhcp);
-            row.subnet == Some(id)
-                && row.ip.is_some()
-                && counts
-                && (row.interface.is_some() || row.unknown.is_some())
-        });
-        if used && !force {
-            return Err(plain(
-                400,
-                "Cannot delete a subnet that has IP addresses in use by nodes. (Use the 'force' parameter to override.)",
-            ));
-        }
-        if self
-            .addresses
-            .values()
-            .any(|row| row.subnet == Some(id) && row.bmc_of.is_some())
-        {
-            // The BMC's new row points into the subnet that goes, every try (seen on 3.5.12 and 3.7.3).
-            return Err(conflict());
-        }
-        self.remove_subnet(id);
-        Ok(())
-    }
-
-    /// The cascade: ranges, addresses with their links and names, routes both ways, reserved IPs.
-    fn remove_subnet(&mut self, id: u64) {
-        let going: Vec<u64> = self
-            .addresses
-            .values()
-            .filter(|row| row.subnet == Some(id))
-            .map(|row| row.id)
-            .collect();
-        for address in going {
-            self.drop_address(address);
-        }
-        self.ranges.retain(|_, range| range.subnet != id);
-        self.routes
-            .retain(|_, route| route.source != id && route.destination != id);
-        self.reserved.retain(|_, kept| kept.subnet != id);
-        self.subnets.remove(&id);
-    }
-
-    pub(crate) fn drop_address(&mut self, id: u64) {
-        self.addresses.remove(&id);
-        for dns in self.dns.values_mut() {
-            dns.addresses.retain(|address| *address != id);
-        }
-        self.dns
-            .retain(|_, dns| !dns.addresses.is_empty() || !dns.records.is_empty());
-        for node in self.nodes.values_mut() {
-            for slot in [&mut node.gateway_v4, &mut node.gateway_v6] {
-                if *slot == Some(id) {
-                    *slot = None;
-                }
-            }
-        }
-    }
-}
-
-/// What MAAS sends when its ten tries failed.
-pub(crate) fn conflict() -> Response {
-    Response::html(
-        409,
-        "<!DOCTYPE html>\n<html><head><title>Conflict error</title></head><body>Conflict error. Try your request again, as it will most likely succeed.</body></html>",
-    )
-    .with("retry-after", "5")
-}
-
-fn read_dns(subnet: &mut Subnet, list: &[String], errors: &mut Errors) {
-    let text = list.join(",");
-    if text.trim().is_empty() {
-        subnet.dns = Vec::new();
-        return;
-    }
-    let mut servers = Vec::new();
-    for word in text.split([',', ' ', '\n']) {
-        match address(word) {
-            Some(ip) => servers.push(ip),
-            None => {
-                errors.add(
-                    "__all__",
-                    format!(
-                        "Invalid IP address: {word}; provide a list of space-separated IP addresses"
-                    ),
-                );
-                return;
-            }
-        }
-    }
-    subnet.dns = servers;
-}
-
-/// A CIDR as MAAS reads one: host bits are cut, a missing prefix is a host, a netmask is fine.
-fn read_cidr(text: &str, errors: &mut Errors) -> Option<IpNet> {
-    let (head, tail) = text.split_once('/').unwrap_or((text, ""));
-    let ip: Option<IpAddr> = head.parse().ok();
-    let full = ip.map_or(0, |ip| if ip.is_ipv4() { 32 } else { 128 });
-    let prefix = match tail {
-        "" => Some(full),
-        number => number.parse::<u8>().ok().or_else(|| netmask(number)),
-    };
-    let net = ip
-        .zip(prefix)
-        .and_then(|(ip, prefix)| IpNet::new(ip, prefix).ok());
-    match net {
-        None => {
-            errors.add("cidr", "Required format: <network>/<prefixlen>.");
-            None
-        }
-        Some(net) if net.prefix_len() == 0 => {
-            errors.add("cidr", "Prefix length must be greater than 0.");
-            None
-        }
-        Some(net) => Some(net.trunc()),
-    }
-}
-
-fn netmask(text: &str) -> Option<u8> {
-    ipnet::ip_mask_to_prefix(text.parse().ok()?).ok()
 }

@@ -46,7 +46,7 @@ impl Version {
         self.since([3, 7, 3])
     }
 
-    /// What lies outside a subnet no longer shifts what is free in it (3.7.3 maasservicelayer/db/repositories/subnet_utilization.py;
+    /// What lies outside a subnet no longer shifts what is free in it (3.7.3 `maasservicelayer/db/repositories/subnet_utilization.py`;
     /// seen on 3.7.3, and not on 3.5.12).
     pub fn clips_free_ranges(&self) -> bool {
         self.since([3, 7, 0])

@@ -9,6 +9,9 @@ use crate::wire::Response;
 
 const DUPLICATE: &str = "A VLAN with the specified VID already exists in the destination fabric.";
 
+/// No space goes by that name.
+struct NoSpace;
+
 impl Maas {
     pub(crate) fn fabric_vlans(
         &mut self,
@@ -141,8 +144,8 @@ impl Maas {
         read_mtu(&mut vlan, form, &mut errors);
         if let Some(space) = form.get("space") {
             match self.read_space(space) {
-                Some(space) => vlan.space = space,
-                None => errors.add("space", NO_CHOICE),
+                Ok(space) => vlan.space = space,
+                Err(NoSpace) => errors.add("space", NO_CHOICE),
             }
         }
         if !creating {
@@ -188,14 +191,15 @@ impl Maas {
     }
 
     /// A space by id or name; nothing and `undefined` clear it.
-    fn read_space(&self, text: &str) -> Option<Option<u64>> {
+    fn read_space(&self, text: &str) -> Result<Option<u64>, NoSpace> {
         if text.is_empty() || text == "undefined" || text == "-1" {
-            return Some(None);
+            return Ok(None);
         }
         self.spaces
             .values()
             .find(|space| space.id.to_string() == text || space.name == text)
             .map(|space| Some(space.id))
+            .ok_or(NoSpace)
     }
 
     fn read_dhcp(&self, vlan: &mut Vlan, now: &Vlan, form: &Form, errors: &mut Errors) {
@@ -330,10 +334,10 @@ fn read_mtu(vlan: &mut Vlan, form: &Form, errors: &mut Errors) {
         None | Some(("", _)) => {}
         Some((_, Err(_))) => errors.add("mtu", "Enter a whole number."),
         Some((_, Ok(mtu))) if mtu < 552 => {
-            errors.add("mtu", "Ensure this value is greater than or equal to 552.")
+            errors.add("mtu", "Ensure this value is greater than or equal to 552.");
         }
         Some((_, Ok(mtu))) if mtu > 65535 => {
-            errors.add("mtu", "MTU must be between 552 and 65535.")
+            errors.add("mtu", "MTU must be between 552 and 65535.");
         }
         Some((_, Ok(mtu))) => vlan.mtu = u32::try_from(mtu).unwrap_or(1500),
     }

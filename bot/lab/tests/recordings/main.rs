@@ -10,6 +10,8 @@ mod compare;
 mod ids;
 #[cfg(test)]
 mod replay;
+#[cfg(test)]
+mod smoke;
 
 use std::path::Path;
 

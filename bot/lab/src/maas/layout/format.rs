@@ -1,0 +1,169 @@
+//! The neutral JSON of layouts, field by field, before anyone believes it.
+
+use std::net::IpAddr;
+
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+pub(super) struct Layout {
+    pub(super) version: Option<String>,
+    pub(super) fabrics: Vec<FabricIn>,
+    #[serde(default)]
+    pub(super) spaces: Vec<String>,
+    #[serde(default)]
+    pub(super) machines: Vec<NodeIn>,
+    #[serde(default)]
+    pub(super) devices: Vec<NodeIn>,
+    #[serde(default)]
+    pub(super) controllers: Vec<NodeIn>,
+    #[serde(default)]
+    pub(super) dns_records: Vec<DnsIn>,
+    #[serde(default)]
+    pub(super) users: Vec<UserIn>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct FabricIn {
+    pub(super) name: String,
+    pub(super) class_type: Option<String>,
+    pub(super) mtu: Option<u32>,
+    pub(super) vlans: Vec<VlanIn>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct VlanIn {
+    pub(super) vid: u16,
+    pub(super) name: Option<String>,
+    pub(super) mtu: Option<u32>,
+    pub(super) space: Option<String>,
+    #[serde(default)]
+    pub(super) dhcp: bool,
+    pub(super) primary_rack: Option<String>,
+    pub(super) secondary_rack: Option<String>,
+    pub(super) relay: Option<RelayIn>,
+    #[serde(default)]
+    pub(super) subnets: Vec<SubnetIn>,
+    /// Beyond the format: the fabric's default VLAN although it is not VID 0. Stands before the others.
+    #[serde(default)]
+    pub(super) default: bool,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RelayIn {
+    pub(super) fabric: String,
+    pub(super) vid: u16,
+}
+
+#[derive(Deserialize)]
+pub(super) struct SubnetIn {
+    pub(super) cidr: String,
+    pub(super) name: Option<String>,
+    pub(super) gateway: Option<String>,
+    #[serde(default)]
+    pub(super) dns: Vec<IpAddr>,
+    pub(super) managed: Option<bool>,
+    pub(super) allow_dns: Option<bool>,
+    pub(super) allow_proxy: Option<bool>,
+    pub(super) active_discovery: Option<bool>,
+    pub(super) rdns_mode: Option<u8>,
+    #[serde(default)]
+    pub(super) disabled_boot_architectures: Vec<String>,
+    #[serde(default)]
+    pub(super) description: String,
+    #[serde(default)]
+    pub(super) ranges: Vec<RangeIn>,
+    #[serde(default)]
+    pub(super) routes: Vec<RouteIn>,
+    #[serde(default)]
+    pub(super) reserved_ips: Vec<ReservedIn>,
+    #[serde(default)]
+    pub(super) addresses: Vec<AddressIn>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RangeIn {
+    pub(super) r#type: String,
+    pub(super) start: IpAddr,
+    pub(super) end: IpAddr,
+    pub(super) comment: Option<String>,
+    pub(super) owner: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RouteIn {
+    pub(super) destination: String,
+    pub(super) gateway: IpAddr,
+    pub(super) metric: Option<u32>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ReservedIn {
+    pub(super) ip: IpAddr,
+    pub(super) mac: String,
+    pub(super) comment: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct AddressIn {
+    pub(super) ip: IpAddr,
+    pub(super) kind: String,
+    pub(super) owner: Option<String>,
+    pub(super) mac: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct NodeIn {
+    pub(super) hostname: String,
+    /// Beyond the format: what a rehearsal says, so that VLANs name their racks as the real MAAS does.
+    pub(super) system_id: Option<String>,
+    pub(super) status: Option<String>,
+    pub(super) owner: Option<String>,
+    pub(super) bmc: Option<BmcIn>,
+    pub(super) kind: Option<String>,
+    #[serde(default)]
+    pub(super) interfaces: Vec<InterfaceIn>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct BmcIn {
+    pub(super) r#type: Option<String>,
+    pub(super) address: Option<IpAddr>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct InterfaceIn {
+    pub(super) name: String,
+    pub(super) r#type: Option<String>,
+    pub(super) mac: Option<String>,
+    pub(super) mtu: Option<u32>,
+    #[serde(default)]
+    pub(super) parents: Vec<String>,
+    pub(super) fabric: Option<String>,
+    pub(super) vlan: Option<u16>,
+    pub(super) enabled: Option<bool>,
+    #[serde(default)]
+    pub(super) links: Vec<LinkIn>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct LinkIn {
+    pub(super) subnet: Option<String>,
+    pub(super) mode: String,
+    pub(super) ip: Option<IpAddr>,
+    #[serde(default)]
+    pub(super) default_gateway: bool,
+}
+
+#[derive(Deserialize)]
+pub(super) struct DnsIn {
+    pub(super) name: String,
+    pub(super) r#type: String,
+    pub(super) data: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct UserIn {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) admin: bool,
+}

@@ -1,0 +1,361 @@
+//! Machines, devices and controllers of a layout, with their interfaces, links and addresses; names and loose addresses.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::format::{DnsIn, InterfaceIn, Layout, LinkIn, NodeIn};
+use super::{LoadError, wrong};
+use crate::maas::store::{Address, Alloc, Interface, Maas, Node, NodeType, made_up};
+
+impl Maas {
+    pub(super) fn load_controllers(&mut self, controllers: &[NodeIn]) -> Result<(), LoadError> {
+        for (at, node) in controllers.iter().enumerate() {
+            let kind = match node.kind.as_deref() {
+                Some("region") => NodeType::Region,
+                Some("region+rack" | "rack+region") => NodeType::RegionRack,
+                Some(_) | None => NodeType::Rack,
+            };
+            self.load_node(node, kind, &format!("controllers[{at}]"))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn load_nodes(
+        &mut self,
+        nodes: &[NodeIn],
+        list: &str,
+        kind: NodeType,
+    ) -> Result<(), LoadError> {
+        for (at, node) in nodes.iter().enumerate() {
+            self.load_node(node, kind, &format!("{list}[{at}]"))?;
+        }
+        Ok(())
+    }
+
+    fn load_node(&mut self, node: &NodeIn, kind: NodeType, place: &str) -> Result<(), LoadError> {
+        if self.node_by_host(&node.hostname).is_some() {
+            return Err(wrong(
+                format!("{place}.hostname"),
+                format!("host `{}` twice", node.hostname),
+            ));
+        }
+        let system_id = node
+            .system_id
+            .clone()
+            .unwrap_or_else(|| made_up(&node.hostname, 6).to_lowercase());
+        let owner = match kind {
+            NodeType::Machine => node.owner.clone().or_else(|| {
+                (node.status.as_deref() == Some("Deployed")).then(|| "admin".to_owned())
+            }),
+            NodeType::Device => Some(node.owner.clone().unwrap_or_else(|| "admin".to_owned())),
+            NodeType::Rack | NodeType::Region | NodeType::RegionRack => Some("MAAS".to_owned()),
+        };
+        let bmc = node.bmc.as_ref().map(|_| self.next("bmc"));
+        self.nodes.insert(
+            system_id.clone(),
+            Node {
+                system_id: system_id.clone(),
+                hostname: node.hostname.clone(),
+                kind,
+                status: node.status.clone().unwrap_or_else(|| "Ready".to_owned()),
+                owner,
+                bmc,
+                power_type: node
+                    .bmc
+                    .as_ref()
+                    .and_then(|bmc| bmc.r#type.clone())
+                    .unwrap_or_default(),
+                locked: false,
+                osystem: String::new(),
+                boot_interface: None,
+                gateway_v4: None,
+                gateway_v6: None,
+                commissioned: false,
+            },
+        );
+        if let Some(ip) = node.bmc.as_ref().and_then(|bmc| bmc.address) {
+            let subnet = self.best_subnet(ip);
+            self.add_address(Address {
+                id: 0,
+                ip: Some(ip),
+                alloc: Alloc::Sticky,
+                subnet,
+                user: None,
+                interface: None,
+                unknown: None,
+                bmc_of: Some(system_id.clone()),
+            });
+        }
+        for (at, interface) in node.interfaces.iter().enumerate() {
+            self.load_interface(&system_id, interface, &format!("{place}.interfaces[{at}]"))?;
+        }
+        let boot = self
+            .interfaces_of(&system_id)
+            .find(|interface| interface.kind == "physical")
+            .map(|interface| interface.id);
+        if let Some(row) = self.nodes.get_mut(&system_id) {
+            row.boot_interface = boot;
+        }
+        Ok(())
+    }
+
+    fn load_interface(
+        &mut self,
+        node: &str,
+        interface: &InterfaceIn,
+        place: &str,
+    ) -> Result<(), LoadError> {
+        let mut parents = Vec::new();
+        for name in &interface.parents {
+            let parent = self
+                .interfaces_of(node)
+                .find(|other| other.name == *name)
+                .map(|other| other.id);
+            parents.push(parent.ok_or_else(|| {
+                wrong(
+                    format!("{place}.parents"),
+                    format!("no interface `{name}` before this one"),
+                )
+            })?);
+        }
+        let id = self.next("interface");
+        let vlan = self.vlan_of_interface(interface, &parents);
+        let mac = interface
+            .mac
+            .clone()
+            .or_else(|| {
+                parents
+                    .first()
+                    .map(|parent| self.interfaces[parent].mac.clone())
+            })
+            .unwrap_or_else(|| made_up_mac(node, &interface.name));
+        self.interfaces.insert(
+            id,
+            Interface {
+                id,
+                node: node.to_owned(),
+                name: interface.name.clone(),
+                kind: interface
+                    .r#type
+                    .clone()
+                    .unwrap_or_else(|| "physical".to_owned()),
+                mac: mac.to_lowercase(),
+                vlan,
+                parents,
+                mtu: interface.mtu,
+                enabled: interface.enabled.unwrap_or(true),
+                bridge_type: "standard".to_owned(),
+                bond_mode: "active-backup".to_owned(),
+            },
+        );
+        for (at, link) in interface.links.iter().enumerate() {
+            self.load_link(node, id, link, &format!("{place}.links[{at}]"))?;
+        }
+        Ok(())
+    }
+
+    /// Named, else that of the first link's subnet, else (a VID on) the parent's fabric, else the parent's, else none.
+    fn vlan_of_interface(&self, interface: &InterfaceIn, parents: &[u64]) -> Option<u64> {
+        let first = interface
+            .links
+            .iter()
+            .find_map(|link| link.subnet.as_ref())
+            .and_then(|cidr| cidr.parse::<IpNet>().ok());
+        let linked = first
+            .and_then(|cidr| self.subnets.values().find(|subnet| subnet.cidr == cidr))
+            .map(|subnet| subnet.vlan);
+        let inherited = parents
+            .first()
+            .and_then(|parent| self.interfaces[parent].vlan);
+        let on = |fabric: u64, vid: u16| {
+            self.vlans
+                .values()
+                .find(|vlan| vlan.fabric == fabric && vlan.vid == vid)
+                .map(|vlan| vlan.id)
+        };
+        match (&interface.fabric, interface.vlan) {
+            (Some(name), vid) => {
+                let fabric = self
+                    .fabrics
+                    .values()
+                    .find(|fabric| fabric.name == *name)?
+                    .id;
+                on(fabric, vid.unwrap_or(0))
+            }
+            (None, Some(vid)) => {
+                let fabric = inherited.map(|vlan| self.vlans[&vlan].fabric);
+                let mut named = self.vlans.values().filter(|vlan| vlan.vid == vid);
+                let only = match (named.next(), named.next()) {
+                    (Some(vlan), None) => Some(vlan.id),
+                    _ => None,
+                };
+                fabric
+                    .and_then(|fabric| on(fabric, vid))
+                    .or(linked)
+                    .or(only)
+            }
+            (None, None) => linked.or(inherited),
+        }
+    }
+
+    fn load_link(
+        &mut self,
+        node: &str,
+        interface: u64,
+        link: &LinkIn,
+        place: &str,
+    ) -> Result<(), LoadError> {
+        let subnet =
+            match &link.subnet {
+                None => None,
+                Some(text) => {
+                    let cidr: Option<IpNet> = text.parse().ok();
+                    let found = self
+                        .subnets
+                        .values()
+                        .find(|subnet| Some(subnet.cidr) == cidr)
+                        .map(|subnet| subnet.id);
+                    Some(found.ok_or_else(|| {
+                        wrong(format!("{place}.subnet"), format!("no subnet {text}"))
+                    })?)
+                }
+            };
+        if let Some(ip) = link.ip.filter(|ip| self.is_taken(*ip)) {
+            return Err(wrong(format!("{place}.ip"), format!("{ip} twice")));
+        }
+        let alloc = match link.mode.to_uppercase().as_str() {
+            "AUTO" => Alloc::Auto,
+            "DHCP" => Alloc::Dhcp,
+            _ => Alloc::Sticky,
+        };
+        let id = self.add_link(interface, alloc, subnet, link.ip);
+        if link.default_gateway
+            && let Some(row) = self.nodes.get_mut(node)
+        {
+            if link.ip.is_some_and(|ip| ip.is_ipv6()) {
+                row.gateway_v6 = Some(id);
+            } else {
+                row.gateway_v4 = Some(id);
+            }
+        }
+        Ok(())
+    }
+
+    /// The lab's own rack, with an interface on that VLAN and no address.
+    pub(super) fn own_rack(&mut self, vlan: u64) -> String {
+        const HOST: &str = "lab-rack";
+        let system_id = made_up(HOST, 6).to_lowercase();
+        if !self.nodes.contains_key(&system_id) {
+            self.nodes.insert(
+                system_id.clone(),
+                Node {
+                    system_id: system_id.clone(),
+                    hostname: HOST.to_owned(),
+                    kind: NodeType::Rack,
+                    status: "Deployed".to_owned(),
+                    owner: Some("MAAS".to_owned()),
+                    bmc: None,
+                    power_type: String::new(),
+                    locked: false,
+                    osystem: String::new(),
+                    boot_interface: None,
+                    gateway_v4: None,
+                    gateway_v6: None,
+                    commissioned: false,
+                },
+            );
+        }
+        let name = format!("eth{}", self.interfaces_of(&system_id).count());
+        let id = self.next("interface");
+        let mac = made_up_mac(&system_id, &name);
+        self.interfaces.insert(
+            id,
+            Interface {
+                id,
+                node: system_id.clone(),
+                name,
+                kind: "physical".to_owned(),
+                mac,
+                vlan: Some(vlan),
+                parents: Vec::new(),
+                mtu: None,
+                enabled: true,
+                bridge_type: String::new(),
+                bond_mode: String::new(),
+            },
+        );
+        self.ensure_link_up(id);
+        system_id
+    }
+
+    pub(super) fn load_addresses(&mut self, layout: &Layout) {
+        let subnets = layout
+            .fabrics
+            .iter()
+            .flat_map(|fabric| &fabric.vlans)
+            .flat_map(|vlan| &vlan.subnets);
+        for subnet in subnets {
+            let id = self.find_subnet(&subnet.cidr).ok();
+            for address in &subnet.addresses {
+                let alloc = match address.kind.as_str() {
+                    "dhcp" => Alloc::Dhcp,
+                    "discovered" => Alloc::Discovered,
+                    _ => Alloc::UserReserved,
+                };
+                let unknown = address.mac.as_ref().map(|mac| self.unknown(mac));
+                self.add_address(Address {
+                    id: 0,
+                    ip: Some(address.ip),
+                    alloc,
+                    subnet: id,
+                    user: Some(address.owner.clone().unwrap_or_else(|| "admin".to_owned())),
+                    interface: None,
+                    unknown,
+                    bmc_of: None,
+                });
+            }
+        }
+    }
+
+    pub(super) fn load_record(&mut self, record: &DnsIn) {
+        let mut ids = Vec::new();
+        if record.r#type == "A" || record.r#type == "AAAA" {
+            for ip in record
+                .data
+                .split([' ', ','])
+                .filter_map(|text| text.parse::<IpAddr>().ok())
+            {
+                let known = self
+                    .addresses
+                    .values()
+                    .find(|row| row.ip == Some(ip))
+                    .map(|row| row.id);
+                let subnet = self.best_subnet(ip);
+                ids.push(known.unwrap_or_else(|| {
+                    self.add_address(Address {
+                        id: 0,
+                        ip: Some(ip),
+                        alloc: Alloc::UserReserved,
+                        subnet,
+                        user: Some("admin".to_owned()),
+                        interface: None,
+                        unknown: None,
+                        bmc_of: None,
+                    })
+                }));
+            }
+        }
+        let id = self.add_dns(&record.name, ids);
+        if let Some(dns) = self.dns.get_mut(&id).filter(|dns| dns.addresses.is_empty()) {
+            dns.records
+                .push((record.r#type.clone(), record.data.clone()));
+        }
+    }
+}
+
+fn made_up_mac(node: &str, interface: &str) -> String {
+    use sha2::{Digest as _, Sha256};
+    let hash = Sha256::digest(format!("{node}/{interface}").as_bytes());
+    format!("52:54:00:{:02x}:{:02x}:{:02x}", hash[0], hash[1], hash[2])
+}

@@ -1,0 +1,165 @@
+//! Subnets of a layout with their ranges, reserved IPs and routes, by the rules that MAAS has for making them one by one.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::format::{Layout, RangeIn, SubnetIn};
+use super::{LoadError, wrong};
+use crate::maas::store::{IpRange, Maas, RangeType, ReservedIp, Route, Subnet};
+
+impl Maas {
+    pub(super) fn load_subnet(
+        &mut self,
+        vlan: u64,
+        subnet: &SubnetIn,
+        place: &str,
+    ) -> Result<(), LoadError> {
+        let cidr = self.read_free_cidr(&subnet.cidr, &format!("{place}.cidr"))?;
+        let gateway = read_gateway(subnet, cidr, &format!("{place}.gateway"))?;
+        let id = self.next("subnet");
+        self.subnets.insert(
+            id,
+            Subnet {
+                id,
+                name: subnet.name.clone().unwrap_or_else(|| subnet.cidr.clone()),
+                cidr,
+                vlan,
+                gateway: None,
+                dns: Vec::new(),
+                allow_dns: subnet.allow_dns.unwrap_or(true),
+                allow_proxy: subnet.allow_proxy.unwrap_or(true),
+                active_discovery: subnet.active_discovery.unwrap_or(false),
+                managed: true,
+                rdns_mode: subnet.rdns_mode.unwrap_or(2),
+                description: subnet.description.clone(),
+                disabled_boot_architectures: subnet.disabled_boot_architectures.clone(),
+            },
+        );
+        for (number, range) in subnet.ranges.iter().enumerate() {
+            self.load_range(id, range, &format!("{place}.ranges[{number}]"))?;
+        }
+        // After the ranges: MAAS takes a gateway or a resolver inside a dynamic range in this order only.
+        if let Some(row) = self.subnets.get_mut(&id) {
+            row.gateway = gateway;
+            row.dns.clone_from(&subnet.dns);
+            row.managed = subnet.managed.unwrap_or(true);
+        }
+        self.load_reserved(id, subnet, place)
+    }
+
+    fn read_free_cidr(&self, text: &str, place: &str) -> Result<IpNet, LoadError> {
+        let refused = |error| wrong(place, format!("{text}: {error}"));
+        let cidr: IpNet = text.parse().map_err(refused)?;
+        if cidr.trunc() != cidr {
+            return Err(wrong(place, "host bits are set"));
+        }
+        for other in self.subnets.values() {
+            let overlap = other.cidr.contains(&cidr) || cidr.contains(&other.cidr);
+            if other.cidr == cidr {
+                return Err(wrong(place, format!("{cidr} twice")));
+            }
+            if overlap && self.version.refuses_overlap() {
+                return Err(wrong(place, format!("{cidr} overlaps {}", other.cidr)));
+            }
+        }
+        Ok(cidr)
+    }
+
+    fn load_range(&mut self, subnet: u64, range: &RangeIn, place: &str) -> Result<(), LoadError> {
+        let kind = match range.r#type.as_str() {
+            "dynamic" => RangeType::Dynamic,
+            "reserved" => RangeType::Reserved,
+            other => return Err(wrong(format!("{place}.type"), format!("no type `{other}`"))),
+        };
+        let owner = range.owner.clone();
+        let row = IpRange {
+            id: self.next("iprange"),
+            subnet,
+            kind,
+            start: range.start,
+            end: range.end,
+            comment: range.comment.clone().unwrap_or_default(),
+            user: Some(owner.unwrap_or_else(|| "admin".to_owned())),
+        };
+        self.check_range(&row).map_err(|refusal| {
+            let why = String::from_utf8_lossy(&refusal.body).into_owned();
+            wrong(place, format!("{}-{}: {why}", range.start, range.end))
+        })?;
+        self.ranges.insert(row.id, row);
+        Ok(())
+    }
+
+    fn load_reserved(
+        &mut self,
+        subnet: u64,
+        from: &SubnetIn,
+        place: &str,
+    ) -> Result<(), LoadError> {
+        let cidr = self.subnets[&subnet].cidr;
+        let kept = from.reserved_ips.iter().enumerate();
+        for (number, kept) in kept.filter(|_| self.version.has_reserved_ips()) {
+            let place = format!("{place}.reserved_ips[{number}].ip");
+            if !cidr.contains(&kept.ip) {
+                return Err(wrong(place, format!("{} lies outside {cidr}", kept.ip)));
+            }
+            if self.reserved.values().any(|other| other.ip == kept.ip) {
+                return Err(wrong(place, format!("{} twice", kept.ip)));
+            }
+            let id = self.sequences.entry("reservedip").or_insert(1);
+            let row = ReservedIp {
+                id: *id,
+                subnet,
+                ip: kept.ip,
+                mac: kept.mac.to_lowercase(),
+                comment: kept.comment.clone().unwrap_or_default(),
+            };
+            *id += 1;
+            self.reserved.insert(row.id, row);
+        }
+        Ok(())
+    }
+
+    pub(super) fn load_routes(&mut self, layout: &Layout) {
+        let subnets = layout
+            .fabrics
+            .iter()
+            .flat_map(|fabric| &fabric.vlans)
+            .flat_map(|vlan| &vlan.subnets);
+        for subnet in subnets {
+            for route in &subnet.routes {
+                // A destination that is no subnet is information only: MAAS cannot hold it.
+                let ends = (
+                    self.find_subnet(&subnet.cidr).ok(),
+                    self.find_subnet(&route.destination).ok(),
+                );
+                if let (Some(source), Some(destination)) = ends {
+                    let id = self.next("route");
+                    let metric = route.metric.unwrap_or(0);
+                    self.routes.insert(
+                        id,
+                        Route {
+                            id,
+                            source,
+                            destination,
+                            gateway: route.gateway,
+                            metric,
+                        },
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn read_gateway(subnet: &SubnetIn, cidr: IpNet, place: &str) -> Result<Option<IpAddr>, LoadError> {
+    let given = subnet.gateway.as_deref().filter(|text| !text.is_empty());
+    let Some(text) = given else { return Ok(None) };
+    let refused = |error| wrong(place, format!("{text}: {error}"));
+    let ip: IpAddr = text.parse().map_err(refused)?;
+    let local = matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local());
+    if cidr.contains(&ip) || (local && cidr.addr().is_ipv6()) {
+        return Ok(Some(ip));
+    }
+    Err(wrong(place, format!("{ip} lies outside {cidr}")))
+}

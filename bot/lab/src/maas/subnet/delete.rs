@@ -1,0 +1,101 @@
+//! What refuses a subnet's delete, and what goes with it (3.5.9 `maasserver/models/subnet.py`; seen on 3.5.12 and 3.7.3).
+
+use crate::maas::plain;
+use crate::maas::store::{Alloc, Maas, RangeType};
+use crate::wire::{Request, Response};
+
+impl Maas {
+    pub(super) fn delete_subnet(&mut self, id: u64, request: &Request) -> Result<(), Response> {
+        let vlan = self.subnets[&id].vlan;
+        let dynamic = self
+            .ranges
+            .values()
+            .any(|range| range.subnet == id && range.kind == RangeType::Dynamic);
+        let force = if self.version.checks_use_on_delete() {
+            match request.param("force") {
+                None | Some("" | "0" | "false" | "False") => false,
+                Some("1" | "true" | "True") => true,
+                Some(_) => {
+                    return Err(plain(
+                        400,
+                        "Invalid force: Value should be 'true' or 'false'",
+                    ));
+                }
+            }
+        } else {
+            true
+        };
+        if dynamic && self.vlans[&vlan].dhcp_on {
+            return Err(plain(
+                400,
+                "Cannot delete a subnet that is actively servicing a dynamic IP range. (Delete the dynamic range or disable DHCP first.)",
+            ));
+        }
+        let used = self.addresses.values().any(|row| {
+            let counts = !matches!(row.alloc, Alloc::Discovered | Alloc::Dhcp);
+            row.subnet == Some(id)
+                && row.ip.is_some()
+                && counts
+                && (row.interface.is_some() || row.unknown.is_some())
+        });
+        if used && !force {
+            return Err(plain(
+                400,
+                "Cannot delete a subnet that has IP addresses in use by nodes. (Use the 'force' parameter to override.)",
+            ));
+        }
+        if self
+            .addresses
+            .values()
+            .any(|row| row.subnet == Some(id) && row.bmc_of.is_some())
+        {
+            // The BMC's new row points into the subnet that goes, every try (seen on 3.5.12 and 3.7.3).
+            return Err(conflict());
+        }
+        self.remove_subnet(id);
+        Ok(())
+    }
+
+    /// The cascade: ranges, addresses with their links and names, routes both ways, reserved IPs.
+    fn remove_subnet(&mut self, id: u64) {
+        let going: Vec<u64> = self
+            .addresses
+            .values()
+            .filter(|row| row.subnet == Some(id))
+            .map(|row| row.id)
+            .collect();
+        for address in going {
+            self.drop_address(address);
+        }
+        self.ranges.retain(|_, range| range.subnet != id);
+        self.routes
+            .retain(|_, route| route.source != id && route.destination != id);
+        self.reserved.retain(|_, kept| kept.subnet != id);
+        self.subnets.remove(&id);
+    }
+
+    pub(crate) fn drop_address(&mut self, id: u64) {
+        self.addresses.remove(&id);
+        for dns in self.dns.values_mut() {
+            dns.addresses.retain(|address| *address != id);
+        }
+        self.dns
+            .retain(|_, dns| !dns.addresses.is_empty() || !dns.records.is_empty());
+        for node in self.nodes.values_mut() {
+            for slot in [&mut node.gateway_v4, &mut node.gateway_v6] {
+                if *slot == Some(id) {
+                    *slot = None;
+                }
+            }
+        }
+    }
+}
+
+/// What MAAS sends when its ten tries failed.
+pub(crate) fn conflict() -> Response {
+    Response::html(
+        409,
+        "<!DOCTYPE html>\n<html><head><title>Conflict error</title></head><body>Conflict error. Try your request again, as it will most likely succeed.</body></html>",
+    )
+    .with("retry-after", "5")
+}
