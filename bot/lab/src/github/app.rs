@@ -70,12 +70,13 @@ impl GitHub {
             .retain(|token, who| *who != Who::Installation || *token == first);
     }
 
-    /// Whoever owns the first repository: the app is theirs too.
+    /// Whoever owns the first repository that is no fork: the app is theirs too.
     fn app_owner(&self) -> String {
-        self.repositories
+        let first = self
+            .repositories
             .values()
-            .next()
-            .map_or_else(|| self.app.login(), |repo| repo.owner.clone())
+            .find(|repo| repo.parent.is_none());
+        first.map_or_else(|| self.app.login(), |repo| repo.owner.clone())
     }
 
     pub(crate) fn show_app(&self) -> Value {

@@ -151,6 +151,11 @@ impl GitHub {
             (repo.owner, repo.name) = (owner.to_owned(), name.to_owned());
             self.join(owner, Kind::Organization);
         }
+        for fork in self.repositories.values_mut() {
+            if fork.parent.as_deref() == Some(full_name) {
+                fork.parent = Some(fresh.to_owned());
+            }
+        }
         self.renamed.insert(full_name.to_owned(), fresh.to_owned());
         self.repositories.insert(fresh.to_owned(), repo);
     }

@@ -1,0 +1,213 @@
+//! The same over a wire: webhooks that are signed, lost, doubled and late; answers that never come.
+
+use std::sync::{Arc, Mutex};
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use lab::Fault;
+use lab::github::{How, Mishap, Options, Outcome, Serving, serve};
+use lab::wire::Request;
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use crate::{NETWORK, github, propose};
+
+/// What arrived: GUID, event, and whether the signature holds.
+type Heard = Arc<Mutex<Vec<(String, String, bool)>>>;
+
+async fn hear(
+    State(heard): State<Heard>,
+    headers: HeaderMap,
+    body: axum::body::Bytes,
+) -> StatusCode {
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let mut mac = Hmac::<Sha256>::new_from_slice(b"secret").unwrap();
+    mac.update(&body);
+    let signed = text("x-hub-signature-256")
+        == format!("sha256={}", hex::encode(mac.finalize().into_bytes()));
+    let action: Value = serde_json::from_slice(&body).unwrap();
+    let event = format!(
+        "{} {}",
+        text("x-github-event"),
+        action["action"].as_str().unwrap_or_default()
+    );
+    heard
+        .lock()
+        .unwrap()
+        .push((text("x-github-delivery"), event, signed));
+    StatusCode::ACCEPTED
+}
+
+/// A served GitHub and an ear at the other end of its webhooks.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the ear hears as long as the test runs"
+)]
+async fn heard() -> (Serving, Heard) {
+    let heard = Heard::default();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/webhook", listener.local_addr().unwrap());
+    let app = axum::Router::new()
+        .fallback(hear)
+        .with_state(Arc::clone(&heard));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let mut hub = github();
+    hub.hook(&url, "secret");
+    (serve(hub, Options::default()).await.unwrap(), heard)
+}
+
+fn events(heard: &Heard) -> Vec<String> {
+    heard
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(_, event, _)| event.trim().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn webhooks_arrive_in_order_and_signed() {
+    let (serving, heard) = heard().await;
+    let number = propose(&mut serving.github(), "top", "one\n");
+    serving
+        .github()
+        .at(NETWORK)
+        .merge("alice", number, How::Merge)
+        .unwrap();
+    serving.settled().await;
+    assert_eq!(
+        events(&heard),
+        ["push", "pull_request opened", "pull_request closed", "push"]
+    );
+    assert!(heard.lock().unwrap().iter().all(|(_, _, signed)| *signed));
+    let answered = serving
+        .github()
+        .deliveries()
+        .iter()
+        .filter(|one| one.outcome == Outcome::Answered(202))
+        .count();
+    assert_eq!(answered, 4);
+}
+
+#[tokio::test]
+async fn a_lost_webhook_is_sent_again_under_its_name_and_others_are_doubled_or_late() {
+    let (serving, heard) = heard().await;
+    for mishap in [Mishap::Lose, Mishap::Delay] {
+        serving.github().mishap(mishap);
+    }
+    let number = propose(&mut serving.github(), "top", "one\n");
+    serving.github().mishap(Mishap::Double);
+    serving
+        .github()
+        .at(NETWORK)
+        .comment("alice", number, "/plan")
+        .unwrap();
+    serving.settled().await;
+    assert_eq!(
+        events(&heard),
+        [
+            "issue_comment created",
+            "pull_request opened",
+            "issue_comment created"
+        ]
+    );
+    let lost = serving
+        .github()
+        .deliveries()
+        .into_iter()
+        .find(|one| one.outcome == Outcome::Lost)
+        .unwrap()
+        .clone();
+    assert_eq!(lost.event, "push");
+    serving.github().redeliver(lost.id);
+    serving.settled().await;
+    let heard = heard.lock().unwrap().clone();
+    assert_eq!(heard.last().unwrap().0, lost.guid);
+    assert_eq!(heard[0].0, heard[2].0);
+}
+
+#[tokio::test]
+async fn a_client_over_http_is_answered_like_any_other() {
+    let (serving, _heard) = heard().await;
+    let token = serving.github().bot_token();
+    let client = reqwest::Client::new();
+    let url = format!(
+        "{}/repos/{NETWORK}/contents/plane.yaml?ref=main",
+        serving.url
+    );
+    let request = client
+        .get(&url)
+        .bearer_auth(&token)
+        .header("accept", "application/vnd.github.raw+json");
+    assert_eq!(
+        request.send().await.unwrap().text().await.unwrap(),
+        "1\n2\n3\n4\n5\n"
+    );
+    let shown: Value = client
+        .get(&url)
+        .bearer_auth(&token)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert!(shown["url"].as_str().unwrap().starts_with(&serving.url));
+    assert_eq!(
+        client
+            .get(&url)
+            .bearer_auth("nobody's")
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        401
+    );
+}
+
+#[tokio::test]
+async fn a_lost_answer_happened_and_a_refused_request_did_not() {
+    let mut hub = github();
+    let number = propose(&mut hub, "top", "one\n");
+    let token = hub.bot_token();
+    let faults =
+        Mutex::new(vec![Fault::LoseAnswer, Fault::Answer(502), Fault::CutBefore].into_iter());
+    let faults = move |_: &Request| faults.lock().unwrap().next().unwrap_or(Fault::None);
+    let options = Options {
+        faults: Some(Arc::new(faults)),
+        ..Options::default()
+    };
+    let serving = serve(hub, options).await.unwrap();
+    let url = format!("{}/repos/{NETWORK}/issues/{number}/comments", serving.url);
+    let client = reqwest::Client::new();
+    let mut seen = vec![];
+    for body in ["lost", "refused", "cut", "said"] {
+        let sent = client
+            .post(&url)
+            .bearer_auth(&token)
+            .json(&json!({"body": body}))
+            .send()
+            .await;
+        let whole = match sent {
+            Ok(response) => response.status().as_u16() * u16::from(response.bytes().await.is_ok()),
+            Err(_) => 0,
+        };
+        seen.push(whole);
+    }
+    assert_eq!(seen, [0, 502, 0, 201]);
+    let said: Vec<String> = serving
+        .github()
+        .at(NETWORK)
+        .comments(number)
+        .into_iter()
+        .map(|one| one.body)
+        .collect();
+    assert_eq!(said, ["lost", "said"]);
+}
