@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Call, not_found, ok, refusal};
+use super::answer::{Answer, Call, forbidden, not_found, ok, refusal};
 use super::repo::Repository;
 use super::{GitHub, node, stamp};
 use crate::wire::{Request, Response};
@@ -262,6 +262,15 @@ impl GitHub {
             "members_url": format!("{url}/members{{/member}}"), "public_members_url": format!("{url}/public_members{{/member}}"),
             "avatar_url": format!("{}/avatars/{id}", self.base), "description": null,
         })
+    }
+
+    /// `GET /user`: an installation is nobody.
+    pub(crate) fn get_self(&self, call: &Call<'_>) -> Answer {
+        match &call.who {
+            Who::Person(login) => self.get_user(login),
+            Who::Installation => Err(forbidden()),
+            Who::Nobody | Who::App => Err(refusal(401, "Requires authentication")),
+        }
     }
 
     /// `GET /users/{username}`

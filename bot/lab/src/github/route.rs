@@ -35,6 +35,7 @@ impl GitHub {
             }
             ("GET", ["orgs", org, "teams", slug, "members"]) => self.team_members(&call, org, slug),
             ("GET", ["orgs", org, "memberships", login]) => self.org_membership(&call, org, login),
+            ("GET", ["user"]) => self.get_self(&call),
             ("GET", ["users", login]) => self.get_user(login),
             ("GET", ["rate_limit"]) => {
                 let rate = self.limits(&call.who);

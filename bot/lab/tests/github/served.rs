@@ -211,3 +211,27 @@ async fn a_lost_answer_happened_and_a_refused_request_did_not() {
         .collect();
     assert_eq!(said, ["lost", "said"]);
 }
+
+#[tokio::test]
+async fn a_person_asks_who_they_are_and_an_installation_is_nobody() {
+    let hub = github();
+    let (alice, bot) = (hub.token("alice"), hub.bot_token());
+    let serving = serve(hub, Options::default()).await.unwrap();
+    let client = reqwest::Client::new();
+    let mut seen = vec![];
+    for token in [alice, bot, "eyJ.of.nobody".to_owned()] {
+        let response = client
+            .get(format!("{}/user", serving.url))
+            .bearer_auth(token)
+            .send()
+            .await
+            .unwrap();
+        let status = response.status().as_u16();
+        let told: Value = response.json().await.unwrap();
+        seen.push((status, told["login"].as_str().map(str::to_owned)));
+    }
+    assert_eq!(
+        seen,
+        [(200, Some("alice".to_owned())), (403, None), (401, None)]
+    );
+}
