@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::form::Form;
-use super::store::{Alloc, Maas, NodeType};
+use super::store::{Address, Alloc, Maas, NodeType};
 use super::{Answer, Asker, bad_method, gone, missing, plain};
 use crate::wire::{Request, Response};
 
@@ -83,12 +83,8 @@ impl Maas {
             ("GET", None) => {}
             ("PUT", None) => {
                 super::admin_to_change(asker)?;
-                if let (Some(kind), Some(node)) = (form.get("power_type"), self.nodes.get_mut(id)) {
-                    kind.clone_into(&mut node.power_type);
-                    if kind == "manual" {
-                        self.addresses
-                            .retain(|_, row| row.bmc_of.as_deref() != Some(id));
-                    }
+                if let Some(kind) = form.get("power_type") {
+                    self.set_power(id, kind, form);
                 }
             }
             ("POST", Some("release")) => self.release_machine(id)?,
@@ -113,6 +109,37 @@ impl Maas {
             _ => return Err(bad_method()),
         }
         Ok(Response::json(200, &self.show_node(&self.nodes[id])))
+    }
+
+    /// Another power type; with an address, the BMC's row moves to the subnet that holds it.
+    fn set_power(&mut self, id: &str, kind: &str, form: &Form) {
+        let address = form.get("power_parameters_power_address");
+        let address = address.and_then(super::form::address);
+        if kind == "manual" || address.is_some() {
+            self.addresses
+                .retain(|_, row| row.bmc_of.as_deref() != Some(id));
+        }
+        let bmc = (kind != "manual").then(|| match self.nodes[id].bmc {
+            Some(bmc) => bmc,
+            None => self.next("bmc"),
+        });
+        if let Some(node) = self.nodes.get_mut(id) {
+            kind.clone_into(&mut node.power_type);
+            node.bmc = bmc;
+        }
+        if let (Some(ip), Some(_)) = (address, bmc) {
+            let subnet = self.best_subnet(ip);
+            self.add_address(Address {
+                id: 0,
+                ip: Some(ip),
+                alloc: Alloc::Sticky,
+                subnet,
+                user: None,
+                interface: None,
+                unknown: None,
+                bmc_of: Some(id.to_owned()),
+            });
+        }
     }
 
     fn release_machine(&mut self, id: &str) -> Result<(), Response> {

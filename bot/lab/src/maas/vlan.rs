@@ -213,7 +213,7 @@ impl Maas {
             match form.get(field) {
                 None => {}
                 Some("") => *slot = None,
-                Some(rack) if self.is_rack_on(rack, vlan.vid) => *slot = Some(rack.to_owned()),
+                Some(rack) if self.is_rack_on(rack, now.vid) => *slot = Some(rack.to_owned()),
                 Some(_) => errors.add(field, NO_CHOICE),
             }
         }
@@ -233,6 +233,7 @@ impl Maas {
             Some(text) => match text
                 .parse()
                 .ok()
+                .filter(|target| !now.dhcp_on || now.relay == Some(*target))
                 .filter(|target| self.may_relay(now.id, *target))
             {
                 Some(target) => vlan.relay = Some(target),
