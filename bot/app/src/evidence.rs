@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use plan::gate::{Evidence, Gate};
 use topology::Cidr;
-use topology::observed::{NodeKind, Observed, Scope};
+use topology::observed::{Holder, NodeKind, Observed, Scope};
 
 use crate::executor::{counts, tell};
 use crate::maas::{Blind, Eyes, Wire};
@@ -89,14 +89,14 @@ pub(crate) async fn missing<W: Wire>(
                 Some(observed),
             ) => missing.extend(holders(observed, subnets, *controllers)),
             (Evidence::Changeable { machines }, Some(observed)) => {
-                missing.extend(not_released(observed, machines))
+                missing.extend(not_released(observed, machines));
             }
             (Evidence::NoJujuModel, _) => missing.extend(models(witness, claim)),
             (Evidence::Jumphost { has, lacks }, _) => {
-                missing.extend(bridges(witness, claim, has, lacks))
+                missing.extend(bridges(witness, claim, has, lacks));
             }
             (Evidence::Vacant { .. } | Evidence::Changeable { .. }, None) => {
-                missing.push("MAAS was not looked at".to_owned())
+                missing.push("MAAS was not looked at".to_owned());
             }
         }
     }
@@ -124,9 +124,10 @@ fn holders(observed: &Observed, subnets: &BTreeSet<Cidr>, controllers: bool) -> 
     }
     for cidr in subnets {
         for occupant in observed.occupants.get(cidr).into_iter().flatten() {
-            let node = match &occupant.holder {
-                topology::observed::Holder::Node { host, .. } => Some(host),
-                _ => None,
+            let node = if let Holder::Node { host, .. } = &occupant.holder {
+                Some(host)
+            } else {
+                None
             };
             // Nodes are told by their links above, unless their links were not read.
             let told = node.is_some_and(|host| {

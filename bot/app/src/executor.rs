@@ -224,10 +224,11 @@ impl<W: Wire, L: Epoch + ?Sized> Stage<'_, W, L> {
             return ledger.add(Fact::Opened(name)).await;
         };
         let facts = ledger.facts().await?;
-        let claim = facts.iter().rev().find_map(|noted| match &noted.fact {
-            Fact::Claimed { gate, evidence, .. } if *gate == name => evidence.clone(),
-            _ => None,
-        });
+        let claim = facts
+            .iter()
+            .rev()
+            .find_map(|noted| claimed(&noted.fact, name))
+            .flatten();
         match missing(gate, claim.as_deref(), &self.client.eyes(), self.witness).await {
             Err(blind) => {
                 let missing = vec![format!("MAAS could not be looked at: {blind}")];
@@ -274,6 +275,20 @@ impl<W: Wire, L: Epoch + ?Sized> Stage<'_, W, L> {
         };
         ledger.add(Fact::Verified { round, drift }).await
     }
+}
+
+/// What was given as evidence, if the fact is a claim about that gate.
+#[expect(
+    clippy::option_option,
+    reason = "a claim or none, and if one with evidence or without"
+)]
+fn claimed(fact: &Fact, name: GateName) -> Option<Option<String>> {
+    if let Fact::Claimed { gate, evidence, .. } = fact
+        && *gate == name
+    {
+        return Some(evidence.clone());
+    }
+    None
 }
 
 /// Whether an occupant keeps a network from going. Passing leases and sightings do not; in place a BMC does not either.

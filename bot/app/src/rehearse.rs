@@ -110,7 +110,12 @@ async fn cut_at(
         match dark.next(play) {
             Move::Rest(until) => dark.now = until,
             Move::Over | Move::Wait => break,
-            other => {
+            other @ (Move::Make(_)
+            | Move::Ask(_)
+            | Move::Examine(_)
+            | Move::Verify { .. }
+            | Move::Stop { .. }
+            | Move::Finish) => {
                 dark.make(play, &other, None).await;
             }
         }
@@ -136,14 +141,18 @@ async fn cut_at(
 }
 
 fn stopped_because(facts: &[Noted]) -> String {
-    let why = facts.iter().rev().find_map(|noted| match &noted.fact {
-        Fact::Stopped { why } => Some(why.clone()),
-        Fact::NotYet { gate, missing } => Some(format!(
-            "gate {} stays shut: {}",
-            gate.word(),
-            missing.join("; ")
-        )),
-        _ => None,
+    let why = facts.iter().rev().find_map(|noted| {
+        if let Fact::Stopped { why } = &noted.fact {
+            return Some(why.clone());
+        }
+        if let Fact::NotYet { gate, missing } = &noted.fact {
+            return Some(format!(
+                "gate {} stays shut: {}",
+                gate.word(),
+                missing.join("; ")
+            ));
+        }
+        None
     });
     why.unwrap_or_else(|| "the run waits for nobody".to_owned())
 }
@@ -211,9 +220,12 @@ impl Scene {
     /// The person at the gate does the work and says so. False when nobody is asked.
     fn act(&mut self, play: &Play<'_>, tell: &mut (dyn FnMut(String) + Send)) -> bool {
         let progress = Progress::of(&self.facts);
-        let asked = self.facts.iter().rev().find_map(|noted| match &noted.fact {
-            Fact::Asked(gate) => Some(*gate),
-            _ => None,
+        let asked = self.facts.iter().rev().find_map(|noted| {
+            if let Fact::Asked(gate) = &noted.fact {
+                Some(*gate)
+            } else {
+                None
+            }
         });
         let refused = matches!(
             self.facts.last().map(|noted| &noted.fact),

@@ -85,7 +85,7 @@ pub async fn run(
     let over = Arc::new(Notify::new());
     let closing = Arc::clone(&over);
     let door = serve(listener, router(door), Patience::default(), async move {
-        closing.notified().await
+        closing.notified().await;
     });
     let work = async {
         work(&office, &kept, stop).await;

@@ -14,6 +14,7 @@ use anyhow::{Context as _, bail, ensure};
 
 use promises::Promises;
 pub use world::World;
+use world::tell;
 
 /// The operator, the author and a stranger.
 const AUTHOR: &str = "alice";
@@ -34,7 +35,7 @@ pub async fn play(program: &Path, out: &mut (dyn Write + Send)) -> anyhow::Resul
         )?;
     }
     promises.print(out)?;
-    world.close().await;
+    world.close();
     Ok(outcome.is_ok() && promises.held())
 }
 
@@ -48,7 +49,7 @@ pub async fn leave_running(program: &Path, out: &mut dyn Write) -> anyhow::Resul
         _ = term.recv() => {}
         ended = tokio::signal::ctrl_c() => ended?,
     }
-    world.close().await;
+    world.close();
     Ok(())
 }
 
@@ -73,7 +74,7 @@ async fn proposed(
     out: &mut (dyn Write + Send),
 ) -> anyhow::Result<String> {
     world.propose(AUTHOR)?;
-    world.tell(
+    tell(
         out,
         AUTHOR,
         &format!("opens #{}: {}", world.number, world::TITLE),
@@ -151,7 +152,7 @@ async fn merged_and_ordered(
     digest: &str,
 ) -> anyhow::Result<()> {
     world.merge(OPERATOR)?;
-    world.tell(
+    tell(
         out,
         OPERATOR,
         &format!(
@@ -196,7 +197,7 @@ async fn torn_down(
 ) -> anyhow::Result<()> {
     world.destroy_juju_model()?;
     world.release_machines();
-    world.tell(
+    tell(
         out,
         OPERATOR,
         "destroys the Juju model and releases the machines; their STATIC links stay",
@@ -216,7 +217,7 @@ async fn torn_down(
         world.writes() == 0,
     );
     let links = world.remove_links();
-    world.tell(
+    tell(
         out,
         OPERATOR,
         &format!("removes the {links} links on the networks that go"),
@@ -234,15 +235,21 @@ async fn killed_and_resumed(
     world.kill_the_service_at_delete(DELETE);
     world.comment(out, OPERATOR, "/done teardown")?;
     world
-        .until("the service is dead", |world| world.is_killed())
+        .until("the service is dead", world::World::is_killed)
         .await?;
-    world.tell(out, "-", &format!("the service is killed hard at delete {DELETE}: MAAS has done it, and nobody heard the answer"))?;
+    tell(
+        out,
+        "-",
+        &format!(
+            "the service is killed hard at delete {DELETE}: MAAS has done it, and nobody heard the answer"
+        ),
+    )?;
     promises.look(
         "the service was killed in the middle of the deletes",
         world.deletes() == DELETE,
     );
     world.start_service().await?;
-    world.tell(out, "-", "the service is started again on the same journal")?;
+    tell(out, "-", "the service is started again on the same journal")?;
     world
         .bot_says(out, "the jumphost gate", |body| {
             body.contains("Gate `jumphost`: a person is needed")
@@ -282,7 +289,7 @@ async fn moved_the_jumphost(
         true,
     );
     world.move_bridges()?;
-    world.tell(out, OPERATOR, "moves the bridges, in that order")?;
+    tell(out, OPERATOR, "moves the bridges, in that order")?;
     world.comment(out, OPERATOR, "/done jumphost")?;
     let done = world
         .bot_says(out, "the end", |body| body.contains("### ✅ Applied"))

@@ -152,7 +152,7 @@ impl Terminal<'_> {
                 telling::markdown(plan, &setting, &survey.rehearsed)
             )?,
             (Format::Markdown, Err(refused)) => {
-                write!(out, "{}", telling::refusal_markdown(refused, &setting))?
+                write!(out, "{}", telling::refusal_markdown(refused, &setting))?;
             }
             (Format::Text, Ok(plan)) => write!(
                 out,
@@ -160,7 +160,7 @@ impl Terminal<'_> {
                 telling::text(plan, site, Some(&survey.rehearsed))
             )?,
             (Format::Text, Err(refused)) => {
-                write!(out, "{}", telling::refusal_text(refused, site))?
+                write!(out, "{}", telling::refusal_text(refused, site))?;
             }
         }
         Ok(())
@@ -177,23 +177,20 @@ impl Terminal<'_> {
         for line in lines {
             writeln!(out, "{line}")?;
         }
-        match &survey.outcome {
-            Err(refused) => {
-                write!(
-                    out,
-                    "{}",
-                    telling::refusal_text(refused, &self.desk.site.name)
-                )?;
-                Ok(exit::WRONG)
-            }
-            Ok(_) => {
-                writeln!(out, "\n{}", telling::rehearsal(&survey.rehearsed))?;
-                Ok(if survey.rehearsed.failures.is_empty() {
-                    exit::OK
-                } else {
-                    exit::WRONG
-                })
-            }
+        if let Err(refused) = &survey.outcome {
+            write!(
+                out,
+                "{}",
+                telling::refusal_text(refused, &self.desk.site.name)
+            )?;
+            Ok(exit::WRONG)
+        } else {
+            writeln!(out, "\n{}", telling::rehearsal(&survey.rehearsed))?;
+            Ok(if survey.rehearsed.failures.is_empty() {
+                exit::OK
+            } else {
+                exit::WRONG
+            })
         }
     }
 
@@ -245,30 +242,7 @@ impl Terminal<'_> {
             .into_iter()
             .find(|run| run.new.site == site);
         if let Some(run) = open {
-            if run.new.digest != digest {
-                writeln!(
-                    out,
-                    "refused: the run of {} is not over; go on with that digest, or abort it",
-                    run.new.digest
-                )?;
-                return Ok(None);
-            }
-            let plan: Plan = serde_json::from_str(&run.new.record)
-                .context("reading the plan of the open run")?;
-            let facts = journal.facts(run.id).await?;
-            if Progress::of(&facts).stopped.is_some() {
-                journal
-                    .add(
-                        run.id,
-                        lease,
-                        &Fact::Resumed {
-                            by: "a terminal".to_owned(),
-                        },
-                        (self.clock)(),
-                    )
-                    .await?;
-            }
-            return Ok(Some((run.id, plan)));
+            return self.go_on(journal, lease, &run, digest, out).await;
         }
         let survey = self.survey(ready).await?;
         let plan = match &survey.outcome {
@@ -320,6 +294,35 @@ impl Terminal<'_> {
         Ok(Some((run, plan)))
     }
 
+    /// Goes on with the run that is not over, if it is that one.
+    async fn go_on(
+        &self,
+        journal: &Journal,
+        lease: &journal::Lease,
+        run: &journal::Run,
+        digest: &str,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<Option<(RunId, Plan)>> {
+        if run.new.digest != digest || run.new.pull.is_some() {
+            writeln!(
+                out,
+                "refused: the run of {} is not over; go on with it where it was begun, or abort it",
+                run.new.digest
+            )?;
+            return Ok(None);
+        }
+        let plan: Plan =
+            serde_json::from_str(&run.new.record).context("reading the plan of the open run")?;
+        let facts = journal.facts(run.id).await?;
+        if Progress::of(&facts).stopped.is_some() {
+            let resumed = Fact::Resumed {
+                by: "a terminal".to_owned(),
+            };
+            journal.add(run.id, lease, &resumed, (self.clock)()).await?;
+        }
+        Ok(Some((run.id, plan)))
+    }
+
     #[expect(clippy::too_many_arguments, reason = "one call, from one place")]
     async fn carry_out(
         &mut self,
@@ -349,7 +352,7 @@ impl Terminal<'_> {
             let next = next_move(plan, &facts, now, self.desk.pace());
             match &next {
                 Move::Over => return Ok(ended(&facts, out)?),
-                Move::Wait => return self.waits(plan, &facts, &ready.runbooks, out),
+                Move::Wait => return waits(plan, &facts, &ready.runbooks, out),
                 Move::Rest(until) => {
                     let length = u64::try_from(until.0 - now.0).unwrap_or(0);
                     (self.tell)(format!("resting {} s", length.div_ceil(1000)));
@@ -387,46 +390,46 @@ impl Terminal<'_> {
             drop(keeping.facts().await?);
         }
     }
+}
 
-    fn waits(
-        &self,
-        plan: &Plan,
-        facts: &[plan::run::Noted],
-        runbooks: &[Runbook],
-        out: &mut dyn Write,
-    ) -> anyhow::Result<u8> {
-        let progress = Progress::of(facts);
-        if let Some(why) = progress.stopped {
-            writeln!(out, "stopped: {why}\nThe same command goes on from here.")?;
-            return Ok(exit::WAITING);
-        }
-        let Some(gate) = plan
-            .gates
-            .iter()
-            .find(|gate| !progress.opened.contains(&gate.name))
-        else {
-            return Ok(exit::WAITING);
-        };
-        if let Some(runbook) = runbooks.iter().find(|runbook| runbook.gate == gate.name) {
-            writeln!(out, "\n{}", runbook.rendered(gate))?;
-        }
-        for task in &gate.tasks {
-            writeln!(out, "- {task}")?;
-        }
-        if let Some(Fact::NotYet { missing, .. }) = facts.last().map(|noted| &noted.fact) {
-            writeln!(out, "\nnot yet:")?;
-            for line in missing {
-                writeln!(out, "- {line}")?;
-            }
-        }
-        writeln!(
-            out,
-            "\nwaiting at gate {}: when it is done, the same command with `--done {}`",
-            gate.name.word(),
-            gate.name.word()
-        )?;
-        Ok(exit::WAITING)
+/// What a person is told where the run waits for one.
+fn waits(
+    plan: &Plan,
+    facts: &[plan::run::Noted],
+    runbooks: &[Runbook],
+    out: &mut dyn Write,
+) -> anyhow::Result<u8> {
+    let progress = Progress::of(facts);
+    if let Some(why) = progress.stopped {
+        writeln!(out, "stopped: {why}\nThe same command goes on from here.")?;
+        return Ok(exit::WAITING);
     }
+    let Some(gate) = plan
+        .gates
+        .iter()
+        .find(|gate| !progress.opened.contains(&gate.name))
+    else {
+        return Ok(exit::WAITING);
+    };
+    if let Some(runbook) = runbooks.iter().find(|runbook| runbook.gate == gate.name) {
+        writeln!(out, "\n{}", runbook.rendered(gate))?;
+    }
+    for task in &gate.tasks {
+        writeln!(out, "- {task}")?;
+    }
+    if let Some(Fact::NotYet { missing, .. }) = facts.last().map(|noted| &noted.fact) {
+        writeln!(out, "\nnot yet:")?;
+        for line in missing {
+            writeln!(out, "- {line}")?;
+        }
+    }
+    writeln!(
+        out,
+        "\nwaiting at gate {}: when it is done, the same command with `--done {}`",
+        gate.name.word(),
+        gate.name.word()
+    )?;
+    Ok(exit::WAITING)
 }
 
 fn ended(facts: &[plan::run::Noted], out: &mut dyn Write) -> std::io::Result<u8> {

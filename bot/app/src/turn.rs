@@ -4,6 +4,7 @@
 //! move, or nothing until a time. Production calls it for ever, a story calls it until it rests. What happens in one
 //! turn survives a power cut in the middle of it: everything that was decided is written down before it is done.
 
+mod admission;
 mod forge;
 mod hear;
 mod order;

@@ -109,7 +109,7 @@ const JUMPHOST_AFTER: [(&str, &str); 4] = [
 const VACATED: [&str; 3] = ["10.12.8.0/22", "10.12.12.0/22", "10.12.16.0/22"];
 
 /// How long anything in the story may take: the whole of it is meant to take less than a minute.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Between two looks at the world.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
@@ -287,7 +287,7 @@ impl World {
     }
 
     /// Ends the service and takes the world's files away.
-    pub async fn close(self) {
+    pub fn close(self) {
         self.trap.kill();
         let removed = std::fs::remove_dir_all(&self.folder);
         drop(removed);
@@ -337,15 +337,6 @@ impl World {
         )
     }
 
-    pub(super) fn tell(
-        &self,
-        out: &mut (dyn Write + Send),
-        who: &str,
-        what: &str,
-    ) -> std::io::Result<()> {
-        writeln!(out, "{who:<9}{what}")
-    }
-
     /// Looks at the world until it is so.
     pub(super) async fn until(&self, what: &str, so: impl Fn(&Self) -> bool) -> anyhow::Result<()> {
         let deadline = (self.clock)().0 + i64::try_from(PATIENCE.as_millis()).unwrap_or(i64::MAX);
@@ -387,13 +378,13 @@ impl World {
             let before = self.told.get(&id).map(|body| heading(body));
             if before.as_ref() != Some(&heading(&body)) || Some(id) == wanted_id {
                 let edited = if before.is_some() { " (edited)" } else { "" };
-                self.tell(out, "planebot", &format!("{}{edited}", heading(&body)))?;
+                tell(out, "planebot", &format!("{}{edited}", heading(&body)))?;
                 for line in body
                     .lines()
                     .filter(|line| line.starts_with("- ✖") || line.contains("still has a link on"))
                     .take(3)
                 {
-                    self.tell(out, "", &format!("  {line}"))?;
+                    tell(out, "", &format!("  {line}"))?;
                 }
             }
             self.told.insert(id, body);
@@ -443,7 +434,7 @@ impl World {
         who: &str,
         words: &str,
     ) -> anyhow::Result<u64> {
-        self.tell(out, who, words)?;
+        tell(out, who, words)?;
         Ok(self
             .github
             .github()
@@ -631,6 +622,11 @@ impl World {
         let client = Client::new(InLab::new(rows, outside(&self.clock)), outside(&self.clock));
         Ok(client.eyes().observe(&Scope::default()).await?)
     }
+}
+
+/// Prints one line of the conversation.
+pub(super) fn tell(out: &mut (dyn Write + Send), who: &str, what: &str) -> std::io::Result<()> {
+    writeln!(out, "{who:<9}{what}")
 }
 
 impl Trap {

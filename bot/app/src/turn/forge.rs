@@ -6,6 +6,7 @@
 use anyhow::Context as _;
 use serde::Deserialize;
 
+use super::survey::is_runbook;
 use crate::config::Team;
 use crate::event::{PullNumber, Sha};
 use crate::github::{
@@ -74,7 +75,7 @@ impl Forge {
                 .await?
                 .with_context(|| format!("there is no branch `{at}`"))?,
         };
-        let wanted = |path: &str| topology::draft::is_declaration(path) || path.ends_with(".md");
+        let wanted = |path: &str| topology::draft::is_declaration(path) || is_runbook(path);
         let folder = repository.folder(&commit, folder, wanted).await?;
         Ok(folder
             .files
@@ -212,14 +213,13 @@ impl Forge {
         let owed: Owed = serde_json::from_str(owed)?;
         let repository = self.at(repository).await?;
         let head = Sha::parse(&owed.head_sha)?;
-        let known = match id {
-            Some(id) => Some(id),
-            None => {
-                let seen = repository.checks(&head, &owed.name).await?;
-                seen.into_iter()
-                    .find(|check| check.external_id.as_deref() == Some(key))
-                    .map(|check| check.id)
-            }
+        let known = if let Some(id) = id {
+            Some(id)
+        } else {
+            let seen = repository.checks(&head, &owed.name).await?;
+            seen.into_iter()
+                .find(|check| check.external_id.as_deref() == Some(key))
+                .map(|check| check.id)
         };
         let check = check_of(owed, head, key)?;
         let seen = match known {

@@ -161,6 +161,18 @@ impl Office {
                     .await;
             }
         };
+        self.commanded(sites, occurrence, comment, command).await
+    }
+
+    /// A command that was understood: where it belongs, and whether its giver may.
+    async fn commanded(
+        &self,
+        sites: &[Site],
+        occurrence: &Occurrence,
+        comment: &Comment,
+        command: Command,
+    ) -> anyhow::Result<()> {
+        let repository = sites[0].repository.clone();
         let number = comment.number.0;
         let touched: Vec<&Site> = self.touched(sites, number).await?;
         let Some(site) = touched.first() else {
@@ -183,29 +195,39 @@ impl Office {
             login,
         };
         let order = self.admit(site, &command, &asker).await;
+        self.obey(&heard, command, order).await
+    }
+
+    async fn obey(
+        &self,
+        heard: &Heard<'_>,
+        command: Command,
+        order: Result<Order, String>,
+    ) -> anyhow::Result<()> {
+        let (repository, comment) = (&heard.site.repository, heard.comment);
         match (command, order) {
             (Command::Help, order) => {
-                self.answer(&repository, comment, reply::help(order.is_ok()), None)
+                self.answer(repository, comment, reply::help(order.is_ok()), None)
                     .await
             }
             (Command::Plan, _) => {
-                let pull = self.github.pull(&repository, number).await?;
-                match self.desks.get(&site.name) {
-                    Some(desk) if pull.open => self.plan_pull(site, desk, &pull).await,
-                    Some(_) | None => self.replan_merged(&heard).await,
+                let pull = self.github.pull(repository, heard.number).await?;
+                match self.desks.get(&heard.site.name) {
+                    Some(desk) if pull.open => self.plan_pull(heard.site, desk, &pull).await,
+                    Some(_) | None => self.replan_merged(heard).await,
                 }
             }
-            (Command::Status, _) => self.tell_status(&heard).await,
+            (Command::Status, _) => self.tell_status(heard).await,
             (Command::Why(object), _) => {
-                let record = self.record(&heard).await?;
+                let record = self.record(heard).await?;
                 let body = reply::why(
                     record.as_ref().and_then(|record| record.plan.as_ref()),
                     &object,
                 );
-                self.answer(&repository, comment, body, None).await
+                self.answer(repository, comment, body, None).await
             }
             (command @ (Command::Apply(_) | Command::Done { .. } | Command::Abort), order) => {
-                self.order(&heard, command, order).await
+                self.order(heard, command, order).await
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Orders: apply, done, abort. Every gate of admission is looked at in a fixed order, and all of them are shown.
+//! Orders: apply, done, abort. It must not know which gates an order passes.
 
 use journal::{JournalError, NewRun, Run};
 use plan::plan::Plan;
@@ -7,12 +7,13 @@ use plan::telling::span;
 use serde::{Deserialize, Serialize};
 
 use super::Office;
+use super::admission::{Admitted, Admitting, Halt, Shut};
 use super::hear::Heard;
 use super::record::{Record, Stage};
 use super::survey::take;
 use crate::command::{Command, Digest};
 use crate::keeping::LEASE_MS;
-use crate::reply::{self, Admission, RunSetting};
+use crate::reply::{self, RunSetting};
 use crate::roster::Order;
 
 /// What a run needs besides its plan, kept with it.
@@ -37,44 +38,6 @@ impl RunRecord {
     }
 }
 
-/// What the gates of admission let through.
-struct Admitted {
-    plan: Plan,
-    merge_commit: String,
-}
-
-/// The gates, all shown: those after the first shut one are not looked at.
-struct Gates(Vec<Admission>);
-
-const NAMES: [&str; 8] = [
-    "signature",
-    "operator",
-    "merged",
-    "digest",
-    "MAAS unchanged",
-    "no newer plan",
-    "window",
-    "lease",
-];
-
-impl Gates {
-    fn refuse(mut self, name: &'static str, facts: impl Into<String>) -> Vec<Admission> {
-        self.0.push(Admission::shut(name, facts));
-        let from = self.0.len();
-        self.0.extend(
-            NAMES
-                .iter()
-                .skip(from)
-                .map(|name| Admission::not_looked(name)),
-        );
-        self.0
-    }
-
-    fn pass(&mut self, name: &'static str, facts: impl Into<String>) {
-        self.0.push(Admission::open(name, facts));
-    }
-}
-
 impl Office {
     pub(super) async fn order(
         &self,
@@ -90,14 +53,8 @@ impl Office {
         }
     }
 
-    async fn refuse(
-        &self,
-        heard: &Heard<'_>,
-        reason: &str,
-        gates: &[Admission],
-        next: &str,
-    ) -> anyhow::Result<()> {
-        let body = reply::not_applied(reason, gates, next);
+    async fn refuse(&self, heard: &Heard<'_>, shut: &Shut) -> anyhow::Result<()> {
+        let body = reply::not_applied(&shut.reason, &shut.gates, shut.next);
         self.answer(
             &heard.site.repository,
             heard.comment,
@@ -123,230 +80,22 @@ impl Office {
         digest: Option<Digest>,
         order: Result<Order, String>,
     ) -> anyhow::Result<()> {
-        let mut gates = Gates(Vec::new());
-        gates.pass("signature", "the webhook is GitHub's");
-        if let Err(why) = &order {
-            let shut = gates.refuse("operator", why.clone());
-            return self
-                .refuse(
-                    heard,
-                    "Only an operator of this site may say that.",
-                    &shut,
-                    "ask one of the site's operators.",
-                )
-                .await;
-        }
-        gates.pass("operator", format!("{} may", span(&heard.login)));
-        if let Some(run) = self
+        let admitting = match Admitting::of(self, heard, order) {
+            Ok(admitting) => admitting,
+            Err(shut) => return self.refuse(heard, &shut).await,
+        };
+        let run = self
             .run_of(heard.site, heard.number)
             .await?
-            .filter(|run| run.ended.is_none())
-        {
+            .filter(|run| run.ended.is_none());
+        if let Some(run) = run {
             return self.resume(heard, &run, digest.as_ref()).await;
         }
-        match self.admission(heard, digest, gates).await? {
-            Err((reason, gates, next)) => self.refuse(heard, &reason, &gates, &next).await,
+        match admitting.look(digest).await {
             Ok(admitted) => self.begin(heard, admitted).await,
+            Err(Halt::Shut(shut)) => self.refuse(heard, &shut).await,
+            Err(Halt::Failed(error)) => Err(error),
         }
-    }
-
-    /// The gates behind the operator. The plan is made again from a fresh look: what was reviewed is what runs, or nothing.
-    async fn admission(
-        &self,
-        heard: &Heard<'_>,
-        digest: Option<Digest>,
-        mut gates: Gates,
-    ) -> anyhow::Result<Result<Admitted, (String, Vec<Admission>, String)>> {
-        let no = |reason: &str, gates: Vec<Admission>, next: &str| {
-            Ok(Err((reason.to_owned(), gates, next.to_owned())))
-        };
-        let site = heard.site;
-        let pull = self.github.pull(&site.repository, heard.number).await?;
-        let branch = self.github.default_branch(&site.repository).await?;
-        let Some(merge_commit) = pull.merge_commit.clone().filter(|_| pull.merged) else {
-            let gates = gates.refuse("merged", "it is not merged");
-            return no(
-                "The pull request is not merged yet.",
-                gates,
-                "merge it, then say `/apply` again.",
-            );
-        };
-        if pull.base != branch {
-            let gates = gates.refuse(
-                "merged",
-                format!(
-                    "it went to {}, and only {} counts",
-                    span(&pull.base),
-                    span(&branch)
-                ),
-            );
-            return no(
-                "It was merged into another branch.",
-                gates,
-                "open a pull request for the default branch.",
-            );
-        }
-        if !self
-            .github
-            .is_on_branch(&site.repository, &merge_commit, &branch)
-            .await?
-        {
-            let gates = gates.refuse(
-                "merged",
-                format!(
-                    "commit {} is not on {} now",
-                    span(&merge_commit),
-                    span(&branch)
-                ),
-            );
-            return no(
-                "The merge is not on the default branch any more.",
-                gates,
-                "merge it again.",
-            );
-        }
-        gates.pass(
-            "merged",
-            format!(
-                "on {} as {}",
-                span(&branch),
-                span(&merge_commit.chars().take(10).collect::<String>())
-            ),
-        );
-        let (Some(mut record), Some(desk)) =
-            (self.record(heard).await?, self.desks.get(&site.name))
-        else {
-            let gates = gates.refuse("digest", "nothing was planned here");
-            return no("There is no plan to apply.", gates, "say `/plan`.");
-        };
-        if record.stage == Stage::Applied {
-            let gates = gates.refuse("digest", "it was applied");
-            return no("This is applied already.", gates, "nothing to do.");
-        }
-        let reviewed = record.plan.as_ref().map(|plan| plan.digest.to_string());
-        if let Some(given) = &digest
-            && reviewed.as_deref() != Some(given.as_str())
-        {
-            let gates = gates.refuse(
-                "digest",
-                format!(
-                    "{} was said, {} was reviewed",
-                    span(given.as_str()),
-                    span(reviewed.as_deref().unwrap_or("no plan"))
-                ),
-            );
-            return no(
-                "That is not the plan that stands in this conversation.",
-                gates,
-                "read the plan above, and say its digest.",
-            );
-        }
-        gates.pass(
-            "digest",
-            format!(
-                "{} as reviewed",
-                span(reviewed.as_deref().unwrap_or("none"))
-            ),
-        );
-        let commit = self.commit(site, &merge_commit, &merge_commit).await?;
-        let Some(topology) = &commit.topology else {
-            let gates = gates.refuse("MAAS unchanged", "the merged declaration is wrong");
-            return no(
-                "The merged declaration does not check.",
-                gates,
-                "mend it in a new pull request.",
-            );
-        };
-        let survey = desk
-            .survey(topology, &desk.policy(&commit.runbooks), &mut |_| {})
-            .await?;
-        let now = survey
-            .outcome
-            .as_ref()
-            .ok()
-            .map(|plan| plan.digest.to_string());
-        if now.is_none() || now != reviewed || !survey.rehearsed.failures.is_empty() {
-            record.commit.clone_from(&merge_commit);
-            record.merge_commit = Some(merge_commit.clone());
-            take(&mut record, &survey);
-            self.journal
-                .put_pull(&record.row(&site.repository, heard.number, &site.name))
-                .await?;
-            let setting = record.setting(
-                &site.name,
-                Some(self.tree_url(&site.repository, &merge_commit)),
-            );
-            let body = reply::plan(&survey.outcome, &setting, &survey.rehearsed);
-            self.owe_plan_comment(&site.repository, heard.number, &site.name, body)
-                .await?;
-            let facts = format!(
-                "reviewed {}, now {}",
-                span(reviewed.as_deref().unwrap_or("no plan")),
-                span(now.as_deref().unwrap_or("no plan"))
-            );
-            let gates = gates.refuse("MAAS unchanged", facts);
-            return no(
-                "MAAS, or the merged declaration, is not what this plan was made for.",
-                gates,
-                "read the new plan above; if it is right, say its digest.",
-            );
-        }
-        let Ok(plan) = survey.outcome else {
-            return no(
-                "There is no plan.",
-                gates.refuse("MAAS unchanged", "no plan"),
-                "read above.",
-            );
-        };
-        if let Some(why) = &plan.read_only {
-            return no(
-                "This plan is for reading only.",
-                gates.refuse("MAAS unchanged", why.clone()),
-                "read above.",
-            );
-        }
-        gates.pass("MAAS unchanged", "looked at just now");
-        let merged = self
-            .journal
-            .pulls_at(&site.name, Stage::Merged.word())
-            .await?;
-        let number = i64::try_from(heard.number)?;
-        if let Some(newer) = merged
-            .iter()
-            .find(|other| other.number != number && other.merged > record.merged_at)
-        {
-            let gates = gates.refuse(
-                "no newer plan",
-                format!("#{} was merged later and touches this site", newer.number),
-            );
-            return no(
-                "A later merge has overtaken this one.",
-                gates,
-                "say `/apply` on the newest merged pull request; it carries all of them out.",
-            );
-        }
-        gates.pass("no newer plan", "none was merged after it");
-        if !site.policy.is_open((self.clock)()) {
-            return no(
-                "Changes are not made at this hour.",
-                gates.refuse("window", "shut now"),
-                "come back when the window is open.",
-            );
-        }
-        gates.pass("window", "open");
-        if self
-            .journal
-            .take(&site.name, &self.owner, LEASE_MS, (self.clock)())
-            .await?
-            .is_none()
-        {
-            return no(
-                "Another run writes to this MAAS.",
-                gates.refuse("lease", "held by another worker"),
-                "wait until it is over.",
-            );
-        }
-        Ok(Ok(Admitted { plan, merge_commit }))
     }
 
     async fn begin(&self, heard: &Heard<'_>, admitted: Admitted) -> anyhow::Result<()> {

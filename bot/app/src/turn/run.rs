@@ -95,7 +95,13 @@ impl Office {
                 self.commit(&desk.site, &record.merge_commit, &record.merge_commit)
                     .await?,
             ),
-            _ => None,
+            Move::Make(_)
+            | Move::Examine(_)
+            | Move::Rest(_)
+            | Move::Wait
+            | Move::Stop { .. }
+            | Move::Finish
+            | Move::Over => None,
         };
         let topology = commit
             .as_ref()

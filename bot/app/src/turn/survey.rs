@@ -48,7 +48,7 @@ impl Office {
             .await
             .context("reading the runbooks")?
         {
-            if path.ends_with(".md")
+            if is_runbook(&path)
                 && let Ok(runbook) = Runbook::read(&path, &String::from_utf8_lossy(&bytes))
             {
                 runbooks.push(runbook);
@@ -201,6 +201,13 @@ impl Office {
         };
         format!("{site}/{repository}/blob/{commit}")
     }
+}
+
+/// Whether a path may be a runbook's.
+pub(super) fn is_runbook(path: &str) -> bool {
+    std::path::Path::new(path)
+        .extension()
+        .is_some_and(|end| end == "md")
 }
 
 /// Takes a survey into the record.

@@ -1,0 +1,339 @@
+//! The gates of admission: looked at in a fixed order, all of them shown.
+//!
+//! What was reviewed is what runs, or nothing runs: the plan is made again from a fresh look at MAAS and the merged
+//! declaration, and its digest must be the one that people read. It must not know how a run begins.
+
+use plan::plan::Plan;
+use plan::telling::span;
+
+use super::Office;
+use super::forge::Pull;
+use super::hear::Heard;
+use super::record::{Record, Stage};
+use super::survey::take;
+use crate::command::Digest;
+use crate::desk::{Desk, Survey};
+use crate::keeping::LEASE_MS;
+use crate::reply::{self, Admission};
+use crate::roster::Order;
+
+/// The gates, in order.
+const NAMES: [&str; 8] = [
+    "signature",
+    "operator",
+    "merged",
+    "digest",
+    "MAAS unchanged",
+    "no newer plan",
+    "window",
+    "lease",
+];
+
+/// What the gates let through.
+pub(super) struct Admitted {
+    pub(super) plan: Plan,
+    pub(super) merge_commit: String,
+}
+
+/// A shut gate, with all the others.
+pub(super) struct Shut {
+    /// The reason in plain words.
+    pub(super) reason: String,
+    /// How every gate stands.
+    pub(super) gates: Vec<Admission>,
+    /// What to do.
+    pub(super) next: &'static str,
+}
+
+/// Why nothing was admitted.
+pub(super) enum Halt {
+    /// A gate is shut.
+    Shut(Box<Shut>),
+    /// It could not be looked at.
+    Failed(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Halt {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// An order on its way through the gates.
+pub(super) struct Admitting<'a> {
+    office: &'a Office,
+    heard: &'a Heard<'a>,
+    gates: Vec<Admission>,
+}
+
+impl<'a> Admitting<'a> {
+    /// The first two gates: the webhook's signature, and the operator.
+    pub(super) fn of(
+        office: &'a Office,
+        heard: &'a Heard<'a>,
+        order: Result<Order, String>,
+    ) -> Result<Self, Shut> {
+        let mut admitting = Self {
+            office,
+            heard,
+            gates: Vec::new(),
+        };
+        admitting.pass("the webhook is GitHub's");
+        match order {
+            Ok(_) => admitting.pass(&format!("{} may", span(&heard.login))),
+            Err(why) => {
+                return Err(admitting.shut(
+                    "Only an operator of this site may say that.",
+                    &why,
+                    "ask one of the site's operators.",
+                ));
+            }
+        }
+        Ok(admitting)
+    }
+
+    fn pass(&mut self, facts: &str) {
+        let name = NAMES[self.gates.len()];
+        self.gates.push(Admission::open(name, facts));
+    }
+
+    /// Shuts the gate that is next; those after it are not looked at.
+    fn shut(mut self, reason: &str, facts: &str, next: &'static str) -> Shut {
+        self.gates
+            .push(Admission::shut(NAMES[self.gates.len()], facts));
+        let from = self.gates.len();
+        self.gates.extend(
+            NAMES
+                .iter()
+                .skip(from)
+                .map(|name| Admission::not_looked(name)),
+        );
+        Shut {
+            reason: reason.to_owned(),
+            gates: self.gates,
+            next,
+        }
+    }
+
+    fn halt<T>(self, reason: &str, facts: &str, next: &'static str) -> Result<T, Halt> {
+        Err(Halt::Shut(Box::new(self.shut(reason, facts, next))))
+    }
+
+    /// All the other gates.
+    pub(super) async fn look(self, digest: Option<Digest>) -> Result<Admitted, Halt> {
+        let (admitting, merge_commit) = self.merged().await?;
+        let (admitting, record, desk) = admitting.reviewed(digest.as_ref()).await?;
+        let (admitting, plan) = admitting
+            .unchanged(&merge_commit, record.clone(), desk)
+            .await?;
+        admitting.free(&record).await?;
+        Ok(Admitted { plan, merge_commit })
+    }
+
+    /// Merged, into the default branch, and still there.
+    async fn merged(mut self) -> Result<(Self, String), Halt> {
+        let repository = &self.heard.site.repository;
+        let pull: Pull = self
+            .office
+            .github
+            .pull(repository, self.heard.number)
+            .await?;
+        let branch = self.office.github.default_branch(repository).await?;
+        let Some(merge_commit) = pull.merge_commit.filter(|_| pull.merged) else {
+            return self.halt(
+                "The pull request is not merged yet.",
+                "it is not merged",
+                "merge it, then say `/apply` again.",
+            );
+        };
+        if pull.base != branch {
+            let facts = format!(
+                "it went to {}, and only {} counts",
+                span(&pull.base),
+                span(&branch)
+            );
+            return self.halt(
+                "It was merged into another branch.",
+                &facts,
+                "open a pull request for the default branch.",
+            );
+        }
+        if !self
+            .office
+            .github
+            .is_on_branch(repository, &merge_commit, &branch)
+            .await?
+        {
+            let facts = format!(
+                "commit {} is not on {} now",
+                span(&merge_commit),
+                span(&branch)
+            );
+            return self.halt(
+                "The merge is not on the default branch any more.",
+                &facts,
+                "merge it again.",
+            );
+        }
+        let short: String = merge_commit.chars().take(10).collect();
+        self.pass(&format!("on {} as {}", span(&branch), span(&short)));
+        Ok((self, merge_commit))
+    }
+
+    /// There is a plan here, and it is the one that was named.
+    async fn reviewed(mut self, digest: Option<&Digest>) -> Result<(Self, Record, &'a Desk), Halt> {
+        let record = self.office.record(self.heard).await?;
+        let desk = self.office.desks.get(&self.heard.site.name);
+        let (Some(record), Some(desk)) = (record, desk) else {
+            return self.halt(
+                "There is no plan to apply.",
+                "nothing was planned here",
+                "say `/plan`.",
+            );
+        };
+        if record.stage == Stage::Applied {
+            return self.halt(
+                "This is applied already.",
+                "it was applied",
+                "nothing to do.",
+            );
+        }
+        let reviewed = digest_of(record.plan.as_ref());
+        if let Some(given) = digest.filter(|given| given.as_str() != reviewed) {
+            let facts = format!(
+                "{} was said, {} was reviewed",
+                span(given.as_str()),
+                span(&reviewed)
+            );
+            return self.halt(
+                "That is not the plan that stands in this conversation.",
+                &facts,
+                "read the plan above, and say its digest.",
+            );
+        }
+        self.pass(&format!("{} as reviewed", span(&reviewed)));
+        Ok((self, record, desk))
+    }
+
+    /// Looked at afresh, the plan is the same.
+    async fn unchanged(
+        mut self,
+        merge_commit: &str,
+        record: Record,
+        desk: &Desk,
+    ) -> Result<(Self, Plan), Halt> {
+        let site = self.heard.site;
+        let commit = self.office.commit(site, merge_commit, merge_commit).await?;
+        let Some(topology) = &commit.topology else {
+            let facts = "the merged declaration is wrong";
+            return self.halt(
+                "The merged declaration does not check.",
+                facts,
+                "mend it in a new pull request.",
+            );
+        };
+        let survey = desk
+            .survey(topology, &desk.policy(&commit.runbooks), &mut |_| {})
+            .await?;
+        let reviewed = digest_of(record.plan.as_ref());
+        let now = digest_of(survey.outcome.as_ref().ok());
+        let same =
+            survey.outcome.is_ok() && now == reviewed && survey.rehearsed.failures.is_empty();
+        if !same {
+            self.show_anew(merge_commit, record, &survey).await?;
+            let facts = format!("reviewed {}, now {}", span(&reviewed), span(&now));
+            return self.halt(
+                "MAAS, or the merged declaration, is not what this plan was made for.",
+                &facts,
+                "read the new plan above; if it is right, say its digest.",
+            );
+        }
+        match survey.outcome {
+            Ok(plan) if plan.read_only.is_none() => {
+                self.pass("looked at just now");
+                Ok((self, plan))
+            }
+            Ok(plan) => self.halt(
+                "This plan is for reading only.",
+                &plan.read_only.unwrap_or_default(),
+                "read above.",
+            ),
+            Err(_) => self.halt("There is no plan.", "no plan", "read above."),
+        }
+    }
+
+    /// Shows the plan as it is now, in place of the one that was reviewed.
+    async fn show_anew(
+        &self,
+        merge_commit: &str,
+        mut record: Record,
+        survey: &Survey,
+    ) -> anyhow::Result<()> {
+        let site = self.heard.site;
+        merge_commit.clone_into(&mut record.commit);
+        record.merge_commit = Some(merge_commit.to_owned());
+        take(&mut record, survey);
+        self.office
+            .journal
+            .put_pull(&record.row(&site.repository, self.heard.number, &site.name))
+            .await?;
+        let setting = record.setting(
+            &site.name,
+            Some(self.office.tree_url(&site.repository, merge_commit)),
+        );
+        let body = reply::plan(&survey.outcome, &setting, &survey.rehearsed);
+        self.office
+            .owe_plan_comment(&site.repository, self.heard.number, &site.name, body)
+            .await
+    }
+
+    /// Nothing newer waits, the window is open, and nobody else writes.
+    async fn free(mut self, record: &Record) -> Result<(), Halt> {
+        let site = self.heard.site;
+        let number = i64::try_from(self.heard.number)?;
+        let merged = self
+            .office
+            .journal
+            .pulls_at(&site.name, Stage::Merged.word())
+            .await?;
+        let newer = merged
+            .iter()
+            .find(|other| other.number != number && other.merged > record.merged_at);
+        if let Some(newer) = newer {
+            let facts = format!("#{} was merged later and touches this site", newer.number);
+            return self.halt(
+                "A later merge has overtaken this one.",
+                &facts,
+                "say `/apply` on the newest merged pull request; it carries all of them out.",
+            );
+        }
+        self.pass("none was merged after it");
+        let now = (self.office.clock)();
+        if !site.policy.is_open(now) {
+            return self.halt(
+                "Changes are not made at this hour.",
+                "shut now",
+                "come back when the window is open.",
+            );
+        }
+        self.pass("open");
+        if self
+            .office
+            .journal
+            .take(&site.name, &self.office.owner, LEASE_MS, now)
+            .await?
+            .is_none()
+        {
+            return self.halt(
+                "Another run writes to this MAAS.",
+                "held by another worker",
+                "wait until it is over.",
+            );
+        }
+        Ok(())
+    }
+}
+
+fn digest_of(plan: Option<&Plan>) -> String {
+    plan.map_or_else(|| "no plan".to_owned(), |plan| plan.digest.to_string())
+}
