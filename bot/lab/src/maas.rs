@@ -17,6 +17,7 @@ mod link;
 mod link_form;
 mod node;
 mod reads;
+mod report;
 mod reserved;
 mod route;
 mod serve;
@@ -28,6 +29,7 @@ mod version;
 mod vlan;
 
 pub use layout::LoadError;
+pub use report::{ReportRefused, Reported};
 pub use serve::{Serving, only, serve};
 pub use store::Maas;
 pub use version::Version;

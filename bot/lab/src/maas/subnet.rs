@@ -305,7 +305,7 @@ impl Maas {
         }
     }
 
-    fn adopt_orphans(&mut self, id: u64) {
+    pub(crate) fn adopt_orphans(&mut self, id: u64) {
         let cidr = self.subnets[&id].cidr;
         for row in self.addresses.values_mut() {
             if row.subnet.is_none() && row.ip.is_some_and(|ip| cidr.contains(&ip)) {
