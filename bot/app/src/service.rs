@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use journal::Journal;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use topology::observed::Timestamp;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -23,6 +24,12 @@ use crate::webhook::{BODY_SECONDS_MAX, Counts, Door, router};
 
 /// How long the loop rests at most: a clock that was set back must not stop it.
 const REST_MAX: Duration = Duration::from_secs(30);
+
+/// How often GitHub is asked for what no webhook told: with the rest, a command is heard within a minute.
+const LOOK_EVERY_MS: i64 = 20_000;
+
+/// A GitHub that does not answer must not keep a run from moving.
+const LOOK_MAX: Duration = Duration::from_secs(10);
 
 /// How long the loop rests after it failed: the store or the configuration is away, not a delivery.
 const FAILED_REST: Duration = Duration::from_secs(2);
@@ -95,10 +102,28 @@ pub async fn run(
     Ok(())
 }
 
+/// Asks GitHub for what no webhook told, when it is time: a clock that was set back makes it time.
+async fn look(office: &Office, looked: &mut Option<Timestamp>) {
+    let now = (office.clock)();
+    if looked.is_some_and(|at| (0..LOOK_EVERY_MS).contains(&(now.0 - at.0))) {
+        return;
+    }
+    *looked = Some(now);
+    // Cut off, it is begun again: what it kept is kept, and known by its id.
+    match tokio::time::timeout(LOOK_MAX, Box::pin(office.catch_up())).await {
+        Ok(Ok(0)) => {}
+        Ok(Ok(kept)) => tracing::warn!(kept, "GitHub told what no webhook did"),
+        Ok(Err(error)) => tracing::warn!("looking for what no webhook told: {error:#}"),
+        Err(_) => tracing::warn!("looking for what no webhook told: GitHub takes too long"),
+    }
+}
+
 /// Turns until `stop`. A turn is never cut off: it ends at its own boundary.
 async fn work(office: &Office, kept: &Notify, stop: impl Future<Output = ()>) {
     let mut stop = pin!(stop);
+    let mut looked = None;
     loop {
+        look(office, &mut looked).await;
         let rest = match Box::pin(office.turn()).await {
             Ok(Turned::Moved) => Duration::ZERO,
             Ok(Turned::Rests(None)) => REST_MAX,

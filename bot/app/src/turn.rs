@@ -7,6 +7,7 @@
 mod admission;
 mod forge;
 mod hear;
+mod missed;
 mod order;
 mod record;
 mod run;

@@ -32,6 +32,8 @@ pub struct PullSeen {
     pub merged_by: Option<Account>,
     /// When it was merged, as GitHub writes times.
     pub merged_at: Option<String>,
+    /// When anything about it changed last, a comment too, as GitHub writes times.
+    pub updated_at: String,
     /// Whether GitHub could merge it.
     pub mergeable: Mergeable,
 }
@@ -79,6 +81,8 @@ struct WirePull {
     merge_commit_sha: Option<Sha>,
     merged_at: Option<String>,
     merged_by: Option<WireAccount>,
+    #[serde(default)]
+    updated_at: String,
     mergeable: Option<bool>,
 }
 
@@ -111,6 +115,7 @@ impl From<WirePull> for PullSeen {
             merged: wire.merge_commit_sha.filter(|_| merged),
             merged_by: wire.merged_by.map(Account::from),
             merged_at: wire.merged_at,
+            updated_at: wire.updated_at,
             mergeable: match wire.mergeable {
                 Some(true) => Mergeable::Yes,
                 Some(false) => Mergeable::No,
@@ -125,6 +130,9 @@ struct WireFile {
     filename: String,
     previous_filename: Option<String>,
 }
+
+/// After a long absence, a thousand are looked at; who changed them earlier asks again.
+const RECENT_PAGES_MAX: usize = 10;
 
 /// GitHub's list of a pull request's files ends here without saying so.
 const FILES_MAX: usize = 3000;
@@ -148,17 +156,29 @@ impl Repository {
         Ok(found.into_iter().map(PullSeen::from).collect())
     }
 
-    /// The hundred that changed last, open or not, newest first: what a lost webhook may have told.
-    pub async fn recent_pulls(&self) -> Result<Vec<PullSeen>, GitHubError> {
-        let route = format!(
-            "{}/pulls?state=all&sort=updated&direction=desc&per_page=100",
-            self.root
-        );
-        let found: Vec<WirePull> = self
-            .line
-            .get("listing the pull requests that changed last", &route)
-            .await?;
-        Ok(found.into_iter().map(PullSeen::from).collect())
+    /// Those that changed at or after a time, open or not, newest first: what a lost webhook may have told. Without a
+    /// time, the hundred that changed last.
+    pub async fn recent_pulls(&self, since: Option<&str>) -> Result<Vec<PullSeen>, GitHubError> {
+        let mut recent = Vec::new();
+        for page in 1..=RECENT_PAGES_MAX {
+            let route = format!(
+                "{}/pulls?state=all&sort=updated&direction=desc&per_page=100&page={page}",
+                self.root
+            );
+            let what = "listing the pull requests that changed last";
+            let found: Vec<WirePull> = self.line.get(what, &route).await?;
+            let whole = found.len() == 100;
+            let fresh = found
+                .into_iter()
+                .map(PullSeen::from)
+                .take_while(|pull| since.is_none_or(|since| pull.updated_at.as_str() >= since));
+            let before = recent.len();
+            recent.extend(fresh);
+            if !whole || since.is_none() || recent.len() - before < 100 {
+                break;
+            }
+        }
+        Ok(recent)
     }
 
     /// The paths that a pull request touches, old names of renamed files too. `None`: more than GitHub lists.

@@ -139,8 +139,11 @@ async fn a_pull_request_is_followed_to_its_merge() {
     assert_eq!(commit, stage.main().await);
     assert_eq!(merged.merged_by.unwrap().login, "alice");
     assert!(stage.repository.open_pulls().await.unwrap().is_empty());
-    let recent = stage.repository.recent_pulls().await.unwrap();
+    let recent = stage.repository.recent_pulls(None).await.unwrap();
     assert_eq!(recent[0].merged.as_ref(), Some(&commit));
+    let since = async |time: &str| stage.repository.recent_pulls(Some(time)).await.unwrap();
+    assert_eq!(since(&recent[0].updated_at).await.len(), 1);
+    assert!(since("2099-01-01T00:00:00Z").await.is_empty());
 }
 
 #[tokio::test]
