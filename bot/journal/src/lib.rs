@@ -34,7 +34,7 @@ pub type Fuse = Arc<dyn Fn() -> bool + Send + Sync>;
 pub struct Journal {
     pool: AnyPool,
     /// A store in memory ends with its last connection, and a call that is given up may take its connection with it.
-    _anchor: Option<AnyPool>,
+    _anchor: Option<Arc<std::sync::Mutex<sqlx::AnyConnection>>>,
     fuse: Fuse,
     dark: Arc<AtomicBool>,
 }

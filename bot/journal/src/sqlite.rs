@@ -4,8 +4,8 @@
 
 use std::borrow::Cow;
 use std::str::FromStr as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -53,7 +53,9 @@ impl Journal {
         let in_memory = path == ":memory:";
         let address = if in_memory {
             let number = MEMORIES.fetch_add(1, Ordering::SeqCst);
-            format!("sqlite://journal-{number}?mode=memory&cache=shared")
+            // SQLite's own file system in memory: a name that begins with `/` is one store for all connections of this
+            // process. (sqlx gives `mode=memory` another name at each connection.)
+            format!("sqlite:///journal-{number}?vfs=memdb&mode=rwc")
         } else {
             format!("sqlite://{}?mode=rwc", escaped(path))
         };
@@ -62,8 +64,12 @@ impl Journal {
                 .await
                 .map_err(|source| unreachable(path, source))
         };
+        // A store in memory lives as long as a connection to it: this one is held, whatever the pool does with its own.
         let anchor = if in_memory {
-            Some(connected().await?)
+            let held = held(&address)
+                .await
+                .map_err(|source| unreachable(path, source))?;
+            Some(Arc::new(Mutex::new(held)))
         } else {
             None
         };
@@ -141,6 +147,14 @@ async fn connected(address: &str) -> Result<AnyPool, sqlx::Error> {
         .after_connect(|connection, _| Box::pin(prepare(connection)))
         .connect_with(options)
         .await
+}
+
+async fn held(address: &str) -> Result<AnyConnection, sqlx::Error> {
+    sqlx::any::install_default_drivers();
+    let options = AnyConnectOptions::from_str(address)?;
+    let mut connection = AnyConnection::connect_with(&options).await?;
+    prepare(&mut connection).await?;
+    Ok(connection)
 }
 
 async fn prepare(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {

@@ -19,6 +19,8 @@ use crate::roster::Order;
 /// What a run needs besides its plan, kept with it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct RunRecord {
+    /// The format's version.
+    pub(super) v: u32,
     pub(super) plan: Plan,
     pub(super) merge_commit: String,
     pub(super) by: String,
@@ -101,6 +103,7 @@ impl Office {
     async fn begin(&self, heard: &Heard<'_>, admitted: Admitted) -> anyhow::Result<()> {
         let site = heard.site;
         let record = RunRecord {
+            v: 1,
             plan: admitted.plan,
             merge_commit: admitted.merge_commit,
             by: heard.login.clone(),

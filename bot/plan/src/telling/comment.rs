@@ -32,20 +32,36 @@ pub struct Setting {
     pub merged: bool,
 }
 
+/// What is told under folds, when a comment grows too long for GitHub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Fold {
+    All,
+    NoSteps,
+    Nothing,
+}
+
+/// How many tasks of a gate a plan comment lists; the gate's own comment lists them all.
+const TASKS_SHOWN: usize = 30;
+
 /// GitHub refuses longer comments (65,536 characters).
 const LONGEST: usize = 65_000;
 
 /// The plan comment in Markdown.
 pub fn markdown(plan: &Plan, setting: &Setting, rehearsed: &Rehearsed) -> String {
-    let full = written(plan, setting, rehearsed, true);
-    if full.len() <= LONGEST {
-        full
-    } else {
-        written(plan, setting, rehearsed, false)
-    }
+    [Fold::All, Fold::NoSteps, Fold::Nothing]
+        .into_iter()
+        .map(|fold| written(plan, setting, rehearsed, fold))
+        .find(|text| text.len() <= LONGEST)
+        .unwrap_or_else(|| {
+            format!(
+                "### {}\n\n{}\n\n`planebot plan` prints all of it.\n",
+                heading(plan, &span(&setting.site)),
+                summary(plan)
+            )
+        })
 }
 
-fn written(plan: &Plan, setting: &Setting, rehearsed: &Rehearsed, details: bool) -> String {
+fn written(plan: &Plan, setting: &Setting, rehearsed: &Rehearsed, fold: Fold) -> String {
     let mut out = format!(
         "### {}\n\n{}\n\n",
         heading(plan, &span(&setting.site)),
@@ -61,13 +77,12 @@ fn written(plan: &Plan, setting: &Setting, rehearsed: &Rehearsed, details: bool)
     for gate in &plan.gates {
         gate_box(&mut out, gate, setting);
     }
-    folded(
-        &mut out,
-        &format!("How things stand ({} planes)", plan.audit.len()),
-        &audit_table(&plan.audit),
-    );
+    if fold < Fold::Nothing {
+        let title = format!("How things stand ({} planes)", plan.audit.len());
+        folded(&mut out, &title, &audit_table(&plan.audit));
+    }
     if !plan.steps.is_empty() {
-        let body = if details {
+        let body = if fold == Fold::All {
             changes(plan)
         } else {
             "The changes are too many for a comment; `planebot plan` prints them all.\n".to_owned()
@@ -233,8 +248,11 @@ fn gate_box(out: &mut String, gate: &Gate, setting: &Setting) {
         gate.name.word(),
         escaped(&gate.why)
     );
-    for (at, task) in gate.tasks.iter().enumerate() {
+    for (at, task) in gate.tasks.iter().take(TASKS_SHOWN).enumerate() {
         say!(out, "- {} {}", letter(at), span(task));
+    }
+    if gate.tasks.len() > TASKS_SHOWN {
+        say!(out, "- and {} more", gate.tasks.len() - TASKS_SHOWN);
     }
     say!(out, "\nWhat will be looked at: {}.", looked_at(gate));
     if let Some(runbook) = &gate.runbook {
