@@ -22,6 +22,7 @@ mod reserved;
 mod route;
 mod serve;
 mod show;
+mod snippet;
 mod statistics;
 mod store;
 mod subnet;
@@ -146,7 +147,8 @@ impl Maas {
             ["dnsresources"] => self.dns_list(method, form, asker),
             ["dnsresources", id] => self.dns_resource(method, id, asker),
             ["domains"] => Ok(Response::json(200, &json!([self.show_domain()]))),
-            ["dhcp-snippets"] => snippets(method, form, asker),
+            ["dhcp-snippets"] => self.snippets_list(method, form, asker),
+            ["dhcp-snippets", id] => self.snippet(method, id, form, asker),
             ["machines"] => self.machines_list(request, method, asker),
             ["machines", id] => self.machine(request, id, form, asker),
             ["devices"] => Ok(Response::json(
@@ -181,23 +183,6 @@ impl Maas {
             "subversion": "",
         })
     }
-}
-
-/// There are none, and none can be made: their text is checked by a connected rack, which the lab does not have.
-fn snippets(method: &str, form: &Form, asker: &Asker) -> Answer {
-    if method == "GET" {
-        return Ok(Response::json(200, &json!([])));
-    }
-    admin_to_create(asker)?;
-    let mut errors = form::Errors::default();
-    for field in ["name", "value"] {
-        if form.get(field).unwrap_or_default().is_empty() {
-            errors.add(field, form::REQUIRED);
-        }
-    }
-    errors.done()?;
-    let message = "Unable to validate DHCP config, no available rack controller connected.";
-    Err(form::field_error("value", message))
 }
 
 fn unknown(request: &Request) -> Response {

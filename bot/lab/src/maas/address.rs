@@ -94,34 +94,67 @@ impl Maas {
                 "Listing all IP addresses requires admin privileges.",
             ));
         }
-        let wanted = request.param("ip");
+        let owner = request.param("owner");
+        if owner.is_some() && !asker.admin {
+            let message = "Listing another user's IP addresses requires admin privileges.";
+            return Err(plain(403, message));
+        }
+        let wanted = request.param("ip").map(address);
+        if wanted == Some(None) {
+            return Err(plain(400, "Parameter 'ip' must contain an IP address."));
+        }
+        let wanted = wanted.flatten();
+        let whose = owner.unwrap_or(&asker.name);
+        let everyone = all && owner.is_none();
         let list = self
             .addresses
             .values()
-            .filter(|row| row.ip.is_some())
-            .filter(|row| {
-                all || (row.alloc == Alloc::UserReserved && row.user.as_ref() == Some(&asker.name))
-            })
-            .filter(|row| wanted.is_none_or(|ip| row.ip.is_some_and(|own| own.to_string() == ip)))
+            .filter(|row| row.ip.is_some() && wanted.is_none_or(|ip| row.ip == Some(ip)))
+            .filter(|row| everyone || row.user.as_deref() == Some(whose))
+            .filter(|row| all || row.alloc == Alloc::UserReserved)
             .map(|row| self.show_address(row))
             .collect();
         Ok(Response::json(200, &list))
     }
 
     fn reserve(&mut self, form: &Form, asker: &Asker) -> Answer {
-        let named = form
-            .get("subnet")
-            .map(|text| self.find_subnet(text))
-            .transpose()?;
-        let ip = form.get("ip").and_then(address);
-        let subnet = match (named, ip) {
-            (Some(subnet), _) => subnet,
-            (None, Some(ip)) => self.best_subnet(ip).ok_or_else(|| {
+        let given = |field: &str| form.get(field).filter(|text| !text.is_empty());
+        let text = given("ip").or(given("ip_address"));
+        let ip = text.and_then(address);
+        if text.is_some() && ip.is_none() {
+            let message = "Enter a valid IPv4 or IPv6 address.";
+            return Err(super::form::field_error("ip_address", message));
+        }
+        let subnet = match (ip, given("subnet")) {
+            (Some(ip), _) => self.best_subnet(ip).ok_or_else(|| {
                 Response::text(400, format!("No known subnet for IP address: {ip}."))
             })?,
-            (None, None) => return Err(Response::text(400, "")),
+            (None, Some(text)) => {
+                self.find_subnet(text)
+                    .map_err(|refusal| match refusal.status {
+                        404 => Response::text(400, format!("Unable to identify subnet: {text}.")),
+                        _ => refusal,
+                    })?
+            }
+            (None, None) => {
+                let message = "Must supply either the 'subnet' or the 'ip' parameter.";
+                return Err(Response::text(400, message));
+            }
         };
         let mac = form.get("mac").filter(|mac| !mac.is_empty());
+        let host = mac.and_then(|mac| {
+            let mac = mac.to_lowercase();
+            let row = self.interfaces.values().find(|row| row.mac == mac)?;
+            Some((mac, self.nodes[&row.node].hostname.clone()))
+        });
+        if let Some((mac, host)) = host {
+            return Err(Response::text(
+                400,
+                format!(
+                    "MAC address {mac} already belongs to {host}. Use of the interface API is required, for an interface that belongs to a node."
+                ),
+            ));
+        }
         let ip = match ip {
             Some(ip) => {
                 self.may_reserve(subnet, ip, mac.is_some())?;
@@ -160,7 +193,7 @@ impl Maas {
                 range.subnet == subnet && range.kind == kind && range.start <= ip && ip <= range.end
             })
         };
-        if holds(RangeType::Dynamic).is_some() && !with_mac {
+        if holds(RangeType::Dynamic).is_some() {
             return Err(plain(
                 403,
                 format!(
@@ -168,7 +201,7 @@ impl Maas {
                 ),
             ));
         }
-        if let Some(range) = holds(RangeType::Reserved) {
+        if let Some(range) = holds(RangeType::Reserved).filter(|_| !with_mac) {
             return Err(plain(
                 404,
                 format!(
@@ -229,7 +262,11 @@ impl Maas {
                 "Enter a valid IPv4 or IPv6 address.",
             ));
         };
-        let force = form.switch("force").unwrap_or(false) && asker.admin;
+        let force = form.switch("force").unwrap_or(false);
+        if force && !asker.admin {
+            let message = "Force-releasing an IP address requires admin privileges.";
+            return Err(plain(403, message));
+        }
         let found = self
             .addresses
             .values()
@@ -242,9 +279,14 @@ impl Maas {
             .map(|row| row.id);
         match found {
             Some(id) => {
+                let interface = self.addresses[&id].interface;
                 self.drop_address(id);
+                if let Some(interface) = interface {
+                    self.ensure_link_up(interface);
+                }
                 Ok(gone())
             }
+            None if force => Err(plain(400, format!("IP address {ip} does not exist."))),
             None => Err(plain(
                 400,
                 format!(

@@ -85,6 +85,7 @@ const INTERFACE: &[Export] = &[
     ("POST", "add_tag"),
     ("POST", "remove_tag"),
 ];
+const SNIPPET: &[Export] = &[("GET", ""), ("PUT", ""), ("DELETE", ""), ("POST", "revert")];
 const USERS: &[Export] = &[("GET", ""), ("POST", ""), ("GET", "whoami")];
 const ACCOUNT: &[Export] = &[
     ("GET", "list_authorisation_tokens"),
@@ -135,6 +136,7 @@ fn exports(path: &[&str]) -> Option<&'static [Export]> {
         ["nodes", _] => &[("GET", ""), ("DELETE", "")],
         ["nodes", _, "interfaces"] => INTERFACES,
         ["nodes", _, "interfaces", _] => INTERFACE,
+        ["dhcp-snippets", _] => SNIPPET,
         ["users"] => USERS,
         ["account"] => ACCOUNT,
         ["maas"] => CONFIG,

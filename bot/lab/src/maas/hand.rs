@@ -214,6 +214,7 @@ impl Maas {
             && self.reserved == other.reserved
             && self.addresses == other.addresses
             && self.dns == other.dns
+            && self.snippets == other.snippets
             && self.nodes == other.nodes
             && self.interfaces == other.interfaces
     }

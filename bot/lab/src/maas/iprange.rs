@@ -64,6 +64,7 @@ impl Maas {
             }
             "DELETE" => {
                 self.ranges.remove(&now.id);
+                self.snippets.retain(|_, row| row.range != Some(now.id));
                 Ok(gone())
             }
             _ => Err(bad_method()),

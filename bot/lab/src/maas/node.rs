@@ -220,6 +220,8 @@ impl Maas {
         }
         self.addresses
             .retain(|_, row| row.bmc_of.as_deref() != Some(id));
+        self.snippets
+            .retain(|_, row| row.node.as_deref() != Some(id));
         self.nodes.remove(id);
     }
 }

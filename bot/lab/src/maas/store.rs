@@ -170,6 +170,21 @@ pub(crate) struct Interface {
     pub(crate) bond_mode: String,
 }
 
+/// A DHCP snippet; without node, subnet and range it is for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Snippet {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) description: String,
+    pub(crate) enabled: bool,
+    pub(crate) node: Option<String>,
+    pub(crate) subnet: Option<u64>,
+    pub(crate) range: Option<u64>,
+    /// Earlier values, the latest first.
+    pub(crate) history: Vec<String>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct User {
     pub(crate) name: String,
@@ -194,6 +209,7 @@ pub struct Maas {
     pub(crate) dns: BTreeMap<u64, DnsResource>,
     pub(crate) nodes: BTreeMap<String, Node>,
     pub(crate) interfaces: BTreeMap<u64, Interface>,
+    pub(crate) snippets: BTreeMap<u64, Snippet>,
     pub(crate) users: Vec<User>,
     /// Next row number by table.
     pub(crate) sequences: BTreeMap<&'static str, u64>,
@@ -219,6 +235,7 @@ impl Maas {
             dns: BTreeMap::new(),
             nodes: BTreeMap::new(),
             interfaces: BTreeMap::new(),
+            snippets: BTreeMap::new(),
             users: Vec::new(),
             sequences: BTreeMap::new(),
             nonces: std::collections::BTreeSet::new(),

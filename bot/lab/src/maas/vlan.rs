@@ -218,15 +218,7 @@ impl Maas {
             }
         }
         let cleared = form.get("primary_rack") == Some("") && now.primary.is_some();
-        if cleared && vlan.secondary.is_some() {
-            vlan.primary = vlan.secondary.take();
-        }
-        if vlan.primary.is_some() && vlan.primary == vlan.secondary {
-            errors.add(
-                "primary_rack",
-                "The primary and secondary rack must be different.",
-            );
-        }
+        settle_racks(vlan, now, errors);
         match form.get("relay_vlan") {
             None => {}
             Some("") => vlan.relay = None,
@@ -327,6 +319,30 @@ impl Maas {
         }
         self.vlans.remove(&id);
         Ok(())
+    }
+}
+
+fn settle_racks(vlan: &mut Vlan, now: &Vlan, errors: &mut Errors) {
+    // The secondary takes the place of a primary that goes, and is none when it is made the primary.
+    if vlan.primary.is_none() && now.secondary.is_some() {
+        vlan.primary.clone_from(&now.secondary);
+        vlan.secondary = None;
+    }
+    if vlan.primary.is_some() && vlan.primary == now.secondary {
+        vlan.secondary = None;
+    }
+    match &vlan.secondary {
+        Some(rack) if now.primary.as_ref() == Some(rack) => {
+            let message = format!("{rack} is already set as the primary rack controller");
+            errors.add("__all__", message);
+        }
+        Some(rack) if vlan.primary.as_ref() == Some(rack) => {
+            errors.add(
+                "__all__",
+                "The primary and secondary rack must be different",
+            );
+        }
+        Some(_) | None => {}
     }
 }
 

@@ -71,6 +71,12 @@ impl Maas {
         self.routes
             .retain(|_, route| route.source != id && route.destination != id);
         self.reserved.retain(|_, kept| kept.subnet != id);
+        self.snippets.retain(|_, row| {
+            let range = row
+                .range
+                .is_none_or(|range| self.ranges.contains_key(&range));
+            row.subnet != Some(id) && range
+        });
         self.subnets.remove(&id);
     }
 
