@@ -13,6 +13,7 @@ mod record;
 mod run;
 mod say;
 mod survey;
+mod unfit;
 
 use std::collections::BTreeMap;
 

@@ -1,11 +1,12 @@
 //! The app itself: who it is, and the webhooks that did not arrive.
 
+use std::collections::BTreeMap;
+
 use http::Method;
 use serde::Deserialize;
 use serde_json::json;
-use std::collections::BTreeMap;
 
-use super::{GitHub, GitHubError, SignedIn};
+use super::{CommentSeen, GitHub, GitHubError, SignedIn};
 
 /// Who we are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,21 @@ pub struct Me {
     pub app: Option<u64>,
     /// What the app may do, by GitHub's words (`checks`: `write`); empty for a token.
     pub permissions: BTreeMap<String, String>,
+}
+
+impl Me {
+    /// Whether a comment is ours: by the app that wrote it, or by our login. A token that does not say whose it is can
+    /// only be told from people.
+    pub fn wrote(&self, comment: &CommentSeen) -> bool {
+        let author = comment.author.as_ref();
+        if self.app.is_some() && self.app == comment.app {
+            return true;
+        }
+        match &self.login {
+            Some(login) => author.is_some_and(|author| author.login == *login),
+            None => author.is_some_and(|author| author.kind == "Bot"),
+        }
+    }
 }
 
 /// A webhook in GitHub's log.

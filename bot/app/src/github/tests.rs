@@ -265,6 +265,10 @@ async fn comments_are_written_changed_listed_and_reacted_to() {
         .unwrap();
     assert_eq!(late.iter().map(|one| one.id).collect::<Vec<_>>(), [ours.id]);
 
+    // Threat 44: whoever writes our marker is not us.
+    let me = stage.client.me().await.unwrap();
+    assert!(me.wrote(&ours) && !me.wrote(&seen));
+
     stage.people(|mut at| at.delete_comment("alice", ours.id).ok());
     let long = "x".repeat(COMMENT_CHARACTERS_MAX + 1);
     let refused = stage.repository.create_comment(number, &long).await;

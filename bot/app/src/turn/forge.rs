@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::survey::is_runbook;
 use crate::config::Team;
-use crate::event::{PullNumber, Sha};
+use crate::event::{Comment, PullNumber, Sha};
 use crate::github::{
     Annotation, Check, CheckStatus, Conclusion, GitHub, GitHubError, Level, Reaction, Repository,
 };
@@ -54,6 +54,22 @@ pub struct Forge(pub GitHub);
 impl Forge {
     async fn at(&self, repository: &str) -> anyhow::Result<Repository> {
         Ok(self.0.repository(repository).await?)
+    }
+
+    /// Whether the repository of that name is the one with that number.
+    pub(super) async fn is_repository(&self, repository: &str, id: u64) -> anyhow::Result<bool> {
+        Ok(self.at(repository).await?.about.id == id)
+    }
+
+    /// Whether a comment is still there and says what it said.
+    pub(super) async fn still_says(
+        &self,
+        repository: &str,
+        comment: &Comment,
+    ) -> anyhow::Result<bool> {
+        let seen = self.at(repository).await?.comment(comment.id).await;
+        Ok(GitHubError::absent(seen)?
+            .is_some_and(|seen| seen.body == comment.body && !seen.edited()))
     }
 
     pub(super) async fn default_branch(&self, repository: &str) -> anyhow::Result<String> {
@@ -148,14 +164,16 @@ impl Forge {
             .await?
             .comments(PullNumber(number), None)
             .await?;
-        let own = comments.iter().find(|comment| {
-            comment
-                .author
-                .as_ref()
-                .is_some_and(|author| author.kind == "Bot")
-                && comment.body.contains(marker)
-        });
-        Ok(own.map(|comment| comment.id))
+        let mut marked = comments
+            .iter()
+            .filter(|comment| comment.body.contains(marker))
+            .peekable();
+        if marked.peek().is_none() {
+            return Ok(None);
+        }
+        // Anybody can write the marker; only our own account's comment is ours.
+        let me = self.0.me().await?;
+        Ok(marked.find(|comment| me.wrote(comment)).map(|own| own.id))
     }
 
     pub(super) async fn comment(

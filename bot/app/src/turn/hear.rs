@@ -30,6 +30,19 @@ impl Office {
         if sites.is_empty() {
             return Ok(());
         }
+        // A repository of that name may be another one by now, or have been one when it was told.
+        let place = &occurrence.place;
+        if !self
+            .github
+            .is_repository(&sites[0].repository, place.repository_id)
+            .await?
+        {
+            tracing::warn!(
+                repository = place.full_name,
+                "another repository of that name spoke"
+            );
+            return Ok(());
+        }
         match &occurrence.what {
             What::PullOpened(pull)
             | What::PullSynchronized(pull)
@@ -135,6 +148,10 @@ impl Office {
             .is_some_and(|author| author.kind == "User")
             && !comment.via_app;
         if !person {
+            return Ok(());
+        }
+        // It may have been changed or removed since it was told.
+        if !self.github.still_says(&repository, comment).await? {
             return Ok(());
         }
         let heard = journal::Heard {

@@ -12,6 +12,7 @@ use topology::plane::Topology;
 use super::Office;
 use super::forge::Pull;
 use super::record::{Record, Stage};
+use super::unfit;
 use crate::config::Site;
 use crate::desk::{Desk, Survey};
 use crate::reply;
@@ -31,11 +32,22 @@ impl Office {
         commit: &str,
         runbooks_at: &str,
     ) -> anyhow::Result<Commit> {
-        let files = self
+        let read = self
             .github
             .folder(&site.repository, commit, &site.path)
             .await
-            .context("reading the declaration")?;
+            .context("reading the declaration");
+        let files = match read {
+            Ok(files) => files,
+            Err(error) => {
+                let findings = unfit::findings(&error, &site.path).ok_or(error)?;
+                return Ok(Commit {
+                    topology: None,
+                    findings,
+                    runbooks: Vec::new(),
+                });
+            }
+        };
         let sources: Vec<Source> = files
             .into_iter()
             .map(|(path, bytes)| Source { path, bytes })
