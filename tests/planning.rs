@@ -58,6 +58,38 @@ async fn every_change_is_planned_and_rehearsed_to_zero_drift() {
     }
 }
 
+/// Import, then plan: no changes, whatever the MAAS holds.
+#[tokio::test]
+async fn what_is_imported_plans_to_no_changes() {
+    for name in all_layouts() {
+        for version in ["3.5.12", "3.7.3"] {
+            let world = world(&name, Some(version));
+            let files = topology::write::files(&world.observe_all().await, "site");
+            let sources: Vec<topology::draft::Source> = files
+                .into_iter()
+                .map(|(path, text)| topology::draft::Source {
+                    path,
+                    bytes: text.into_bytes(),
+                })
+                .collect();
+            let checked = topology::check::check(&sources);
+            let Some(topology) = checked.topology else {
+                panic!("{name} on {version}: {:#?}", checked.findings);
+            };
+            let observed = world.observe(&topology).await;
+            let plan = Plan::between(&observed, &topology, &Policy::default());
+            let steps: Vec<String> = plan
+                .as_ref()
+                .map(|plan| plan.steps.iter().map(telling::line).collect())
+                .unwrap_or_default();
+            assert!(
+                plan.is_ok_and(|plan| plan.steps.is_empty()),
+                "{name} on {version}: {steps:#?}"
+            );
+        }
+    }
+}
+
 /// The reference site of this repository, declared in `topology/`, against the MAAS before the change.
 #[tokio::test]
 async fn the_reference_change_reads_as_in_the_golden_file() {

@@ -17,6 +17,7 @@ fn settled(line: &str) -> String {
         }
     };
     line.trim()
+        .trim_end_matches(" (edited)")
         .split(' ')
         .map(word)
         .collect::<Vec<_>>()
