@@ -23,13 +23,19 @@ pub(crate) fn text(name: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+fn is_json(name: &str) -> bool {
+    std::path::Path::new(name)
+        .extension()
+        .is_some_and(|end| end == "json")
+}
+
 /// Every layout, and both sides of every change.
 pub(crate) fn all_layouts() -> Vec<String> {
     let mut names = Vec::new();
     for (folder, prefix) in [(folder(), ""), (folder().join("changes"), "changes/")] {
         for entry in std::fs::read_dir(folder).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            if name.ends_with(".json") && name != "layout.schema.json" {
+            if is_json(&name) && name != "layout.schema.json" {
                 names.push(format!("{prefix}{name}"));
             }
         }
@@ -123,9 +129,12 @@ pub(crate) fn declared(observed: &Observed) -> Topology {
     }
     topology.spaces = observed
         .all()
-        .filter_map(|object| match object {
-            Object::Space(space) => Some(space.name.clone()),
-            _ => None,
+        .filter_map(|object| {
+            if let Object::Space(space) = object {
+                Some(space.name.clone())
+            } else {
+                None
+            }
         })
         .collect();
     for node in observed

@@ -5,5 +5,6 @@
     reason = "tests say what went wrong by stopping"
 )]
 
+mod house;
 mod lab;
 mod planning;

@@ -1,5 +1,4 @@
 //! The reference story, with this program as the service; and the README's transcript, held to it.
-#![expect(clippy::unwrap_used, reason = "tests say what went wrong by stopping")]
 
 use std::process::Command;
 

@@ -25,6 +25,8 @@ pub enum Fault {
     LoseAnswer,
     /// The server answers that status without doing it.
     Answer(u16),
+    /// It happens, and the answer comes after so many milliseconds.
+    Slow(u64),
 }
 
 /// Decides what goes wrong. Called once per request, in order.
@@ -85,6 +87,11 @@ async fn answer(State(door): State<Door>, http: HttpRequest) -> HttpResponse {
         Fault::CutBefore => cut(),
         Fault::Answer(status) => over_http((door.refusal)(status)),
         Fault::None => over_http((door.rules)(&request)),
+        Fault::Slow(milliseconds) => {
+            let response = (door.rules)(&request);
+            tokio::time::sleep(std::time::Duration::from_millis(milliseconds)).await;
+            over_http(response)
+        }
         Fault::LoseAnswer => {
             (door.rules)(&request);
             cut()
