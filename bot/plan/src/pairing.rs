@@ -60,9 +60,10 @@ impl Pairing {
         let mut taken: BTreeSet<String> = BTreeSet::new();
         for name in declared.iter().filter(|name| !there.contains(*name)) {
             let homes: BTreeSet<&str> = planes_of(topology, name)
-                .flat_map(|plane| &plane.subnets)
-                .filter_map(|subnet| observed.subnet(&subnet.cidr))
-                .map(|subnet| subnet.vlan.fabric.as_str())
+                .flat_map(|plane| plane.subnets.iter().map(move |subnet| (plane, subnet)))
+                .filter_map(|(plane, subnet)| Some((plane, observed.subnet(&subnet.cidr)?)))
+                .filter(|(plane, there)| there.vlan.vid == plane.vlan.vid)
+                .map(|(_, there)| there.vlan.fabric.as_str())
                 .collect();
             let mut homes = homes.into_iter();
             if let (Some(home), None) = (homes.next(), homes.next())

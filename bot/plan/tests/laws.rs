@@ -14,7 +14,7 @@ use topology::object::{
     Fabric, Interface, InterfaceKind, IpRange, Key, Link, Mode, Object, RangeKind, Space, Subnet,
     SubnetFlags, Vlan, VlanAt,
 };
-use topology::observed::{Node, NodeKind, Observed, Occupant, Seen, Timestamp};
+use topology::observed::{Node, NodeKind, Observed, Seen, Timestamp};
 use topology::plane::{Dhcp, Plane, PlaneSubnet, Purpose, Reservation, Strategy as Way, Topology};
 use topology::version::MaasVersion;
 

@@ -128,7 +128,7 @@ impl Drafting<'_> {
         }
         for subnet in self.wanted.subnets.values() {
             let new = subnet.old.is_none() || is_recreated(subnet);
-            if new && self.network.subnet(&subnet.row.cidr).is_none() {
+            if new {
                 self.make_subnet(subnet);
             }
         }
