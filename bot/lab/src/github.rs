@@ -3,7 +3,7 @@
 //! Repositories with real git objects, pull requests, comments, checks, people and one app, kept in memory.
 //! [`GitHub::answer`] is the whole API, a pure function of what happened before and the request: time comes with the
 //! request or ticks by itself, ids are counted. What leaves, the webhooks, queues in an outbox until somebody carries it
-//! ([`serve`]). It is held to GitHub's published API description (`tests/github_conformance.rs`); it must not know what
+//! ([`serve()`]). It is held to GitHub's published API description (`tests/github_conformance.rs`); it must not know what
 //! a plan is, nor share a line of code with our client.
 
 mod answer;
