@@ -3,6 +3,9 @@
 use plan::plan::{Plan, Policy};
 use plan::telling;
 use planebot::rehearse::{Play, rehearse};
+use proptest::prelude::*;
+use topology::draft::Source;
+use topology::plane::Topology;
 
 use crate::lab::{all_changes, all_layouts, declared, world};
 
@@ -65,9 +68,9 @@ async fn what_is_imported_plans_to_no_changes() {
         for version in ["3.5.12", "3.7.3"] {
             let world = world(&name, Some(version));
             let files = topology::write::files(&world.observe_all().await, "site");
-            let sources: Vec<topology::draft::Source> = files
+            let sources: Vec<Source> = files
                 .into_iter()
-                .map(|(path, text)| topology::draft::Source {
+                .map(|(path, text)| Source {
                     path,
                     bytes: text.into_bytes(),
                 })
@@ -151,4 +154,45 @@ async fn the_reference_change_reads_as_in_the_golden_file() {
     assert_eq!(drift.len(), 3, "{drift:#?}");
     let gates: Vec<&str> = plan.gates.iter().map(|gate| gate.name.word()).collect();
     assert_eq!(gates, ["teardown", "jumphost"]);
+}
+
+/// Files are only where people put things: neither their order nor the order their names give changes the plan.
+#[tokio::test]
+async fn the_order_of_the_files_does_not_change_the_plan() {
+    let world = world(
+        "changes/baldurkeep-d058-renumber.before.json",
+        Some("3.5.12"),
+    );
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../topology");
+    let texts: Vec<Vec<u8>> = std::fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "yaml"))
+        .map(|path| std::fs::read(path).unwrap())
+        .collect();
+    let named = |order: &[usize]| -> Topology {
+        let sources: Vec<Source> = order
+            .iter()
+            .enumerate()
+            .map(|(place, &at)| Source {
+                path: format!("{place:02}.yaml"),
+                bytes: texts[at].clone(),
+            })
+            .collect();
+        let checked = topology::check::check(&sources);
+        Topology {
+            tree: "tree".to_owned(),
+            ..checked.topology.unwrap()
+        }
+    };
+    let straight: Vec<usize> = (0..texts.len()).collect();
+    let topology = named(&straight);
+    let observed = world.observe(&topology).await;
+    let plan = Plan::between(&observed, &topology, &Policy::default()).unwrap();
+    assert!(!plan.steps.is_empty());
+    proptest!(ProptestConfig::with_cases(32), |(order in Just(straight).prop_shuffle())| {
+        let turned = named(&order);
+        prop_assert_eq!(&turned, &topology);
+        prop_assert_eq!(&Plan::between(&observed, &turned, &Policy::default()).unwrap(), &plan);
+    });
 }
