@@ -3,7 +3,11 @@
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    // Not `tests/..`, which would make a test of every path.
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
 }
 
 fn read(path: &Path) -> String {
@@ -40,7 +44,7 @@ fn before_tests(path: &Path) -> String {
 }
 
 fn is_test(path: &Path) -> bool {
-    let text = path.to_string_lossy();
+    let text = path.strip_prefix(root()).unwrap_or(path).to_string_lossy();
     text.contains("/tests/") || text.ends_with("tests.rs") || text.contains("/examples/")
 }
 
@@ -54,6 +58,13 @@ fn dependencies(name: &str) -> Vec<String> {
         .filter(|name| !name.is_empty() && !name.starts_with('#'))
         .map(str::to_owned)
         .collect()
+}
+
+#[test]
+fn the_walls_look_at_the_sources() {
+    let sources = files(&root().join("bot"), "rs");
+    let looked_at = sources.iter().filter(|path| !is_test(path)).count();
+    assert!(looked_at * 2 > sources.len(), "{looked_at} files");
 }
 
 #[test]
@@ -102,11 +113,23 @@ fn nobody_leans_where_the_house_has_a_wall() {
         ("journal", ["reqwest", "octocrab", "axum"]),
     ] {
         let own = dependencies(name);
+        let manifest = read(&root().join("bot").join(name).join("Cargo.toml"));
         for wall in never {
             assert!(
                 !own.iter().any(|other| other == wall),
                 "`{name}` leans on `{wall}`"
             );
+            // Nor under another name, for one target only, or in its tests.
+            for way in [
+                format!("\n{wall}."),
+                format!("\n{wall} "),
+                format!("\"{wall}\""),
+            ] {
+                let named = manifest
+                    .split_once("\n[")
+                    .is_some_and(|(_, rest)| rest.contains(&way));
+                assert!(!named, "`{name}` names `{wall}` in its manifest");
+            }
         }
     }
 }
@@ -137,13 +160,101 @@ fn the_pure_crates_await_nothing_and_touch_nothing() {
 
 #[test]
 fn no_file_passes_five_hundred_lines_before_its_tests() {
+    let long: Vec<String> = files(&root().join("bot"), "rs")
+        .into_iter()
+        .filter(|path| !is_test(path))
+        .map(|path| (before_tests(&path).lines().count(), path))
+        .filter(|(lines, _)| *lines > 500)
+        .map(|(lines, path)| format!("`{}` has {lines} lines", path.display()))
+        .collect();
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+/// Words that say nothing about a network, so that no name is made of them.
+const HOLLOW: [&str; 13] = [
+    "manager",
+    "handler",
+    "service",
+    "processor",
+    "helper",
+    "util",
+    "common",
+    "data",
+    "info",
+    "misc",
+    "context",
+    "snapshot",
+    "core",
+];
+
+/// Names that may be made of one all the same, and why.
+const ALLOWED: [(&str, &str); 6] = [
+    (
+        "service",
+        "the file: the process that an operator calls the service",
+    ),
+    ("start_service", "the story starts that process"),
+    ("service_log", "the log of that process"),
+    ("kill_the_service_at_delete", "the story kills that process"),
+    (
+        "load_vlan_services",
+        "a VLAN's own DHCP and relay, as a layout has them",
+    ),
+    (
+        "common",
+        "the longest common lines, as the diff algorithm calls them",
+    ),
+];
+
+/// A name in its words: `StoryWorld` and `story_world` have the same two.
+fn words(name: &str) -> Vec<String> {
+    let mut apart = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() {
+            apart.push('_');
+        }
+        apart.extend(letter.to_lowercase());
+    }
+    apart
+        .split('_')
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The name that a line of code gives to a type, a function or a module.
+fn named(line: &str) -> Option<&str> {
+    let mut line = line.trim_start();
+    for before in ["pub ", "pub(crate) ", "pub(super) ", "const ", "async "] {
+        line = line.strip_prefix(before).unwrap_or(line);
+    }
+    let rest = ["struct ", "enum ", "trait ", "type ", "fn ", "mod "]
+        .iter()
+        .find_map(|kind| line.strip_prefix(kind))?;
+    rest.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+        .next()
+}
+
+#[test]
+fn no_name_is_made_of_a_hollow_word() {
+    let mut hollow = Vec::new();
     for path in files(&root().join("bot"), "rs")
         .into_iter()
         .filter(|path| !is_test(path))
     {
-        let lines = before_tests(&path).lines().count();
-        assert!(lines <= 500, "`{}` has {lines} lines", path.display());
+        let text = before_tests(&path);
+        let file = path.file_stem().unwrap_or_default().to_string_lossy();
+        for name in text.lines().filter_map(named).chain([file.as_ref()]) {
+            let allowed = ALLOWED.iter().any(|(own, _)| *own == name);
+            let banned = words(name)
+                .iter()
+                .any(|word| HOLLOW.contains(&word.trim_end_matches('s')));
+            if !allowed && (banned || name == "state" || name == "State") {
+                hollow.push(format!("{}: `{name}`", path.display()));
+            }
+        }
     }
+    assert!(hollow.is_empty(), "{hollow:#?}");
 }
 
 #[test]
@@ -179,6 +290,7 @@ fn nothing_that_plans_asks_or_pretends_knows_the_reference_site_or_the_recording
     rooms.extend(files(&root().join("bot/topology/src"), "rs"));
     rooms.extend(files(&root().join("bot/lab/src"), "rs"));
     rooms.extend(files(&root().join("bot/app/src"), "rs"));
+    let mut told = Vec::new();
     // The story is told about the reference site; the other rooms may not know it.
     for path in rooms
         .into_iter()
@@ -191,10 +303,10 @@ fn nothing_that_plans_asks_or_pretends_knows_the_reference_site_or_the_recording
             .filter(|line| !line.trim_start().starts_with("//"))
             .map(|line| format!("{line}\n"))
             .collect();
-        for word in known {
-            assert!(!code.contains(word), "`{}` knows `{word}`", path.display());
-        }
+        let knows = known.iter().filter(|word| code.contains(**word));
+        told.extend(knows.map(|word| format!("`{}` knows `{word}`", path.display())));
     }
+    assert!(told.is_empty(), "{told:#?}");
 }
 
 #[test]
@@ -204,8 +316,13 @@ fn the_project_speaks_of_itself_alone() {
         concat!("/wo", "rk/"),
         concat!("static.", "crates.io"),
         concat!("index.", "crates.io"),
+        concat!("registry.", "npmjs"),
+        concat!("proxy.", "golang"),
+        concat!("files.", "pythonhosted"),
+        concat!("\"/t", "mp/"),
+        concat!(" /t", "mp/"),
     ];
-    for end in ["rs", "md", "toml", "yml", "yaml"] {
+    for end in ["rs", "md", "toml", "yml", "yaml", "sql", "sh"] {
         for path in files(&root(), end) {
             let text = read(&path);
             for word in banned {
@@ -275,6 +392,67 @@ fn the_readme_names_every_command_and_the_plan_as_people_see_it() {
         assert!(readme.contains(&format!("`/{word}")), "/{word}");
     }
     assert!(readme.contains("tests/golden/reference-plan.md"));
+}
+
+/// What the command line prints for these words.
+fn printed(typed: &[&str]) -> String {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut console = planebot::cli::Console {
+        out: &mut out,
+        err: &mut err,
+        watched: false,
+        variables: std::collections::BTreeMap::new(),
+    };
+    let typed = ["planebot"].iter().chain(typed);
+    assert_eq!(planebot::cli::run(typed, &mut console), 0);
+    // Without the colours, which a terminal would take out.
+    let text = String::from_utf8(out).unwrap();
+    let mut parts = text.split('\u{1b}');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain.push_str(part.split_once('m').map_or("", |(_, rest)| rest));
+    }
+    plain
+}
+
+/// The commands that `planebot --help` lists.
+fn listed_commands() -> Vec<String> {
+    let help = printed(&["--help"]);
+    let list = help.split("Commands:\n").nth(1).unwrap();
+    list.lines()
+        .take_while(|line| !line.trim().is_empty())
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_help_and_the_readme_name_the_same_commands() {
+    let readme = read(&root().join("README.md"));
+    let table = readme.split("## From a terminal").nth(1).unwrap();
+    let table = table.split("\n## ").next().unwrap();
+    let mut told: Vec<String> = table
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .filter_map(|line| line.split('|').nth(1))
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .map(|name| name.trim_start_matches("planebot ").to_owned())
+        .collect();
+    let mut listed = listed_commands();
+    told.sort();
+    listed.sort();
+    assert_eq!(told, listed);
+}
+
+#[test]
+fn every_command_explains_itself() {
+    for command in listed_commands() {
+        let help = printed(&[&command, "--help"]);
+        assert!(help.contains(&format!("planebot {command}")), "{command}");
+        assert!(help.contains("Example"), "`{command}` shows no example");
+    }
 }
 
 #[test]
