@@ -16,7 +16,7 @@ use crate::terminal::{Terminal, store_beside};
 Examples:
   planebot apply --site dc1 --digest 7f3a-91c2
   planebot apply --site dc1 --digest 7f3a-91c2 --done teardown
-  planebot apply --site dc1 --digest 7f3a-91c2 --done jumphost --evidence 'virbr2=10.0.12.1'
+  planebot apply --site dc1 --digest 7f3a-91c2 --done jumphost --evidence 'br2=10.0.12.1'
 
 The plan is made again first; another digest is refused and shown. At a gate the runbook is printed and the command ends:
 do the work, then the same command with `--done`.

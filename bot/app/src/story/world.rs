@@ -1,7 +1,10 @@
 //! The story's world: a MAAS and a GitHub on loopback, a jumphost and a Juju controller as files, the service as a
 //! process, and the people.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod said;
+mod site;
+
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -19,94 +22,13 @@ use crate::clock::{Clock, machine, outside};
 use crate::desk::declared;
 use crate::maas::{ApiKey, Client, Http, InLab};
 
+pub(super) use said::tell;
+use site::{
+    AFTER, BEFORE, DECLARED, JUMPHOST_AFTER, JUMPHOST_BEFORE, RUNBOOKS, VACATED, addresses,
+};
+
 pub(super) const TITLE: &str = "Give the public API endpoints a plane of their own";
 const REPOSITORY: &str = "example/network";
-const BEFORE: &str =
-    include_str!("../../../../tests/topologies/changes/baldurkeep-d058-renumber.before.json");
-const AFTER: &str =
-    include_str!("../../../../tests/topologies/changes/baldurkeep-d058-renumber.after.json");
-
-/// The declaration after the change: this repository's own `topology/`.
-const DECLARED: [(&str, &str); 12] = [
-    (
-        "topology/data-tenant.yaml",
-        include_str!("../../../../topology/data-tenant.yaml"),
-    ),
-    (
-        "topology/jumphost.yaml",
-        include_str!("../../../../topology/jumphost.yaml"),
-    ),
-    (
-        "topology/machines.yaml",
-        include_str!("../../../../topology/machines.yaml"),
-    ),
-    (
-        "topology/metal-admin.yaml",
-        include_str!("../../../../topology/metal-admin.yaml"),
-    ),
-    (
-        "topology/metal-internal.yaml",
-        include_str!("../../../../topology/metal-internal.yaml"),
-    ),
-    (
-        "topology/oob.yaml",
-        include_str!("../../../../topology/oob.yaml"),
-    ),
-    (
-        "topology/provider-public.yaml",
-        include_str!("../../../../topology/provider-public.yaml"),
-    ),
-    (
-        "topology/provider-vip.yaml",
-        include_str!("../../../../topology/provider-vip.yaml"),
-    ),
-    (
-        "topology/replication.yaml",
-        include_str!("../../../../topology/replication.yaml"),
-    ),
-    (
-        "topology/site.yaml",
-        include_str!("../../../../topology/site.yaml"),
-    ),
-    (
-        "topology/storage.yaml",
-        include_str!("../../../../topology/storage.yaml"),
-    ),
-    (
-        "topology/vips.yaml",
-        include_str!("../../../../topology/vips.yaml"),
-    ),
-];
-
-const RUNBOOKS: [(&str, &str); 3] = [
-    (
-        "runbooks/jumphost.md",
-        include_str!("../../../../runbooks/jumphost.md"),
-    ),
-    (
-        "runbooks/teardown.md",
-        include_str!("../../../../runbooks/teardown.md"),
-    ),
-    (
-        "runbooks/vacate.md",
-        include_str!("../../../../runbooks/vacate.md"),
-    ),
-];
-
-const JUMPHOST_BEFORE: [(&str, &str); 3] = [
-    ("virbr1", "10.12.4.1"),
-    ("virbr2", "10.12.8.1"),
-    ("virbr7", "10.12.60.1"),
-];
-const JUMPHOST_AFTER: [(&str, &str); 4] = [
-    ("virbr1", "10.12.4.1"),
-    ("virbr2", "10.12.12.1"),
-    ("virbr7", "10.12.60.1"),
-    ("virbr1.104", "10.12.8.1"),
-];
-
-/// Networks that the story's people empty.
-const VACATED: [&str; 3] = ["10.12.8.0/22", "10.12.12.0/22", "10.12.16.0/22"];
 
 /// How long anything in the story may take: the whole of it is meant to take less than a minute.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -350,124 +272,6 @@ impl World {
         Ok(())
     }
 
-    /// Waits for a comment of the bot's and prints what the bot said meanwhile.
-    pub(super) async fn bot_says(
-        &mut self,
-        out: &mut (dyn Write + Send),
-        what: &str,
-        wanted: impl Fn(&str) -> bool,
-    ) -> anyhow::Result<String> {
-        let fresh = |world: &Self| {
-            world
-                .bot_comments()
-                .into_iter()
-                .find(|(id, body)| world.told.get(id) != Some(body) && wanted(body))
-        };
-        let waited = self.until(what, |world| fresh(world).is_some()).await;
-        let found = fresh(self);
-        let wanted_id = found.as_ref().map(|(id, _)| *id);
-        for (id, body) in self.bot_comments() {
-            let heading = |body: &str| {
-                body.lines()
-                    .next()
-                    .unwrap_or_default()
-                    .trim_start_matches('#')
-                    .trim()
-                    .to_owned()
-            };
-            let before = self.told.get(&id).map(|body| heading(body));
-            if before.as_ref() != Some(&heading(&body)) || Some(id) == wanted_id {
-                let edited = if before.is_some() { " (edited)" } else { "" };
-                tell(out, "planebot", &format!("{}{edited}", heading(&body)))?;
-                for line in body
-                    .lines()
-                    .filter(|line| line.starts_with("- ✖") || line.contains("still has a link on"))
-                    .take(3)
-                {
-                    tell(out, "", &format!("  {line}"))?;
-                }
-            }
-            self.told.insert(id, body);
-        }
-        waited?;
-        found
-            .map(|(_, body)| body)
-            .with_context(|| format!("no comment for {what}"))
-    }
-
-    fn bot_comments(&self) -> Vec<(u64, String)> {
-        let mut hub = self.github.github();
-        let comments = hub.at(REPOSITORY).comments(self.number);
-        comments
-            .into_iter()
-            .filter(|comment| comment.author.ends_with("[bot]"))
-            .map(|comment| (comment.id, comment.body))
-            .collect()
-    }
-
-    pub(super) fn last_bot_comment(&self, with: &str) -> Option<String> {
-        self.bot_comments()
-            .into_iter()
-            .rev()
-            .map(|(_, body)| body)
-            .find(|body| body.contains(with))
-    }
-
-    /// No two comments of the bot's carry one key.
-    pub(super) fn comments_are_single(&self) -> bool {
-        let keys: Vec<String> = self
-            .bot_comments()
-            .iter()
-            .filter_map(|(_, body)| {
-                body.lines()
-                    .find(|line| line.starts_with("<!-- planebot:"))
-                    .map(str::to_owned)
-            })
-            .collect();
-        let distinct: BTreeSet<&String> = keys.iter().collect();
-        !keys.is_empty() && distinct.len() == keys.len()
-    }
-
-    pub(super) fn comment(
-        &self,
-        out: &mut (dyn Write + Send),
-        who: &str,
-        words: &str,
-    ) -> anyhow::Result<u64> {
-        tell(out, who, words)?;
-        Ok(self
-            .github
-            .github()
-            .at(REPOSITORY)
-            .comment(who, self.number, words)?)
-    }
-
-    pub(super) async fn reacted(&self, comment: u64, content: &str) -> bool {
-        let so = |world: &Self| {
-            world
-                .github
-                .github()
-                .at(REPOSITORY)
-                .reactions(comment)
-                .iter()
-                .any(|(by, kind)| by.ends_with("[bot]") && kind == content)
-        };
-        self.until("a reaction", so).await.is_ok()
-    }
-
-    pub(super) async fn check_is(&self, commit: &str, name: &str, word: &str) -> bool {
-        let Ok(oid) = commit.parse() else {
-            return false;
-        };
-        let so = |world: &Self| {
-            let runs = world.github.github().at(REPOSITORY).check_runs(oid);
-            runs.iter().any(|run| {
-                run.name == name && (run.conclusion.as_deref() == Some(word) || run.status == word)
-            })
-        };
-        self.until("a check", so).await.is_ok()
-    }
-
     pub(super) fn head(&self) -> String {
         self.github
             .github()
@@ -624,11 +428,6 @@ impl World {
     }
 }
 
-/// Prints one line of the conversation.
-pub(super) fn tell(out: &mut (dyn Write + Send), who: &str, what: &str) -> std::io::Result<()> {
-    writeln!(out, "{who:<9}{what}")
-}
-
 impl Trap {
     fn child(&self) -> std::sync::MutexGuard<'_, Option<Child>> {
         self.child.lock().unwrap_or_else(PoisonError::into_inner)
@@ -654,13 +453,4 @@ impl Trap {
             drop(ended);
         }
     }
-}
-
-/// `ip -j addr`, as far as it matters.
-fn addresses(list: &[(&str, &str)]) -> String {
-    let all: Vec<serde_json::Value> = list
-        .iter()
-        .map(|(interface, ip)| serde_json::json!({"ifname": interface, "addr_info": [{"family": "inet", "local": ip, "prefixlen": 22}]}))
-        .collect();
-    serde_json::Value::Array(all).to_string()
 }
