@@ -103,6 +103,13 @@ fn the_pure_crates_lean_only_on_what_is_listed() {
                 "`{name}` leans on `{dependency}`"
             );
         }
+        let manifest = read(&root().join("bot").join(name).join("Cargo.toml"));
+        for elsewhere in ["[target", "build-dependencies", "[dependencies."] {
+            assert!(
+                !manifest.contains(elsewhere),
+                "`{name}` has `{elsewhere}`, where nobody looks"
+            );
+        }
     }
 }
 
@@ -327,6 +334,15 @@ fn the_project_speaks_of_itself_alone() {
             let text = read(&path);
             for word in banned {
                 assert!(!text.contains(word), "`{}` has `{word}`", path.display());
+            }
+            // What a tracker knows is said in words, not by its number.
+            let text = text.to_lowercase();
+            for word in ["issue #", "fixes #", "closes #", "fix #"] {
+                let numbered = text
+                    .split(word)
+                    .skip(1)
+                    .any(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
+                assert!(!numbered, "`{}` has `{word}`", path.display());
             }
         }
     }
