@@ -76,6 +76,19 @@ impl Office {
         .await
     }
 
+    /// The right to write for this site; without it, who asked is told so.
+    async fn lease_for(&self, heard: &Heard<'_>) -> anyhow::Result<Option<journal::Lease>> {
+        let lease = self
+            .journal
+            .take(&heard.site.name, &self.owner, LEASE_MS, (self.clock)())
+            .await?;
+        if lease.is_none() {
+            let reason = "Another worker holds the right to write to this MAAS.";
+            self.turn_away(heard, reason).await?;
+        }
+        Ok(lease)
+    }
+
     async fn apply(
         &self,
         heard: &Heard<'_>,
@@ -155,17 +168,8 @@ impl Office {
                 .turn_away(heard, "The run is under way; nothing is stopped.")
                 .await;
         }
-        let Some(lease) = self
-            .journal
-            .take(&heard.site.name, &self.owner, LEASE_MS, (self.clock)())
-            .await?
-        else {
-            return self
-                .turn_away(
-                    heard,
-                    "Another worker holds the right to write to this MAAS.",
-                )
-                .await;
+        let Some(lease) = self.lease_for(heard).await? else {
+            return Ok(());
         };
         self.journal
             .add(
@@ -222,17 +226,8 @@ impl Office {
                 )
                 .await;
         }
-        let Some(lease) = self
-            .journal
-            .take(&heard.site.name, &self.owner, LEASE_MS, (self.clock)())
-            .await?
-        else {
-            return self
-                .turn_away(
-                    heard,
-                    "Another worker holds the right to write to this MAAS.",
-                )
-                .await;
+        let Some(lease) = self.lease_for(heard).await? else {
+            return Ok(());
         };
         let claim = Fact::Claimed {
             gate,
@@ -261,17 +256,8 @@ impl Office {
         let Some(run) = run else {
             return self.turn_away(heard, "No run is under way here.").await;
         };
-        let Some(lease) = self
-            .journal
-            .take(&heard.site.name, &self.owner, LEASE_MS, (self.clock)())
-            .await?
-        else {
-            return self
-                .turn_away(
-                    heard,
-                    "Another worker holds the right to write to this MAAS.",
-                )
-                .await;
+        let Some(lease) = self.lease_for(heard).await? else {
+            return Ok(());
         };
         self.journal
             .add(
