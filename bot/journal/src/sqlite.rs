@@ -31,6 +31,10 @@ pub(crate) const WRITING: &str = "BEGIN IMMEDIATE";
 /// Five seconds: longer than any transaction of ours, shorter than GitHub waits for a webhook's answer (10 s).
 const WAIT: Duration = Duration::from_secs(5);
 
+/// Between two tries to set a connection up, and how many: [`WAIT`] in all.
+const REST: Duration = Duration::from_millis(20);
+const RESTS: u32 = 250;
+
 /// Stores in memory so far, so that each has a name of its own.
 static MEMORIES: AtomicUsize = AtomicUsize::new(0);
 
@@ -94,12 +98,7 @@ impl Journal {
 
 /// What to try, said by SQLite's primary result code (<https://www.sqlite.org/rescode.html>).
 pub(crate) fn remedy(error: &sqlx::Error) -> &'static str {
-    let code = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code)
-        .and_then(|code| code.parse::<i64>().ok())
-        .map_or(0, |code| code & 0xff);
-    match code {
+    match primary_code(error) {
         5 | 6 => "another program holds it: end that one, or try again",
         8 => "make the file and its folder writable for this user",
         10 => "see that the disk is sound and has room",
@@ -109,6 +108,15 @@ pub(crate) fn remedy(error: &sqlx::Error) -> &'static str {
         26 => "it is no planebot store: name another file",
         _ => "see that its folder exists, is writable and has room",
     }
+}
+
+/// SQLite's primary result code; 0 where the error is none of SQLite's.
+fn primary_code(error: &sqlx::Error) -> i64 {
+    error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code)
+        .and_then(|code| code.parse::<i64>().ok())
+        .map_or(0, |code| code & 0xff)
 }
 
 /// Damage that SQLite finds in its own file, one line each.
@@ -157,7 +165,21 @@ async fn held(address: &str) -> Result<AnyConnection, sqlx::Error> {
     Ok(connection)
 }
 
+/// Sets the connection up, again and again for as long as another one holds the file: turning a new file to WAL, and the
+/// last connection's clearing up, take the file for a moment without SQLite's own waiting (`busy_timeout` is not asked).
+/// <https://www.sqlite.org/wal.html>, "Sometimes Queries Return `SQLITE_BUSY` In WAL Mode".
 async fn prepare(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    let mut rests = RESTS;
+    loop {
+        match set_up(connection).await {
+            Err(error) if rests > 0 && matches!(primary_code(&error), 5 | 6) => rests -= 1,
+            ended => return ended,
+        }
+        tokio::time::sleep(REST).await;
+    }
+}
+
+async fn set_up(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     for pragma in PRAGMAS {
         sqlx::query(pragma).execute(&mut *connection).await?;
     }
