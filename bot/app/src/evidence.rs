@@ -256,7 +256,7 @@ fn addresses(text: &str) -> Result<BTreeMap<String, BTreeSet<IpAddr>>, String> {
         .ok_or("the jumphost's addresses are no list")?;
     let mut map: BTreeMap<String, BTreeSet<IpAddr>> = BTreeMap::new();
     for interface in list {
-        // `ip` writes a VLAN interface as `virbr1.104`, with its parent in a field of its own.
+        // `ip` writes a VLAN interface as `br1.7`, with its parent in a field of its own.
         let name = interface
             .get("ifname")
             .and_then(|name| name.as_str())

@@ -77,7 +77,7 @@ record! {
 record! {
     /// One subnet.
     pub(crate) struct SubnetSaid {
-        /// The network, such as `10.12.12.0/22`.
+        /// The network, such as `192.0.2.0/24`.
         cidr: Option<Said<Cidr>>,
         /// The subnet's name in MAAS. Left out: the plane's key; for a further subnet its `cidr`.
         name: Option<Said<String>>,
@@ -116,7 +116,7 @@ record! {
         name: Option<Said<String>>,
         /// `vip`, `floating`, `management`, `dynamic` (PXE and DHCP) or `reserved`. Left out: `reserved`.
         purpose: Option<Said<plane::Purpose>>,
-        /// `+2..+100`, `10.12.13.0..10.12.15.254`, or one address.
+        /// `+10..+99`, `192.0.2.10..192.0.2.99`, or one address.
         range: Said<RangeRef>,
     }
 }
@@ -234,7 +234,7 @@ record! {
         name: Said<String>,
         /// Its place in every plane it stands on, such as `+50`.
         host: Option<Said<Offset>>,
-        /// Leg to plane: `{public: provider-vip}`, or `{public: {plane: provider-vip, address: +51}}`.
+        /// Leg to plane: `{public: edge}`, or `{public: {plane: edge, address: +51}}`.
         on: Legs,
     }
 }

@@ -261,7 +261,7 @@ codes! {
     VALUE_RANGE Error "value/range" "a number or choice outside what MAAS takes";
     VALUE_LONG Error "value/long" "a list of more than 4096, which no declaration needs: split it over several files";
     VALUE_CONTROL Warning "value/control" "a text with control or invisible characters";
-    CIDR_SYNTAX Error "cidr/syntax" "not a network in the form `10.0.0.0/24`";
+    CIDR_SYNTAX Error "cidr/syntax" "not a network in the form `192.0.2.0/24`";
     CIDR_HOST_BITS Error "cidr/host-bits" "bits right of the prefix are set: the network is another one";
     CIDR_PREFIX Error "cidr/prefix" "a prefix of 0 or of a single host";
     ADDRESS_SYNTAX Error "address/syntax" "neither `+N`, nor an address, nor `plane+N`";
@@ -293,7 +293,7 @@ codes! {
     GATEWAY_DYNAMIC Warning "gateway/in-dynamic" "a gateway inside a dynamic range: DHCP would hand it out";
     DNS_DYNAMIC Warning "dns/in-dynamic" "a resolver inside a dynamic range: DHCP would hand it out";
     DNS_FOREIGN Warning "dns/foreign" "a resolver in another plane, written as an address: it would not follow when that plane moves";
-    RANGE_SYNTAX Error "range/syntax" "not a range in the form `+2..+100` or `10.0.0.2..10.0.0.100`";
+    RANGE_SYNTAX Error "range/syntax" "not a range in the form `+10..+99` or `192.0.2.10..192.0.2.99`";
     RANGE_ORDER Error "range/order" "a range that ends before it starts";
     RANGE_OUTSIDE Error "range/outside" "a range that leaves its subnet";
     RANGE_NETWORK Error "range/network-address" "a range that starts at the network address, which MAAS refuses";

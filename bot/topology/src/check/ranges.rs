@@ -87,7 +87,7 @@ fn resolve(said: &Said<RangeRef>, cidr: Cidr, book: &Book, notes: &mut Notes<'_>
     };
     if !range.within(&cidr) {
         let message = format!("`{range}` is not inside `{cidr}`");
-        let help = "write offsets such as `+2..+100`: they follow when the subnet moves";
+        let help = "write offsets such as `+10..+99`: they follow when the subnet moves";
         notes.add(codes::RANGE_OUTSIDE, said.place, message, help);
         return None;
     }

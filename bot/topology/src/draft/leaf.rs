@@ -138,7 +138,7 @@ impl Leaf for bool {
 }
 
 impl Leaf for Cidr {
-    const WANTED: &'static str = "a network such as `10.0.0.0/24`";
+    const WANTED: &'static str = "a network such as `192.0.2.0/24`";
 
     fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
         text.parse().map_err(|error: NotACidr| {
@@ -148,7 +148,7 @@ impl Leaf for Cidr {
                 }
                 NotACidr::NoPrefix(_) | NotACidr::NoAddress(_) | NotACidr::BadPrefix(_) => (
                     codes::CIDR_SYNTAX,
-                    "write a network in full, such as `10.0.0.0/24`".to_owned(),
+                    "write a network in full, such as `192.0.2.0/24`".to_owned(),
                 ),
             };
             Wrong {
@@ -208,7 +208,7 @@ impl Leaf for AddressRef {
 }
 
 impl Leaf for RangeRef {
-    const WANTED: &'static str = "a range such as `+2..+100`";
+    const WANTED: &'static str = "a range such as `+10..+99`";
 
     fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
         // `..` always parts a range; `-` does when no plane key (which may hold one) is meant.
@@ -222,7 +222,7 @@ impl Leaf for RangeRef {
         if let (Some(start), Some(end)) = (read(parts.0), read(parts.1)) {
             return Ok(Self { start, end });
         }
-        let help = "write `+2..+100`, or `10.0.0.2..10.0.0.100`";
+        let help = "write `+10..+99`, or `192.0.2.10..192.0.2.99`";
         wrong(codes::RANGE_SYNTAX, text, "a range", help)
     }
 }
