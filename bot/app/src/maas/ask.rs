@@ -57,7 +57,7 @@ pub enum Cause {
     #[error("not found (404): {0}")]
     NotFound(String),
     /// 409, 429, 5xx, after all retries.
-    #[error("MAAS is in trouble ({status}) and was asked {asked} times: {words}")]
+    #[error("MAAS is in trouble ({status}){}: {words}", times(*asked))]
     Trouble {
         /// The last status.
         status: u16,
@@ -82,9 +82,20 @@ pub enum Cause {
         /// What is wrong with it.
         problem: String,
     },
+    /// The lists name what no list has, also when they are read again.
+    #[error("MAAS's lists do not fit each other: {0}; is somebody else changing this MAAS now?")]
+    Unfit(String),
     /// Several nodes or objects answer to one name.
     #[error("{0}")]
     Ambiguous(String),
+}
+
+/// `, asked 4 times`, or nothing where it was asked once.
+fn times(asked: u32) -> String {
+    if asked == 1 {
+        return String::new();
+    }
+    format!(", asked {asked} times")
 }
 
 impl<W: Wire> Client<W> {
@@ -184,15 +195,25 @@ pub(crate) fn words(answer: &Answer) -> String {
     } else {
         text.into_owned()
     };
-    let plain: Vec<&str> = plain
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty())
-        .collect();
-    let plain = plain.join(" ");
+    let plain = in_a_line(&plain);
+    if plain.is_empty() {
+        return "without a word".to_owned();
+    }
     if plain.chars().count() <= WORDS_MAX {
         return plain;
     }
     plain.chars().take(WORDS_MAX - 1).chain(['…']).collect()
+}
+
+/// MAAS's text on one line, without characters that control a terminal, turn the writing or do not show.
+pub(crate) fn in_a_line(text: &str) -> String {
+    let apart = |c: char| c.is_whitespace() || c.is_control() || hides(c);
+    let words: Vec<&str> = text.split(apart).filter(|word| !word.is_empty()).collect();
+    words.join(" ")
+}
+
+fn hides(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Drops tags, comments, and what `head`, `script` and `style` hold.

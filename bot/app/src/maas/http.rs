@@ -166,7 +166,10 @@ impl Http {
             .parse()
             .ok()
             .map(Duration::from_secs);
-        let body = self.body(request, response).await?;
+        let mut body = self.body(request, response).await?;
+        if !(200..300).contains(&status) {
+            body = self.key.hide(body);
+        }
         Ok(Answer {
             status,
             content_type,

@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Error as _, SeqAccess, Visitor};
 use serde_json::Value;
 use topology::Cidr;
 
-use super::ask::{Blind, Cause, blind};
+use super::ask::{Blind, Cause, blind, in_a_line};
 use super::wire::Request;
 
 /// A value and where it stands.
@@ -211,7 +211,10 @@ impl<'a> At<'a> {
     /// What is wrong here.
     pub(crate) fn fault(&self, problem: &str) -> Fault {
         let seen = match self.value {
-            Value::String(text) => format!(": `{}`", text.chars().take(40).collect::<String>()),
+            Value::String(text) => {
+                let head: String = text.chars().take(40).collect();
+                format!(": `{}`", in_a_line(&head))
+            }
             Value::Null => ": null".to_owned(),
             Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => String::new(),
         };

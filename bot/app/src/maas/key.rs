@@ -69,6 +69,14 @@ impl ApiKey {
         value
     }
 
+    /// Takes the parts of this key out of what somebody else says: a proxy's page may show the request it got.
+    pub(crate) fn hide(&self, body: Vec<u8>) -> Vec<u8> {
+        let parts = [&self.consumer, &self.token, &self.secret];
+        parts.into_iter().fold(body, |body, part| {
+            without(body, part.expose_secret().as_bytes())
+        })
+    }
+
     /// MAAS's consumers have no secret.
     #[expect(clippy::unused_self, reason = "it reads as a part of the key")]
     fn secret_of_consumer(&self) -> &'static str {
@@ -82,6 +90,24 @@ fn part(name: &'static str, text: &str) -> Result<SecretString, NotAKey> {
         return Err(NotAKey::Character(name));
     }
     Ok(SecretString::from(text))
+}
+
+/// A part that is shorter would be found in half of the words, and no key has one.
+const HIDDEN_BYTES_MIN: usize = 4;
+
+fn without(body: Vec<u8>, part: &[u8]) -> Vec<u8> {
+    if part.len() < HIDDEN_BYTES_MIN {
+        return body;
+    }
+    let mut kept = Vec::with_capacity(body.len());
+    let mut rest = body.as_slice();
+    while let Some(at) = rest.windows(part.len()).position(|head| head == part) {
+        kept.extend_from_slice(&rest[..at]);
+        kept.extend_from_slice(b"(hidden)");
+        rest = &rest[at + part.len()..];
+    }
+    kept.extend_from_slice(rest);
+    kept
 }
 
 #[cfg(test)]

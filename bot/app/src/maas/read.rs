@@ -3,6 +3,7 @@
 //! The lists embed what they point to, so nothing is read in two shapes: `fabrics/` holds all VLANs and the names of
 //! their spaces; `spaces/` and `machines/` are read only when the scope says so. Must not know why it is asked.
 
+mod fitting;
 mod network;
 mod nodes;
 mod occupants;
@@ -18,12 +19,15 @@ pub(crate) use network::{Fabrics, range, reserved_ip, route, space, subnet};
 pub(crate) use nodes::{InterfaceRow, NodeRow, interface_row, node_row};
 
 use super::Eyes;
-use super::ask::Blind;
+use super::ask::{Blind, Cause, blind};
 use super::json::{each, one};
 use super::wire::{Request, Wire};
 
 /// Host names in one request: a URL of 8,000 characters is where nginx stops reading.
 const HOSTS_PER_REQUEST: usize = 50;
+
+/// A change that fell between two lists is over when they are read once more; what still does not fit then is no change.
+const READINGS_MAX: u32 = 2;
 
 impl<W: Wire> Eyes<W> {
     /// Asks MAAS for everything in `scope`.
@@ -31,6 +35,22 @@ impl<W: Wire> Eyes<W> {
     /// 9 requests (8 before MAAS 3.6), plus one per subnet in `scope.occupants`, two for `all_nodes` or one per 50
     /// `machines`, one for `all_spaces`.
     pub async fn observe(&self, scope: &Scope) -> Result<Observed, Blind> {
+        let mut readings = 0;
+        loop {
+            readings += 1;
+            let gathered = self.gather(scope).await?;
+            let Some((key, lost)) = fitting::unfit(&gathered.observed.objects) else {
+                return self.inhabited(gathered, scope).await;
+            };
+            if readings == READINGS_MAX {
+                let words = format!("`{key}` needs `{lost}`, which is not listed");
+                return Err(blind(&list_of(&lost), Cause::Unfit(words)));
+            }
+        }
+    }
+
+    /// One reading of every list in `scope`.
+    async fn gather(&self, scope: &Scope) -> Result<Reading, Blind> {
         let at = (self.client.outside.now)();
         let (version, reader) = tokio::try_join!(self.version(), self.reader())?;
         let (network, rows, spaces) = tokio::try_join!(
@@ -42,7 +62,7 @@ impl<W: Wire> Eyes<W> {
         gathered.blind.extend(reader);
         gathered.take_network(&network, spaces);
         gathered.take_nodes(rows);
-        let mut observed = Observed {
+        let observed = Observed {
             at,
             version,
             default_vlans: network.fabrics.defaults(),
@@ -53,9 +73,18 @@ impl<W: Wire> Eyes<W> {
             all_spaces: scope.all_spaces,
             blind: gathered.blind,
         };
+        Ok(Reading {
+            observed,
+            unaddressed: gathered.unaddressed,
+        })
+    }
+
+    /// The reading, with who lives on the subnets in `scope`.
+    async fn inhabited(&self, reading: Reading, scope: &Scope) -> Result<Observed, Blind> {
+        let mut observed = reading.observed;
         self.client.remember_all(&observed);
         observed.occupants = self.all_occupants(&observed, scope).await?;
-        for (cidr, occupant) in gathered.unaddressed {
+        for (cidr, occupant) in reading.unaddressed {
             if let Some(occupants) = observed.occupants.get_mut(&cidr) {
                 occupants.push(occupant);
             }
@@ -262,6 +291,26 @@ impl<W: Wire> Eyes<W> {
         let lists = each(&request, &body, |at| occupants::occupants(at, &remembered))?;
         Ok(lists.into_iter().flatten().collect())
     }
+}
+
+/// What the lists said.
+struct Reading {
+    observed: Observed,
+    /// Links without an address, by subnet: no list of addresses has them.
+    unaddressed: Vec<(Cidr, Occupant)>,
+}
+
+/// The list that would have that object.
+fn list_of(key: &Key) -> Request {
+    Request::get(match key {
+        Key::Vlan(_) | Key::Fabric(_) => "fabrics/",
+        Key::Space(_) => "spaces/",
+        Key::Subnet(_) => "subnets/",
+        Key::Range(..) => "ipranges/",
+        Key::Route(..) => "static-routes/",
+        Key::ReservedIp(_) => "reservedips/",
+        Key::Interface(..) | Key::Link(..) => "machines/",
+    })
 }
 
 struct Network {

@@ -1,5 +1,7 @@
 //! What a read asks, and what it makes of answers good and bad.
 
+mod faults;
+mod odd;
 mod wires;
 
 use std::sync::Arc;
@@ -28,27 +30,31 @@ fn small() -> Told {
     Told::default()
 }
 
-fn filled(told: Told) -> Arc<Told> {
-    let subnets = format!("[{SUBNET}]");
-    let ranges = format!("[{RANGE}]");
-    for (request, body) in [
-        ("GET version/", VERSION),
-        ("GET users/?op=whoami", ADMIN),
-        ("GET fabrics/", FABRICS),
-        ("GET subnets/", &subnets),
-        ("GET ipranges/", &ranges),
-        ("GET static-routes/", "[]"),
-        ("GET reservedips/", "[]"),
-        ("GET rackcontrollers/", "[]"),
-        ("GET regioncontrollers/", "[]"),
-        ("GET machines/", "[]"),
-        ("GET devices/", "[]"),
+/// What that MAAS answers to each request.
+fn answers() -> Vec<(&'static str, String)> {
+    let text = str::to_owned;
+    vec![
+        ("GET version/", text(VERSION)),
+        ("GET users/?op=whoami", text(ADMIN)),
+        ("GET fabrics/", text(FABRICS)),
+        ("GET subnets/", format!("[{SUBNET}]")),
+        ("GET ipranges/", format!("[{RANGE}]")),
+        ("GET static-routes/", text("[]")),
+        ("GET reservedips/", text("[]")),
+        ("GET rackcontrollers/", text("[]")),
+        ("GET regioncontrollers/", text("[]")),
+        ("GET machines/", text("[]")),
+        ("GET devices/", text("[]")),
         (
             "GET spaces/",
-            r#"[{"id": -1, "name": "undefined"}, {"id": 6, "name": "office"}]"#,
+            text(r#"[{"id": -1, "name": "undefined"}, {"id": 6, "name": "office"}]"#),
         ),
-    ] {
-        told.tell(request, Ok(json(200, body)));
+    ]
+}
+
+fn filled(told: Told) -> Arc<Told> {
+    for (request, body) in answers() {
+        told.tell(request, Ok(json(200, &body)));
     }
     Arc::new(told)
 }
@@ -313,17 +319,14 @@ async fn a_bad_status_is_told_with_what_to_try_and_never_with_a_secret() {
             text(404, "Unknown API endpoint."),
             "not found (404): Unknown API endpoint.",
         ),
-        (
-            text(500, "oops"),
-            "MAAS is in trouble (500) and was asked 1 times: oops",
-        ),
+        (text(500, "oops"), "MAAS is in trouble (500): oops"),
         (
             page(409, "<h2>Conflict</h2>"),
-            "MAAS is in trouble (409) and was asked 4 times: Conflict",
+            "MAAS is in trouble (409), asked 4 times: Conflict",
         ),
         (
             text(503, "busy"),
-            "MAAS is in trouble (503) and was asked 4 times: busy",
+            "MAAS is in trouble (503), asked 4 times: busy",
         ),
         (text(418, "tea"), "answered 418: tea"),
     ];

@@ -4,7 +4,7 @@ use serde_json::Value;
 use topology::object::Object;
 use topology::port::{Outcome, Write};
 
-use crate::maas::ask::{WORDS_MAX, words};
+use crate::maas::ask::{WORDS_MAX, in_a_line, words};
 use crate::maas::json::one;
 use crate::maas::read::interface_row;
 use crate::maas::wire::{Answer, Lost, Method, Request};
@@ -16,6 +16,11 @@ pub(super) fn outcome(request: &Request, answer: Result<Answer, Lost>, write: &W
         Err(lost) => return unknown(format!("{request}: {lost}")),
     };
     match answer.status {
+        // MAAS never answers a write with a page (seen on 3.5.12 and 3.7.3), so something else did.
+        200..=299 | 404 if answer.is_html() => {
+            let status = answer.status;
+            unknown(format!("{request} answered {status} with a web page"))
+        }
         200..=299 => done(request, &answer, write),
         // Gone is what was wanted.
         404 if request.method == Method::Delete => Outcome::Done(None),
@@ -92,12 +97,7 @@ fn by_field(answer: &Answer) -> Option<String> {
         });
     }
     let text = sentences.join(" ");
-    Some(
-        text.chars()
-            .filter(|c| !c.is_control())
-            .take(WORDS_MAX)
-            .collect(),
-    )
+    Some(in_a_line(&text).chars().take(WORDS_MAX).collect())
 }
 
 fn unknown(why: String) -> Outcome {

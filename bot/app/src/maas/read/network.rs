@@ -117,7 +117,7 @@ fn fabric(at: At<'_>) -> Read<(u64, String, Vec<Unresolved>)> {
 }
 
 fn vlan(at: At<'_>, fabric: &str) -> Read<Unresolved> {
-    let relay = match at.maybe("relay_vlan") {
+    let relay = match at.nullable("relay_vlan")? {
         None => None,
         Some(relay) if relay.is_number() => Some(relay.number()?),
         Some(relay) => Some(relay.field("id")?.number()?),

@@ -93,6 +93,7 @@ pub(crate) fn interface_row(at: At<'_>) -> Read<InterfaceRow> {
 }
 
 fn link(at: At<'_>) -> Read<Option<LinkRow>> {
+    let (id, mode) = (at.field("id")?.number()?, at.field("mode")?);
     let Some(subnet) = at.maybe("subnet") else {
         return Ok(None);
     };
@@ -102,7 +103,6 @@ fn link(at: At<'_>) -> Read<Option<LinkRow>> {
         Some(address) => Some(address.address()?),
         None => None,
     };
-    let mode = at.field("mode")?;
     let mode = match mode.text()? {
         "auto" => Mode::Auto,
         "dhcp" => Mode::Dhcp,
@@ -114,7 +114,7 @@ fn link(at: At<'_>) -> Read<Option<LinkRow>> {
         _ => return Err(mode.fault("none of the four modes of a link")),
     };
     Ok(Some(LinkRow {
-        id: at.field("id")?.number()?,
+        id,
         subnet: subnet.field("cidr")?.cidr()?,
         mode,
         address,

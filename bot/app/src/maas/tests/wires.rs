@@ -13,7 +13,7 @@ use topology::port::{Outcome, Write};
 use crate::maas::told::ticking;
 use crate::maas::*;
 
-struct Always;
+pub(super) struct Always;
 
 impl Epoch for Always {
     fn still_held(&self) -> bool {

@@ -1,0 +1,188 @@
+//! Every field of every answer, missing or of another type: it is told by its place, or it is none that matters.
+
+use serde_json::Value;
+use topology::observed::{Observed, Scope};
+
+use super::*;
+
+const SUBNETS: &str = r#"[{"id": 3, "cidr": "192.0.2.0/24", "name": "desks", "vlan": {"fabric": "blue", "vid": 5},
+    "gateway_ip": "192.0.2.1", "dns_servers": ["192.0.2.2"], "managed": true, "allow_dns": true, "allow_proxy": true,
+    "active_discovery": false, "rdns_mode": 2, "description": "where people sit",
+    "disabled_boot_architectures": ["pxe"]},
+    {"id": 4, "cidr": "198.51.100.0/24", "name": "lamps", "vlan": {"fabric": "blue", "vid": 0},
+    "gateway_ip": "", "dns_servers": [], "managed": false, "allow_dns": true, "allow_proxy": true,
+    "active_discovery": false, "rdns_mode": 2, "description": "", "disabled_boot_architectures": []}]"#;
+const ROUTES: &str = r#"[{"id": 1, "source": {"cidr": "192.0.2.0/24"}, "destination": {"cidr": "198.51.100.0/24"},
+    "gateway_ip": "192.0.2.1", "metric": 7}]"#;
+const RESERVED: &str = r#"[{"id": 1, "ip": "192.0.2.77", "mac_address": "52:54:00:00:00:77",
+    "subnet": {"cidr": "192.0.2.0/24"}, "comment": "door"}]"#;
+const NODE: &str = r#"{"system_id": "abc", "hostname": "m1", "fqdn": "m1.test", "status_name": "Ready", "interface_set": [
+    {"id": 60, "name": "br0", "type": "bridge", "parents": ["eth0"], "vlan": {"fabric": "blue", "vid": 5}, "links": [
+    {"id": 70, "mode": "static", "ip_address": "192.0.2.40", "subnet": {"cidr": "192.0.2.0/24"}}]}]}"#;
+const ADDRESSES: &str = r#"[
+    {"ip": "192.0.2.40", "alloc_type": 1, "node_summary": {"system_id": "abc", "node_type": 0, "hostname": "m1", "via": "br0"}},
+    {"ip": "192.0.2.41", "alloc_type": 1, "bmcs": [{"id": 1, "nodes": [{"system_id": "abc", "hostname": "m1"}]}]},
+    {"ip": "192.0.2.42", "alloc_type": 4, "user": "bob"},
+    {"ip": "192.0.2.43", "alloc_type": 4, "dns_records": [{"name": "www", "domain": "test"}]}]"#;
+
+/// The answers of a MAAS that has one of each.
+fn rich() -> Vec<(&'static str, String)> {
+    let mut all = answers();
+    let others = NODE.replace("m1", "n2").replace("abc", "def");
+    let devices = NODE
+        .replace("m1", "d3")
+        .replace("abc", "ghi")
+        .replace("192.0.2.40", "192.0.2.50");
+    for (request, body) in [
+        ("GET subnets/", SUBNETS.to_owned()),
+        ("GET static-routes/", ROUTES.to_owned()),
+        ("GET reservedips/", RESERVED.to_owned()),
+        ("GET machines/", format!("[{NODE}]")),
+        ("GET rackcontrollers/", format!("[{others}]")),
+        ("GET devices/", format!("[{devices}]")),
+        ("GET subnets/3/?op=ip_addresses", ADDRESSES.to_owned()),
+    ] {
+        all.retain(|(known, _)| *known != request);
+        all.push((request, body));
+    }
+    all
+}
+
+async fn observed(answers: &[(&'static str, String)]) -> Result<Observed, Blind> {
+    let told = Told::default();
+    for (request, body) in answers {
+        told.tell(request, Ok(json(200, body)));
+    }
+    let scope = Scope {
+        occupants: vec!["192.0.2.0/24".parse().unwrap()],
+        all_nodes: true,
+        all_spaces: true,
+        ..Scope::default()
+    };
+    eyes(&Arc::new(told)).observe(&scope).await
+}
+
+/// Every place in a value, as steps from the root.
+fn places(value: &Value, at: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, inner) in fields {
+                let place = format!("{at}/{name}");
+                found.push(place.clone());
+                places(inner, &place, found);
+            }
+        }
+        Value::Array(items) => {
+            for (index, inner) in items.iter().enumerate() {
+                places(inner, &format!("{at}/{index}"), found);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// The value without what stands at `place`, or with something else there.
+fn changed(value: &Value, place: &str, with: Option<&Value>) -> Value {
+    let mut value = value.clone();
+    if let Some(with) = with {
+        *value.pointer_mut(place).unwrap() = with.clone();
+        return value;
+    }
+    let (above, name) = place.rsplit_once('/').unwrap();
+    let above = value.pointer_mut(above).unwrap();
+    above.as_object_mut().unwrap().shift_remove(name);
+    value
+}
+
+/// Fields that some release, or some objects, do not have. An address whose holder is told less is held all the same.
+const MAY_BE_MISSING: [&str; 10] = [
+    "disabled_boot_architectures",
+    "subnet",
+    "ip_address",
+    "node_summary",
+    "bmcs",
+    "nodes",
+    "dns_records",
+    "via",
+    "user",
+    "domain",
+];
+
+#[tokio::test]
+async fn a_field_that_is_missing_or_of_another_type_is_told_or_does_not_matter() {
+    let answers = rich();
+    let whole = observed(&answers).await.unwrap();
+    assert_eq!(whole.blind, []);
+    let others = [
+        Value::Bool(true),
+        serde_json::json!(7.5),
+        serde_json::json!(-1),
+        Value::from("\u{1b}[31m\u{202e}odd"),
+        serde_json::json!([{}]),
+        serde_json::json!({}),
+    ];
+    let mut told = 0;
+    for (index, (request, body)) in answers.iter().enumerate() {
+        let value: Value = serde_json::from_str(body).unwrap();
+        let mut all = Vec::new();
+        places(&value, "", &mut all);
+        for place in all {
+            let name = place.rsplit('/').next().unwrap();
+            for with in [None].into_iter().chain(others.iter().map(Some)) {
+                let same_kind = |with: &Value| {
+                    let own = value.pointer(&place).unwrap();
+                    ((own.is_string() || own.is_null()) && with.is_string())
+                        || (own.is_boolean() && with.is_boolean())
+                };
+                if with.is_some_and(same_kind) {
+                    continue;
+                }
+                let mut answers = answers.clone();
+                answers[index].1 = changed(&value, &place, with).to_string();
+                match observed(&answers).await {
+                    Err(blind) => {
+                        told += 1;
+                        let words = blind.to_string();
+                        assert!(words.starts_with(&format!("`{request}`: ")), "{words}");
+                        assert!(!words.contains(['\u{1b}', '\u{202e}']), "{words:?}");
+                    }
+                    Ok(seen) => {
+                        let may = with.is_none() && MAY_BE_MISSING.contains(&name);
+                        assert!(may || seen == whole, "{request} {place} {with:?}");
+                    }
+                }
+            }
+        }
+    }
+    assert!(told > 400, "only {told} were told");
+}
+
+#[tokio::test]
+async fn lists_that_do_not_fit_each_other_are_no_observation() {
+    for (request, body, word) in [
+        ("GET subnets/", "[]".to_owned(), "192.0.2.0/24"),
+        ("GET fabrics/", "[]".to_owned(), "blue"),
+        (
+            "GET fabrics/",
+            FABRICS.replace(r#""vid": 5"#, r#""vid": 6"#),
+            "blue/5",
+        ),
+    ] {
+        let mut answers = rich();
+        answers.retain(|(known, _)| *known != request);
+        answers.push((request, body));
+        let blind = observed(&answers).await.unwrap_err().to_string();
+        assert!(
+            blind.contains("do not fit") && blind.contains(word),
+            "{blind}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_change_between_two_lists_is_read_again() {
+    let told = Told::default().to("GET subnets/", Ok(json(200, "[]")));
+    let told = filled(told);
+    let seen = eyes(&told).observe(&Scope::default()).await.unwrap();
+    assert_eq!(seen.subnets().count(), 1);
+}
