@@ -109,6 +109,14 @@ pub fn turned_away(reason: &str) -> String {
     format!("### ✋ Not done\n\n{reason}\n\nNothing was changed: 0 writes to MAAS.\n")
 }
 
+/// Something was asked for, or a pull request was to be planned, and it could not be done.
+pub fn given_up(why: &str) -> String {
+    format!(
+        "### ✋ Given up for now\n\nThis could not be done, and was tried several times:\n\n{}\n*Next:* when that is mended, say it again, or `/plan`. No run began or went on by it.\n",
+        fence("text", why)
+    )
+}
+
 /// A command that is none.
 pub fn misspelt(why: &Misspelt) -> String {
     format!(
@@ -313,11 +321,28 @@ pub fn gate(gate: &Gate, runbook: Option<&Runbook>, link: Option<&str>) -> Strin
     if let Some(runbook) = runbook {
         let place = link.map_or_else(
             || span(&runbook.pin.path),
-            |link| format!("[{}]({link})", runbook.pin.path),
+            |link| format!("[{}]({})", span(&runbook.pin.path), in_link(link)),
         );
         out.push_str(&format!("\nRunbook {place}, as merged, with this plan's values:\n\n<details><summary>{word}</summary>\n\n{}\n</details>\n", runbook.rendered(gate)));
     }
     out.push_str(&format!("\nplanebot runs none of it. When it is done, an operator says:\n\n{}\nand planebot looks before it goes on.\n", fence("", &format!("/done {word}"))));
+    out
+}
+
+/// A URL whose path is a file's name, which may hold what would end a link.
+fn in_link(url: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/%?#=&+,@".contains(c);
+    let mut out = String::new();
+    for c in url.chars() {
+        if plain(c) {
+            out.push(c);
+        } else {
+            let mut bytes = [0; 4];
+            for byte in c.encode_utf8(&mut bytes).bytes() {
+                out.push_str(&format!("%{byte:02X}"));
+            }
+        }
+    }
     out
 }
 

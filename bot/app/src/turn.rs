@@ -9,6 +9,7 @@ mod forge;
 mod hear;
 mod missed;
 mod order;
+mod parked;
 mod record;
 mod run;
 mod say;
@@ -97,6 +98,7 @@ impl Office {
                     Ok(()) => Settled::Done,
                     Err(error) if stored.attempts + 1 >= ATTEMPTS_MAX => {
                         tracing::error!(delivery = %id, "parked: {error:#}");
+                        self.tell_parked(&occurrence, &id, &error).await?;
                         Settled::Parked(format!("{error:#}"))
                     }
                     Err(error) => {

@@ -26,8 +26,7 @@ pub(crate) const WORDS_MAX: usize = 300;
 pub struct Blind {
     /// Method, path and query.
     pub request: String,
-    /// What stood in the way.
-    #[source]
+    /// What stood in the way. Its words are in ours, so it is no source of its own: a chain would say it twice.
     pub cause: Cause,
 }
 
@@ -36,7 +35,7 @@ pub struct Blind {
 pub enum Cause {
     /// No answer.
     #[error("no answer from MAAS: {0}")]
-    NoAnswer(#[source] Lost),
+    NoAnswer(Lost),
     /// A redirect, which is not followed: the key would go along.
     #[error("answered with a redirect ({0}); give the URL that it leads to, ending in `/MAAS`")]
     Redirected(u16),

@@ -61,15 +61,17 @@ impl Forge {
         Ok(self.at(repository).await?.about.id == id)
     }
 
-    /// Whether a comment is still there and says what it said.
+    /// Whether a comment is still there, says what it said, and is by whom it was.
     pub(super) async fn still_says(
         &self,
         repository: &str,
         comment: &Comment,
     ) -> anyhow::Result<bool> {
         let seen = self.at(repository).await?.comment(comment.id).await;
-        Ok(GitHubError::absent(seen)?
-            .is_some_and(|seen| seen.body == comment.body && !seen.edited()))
+        let by = |author: &Option<crate::event::Account>| author.as_ref().map(|it| it.id);
+        Ok(GitHubError::absent(seen)?.is_some_and(|seen| {
+            seen.body == comment.body && !seen.edited() && by(&seen.author) == by(&comment.author)
+        }))
     }
 
     pub(super) async fn default_branch(&self, repository: &str) -> anyhow::Result<String> {

@@ -19,6 +19,14 @@ pub(super) struct Heard<'a> {
     pub(super) login: String,
 }
 
+/// Whether a person changed or removed what a program wrote, perhaps our plan: then it is said again as it is.
+fn is_tampering(occurrence: &Occurrence, comment: &Comment) -> bool {
+    let is = |account: Option<&crate::event::Account>, kind: &str| {
+        account.is_some_and(|account| account.kind == kind)
+    };
+    comment.on_pull && is(comment.author.as_ref(), "Bot") && is(occurrence.sender.as_ref(), "User")
+}
+
 impl Office {
     /// Acts on one thing that happened.
     pub(super) async fn hear(&self, occurrence: &Occurrence, delivery: &str) -> anyhow::Result<()> {
@@ -50,6 +58,11 @@ impl Office {
             | What::PullRetargeted(pull) => self.pull_changed(&sites, pull.number.0).await,
             What::PullClosed(pull) => self.pull_closed(&sites, pull.number.0).await,
             What::Commented(comment) => self.commented(&sites, occurrence, comment, delivery).await,
+            What::CommentEdited(comment) | What::CommentDeleted(comment)
+                if is_tampering(occurrence, comment) =>
+            {
+                self.pull_changed(&sites, comment.number.0).await
+            }
             What::CommentEdited(_)
             | What::CommentDeleted(_)
             | What::Pushed(_)
