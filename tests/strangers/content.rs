@@ -230,3 +230,21 @@ async fn threat_49_a_pull_request_from_a_fork_is_planned_and_nothing_of_it_is_ru
     stage.ask("alice", number, "/plan").await;
     assert_eq!(stage.writes(), 0);
 }
+
+#[tokio::test]
+async fn threat_54_no_url_of_a_file_is_ever_asked() {
+    let mut stage = Stage::new().await;
+    let site = "maas_url: http://127.0.0.1:1/MAAS\nevidence: {juju_models: http://127.0.0.1:1/}\n";
+    let number = stage
+        .proposed(&[
+            (DESKS, Some(WITH_GATEWAY)),
+            ("topology/site.yaml", Some(site)),
+        ])
+        .await;
+    assert!(
+        stage.plan(number).contains("key/unknown"),
+        "{}",
+        stage.plan(number)
+    );
+    assert_eq!(stage.writes(), 0);
+}

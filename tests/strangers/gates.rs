@@ -180,3 +180,36 @@ async fn threat_22_who_left_the_team_or_only_was_invited_is_turned_away() {
     stage.work().await;
     assert_eq!(stage.writes(), 0);
 }
+
+/// A run that began is not left half done because the hour is over: what it stands on may be a network without DHCP.
+#[tokio::test]
+async fn threat_42_a_run_that_began_in_its_window_goes_on_to_its_end() {
+    let mut stage = Stage::set(Set {
+        layout: Some(LIVED_IN),
+        files: &[("runbooks/teardown.md", RUNBOOK)],
+        policy: "windows = ['mon-sun 00:00-13:00']",
+        ..Set::default()
+    })
+    .await;
+    let noon = 12 * 3_600_000 - (stage.office.clock)().0.rem_euclid(24 * 3_600_000);
+    stage.pass(noon + 24 * 3_600_000);
+    let number = stage.proposed(&[(DESKS, Some(MOVED))]).await;
+    stage.merge(number, How::Squash);
+    stage.work().await;
+    assert!(
+        stage
+            .ask("bob", number, "/apply")
+            .await
+            .contains("a person is needed")
+    );
+    stage.pass(3 * 3_600_000);
+    {
+        let mut maas = stage.maas.maas.lock().unwrap();
+        maas.release("m1");
+        maas.unlink_all("m1", "192.0.2.0/24");
+    }
+    stage
+        .ask("bob", number, "/done teardown no-juju-model")
+        .await;
+    assert_eq!(stage.subnet().await.cidr.to_string(), "198.51.100.0/24");
+}

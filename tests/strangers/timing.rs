@@ -148,6 +148,10 @@ async fn threat_13_webhooks_in_any_order_end_the_same() {
     let said = stage.ask("bob", number, "/apply").await;
     assert!(said.contains(REFUSED) && said.contains("no plan"), "{said}");
     stays_as_it_is(&stage).await;
+    // Nor is it lost: what is merged can still be planned, read, and applied.
+    assert!(stage.ask("bob", number, "/plan").await.contains("1 change"));
+    let said = stage.ask("bob", number, "/apply").await;
+    assert!(said.contains("Applied"), "{said}");
     // A comment that was edited before it was told as new.
     let mut stage = merged().await.0;
     let id = stage.say("bob", 1, "hello");
@@ -295,6 +299,25 @@ async fn threat_33_a_later_merge_of_the_same_site_is_the_one_to_apply() {
         "{said}"
     );
     stays_as_it_is(&stage).await;
+}
+
+#[tokio::test]
+async fn threat_33_a_push_past_every_pull_request_overtakes_the_merge_too() {
+    let (mut stage, number) = merged().await;
+    stage.commit("main", &[("README.md", Some("not ours\n"))]);
+    stage.commit("main", &[(DESKS, Some(&WITH_GATEWAY.replace("+1", "+2")))]);
+    stage.work().await;
+    let said = stage.ask("bob", number, "/apply").await;
+    assert!(
+        said.contains(REFUSED) && said.contains("otherwise by now"),
+        "{said}"
+    );
+    stays_as_it_is(&stage).await;
+    // What touches nothing of the site overtakes nothing.
+    let (mut stage, number) = merged().await;
+    stage.commit("main", &[("README.md", Some("not ours\n"))]);
+    let said = stage.ask("bob", number, "/apply").await;
+    assert!(said.contains("Applied"), "{said}");
 }
 
 #[tokio::test]

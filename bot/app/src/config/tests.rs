@@ -259,3 +259,26 @@ fn a_file_that_is_not_there_is_named() {
         "cannot read `/nowhere/planebot.toml`"
     );
 }
+
+#[test]
+fn threat_52_a_sites_folders_stay_inside_its_repository() {
+    for folder in [
+        "..",
+        "../runbooks",
+        "/etc",
+        "a/../../b",
+        "runbooks/",
+        "a//b",
+        "a\\b",
+        "./a",
+        "",
+    ] {
+        for key in ["path", "runbooks"] {
+            let said = remarks(&format!("{SMALL}\n{key} = '{folder}'\n"), &[]);
+            assert!(
+                said.contains("must be a folder inside the repository"),
+                "{key} = {folder}: {said}"
+            );
+        }
+    }
+}

@@ -126,7 +126,8 @@ impl<'a> Admitting<'a> {
         let (admitting, plan) = admitting
             .unchanged(&merge_commit, record.clone(), desk)
             .await?;
-        admitting.free(&record).await?;
+        let admitting = admitting.newest(&record, &plan).await?;
+        admitting.free().await?;
         Ok(Admitted { plan, merge_commit })
     }
 
@@ -287,8 +288,8 @@ impl<'a> Admitting<'a> {
             .await
     }
 
-    /// Nothing newer waits, the window is open, and nobody else writes.
-    async fn free(mut self, record: &Record) -> Result<(), Halt> {
+    /// No newer declaration of this site waits: neither a pull request's, nor one that came to the branch without any.
+    async fn newest(mut self, record: &Record, plan: &Plan) -> Result<Self, Halt> {
         let site = self.heard.site;
         let number = i64::try_from(self.heard.number)?;
         let merged = self
@@ -307,7 +308,23 @@ impl<'a> Admitting<'a> {
                 "say `/apply` on the newest merged pull request; it carries all of them out.",
             );
         }
-        self.pass("none was merged after it");
+        let branch = self.office.github.default_branch(&site.repository).await?;
+        let now = self.office.commit(site, &branch, &branch).await?;
+        if now.topology.map(|topology| topology.tree) != Some(plan.tree.clone()) {
+            let facts = format!("{} declares this site otherwise by now", span(&branch));
+            return self.halt(
+                "A later change of this site's declaration has overtaken this merge.",
+                &facts,
+                "apply the pull request that was merged last, or open a new one.",
+            );
+        }
+        self.pass("nothing was merged after it");
+        Ok(self)
+    }
+
+    /// The window is open, and nobody else writes.
+    async fn free(mut self) -> Result<(), Halt> {
+        let site = self.heard.site;
         let now = (self.office.clock)();
         if !site.policy.is_open(now) {
             return self.halt(

@@ -287,7 +287,10 @@ impl Office {
 
     /// Plans a merged pull request again, from its merge commit.
     pub(super) async fn replan_merged(&self, heard: &Heard<'_>) -> anyhow::Result<()> {
-        let record = self.record(heard).await?;
+        let record = match self.record(heard).await? {
+            Some(record) => Some(record),
+            None => self.unheard_merge(heard).await?,
+        };
         let (Some(mut record), Some(desk)) = (record, self.desks.get(&heard.site.name)) else {
             return self.turn_away(heard, "Nothing was planned here.").await;
         };
@@ -325,6 +328,31 @@ impl Office {
         let body = reply::plan(&survey.outcome, &setting, &survey.rehearsed);
         self.owe_plan_comment(&heard.site.repository, heard.number, &heard.site.name, body)
             .await
+    }
+
+    /// What is to be remembered of a merge that nobody told of: every webhook of the pull request was lost.
+    async fn unheard_merge(&self, heard: &Heard<'_>) -> anyhow::Result<Option<Record>> {
+        let pull = self
+            .github
+            .pull(&heard.site.repository, heard.number)
+            .await?;
+        let Some(merge_commit) = pull.merge_commit.filter(|_| pull.merged) else {
+            return Ok(None);
+        };
+        let now = (self.clock)();
+        Ok(Some(Record {
+            v: 1,
+            stage: Stage::Merged,
+            commit: merge_commit.clone(),
+            base: pull.base,
+            merge_commit: Some(merge_commit),
+            author: pull.author,
+            plan: None,
+            refused: None,
+            rehearsed: plan::telling::Rehearsed::default(),
+            read_at: now,
+            merged_at: Some(now),
+        }))
     }
 
     pub(super) async fn set_stage(

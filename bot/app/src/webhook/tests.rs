@@ -417,3 +417,32 @@ async fn only_post_is_a_webhook() {
         StatusCode::METHOD_NOT_ALLOWED
     );
 }
+
+/// There are no pages and no setup: what would need a session, a cookie or a `state` is not there to be attacked. Whoever
+/// adds one mends this, and holds it to the same threats.
+async fn nothing_at(paths: &[&str]) {
+    let porch = porch().await;
+    for path in paths {
+        let (status, body) = porch.get(path).await;
+        assert_eq!(
+            (status, body.as_str()),
+            (StatusCode::NOT_FOUND, ""),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn threat_55_there_is_no_page_to_attack() {
+    nothing_at(&["/", "/runs/1", "/events", "/login", "/debug", "/api/locks"]).await;
+}
+
+#[tokio::test]
+async fn threat_56_there_is_no_setup_to_take_over() {
+    nothing_at(&[
+        "/setup",
+        "/setup/callback?code=x&state=y",
+        "/github-app/exchange-code?code=x",
+    ])
+    .await;
+}

@@ -225,7 +225,7 @@ async fn what_is_gone_needs_no_delete() {
 }
 
 #[tokio::test]
-async fn without_the_lease_nothing_is_sent() {
+async fn threat_38_without_the_lease_nothing_is_sent() {
     let maas = Arc::new(maas(true, false));
     let client = Client::new(Arc::clone(&maas), still().0);
     let lease = Held(AtomicBool::new(false));

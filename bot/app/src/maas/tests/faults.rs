@@ -245,7 +245,7 @@ fn fit_for_people(text: &str) {
 }
 
 #[tokio::test]
-async fn whichever_request_is_answered_badly_it_is_named_and_nothing_is_observed() {
+async fn threat_57_whichever_request_is_answered_badly_it_is_named_and_nothing_is_observed() {
     let maas = Broken::new().await;
     let client = Client::new(maas.http(), still().0);
     client.eyes().observe(&everything()).await.unwrap();
@@ -272,7 +272,7 @@ async fn whichever_request_is_answered_badly_it_is_named_and_nothing_is_observed
 }
 
 #[tokio::test]
-async fn a_write_that_is_answered_badly_is_not_done_and_is_sent_once() {
+async fn threat_57_a_write_that_is_answered_badly_is_not_done_and_is_sent_once() {
     let maas = Broken::new().await;
     let client = Client::new(maas.http(), still().0);
     let observed = client.eyes().observe(&Scope::default()).await.unwrap();

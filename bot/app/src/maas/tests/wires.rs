@@ -72,7 +72,7 @@ async fn over_http_a_subnet_is_made_looked_at_and_removed() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_to_a_write_is_unknown_and_a_look_tells() {
+async fn threat_39_a_lost_answer_to_a_write_is_unknown_and_a_look_tells() {
     let maas = Maas::load(OFFICE, Some("3.7.3")).unwrap();
     let key = maas.api_key("admin").unwrap();
     let faults = Arc::new(|request: &lab::wire::Request| {
@@ -97,7 +97,7 @@ async fn a_lost_answer_to_a_write_is_unknown_and_a_look_tells() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_refused_without_showing_any_secret() {
+async fn threat_53_a_wrong_key_is_refused_without_showing_any_secret() {
     let maas = Maas::load(OFFICE, None).unwrap();
     let key = maas.api_key("admin").unwrap();
     let secret = key.rsplit(':').next().unwrap().to_owned();
@@ -173,7 +173,7 @@ async fn a_body_that_dies_stalls_or_grows_without_end_is_lost() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed() {
+async fn threat_54_a_redirect_is_not_followed() {
     let (url, task) = saying(
         b"HTTP/1.1 301 Moved\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n",
         false,
