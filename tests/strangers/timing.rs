@@ -62,6 +62,8 @@ async fn threat_9_a_comment_under_a_fresh_delivery_is_no_second_order() {
     }
     stage.settle().await;
     assert_eq!(stage.writes(), 1);
+    let refused = |comment: &lab::github::CommentSeen| comment.body.contains('✋');
+    assert!(!stage.own(number).iter().any(refused), "it was heard twice");
     let words = stage.own(number).len();
     let third = Delivery {
         id: "three".to_owned(),
