@@ -31,11 +31,11 @@ mod vlan;
 
 pub use layout::LoadError;
 pub use report::{ReportRefused, Reported};
-pub use serve::{Serving, only, serve};
+pub use serve::{Serving, only, serve, serve_in_time};
 pub use store::Maas;
 pub use version::Version;
 
-pub use crate::socket::{Fault, Faults};
+pub use crate::socket::{Clock, Fault, Faults};
 
 use crate::wire::{Request, Response};
 use form::Form;

@@ -76,7 +76,7 @@ pub async fn only(
     let options = Options {
         clock: Some(Arc::new(clock)),
         port: demo.port,
-        faults: None,
+        ..Options::default()
     };
     let (app_id, installation_id) = hub.app_ids();
     let (token, secret) = (hub.bot_token(), hub.hook_secret().to_owned());

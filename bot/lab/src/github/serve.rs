@@ -21,6 +21,8 @@ pub struct Options {
     pub clock: Option<Clock>,
     /// The port; any free one by default.
     pub port: u16,
+    /// Whether webhooks wait for whoever plays to carry them ([`GitHub::take_delivery`]), instead of going by themselves.
+    pub by_hand: bool,
 }
 
 /// A GitHub that is being served. Dropped, it is gone.
@@ -90,7 +92,12 @@ pub async fn serve(mut github: GitHub, options: Options) -> std::io::Result<Serv
         clock: options.clock.unwrap_or_else(|| Arc::new(|| 0)),
     };
     let door = socket::open(listener, door);
-    let carrier = tokio::spawn(carry(Arc::clone(&github), wake, Arc::clone(&answered)));
+    let carried = carry(Arc::clone(&github), wake, Arc::clone(&answered));
+    let carrier = tokio::spawn(async move {
+        if !options.by_hand {
+            carried.await;
+        }
+    });
     Ok(Serving {
         url,
         github,

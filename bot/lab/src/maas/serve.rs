@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 
 use super::store::Maas;
-use crate::socket::{self, Door, Faults};
+use crate::socket::{self, Clock, Door, Faults};
 use crate::wire::{Request, Response};
 
 /// A MAAS that is being served.
@@ -27,6 +27,15 @@ impl Drop for Serving {
 
 /// Serves `maas` on a free loopback port.
 pub async fn serve(maas: Maas, faults: Option<Faults>) -> std::io::Result<Serving> {
+    serve_in_time(maas, faults, Arc::new(clock)).await
+}
+
+/// The same in another time than the machine's, in seconds since 1970.
+pub async fn serve_in_time(
+    maas: Maas,
+    faults: Option<Faults>,
+    clock: Clock,
+) -> std::io::Result<Serving> {
     let (listener, url) = socket::listen(0).await?;
     let maas = Arc::new(Mutex::new(maas));
     let shared = Arc::clone(&maas);
@@ -38,7 +47,7 @@ pub async fn serve(maas: Maas, faults: Option<Faults>) -> std::io::Result<Servin
         rules: Arc::new(rules),
         faults,
         refusal: |status| Response::html(status, "<html>not now</html>").with("retry-after", "5"),
-        clock: Arc::new(clock),
+        clock,
     };
     let task = socket::open(listener, door);
     Ok(Serving {
