@@ -5,7 +5,9 @@
     reason = "tests say what went wrong by stopping"
 )]
 
+mod crashes;
 mod house;
 mod lab;
 mod planning;
 mod strangers;
+mod town;

@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use plan::plan::{Plan, Policy, Refused};
-use plan::run::Pace;
+use plan::run::{Move, Pace};
 use plan::runbook::Runbook;
 use plan::telling::Rehearsed;
 use secrecy::ExposeSecret as _;
@@ -23,7 +24,11 @@ use crate::config::{self, Site};
 use crate::evidence::{Testimony, Witness};
 use crate::executor::observe;
 use crate::maas::{ApiKey, Client, Http, Progress};
-use crate::rehearse::{Play, rehearse};
+use crate::outgoing::client_to;
+use crate::rehearse::{Play, Rehearsals};
+
+/// A witness is a listing of a few kilobytes: 30 s is a witness that does not answer.
+const WITNESS_SECONDS_MAX: Duration = Duration::from_secs(30);
 
 /// One site at work.
 pub struct Desk {
@@ -31,6 +36,8 @@ pub struct Desk {
     pub site: Site,
     /// Its MAAS.
     pub client: Arc<Client<Http>>,
+    /// Its last rehearsal.
+    pub rehearsals: Rehearsals,
 }
 
 /// What came of looking and planning.
@@ -59,7 +66,11 @@ impl Desk {
         let key = ApiKey::read(secret.read()?.expose_secret())?;
         let http = Http::new(&site.maas_url, key, outside(clock))?.watched(watch);
         let client = Client::new(http, outside(clock));
-        Ok(Self { site, client })
+        Ok(Self {
+            site,
+            client,
+            rehearsals: Rehearsals::default(),
+        })
     }
 
     /// The pace of this site's runs.
@@ -101,7 +112,7 @@ impl Desk {
                     policy,
                     observed: &observed,
                 };
-                Box::pin(rehearse(&play, tell)).await
+                self.rehearsals.of(&play, tell).await
             }
             Err(_) => Rehearsed::default(),
         };
@@ -112,15 +123,18 @@ impl Desk {
         })
     }
 
-    /// Asks the site's witnesses, now.
-    pub async fn witness(&self) -> Asked {
-        let http = reqwest::Client::builder()
-            .timeout(std::time::Duration::from_secs(30))
-            .redirect(reqwest::redirect::Policy::none())
-            .build();
+    /// Asks the site's witnesses, now, where the move is one that looks at a gate; no other needs them.
+    pub async fn witness(&self, next: &Move) -> Asked {
+        if !matches!(next, Move::Examine(_)) {
+            return Asked {
+                juju: Testimony::Nobody,
+                jumphost: Testimony::Nobody,
+            };
+        }
+        let evidence = &self.site.evidence;
         Asked {
-            juju: asked(&http, &self.site.evidence.juju_models, true).await,
-            jumphost: asked(&http, &self.site.evidence.jumphost_addresses, false).await,
+            juju: asked(&evidence.juju_models, true).await,
+            jumphost: asked(&evidence.jumphost_addresses, false).await,
         }
     }
 }
@@ -142,17 +156,13 @@ impl Witness for Asked {
 }
 
 /// Reads every source and lays their lists together: `{"models": […]}` of each controller, or `[…]`.
-async fn asked(
-    http: &reqwest::Result<reqwest::Client>,
-    sources: &[config::Source],
-    models: bool,
-) -> Testimony {
+async fn asked(sources: &[config::Source], models: bool) -> Testimony {
     if sources.is_empty() {
         return Testimony::Nobody;
     }
     let mut all = Vec::new();
     for source in sources {
-        let text = match read(http, source).await {
+        let text = match read(source).await {
             Ok(text) => text,
             Err(why) => return Testimony::Silent(format!("{why:#}")),
         };
@@ -178,34 +188,26 @@ async fn asked(
     })
 }
 
-async fn read(
-    http: &reqwest::Result<reqwest::Client>,
-    source: &config::Source,
-) -> anyhow::Result<String> {
+async fn read(source: &config::Source) -> anyhow::Result<String> {
     match source {
         config::Source::File(path) => {
             std::fs::read_to_string(path).with_context(|| format!("reading `{}`", path.display()))
         }
-        config::Source::Url(url) => {
-            let Ok(http) = http else {
-                bail!("no HTTP client")
-            };
-            let answer = http
-                .get(url)
-                .send()
-                .await
-                .map_err(reqwest::Error::without_url)
-                .context("asking a witness")?;
-            if !answer.status().is_success() {
-                bail!("a witness answered {}", answer.status().as_u16());
-            }
-            answer
-                .text()
-                .await
-                .map_err(reqwest::Error::without_url)
-                .context("reading a witness")
-        }
+        config::Source::Url(url) => fetched(url)
+            .await
+            .map_err(reqwest::Error::without_url)
+            .context("asking a witness")?,
     }
+}
+
+async fn fetched(url: &str) -> reqwest::Result<anyhow::Result<String>> {
+    let http = client_to(url).timeout(WITNESS_SECONDS_MAX).build()?;
+    let answer = http.get(url).send().await?;
+    let status = answer.status();
+    if !status.is_success() {
+        return Ok(Err(anyhow!("a witness answered {}", status.as_u16())));
+    }
+    answer.text().await.map(Ok)
 }
 
 /// A declaration and the runbooks beside it, as read from a folder.

@@ -30,6 +30,7 @@ use serde::Deserialize;
 
 use crate::clock::Clock;
 use crate::config::{self, Identity, Withheld};
+use crate::outgoing::client_to;
 use ask::Line;
 
 pub use app::{HookDelivery, Me};
@@ -121,10 +122,9 @@ impl GitHub {
             }
         };
         // Redirects are octocrab's: it keeps the token on this server.
-        let client = reqwest::Client::builder()
+        let client = client_to(&settings.api_url)
             .connect_timeout(CONNECT_SECONDS_MAX)
             .timeout(REQUEST_SECONDS_MAX)
-            .redirect(reqwest::redirect::Policy::none())
             .build()
             .ok()
             .ok_or(NotSignedIn::Malformed)?;

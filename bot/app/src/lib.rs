@@ -12,6 +12,7 @@ pub mod github;
 pub mod history;
 pub mod keeping;
 pub mod maas;
+mod outgoing;
 pub mod rehearse;
 pub mod reply;
 pub mod roster;

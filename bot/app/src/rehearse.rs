@@ -4,6 +4,7 @@
 //! cut run is followed until it has come as far as the calm one; from there on both are the same by construction, so
 //! the work grows with the plan and not with its square. It must not know GitHub or SQL.
 
+mod memory;
 mod stage;
 
 use plan::gate::GateName;
@@ -13,6 +14,7 @@ use plan::telling::Rehearsed;
 use topology::observed::{Observed, Timestamp};
 use topology::plane::Topology;
 
+pub use memory::Rehearsals;
 use stage::Scene;
 
 /// Moves that a run may need to catch up with the calm one after a cut: look, rest, look again, write.

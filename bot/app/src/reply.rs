@@ -61,6 +61,29 @@ pub fn plan(outcome: &Result<Plan, Refused>, setting: &Setting, rehearsed: &Rehe
     }
 }
 
+/// The plan comment of a merged pull request, with those that were merged before it and wait.
+pub fn taking_along(body: String, waiting: &[i64]) -> String {
+    if waiting.is_empty() {
+        return body;
+    }
+    let numbers: Vec<String> = waiting.iter().map(|number| format!("#{number}")).collect();
+    let along = format!(
+        "> This plan also carries out {}, merged before and not applied.\n\n",
+        numbers.join(", ")
+    );
+    match body.split_once("\n\n") {
+        Some((heading, rest)) => format!("{heading}\n\n{along}{rest}"),
+        None => format!("{along}{body}"),
+    }
+}
+
+/// Told in a merged pull request when a later one was applied.
+pub fn overtaken(by: i64) -> String {
+    format!(
+        "### ✅ Carried out with #{by}\n\n#{by} was merged later and declares this change too; it is applied and proved. There is nothing to do here.\n"
+    )
+}
+
 /// The plan comment where the declaration is wrong.
 pub fn findings(findings: &[Finding], site: &str) -> String {
     const SHOWN: usize = 20;

@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::desk::Desk;
 use crate::github::GitHub;
 use crate::serve::{Patience, serve};
-use crate::turn::{Forge, Office, Turned};
+use crate::turn::{Forge, Office, Told, Turned};
 use crate::webhook::{BODY_SECONDS_MAX, Counts, Door, router};
 
 /// How long the loop rests at most: a clock that was set back must not stop it.
@@ -37,6 +37,11 @@ const FAILED_REST: Duration = Duration::from_secs(2);
 /// Opens everything, or says what is missing, before anything is served.
 pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Office> {
     let journal = Journal::open(&config.store_url).await?;
+    open_with(config, journal, clock).await
+}
+
+/// The same with a journal that is open.
+pub async fn open_with(config: Config, journal: Journal, clock: Clock) -> anyhow::Result<Office> {
     let github = config
         .github
         .as_ref()
@@ -58,6 +63,7 @@ pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Office> {
         desks,
         clock,
         owner,
+        told: Told::default(),
     })
 }
 

@@ -5,6 +5,7 @@
 //! and nothing that it plays against does.
 
 mod promises;
+pub mod site;
 mod world;
 
 use std::io::Write;

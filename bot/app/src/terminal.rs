@@ -371,7 +371,7 @@ impl Terminal<'_> {
                 lease: &lease,
                 clock: self.clock,
             };
-            let witness = self.desk.witness().await;
+            let witness = self.desk.witness(&next).await;
             let stage = Stage {
                 plan,
                 topology: &ready.topology,

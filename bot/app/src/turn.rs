@@ -1,12 +1,13 @@
 //! One delivery, one move, or one rest: the only loop.
 //!
-//! A turn never reacts; it asks the journal what is next: a reply that is owed, a delivery that waits, a run that can
-//! move, or nothing until a time. Production calls it for ever, a story calls it until it rests. What happens in one
+//! A turn never reacts; it asks the journal what is next: a reply that is owed, a delivery that waits, a run whose facts
+//! were not told, a run that can move, or nothing until a time. Production calls it for ever, a story calls it until it rests. What happens in one
 //! turn survives a power cut in the middle of it: everything that was decided is written down before it is done.
 
 mod admission;
 mod forge;
 mod hear;
+mod merged;
 mod missed;
 mod order;
 mod parked;
@@ -14,6 +15,7 @@ mod record;
 mod run;
 mod say;
 mod survey;
+mod tell;
 mod unfit;
 
 use std::collections::BTreeMap;
@@ -29,6 +31,7 @@ use crate::event;
 
 pub use forge::Forge;
 pub use record::Record;
+pub use tell::Told;
 
 /// How often a delivery is begun before it is parked for a person: GitHub, MAAS or the store may be away for a while.
 const ATTEMPTS_MAX: i64 = 5;
@@ -59,6 +62,8 @@ pub struct Office {
     pub clock: Clock,
     /// Who this process is, for leases.
     pub owner: String,
+    /// What this process has told of the runs.
+    pub told: Told,
 }
 
 impl Office {
@@ -72,12 +77,22 @@ impl Office {
         if let Some(stored) = self.journal.next_delivery().await? {
             return self.settle(stored).await;
         }
+        // A GitHub or a MAAS that does not answer keeps a run from being told, not from moving.
+        let again = match self.tell_a_run().await {
+            Ok(true) => return Ok(Turned::Moved),
+            Ok(false) => None,
+            Err(error) => {
+                tracing::warn!("a run was not told: {error:#}");
+                Some(Timestamp(now.0 + AGAIN_MS))
+            }
+        };
         if let Some(turned) = self.move_a_run(now).await? {
             return Ok(turned);
         }
         let wake = [
             self.journal.next_reply_at().await?,
             self.next_move_at(now).await?,
+            again,
         ]
         .into_iter()
         .flatten()
@@ -94,7 +109,11 @@ impl Office {
                 Settled::Ignored("nothing to do with us".to_owned())
             }
             Ok(Some(event::Event::Happened(occurrence))) => {
-                match Box::pin(self.hear(&occurrence, &id)).await {
+                let telling = hear::Telling {
+                    delivery: &id,
+                    again: stored.attempts > 0,
+                };
+                match Box::pin(self.hear(&occurrence, &telling)).await {
                     Ok(()) => Settled::Done,
                     Err(error) if stored.attempts + 1 >= ATTEMPTS_MAX => {
                         tracing::error!(delivery = %id, "parked: {error:#}");

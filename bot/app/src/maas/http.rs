@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
-use reqwest::redirect::Policy;
 use tokio::time::timeout;
 
 use super::key::ApiKey;
 use super::outside::Outside;
 use super::wire::{Answer, Lost, Method, Progress, Request, Wire};
+use crate::outgoing::client_to;
 
 /// A MAAS on the same continent answers a SYN in far less; a wrong address should not hold a person up for long.
 pub const CONNECT_SECONDS_MAX: Duration = Duration::from_secs(10);
@@ -91,9 +91,8 @@ pub enum NotAUrl {
 impl Http {
     /// A way to the MAAS at `url`, with or without `/api/2.0/` at its end.
     pub fn new(url: &str, key: ApiKey, outside: Outside) -> Result<Self, NotAUrl> {
-        let client = reqwest::Client::builder()
+        let client = client_to(url)
             .connect_timeout(CONNECT_SECONDS_MAX)
-            .redirect(Policy::none())
             .user_agent(concat!("planebot/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(NotAUrl::Client)?;

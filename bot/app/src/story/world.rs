@@ -2,7 +2,6 @@
 //! process, and the people.
 
 mod said;
-mod site;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -23,7 +22,8 @@ use crate::desk::declared;
 use crate::maas::{ApiKey, Client, Http, InLab};
 
 pub(super) use said::tell;
-use site::{
+
+use super::site::{
     AFTER, BEFORE, DECLARED, JUMPHOST_AFTER, JUMPHOST_BEFORE, RUNBOOKS, VACATED, addresses,
 };
 

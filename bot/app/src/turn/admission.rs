@@ -9,12 +9,13 @@ use plan::telling::span;
 use super::Office;
 use super::forge::Pull;
 use super::hear::Heard;
+use super::merged::Merge;
 use super::record::{Record, Stage};
-use super::survey::take;
+use super::survey::{Commit, take};
 use crate::command::Digest;
 use crate::desk::{Desk, Survey};
 use crate::keeping::LEASE_MS;
-use crate::reply::{self, Admission};
+use crate::reply::Admission;
 use crate::roster::Order;
 
 /// The gates, in order.
@@ -22,9 +23,9 @@ const NAMES: [&str; 8] = [
     "signature",
     "operator",
     "merged",
+    "no newer merge",
     "digest",
     "MAAS unchanged",
-    "no newer plan",
     "window",
     "lease",
 ];
@@ -122,11 +123,9 @@ impl<'a> Admitting<'a> {
     /// All the other gates.
     pub(super) async fn look(self, digest: Option<Digest>) -> Result<Admitted, Halt> {
         let (admitting, merge_commit) = self.merged().await?;
-        let (admitting, record, desk) = admitting.reviewed(digest.as_ref()).await?;
-        let (admitting, plan) = admitting
-            .unchanged(&merge_commit, record.clone(), desk)
-            .await?;
-        let admitting = admitting.newest(&record, &plan).await?;
+        let (admitting, record, desk) = admitting.newest(&merge_commit).await?;
+        let admitting = admitting.reviewed(&record, digest.as_ref())?;
+        let (admitting, plan) = admitting.unchanged(&merge_commit, record, desk).await?;
         admitting.free().await?;
         Ok(Admitted { plan, merge_commit })
     }
@@ -181,17 +180,44 @@ impl<'a> Admitting<'a> {
         Ok((self, merge_commit))
     }
 
-    /// There is a plan here, and it is the one that was named.
-    async fn reviewed(mut self, digest: Option<&Digest>) -> Result<(Self, Record, &'a Desk), Halt> {
+    /// No newer declaration of this site waits or was applied: neither a pull request's, nor one that came to the branch
+    /// without any.
+    async fn newest(mut self, merge_commit: &str) -> Result<(Self, Record, &'a Desk), Halt> {
         let record = self.office.record(self.heard).await?;
-        let desk = self.office.desks.get(&self.heard.site.name);
-        let (Some(record), Some(desk)) = (record, desk) else {
+        let (site, number) = (self.heard.site, self.heard.number);
+        let (Some(record), Some(desk)) = (record, self.office.desks.get(&site.name)) else {
             return self.halt(
                 "There is no plan to apply.",
                 "nothing was planned here",
                 "say `/plan`.",
             );
         };
+        if let Some(newer) = self.office.newer_than(site, number, &record).await? {
+            let facts = format!("#{newer} was merged later and touches this site");
+            return self.halt(
+                "A later merge has overtaken this one.",
+                &facts,
+                "say `/apply` on the newest merged pull request; it carries out all that wait.",
+            );
+        }
+        let branch = self.office.github.default_branch(&site.repository).await?;
+        let merged = self.office.commit(site, merge_commit, merge_commit).await?;
+        let now = self.office.commit(site, &branch, &branch).await?;
+        let tree = |commit: Commit| commit.topology.map(|topology| topology.tree);
+        if tree(merged) != tree(now) {
+            let facts = format!("{} declares this site otherwise by now", span(&branch));
+            return self.halt(
+                "A later change of this site's declaration has overtaken this merge.",
+                &facts,
+                "apply the pull request that was merged last, or open a new one.",
+            );
+        }
+        self.pass("nothing was merged after it");
+        Ok((self, record, desk))
+    }
+
+    /// The plan here is the one that was named.
+    fn reviewed(mut self, record: &Record, digest: Option<&Digest>) -> Result<Self, Halt> {
         if record.stage == Stage::Applied {
             return self.halt(
                 "This is applied already.",
@@ -213,7 +239,7 @@ impl<'a> Admitting<'a> {
             );
         }
         self.pass(&format!("{} as reviewed", span(&reviewed)));
-        Ok((self, record, desk))
+        Ok(self)
     }
 
     /// Looked at afresh, the plan is the same.
@@ -278,48 +304,12 @@ impl<'a> Admitting<'a> {
             .journal
             .put_pull(&record.row(&site.repository, self.heard.number, &site.name))
             .await?;
-        let setting = record.setting(
-            &site.name,
-            Some(self.office.tree_url(&site.repository, merge_commit)),
-        );
-        let body = reply::plan(&survey.outcome, &setting, &survey.rehearsed);
-        self.office
-            .owe_plan_comment(&site.repository, self.heard.number, &site.name, body)
-            .await
-    }
-
-    /// No newer declaration of this site waits: neither a pull request's, nor one that came to the branch without any.
-    async fn newest(mut self, record: &Record, plan: &Plan) -> Result<Self, Halt> {
-        let site = self.heard.site;
-        let number = i64::try_from(self.heard.number)?;
-        let merged = self
-            .office
-            .journal
-            .pulls_at(&site.name, Stage::Merged.word())
-            .await?;
-        let newer = merged
-            .iter()
-            .find(|other| other.number != number && other.merged > record.merged_at);
-        if let Some(newer) = newer {
-            let facts = format!("#{} was merged later and touches this site", newer.number);
-            return self.halt(
-                "A later merge has overtaken this one.",
-                &facts,
-                "say `/apply` on the newest merged pull request; it carries all of them out.",
-            );
-        }
-        let branch = self.office.github.default_branch(&site.repository).await?;
-        let now = self.office.commit(site, &branch, &branch).await?;
-        if now.topology.map(|topology| topology.tree) != Some(plan.tree.clone()) {
-            let facts = format!("{} declares this site otherwise by now", span(&branch));
-            return self.halt(
-                "A later change of this site's declaration has overtaken this merge.",
-                &facts,
-                "apply the pull request that was merged last, or open a new one.",
-            );
-        }
-        self.pass("nothing was merged after it");
-        Ok(self)
+        let merge = Merge {
+            site,
+            number: self.heard.number,
+            commit: merge_commit.to_owned(),
+        };
+        self.office.show_merged(&merge, &record).await
     }
 
     /// The window is open, and nobody else writes.

@@ -4,6 +4,7 @@ use journal::{Reply, ReplyKind};
 use sha2::{Digest as _, Sha256};
 
 use super::Office;
+use super::merged::Merge;
 use super::record::{Record, Stage};
 use crate::command::{self, Command};
 use crate::config::Site;
@@ -17,6 +18,15 @@ pub(super) struct Heard<'a> {
     pub(super) number: u64,
     pub(super) comment: &'a Comment,
     pub(super) login: String,
+    /// It was begun before, and the power went or something failed: part of it may be done.
+    pub(super) again: bool,
+}
+
+/// The delivery that tells of something.
+pub(super) struct Telling<'a> {
+    pub(super) delivery: &'a str,
+    /// Whether it was begun before.
+    pub(super) again: bool,
 }
 
 /// Whether a person changed or removed what a program wrote, perhaps our plan: then it is said again as it is.
@@ -29,7 +39,11 @@ fn is_tampering(occurrence: &Occurrence, comment: &Comment) -> bool {
 
 impl Office {
     /// Acts on one thing that happened.
-    pub(super) async fn hear(&self, occurrence: &Occurrence, delivery: &str) -> anyhow::Result<()> {
+    pub(super) async fn hear(
+        &self,
+        occurrence: &Occurrence,
+        telling: &Telling<'_>,
+    ) -> anyhow::Result<()> {
         let sites: Vec<Site> = self
             .config
             .sites_of(&occurrence.place.full_name)
@@ -57,7 +71,7 @@ impl Office {
             | What::PullReopened(pull)
             | What::PullRetargeted(pull) => self.pull_changed(&sites, pull.number.0).await,
             What::PullClosed(pull) => self.pull_closed(&sites, pull.number.0).await,
-            What::Commented(comment) => self.commented(&sites, occurrence, comment, delivery).await,
+            What::Commented(comment) => self.commented(&sites, occurrence, comment, telling).await,
             What::CommentEdited(comment) | What::CommentDeleted(comment)
                 if is_tampering(occurrence, comment) =>
             {
@@ -111,30 +125,17 @@ impl Office {
                 continue;
             }
             let pull = self.github.pull(&site.repository, number).await?;
-            let Some(merge_commit) = pull.merge_commit.clone().filter(|_| pull.merged) else {
+            if let Some(commit) = pull.merge_commit.clone().filter(|_| pull.merged) {
+                let merge = Merge {
+                    site,
+                    number,
+                    commit,
+                };
+                self.merged(&merge, record, pull.base).await?;
+            } else {
                 record.stage = Stage::Closed;
-                self.journal
-                    .put_pull(&record.row(&site.repository, number, &site.name))
-                    .await?;
-                continue;
-            };
-            record.stage = Stage::Merged;
-            record.merge_commit = Some(merge_commit.clone());
-            record.merged_at = Some((self.clock)());
-            record.base = pull.base.clone();
-            self.journal
-                .put_pull(&record.row(&site.repository, number, &site.name))
-                .await?;
-            self.owe_apply_check(&site.repository, &merge_commit, None, "merged, not applied")
-                .await?;
-            if let Some(outcome) = record.outcome() {
-                let setting = record.setting(
-                    &site.name,
-                    Some(self.tree_url(&site.repository, &merge_commit)),
-                );
-                let body = reply::plan(&outcome, &setting, &record.rehearsed);
-                self.owe_plan_comment(&site.repository, number, &site.name, body)
-                    .await?;
+                let row = record.row(&site.repository, number, &site.name);
+                self.journal.put_pull(&row).await?;
             }
         }
         Ok(())
@@ -145,7 +146,7 @@ impl Office {
         sites: &[Site],
         occurrence: &Occurrence,
         comment: &Comment,
-        delivery: &str,
+        telling: &Telling<'_>,
     ) -> anyhow::Result<()> {
         if !comment.on_pull || comment.edited {
             return Ok(());
@@ -171,7 +172,7 @@ impl Office {
             repository: repository.clone(),
             comment: i64::try_from(comment.id)?,
             body_hash: hex::encode(Sha256::digest(comment.body.as_bytes())),
-            delivery: delivery.to_owned(),
+            delivery: telling.delivery.to_owned(),
         };
         // The same comment under another delivery was acted on before.
         if !self.journal.hear(&heard, (self.clock)()).await? {
@@ -191,20 +192,7 @@ impl Office {
                     .await;
             }
         };
-        self.commanded(sites, occurrence, comment, command).await
-    }
-
-    /// A command that was understood: where it belongs, and whether its giver may.
-    async fn commanded(
-        &self,
-        sites: &[Site],
-        occurrence: &Occurrence,
-        comment: &Comment,
-        command: Command,
-    ) -> anyhow::Result<()> {
-        let repository = sites[0].repository.clone();
-        let number = comment.number.0;
-        let touched: Vec<&Site> = self.touched(sites, number).await?;
+        let touched = self.touched(sites, comment.number.0).await?;
         let Some(site) = touched.first() else {
             let body =
                 reply::turned_away("This pull request touches no site that planebot looks after.");
@@ -212,19 +200,17 @@ impl Office {
                 .answer(&repository, comment, body, Some("confused"))
                 .await;
         };
-        let asker = Asker::of(occurrence, comment);
-        let login = comment
-            .author
-            .as_ref()
-            .map(|author| author.login.clone())
-            .unwrap_or_default();
+        let login = comment.author.as_ref().map(|author| author.login.clone());
         let heard = Heard {
             site,
-            number,
+            number: comment.number.0,
             comment,
-            login,
+            login: login.unwrap_or_default(),
+            again: telling.again,
         };
-        let order = self.admit(site, &command, &asker).await;
+        let order = self
+            .admit(site, &command, &Asker::of(occurrence, comment))
+            .await;
         self.obey(&heard, command, order).await
     }
 
@@ -244,7 +230,7 @@ impl Office {
                 let pull = self.github.pull(repository, heard.number).await?;
                 match self.desks.get(&heard.site.name) {
                     Some(desk) if pull.open => self.plan_pull(heard.site, desk, &pull).await,
-                    Some(_) | None => self.replan_merged(heard).await,
+                    Some(_) | None => self.replan_merged(heard, &pull).await,
                 }
             }
             (Command::Status, _) => self.tell_status(heard).await,

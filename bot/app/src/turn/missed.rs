@@ -80,7 +80,7 @@ impl Office {
             }
             Stage::Planned => true,
             Stage::Closed => pull.open,
-            Stage::Merged | Stage::Running | Stage::Applied => false,
+            Stage::Merged | Stage::Running | Stage::Applied | Stage::Superseded => false,
         })
     }
 
@@ -250,6 +250,7 @@ mod tests {
             desks: BTreeMap::new(),
             clock,
             owner: "test".to_owned(),
+            told: crate::turn::Told::default(),
         };
         Stage {
             lab,

@@ -2,7 +2,7 @@
 
 use journal::{JournalError, NewRun, Run};
 use plan::plan::Plan;
-use plan::run::{Fact, Progress};
+use plan::run::{Fact, Noted, Progress};
 use plan::telling::span;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,6 @@ use super::Office;
 use super::admission::{Admitted, Admitting, Halt, Shut};
 use super::hear::Heard;
 use super::record::{Record, Stage};
-use super::survey::take;
 use crate::command::{Command, Digest};
 use crate::keeping::LEASE_MS;
 use crate::reply::{self, RunSetting};
@@ -40,6 +39,18 @@ impl RunRecord {
     }
 }
 
+impl Heard<'_> {
+    /// Whether the run goes on by this person's last word.
+    fn ordered(&self, facts: &[Noted]) -> bool {
+        facts.iter().rev().find_map(|noted| {
+            if let Fact::Began { by } | Fact::Resumed { by } = &noted.fact {
+                return Some(*by == self.login);
+            }
+            None
+        }) == Some(true)
+    }
+}
+
 impl Office {
     pub(super) async fn order(
         &self,
@@ -66,7 +77,7 @@ impl Office {
         .await
     }
 
-    async fn turn_away(&self, heard: &Heard<'_>, reason: &str) -> anyhow::Result<()> {
+    pub(super) async fn turn_away(&self, heard: &Heard<'_>, reason: &str) -> anyhow::Result<()> {
         self.answer(
             &heard.site.repository,
             heard.comment,
@@ -140,10 +151,6 @@ impl Office {
             }
             Err(error) => return Err(error.into()),
         }
-        self.set_stage(&site.repository, heard.number, Stage::Running)
-            .await?;
-        self.owe_apply_check(&site.repository, &record.merge_commit, None, "applying")
-            .await?;
         self.react(&site.repository, heard.comment.id, "rocket")
             .await
     }
@@ -164,6 +171,11 @@ impl Office {
         }
         let facts = self.journal.facts(run.id).await?;
         if Progress::of(&facts).stopped.is_none() {
+            if heard.again && heard.ordered(&facts) {
+                return self
+                    .react(&heard.site.repository, heard.comment.id, "rocket")
+                    .await;
+            }
             return self
                 .turn_away(heard, "The run is under way; nothing is stopped.")
                 .await;
@@ -208,6 +220,14 @@ impl Office {
             return self.turn_away(heard, "No run waits here.").await;
         };
         let facts = self.journal.facts(run.id).await?;
+        let claim = Fact::Claimed {
+            gate,
+            by: heard.login.clone(),
+            evidence,
+        };
+        if heard.again && facts.last().is_some_and(|noted| noted.fact == claim) {
+            return Ok(());
+        }
         let record = RunRecord::of(&run)?;
         let progress = Progress::of(&facts);
         let waiting = reply::waiting_gate(&record.plan, &facts, &progress).map(|gate| gate.name);
@@ -229,15 +249,10 @@ impl Office {
         let Some(lease) = self.lease_for(heard).await? else {
             return Ok(());
         };
-        let claim = Fact::Claimed {
-            gate,
-            by: heard.login.clone(),
-            evidence,
-        };
-        self.journal
+        Ok(self
+            .journal
             .add(run.id, &lease, &claim, (self.clock)())
-            .await?;
-        Ok(())
+            .await?)
     }
 
     async fn abort(&self, heard: &Heard<'_>, order: Result<Order, String>) -> anyhow::Result<()> {
@@ -249,110 +264,31 @@ impl Office {
                 )
                 .await;
         }
-        let run = self
-            .run_of(heard.site, heard.number)
-            .await?
-            .filter(|run| run.ended.is_none());
-        let Some(run) = run else {
+        let newest = self.run_of(heard.site, heard.number).await?;
+        let aborted = Fact::Aborted {
+            by: heard.login.clone(),
+        };
+        let Some(run) = newest.as_ref().filter(|run| run.ended.is_none()) else {
+            let facts = match &newest {
+                Some(run) if heard.again => self.journal.facts(run.id).await?,
+                Some(_) | None => Vec::new(),
+            };
+            if facts.last().is_some_and(|noted| noted.fact == aborted) {
+                return self
+                    .react(&heard.site.repository, heard.comment.id, "rocket")
+                    .await;
+            }
             return self.turn_away(heard, "No run is under way here.").await;
         };
         let Some(lease) = self.lease_for(heard).await? else {
             return Ok(());
         };
         self.journal
-            .add(
-                run.id,
-                &lease,
-                &Fact::Aborted {
-                    by: heard.login.clone(),
-                },
-                (self.clock)(),
-            )
-            .await?;
-        let record = RunRecord::of(&run)?;
-        self.owe_progress(&run, &record).await?;
-        self.owe_apply_check(
-            &heard.site.repository,
-            &record.merge_commit,
-            Some("cancelled"),
-            "aborted",
-        )
-        .await?;
-        self.set_stage(&heard.site.repository, heard.number, Stage::Merged)
+            .add(run.id, &lease, &aborted, (self.clock)())
             .await?;
         self.journal.release(&lease).await?;
         self.react(&heard.site.repository, heard.comment.id, "rocket")
             .await
-    }
-
-    /// Plans a merged pull request again, from its merge commit.
-    pub(super) async fn replan_merged(&self, heard: &Heard<'_>) -> anyhow::Result<()> {
-        let record = match self.record(heard).await? {
-            Some(record) => Some(record),
-            None => self.unheard_merge(heard).await?,
-        };
-        let (Some(mut record), Some(desk)) = (record, self.desks.get(&heard.site.name)) else {
-            return self.turn_away(heard, "Nothing was planned here.").await;
-        };
-        let Some(merge_commit) = record
-            .merge_commit
-            .clone()
-            .filter(|_| record.stage == Stage::Merged)
-        else {
-            return self
-                .turn_away(
-                    heard,
-                    &format!("This is {}; there is nothing to plan.", record.stage.word()),
-                )
-                .await;
-        };
-        let commit = self
-            .commit(heard.site, &merge_commit, &merge_commit)
-            .await?;
-        let Some(topology) = &commit.topology else {
-            return self
-                .turn_away(heard, "The merged declaration does not check.")
-                .await;
-        };
-        let survey = desk
-            .survey(topology, &desk.policy(&commit.runbooks), &mut |_| {})
-            .await?;
-        take(&mut record, &survey);
-        self.journal
-            .put_pull(&record.row(&heard.site.repository, heard.number, &heard.site.name))
-            .await?;
-        let setting = record.setting(
-            &heard.site.name,
-            Some(self.tree_url(&heard.site.repository, &merge_commit)),
-        );
-        let body = reply::plan(&survey.outcome, &setting, &survey.rehearsed);
-        self.owe_plan_comment(&heard.site.repository, heard.number, &heard.site.name, body)
-            .await
-    }
-
-    /// What is to be remembered of a merge that nobody told of: every webhook of the pull request was lost.
-    async fn unheard_merge(&self, heard: &Heard<'_>) -> anyhow::Result<Option<Record>> {
-        let pull = self
-            .github
-            .pull(&heard.site.repository, heard.number)
-            .await?;
-        let Some(merge_commit) = pull.merge_commit.filter(|_| pull.merged) else {
-            return Ok(None);
-        };
-        let now = (self.clock)();
-        Ok(Some(Record {
-            v: 1,
-            stage: Stage::Merged,
-            commit: merge_commit.clone(),
-            base: pull.base,
-            merge_commit: Some(merge_commit),
-            author: pull.author,
-            plan: None,
-            refused: None,
-            rehearsed: plan::telling::Rehearsed::default(),
-            read_at: now,
-            merged_at: Some(now),
-        }))
     }
 
     pub(super) async fn set_stage(
@@ -367,10 +303,12 @@ impl Office {
             .await?
         {
             let mut record = Record::of(&row)?;
-            record.stage = stage;
-            self.journal
-                .put_pull(&record.row(repository, number, &row.site))
-                .await?;
+            if record.stage != stage {
+                record.stage = stage;
+                self.journal
+                    .put_pull(&record.row(repository, number, &row.site))
+                    .await?;
+            }
         }
         Ok(())
     }

@@ -18,6 +18,8 @@ pub enum Stage {
     Running,
     /// Applied and proved.
     Applied,
+    /// A later merge carried it out.
+    Superseded,
     /// Closed without a merge, or its run was aborted.
     Closed,
 }
@@ -30,6 +32,7 @@ impl Stage {
             Self::Merged => "merged",
             Self::Running => "running",
             Self::Applied => "applied",
+            Self::Superseded => "superseded",
             Self::Closed => "closed",
         }
     }
@@ -63,6 +66,23 @@ pub struct Record {
 }
 
 impl Record {
+    /// A pull request of which nothing is remembered yet.
+    pub(super) fn new(pull: &super::forge::Pull, now: Timestamp) -> Self {
+        Self {
+            v: 1,
+            stage: Stage::Planned,
+            commit: pull.head.clone(),
+            base: pull.base.clone(),
+            merge_commit: None,
+            author: pull.author,
+            plan: None,
+            refused: None,
+            rehearsed: Rehearsed::default(),
+            read_at: now,
+            merged_at: None,
+        }
+    }
+
     /// As a row.
     pub fn row(&self, repository: &str, number: u64, site: &str) -> Pull {
         Pull {

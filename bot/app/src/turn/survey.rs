@@ -3,7 +3,6 @@
 use anyhow::Context as _;
 use journal::{Reply, ReplyKind};
 use plan::runbook::Runbook;
-use plan::telling::Rehearsed;
 use serde_json::json;
 use topology::draft::Source;
 use topology::finding::Finding;
@@ -11,7 +10,7 @@ use topology::plane::Topology;
 
 use super::Office;
 use super::forge::Pull;
-use super::record::{Record, Stage};
+use super::record::Record;
 use super::unfit;
 use crate::config::Site;
 use crate::desk::{Desk, Survey};
@@ -83,19 +82,7 @@ impl Office {
         let repository = &site.repository;
         let branch = self.github.default_branch(repository).await?;
         let commit = self.commit(site, &pull.head, &branch).await?;
-        let mut record = Record {
-            v: 1,
-            stage: Stage::Planned,
-            commit: pull.head.clone(),
-            base: pull.base.clone(),
-            merge_commit: None,
-            author: pull.author,
-            plan: None,
-            refused: None,
-            rehearsed: Rehearsed::default(),
-            read_at: (self.clock)(),
-            merged_at: None,
-        };
+        let mut record = Record::new(pull, (self.clock)());
         let body = match &commit.topology {
             None => reply::findings(&commit.findings, &site.name),
             Some(topology) => {

@@ -1,0 +1,206 @@
+//! What follows from a merge, and from one merge overtaking another.
+//!
+//! Merged changes wait for an operator in the order of their merges. The newest carries out all that wait, because its
+//! commit declares them all: so its plan is made again from that commit and says whom it takes along. What a newer one
+//! has carried out is told so, and never applied again. It must not know how a plan is carried out.
+
+use journal::{Pull as Row, Reply, ReplyKind};
+use plan::telling::span;
+
+use super::Office;
+use super::forge::Pull;
+use super::hear::Heard;
+use super::record::{Record, Stage};
+use super::survey::take;
+use crate::config::Site;
+use crate::desk::Survey;
+use crate::reply;
+
+/// Stages of a pull request whose merge counts.
+const ON_BRANCH: [Stage; 3] = [Stage::Merged, Stage::Running, Stage::Applied];
+
+/// A pull request that was merged.
+pub(super) struct Merge<'a> {
+    pub(super) site: &'a Site,
+    pub(super) number: u64,
+    pub(super) commit: String,
+}
+
+impl Office {
+    /// A pull request was merged into `base`: it is planned again and waits for an operator.
+    pub(super) async fn merged(
+        &self,
+        merge: &Merge<'_>,
+        mut record: Record,
+        base: String,
+    ) -> anyhow::Result<()> {
+        let site = merge.site;
+        let repository = &site.repository;
+        if base == self.github.default_branch(repository).await? {
+            record.stage = Stage::Merged;
+            record.merged_at = Some((self.clock)());
+            record.merge_commit = Some(merge.commit.clone());
+            self.owe_apply_check(repository, &merge.commit, None, "merged, not applied")
+                .await?;
+            match self.survey_of(merge).await {
+                Ok(Some(survey)) => take(&mut record, &survey),
+                // The plan that was reviewed stays; `/apply` looks again before anything is done.
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(number = merge.number, "not planned again: {error:#}");
+                }
+            }
+            self.show_merged(merge, &record).await?;
+        } else {
+            // What went to another branch is not what this site is to be.
+            record.stage = Stage::Closed;
+        }
+        record.base = base;
+        // Last: once it is written down as merged, all of this was owed.
+        Ok(self
+            .journal
+            .put_pull(&record.row(repository, merge.number, &site.name))
+            .await?)
+    }
+
+    /// Looks, plans and rehearses what a merge commit declares; `None` where that does not check.
+    async fn survey_of(&self, merge: &Merge<'_>) -> anyhow::Result<Option<Survey>> {
+        let Some(desk) = self.desks.get(&merge.site.name) else {
+            return Ok(None);
+        };
+        let commit = self
+            .commit(merge.site, &merge.commit, &merge.commit)
+            .await?;
+        let Some(topology) = &commit.topology else {
+            return Ok(None);
+        };
+        let policy = desk.policy(&commit.runbooks);
+        Ok(Some(desk.survey(topology, &policy, &mut |_| {}).await?))
+    }
+
+    /// The plan comment of a merged pull request.
+    pub(super) async fn show_merged(
+        &self,
+        merge: &Merge<'_>,
+        record: &Record,
+    ) -> anyhow::Result<()> {
+        let Some(outcome) = record.outcome() else {
+            return Ok(());
+        };
+        let site = merge.site;
+        let tree = self.tree_url(&site.repository, &merge.commit);
+        let setting = record.setting(&site.name, Some(tree));
+        let body = reply::plan(&outcome, &setting, &record.rehearsed);
+        let waiting = self.waiting_before(site, merge.number, record).await?;
+        let body = reply::taking_along(body, &waiting);
+        self.owe_plan_comment(&site.repository, merge.number, &site.name, body)
+            .await
+    }
+
+    /// The numbers of what was merged before and waits.
+    async fn waiting_before(
+        &self,
+        site: &Site,
+        number: u64,
+        record: &Record,
+    ) -> anyhow::Result<Vec<i64>> {
+        let rows = self.journal.pulls_at(&site.name, Stage::Merged.word());
+        let mut waiting: Vec<i64> = rows
+            .await?
+            .iter()
+            .filter(|row| row.number != i64::try_from(number).unwrap_or(i64::MAX))
+            .filter(|row| row.merged < record.merged_at)
+            .map(|row| row.number)
+            .collect();
+        waiting.sort_unstable();
+        Ok(waiting)
+    }
+
+    /// What was merged later and counts, if anything: an older declaration is never applied over a newer one.
+    pub(super) async fn newer_than(
+        &self,
+        site: &Site,
+        number: u64,
+        record: &Record,
+    ) -> anyhow::Result<Option<i64>> {
+        for stage in ON_BRANCH {
+            let rows = self.journal.pulls_at(&site.name, stage.word()).await?;
+            let newer = rows
+                .iter()
+                .filter(|row| u64::try_from(row.number).ok() != Some(number))
+                .find(|row| row.merged > record.merged_at);
+            if let Some(newer) = newer {
+                return Ok(Some(newer.number));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Tells what was merged before a pull request that is applied now: it was carried out with it.
+    pub(super) async fn overtake(&self, site: &str, by: &Row) -> anyhow::Result<()> {
+        for row in self.journal.pulls_at(site, Stage::Merged.word()).await? {
+            if row.number == by.number || row.merged >= by.merged {
+                continue;
+            }
+            let mut record = Record::of(&row)?;
+            let words = format!("carried out with #{}", by.number);
+            if let Some(commit) = &record.merge_commit {
+                self.owe_apply_check(&row.repository, commit, Some("neutral"), &words)
+                    .await?;
+            }
+            let reply = Reply {
+                key: format!("overtaken/{}/{}", row.repository, row.number),
+                repository: row.repository.clone(),
+                kind: ReplyKind::Comment,
+                target: Some(row.number),
+                body: reply::overtaken(by.number),
+            };
+            self.journal.owe(&reply, (self.clock)()).await?;
+            record.stage = Stage::Superseded;
+            let number = u64::try_from(row.number)?;
+            self.journal
+                .put_pull(&record.row(&row.repository, number, &row.site))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// `/plan` on a pull request that is not open: planned again, from its merge commit.
+    pub(super) async fn replan_merged(&self, heard: &Heard<'_>, pull: &Pull) -> anyhow::Result<()> {
+        let (site, number) = (heard.site, heard.number);
+        let Some(commit) = pull.merge_commit.clone().filter(|_| pull.merged) else {
+            return self
+                .turn_away(heard, "This is closed; there is nothing to plan.")
+                .await;
+        };
+        let merge = Merge {
+            site,
+            number,
+            commit,
+        };
+        let Some(mut record) = self.record(heard).await? else {
+            // It came and went while nobody listened.
+            let record = Record::new(pull, (self.clock)());
+            return self.merged(&merge, record, pull.base.clone()).await;
+        };
+        if record.stage != Stage::Merged {
+            let reason = format!("This is {}; there is nothing to plan.", record.stage.word());
+            return self.turn_away(heard, &reason).await;
+        }
+        if let Some(newer) = self.newer_than(site, number, &record).await? {
+            let newer = span(&format!("#{newer}"));
+            let reason = format!("{newer} was merged later: its plan is the one that counts.");
+            return self.turn_away(heard, &reason).await;
+        }
+        let Some(survey) = self.survey_of(&merge).await? else {
+            return self
+                .turn_away(heard, "The merged declaration does not check.")
+                .await;
+        };
+        take(&mut record, &survey);
+        self.journal
+            .put_pull(&record.row(&site.repository, number, &site.name))
+            .await?;
+        self.show_merged(&merge, &record).await
+    }
+}

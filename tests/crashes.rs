@@ -1,0 +1,199 @@
+//! The crash law over the whole service: a tale with the power cut after every operation that leaves the process,
+//! MAAS's, GitHub's and the journal's alike.
+//!
+//! A tale is played calmly, a beat at a time (one move of a run, or one delivery, with what follows from it). Each beat
+//! is then played again from the same moment, once for each of its operations, with the power cut there: the process is
+//! gone, webhooks on their way are lost, another one wakes up on the same journal. It must come to what the calm beat
+//! came to: the same network by the same writes, the same progress, and every comment, check, reaction and history
+//! commit once. From there on both are the same, so the work grows with the tale and not with its square.
+
+mod acts;
+
+use std::path::PathBuf;
+
+use planebot::turn::Told;
+
+use crate::town::{Life, Moment, Town};
+use acts::Act;
+
+/// Beats that a cut life may need to come to where the calm one is: look, rest, look again, write, reply.
+const CATCH_UP_MAX: usize = 16;
+
+#[tokio::test]
+async fn the_story_ends_the_same_wherever_the_power_is_cut() {
+    let mut law = Law::open().await;
+    law.holds(&acts::STORY).await;
+    let [maas, github, journal] = law.operations;
+    assert!(maas > 400 && github > 300 && journal > 900, "{law:?}");
+    assert!(law.last.contains("pull request 1: applied"), "{}", law.last);
+    println!("the story: {law:?}");
+}
+
+#[tokio::test]
+async fn an_aborted_run_and_a_merge_that_overtakes_another_end_the_same_wherever_the_power_is_cut()
+{
+    let mut law = Law::open().await;
+    law.holds(&acts::OVERTAKING).await;
+    for ended in [
+        "pull request 1: superseded",
+        "pull request 2: applied",
+        "### ✅ Carried out with #2",
+        "aborted after step 0 of 55 (#1)",
+        "applied (#2)",
+    ] {
+        assert!(law.last.contains(ended), "{ended}: {}", law.last);
+    }
+    println!("overtaking: {law:?}");
+}
+
+/// The law, and how far it was held to.
+struct Law {
+    town: Town,
+    store: PathBuf,
+    beats: usize,
+    /// MAAS, GitHub, journal.
+    operations: [usize; 3],
+    wrong: Vec<String>,
+    last: String,
+}
+
+impl std::fmt::Debug for Law {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [maas, github, journal] = self.operations;
+        let all = maas + github + journal;
+        let beats = self.beats;
+        write!(
+            f,
+            "{beats} beats; the power cut after each of {all} operations: {maas} requests to MAAS, {github} to GitHub, {journal} of the journal"
+        )
+    }
+}
+
+/// One beat, as it was played calmly.
+struct Beat {
+    before: Moment,
+    /// What the process had told; none where it was not there yet: the beat is its waking up.
+    told: Option<Told>,
+    after: Moment,
+    portrait: String,
+}
+
+impl Law {
+    async fn open() -> Self {
+        let town = Town::open().await;
+        Self {
+            store: town.store(),
+            town,
+            beats: 0,
+            operations: [0; 3],
+            wrong: Vec::new(),
+            last: String::new(),
+        }
+    }
+
+    /// Plays the acts, each after the service was started again; every cut must end as the calm beat did.
+    async fn holds(&mut self, tale: &[Act]) {
+        for (what, act) in tale {
+            let mut life = Box::pin(self.beat(what, None)).await;
+            act(&mut self.town);
+            while life.is_some() {
+                life = Box::pin(self.beat(what, life)).await;
+            }
+        }
+        assert!(
+            self.wrong.is_empty(),
+            "{} cuts went wrong:\n{}",
+            self.wrong.len(),
+            self.wrong.join("\n")
+        );
+    }
+
+    /// Plays the next beat calmly, the waking up where there is no life yet, and then with every cut. `None` when
+    /// nothing is left to do.
+    async fn beat(&mut self, what: &str, life: Option<Life>) -> Option<Life> {
+        let town = &self.town;
+        let told = life.as_ref().map(Life::told);
+        let before = town.save(&self.store, "before.db");
+        town.fuse.arm(None);
+        let (life, over) = match life {
+            None => (town.wake(&self.store).await.unwrap(), false),
+            Some(life) => {
+                let over = town.beat(&life).await.unwrap();
+                (life, over)
+            }
+        };
+        let counted = town.fuse.counted();
+        let beat = Beat {
+            before,
+            told,
+            after: town.save(&self.store, "after.db"),
+            portrait: town.portrait(&life).await,
+        };
+        self.beats += 1;
+        for (all, count) in self.operations.iter_mut().zip(counted) {
+            *all += count;
+        }
+        for cut in 1..=counted.iter().sum() {
+            if let Some(why) = cut_at(&self.town, &beat, cut).await {
+                let place = format!(
+                    "{what}, beat {}, operation {cut} of {counted:?}",
+                    self.beats
+                );
+                self.wrong.push(format!("{place}: {why}"));
+            }
+        }
+        self.town.put_back(&beat.after);
+        self.last = beat.portrait;
+        (!over).then_some(life)
+    }
+}
+
+/// Plays a beat again and cuts the power; what is not as it was after the calm beat, if anything.
+async fn cut_at(town: &Town, beat: &Beat, cut: usize) -> Option<String> {
+    let store = town.restore(&beat.before, "cut.db");
+    town.fuse.arm(None);
+    if let Some(told) = &beat.told {
+        let life = town.alive(&store, told.clone()).await;
+        town.fuse.arm(Some(cut));
+        town.beat(&life).await;
+    } else {
+        town.fuse.arm(Some(cut));
+        drop(town.wake(&store).await);
+    }
+    if !town.fuse.is_dark() {
+        return Some("the power did not go".to_owned());
+    }
+    town.fuse.arm(None);
+    let life = town.wake(&store).await.unwrap();
+    let mut portrait = town.portrait(&life).await;
+    for _ in 0..CATCH_UP_MAX {
+        if portrait == beat.portrait && town.same_network(&beat.after) {
+            return None;
+        }
+        town.beat(&life).await.unwrap();
+        portrait = town.portrait(&life).await;
+    }
+    let same_network = town.same_network(&beat.after);
+    Some(difference(&portrait, &beat.portrait, same_network))
+}
+
+fn difference(found: &str, wanted: &str, same_network: bool) -> String {
+    let only = |these: &str, those: &str, mark: &str| -> Vec<String> {
+        these
+            .lines()
+            .filter(|line| !those.lines().any(|other| other == *line))
+            .map(|line| format!("  {mark} {line}"))
+            .collect()
+    };
+    let mut told = only(wanted, found, "-");
+    told.extend(only(found, wanted, "+"));
+    if !same_network {
+        told.push("  the network or the writes are not the same".to_owned());
+    }
+    if told.is_empty() {
+        told.push(format!(
+            "  another order or number:\n{found}\nfor\n{wanted}"
+        ));
+    }
+    format!("\n{}", told.join("\n"))
+}

@@ -1,0 +1,128 @@
+//! What people do in the tales, in order. It must not know of power cuts.
+
+use std::collections::BTreeMap;
+
+use lab::github::{How, Proposal};
+use planebot::story::site;
+
+use crate::town::{REPOSITORY, Town};
+
+/// One act: what it is, and the doing.
+pub(super) type Act = (&'static str, fn(&mut Town));
+
+/// The reference story.
+pub(super) const STORY: [Act; 8] = [
+    ("alice opens the pull request", propose),
+    ("mallory says /apply", |town| say(town, "mallory", "/apply")),
+    ("bob says /apply before the merge", apply),
+    ("bob merges", merge),
+    ("bob says /apply", apply),
+    ("bob says /done too early", |town| {
+        release(town);
+        say(town, "bob", "/done teardown");
+    }),
+    ("bob says /done teardown", |town| {
+        empty(town);
+        say(town, "bob", "/done teardown");
+    }),
+    ("bob says /done jumphost", |town| {
+        town.jumphost(&site::JUMPHOST_AFTER);
+        say(town, "bob", "/done jumphost");
+    }),
+];
+
+/// A run is begun and aborted; then another pull request takes the first one's change back and is applied.
+pub(super) const OVERTAKING: [Act; 9] = [
+    ("alice opens the pull request", propose),
+    ("bob merges", merge),
+    ("bob says /apply", apply),
+    ("bob says /abort", |town| say(town, "bob", "/abort")),
+    ("bob says /status", |town| say(town, "bob", "/status")),
+    ("alice takes it back", take_back),
+    ("bob merges that", merge),
+    ("bob says /apply there", apply),
+    ("bob says /apply on the first", |town| {
+        town.number -= 1;
+        apply(town);
+    }),
+];
+
+fn say(town: &mut Town, who: &str, words: &str) {
+    let number = town.number;
+    let mut hub = town.github.github();
+    hub.at(REPOSITORY).comment(who, number, words).unwrap();
+}
+
+fn apply(town: &mut Town) {
+    say(town, "bob", "/apply");
+}
+
+/// One branch and one pull request: the files that are given, and no other declaration.
+fn open(town: &mut Town, branch: &str, declared: &BTreeMap<String, String>) {
+    let mut hub = town.github.github();
+    let mut at = hub.at(REPOSITORY);
+    let old = at.files_at("main");
+    let gone = old
+        .keys()
+        .filter(|path| path.starts_with("topology/"))
+        .map(|path| (path.as_str(), None));
+    let mut files: BTreeMap<&str, Option<&str>> = gone.collect();
+    files.extend(
+        declared
+            .iter()
+            .map(|(path, text)| (path.as_str(), Some(text.as_str()))),
+    );
+    let files: Vec<(&str, Option<&str>)> = files.into_iter().collect();
+    at.commit_files("alice", branch, "Move the planes", &files)
+        .unwrap();
+    let proposal = Proposal {
+        head: branch,
+        base: "main",
+        title: "Move the planes",
+        body: "",
+    };
+    let number = at.open_pull("alice", proposal).unwrap();
+    drop(hub);
+    town.number = number;
+}
+
+fn propose(town: &mut Town) {
+    let declared = site::DECLARED.map(|(path, text)| (path.to_owned(), text.to_owned()));
+    open(town, "vip-plane", &BTreeMap::from(declared));
+}
+
+fn take_back(town: &mut Town) {
+    let mut before = town.declared_before();
+    before.retain(|path, _| path.starts_with("topology/"));
+    before
+        .entry("topology/README.md".to_owned())
+        .or_insert_with(|| "The planes stay where they are.\n".to_owned());
+    open(town, "take-back", &before);
+}
+
+fn merge(town: &mut Town) {
+    let number = town.number;
+    let mut hub = town.github.github();
+    hub.at(REPOSITORY)
+        .merge("bob", number, How::Squash)
+        .unwrap();
+}
+
+fn release(town: &mut Town) {
+    town.juju(&["admin/controller"]);
+    town.rows(|maas| {
+        for host in maas.machines() {
+            maas.release(&host);
+        }
+    });
+}
+
+fn empty(town: &mut Town) {
+    town.rows(|maas| {
+        for host in maas.machines() {
+            for cidr in site::VACATED {
+                maas.unlink_all(&host, cidr);
+            }
+        }
+    });
+}
