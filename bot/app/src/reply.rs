@@ -61,19 +61,23 @@ pub fn plan(outcome: &Result<Plan, Refused>, setting: &Setting, rehearsed: &Rehe
     }
 }
 
-/// The plan comment of a merged pull request, with those that were merged before it and wait.
-pub fn taking_along(body: String, waiting: &[i64]) -> String {
-    if waiting.is_empty() {
-        return body;
+/// The plan comment of a merged pull request, with those that were merged before it and wait, and with a warning where
+/// the plan is not the one that was read before the merge.
+pub fn taking_along(body: String, waiting: &[i64], to_be_named: bool) -> String {
+    let mut notes = String::new();
+    if to_be_named {
+        notes.push_str("> [!WARNING]\n> This is not the plan that stood here before: read it, and name its digest with `/apply`.\n\n");
     }
-    let numbers: Vec<String> = waiting.iter().map(|number| format!("#{number}")).collect();
-    let along = format!(
-        "> This plan also carries out {}, merged before and not applied.\n\n",
-        numbers.join(", ")
-    );
+    if !waiting.is_empty() {
+        let numbers: Vec<String> = waiting.iter().map(|number| format!("#{number}")).collect();
+        let numbers = numbers.join(", ");
+        notes.push_str(&format!(
+            "> This plan also carries out {numbers}, merged before and not applied.\n\n"
+        ));
+    }
     match body.split_once("\n\n") {
-        Some((heading, rest)) => format!("{heading}\n\n{along}{rest}"),
-        None => format!("{along}{body}"),
+        Some((heading, rest)) if !notes.is_empty() => format!("{heading}\n\n{notes}{rest}"),
+        Some(_) | None => body,
     }
 }
 

@@ -11,7 +11,7 @@ use super::forge::Pull;
 use super::hear::Heard;
 use super::merged::Merge;
 use super::record::{Record, Stage};
-use super::survey::{Commit, take};
+use super::survey::{Commit, take_unasked};
 use crate::command::Digest;
 use crate::desk::{Desk, Survey};
 use crate::keeping::LEASE_MS;
@@ -238,6 +238,14 @@ impl<'a> Admitting<'a> {
                 "read the plan above, and say its digest.",
             );
         }
+        if record.to_be_named && digest.is_none() {
+            let facts = format!("{} is not the plan that was reviewed", span(&reviewed));
+            return self.halt(
+                "The plan became another one after it was read.",
+                &facts,
+                "read the plan above; if it is right, say its digest.",
+            );
+        }
         self.pass(&format!("{} as reviewed", span(&reviewed)));
         Ok(self)
     }
@@ -299,7 +307,7 @@ impl<'a> Admitting<'a> {
         let site = self.heard.site;
         merge_commit.clone_into(&mut record.commit);
         record.merge_commit = Some(merge_commit.to_owned());
-        take(&mut record, survey);
+        take_unasked(&mut record, survey);
         self.office
             .journal
             .put_pull(&record.row(&site.repository, self.heard.number, &site.name))

@@ -11,7 +11,7 @@ use super::Office;
 use super::forge::Pull;
 use super::hear::Heard;
 use super::record::{Record, Stage};
-use super::survey::take;
+use super::survey::{take, take_unasked};
 use crate::config::Site;
 use crate::desk::Survey;
 use crate::reply;
@@ -43,7 +43,7 @@ impl Office {
             self.owe_apply_check(repository, &merge.commit, None, "merged, not applied")
                 .await?;
             match self.survey_of(merge).await {
-                Ok(Some(survey)) => take(&mut record, &survey),
+                Ok(Some(survey)) => take_unasked(&mut record, &survey),
                 // The plan that was reviewed stays; `/apply` looks again before anything is done.
                 Ok(None) => {}
                 Err(error) => {
@@ -92,7 +92,7 @@ impl Office {
         let setting = record.setting(&site.name, Some(tree));
         let body = reply::plan(&outcome, &setting, &record.rehearsed);
         let waiting = self.waiting_before(site, merge.number, record).await?;
-        let body = reply::taking_along(body, &waiting);
+        let body = reply::taking_along(body, &waiting, record.to_be_named);
         self.owe_plan_comment(&site.repository, merge.number, &site.name, body)
             .await
     }

@@ -63,6 +63,9 @@ pub struct Record {
     pub read_at: Timestamp,
     /// When it was merged.
     pub merged_at: Option<Timestamp>,
+    /// The plan became another one by itself, after people read it: an order has to name its digest.
+    #[serde(default)]
+    pub to_be_named: bool,
 }
 
 impl Record {
@@ -80,6 +83,7 @@ impl Record {
             rehearsed: Rehearsed::default(),
             read_at: now,
             merged_at: None,
+            to_be_named: false,
         }
     }
 
@@ -110,6 +114,11 @@ impl Record {
             read_at: self.read_at,
             merged: self.merge_commit.is_some(),
         }
+    }
+
+    /// The digest of its plan, where it has one.
+    pub fn digest(&self) -> Option<String> {
+        self.plan.as_ref().map(|plan| plan.digest.to_string())
     }
 
     /// The plan or the refusal.

@@ -209,6 +209,13 @@ pub(super) fn is_runbook(path: &str) -> bool {
         .is_some_and(|end| end == "md")
 }
 
+/// Takes a survey that nobody asked for into the record: where the plan is another one, an order has to name it.
+pub(super) fn take_unasked(record: &mut Record, survey: &Survey) {
+    let reviewed = record.digest();
+    take(record, survey);
+    record.to_be_named |= record.digest() != reviewed;
+}
+
 /// Takes a survey into the record.
 pub(super) fn take(record: &mut Record, survey: &Survey) {
     record.rehearsed = survey.rehearsed.clone();
