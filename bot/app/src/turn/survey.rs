@@ -209,11 +209,11 @@ pub(super) fn is_runbook(path: &str) -> bool {
         .is_some_and(|end| end == "md")
 }
 
-/// Takes a survey that nobody asked for into the record: where the plan is another one, an order has to name it.
+/// Takes a survey that nobody asked for into the record: where another plan was read before, an order has to name this one.
 pub(super) fn take_unasked(record: &mut Record, survey: &Survey) {
     let reviewed = record.digest();
     take(record, survey);
-    record.to_be_named |= record.digest() != reviewed;
+    record.to_be_named |= reviewed.is_some() && record.digest() != reviewed;
 }
 
 /// Takes a survey into the record.
