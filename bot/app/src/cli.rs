@@ -45,7 +45,8 @@ Examples:
   planebot --maas-url http://maas:5240/MAAS --maas-api-key-file key import --site dc1 --out topology
   planebot lab --only maas --maas layout.json --state lab.json
 
-Exit codes: 0 done, or nothing differs; 1 an error, or findings; 2 something differs; 3 refused; 4 stopped or waiting.";
+Exit codes: 0 done, or nothing differs; 1 an error, or findings; 2 something differs; 3 refused;
+4 stopped or waiting.";
 
 /// What planebot does.
 #[derive(Debug, Subcommand)]

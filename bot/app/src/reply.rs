@@ -144,6 +144,19 @@ pub fn given_up(why: &str) -> String {
     )
 }
 
+/// An error with its causes, each said once: many libraries put their cause into their own words as well.
+pub fn because(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
 /// A command that is none.
 pub fn misspelt(why: &Misspelt) -> String {
     format!(

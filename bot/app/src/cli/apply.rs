@@ -8,7 +8,7 @@ use plan::gate::GateName;
 use super::told::remark_line;
 use super::{Console, Format, Where};
 use crate::clock;
-use crate::terminal::{Terminal, store_beside};
+use crate::terminal::{Asked, Terminal, store_beside};
 
 /// Carries out the plan of that digest, journalled, with the same gates; goes on with a run that stopped
 #[derive(Debug, clap::Args)]
@@ -16,10 +16,11 @@ use crate::terminal::{Terminal, store_beside};
 Examples:
   planebot apply --site dc1 --digest 7f3a-91c2
   planebot apply --site dc1 --digest 7f3a-91c2 --done teardown
-  planebot apply --site dc1 --digest 7f3a-91c2 --done jumphost --evidence 'br2=10.0.12.1'
+  planebot apply --site dc1 --digest 7f3a-91c2 --done jumphost --evidence 'br2=192.0.2.1'
+  planebot apply --site dc1 --digest 7f3a-91c2 --abort
 
-The plan is made again first; another digest is refused and shown. At a gate the runbook is printed and the command ends:
-do the work, then the same command with `--done`.
+The plan is made again first; another digest is refused and shown. At a gate the runbook is
+printed and the command ends: do the work, then the same command with `--done`.
 
 Exit codes: 0 applied, 3 refused, 4 stopped or waiting, 1 an error.")]
 pub(super) struct Apply {
@@ -32,6 +33,9 @@ pub(super) struct Apply {
     /// What is seen, where planebot cannot look itself
     #[arg(long, requires = "done", value_name = "WORDS")]
     evidence: Option<String>,
+    /// Ends the run of that digest at this step; what was done stays done
+    #[arg(long, conflicts_with = "done")]
+    abort: bool,
     /// Where the journal is kept; else the configuration's store, or a file beside the declaration
     #[arg(long, env = "PLANEBOT_STORE_URL", value_name = "URL")]
     store: Option<String>,
@@ -50,10 +54,11 @@ impl Apply {
         let clock = clock::machine();
         let desk = place.desk(console, &clock)?;
         let folder = place.declaration(&desk.site)?;
-        let store = match (self.store, place.load(console)) {
-            (Some(url), _) => url,
-            (None, Ok(config)) => config.store_url,
-            (None, Err(_)) => store_beside(&folder),
+        let store = match self.store {
+            Some(url) => url,
+            // A configuration that cannot be read is an error: two journals would allow two runs.
+            None if place.has_config() => place.load(console)?.store_url,
+            None => store_beside(&folder),
         };
         let journal = Journal::open(&store).await?;
         let runbooks = self
@@ -67,9 +72,11 @@ impl Apply {
             clock: &clock,
             tell: &mut |line| remark_line(&line),
         };
-        let done = self.done.map(|gate| (gate, self.evidence));
-        terminal
-            .apply(&journal, &self.digest.to_string(), done, console.out)
-            .await
+        let asked = Asked {
+            digest: self.digest.to_string(),
+            done: self.done.map(|gate| (gate, self.evidence)),
+            abort: self.abort,
+        };
+        terminal.apply(&journal, asked, console.out).await
     }
 }

@@ -13,13 +13,13 @@ use crate::terminal::exit;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  planebot lab                                  everything, left running; prints where to look and what to type
-  planebot lab --story d058                     plays the reference story to its end and prints the conversation
+  planebot lab                everything, left running; prints where to look and what to type
+  planebot lab --story d058   plays the reference story to its end and prints the conversation
   planebot lab --only maas --maas layout.json --maas-version 3.7.3 --state lab.json
-  planebot lab --only github --repository example/network --files . --webhook http://127.0.0.1:8080/webhook --state lab.json
+  planebot lab --only github --files . --webhook http://127.0.0.1:8080/webhook --state lab.json
 
-The state file is written when the lab is ready: `maas_url`, `maas_api_key` and `maas_users`, or `github_url`,
-`github_token` and what goes with them. It runs until it is stopped.")]
+The state file is written when the lab is ready: `maas_url`, `maas_api_key` and `maas_users`, or
+`github_url`, `github_token` and what goes with them. It runs until it is stopped.")]
 pub(super) struct Lab {
     /// A story to play to its end; exits 0 only if every promise held
     #[arg(long, value_enum, conflicts_with = "only")]

@@ -80,6 +80,11 @@ impl Where {
         })
     }
 
+    /// Whether there is a configuration, readable or not.
+    pub(crate) fn has_config(&self) -> bool {
+        self.config.exists()
+    }
+
     /// The whole configuration.
     pub(crate) fn load(&self, console: &Console<'_>) -> anyhow::Result<Config> {
         anyhow::ensure!(

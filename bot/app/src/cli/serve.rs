@@ -12,8 +12,8 @@ use crate::terminal::exit;
 Example:
   planebot --config /etc/planebot/planebot.toml serve
 
-It logs to standard error. SIGTERM and Ctrl-C end it at the next step boundary; what was under way goes on when it is
-started again on the same store.")]
+It logs to standard error. SIGTERM and Ctrl-C end it at the next step boundary; what was under
+way goes on when it is started again on the same store.")]
 pub(super) struct Serve {
     /// What is logged, as `info` or `planebot=debug,info`
     #[arg(

@@ -145,3 +145,105 @@ fn schema_completions_and_manual_come_out_whole() {
     let (code, _, err) = typed(&["man", "chekc"], &[]);
     assert!(code == 1 && err.contains("no command"), "{err}");
 }
+
+/// A machine lives on the network that is to move: `apply` must wait for a person.
+const LIVED_IN: &str = r#"{"fabrics": [{"name": "blue", "vlans": [{"vid": 0, "subnets": [{"cidr": "192.0.2.0/24", "name": "desks"}]}]}],
+    "machines": [{"hostname": "m1", "status": "Deployed", "interfaces": [{"name": "eth7", "type": "physical",
+    "mac": "52:54:00:00:07:07", "links": [{"subnet": "192.0.2.0/24", "mode": "STATIC", "ip": "192.0.2.40"}]}]}]}"#;
+
+/// A MAAS, a configuration and a declaration that moves its network.
+struct Desk {
+    folder: tempfile::TempDir,
+    key: String,
+    serving: ::lab::maas::Serving,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let maas = ::lab::maas::Maas::load(LIVED_IN, Some("3.7.3")).unwrap();
+        let key = maas.api_key("admin").unwrap();
+        let serving = runtime.block_on(::lab::maas::serve(maas, None)).unwrap();
+        let moved = "plane: desks\nfabric: blue\nname: desks\ncidr: 198.51.100.0/24\n";
+        put(folder.path(), "topology/desks.yaml", moved);
+        let config = format!(
+            "[store]\nurl = 'sqlite://{}/journal.db'\n[[site]]\nname = 'dc'\nrepository = 'acme/network'\n\
+             maas_url = '{}'\n[site.policy]\nsettle_seconds = 1\n",
+            folder.path().display(),
+            serving.url
+        );
+        put(folder.path(), "planebot.toml", &config);
+        Self {
+            folder,
+            key,
+            serving,
+            _runtime: runtime,
+        }
+    }
+
+    fn typed(&self, words: &[&str]) -> (u8, String, String) {
+        let config = self.folder.path().join("planebot.toml");
+        let declared = self.folder.path().join("topology");
+        let (config, declared) = (config.to_str().unwrap(), declared.to_str().unwrap());
+        let all = [&["--config", config, "--topology", declared], words].concat();
+        typed(&all, &[("PLANEBOT_SITE_DC_MAAS_API_KEY", &self.key)])
+    }
+}
+
+#[test]
+fn a_run_at_a_terminal_waits_at_its_gate_goes_on_by_looking_and_can_be_ended() {
+    let desk = Desk::new();
+    let (code, told, err) = desk.typed(&["plan", "--format", "json"]);
+    let plan: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let digest = plan["digest"].as_str().unwrap();
+    assert_eq!(
+        (code, plan["verdict"].as_str()),
+        (2, Some("changes")),
+        "{err}"
+    );
+    let apply = |more: &[&str]| {
+        let (code, told, _) = desk.typed(&[&["apply", "--digest", digest], more].concat());
+        (code, told)
+    };
+    let gone = ["apply", "--digest", "0000-0000"];
+    let evidence = ["--done", "teardown", "--evidence", "no-juju-model"];
+    let (code, told, _) = desk.typed(&gone);
+    assert!(code == 3 && told.contains("not 0000-0000"), "{told}");
+    // A claim before its time is none, also for a gate that the plan does not have.
+    for (words, expected, says) in [
+        (
+            &["--done", "jumphost"][..],
+            4,
+            "`--done jumphost` does not count",
+        ),
+        (&["--done", "teardown"], 4, "m1: eth7 still has a link"),
+        (
+            &["--done", "teardown"],
+            4,
+            "add `--done teardown --evidence 'no-juju-model'`",
+        ),
+        (&evidence, 4, "m1: eth7 still has a link"),
+        (&["--abort"], 0, "aborted after 0 steps"),
+        (&["--abort"], 3, "no run of"),
+        (&[], 4, "waiting at gate teardown"),
+    ] {
+        let (code, told) = apply(words);
+        assert!(code == expected && told.contains(says), "{words:?}: {told}");
+    }
+    let (code, told, _) = desk.typed(&gone);
+    assert!(code == 3 && told.contains("--abort"), "{told}");
+    {
+        let mut maas = desk.serving.maas.lock().unwrap();
+        maas.release("m1");
+        maas.unlink_all("m1", "192.0.2.0/24");
+        maas.set_status("m1", "Ready");
+    }
+    let (code, told) = apply(&evidence);
+    assert!(
+        code == 0 && told.contains("applied, and proved twice"),
+        "{told}"
+    );
+    assert_eq!(desk.typed(&["plan"]).0, 0);
+}

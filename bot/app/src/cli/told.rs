@@ -5,6 +5,7 @@ use std::io::Write as _;
 use anstyle::{AnsiColor, Style};
 
 use super::Console;
+use crate::reply;
 use crate::terminal::exit;
 
 /// How a result is written.
@@ -38,7 +39,7 @@ pub(super) fn failed(error: &anyhow::Error, console: &mut Console<'_>) -> u8 {
         .downcast_ref::<std::io::Error>()
         .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe);
     if !broken_pipe {
-        let said = writeln!(console.err, "{RED}error{RED:#}: {error:#}");
+        let said = writeln!(console.err, "{RED}error{RED:#}: {}", reply::because(error));
         drop(said);
     }
     exit::WRONG

@@ -102,6 +102,11 @@ impl<W: Wire> Client<W> {
     pub(crate) async fn read(&self, request: &Request) -> Result<Vec<u8>, Blind> {
         match self.read_if_there(request).await? {
             Ok(body) => Ok(body),
+            Err(words) if words.starts_with("Unknown API endpoint") => {
+                let hint = "is the URL MAAS's own, ending in `/MAAS`?";
+                let words = format!("{}; {hint}", words.trim_end_matches('.'));
+                Err(blind(request, Cause::NotFound(words)))
+            }
             Err(words) => Err(blind(request, Cause::NotFound(words))),
         }
     }

@@ -244,13 +244,14 @@ fn shown(text: &str) -> String {
     tail.chars().take(100).collect()
 }
 
+/// In the words of the innermost cause: those around it say that a request was being sent, which is said anyway.
 fn lost(error: reqwest::Error) -> Lost {
     let refused = error.is_connect();
     let error = error.without_url();
     let mut words = error.to_string();
     let mut cause = std::error::Error::source(&error);
     while let Some(inner) = cause {
-        words = format!("{words}: {inner}");
+        words = inner.to_string();
         cause = inner.source();
     }
     if refused {

@@ -317,7 +317,7 @@ async fn a_bad_status_is_told_with_what_to_try_and_never_with_a_secret() {
         (text(403, ""), "the API key's user may not read this (403)"),
         (
             text(404, "Unknown API endpoint."),
-            "not found (404): Unknown API endpoint.",
+            "not found (404): Unknown API endpoint; is the URL MAAS's own, ending in `/MAAS`?",
         ),
         (text(500, "oops"), "MAAS is in trouble (500): oops"),
         (

@@ -42,7 +42,7 @@ impl Office {
             repository: site.repository.clone(),
             kind: ReplyKind::Comment,
             target: Some(i64::try_from(number.0)?),
-            body: reply::given_up(&format!("{error:#}")),
+            body: reply::given_up(&reply::because(error)),
         };
         Ok(self.journal.owe(&reply, (self.clock)()).await?)
     }
