@@ -2,7 +2,7 @@
 
 use lab::github::How;
 
-use super::stage::{DESKS, Set, Stage, WITH_GATEWAY};
+use super::stage::{DESKS, NAME, Set, Stage, WITH_GATEWAY};
 
 /// A machine lives on the subnet that is to move, so that a person must act first.
 const LIVED_IN: &str = r#"{"fabrics": [{"name": "blue", "vlans": [{"vid": 0, "mtu": 1500,
@@ -212,4 +212,57 @@ async fn threat_42_a_run_that_began_in_its_window_goes_on_to_its_end() {
         .ask("bob", number, "/done teardown no-juju-model")
         .await;
     assert_eq!(stage.subnet().await.cidr.to_string(), "198.51.100.0/24");
+}
+
+#[tokio::test]
+async fn a_pull_request_for_two_sites_is_to_be_split() {
+    let mut stage = Stage::set(Set {
+        policy: "[[site]]\nname = 'east'\nrepository = 'acme/network'\npath = 'east'\n\
+                 maas_url = 'http://127.0.0.1:1/MAAS'\n[site.operators]\nusers = ['bob']",
+        ..Set::default()
+    })
+    .await;
+    let there = "plane: chairs\nfabric: red\ncidr: 198.51.100.0/24\n";
+    let number = stage
+        .proposed(&[
+            (DESKS, Some(WITH_GATEWAY)),
+            ("east/chairs.yaml", Some(there)),
+        ])
+        .await;
+    let said = stage.plan(number);
+    assert!(said.contains("this touches 2 sites"), "{said}");
+    assert!(said.contains("`dc`, `east`"), "{said}");
+    let said = stage.ask("bob", number, "/plan").await;
+    assert!(
+        said.contains("open one pull request for each site"),
+        "{said}"
+    );
+    stage.commit("wip", &[("east/chairs.yaml", None)]);
+    stage.work().await;
+    assert!(stage.plan(number).contains("one site now"));
+    assert!(
+        stage
+            .own(number)
+            .iter()
+            .any(|own| own.body.contains("Plan for `dc`"))
+    );
+    stage.merge(number, How::Squash);
+    stage.work().await;
+    stage.ask("bob", number, "/apply").await;
+    assert_eq!(stage.writes(), 1);
+}
+
+#[tokio::test]
+async fn a_check_that_is_asked_for_again_is_made_again() {
+    let mut stage = Stage::new().await;
+    let number = stage.proposed(&[(DESKS, Some(WITH_GATEWAY))]).await;
+    let before = stage.digest(number);
+    stage
+        .by_hand(|subnet| subnet.description = "changed by hand".to_owned())
+        .await;
+    let head = stage.hub.github().at(NAME).head("wip").unwrap();
+    let run = stage.hub.github().at(NAME).check_runs(head)[0].id;
+    stage.hub.github().at(NAME).rerequest("alice", run).unwrap();
+    stage.work().await;
+    assert_ne!(stage.digest(number), before, "MAAS is not what it was");
 }

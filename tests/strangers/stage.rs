@@ -97,12 +97,15 @@ impl Stage {
         let maas = lab::maas::serve(rows, Some(faults)).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let config = config(&hub.url, &maas.url, folder.path(), set.policy);
-        let variables = [
+        let mut variables = BTreeMap::from([
             ("PLANEBOT_GITHUB_TOKEN".to_owned(), token),
-            ("PLANEBOT_SITE_DC_MAAS_API_KEY".to_owned(), key),
-        ];
+            ("PLANEBOT_SITE_DC_MAAS_API_KEY".to_owned(), key.clone()),
+        ]);
+        if set.policy.contains("name = 'east'") {
+            variables.insert("PLANEBOT_SITE_EAST_MAAS_API_KEY".to_owned(), key);
+        }
         let ahead = Arc::new(AtomicI64::new(0));
-        let office = open(&config, &variables.into(), clock(&ahead)).await;
+        let office = open(&config, &variables, clock(&ahead)).await;
         Self {
             hub,
             maas,

@@ -81,6 +81,24 @@ pub fn taking_along(body: String, waiting: &[i64], to_be_named: bool) -> String 
     }
 }
 
+/// A pull request that touches several sites.
+pub fn several_sites(sites: &[String]) -> String {
+    let names: Vec<String> = sites.iter().map(|site| span(site)).collect();
+    format!(
+        "### ✋ No plan: this touches {} sites\n\nIt changes {}. Each site is planned, ordered and carried out by itself, so that one can never stand still in the middle of another.\n\n*Next:* open one pull request for each site.\n",
+        sites.len(),
+        names.join(", ")
+    )
+}
+
+/// The same pull request, once it touches one site only.
+pub fn one_site(site: &str) -> String {
+    format!(
+        "### This touches one site now\n\nThe plan for {} stands in this conversation.\n",
+        span(site)
+    )
+}
+
 /// Told in a merged pull request when a later one was applied.
 pub fn overtaken(by: i64) -> String {
     format!(

@@ -14,6 +14,7 @@ mod parked;
 mod record;
 mod run;
 mod say;
+mod several;
 mod survey;
 mod tell;
 mod unfit;

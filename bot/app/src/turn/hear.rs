@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 use super::Office;
 use super::merged::Merge;
 use super::record::{Record, Stage};
+use super::several;
 use crate::command::{self, Command};
 use crate::config::Site;
 use crate::event::{Comment, Occurrence, What};
@@ -77,10 +78,8 @@ impl Office {
             {
                 self.pull_changed(&sites, comment.number.0).await
             }
-            What::CommentEdited(_)
-            | What::CommentDeleted(_)
-            | What::Pushed(_)
-            | What::CheckRerequested { .. } => Ok(()),
+            What::CheckRerequested { head, .. } => self.check_again(&sites, head.as_str()).await,
+            What::CommentEdited(_) | What::CommentDeleted(_) | What::Pushed(_) => Ok(()),
         }
     }
 
@@ -100,11 +99,27 @@ impl Office {
     }
 
     async fn pull_changed(&self, sites: &[Site], number: u64) -> anyhow::Result<()> {
-        for site in self.touched(sites, number).await? {
-            // The delivery may be old: what GitHub says now is planned.
-            let pull = self.github.pull(&site.repository, number).await?;
-            if let Some(desk) = self.desks.get(&site.name).filter(|_| pull.open) {
-                self.plan_pull(site, desk, &pull).await?;
+        let touched = self.touched(sites, number).await?;
+        let [site] = touched[..] else {
+            return self.refuse_several(&touched, number).await;
+        };
+        self.no_longer_several(site, number).await?;
+        // The delivery may be old: what GitHub says now is planned.
+        let pull = self.github.pull(&site.repository, number).await?;
+        match self.desks.get(&site.name) {
+            Some(desk) if pull.open => self.plan_pull(site, desk, &pull).await,
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Somebody asks for a check again: what was planned at that commit is planned again.
+    async fn check_again(&self, sites: &[Site], head: &str) -> anyhow::Result<()> {
+        for site in sites {
+            let planned = self.journal.pulls_at(&site.name, Stage::Planned.word());
+            for row in planned.await? {
+                if row.repository == site.repository && Record::of(&row)?.commit == head {
+                    self.pull_changed(sites, u64::try_from(row.number)?).await?;
+                }
             }
         }
         Ok(())
@@ -193,9 +208,12 @@ impl Office {
             }
         };
         let touched = self.touched(sites, comment.number.0).await?;
-        let Some(site) = touched.first() else {
-            let body =
-                reply::turned_away("This pull request touches no site that planebot looks after.");
+        let [site] = touched[..] else {
+            let body = if touched.is_empty() {
+                reply::turned_away("This pull request touches no site that planebot looks after.")
+            } else {
+                reply::several_sites(&several::named(&touched))
+            };
             return self
                 .answer(&repository, comment, body, Some("confused"))
                 .await;

@@ -155,8 +155,17 @@ impl Office {
             "name": "planebot/plan", "head_sha": record.commit, "status": "completed", "conclusion": conclusion,
             "title": title, "summary": "The plan is in the pull request's conversation.", "annotations": annotations,
         });
+        self.owe_plan_check(repository, &record.commit, &body).await
+    }
+
+    pub(super) async fn owe_plan_check(
+        &self,
+        repository: &str,
+        head: &str,
+        body: &serde_json::Value,
+    ) -> anyhow::Result<()> {
         let reply = Reply {
-            key: format!("check/{repository}/{}/plan", record.commit),
+            key: format!("check/{repository}/{head}/plan"),
             repository: repository.to_owned(),
             kind: ReplyKind::Check,
             target: None,
