@@ -196,3 +196,28 @@ async fn the_order_of_the_files_does_not_change_the_plan() {
         prop_assert_eq!(&Plan::between(&observed, &turned, &Policy::default()).unwrap(), &plan);
     });
 }
+
+#[tokio::test]
+async fn the_apply_comment_of_a_long_plan_counts_its_phases() {
+    let name = "changes/baldurkeep-d058-renumber";
+    let before = world(&format!("{name}.before.json"), None);
+    let after = world(&format!("{name}.after.json"), None);
+    let topology = declared(&after.observe_all().await);
+    let observed = before.observe(&topology).await;
+    let mut plan = Plan::between(&observed, &topology, &Policy::default()).unwrap();
+    let setting = planebot::reply::RunSetting {
+        site: "reference".to_owned(),
+        by: "bob".to_owned(),
+        merge_commit: "ab".repeat(20),
+    };
+    let short = planebot::reply::progress(&plan, &[], &setting);
+    assert!(short.contains("<details>"));
+    let steps = plan.steps.clone();
+    plan.steps = std::iter::repeat_n(steps, 100).flatten().collect();
+    let long = planebot::reply::progress(&plan, &[], &setting);
+    assert!(!long.contains("<details>"), "{long}");
+    assert!(
+        long.contains(&format!("0 of {}", plan.steps.len())),
+        "{long}"
+    );
+}

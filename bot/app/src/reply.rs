@@ -3,13 +3,18 @@
 //! Pure: values in, Markdown out. Text from outside stands in code spans or fences. It must not know how a reply is
 //! posted, or whether.
 
+mod fit;
+mod progress;
+
 use plan::gate::Gate;
 use plan::plan::{Plan, Refused};
-use plan::run::{Fact, Noted, Progress};
+use plan::run::{Noted, Progress};
 use plan::runbook::Runbook;
-use plan::step::Phase;
-use plan::telling::{self, Rehearsed, Setting, fence, span, utc};
+use plan::telling::{self, Rehearsed, Setting, fence, span};
 use topology::finding::Finding;
+
+pub use fit::fitted;
+pub use progress::{progress, waiting_gate};
 
 use crate::command::Misspelt;
 
@@ -201,172 +206,6 @@ pub struct RunSetting {
     pub by: String,
     /// The merge commit.
     pub merge_commit: String,
-}
-
-/// The apply comment, edited in place while the run goes on.
-pub fn progress(plan: &Plan, facts: &[Noted], setting: &RunSetting) -> String {
-    let progress = Progress::of(facts);
-    let mut out = format!("### {}\n\n", run_heading(plan, facts, &progress, setting));
-    out.push_str(&format!(
-        "Started by {} · merge commit {} · plan {}\n\n",
-        span(&setting.by),
-        span(&setting.merge_commit.chars().take(10).collect::<String>()),
-        span(&plan.digest.to_string())
-    ));
-    for phase in [Phase::Delete, Phase::Create, Phase::StandUp, Phase::Carve] {
-        phase_lines(&mut out, plan, facts, &progress, phase);
-    }
-    for gate in plan.gates.iter().filter(|gate| gate.before.is_none()) {
-        out.push_str(&gate_line(gate, &progress));
-    }
-    for noted in facts {
-        if let Fact::Verified { round, drift } = &noted.fact {
-            let words = if drift.is_empty() {
-                "**no changes**".to_owned()
-            } else {
-                format!("{} differences", drift.len())
-            };
-            out.push_str(&format!(
-                "- [{}] proof {round}: planned again at {}: {words}\n",
-                if drift.is_empty() { 'x' } else { ' ' },
-                utc(noted.at)
-            ));
-        }
-    }
-    if let Some(why) = &progress.stopped {
-        out.push_str(&stopped(plan, facts, why));
-    }
-    out
-}
-
-fn run_heading(plan: &Plan, facts: &[Noted], progress: &Progress, setting: &RunSetting) -> String {
-    let (digest, site) = (&plan.digest, span(&setting.site));
-    if facts.iter().any(|noted| noted.fact == Fact::Finished) {
-        return format!("✅ Applied {digest} to {site}, proved twice");
-    }
-    if progress.over {
-        return format!(
-            "⏹ Aborted {digest} on {site} after step {} of {}",
-            progress.done.len(),
-            plan.steps.len()
-        );
-    }
-    if progress.stopped.is_some() {
-        return format!(
-            "🛑 Stopped {digest} on {site} after step {} of {}: nothing after it was run",
-            progress.done.len(),
-            plan.steps.len()
-        );
-    }
-    match waiting_gate(plan, facts, progress) {
-        Some(gate) => format!(
-            "⏸ Waiting for a person at gate `{}`: {digest} on {site}",
-            gate.name.word()
-        ),
-        None => format!(
-            "🔵 Applying {digest} to {site} — {} of {}",
-            progress.done.len(),
-            plan.steps.len()
-        ),
-    }
-}
-
-/// The gate that was asked and is not open.
-pub fn waiting_gate<'a>(plan: &'a Plan, facts: &[Noted], progress: &Progress) -> Option<&'a Gate> {
-    let asked = |gate: &Gate| {
-        facts
-            .iter()
-            .any(|noted| noted.fact == Fact::Asked(gate.name))
-    };
-    plan.gates
-        .iter()
-        .find(|gate| !progress.opened.contains(&gate.name))
-        .filter(|gate| asked(gate))
-}
-
-fn phase_lines(out: &mut String, plan: &Plan, facts: &[Noted], progress: &Progress, phase: Phase) {
-    let steps: Vec<_> = plan
-        .steps
-        .iter()
-        .filter(|step| step.phase == phase)
-        .collect();
-    if steps.is_empty() {
-        return;
-    }
-    let done = steps
-        .iter()
-        .filter(|step| progress.done.contains(&step.id))
-        .count();
-    for gate in plan
-        .gates
-        .iter()
-        .filter(|gate| steps.iter().any(|step| gate.before == Some(step.id)))
-    {
-        out.push_str(&gate_line(gate, progress));
-    }
-    out.push_str(&format!(
-        "- [{}] {}: {done} of {}\n",
-        if done == steps.len() { 'x' } else { ' ' },
-        telling::phase(phase),
-        steps.len()
-    ));
-    let mut lines = String::new();
-    for step in steps {
-        let id = facts.iter().find_map(|noted| done_id(&noted.fact, step.id));
-        let mark = match &id {
-            Some(_) => 'x',
-            None => ' ',
-        };
-        let id = id
-            .flatten()
-            .map(|id| format!("  (id {id})"))
-            .unwrap_or_default();
-        lines.push_str(&format!(
-            "[{mark}] {:>3}  {}{id}\n",
-            step.id.0,
-            telling::line(step)
-        ));
-    }
-    out.push_str(&format!(
-        "\n  <details><summary>{} steps</summary>\n\n{}\n  </details>\n\n",
-        telling::phase(phase),
-        fence("text", &lines)
-    ));
-}
-
-#[expect(
-    clippy::option_option,
-    reason = "done or not, and if done with a row number or without"
-)]
-fn done_id(fact: &Fact, wanted: plan::step::StepId) -> Option<Option<u64>> {
-    if let Fact::Done { step, id, .. } = fact
-        && *step == wanted
-    {
-        return Some(*id);
-    }
-    None
-}
-
-fn gate_line(gate: &Gate, progress: &Progress) -> String {
-    let open = progress.opened.contains(&gate.name);
-    format!(
-        "- [{}] gate `{}`{}\n",
-        if open { 'x' } else { ' ' },
-        gate.name.word(),
-        if open { ", looked at and open" } else { "" }
-    )
-}
-
-fn stopped(plan: &Plan, facts: &[Noted], why: &str) -> String {
-    let progress = Progress::of(facts);
-    let unknown = usize::from(progress.unknown.is_some());
-    let done = progress.done.len();
-    format!(
-        "\n{}\n| done | not done | unknown |\n|---|---|---|\n| {done} | {} | {unknown} |\n\n*Next:* `/apply {}` looks again and goes on from here; `/abort` ends the run.\n",
-        fence("text", why),
-        plan.steps.len() - done - unknown,
-        plan.digest
-    )
 }
 
 /// What is said at a gate: the runbook with this plan's values, what is looked for, and what to type.

@@ -10,6 +10,7 @@ use topology::observed::Timestamp;
 
 use super::Office;
 use crate::history::{BRANCH, Content};
+use crate::reply::fitted;
 
 /// At most one edit of a comment in five seconds.
 const EDIT_MS: i64 = 5_000;
@@ -53,7 +54,7 @@ impl Office {
         match reply.kind {
             ReplyKind::Comment => {
                 let marker = format!("<!-- planebot:{} -->", reply.key);
-                let body = format!("{}\n{marker}\n", reply.body);
+                let body = format!("{}\n{marker}\n", fitted(&reply.body));
                 let remote = match owed.remote {
                     Some(remote) => Some(u64::try_from(remote)?),
                     None => {
