@@ -32,7 +32,7 @@ pub struct Config {
     pub server: Server,
     /// GitHub; commands that never speak to GitHub need none.
     pub github: Option<GitHub>,
-    /// Where the journal is kept: `sqlite://…` (absolute after reading) or `postgres://…`.
+    /// Where the journal is kept: `sqlite://…`, absolute after reading.
     pub store_url: String,
     /// The sites, in the order of the file.
     pub sites: Vec<Site>,
@@ -80,7 +80,7 @@ impl GitHub {
     /// The secrets that a webhook may be signed with. An empty one is refused: anybody can sign with it.
     pub fn secrets(&self) -> Result<Secrets, Withheld> {
         let current = self.webhook_secret.as_ref().ok_or(Withheld::Unset {
-            name: "webhook secret",
+            name: "webhook secret (`github.webhook_secret_file`, or `PLANEBOT_GITHUB_WEBHOOK_SECRET`)",
         })?;
         Secrets::read(current, self.previous_webhook_secret.as_ref())
     }

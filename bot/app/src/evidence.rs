@@ -254,6 +254,10 @@ fn addresses(text: &str) -> Result<BTreeMap<String, BTreeSet<IpAddr>>, String> {
     let list = value
         .as_array()
         .ok_or("the jumphost's addresses are no list")?;
+    if list.is_empty() {
+        // A machine has its loopback at least, so an empty list was never printed by `ip`.
+        return Err("the jumphost's addresses list no interface at all".to_owned());
+    }
     let mut map: BTreeMap<String, BTreeSet<IpAddr>> = BTreeMap::new();
     for interface in list {
         // `ip` writes a VLAN interface as `br1.7`, with its parent in a field of its own.
@@ -340,5 +344,9 @@ mod tests {
             bridges(&says, None, &at("10.0.4.1"), &BTreeSet::new()).len(),
             1
         );
+        // What nobody printed does not show that an address is gone.
+        let empty = Says(Testimony::Nobody, Testimony::Said("[]".to_owned()));
+        let (has, lacks) = (BTreeSet::new(), at("10.0.8.1"));
+        assert_eq!(bridges(&empty, None, &has, &lacks).len(), 1);
     }
 }

@@ -33,6 +33,11 @@ impl Serve {
             .with_ansi(console.watched)
             .init();
         let config = place.load(console)?;
+        for site in &config.sites {
+            if site.operators.users.is_empty() && site.operators.teams.is_empty() {
+                tracing::warn!(site = %site.name, "`[site.operators]` is empty: nobody can apply anything here");
+            }
+        }
         let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         let stop = async move {
             tokio::select! {

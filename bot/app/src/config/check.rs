@@ -206,9 +206,6 @@ impl Desk<'_> {
 
     fn store(&mut self, url: Option<&str>) -> String {
         let url = url.unwrap_or("sqlite://planebot.db");
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return url.to_owned();
-        }
         match url
             .strip_prefix("sqlite://")
             .or_else(|| url.strip_prefix("sqlite:"))
@@ -219,7 +216,9 @@ impl Desk<'_> {
             }
             Some(_) | None => {
                 // The URL may hold a password, so it is not shown.
-                self.remark("`store.url` must begin with `sqlite://` or `postgres://`".to_owned());
+                self.remark(
+                    "`store.url` must be `sqlite://FILE`: the journal is kept in SQLite".to_owned(),
+                );
                 String::new()
             }
         }

@@ -70,7 +70,7 @@ fn everything_can_be_said() {
         previous_webhook_secret_file = "hook.old"
         previous_webhook_secret_until = 2026-12-01
         [store]
-        url = "postgres://planebot@db/planebot"
+        url = "sqlite://p.db"
         [[site]]
         name = "prod"
         repository = "acme/network"
@@ -151,7 +151,7 @@ fn every_remark_is_said_at_once() {
         `server.listen`: `everywhere` is not an address with a port, as `0.0.0.0:8080`
         `github.api_url` must be a URL that begins with `http://` or `https://`, without user and password
         `github` needs `app_id` with `private_key_file`, or `token_file`
-        `store.url` must begin with `sqlite://` or `postgres://`
+        `store.url` must be `sqlite://FILE`: the journal is kept in SQLite
         `Prod` is not a name for a site: lower-case letters, digits and `-`, beginning with a letter, at most 40
         site `Prod`: `network` is not a repository, as `owner/name`
         site `Prod`: `path` must be a folder inside the repository, not `../topology`
