@@ -68,7 +68,12 @@ pub(crate) struct World {
 }
 
 pub(crate) fn world(name: &str, version: Option<&str>) -> World {
-    let maas = Maas::load(&text(name), version).unwrap_or_else(|error| panic!("{name}: {error}"));
+    world_of(&text(name), version)
+}
+
+/// The same, from a layout's text.
+pub(crate) fn world_of(layout: &str, version: Option<&str>) -> World {
+    let maas = Maas::load(layout, version).unwrap_or_else(|error| panic!("{error}"));
     let maas = Arc::new(Mutex::new(maas));
     let client = Client::new(InLab::new(Arc::clone(&maas), outside()), outside());
     World { maas, client }

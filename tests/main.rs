@@ -8,6 +8,7 @@
 mod crashes;
 mod house;
 mod lab;
+mod objects;
 mod planning;
 mod strangers;
 mod town;

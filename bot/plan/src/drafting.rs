@@ -16,7 +16,7 @@ use topology::object::{Key, Object};
 use topology::observed::{Holder, NodeKind, Observed};
 use topology::plane::{Strategy, Topology};
 
-use crate::network::Network;
+use crate::network::{Broken, Network};
 use crate::pairing::Pairing;
 use crate::refusal::{Code, Refusal};
 use crate::step::{Phase, Step, StepId, Undo, write_between};
@@ -74,6 +74,7 @@ impl<'a> Drafting<'a> {
     pub(crate) fn walk(&mut self) {
         self.release_links();
         self.turn_dhcp_off();
+        self.turn_dhcp_off_behind();
         self.remove_routes();
         self.remove_reserved_ips();
         self.remove_ranges();
@@ -101,6 +102,11 @@ impl<'a> Drafting<'a> {
     fn write(&mut self, note: Note, nudge: bool) {
         let write = write_between(note.before.as_ref(), note.after.as_ref());
         if let Err(broken) = self.network.apply(&write) {
+            // What was refused before is missing afterwards: that is no second reason.
+            let follows = matches!(broken, Broken::Missing(_)) && !self.refusals.is_empty();
+            if follows {
+                return;
+            }
             let refusal = Refusal::new(
                 Code::MaasRefuses,
                 format!("{broken}."),
@@ -133,6 +139,17 @@ impl<'a> Drafting<'a> {
     /// Subnets that leave their CIDR or their VLAN, by their old CIDR.
     pub(crate) fn vacated(&self) -> BTreeSet<Cidr> {
         vacated(self.wanted, self.observed, self.pairing)
+    }
+
+    /// Of those, the ones whose addresses go elsewhere: a subnet that only changes its VLAN, or grows, still holds them.
+    pub(crate) fn leaving(&self) -> BTreeSet<Cidr> {
+        let stays = |old: &Cidr| {
+            self.becomes(old)
+                .is_some_and(|subnet| subnet.row.cidr.encloses(old))
+        };
+        let mut leaving = self.vacated();
+        leaving.retain(|old| !stays(old));
+        leaving
     }
 
     /// Whether a controller holds an address on that subnet.

@@ -114,6 +114,11 @@ impl Network {
             .and_then(Object::as_interface)
     }
 
+    /// Whether MAAS would take a write, as far as paper knows.
+    pub fn allows(&self, write: &Write) -> Result<(), Broken> {
+        rules::check(self, write)
+    }
+
     /// Carries a write out on paper, or says which rule of MAAS it breaks.
     pub fn apply(&mut self, write: &Write) -> Result<(), Broken> {
         rules::check(self, write)?;

@@ -1,13 +1,13 @@
 //! Which observed thing is which declared thing.
 //!
-//! A subnet is matched by its exact CIDR on its plane's VLAN, then by name on that VLAN, then by being the only one of
-//! its family left on both sides, then by CIDR and name on another VLAN; never by name alone. A fabric or VLAN
+//! A subnet is matched by its exact CIDR on its plane's VLAN, then by name on that VLAN, then by CIDR and name on
+//! another VLAN, then by being the only one of its family left on both sides; never by name alone. A fabric or VLAN
 //! that is declared under a new name is recognised by the subnets on it. Must not know what the differences are.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use topology::address::Cidr;
-use topology::object::{Subnet, VlanAt};
+use topology::object::{Key, Subnet, VlanAt};
 use topology::observed::Observed;
 use topology::plane::{Plane, PlaneSubnet, Topology};
 
@@ -102,7 +102,7 @@ impl Pairing {
 
     fn pair_subnets(&mut self, topology: &Topology, observed: &Observed) {
         let mut free = Free::of(self, topology, observed);
-        for round in [same_place, same_name, last_ones, moved] {
+        for round in [same_place, same_name, moved, last_ones] {
             for plane in topology.planes.values() {
                 for subnet in &plane.subnets {
                     if self.subnets.contains_key(&subnet.cidr) {
@@ -147,6 +147,7 @@ impl Pairing {
             let mut goals = goals.into_iter();
             if let (Some(Some(new)), None) = (goals.next(), goals.next())
                 && !there.contains(new)
+                && observed.get(&Key::Space(new.to_owned())).is_none()
                 && !self.spaces.values().any(|taken| taken == new)
             {
                 self.spaces.insert((*old).to_owned(), new.to_owned());

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use topology::address::Cidr;
-use topology::object::Key;
+use topology::object::{Key, Object, RangeKind, VlanAt};
 use topology::observed::{NodeKind, Observed, Scope};
 use topology::plane::{Strategy, Topology};
 use topology::version::MaasVersion;
@@ -132,19 +132,51 @@ pub fn scope(topology: &Topology, observed: &Observed) -> Scope {
         return Scope::default();
     };
     let going = vacated(&wanted, observed, &pairing);
+    let mut draft = Drafting::new(topology, observed, &pairing, &wanted);
+    draft.walk();
     let spaces: BTreeSet<&str> = observed
         .vlans()
         .filter_map(|vlan| vlan.space.as_deref())
         .collect();
     Scope {
-        all_nodes: !going.is_empty(),
-        occupants: going.into_iter().collect(),
+        all_nodes: !going.is_empty() || draft.steps.iter().any(touches_what_is_there),
+        occupants: going
+            .into_iter()
+            .chain(
+                draft
+                    .steps
+                    .iter()
+                    .filter_map(|step| to_be_served(step, observed)),
+            )
+            .collect::<BTreeSet<Cidr>>()
+            .into_iter()
+            .collect(),
         machines: topology.machines.keys().cloned().collect(),
         all_spaces: wanted
             .spaces
             .iter()
             .any(|space| !spaces.contains(space.as_str())),
     }
+}
+
+/// Whether hosts may notice: nothing is written under a machine that MAAS is changing, so all machines are read.
+fn touches_what_is_there(step: &Step) -> bool {
+    match step.expects.as_ref().or(step.leaves.as_ref()) {
+        Some(Object::Vlan(_) | Object::Subnet(_)) => step.expects.is_some(),
+        Some(Object::Range(_) | Object::Route(_) | Object::ReservedIp(_)) => true,
+        Some(Object::Space(_) | Object::Fabric(_) | Object::Interface(_) | Object::Link(_))
+        | None => false,
+    }
+}
+
+/// A subnet that is there and gets a dynamic range, which may cover no address that somebody has.
+fn to_be_served(step: &Step, observed: &Observed) -> Option<Cidr> {
+    let range = step.leaves.as_ref()?.as_range()?;
+    let new = range.kind == RangeKind::Dynamic && step.expects.as_ref() != step.leaves.as_ref();
+    observed
+        .subnet(&range.subnet)
+        .filter(|_| new)
+        .map(|subnet| subnet.cidr)
 }
 
 impl Plan {
@@ -170,8 +202,8 @@ impl Plan {
         let mut refusals = std::mem::take(&mut draft.refusals);
         let vacated = draft.vacated();
         refusals.extend(unseen(observed, &vacated));
-        refusals.extend(in_transition(observed, topology, &draft.steps));
-        refusals.extend(dangling(&wanted, observed, &vacated));
+        refusals.extend(in_transition(observed, topology, &pairing, &draft.steps));
+        refusals.extend(dangling(&wanted, observed, &draft.leaving()));
         refusals.extend(too_much(&vacated, policy));
         for gate in &mut gates {
             gate.runbook = policy
@@ -263,18 +295,32 @@ fn unseen(observed: &Observed, vacated: &BTreeSet<Cidr>) -> Vec<Refusal> {
     refusals
 }
 
-fn in_transition(observed: &Observed, topology: &Topology, steps: &[Step]) -> Vec<Refusal> {
-    if steps.is_empty() {
-        return Vec::new();
-    }
+fn in_transition(
+    observed: &Observed,
+    topology: &Topology,
+    pairing: &Pairing,
+    steps: &[Step],
+) -> Vec<Refusal> {
     let touched: BTreeSet<&str> = steps
         .iter()
         .filter_map(|step| step.plane.as_deref())
         .collect();
-    let vlans: BTreeSet<_> = touched
+    let planes: Vec<_> = touched
         .iter()
         .filter_map(|key| topology.planes.get(*key))
-        .map(|plane| &plane.vlan)
+        .collect();
+    let declared: BTreeSet<&VlanAt> = planes.iter().map(|plane| &plane.vlan).collect();
+    // As MAAS names them now: a VLAN may be renamed by this plan, or its subnet may leave it.
+    let left = planes
+        .iter()
+        .flat_map(|plane| &plane.subnets)
+        .filter_map(|subnet| observed.subnet(&pairing.old_of(subnet.cidr)?))
+        .map(|old| &old.vlan);
+    let vlans: BTreeSet<&VlanAt> = observed
+        .vlans()
+        .map(|vlan| &vlan.at)
+        .filter(|at| declared.contains(&pairing.place(at)))
+        .chain(left)
         .collect();
     observed
         .nodes
@@ -301,7 +347,7 @@ fn in_transition(observed: &Observed, topology: &Topology, steps: &[Step]) -> Ve
 }
 
 /// Declared subnets that would go on naming an address on a network that moves away, as they did before.
-fn dangling(wanted: &Wanted, observed: &Observed, vacated: &BTreeSet<Cidr>) -> Vec<Refusal> {
+fn dangling(wanted: &Wanted, observed: &Observed, leaving: &BTreeSet<Cidr>) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     for subnet in wanted.subnets.values() {
         let before = subnet.old.and_then(|old| observed.subnet(&old));
@@ -311,7 +357,7 @@ fn dangling(wanted: &Wanted, observed: &Observed, vacated: &BTreeSet<Cidr>) -> V
             .iter()
             .filter(|ip| before.is_some_and(|before| before.dns.contains(ip)));
         for ip in kept {
-            let Some(gone) = vacated.iter().find(|gone| gone.contains(*ip)) else {
+            let Some(gone) = leaving.iter().find(|gone| gone.contains(*ip)) else {
                 continue;
             };
             if subnet.row.cidr.contains(*ip) {
@@ -364,7 +410,7 @@ fn warnings(wanted: &Wanted, observed: &Observed, draft: &Drafting<'_>) -> Vec<S
             ));
         }
     }
-    let gone = draft.vacated();
+    let gone = draft.leaving();
     for subnet in observed
         .subnets()
         .filter(|subnet| draft.becomes(&subnet.cidr).is_none())

@@ -46,6 +46,46 @@ impl Drafting<'_> {
         }
     }
 
+    /// Where a subnet goes to another VLAN and takes the last dynamic range with it, MAAS would leave DHCP on and refuse
+    /// every later write of the VLAN (seen on 3.5.12 and 3.7.3). What a plane declares of its own VLAN is its own.
+    pub(super) fn turn_dhcp_off_behind(&mut self) {
+        for subnet in self.wanted.subnets.values() {
+            let left = subnet
+                .old
+                .and_then(|old| self.network.subnet(&old))
+                .and_then(|old| self.network.vlan(&old.vlan))
+                .filter(|vlan| vlan.dhcp_on)
+                .filter(|vlan| {
+                    !self
+                        .wanted
+                        .vlans
+                        .contains_key(&self.pairing.place(&vlan.at))
+                })
+                .cloned();
+            let Some(now) = left else { continue };
+            let stays = self
+                .network
+                .subnets()
+                .filter(|other| other.vlan == now.at && self.becomes(&other.cidr).is_none())
+                .flat_map(|other| self.network.ranges_of(other.cidr))
+                .any(|range| range.kind == RangeKind::Dynamic);
+            if stays {
+                continue;
+            }
+            let off = topology::object::Vlan {
+                dhcp_on: false,
+                ..now.clone()
+            };
+            self.note(Note {
+                phase: Phase::Delete,
+                plane: Some(subnet.plane.clone()),
+                before: Some(Object::Vlan(now)),
+                after: Some(Object::Vlan(off)),
+                why: "DHCP goes off here: the plane leaves with the last dynamic range".to_owned(),
+            });
+        }
+    }
+
     /// Routes that shall not be, and routes that touch a subnet whose row goes or whose CIDR moves under their gateway.
     pub(super) fn remove_routes(&mut self) {
         let recreated: BTreeSet<Cidr> = self.recreated();
@@ -205,9 +245,32 @@ impl Drafting<'_> {
                 plane,
                 before: Some(Object::Subnet(subnet)),
                 after: None,
-                why: to.map_or_else(String::new, |to| format!("made again as {to}")),
+                why: to.map_or_else(String::new, |to| self.made_again(&cidr, to)),
             });
         }
+    }
+
+    /// Why a subnet is deleted and made again, and not changed in place.
+    fn made_again(&self, from: &Cidr, to: Cidr) -> String {
+        let declared = self.becomes(from).is_some_and(|wanted| {
+            self.topology
+                .planes
+                .get(&wanted.plane)
+                .is_some_and(|plane| plane.strategy.is_some())
+        });
+        let served = self
+            .network
+            .subnet(from)
+            .and_then(|subnet| self.network.vlan(&subnet.vlan))
+            .is_some_and(|vlan| vlan.dhcp_on || vlan.relay.is_some());
+        let reason = if declared {
+            "as declared"
+        } else if served && self.observed.version.needs_dhcp_nudge() {
+            "the default, since dhcpd of this release does not hear of a change in place"
+        } else {
+            "the default, since every release takes it whatever the order of CIDRs"
+        };
+        format!("made again as {to}; {reason}")
     }
 
     fn holds_bmc(&mut self, cidr: Cidr) -> bool {

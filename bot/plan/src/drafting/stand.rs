@@ -7,9 +7,13 @@
 use std::collections::BTreeSet;
 
 use topology::address::Cidr;
-use topology::object::{IpRange, Key, Object, RangeKind, Subnet};
+use topology::object::{IpRange, Key, Object, RangeKind, Subnet, SubnetFlags, Vlan};
+use topology::observed::Holder;
+use topology::port::Write;
 
 use super::{Drafting, Note};
+use crate::network::Broken;
+use crate::refusal::{Code, Refusal};
 use crate::step::{Phase, Step};
 use crate::wanted::WantedSubnet;
 
@@ -21,14 +25,23 @@ impl Drafting<'_> {
             .values()
             .partition(|subnet| is_late(subnet));
         for subnet in early {
-            self.set_subnet(subnet);
+            self.set_subnet(subnet, Managed::AsItIs);
         }
-        for kind in [RangeKind::Reserved, RangeKind::Dynamic] {
-            self.make_ranges(kind);
+        self.make_ranges(RangeKind::Reserved);
+        // What is promised is reserved before MAAS allocates around it.
+        for subnet in self.wanted.subnets.values() {
+            if subnet.row.flags.managed {
+                self.set_managed(subnet);
+            }
         }
+        self.make_ranges(RangeKind::Dynamic);
         // MAAS accepts a gateway or resolver inside a dynamic range only in this order.
         for subnet in late {
-            self.set_subnet(subnet);
+            self.set_subnet(subnet, Managed::AsItIs);
+        }
+        // A dynamic range is taken by managed subnets only.
+        for subnet in self.wanted.subnets.values() {
+            self.set_managed(subnet);
         }
         self.rename_ranges();
         self.set_dhcp_vlans();
@@ -39,16 +52,31 @@ impl Drafting<'_> {
         }
     }
 
-    fn set_subnet(&mut self, subnet: &WantedSubnet) {
+    fn set_managed(&mut self, subnet: &WantedSubnet) {
+        let now = self.network.subnet(&subnet.row.cidr);
+        if now.is_some_and(|now| now.flags.managed != subnet.row.flags.managed) {
+            self.set_subnet(subnet, Managed::AsDeclared);
+        }
+    }
+
+    fn set_subnet(&mut self, subnet: &WantedSubnet, managed: Managed) {
         let Some(now) = self.network.subnet(&subnet.row.cidr).cloned() else {
             return;
         };
-        let why = what_differs(&now, &subnet.row);
+        let mut after = match managed {
+            Managed::AsItIs => subnet.row.clone(),
+            Managed::AsDeclared => now.clone(),
+        };
+        after.flags.managed = match managed {
+            Managed::AsItIs => now.flags.managed,
+            Managed::AsDeclared => subnet.row.flags.managed,
+        };
+        let why = what_differs(&now, &after);
         self.note(Note {
             phase: Phase::StandUp,
             plane: Some(subnet.plane.clone()),
             before: Some(Object::Subnet(now)),
-            after: Some(Object::Subnet(subnet.row.clone())),
+            after: Some(Object::Subnet(after)),
             why,
         });
     }
@@ -62,6 +90,7 @@ impl Drafting<'_> {
                     .get(&Key::Range(range.subnet, range.range))
                     .is_none()
                 {
+                    self.refuse_taken(subnet, range);
                     self.note(stood(
                         Some(&subnet.plane),
                         None,
@@ -70,6 +99,46 @@ impl Drafting<'_> {
                     ));
                 }
             }
+        }
+    }
+
+    /// A dynamic range may cover no address that somebody has (3.5.9 maasserver/models/subnet.py:623-631). A subnet that
+    /// goes is emptied first.
+    fn refuse_taken(&mut self, subnet: &WantedSubnet, range: &IpRange) {
+        if range.kind == RangeKind::Reserved || subnet.old != Some(subnet.row.cidr) {
+            return;
+        }
+        let Some(occupants) = self.observed.occupants.get(&range.subnet) else {
+            self.refusals.push(
+                Refusal::new(
+                    Code::Unseen,
+                    format!(
+                        "nobody asked MAAS who lives on {}, which gets a dynamic range.",
+                        range.subnet
+                    ),
+                    "Plan again.",
+                )
+                .of(&subnet.plane),
+            );
+            return;
+        };
+        let taken = occupants.iter().find_map(|occupant| {
+            let ip = occupant.ip.filter(|ip| range.range.contains(*ip))?;
+            (occupant.holder != Holder::Passing).then_some((ip, &occupant.holder))
+        });
+        if let Some((ip, holder)) = taken {
+            self.refusals.push(
+                Refusal::new(
+                    Code::MaasRefuses,
+                    format!(
+                        "the dynamic range {} would cover {ip}, which {} has.",
+                        range.range,
+                        called(holder)
+                    ),
+                    "Shorten the range, or move that address first.",
+                )
+                .of(&subnet.plane),
+            );
         }
     }
 
@@ -89,25 +158,61 @@ impl Drafting<'_> {
         }
     }
 
-    /// VLANs with DHCP or a relay, when their ranges are there. Relays after what they lead to.
+    /// VLANs with DHCP or a relay, when their ranges are there. Relays after what they lead to, and those first that
+    /// nothing is relayed to.
     fn set_dhcp_vlans(&mut self) {
-        for relayed in [false, true] {
-            for (plane, wanted) in self.wanted.vlans.values() {
-                if wanted.relay.is_some() != relayed {
-                    continue;
-                }
-                let Some(now) = self.vlan_there(wanted) else {
-                    continue;
-                };
-                let after = Object::Vlan(wanted.clone());
-                self.note(stood(
-                    Some(plane),
-                    Some(Object::Vlan(now)),
-                    after,
-                    "as declared",
-                ));
+        let (mut relayed, served): (Vec<_>, Vec<_>) = self
+            .wanted
+            .vlans
+            .values()
+            .partition(|(_, wanted)| wanted.relay.is_some());
+        for (plane, wanted) in served {
+            self.set_vlan(plane, wanted);
+        }
+        while !relayed.is_empty() {
+            let may_go = relayed.iter().position(|(_, wanted)| {
+                let now = self.vlan_there(wanted);
+                now.is_none_or(|now| {
+                    let write = Write::Update(
+                        Box::new(Object::Vlan(now)),
+                        Box::new(Object::Vlan(wanted.clone())),
+                    );
+                    self.network.allows(&write).is_ok()
+                })
+            });
+            let (plane, wanted) = relayed.remove(may_go.unwrap_or_default());
+            self.set_vlan(plane, wanted);
+        }
+    }
+
+    fn set_vlan(&mut self, plane: &str, wanted: &Vlan) {
+        let Some(now) = self.vlan_there(wanted) else {
+            return;
+        };
+        let write = Write::Update(
+            Box::new(Object::Vlan(now.clone())),
+            Box::new(Object::Vlan(wanted.clone())),
+        );
+        let mut now = now;
+        if matches!(self.network.allows(&write), Err(Broken::Racks(_))) {
+            let alone = |vlan: &Vlan| Vlan {
+                secondary_rack: None,
+                ..vlan.clone()
+            };
+            for between in [alone(&now), alone(wanted)] {
+                let why = "a rack goes from one place to the other only by way of none";
+                let (before, after) = (Object::Vlan(now), Object::Vlan(between.clone()));
+                self.note(stood(Some(plane), Some(before), after, why));
+                now = between;
             }
         }
+        let after = Object::Vlan(wanted.clone());
+        self.note(stood(
+            Some(plane),
+            Some(Object::Vlan(now)),
+            after,
+            "as declared",
+        ));
     }
 
     fn make_routes(&mut self) {
@@ -158,7 +263,7 @@ impl Drafting<'_> {
             .map(|(_, cidr)| cidr)
             .collect();
         for cidr in stale {
-            let Some(range) = self.network.ranges_of(cidr).next().cloned() else {
+            let Some(range) = self.range_to_nudge(cidr) else {
                 continue;
             };
             let plane = self
@@ -177,20 +282,41 @@ impl Drafting<'_> {
         }
     }
 
+    /// dhcpd's configuration is made anew for the whole VLAN, so any range on it will do, its own before others. The
+    /// dynamic range of an unmanaged subnet cannot be written (seen on 3.5.12 and 3.7.3).
+    fn range_to_nudge(&self, cidr: Cidr) -> Option<IpRange> {
+        let vlan = &self.network.subnet(&cidr)?.vlan;
+        let mut ranges: Vec<(bool, &IpRange)> = self
+            .network
+            .subnets()
+            .filter(|subnet| subnet.vlan == *vlan)
+            .flat_map(|subnet| {
+                self.network
+                    .ranges_of(subnet.cidr)
+                    .filter(|range| range.kind == RangeKind::Reserved || subnet.flags.managed)
+            })
+            .map(|range| (range.subnet != cidr, range))
+            .collect();
+        ranges.sort_by_key(|(other, range)| (*other, range.range));
+        ranges.first().map(|(_, range)| (*range).clone())
+    }
+
+    /// Whether some dhcpd answers on that subnet's VLAN, its own or one that requests are relayed to.
     fn serves(&self, cidr: Cidr) -> bool {
         let vlan = self
             .network
             .subnet(&cidr)
             .and_then(|subnet| self.network.vlan(&subnet.vlan));
-        vlan.is_some_and(|vlan| vlan.dhcp_on)
+        vlan.is_some_and(|vlan| vlan.dhcp_on || vlan.relay.is_some())
     }
 
     fn reaches_dhcpd(&self, place: usize, cidr: Cidr) -> bool {
-        let vlan = self.network.subnet(&cidr).map(|subnet| &subnet.vlan);
+        let home = |cidr: &Cidr| self.network.subnet(cidr).map(|subnet| &subnet.vlan);
+        let vlan = home(&cidr);
         self.steps[place + 1..]
             .iter()
             .any(|later| match (&later.expects, &later.leaves) {
-                (_, Some(Object::Range(IpRange { subnet, .. }))) => *subnet == cidr,
+                (_, Some(Object::Range(IpRange { subnet, .. }))) => home(subnet) == vlan,
                 (_, Some(Object::Vlan(changed))) => Some(&changed.at) == vlan,
                 _ => false,
             })
@@ -210,9 +336,28 @@ fn served_subnet(step: &Step) -> Option<Cidr> {
             subnet.dns.clone(),
             subnet.flags.allow_dns,
             subnet.flags.managed,
+            subnet.disabled_boot_architectures.clone(),
         )
     };
     (served(before) != served(after)).then_some(after.cidr)
+}
+
+/// Which `managed` a write of a subnet sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Managed {
+    AsItIs,
+    AsDeclared,
+}
+
+fn called(holder: &Holder) -> String {
+    match holder {
+        Holder::Node { host, .. } => format!("`{host}`"),
+        Holder::Bmc { host } => format!("the BMC of `{host}`"),
+        Holder::Dns { names } => format!("the name `{}`", names.join("`, `")),
+        Holder::User { user } => format!("the user `{user}`"),
+        Holder::Passing => "a passing host".to_owned(),
+        Holder::Unknown(what) => what.clone(),
+    }
 }
 
 fn is_late(subnet: &WantedSubnet) -> bool {
@@ -237,7 +382,12 @@ fn what_differs(now: &Subnet, then: &Subnet) -> String {
     differs("gateway", now.gateway != then.gateway);
     differs("resolvers", now.dns != then.dns);
     differs("description", now.description != then.description);
-    differs("switches", now.flags != then.flags);
+    differs("managed", now.flags.managed != then.flags.managed);
+    let but_managed = |subnet: &Subnet| SubnetFlags {
+        managed: true,
+        ..subnet.flags
+    };
+    differs("switches", but_managed(now) != but_managed(then));
     differs(
         "boot architectures",
         now.disabled_boot_architectures != then.disabled_boot_architectures,

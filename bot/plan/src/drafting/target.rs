@@ -1,6 +1,6 @@
 //! The create phase: spaces, fabrics, VLANs, subnets.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use topology::address::Cidr;
 use topology::object::{Fabric, Key, Object, Space, Subnet, Vlan};
@@ -54,8 +54,21 @@ impl Drafting<'_> {
     }
 
     /// New VLANs, and changes to VLANs without DHCP. A VLAN with DHCP on is changed when its dynamic range is there again.
+    ///
+    /// An untagged VLAN carries the tagged ones: its MTU goes up before theirs, and down after them.
     pub(super) fn make_vlans(&mut self) {
-        for (plane, wanted) in self.wanted.vlans.values() {
+        let mut vlans: Vec<&(String, Vlan)> = self.wanted.vlans.values().collect();
+        vlans.sort_by_key(|(_, wanted)| {
+            let goes_down = self
+                .vlan_there(wanted)
+                .is_some_and(|now| now.mtu > wanted.mtu);
+            (
+                &wanted.at.fabric,
+                goes_down && wanted.at.vid == 0,
+                &wanted.at,
+            )
+        });
+        for (plane, wanted) in vlans {
             match self.vlan_there(wanted) {
                 None => self.make_vlan(plane, wanted),
                 Some(now) if now.dhcp_on || wanted.dhcp_on || wanted.relay.is_some() => {
@@ -118,13 +131,18 @@ impl Drafting<'_> {
             .values()
             .filter(|subnet| self.moves_in_place(subnet))
             .collect();
+        let mut parked: BTreeMap<Cidr, Cidr> = BTreeMap::new();
         while !moving.is_empty() {
-            let free = moving.iter().position(|subnet| self.is_free_for(subnet));
-            let Some(next) = free else {
+            let free = moving
+                .iter()
+                .position(|subnet| self.is_free_for(subnet, &parked));
+            if let Some(next) = free {
+                let subnet = moving.remove(next);
+                self.move_in_place(subnet, parked.get(&subnet.row.cidr).copied());
+            } else if !self.park_one(&moving, &mut parked) {
                 self.refuse_circle(&moving);
                 return;
-            };
-            self.move_in_place(moving.remove(next));
+            }
         }
         for subnet in self.wanted.subnets.values() {
             let new = subnet.old.is_none() || is_recreated(subnet);
@@ -141,12 +159,74 @@ impl Drafting<'_> {
         !is_recreated(subnet) && (subnet.moves() || old.vlan != subnet.row.vlan)
     }
 
-    fn is_free_for(&self, subnet: &WantedSubnet) -> bool {
+    fn is_free_for(&self, subnet: &WantedSubnet, parked: &BTreeMap<Cidr, Cidr>) -> bool {
+        let own = parked.get(&subnet.row.cidr).copied().or(subnet.old);
         !self
             .network
             .subnets()
-            .filter(|other| Some(other.cidr) != subnet.old)
+            .filter(|other| Some(other.cidr) != own)
             .any(|other| other.cidr.overlaps(&subnet.row.cidr))
+    }
+
+    /// Breaks a circle: one of its subnets goes aside to a network that nobody has or wants. False when none can.
+    fn park_one(&mut self, moving: &[&WantedSubnet], parked: &mut BTreeMap<Cidr, Cidr>) -> bool {
+        let stays = |subnet: &&WantedSubnet| self.stranger_at(subnet.row.cidr).is_some();
+        if moving.iter().any(stays) {
+            return false;
+        }
+        let next = moving
+            .iter()
+            .filter(|subnet| !parked.contains_key(&subnet.row.cidr))
+            .find_map(|subnet| {
+                let now = self.network.subnet(&subnet.old?)?.clone();
+                Some((*subnet, self.aside(now.cidr)?, now))
+            });
+        let Some((subnet, aside, now)) = next else {
+            return false;
+        };
+        let after = Subnet {
+            cidr: aside,
+            gateway: None,
+            name: if now.name == now.cidr.to_string() {
+                aside.to_string()
+            } else {
+                now.name.clone()
+            },
+            ..now.clone()
+        };
+        self.note(Note {
+            phase: Phase::Create,
+            plane: Some(subnet.plane.clone()),
+            before: Some(Object::Subnet(now)),
+            after: Some(Object::Subnet(after)),
+            why: "aside for a moment: the CIDRs change places in a circle".to_owned(),
+        });
+        parked.insert(subnet.row.cidr, aside);
+        true
+    }
+
+    /// A network of that size that nobody has or wants, among those kept for measurements and documents (RFC 2544, RFC 3849).
+    fn aside(&self, old: Cidr) -> Option<Cidr> {
+        let prefix = old.prefix();
+        let (block, width) = if old.is_v6() {
+            ("2001:db8::/32", 128_u8)
+        } else {
+            ("198.18.0.0/15", 32)
+        };
+        let block: Cidr = block.parse().ok()?;
+        let size = 1_u128.checked_shl(u32::from(width.checked_sub(prefix)?))?;
+        let taken = |cidr: &Cidr| {
+            self.network
+                .subnets()
+                .map(|subnet| subnet.cidr)
+                .chain(self.wanted.subnets.keys().copied())
+                .any(|other| other.overlaps(cidr))
+        };
+        (0..ASIDE_TRIES)
+            .map_while(|n| block.at(size.checked_mul(n)?))
+            .filter_map(|at| format!("{at}/{prefix}").parse::<Cidr>().ok())
+            .filter(|cidr| block.encloses(cidr))
+            .find(|cidr| !taken(cidr))
     }
 
     fn refuse_circle(&mut self, moving: &[&WantedSubnet]) {
@@ -176,9 +256,9 @@ impl Drafting<'_> {
             .find(|other| self.becomes(other).is_none_or(|subnet| !subnet.moves()))
     }
 
-    fn move_in_place(&mut self, subnet: &WantedSubnet) {
-        let Some(now) = subnet
-            .old
+    fn move_in_place(&mut self, subnet: &WantedSubnet, parked: Option<Cidr>) {
+        let Some(now) = parked
+            .or(subnet.old)
             .and_then(|old| self.network.subnet(&old))
             .cloned()
         else {
@@ -205,7 +285,7 @@ impl Drafting<'_> {
             plane: Some(subnet.plane.clone()),
             before: Some(Object::Subnet(now)),
             after: Some(Object::Subnet(after)),
-            why: "in place: the row stays".to_owned(),
+            why: in_place_because(subnet).to_owned(),
         });
     }
 
@@ -226,6 +306,17 @@ impl Drafting<'_> {
             "declared"
         };
         self.note(made(Some(&subnet.plane), Object::Subnet(bare), why));
+    }
+}
+
+/// Networks that are tried for a subnet that goes aside: more than any cloud has there.
+const ASIDE_TRIES: u128 = 64;
+
+fn in_place_because(subnet: &WantedSubnet) -> &'static str {
+    if subnet.moves() {
+        "in place, as declared: the row stays"
+    } else {
+        "to its other VLAN: the row stays"
     }
 }
 

@@ -6,7 +6,9 @@
 use std::net::IpAddr;
 
 use topology::address::Range;
-use topology::object::{IpRange, Key, Object, RangeKind, StaticRoute, Subnet, Vlan};
+use topology::object::{
+    Fabric, IpRange, Key, Object, RangeKind, ReservedIp, Space, StaticRoute, Subnet, Vlan,
+};
 use topology::port::Write;
 
 use super::Network;
@@ -50,6 +52,15 @@ pub enum Broken {
     /// A relay may not lead to a relayed VLAN, nor stand beside DHCP.
     #[error("vlan {0} cannot be relayed so")]
     Relay(topology::object::VlanAt),
+    /// A rack cannot go from one of a VLAN's two places to the other in one write.
+    #[error("the racks of vlan {0} cannot change places in one write")]
+    Racks(topology::object::VlanAt),
+    /// Names that MAAS keeps for itself (3.5.9 maasserver/models/fabric.py:213-222, space.py:145-156).
+    #[error("`{0}` is a name that only MAAS gives")]
+    GeneratedName(String),
+    /// An unmanaged subnet takes no dynamic range (seen on 3.5.12 and 3.7.3).
+    #[error("subnet {0} is not managed by MAAS, so it takes no dynamic range")]
+    Unmanaged(topology::Cidr),
 }
 
 /// Checks `write` against `network` as it is before the write.
@@ -97,7 +108,8 @@ fn needs(network: &Network, key: Key) -> Result<(), Broken> {
 
 fn fits(network: &Network, object: &Object, before: Option<&Object>) -> Result<(), Broken> {
     match object {
-        Object::Space(_) | Object::Fabric(_) => Ok(()),
+        Object::Space(Space { name }) => may_be_called("space", name),
+        Object::Fabric(Fabric { name }) => may_be_called("fabric", name),
         Object::Vlan(vlan) => {
             needs(network, Key::Fabric(vlan.at.fabric.clone()))?;
             match &vlan.space {
@@ -108,7 +120,7 @@ fn fits(network: &Network, object: &Object, before: Option<&Object>) -> Result<(
         Object::Subnet(subnet) => subnet_fits(network, subnet, before.and_then(Object::as_subnet)),
         Object::Range(range) => range_fits(network, range, before.and_then(Object::as_range)),
         Object::Route(route) => route_fits(network, route),
-        Object::ReservedIp(reserved) => needs(network, Key::Subnet(reserved.subnet)),
+        Object::ReservedIp(reserved) => reserved_ip_fits(network, reserved),
         Object::Interface(interface) => interface.parents.iter().try_for_each(|parent| {
             needs(
                 network,
@@ -122,6 +134,18 @@ fn fits(network: &Network, object: &Object, before: Option<&Object>) -> Result<(
                 Key::Interface(link.host.clone(), link.interface.clone()),
             )
         }
+    }
+}
+
+fn may_be_called(stem: &str, name: &str) -> Result<(), Broken> {
+    let generated = name
+        .strip_prefix(stem)
+        .and_then(|rest| rest.strip_prefix('-'))
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()));
+    if generated {
+        Err(Broken::GeneratedName(name.to_owned()))
+    } else {
+        Ok(())
     }
 }
 
@@ -157,8 +181,10 @@ fn range_fits(network: &Network, range: &IpRange, before: Option<&IpRange>) -> R
         return Err(Broken::Missing(Key::Subnet(range.subnet)));
     };
     let cidr = subnet.cidr;
-    let takes_an_end = range.range.start() == cidr.network()
-        || (!cidr.is_v6() && range.range.end() == cidr.last());
+    // A /31 has no broadcast address, and its lower address counts as the network's (seen on 3.5.12 and 3.7.3).
+    let broadcast = !cidr.is_v6() && cidr.prefix() < 31;
+    let takes_an_end =
+        range.range.start() == cidr.network() || (broadcast && range.range.end() == cidr.last());
     if !range.range.within(&cidr) || takes_an_end {
         return Err(Broken::RangeOutside(range.range, cidr));
     }
@@ -173,6 +199,16 @@ fn range_fits(network: &Network, range: &IpRange, before: Option<&IpRange>) -> R
     }
     if range.kind == RangeKind::Reserved {
         return Ok(());
+    }
+    if !subnet.flags.managed {
+        return Err(Broken::Unmanaged(cidr));
+    }
+    let reserved = network
+        .all()
+        .filter_map(Object::as_reserved_ip)
+        .find(|reserved| reserved.subnet == cidr && range.range.contains(reserved.ip));
+    if let Some(reserved) = reserved {
+        return meets(format!("the reserved IP {}", reserved.ip));
     }
     if let Some(gateway) = subnet.gateway.filter(|ip| range.range.contains(*ip)) {
         return meets(format!("gateway {gateway}"));
@@ -199,14 +235,44 @@ fn route_fits(network: &Network, route: &StaticRoute) -> Result<(), Broken> {
     }
 }
 
+/// 3.6.5 maasserver/forms/reservedip.py:50-99.
+fn reserved_ip_fits(network: &Network, reserved: &ReservedIp) -> Result<(), Broken> {
+    needs(network, Key::Subnet(reserved.subnet))?;
+    let dynamic = network
+        .ranges_of(reserved.subnet)
+        .find(|range| range.kind == RangeKind::Dynamic && range.range.contains(reserved.ip));
+    match dynamic {
+        Some(range) => Err(Broken::RangeMeets(
+            range.range,
+            format!("the reserved IP {}", reserved.ip),
+        )),
+        None => Ok(()),
+    }
+}
+
 fn vlan_may_be(network: &Network, vlan: &Vlan, before: &Object) -> Result<(), Broken> {
     needs(network, Key::Fabric(vlan.at.fabric.clone()))?;
     if let Some(space) = &vlan.space {
         needs(network, Key::Space(space.clone()))?;
     }
-    if let Some(relay) = &vlan.relay {
+    let before = before.as_vlan();
+    if before.is_some_and(|before| trades_racks(before, vlan)) {
+        return Err(Broken::Racks(vlan.at.clone()));
+    }
+    if vlan.dhcp_on && vlan.relay.is_some() {
+        return Err(Broken::Relay(vlan.at.clone()));
+    }
+    // A relay that stays is not sent again.
+    if let Some(relay) = vlan
+        .relay
+        .as_ref()
+        .filter(|relay| before.and_then(|before| before.relay.as_ref()) != Some(relay))
+    {
         let target = network.vlan(relay);
-        if vlan.dhcp_on || *relay == vlan.at || target.is_none_or(|target| target.relay.is_some()) {
+        let is_target = network
+            .vlans()
+            .any(|other| other.relay.as_ref() == before.map(|before| &before.at));
+        if *relay == vlan.at || is_target || target.is_none_or(|target| target.relay.is_some()) {
             return Err(Broken::Relay(vlan.at.clone()));
         }
     }
@@ -216,7 +282,7 @@ fn vlan_may_be(network: &Network, vlan: &Vlan, before: &Object) -> Result<(), Br
     if vlan.primary_rack.is_none() {
         return Err(Broken::DhcpWithoutRack(vlan.at.clone()));
     }
-    let place = before.as_vlan().map_or(&vlan.at, |old| &old.at);
+    let place = before.map_or(&vlan.at, |old| &old.at);
     let serves = network
         .subnets()
         .filter(|subnet| subnet.vlan == *place)
@@ -230,6 +296,18 @@ fn vlan_may_be(network: &Network, vlan: &Vlan, before: &Object) -> Result<(), Br
     } else {
         Err(Broken::DhcpWithoutRange(vlan.at.clone()))
     }
+}
+
+/// A secondary that becomes primary is dropped as secondary, and the primary is no choice for a secondary in the same
+/// request (3.5.9 maasserver/forms/vlan.py:106-160).
+fn trades_racks(before: &Vlan, after: &Vlan) -> bool {
+    let changes = (&before.primary_rack, &before.secondary_rack)
+        != (&after.primary_rack, &after.secondary_rack);
+    changes
+        && before.primary_rack.is_some()
+        && after.secondary_rack.is_some()
+        && (after.primary_rack == before.secondary_rack
+            || after.secondary_rack == before.primary_rack)
 }
 
 fn may_go(network: &Network, object: &Object) -> Result<(), Broken> {

@@ -104,7 +104,8 @@ fn rules(range: Range, purpose: Option<Purpose>, cidr: Cidr, place: Place, notes
             "start at `+1` or later",
         );
     }
-    if !cidr.is_v6() && range.end() == cidr.last() {
+    // A /31 has no broadcast address (seen on 3.5.12 and 3.7.3).
+    if !cidr.is_v6() && cidr.prefix() < 31 && range.end() == cidr.last() {
         let message = format!("`{range}` ends at the broadcast address");
         let last = cidr
             .offset_of(cidr.last())

@@ -1,0 +1,261 @@
+//! What can be changed, object by object: each change is planned, carried out in the lab and found without drift, or
+//! refused for a true reason, on every release.
+//!
+//! One small cloud, imported; one change of its files; a plan. The changes are rows of `objects/changes.txt`.
+
+use plan::plan::{Plan, Policy, Refused};
+use plan::telling;
+use planebot::maas::{Epoch, Hands};
+use topology::Topology;
+use topology::draft::Source;
+use topology::object::Key;
+use topology::port::Outcome;
+
+use crate::lab::{World, world_of};
+
+const CLOUD: &str = include_str!("objects/cloud.json");
+const CHANGES: &str = include_str!("objects/changes.txt");
+
+/// Of each line one that is in the field.
+const VERSIONS: [&str; 5] = ["2.9.2", "3.4.8", "3.5.12", "3.6.5", "3.7.3"];
+
+/// One row: a change, and what must come of it.
+#[derive(Default)]
+struct Change {
+    what: String,
+    /// File, the text that is there, the text instead.
+    edits: Vec<(String, String, String)>,
+    /// The code of the refusal.
+    refused: Option<String>,
+    /// On older releases there is no such object.
+    since: Option<String>,
+    /// How many steps it takes, where that is the point.
+    steps: Option<usize>,
+}
+
+/// The rows under `[section]`.
+fn rows(section: &str) -> Vec<Change> {
+    let mut rows: Vec<Change> = Vec::new();
+    let inside = CHANGES
+        .lines()
+        .skip_while(|line| *line != format!("[{section}]"))
+        .skip(1)
+        .take_while(|line| !line.starts_with('['));
+    for line in inside.filter(|line| !line.is_empty()) {
+        if let Some(title) = line.strip_prefix("* ") {
+            rows.push(titled(title));
+        } else {
+            let parts: Vec<String> = line.split('|').map(unescaped).collect();
+            let [file, from, to] = parts.as_slice() else {
+                panic!("`{line}` is no edit");
+            };
+            let edit = (file.trim().to_owned(), from.clone(), to.clone());
+            rows.last_mut().unwrap().edits.push(edit);
+        }
+    }
+    assert!(!rows.is_empty(), "nothing under [{section}]");
+    rows
+}
+
+fn titled(title: &str) -> Change {
+    let mut row = Change::default();
+    let mut words = Vec::new();
+    for word in title.split(' ') {
+        match word.split_at(1) {
+            ("!", code) => row.refused = Some(code.to_owned()),
+            ("@", version) => row.since = Some(version.to_owned()),
+            ("=", steps) => row.steps = Some(steps.parse().unwrap()),
+            _ => words.push(word),
+        }
+    }
+    row.what = words.join(" ");
+    row
+}
+
+fn unescaped(part: &str) -> String {
+    let part = part.strip_prefix(' ').unwrap_or(part);
+    part.strip_suffix(' ').unwrap_or(part).replace("\\n", "\n")
+}
+
+async fn imported(world: &World) -> Vec<Source> {
+    let files = topology::write::files(&world.observe_all().await, "site");
+    files
+        .into_iter()
+        // One network is a stranger's: nobody declares it.
+        .filter(|(path, _)| path != "stranger.yaml")
+        .map(|(path, text)| Source {
+            path,
+            bytes: text.into_bytes(),
+        })
+        .collect()
+}
+
+fn edited(mut sources: Vec<Source>, change: &Change) -> Topology {
+    for (file, from, to) in &change.edits {
+        let path = format!("{file}.yaml");
+        let Some(source) = sources.iter_mut().find(|source| source.path == path) else {
+            assert!(from.is_empty(), "no file `{path}`");
+            let bytes = to.as_bytes().to_vec();
+            sources.push(Source { path, bytes });
+            continue;
+        };
+        let text = String::from_utf8(std::mem::take(&mut source.bytes)).unwrap();
+        assert!(text.contains(from), "`{from}` is not in {path}:\n{text}");
+        source.bytes = if from.is_empty() {
+            format!("{text}{to}").into_bytes()
+        } else {
+            text.replacen(from, to, 1).into_bytes()
+        };
+    }
+    let checked = topology::check::check(&sources);
+    let Some(topology) = checked.topology else {
+        panic!("{}: {:#?}", change.what, checked.findings);
+    };
+    topology
+}
+
+fn lines(plan: &Plan) -> Vec<String> {
+    plan.steps.iter().map(telling::line).collect()
+}
+
+/// Carries a plan out in the lab as the service would, every step read back; then planning again must find nothing.
+async fn carried_out(world: &World, topology: &Topology, plan: &Plan) -> Result<(), String> {
+    people_oblige(world, plan);
+    let hands = Hands::new(&world.client, &Held);
+    for step in &plan.steps {
+        let outcome = hands.make(&step.write()).await;
+        if !matches!(outcome, Outcome::Done(_)) {
+            return Err(format!("step {}: {outcome:?}", step.id));
+        }
+        let after = world.client.eyes().look(&step.keys()).await.unwrap();
+        let found = |key: &Key| after.get(key).cloned().flatten().map(|seen| seen.object);
+        let left = step.leaves.as_ref();
+        if left.is_some_and(|left| found(&left.key()).as_ref() != Some(left)) {
+            return Err(format!("step {} left {after:?}", step.id));
+        }
+    }
+    let observed = world.observe(topology).await;
+    match Plan::between(&observed, topology, &Policy::default()) {
+        Ok(left) if left.steps.is_empty() => Ok(()),
+        Ok(left) => Err(format!("drift: {:#?}", lines(&left))),
+        Err(refused) => Err(format!("then refused: {:#?}", refused.refusals)),
+    }
+}
+
+/// Whoever lives on a network that goes leaves it, and a machine whose links are carved again is commissioned first.
+fn people_oblige(world: &World, plan: &Plan) {
+    let mut maas = world.maas.lock().unwrap();
+    for cidr in plan.vacated() {
+        maas.vacate(&cidr.to_string(), true);
+    }
+    let carved = plan
+        .steps
+        .iter()
+        .filter_map(|step| step.leaves.as_ref()?.as_link())
+        .map(|link| link.host.clone());
+    for host in carved.collect::<std::collections::BTreeSet<String>>() {
+        maas.commission(&host);
+        maas.unlink_all(&host, "10.10.0.0/24");
+    }
+}
+
+struct Held;
+
+impl Epoch for Held {
+    fn still_held(&self) -> bool {
+        true
+    }
+}
+
+/// What is wrong with what came of `change`, if anything.
+async fn judged(change: &Change, version: &str) -> Result<(), String> {
+    let world = world_of(CLOUD, Some(version));
+    let topology = edited(imported(&world).await, change);
+    let observed = world.observe(&topology).await;
+    let outcome = Plan::between(&observed, &topology, &Policy::default());
+    let too_old = change.since.as_deref().is_some_and(|since| {
+        topology::version::MaasVersion::read(version) < topology::version::MaasVersion::read(since)
+    });
+    let code = change
+        .refused
+        .as_deref()
+        .or(too_old.then_some("not-in-this-maas"));
+    match (code, outcome) {
+        (Some(code), outcome) => refused_as(code, outcome),
+        (None, Err(refused)) => Err(format!("{:#?}", refused.refusals)),
+        (None, Ok(plan)) => {
+            let steps = plan.steps.len();
+            let told = |why: String| format!("{why}\n{}", lines(&plan).join("\n"));
+            if steps == 0 || change.steps.is_some_and(|wanted| wanted != steps) {
+                return Err(told(format!("{steps} steps")));
+            }
+            carried_out(&world, &topology, &plan).await.map_err(told)
+        }
+    }
+}
+
+fn refused_as(code: &str, outcome: Result<Plan, Refused>) -> Result<(), String> {
+    match outcome {
+        Err(refused) if refused.refusals.iter().all(|why| why.code.word() == code) => Ok(()),
+        Err(refused) => Err(format!("{:#?}", refused.refusals)),
+        Ok(plan) => Err(format!("it is planned:\n{}", lines(&plan).join("\n"))),
+    }
+}
+
+/// All rows of a section, on every release; all failures at once.
+async fn hold(section: &str) {
+    let mut failures = Vec::new();
+    for change in rows(section) {
+        for version in VERSIONS {
+            if let Err(failure) = judged(&change, version).await {
+                failures.push(format!("## {} on {version}: {failure}", change.what));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+#[tokio::test]
+async fn spaces_and_fabrics_change() {
+    hold("spaces and fabrics").await;
+}
+
+#[tokio::test]
+async fn vlans_change() {
+    hold("VLANs").await;
+}
+
+#[tokio::test]
+async fn planes_move_between_vlans_and_fabrics() {
+    hold("planes that move").await;
+}
+
+#[tokio::test]
+async fn subnets_change_their_cidr() {
+    hold("CIDRs").await;
+}
+
+#[tokio::test]
+async fn subnets_change() {
+    hold("subnets").await;
+}
+
+#[tokio::test]
+async fn ranges_change() {
+    hold("ranges").await;
+}
+
+#[tokio::test]
+async fn routes_and_reserved_ips_change() {
+    hold("routes and reserved IPs").await;
+}
+
+#[tokio::test]
+async fn ipv6_changes_beside_ipv4() {
+    hold("IPv6").await;
+}
+
+#[tokio::test]
+async fn what_maas_would_not_take_is_refused_before_it_is_asked() {
+    hold("refused").await;
+}
