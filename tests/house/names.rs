@@ -83,6 +83,10 @@ impl Words {
             words.take(&value, "");
             words.count(&value);
         }
+        // Whose cloud it is stands in the layout's file name.
+        for path in layouts {
+            words.take_name(file_name(&path).split('-').next().unwrap());
+        }
         for path in files(&root().join("topology"), "yaml") {
             words.take_yaml(&read(&path));
         }

@@ -172,7 +172,11 @@ pub enum TurnedAway {
 fn not_seen(teams: &[(Team, String)]) -> String {
     teams
         .iter()
-        .map(|(team, why)| format!("; team `{team}` was not seen to have them: {why}"))
+        .map(|(team, why)| {
+            // Somebody else's words, which are posted: in a code span that they cannot leave.
+            let why = why.replace('`', "'");
+            format!("; team `{team}` was not seen to have them: `{why}`")
+        })
         .collect()
 }
 
@@ -221,7 +225,7 @@ impl Roster {
         })
     }
 
-    /// Whether an account is an operator now; asked again before each phase of a run.
+    /// Whether an account is an operator now; asked afresh for each order.
     pub fn standing(
         &self,
         account: &Account,

@@ -256,7 +256,7 @@ pub(super) fn read<T: DeserializeOwned>(what: &str, answer: &Answer) -> Result<T
     };
     serde_json::from_str(body).map_err(|error| GitHubError::Unknown {
         what: what.to_owned(),
-        why: format!("GitHub's answer cannot be read: {error}"),
+        why: shown(&format!("GitHub's answer cannot be read: {error}")),
     })
 }
 
@@ -312,11 +312,12 @@ pub(super) fn segment(text: &str) -> String {
     out
 }
 
-/// Segments with slashes between, each encoded; `.` and `..` are no segments.
+/// Segments with slashes between, each encoded; `.` and `..` are no segments. They are encoded twice, because a URL takes
+/// `%2E%2E` for `..` (WHATWG URL, "double-dot URL path segment") and would walk up: so GitHub is asked for what nobody has.
 pub(super) fn path(text: &str) -> String {
     text.split('/')
         .map(|part| match part {
-            "." | ".." => "%2E".repeat(part.len()),
+            "." | ".." => "%252E".repeat(part.len()),
             _ => segment(part),
         })
         .collect::<Vec<_>>()
@@ -344,7 +345,12 @@ mod tests {
     #[test]
     fn names_do_not_leave_their_place_in_a_path() {
         assert_eq!(segment("a/b?c#d e"), "a%2Fb%3Fc%23d%20e");
-        assert_eq!(path("acme/../admin"), "acme/%2E%2E/admin");
+        assert_eq!(path("acme/../admin"), "acme/%252E%252E/admin");
+        for walking in ["a/../b", "a/./b", "../../b", "a/%2e%2e/b"] {
+            let place = format!("https://github.test/repos/{}/x", path(walking));
+            let asked = reqwest::Url::parse(&place).unwrap();
+            assert_eq!(asked.as_str(), place, "{walking}");
+        }
         assert_eq!(path("heads/planebot-history"), "heads/planebot-history");
     }
 }

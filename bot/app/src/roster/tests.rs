@@ -103,7 +103,7 @@ fn threat_14_a_stranger_is_turned_away() {
         &asker("mallory", 9),
         &looked(Membership::Unseen("GitHub says 404".to_owned())),
     );
-    insta::assert_snapshot!(away.unwrap_err(), @"@mallory is not on the roster; team `acme/net-ops` was not seen to have them: GitHub says 404");
+    insta::assert_snapshot!(away.unwrap_err(), @"@mallory is not on the roster; team `acme/net-ops` was not seen to have them: `GitHub says 404`");
 }
 
 #[test]
