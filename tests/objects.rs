@@ -5,13 +5,13 @@
 
 use plan::plan::{Plan, Policy, Refused};
 use plan::telling;
-use planebot::maas::{Epoch, Hands};
+use planebot::maas::{Epoch, Hands, InLab, Method, Request, Wire as _};
 use topology::Topology;
 use topology::draft::Source;
 use topology::object::Key;
 use topology::port::Outcome;
 
-use crate::lab::{World, world_of};
+use crate::lab::{World, outside, world_of};
 
 const CLOUD: &str = include_str!("objects/cloud.json");
 const CHANGES: &str = include_str!("objects/changes.txt");
@@ -258,4 +258,44 @@ async fn ipv6_changes_beside_ipv4() {
 #[tokio::test]
 async fn what_maas_would_not_take_is_refused_before_it_is_asked() {
     hold("refused").await;
+}
+
+/// MAAS drops the DHCP snippets of a subnet that is deleted, without a word.
+#[tokio::test]
+async fn a_subnet_with_a_dhcp_snippet_is_changed_in_place_or_not_at_all() {
+    for (to, planned) in [
+        ("10.21.0.0/24", false),
+        ("10.21.0.0/24\nstrategy: in-place", true),
+    ] {
+        let world = world_of(CLOUD, Some("3.5.12"));
+        let subnet = world.observe_all().await;
+        let id = subnet.id(&Key::Subnet("10.20.0.0/24".parse().unwrap()));
+        let request = Request::new(Method::Post, "dhcp-snippets/")
+            .with("name", "phones-options")
+            .with("value", "option tftp-server-name \"x\";")
+            .with("subnet", id.unwrap().to_string());
+        let lab = InLab::new(std::sync::Arc::clone(&world.maas), outside());
+        assert_eq!(lab.send(request).await.unwrap().status, 200);
+        let change = Change {
+            edits: vec![(
+                "phones".to_owned(),
+                "10.20.0.0/24".to_owned(),
+                to.to_owned(),
+            )],
+            ..Change::default()
+        };
+        let topology = edited(imported(&world).await, &change);
+        let observed = world.observe(&topology).await;
+        let outcome = Plan::between(&observed, &topology, &Policy::default());
+        if planned {
+            carried_out(&world, &topology, &outcome.unwrap())
+                .await
+                .unwrap();
+        } else {
+            let refused = outcome.unwrap_err();
+            let why = &refused.refusals[0].why;
+            assert!(why.contains("phones-options"), "{why}");
+            refused_as("cannot-leave", Err(refused)).unwrap();
+        }
+    }
 }

@@ -152,11 +152,19 @@ pub fn scope(topology: &Topology, observed: &Observed) -> Scope {
             .into_iter()
             .collect(),
         machines: topology.machines.keys().cloned().collect(),
+        snippets: draft.steps.iter().any(deletes_subnet),
         all_spaces: wanted
             .spaces
             .iter()
             .any(|space| !spaces.contains(space.as_str())),
     }
+}
+
+fn deletes_subnet(step: &Step) -> bool {
+    matches!(
+        (&step.expects, &step.leaves),
+        (Some(Object::Subnet(_)), None)
+    )
 }
 
 /// Whether hosts may notice: nothing is written under a machine that MAAS is changing, so all machines are read.
@@ -203,6 +211,7 @@ impl Plan {
         let vacated = draft.vacated();
         refusals.extend(unseen(observed, &vacated));
         refusals.extend(in_transition(observed, topology, &pairing, &draft.steps));
+        refusals.extend(snippets_lost(observed, &draft.steps));
         refusals.extend(dangling(&wanted, observed, &draft.leaving()));
         refusals.extend(too_much(&vacated, policy));
         for gate in &mut gates {
@@ -374,6 +383,42 @@ fn dangling(wanted: &Wanted, observed: &Observed, leaving: &BTreeSet<Cidr>) -> V
         }
     }
     refusals
+}
+
+/// DHCP snippets that MAAS would drop with a subnet. Planebot cannot put them back: their text is a program for dhcpd.
+fn snippets_lost(observed: &Observed, steps: &[Step]) -> Vec<Refusal> {
+    let going: BTreeSet<Cidr> = steps
+        .iter()
+        .filter(|step| deletes_subnet(step))
+        .filter_map(|step| Some(step.expects.as_ref()?.as_subnet()?.cidr))
+        .collect();
+    let Some(snippets) = &observed.snippets else {
+        return going
+            .first()
+            .map(|cidr| {
+                Refusal::new(
+                    Code::Unseen,
+                    format!("nobody asked MAAS which DHCP snippets hang on {cidr}."),
+                    "Plan again.",
+                )
+            })
+            .into_iter()
+            .collect();
+    };
+    snippets
+        .iter()
+        .filter(|snippet| going.contains(&snippet.subnet))
+        .map(|snippet| {
+            Refusal::new(
+                Code::CannotLeave,
+                format!(
+                    "the DHCP snippet `{}` hangs on {}, and MAAS drops it with the subnet.",
+                    snippet.name, snippet.subnet
+                ),
+                "Say `strategy: in-place` for this plane, or keep the snippet elsewhere and remove it in MAAS first.",
+            )
+        })
+        .collect()
 }
 
 fn too_much(vacated: &BTreeSet<Cidr>, policy: &Policy) -> Option<Refusal> {

@@ -150,6 +150,7 @@ fn observed(list: &[Drawn], version: &str) -> Observed {
         nodes: BTreeMap::from([node(RACK, NodeKind::Controller, "Deployed")]),
         all_nodes: true,
         occupants: BTreeMap::new(),
+        snippets: Some(vec![]),
         all_spaces: true,
         blind: vec![],
     };

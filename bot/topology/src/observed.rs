@@ -93,6 +93,16 @@ pub struct Occupant {
     pub holder: Holder,
 }
 
+/// Text for dhcpd that somebody hung on a subnet. MAAS drops it without a word when the subnet is deleted (3.5.9
+/// maasserver/models/dhcpsnippet.py:84-88). Its text is not read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Snippet {
+    /// What it is called.
+    pub name: String,
+    /// The subnet.
+    pub subnet: Cidr,
+}
+
 /// Something that MAAS did not tell, with the reason; a plan that needed it is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlindSpot {
@@ -121,6 +131,9 @@ pub struct Observed {
     /// Who lives on the subnets that were asked about. A subnet that is not here was not asked about, which is not the same as empty.
     #[serde(with = "pairs")]
     pub occupants: BTreeMap<Cidr, Vec<Occupant>>,
+    /// DHCP snippets of subnets; `None`: not asked.
+    #[serde(default)]
+    pub snippets: Option<Vec<Snippet>>,
     /// Spaces that no VLAN carries are here only when this is true (`spaces/` is the slowest of the lists, so it is read when a plan makes a space).
     pub all_spaces: bool,
     /// What could not be read.
@@ -136,6 +149,8 @@ pub struct Scope {
     pub all_nodes: bool,
     /// Machines to read by host name, when not all.
     pub machines: Vec<String>,
+    /// Whether DHCP snippets matter: when a subnet is deleted.
+    pub snippets: bool,
     /// Whether spaces without a VLAN matter.
     pub all_spaces: bool,
 }

@@ -554,6 +554,7 @@ mod tests {
             all_nodes: true,
             machines: Vec::new(),
             all_spaces: true,
+            snippets: true,
         }
     }
 

@@ -15,7 +15,7 @@ use topology::observed::{BlindSpot, NodeKind, Observed, Occupant, Scope, Seen};
 use topology::version::MaasVersion;
 use topology::{Cidr, observed::Holder};
 
-pub(crate) use network::{Fabrics, range, reserved_ip, route, space, subnet};
+pub(crate) use network::{Fabrics, range, reserved_ip, route, snippet, space, subnet};
 pub(crate) use nodes::{InterfaceRow, NodeRow, interface_row, node_row};
 
 use super::Eyes;
@@ -33,7 +33,7 @@ impl<W: Wire> Eyes<W> {
     /// Asks MAAS for everything in `scope`.
     ///
     /// 9 requests (8 before MAAS 3.6), plus one per subnet in `scope.occupants`, two for `all_nodes` or one per 50
-    /// `machines`, one for `all_spaces`.
+    /// `machines`, one each for `all_spaces` and `snippets`.
     pub async fn observe(&self, scope: &Scope) -> Result<Observed, Blind> {
         let mut readings = 0;
         loop {
@@ -70,6 +70,7 @@ impl<W: Wire> Eyes<W> {
             nodes: gathered.nodes,
             all_nodes: scope.all_nodes,
             occupants: BTreeMap::new(),
+            snippets: None,
             all_spaces: scope.all_spaces,
             blind: gathered.blind,
         };
@@ -84,6 +85,10 @@ impl<W: Wire> Eyes<W> {
         let mut observed = reading.observed;
         self.client.remember_all(&observed);
         observed.occupants = self.all_occupants(&observed, scope).await?;
+        if scope.snippets {
+            let snippets = self.list("dhcp-snippets/", snippet).await?;
+            observed.snippets = Some(snippets.into_iter().flatten().collect());
+        }
         for (cidr, occupant) in reading.unaddressed {
             if let Some(occupants) = observed.occupants.get_mut(&cidr) {
                 occupants.push(occupant);
