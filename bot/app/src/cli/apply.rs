@@ -58,7 +58,11 @@ impl Apply {
             Some(url) => url,
             // A configuration that cannot be read is an error: two journals would allow two runs.
             None if place.has_config() => place.load(console)?.store_url,
-            None => store_beside(&folder),
+            None => {
+                let store = store_beside(&folder);
+                remark_line(&format!("the journal of this run is {store}"));
+                store
+            }
         };
         let journal = Journal::open(&store).await?;
         let runbooks = self

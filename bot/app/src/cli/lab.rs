@@ -57,7 +57,7 @@ struct MaasPart {
     #[arg(long, value_name = "FILE")]
     maas: Option<PathBuf>,
     /// Which release it is; else the layout's
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long, value_name = "VERSION", value_parser = release)]
     maas_version: Option<String>,
 }
 
@@ -94,9 +94,30 @@ struct GitHubPart {
     port: u16,
 }
 
+/// `3.5.12`, `3.7`: two numbers at least. A release that nobody made would be taken for the newest.
+fn release(text: &str) -> Result<String, String> {
+    let mut numbers = text.split('.').take(2).map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(_)), Some(Ok(_))) => Ok(text.to_owned()),
+        _ => Err("a release of MAAS, as 3.5.12".to_owned()),
+    }
+}
+
+/// Where the lab is told must be a place that can be written: it is written last, when everything runs.
+fn is_reachable(state: &Path) -> anyhow::Result<()> {
+    let folder = state.parent().filter(|it| !it.as_os_str().is_empty());
+    anyhow::ensure!(
+        folder.is_none_or(Path::is_dir),
+        "there is no folder for `--state {}`",
+        state.display()
+    );
+    Ok(())
+}
+
 impl Lab {
     pub(super) async fn run(self, console: &mut Console<'_>) -> anyhow::Result<u8> {
         let state = self.state.unwrap_or_default();
+        is_reachable(&state)?;
         match (self.only, self.story) {
             (Some(Only::Maas), _) => self.maas.run(&state).await?,
             (Some(Only::Github), _) => self.github.run(&state).await?,
@@ -153,7 +174,8 @@ impl GitHubPart {
     }
 }
 
-/// Every text file below `folder`, by its path in the repository. Symbolic links are passed over.
+/// Every text file below `folder`, by its path in the repository. Passed over are symbolic links, hidden files (a journal
+/// may lie beside the declaration) and what is no text.
 fn gather(folder: &Path, under: &str, files: &mut BTreeMap<String, String>) -> anyhow::Result<()> {
     if !folder.is_dir() {
         return Ok(());
@@ -162,14 +184,53 @@ fn gather(folder: &Path, under: &str, files: &mut BTreeMap<String, String>) -> a
     for entry in std::fs::read_dir(folder).with_context(reading)? {
         let entry = entry.with_context(reading)?;
         let kind = entry.file_type().with_context(reading)?;
-        let name = format!("{under}/{}", entry.file_name().to_string_lossy());
+        let own = entry.file_name().to_string_lossy().into_owned();
+        let name = format!("{under}/{own}");
+        if own.starts_with('.') {
+            continue;
+        }
         if kind.is_dir() {
             gather(&entry.path(), &name, files)?;
         } else if kind.is_file() {
-            let text = std::fs::read_to_string(entry.path())
+            let bytes = std::fs::read(entry.path())
                 .with_context(|| format!("reading `{}`", entry.path().display()))?;
-            files.insert(name, text);
+            if let Ok(text) = String::from_utf8(bytes) {
+                files.insert(name, text);
+            }
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_served_or_told_is_said_before_anything_runs() {
+        for good in ["3.5.12", "2.9", "3.7.0~rc1"] {
+            assert!(release(good).is_ok(), "{good}");
+        }
+        for bad in ["", "abc", "3", "3.x", "latest"] {
+            assert!(release(bad).is_err(), "{bad}");
+        }
+        assert!(is_reachable(Path::new("state.json")).is_ok());
+        assert!(is_reachable(Path::new("/nowhere/state.json")).is_err());
+    }
+
+    #[test]
+    fn only_plain_text_files_are_the_first_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("dc")).unwrap();
+        for (name, bytes) in [
+            ("dc/a.yaml", &b"plane: a\n"[..]),
+            ("dc/.planebot.db", b"SQLite"),
+            ("dc/b.yaml", b"\xff\xfe"),
+        ] {
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        let mut files = BTreeMap::new();
+        gather(folder.path(), "topology", &mut files).unwrap();
+        assert_eq!(files.keys().collect::<Vec<_>>(), ["topology/dc/a.yaml"]);
+    }
 }
