@@ -3,14 +3,13 @@
 //! A plan is immutable and leaves no choice to whoever carries it out. [`Plan::between`] makes one or says why not;
 //! [`Digest`] names it: equal digests mean the same steps from the same ground. Must not know how it is shown or run.
 
+mod digest;
+
 use std::collections::BTreeSet;
-use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use topology::address::Cidr;
-use topology::object::{Key, Object, RangeKind, VlanAt};
+use topology::object::{Object, RangeKind, VlanAt};
 use topology::observed::{NodeKind, Observed, Scope};
 use topology::plane::{Strategy, Topology};
 use topology::version::MaasVersion;
@@ -18,11 +17,14 @@ use topology::version::MaasVersion;
 use crate::audit::{Line, audit};
 use crate::critic;
 use crate::drafting::{Drafting, vacated};
-use crate::gate::{Evidence, Gate, GateName, RunbookPin};
+use crate::gate::{Gate, GateName, RunbookPin};
 use crate::pairing::Pairing;
 use crate::refusal::{Code, Refusal};
-use crate::step::{Step, StepId};
+use crate::step::Step;
 use crate::wanted::Wanted;
+
+use digest::digest;
+pub use digest::{Digest, NotADigest};
 
 /// The version of the planner's rules. A digest covers it: a planner that plans otherwise names its plans otherwise.
 pub const RULES: u32 = 1;
@@ -58,39 +60,6 @@ impl Default for Policy {
         Self {
             vacated_max: 16,
             runbooks: Vec::new(),
-        }
-    }
-}
-
-/// SHA-256 over the canonical plan; people use its head, eight hex digits.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Digest(String);
-
-/// A text that is no digest.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a digest is eight lower-case hex digits, as `7f3a-91c2`")]
-pub struct NotADigest;
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for Digest {
-    type Err = NotADigest;
-
-    fn from_str(text: &str) -> Result<Self, NotADigest> {
-        let hex = |part: &str| {
-            part.len() == 4
-                && part
-                    .bytes()
-                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-        };
-        match text.split_once('-') {
-            Some((head, tail)) if hex(head) && hex(tail) => Ok(Self(text.to_owned())),
-            Some(_) | None => Err(NotADigest),
         }
     }
 }
@@ -472,48 +441,4 @@ fn warnings(wanted: &Wanted, observed: &Observed, draft: &Drafting<'_>) -> Vec<S
         }
     }
     warnings
-}
-
-/// The canonical text that is hashed: steps with their ground, gates, the declaration, the row numbers, the rules.
-fn digest(steps: &[Step], gates: &[Gate], topology: &Topology, observed: &Observed) -> Digest {
-    #[derive(Serialize)]
-    struct CanonGate<'a> {
-        name: GateName,
-        before: Option<StepId>,
-        evidence: &'a [Evidence],
-        runbook: Option<&'a RunbookPin>,
-    }
-    #[derive(Serialize)]
-    struct Canon<'a> {
-        rules: u32,
-        tree: &'a str,
-        version: &'a MaasVersion,
-        steps: &'a [Step],
-        gates: Vec<CanonGate<'a>>,
-        ids: Vec<(Key, u64)>,
-    }
-    let ids: BTreeSet<(Key, u64)> = steps
-        .iter()
-        .filter_map(|step| step.expects.as_ref())
-        .filter_map(|object| Some((object.key(), observed.id(&object.key())?)))
-        .collect();
-    let canon = Canon {
-        rules: RULES,
-        tree: &topology.tree,
-        version: &observed.version,
-        steps,
-        gates: gates
-            .iter()
-            .map(|gate| CanonGate {
-                name: gate.name,
-                before: gate.before,
-                evidence: &gate.evidence,
-                runbook: gate.runbook.as_ref(),
-            })
-            .collect(),
-        ids: ids.into_iter().collect(),
-    };
-    let text = serde_json::to_vec(&canon).expect("a plan is made of strings, numbers and lists");
-    let hash = hex::encode(Sha256::digest(&text));
-    Digest(format!("{}-{}", &hash[..4], &hash[4..8]))
 }
