@@ -45,6 +45,7 @@ fn answers() -> Vec<(&'static str, String)> {
         ("GET regioncontrollers/", text("[]")),
         ("GET machines/", text("[]")),
         ("GET devices/", text("[]")),
+        ("GET dhcp-snippets/", text("[]")),
         (
             "GET spaces/",
             text(r#"[{"id": -1, "name": "undefined"}, {"id": 6, "name": "office"}]"#),

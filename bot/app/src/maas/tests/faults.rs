@@ -231,6 +231,7 @@ fn everything() -> Scope {
         occupants: vec!["192.0.2.0/24".parse().unwrap()],
         all_nodes: true,
         all_spaces: true,
+        snippets: true,
         ..Scope::default()
     }
 }
@@ -250,7 +251,7 @@ async fn threat_57_whichever_request_is_answered_badly_it_is_named_and_nothing_i
     let client = Client::new(maas.http(), still().0);
     client.eyes().observe(&everything()).await.unwrap();
     let requests: Vec<String> = maas.asked.lock().unwrap().clone();
-    assert_eq!(requests.len(), 13, "{requests:?}");
+    assert_eq!(requests.len(), 14, "{requests:?}");
     for request in requests {
         for (trouble, word) in troubles() {
             maas.at(&request, &trouble);

@@ -16,6 +16,7 @@ const ROUTES: &str = r#"[{"id": 1, "source": {"cidr": "192.0.2.0/24"}, "destinat
     "gateway_ip": "192.0.2.1", "metric": 7}]"#;
 const RESERVED: &str = r#"[{"id": 1, "ip": "192.0.2.77", "mac_address": "52:54:00:00:00:77",
     "subnet": {"cidr": "192.0.2.0/24"}, "comment": "door"}]"#;
+const SNIPPETS: &str = r#"[{"id": 1, "name": "boot", "subnet": {"cidr": "192.0.2.0/24"}}]"#;
 const NODE: &str = r#"{"system_id": "abc", "hostname": "m1", "fqdn": "m1.test", "status_name": "Ready", "interface_set": [
     {"id": 60, "name": "br0", "type": "bridge", "parents": ["eth0"], "vlan": {"fabric": "blue", "vid": 5}, "links": [
     {"id": 70, "mode": "static", "ip_address": "192.0.2.40", "subnet": {"cidr": "192.0.2.0/24"}}]}]}"#;
@@ -37,6 +38,7 @@ fn rich() -> Vec<(&'static str, String)> {
         ("GET subnets/", SUBNETS.to_owned()),
         ("GET static-routes/", ROUTES.to_owned()),
         ("GET reservedips/", RESERVED.to_owned()),
+        ("GET dhcp-snippets/", SNIPPETS.to_owned()),
         ("GET machines/", format!("[{NODE}]")),
         ("GET rackcontrollers/", format!("[{others}]")),
         ("GET devices/", format!("[{devices}]")),
@@ -57,6 +59,7 @@ async fn observed(answers: &[(&'static str, String)]) -> Result<Observed, Blind>
         occupants: vec!["192.0.2.0/24".parse().unwrap()],
         all_nodes: true,
         all_spaces: true,
+        snippets: true,
         ..Scope::default()
     };
     eyes(&Arc::new(told)).observe(&scope).await
