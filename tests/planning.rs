@@ -133,7 +133,7 @@ async fn the_reference_change_reads_as_in_the_golden_file() {
         commit: None,
         tree_url: None,
         read_at: observed.at,
-        merged: false,
+        stands: plan::telling::Stands::Open,
     };
     let comment = telling::markdown(&plan, &setting, &rehearsed);
     let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/reference-plan.md");

@@ -250,6 +250,15 @@ async fn a_pull_request_for_two_sites_is_to_be_split() {
     stage.work().await;
     stage.ask("bob", number, "/apply").await;
     assert_eq!(stage.writes(), 1);
+    let plan = stage
+        .own(number)
+        .into_iter()
+        .find(|own| own.body.contains("Plan for `dc`"));
+    assert!(
+        plan.unwrap()
+            .body
+            .contains("*Next:* nothing: this is applied and proved.")
+    );
 }
 
 #[tokio::test]

@@ -30,6 +30,9 @@ use crate::rehearse::{Play, Rehearsals};
 /// A witness is a listing of a few kilobytes: 30 s is a witness that does not answer.
 const WITNESS_SECONDS_MAX: Duration = Duration::from_secs(30);
 
+/// `ip -j addr` of a busy host is some hundred kilobytes.
+const WITNESS_BYTES_MAX: usize = 4 << 20;
+
 /// One site at work.
 pub struct Desk {
     /// Its configuration.
@@ -202,12 +205,21 @@ async fn read(source: &config::Source) -> anyhow::Result<String> {
 
 async fn fetched(url: &str) -> reqwest::Result<anyhow::Result<String>> {
     let http = client_to(url).timeout(WITNESS_SECONDS_MAX).build()?;
-    let answer = http.get(url).send().await?;
+    let mut answer = http.get(url).send().await?;
     let status = answer.status();
     if !status.is_success() {
         return Ok(Err(anyhow!("a witness answered {}", status.as_u16())));
     }
-    answer.text().await.map(Ok)
+    let mut text = Vec::new();
+    while let Some(chunk) = answer.chunk().await? {
+        text.extend_from_slice(&chunk);
+        if text.len() > WITNESS_BYTES_MAX {
+            return Ok(Err(anyhow!(
+                "a witness said more than {WITNESS_BYTES_MAX} bytes"
+            )));
+        }
+    }
+    Ok(Ok(String::from_utf8_lossy(&text).into_owned()))
 }
 
 /// A declaration and the runbooks beside it, as read from a folder.

@@ -144,7 +144,7 @@ impl Terminal<'_> {
             commit: None,
             tree_url: None,
             read_at: survey.observed.at,
-            merged: false,
+            stands: plan::telling::Stands::Open,
         };
         match (self.format, &survey.outcome) {
             (Format::Json, outcome) => writeln!(

@@ -7,7 +7,7 @@ mod comment;
 mod words;
 
 pub use comment::phase_word as phase;
-pub use comment::{Setting, markdown, refusal_markdown};
+pub use comment::{Setting, Stands, markdown, refusal_markdown};
 pub use words::{counts, fence, letter, line, span, utc};
 
 use crate::audit::Line;

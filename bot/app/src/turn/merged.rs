@@ -137,8 +137,9 @@ impl Office {
     }
 
     /// Tells what was merged before a pull request that is applied now: it was carried out with it.
-    pub(super) async fn overtake(&self, site: &str, by: &Row) -> anyhow::Result<()> {
-        for row in self.journal.pulls_at(site, Stage::Merged.word()).await? {
+    pub(super) async fn overtake(&self, site: &Site, by: &Row) -> anyhow::Result<()> {
+        let waiting = self.journal.pulls_at(&site.name, Stage::Merged.word());
+        for row in waiting.await? {
             if row.number == by.number || row.merged >= by.merged {
                 continue;
             }
@@ -158,6 +159,14 @@ impl Office {
             self.journal.owe(&reply, (self.clock)()).await?;
             record.stage = Stage::Superseded;
             let number = u64::try_from(row.number)?;
+            if let Some(commit) = record.merge_commit.clone() {
+                let merge = Merge {
+                    site,
+                    number,
+                    commit,
+                };
+                self.show_merged(&merge, &record).await?;
+            }
             self.journal
                 .put_pull(&record.row(&row.repository, number, &row.site))
                 .await?;

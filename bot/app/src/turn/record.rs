@@ -2,7 +2,7 @@
 
 use journal::Pull;
 use plan::plan::{Plan, Refused};
-use plan::telling::{Rehearsed, Setting};
+use plan::telling::{Rehearsed, Setting, Stands};
 use serde::{Deserialize, Serialize};
 use topology::observed::Timestamp;
 
@@ -112,7 +112,11 @@ impl Record {
             commit: Some(self.commit.clone()),
             tree_url,
             read_at: self.read_at,
-            merged: self.merge_commit.is_some(),
+            stands: match (self.stage, &self.merge_commit) {
+                (Stage::Applied | Stage::Superseded, _) => Stands::Applied,
+                (_, Some(_)) => Stands::Merged,
+                (_, None) => Stands::Open,
+            },
         }
     }
 

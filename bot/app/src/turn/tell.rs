@@ -14,8 +14,9 @@ use plan::run::{Fact, Noted, Progress};
 use topology::observed::{Observed, Scope};
 
 use super::Office;
+use super::merged::Merge;
 use super::order::RunRecord;
-use super::record::Stage;
+use super::record::{Record, Stage};
 use crate::command::Digest;
 use crate::desk::Desk;
 use crate::event::{PullNumber, Sha};
@@ -138,7 +139,15 @@ impl Office {
         self.set_stage(&new.repository, u64::try_from(number)?, stage)
             .await?;
         match self.journal.pull(&new.repository, number).await? {
-            Some(row) if finished => self.overtake(&new.site, &row).await,
+            Some(row) if finished => {
+                self.overtake(&telling.desk.site, &row).await?;
+                let merge = Merge {
+                    site: &telling.desk.site,
+                    number: u64::try_from(number)?,
+                    commit: telling.record.merge_commit.clone(),
+                };
+                self.show_merged(&merge, &Record::of(&row)?).await
+            }
             Some(_) | None => Ok(()),
         }
     }
@@ -258,7 +267,7 @@ impl Telling<'_> {
             commit: Some(record.merge_commit.clone()),
             tree_url: None,
             read_at: observed.map_or(run.began, |observed| observed.at),
-            merged: true,
+            stands: plan::telling::Stands::Applied,
         };
         let number = run.new.pull.and_then(|number| u64::try_from(number).ok());
         Ok(history::Record {

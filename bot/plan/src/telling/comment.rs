@@ -28,8 +28,19 @@ pub struct Setting {
     pub tree_url: Option<String>,
     /// When MAAS was read.
     pub read_at: Timestamp,
-    /// Whether the pull request is merged.
-    pub merged: bool,
+    /// How far the pull request is.
+    pub stands: Stands,
+}
+
+/// How far a pull request is, as far as its plan comment says what to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stands {
+    /// It is open.
+    Open,
+    /// It is merged, and waits for an operator.
+    Merged,
+    /// It is applied.
+    Applied,
 }
 
 /// What is told under folds, when a comment grows too long for GitHub.
@@ -396,10 +407,17 @@ fn next(out: &mut String, plan: &Plan, setting: &Setting, rehearsed: &Rehearsed)
     } else if plan.read_only.is_some() || !rehearsed.failures.is_empty() {
         out.push_str("*Next:* this plan is for reading only.\n\n");
     } else {
-        let before = if setting.merged {
-            "*Next:* this is merged. Nothing changes in MAAS until an operator comments:"
-        } else {
-            "*Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:"
+        let before = match setting.stands {
+            Stands::Open => {
+                "*Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:"
+            }
+            Stands::Merged => {
+                "*Next:* this is merged. Nothing changes in MAAS until an operator comments:"
+            }
+            Stands::Applied => {
+                out.push_str("*Next:* nothing: this is applied and proved.\n\n");
+                return;
+            }
         };
         say!(
             out,
