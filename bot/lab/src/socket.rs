@@ -1,7 +1,12 @@
 //! A server's rules on a loopback port, with faults on demand. It must not know whose rules they are.
 
+use std::collections::VecDeque;
+use std::future::Future as _;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request as HttpRequest, State};
@@ -27,6 +32,18 @@ pub enum Fault {
     Answer(u16),
     /// It happens, and the answer comes after so many milliseconds.
     Slow(u64),
+    /// It happens; half of the body comes, as long a body was promised as it is, and the connection ends.
+    Truncate,
+    /// It happens; half of the body comes, and its length says that this is all.
+    Halve,
+    /// A proxy answers 200 with a page of its own; nothing happens.
+    Page,
+    /// The server sends elsewhere, with 302; nothing happens.
+    Redirect,
+    /// That status without doing it, with so many seconds in `Retry-After`.
+    Later(u16, u32),
+    /// It happens, and each byte of the body comes after so many milliseconds.
+    Trickle(u64),
 }
 
 /// Decides what goes wrong. Called once per request, in order.
@@ -96,6 +113,21 @@ async fn answer(State(door): State<Door>, http: HttpRequest) -> HttpResponse {
             (door.rules)(&request);
             cut()
         }
+        Fault::Truncate => truncated((door.rules)(&request)),
+        Fault::Halve => {
+            let mut response = (door.rules)(&request);
+            response.body.truncate(response.body.len() / 2);
+            over_http(response)
+        }
+        Fault::Page => over_http(Response::html(200, "<html><body>Sign in</body></html>")),
+        Fault::Redirect => {
+            over_http(Response::text(302, "").with("location", "http://127.0.0.1:9/elsewhere"))
+        }
+        Fault::Later(status, seconds) => {
+            let response = Response::text(status, "later");
+            over_http(response.with("retry-after", &seconds.to_string()))
+        }
+        Fault::Trickle(milliseconds) => trickling((door.rules)(&request), milliseconds),
     }
 }
 
@@ -106,6 +138,62 @@ fn cut() -> HttpResponse {
         .headers_mut()
         .insert("content-length", http::HeaderValue::from_static("1000"));
     response
+}
+
+/// Half of an answer, under the length of the whole.
+fn truncated(mut response: Response) -> HttpResponse {
+    let length = response.body.len();
+    response.body.truncate(length / 2);
+    let half = Bytes::from(std::mem::take(&mut response.body));
+    let ended = Err(std::io::Error::other("truncated"));
+    let body = Paced::new([Ok(half), ended].into(), 1);
+    with_body(response, length, body)
+}
+
+/// An answer byte by byte.
+fn trickling(mut response: Response, milliseconds: u64) -> HttpResponse {
+    let bytes = std::mem::take(&mut response.body);
+    let length = bytes.len();
+    let parts = bytes.into_iter().map(|byte| Ok(Bytes::from(vec![byte])));
+    with_body(response, length, Paced::new(parts.collect(), milliseconds))
+}
+
+fn with_body(response: Response, length: usize, body: Paced) -> HttpResponse {
+    let mut http = over_http(response);
+    let length = http::HeaderValue::from(length);
+    http.headers_mut().insert("content-length", length);
+    *http.body_mut() = Body::from_stream(body);
+    http
+}
+
+/// Parts of a body with a pause before each, so that what came before is on the wire.
+struct Paced {
+    parts: VecDeque<std::io::Result<Bytes>>,
+    pause: Duration,
+    waiting: Pin<Box<tokio::time::Sleep>>,
+}
+
+impl Paced {
+    fn new(parts: VecDeque<std::io::Result<Bytes>>, milliseconds: u64) -> Self {
+        let pause = Duration::from_millis(milliseconds);
+        Self {
+            parts,
+            pause,
+            waiting: Box::pin(tokio::time::sleep(pause)),
+        }
+    }
+}
+
+impl futures_core::Stream for Paced {
+    type Item = std::io::Result<Bytes>;
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.waiting.as_mut().poll(context).is_pending() {
+            return Poll::Pending;
+        }
+        let pause = self.pause;
+        self.waiting.set(tokio::time::sleep(pause));
+        Poll::Ready(self.parts.pop_front())
+    }
 }
 
 struct Broken;

@@ -1,0 +1,86 @@
+//! What the faults of the lab's servers look like on the wire.
+
+use std::sync::Arc;
+
+use lab::maas::{Fault, Maas, serve};
+use lab::wire::Request;
+use reqwest::{Client, Response, redirect::Policy};
+
+async fn answered(fault: Fault) -> Response {
+    let faults = move |_: &Request| fault;
+    let serving = serve(Maas::empty("3.5.12"), Some(Arc::new(faults)));
+    let serving = serving.await.expect("loopback answers");
+    let client = Client::builder()
+        .redirect(Policy::none())
+        .build()
+        .expect("a plain client");
+    let url = format!("{}/api/2.0/version/", serving.url);
+    let response = client.get(url).send().await.expect("loopback answers");
+    // The server's task may go: the connection has one of its own.
+    drop(serving);
+    response
+}
+
+async fn whole() -> Vec<u8> {
+    let body = answered(Fault::None)
+        .await
+        .bytes()
+        .await
+        .expect("loopback answers")
+        .to_vec();
+    assert!(body.len() > 8);
+    body
+}
+
+#[tokio::test]
+async fn a_truncated_body_begins_as_the_whole_and_ends_with_the_connection() {
+    let whole = whole().await;
+    let mut response = answered(Fault::Truncate).await;
+    assert_eq!(response.content_length(), Some(whole.len() as u64));
+    let begun = response.chunk().await.unwrap().unwrap();
+    assert_eq!(begun, whole[..whole.len() / 2]);
+    assert!(response.chunk().await.is_err());
+}
+
+#[tokio::test]
+async fn a_halved_body_has_the_length_that_it_says() {
+    let whole = whole().await;
+    let response = answered(Fault::Halve).await;
+    assert_eq!(response.bytes().await.unwrap(), whole[..whole.len() / 2]);
+}
+
+#[tokio::test]
+async fn a_trickling_body_is_whole_in_the_end() {
+    let mut response = answered(Fault::Trickle(1)).await;
+    let mut told = vec![];
+    let mut chunks = 0;
+    while let Some(chunk) = response.chunk().await.unwrap() {
+        chunks += 1;
+        told.extend(chunk);
+    }
+    assert!(chunks > 1);
+    assert_eq!(told, whole().await);
+}
+
+#[tokio::test]
+async fn a_proxys_page_is_a_200_that_is_no_json() {
+    let response = answered(Fault::Page).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(
+        response.headers()["content-type"],
+        "text/html; charset=utf-8"
+    );
+    assert!(response.text().await.unwrap().starts_with("<html>"));
+}
+
+#[tokio::test]
+async fn a_redirect_and_a_later_say_where_and_when() {
+    let response = answered(Fault::Redirect).await;
+    assert_eq!(response.status(), 302);
+    assert!(response.headers().contains_key("location"));
+    for status in [429, 503] {
+        let response = answered(Fault::Later(status, 7)).await;
+        assert_eq!(response.status(), status);
+        assert_eq!(response.headers()["retry-after"], "7");
+    }
+}
