@@ -21,7 +21,7 @@ pub struct Compacted {
 impl Journal {
     /// Empties what was over before `older_than`, in one transaction.
     pub async fn compact(&self, older_than: Timestamp) -> Result<Compacted, JournalError> {
-        let mut transaction = self.writing()?.begin_with(crate::sqlite::WRITING).await?;
+        let mut writing = self.write().await?;
         let mut emptied = [0; 3];
         let statements = [
             "UPDATE delivery SET body = '' WHERE settled < $1 AND body <> '' AND verdict NOT LIKE '{\"parked\"%'",
@@ -32,12 +32,11 @@ impl Journal {
         for (statement, count) in statements.into_iter().zip(&mut emptied) {
             *count = sqlx::query(statement)
                 .bind(older_than.0)
-                .execute(&mut *transaction)
+                .execute(writing.at())
                 .await?
                 .rows_affected();
         }
-        transaction.commit().await?;
-        self.burn()?;
+        writing.end().await?;
         let [deliveries, runs, replies] = emptied;
         Ok(Compacted {
             deliveries,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use topology::observed::Timestamp;
 
-use crate::{Journal, JournalError, written};
+use crate::{Journal, JournalError, text, written};
 
 /// One webhook as it came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +62,7 @@ pub struct Heard {
 impl Journal {
     /// Keeps a delivery. 202 is sent after this, never before.
     pub async fn keep(&self, delivery: &Delivery, now: Timestamp) -> Result<Kept, JournalError> {
+        let mut writing = self.write().await?;
         let done = sqlx::query(
             "INSERT INTO delivery (id, event, received, place, body)
              VALUES ($1, $2, $3, (SELECT COALESCE(MAX(place), 0) + 1 FROM delivery), $4)
@@ -70,14 +71,15 @@ impl Journal {
         .bind(&delivery.id)
         .bind(&delivery.event)
         .bind(now.0)
-        .bind(&delivery.body)
-        .execute(self.writing()?)
+        .bind(text(&delivery.body))
+        .execute(writing.at())
         .await?;
-        if done.rows_affected() == 0 {
-            return Ok(Kept::SeenBefore);
-        }
-        self.burn()?;
-        Ok(Kept::New)
+        writing.end().await?;
+        Ok(if done.rows_affected() == 0 {
+            Kept::SeenBefore
+        } else {
+            Kept::New
+        })
     }
 
     /// The oldest delivery that is not settled; counts the attempt.
@@ -89,11 +91,12 @@ impl Journal {
         let Some((id, event, body, attempts)) = row else {
             return Ok(None);
         };
+        let mut writing = self.write().await?;
         sqlx::query("UPDATE delivery SET attempts = attempts + 1 WHERE id = $1")
             .bind(&id)
-            .execute(self.writing()?)
+            .execute(writing.at())
             .await?;
-        self.burn()?;
+        writing.end().await?;
         Ok(Some(StoredDelivery {
             delivery: Delivery { id, event, body },
             attempts,
@@ -107,15 +110,16 @@ impl Journal {
         verdict: &Settled,
         now: Timestamp,
     ) -> Result<(), JournalError> {
+        let mut writing = self.write().await?;
         sqlx::query(
             "UPDATE delivery SET settled = $1, verdict = $2 WHERE id = $3 AND settled IS NULL",
         )
         .bind(now.0)
         .bind(written(verdict))
         .bind(id)
-        .execute(self.writing()?)
+        .execute(writing.at())
         .await?;
-        self.burn()
+        writing.end().await
     }
 
     /// How many deliveries wait, and how many are parked.
@@ -134,6 +138,7 @@ impl Journal {
     /// Claims a comment for a delivery: true for the first delivery that tells of it, also when it asks again after a power
     /// cut; false for every other, so that a command is acted on once however often it is told.
     pub async fn hear(&self, heard: &Heard, now: Timestamp) -> Result<bool, JournalError> {
+        let mut writing = self.write().await?;
         let done = sqlx::query(
             "INSERT INTO heard (repository, comment, body_hash, delivery, at) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (repository, comment) DO UPDATE SET delivery = excluded.delivery
@@ -144,9 +149,9 @@ impl Journal {
         .bind(&heard.body_hash)
         .bind(&heard.delivery)
         .bind(now.0)
-        .execute(self.writing()?)
+        .execute(writing.at())
         .await?;
-        self.burn()?;
+        writing.end().await?;
         Ok(done.rows_affected() == 1)
     }
 }

@@ -6,10 +6,14 @@ use plan::run::{Fact, Noted};
 use serde::{Deserialize, Serialize};
 use topology::observed::Timestamp;
 
-use crate::{Journal, JournalError, Lease, read, written};
+use crate::dialect::is_there;
+use crate::{Journal, JournalError, Lease, read, text, written};
 
 /// The format of records that this program writes.
 const FORMAT: u32 = 1;
+
+/// How often a run's beginning is tried: each other try lost its number to a run of another site, of which there are few.
+const BEGINNINGS_MAX: u32 = 16;
 
 /// A run's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -106,9 +110,27 @@ impl Journal {
         first: &Fact,
         now: Timestamp,
     ) -> Result<RunId, JournalError> {
-        let mut transaction = self.writing()?.begin_with(crate::sqlite::WRITING).await?;
+        for _ in 0..BEGINNINGS_MAX {
+            if let Some(id) = self.try_to_begin(new, first, now).await? {
+                return Ok(id);
+            }
+            if self.has_open_run(&new.site).await? {
+                return Err(JournalError::Busy);
+            }
+        }
+        Err(JournalError::Busy)
+    }
+
+    /// None where a row of the same number, or an open run of the same site, came first.
+    async fn try_to_begin(
+        &self,
+        new: &NewRun,
+        first: &Fact,
+        now: Timestamp,
+    ) -> Result<Option<RunId>, JournalError> {
+        let mut writing = self.write().await?;
         let (id,): (i64,) = sqlx::query_as("SELECT COALESCE(MAX(id), 0) + 1 FROM run")
-            .fetch_one(&mut *transaction)
+            .fetch_one(writing.at())
             .await?;
         let inserted = sqlx::query(
             "INSERT INTO run (id, site, repository, pull, digest, began, record) VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -119,13 +141,11 @@ impl Journal {
         .bind(new.pull)
         .bind(&new.digest)
         .bind(now.0)
-        .bind(&new.record)
-        .execute(&mut *transaction)
+        .bind(text(&new.record))
+        .execute(writing.at())
         .await;
         match inserted {
-            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-                return Err(JournalError::Busy);
-            }
+            Err(error) if is_there(&error) => return Ok(None),
             Err(error) => return Err(error.into()),
             Ok(_) => {}
         }
@@ -133,11 +153,19 @@ impl Journal {
             .bind(id)
             .bind(now.0)
             .bind(record_of(first))
-            .execute(&mut *transaction)
+            .execute(writing.at())
             .await?;
-        transaction.commit().await?;
-        self.burn()?;
-        Ok(RunId(id))
+        writing.end().await?;
+        Ok(Some(RunId(id)))
+    }
+
+    async fn has_open_run(&self, site: &str) -> Result<bool, JournalError> {
+        let row: Option<(i64,)> =
+            sqlx::query_as("SELECT id FROM run WHERE site = $1 AND ended IS NULL")
+                .bind(site)
+                .fetch_optional(self.reading()?)
+                .await?;
+        Ok(row.is_some())
     }
 
     /// Adds a fact under the lease. A lease that moved on refuses, in the same transaction.
@@ -148,35 +176,30 @@ impl Journal {
         fact: &Fact,
         now: Timestamp,
     ) -> Result<(), JournalError> {
-        let mut transaction = self.writing()?.begin_with(crate::sqlite::WRITING).await?;
-        let held: Option<(i64,)> = sqlx::query_as(
-            "SELECT lease.epoch FROM run JOIN lease ON lease.site = run.site WHERE run.id = $1 AND run.site = $2",
-        )
-        .bind(run.0)
-        .bind(&lease.site)
-        .fetch_optional(&mut *transaction)
-        .await?;
-        if held.is_none_or(|(epoch,)| epoch != lease.epoch) {
-            return Err(JournalError::Lost);
-        }
-        sqlx::query(
+        let mut writing = self.write().await?;
+        writing.wants(lease).await?;
+        let inserted = sqlx::query(
             "INSERT INTO fact (run, place, at, record)
-             VALUES ($1, (SELECT COALESCE(MAX(place), 0) + 1 FROM fact WHERE run = $1), $2, $3)",
+             SELECT id, (SELECT COALESCE(MAX(place), 0) + 1 FROM fact WHERE run = $1), $2, $3
+             FROM run WHERE id = $1 AND site = $4",
         )
         .bind(run.0)
         .bind(now.0)
         .bind(record_of(fact))
-        .execute(&mut *transaction)
+        .bind(&lease.site)
+        .execute(writing.at())
         .await?;
+        if inserted.rows_affected() == 0 {
+            return Err(JournalError::Lost);
+        }
         if matches!(fact, Fact::Finished | Fact::Aborted { .. }) {
             sqlx::query("UPDATE run SET ended = $1 WHERE id = $2 AND ended IS NULL")
                 .bind(now.0)
                 .bind(run.0)
-                .execute(&mut *transaction)
+                .execute(writing.at())
                 .await?;
         }
-        transaction.commit().await?;
-        self.burn()
+        writing.end().await
     }
 
     /// All facts of a run, in order.

@@ -4,19 +4,25 @@
 //! epoch; replies are owed before they are posted. It must not know GitHub's or MAAS's wire, nor what a fact means.
 //! Time is a value passed in.
 
+mod address;
 mod check;
 mod compact;
 mod delivery;
+mod dialect;
 mod fact;
 mod lease;
+mod migration;
+mod postgres;
 mod pull;
 mod reply;
 mod sqlite;
+mod writing;
 
+pub use address::Address;
 pub use compact::Compacted;
 pub use delivery::{Delivery, Heard, Kept, Settled, StoredDelivery};
 pub use fact::{NewRun, Run, RunId};
-pub use lease::Lease;
+pub use lease::{Lease, QUEUE};
 pub use pull::Pull;
 pub use reply::{Owed, Reply, ReplyKind};
 
@@ -25,6 +31,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use sqlx::AnyPool;
 
+use dialect::{Dialect, remedy};
+use lease::LeaseTime;
+
 /// Whether the power goes now. Asked twice for each write, before it is durable and after; production's never goes, the
 /// crash laws' does.
 pub type Fuse = Arc<dyn Fn() -> bool + Send + Sync>;
@@ -32,8 +41,11 @@ pub type Fuse = Arc<dyn Fn() -> bool + Send + Sync>;
 /// Durable memory.
 #[derive(Clone)]
 pub struct Journal {
+    dialect: Dialect,
     pool: AnyPool,
-    /// A store in memory ends with its last connection, and a call that is given up may take its connection with it.
+    lease_time: LeaseTime,
+    /// What every write of this journal wants to hold, if anything.
+    right: Option<Arc<Lease>>,
     _anchor: Option<Arc<std::sync::Mutex<sqlx::AnyConnection>>>,
     fuse: Fuse,
     dark: Arc<AtomicBool>,
@@ -49,8 +61,19 @@ impl std::fmt::Debug for Journal {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The address is none that this program knows.
-    #[error("`{0}` is no store: write `sqlite://FILE`")]
+    #[error("`{0}` is no store: write `sqlite://FILE` or `postgres://USER@HOST/DATABASE`")]
     NotAStore(String),
+    /// The address of a PostgreSQL database that cannot be understood; what it says may be secret.
+    #[error("the store's address is not `postgres://USER@HOST/DATABASE`: {0}")]
+    NotAnAddress(&'static str),
+    /// The database is there, and cannot be used.
+    #[error("cannot use the store `{path}`: {remedy}")]
+    Unsuitable {
+        /// Where.
+        path: String,
+        /// Why, and what to try.
+        remedy: &'static str,
+    },
     /// It cannot be reached, written or read.
     #[error("cannot open the store `{path}`: {source}; {remedy}")]
     Unreachable {
@@ -122,11 +145,31 @@ pub enum JournalError {
     #[error("the power went")]
     PowerCut,
     /// The store did not do it.
-    #[error("the store failed: {0}; {remedy}", remedy = sqlite::remedy(.0))]
+    #[error("the store failed: {0}; {remedy}", remedy = remedy(.0))]
     Store(#[from] sqlx::Error),
 }
 
 impl Journal {
+    /// Opens the journal at `url` (`sqlite://FILE`, made when missing, `sqlite::memory:`, or
+    /// `postgres://USER@HOST/DATABASE`), and brings it up to date.
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        Self::open_at(&Address::parse(url)?).await
+    }
+
+    /// The same at an address that was read before.
+    pub async fn open_at(address: &Address) -> Result<Self, OpenError> {
+        let opened = Dialect::open(address).await?;
+        Ok(Self {
+            dialect: opened.dialect,
+            pool: opened.pool,
+            lease_time: LeaseTime::of(opened.dialect),
+            right: None,
+            _anchor: opened.anchor,
+            fuse: Arc::new(|| false),
+            dark: Arc::new(AtomicBool::new(false)),
+        })
+    }
+
     /// The same journal with a fuse. Once the power went, this one and its clones do and say nothing more; the journal it
     /// was made of, or the store opened again, is the world after the cut.
     #[must_use]
@@ -147,12 +190,13 @@ impl Journal {
 
     /// Moves a bookmark.
     pub async fn set_cursor(&self, name: &str, value: &str) -> Result<(), JournalError> {
+        let mut writing = self.write().await?;
         sqlx::query("INSERT INTO cursor (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
             .bind(name)
             .bind(value)
-            .execute(self.writing()?)
+            .execute(writing.at())
             .await?;
-        self.burn()
+        writing.end().await
     }
 
     /// The store, to read from.
@@ -160,13 +204,6 @@ impl Journal {
         if self.dark.load(Ordering::SeqCst) {
             return Err(JournalError::PowerCut);
         }
-        Ok(&self.pool)
-    }
-
-    /// The store, to write to.
-    fn writing(&self) -> Result<&AnyPool, JournalError> {
-        self.reading()?;
-        self.burn()?;
         Ok(&self.pool)
     }
 
@@ -178,6 +215,11 @@ impl Journal {
         }
         Ok(())
     }
+}
+
+/// Text as both databases can keep it: PostgreSQL's has no place for a NUL.
+fn text(text: &str) -> String {
+    text.replace('\0', "\u{FFFD}")
 }
 
 fn written<T: serde::Serialize>(value: &T) -> String {

@@ -50,6 +50,7 @@ impl Journal {
 
     /// Writes the pull request's row.
     pub async fn put_pull(&self, pull: &Pull) -> Result<(), JournalError> {
+        let mut writing = self.write().await?;
         sqlx::query(
             "INSERT INTO pull (repository, number, site, merged_place, stage, record) VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (repository, number) DO UPDATE SET site = excluded.site, merged_place = excluded.merged_place,
@@ -61,9 +62,9 @@ impl Journal {
         .bind(pull.merged.map(|at| at.0))
         .bind(&pull.stage)
         .bind(&pull.record)
-        .execute(self.writing()?)
+        .execute(writing.at())
         .await?;
-        self.burn()
+        writing.end().await
     }
 
     /// A site's pull requests at a stage, in the order of their merges, then of their numbers.

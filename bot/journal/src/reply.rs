@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use topology::observed::Timestamp;
 
-use crate::{Journal, JournalError, read, written};
+use crate::{Journal, JournalError, read, text, written};
 
 /// What kind of thing is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +77,7 @@ fn owed_of(row: ReplyRow) -> Result<Owed, JournalError> {
 impl Journal {
     /// Owes a reply. The same key with the same body is nothing new; with another body it is to be edited.
     pub async fn owe(&self, reply: &Reply, now: Timestamp) -> Result<(), JournalError> {
+        let mut writing = self.write().await?;
         sqlx::query(
             "INSERT INTO reply (key, place, repository, kind, target, body, owed, not_before)
              VALUES ($1, (SELECT COALESCE(MAX(place), 0) + 1 FROM reply), $2, $3, $4, $5, $6, $6)
@@ -89,11 +90,11 @@ impl Journal {
         .bind(&reply.repository)
         .bind(written(&reply.kind))
         .bind(reply.target)
-        .bind(&reply.body)
+        .bind(text(&reply.body))
         .bind(now.0)
-        .execute(self.writing()?)
+        .execute(writing.at())
         .await?;
-        self.burn()
+        writing.end().await
     }
 
     /// The oldest reply that is owed and may be posted now.
@@ -125,6 +126,7 @@ impl Journal {
         now: Timestamp,
         again: Timestamp,
     ) -> Result<(), JournalError> {
+        let mut writing = self.write().await?;
         sqlx::query(
             "UPDATE reply SET remote = COALESCE($1, remote), attempts = 0, failure = NULL, not_before = $2,
                  posted = CASE WHEN body = $3 THEN $4 ELSE NULL END
@@ -132,12 +134,12 @@ impl Journal {
         )
         .bind(remote)
         .bind(again.0)
-        .bind(&owed.reply.body)
+        .bind(text(&owed.reply.body))
         .bind(now.0)
         .bind(&owed.reply.key)
-        .execute(self.writing()?)
+        .execute(writing.at())
         .await?;
-        self.burn()
+        writing.end().await
     }
 
     /// The reply could not be said; again not before `again`.
@@ -147,13 +149,14 @@ impl Journal {
         again: Timestamp,
         why: &str,
     ) -> Result<(), JournalError> {
+        let mut writing = self.write().await?;
         sqlx::query("UPDATE reply SET attempts = attempts + 1, not_before = $1, failure = $2 WHERE key = $3")
             .bind(again.0)
-            .bind(why)
+            .bind(text(why))
             .bind(key)
-            .execute(self.writing()?)
+            .execute(writing.at())
             .await?;
-        self.burn()
+        writing.end().await
     }
 
     /// The reply of that key, said or not.

@@ -2,27 +2,18 @@
 //!
 //! Everything that another database would say differently is here; the queries elsewhere serve both.
 
-use std::borrow::Cow;
 use std::str::FromStr as _;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::migrate::MigrateError;
 use sqlx::{AnyConnection, AnyPool, Connection as _};
 
-use crate::{Journal, JournalError, OpenError};
-
-/// Every migration that was ever shipped, in order. One that was shipped is never edited: its checksum is in the stores.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
-    (1, "first", include_str!("../migrations/0001_first.sql")),
-    (
-        2,
-        "claims and indexes",
-        include_str!("../migrations/0002_claims_and_indexes.sql"),
-    ),
-];
+use crate::dialect::{Dialect, Opened};
+use crate::migration::{migrate, not_migrated, unreachable};
+use crate::{Address, OpenError};
 
 /// How a transaction that reads before it writes begins: it takes the write lock first, and so waits for another writer
 /// instead of failing when it finds that what it read has moved.
@@ -46,59 +37,45 @@ const PRAGMAS: [&str; 4] = [
     "PRAGMA foreign_keys = ON",
 ];
 
-impl Journal {
-    /// Opens the journal at `url` (`sqlite://FILE`, made when missing, or `sqlite::memory:`), and brings it up to date.
-    pub async fn open(url: &str) -> Result<Self, OpenError> {
-        let path = url
-            .strip_prefix("sqlite://")
-            .or_else(|| url.strip_prefix("sqlite:"))
-            .filter(|path| !path.is_empty())
-            .ok_or_else(|| OpenError::NotAStore(url.to_owned()))?;
-        let in_memory = path == ":memory:";
-        let address = if in_memory {
-            let number = MEMORIES.fetch_add(1, Ordering::SeqCst);
-            // SQLite's own file system in memory: a name that begins with `/` is one store for all connections of this
-            // process. (sqlx gives `mode=memory` another name at each connection.)
-            format!("sqlite:///journal-{number}?vfs=memdb&mode=rwc")
-        } else {
-            format!("sqlite://{}?mode=rwc", escaped(path))
-        };
-        let connected = async || {
-            connected(&address)
-                .await
-                .map_err(|source| unreachable(path, source))
-        };
-        // A store in memory lives as long as a connection to it: this one is held, whatever the pool does with its own.
-        let anchor = if in_memory {
-            let held = held(&address)
-                .await
-                .map_err(|source| unreachable(path, source))?;
-            Some(Arc::new(Mutex::new(held)))
-        } else {
-            None
-        };
-        let pool = connected().await?;
-        migrated(&pool)
-            .await
-            .map_err(|source| not_migrated(path, source))?;
-        Ok(Self {
-            pool,
-            _anchor: anchor,
-            fuse: Arc::new(|| false),
-            dark: Arc::new(AtomicBool::new(false)),
-        })
-    }
+/// Opens a store of its own in memory.
+pub(crate) async fn in_memory(address: &Address) -> Result<Opened, OpenError> {
+    let number = MEMORIES.fetch_add(1, Ordering::SeqCst);
+    // SQLite's own file system in memory: a name that begins with `/` is one store for all connections of this
+    // process. (sqlx gives `mode=memory` another name at each connection.)
+    let url = format!("sqlite:///journal-{number}?vfs=memdb&mode=rwc");
+    // A store in memory lives as long as a connection to it: this one is held, whatever the pool does with its own.
+    let held = held(&url)
+        .await
+        .map_err(|source| unreachable(address, source))?;
+    let opened = opened(address, &url).await?;
+    Ok(Opened {
+        anchor: Some(Arc::new(Mutex::new(held))),
+        ..opened
+    })
+}
 
-    /// Whether the store answers and can be written to now; cheap, so that it can be asked often.
-    pub async fn ready(&self) -> Result<(), JournalError> {
-        let transaction = self.reading()?.begin_with(WRITING).await?;
-        Ok(transaction.rollback().await?)
-    }
+/// Opens the file, made when missing.
+pub(crate) async fn on_a_file(address: &Address, path: &str) -> Result<Opened, OpenError> {
+    opened(address, &format!("sqlite://{}?mode=rwc", escaped(path))).await
+}
+
+async fn opened(address: &Address, url: &str) -> Result<Opened, OpenError> {
+    let pool = connected(url)
+        .await
+        .map_err(|source| unreachable(address, source))?;
+    migrated(&pool)
+        .await
+        .map_err(|source| not_migrated(address, source))?;
+    Ok(Opened {
+        dialect: Dialect::Sqlite,
+        pool,
+        anchor: None,
+    })
 }
 
 /// What to try, said by SQLite's primary result code (<https://www.sqlite.org/rescode.html>).
-pub(crate) fn remedy(error: &sqlx::Error) -> &'static str {
-    match primary_code(error) {
+pub(crate) fn remedy(code: Option<&str>) -> &'static str {
+    match primary_code(code) {
         5 | 6 => "another program holds it: end that one, or try again",
         8 => "make the file and its folder writable for this user",
         10 => "see that the disk is sound and has room",
@@ -110,12 +87,9 @@ pub(crate) fn remedy(error: &sqlx::Error) -> &'static str {
     }
 }
 
-/// SQLite's primary result code; 0 where the error is none of SQLite's.
-fn primary_code(error: &sqlx::Error) -> i64 {
-    error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code)
-        .and_then(|code| code.parse::<i64>().ok())
+/// SQLite's primary result code; 0 where there is none.
+fn primary_code(code: Option<&str>) -> i64 {
+    code.and_then(|code| code.parse::<i64>().ok())
         .map_or(0, |code| code & 0xff)
 }
 
@@ -172,11 +146,18 @@ async fn prepare(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     let mut rests = RESTS;
     loop {
         match set_up(connection).await {
-            Err(error) if rests > 0 && matches!(primary_code(&error), 5 | 6) => rests -= 1,
+            Err(error) if rests > 0 && is_held(&error) => rests -= 1,
             ended => return ended,
         }
         tokio::time::sleep(REST).await;
     }
+}
+
+fn is_held(error: &sqlx::Error) -> bool {
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
+    matches!(primary_code(code.as_deref()), 5 | 6)
 }
 
 async fn set_up(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
@@ -196,52 +177,14 @@ fn escaped(path: &str) -> String {
 /// All of it in one transaction under the write lock: of several processes that open a store at once, one migrates it.
 async fn migrated(pool: &AnyPool) -> Result<(), MigrateError> {
     let mut transaction = pool.begin_with(WRITING).await?;
-    migrations().run(&mut *transaction).await?;
+    migrate(&mut transaction).await?;
     Ok(transaction.commit().await?)
-}
-
-fn unreachable(path: &str, source: sqlx::Error) -> OpenError {
-    OpenError::Unreachable {
-        path: path.to_owned(),
-        remedy: remedy(&source),
-        source,
-    }
-}
-
-fn not_migrated(path: &str, source: MigrateError) -> OpenError {
-    let path = path.to_owned();
-    if let MigrateError::VersionMissing(version) = source {
-        return OpenError::TooNew {
-            path,
-            version,
-            known: MIGRATIONS.len(),
-        };
-    }
-    if let MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) = source {
-        return unreachable(&path, source);
-    }
-    OpenError::DoesNotFit { path, source }
-}
-
-fn migrations() -> Migrator {
-    let all = MIGRATIONS.map(|(version, name, sql)| {
-        Migration::new(
-            version,
-            Cow::Borrowed(name),
-            MigrationType::Simple,
-            sqlx::SqlStr::from_static(sql),
-            false,
-        )
-    });
-    Migrator {
-        migrations: Cow::Owned(all.to_vec()),
-        ..Migrator::DEFAULT
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Journal, JournalError};
 
     async fn made(folder: &tempfile::TempDir) -> String {
         let path = folder.path().join("journal.db");

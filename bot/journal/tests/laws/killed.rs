@@ -7,7 +7,8 @@ use journal::{Journal, RunId};
 use plan::run::Fact;
 use plan::step::StepId;
 
-use crate::{NOW, Store, began, new_run};
+use crate::cluster::{Cluster, PASSWORD};
+use crate::{NOW, Store, began, new_run, opened};
 
 /// Tells this same binary, run again, which store to write to.
 const STORE: &str = "JOURNAL_LAWS_STORE";
@@ -31,7 +32,7 @@ async fn endless(
     url: &str,
     said: &mut impl std::io::Write,
 ) -> Result<std::convert::Infallible, Box<dyn std::error::Error>> {
-    let journal = Journal::open(url).await?;
+    let journal = Journal::open(url).await?.by_the_passed_in_time();
     let lease = journal.take("s", "w1", 1000, NOW).await?.unwrap();
     let run = match journal.open_runs().await?.first() {
         Some(run) => run.id,
@@ -82,8 +83,18 @@ async fn whole(it: &Store) -> usize {
 
 #[tokio::test]
 async fn what_was_acknowledged_survives_a_kill_and_nothing_is_half_there() {
-    let it = Store::on_a_file().await;
-    let (url, _) = it.file.as_ref().unwrap();
+    survives_a_kill(Store::on_a_file().await).await;
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_kill_on_postgres() {
+    if let Some(it) = Store::on_postgres().await {
+        survives_a_kill(it).await;
+    }
+}
+
+async fn survives_a_kill(it: Store) {
+    let url = it.url.as_ref().unwrap();
     let mut before = 1;
     for lines in [1, 2, 7, 30, 90] {
         let mut child = started(url, itself());
@@ -102,11 +113,56 @@ async fn what_was_acknowledged_survives_a_kill_and_nothing_is_half_there() {
     }
 }
 
+#[tokio::test]
+async fn what_was_acknowledged_survives_the_end_of_postgres_itself() {
+    let Some(cluster) = Cluster::start() else {
+        return;
+    };
+    let url = cluster.database().await;
+    let journal = opened(&url).await;
+    let mut child = started(&url, itself());
+    let mut said = BufReader::new(child.stderr.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    let mut told = said.by_ref().filter(|line| line.starts_with("kept "));
+    assert!(told.nth(20).is_some());
+    cluster.killed();
+    let rest: Vec<String> = said.collect();
+    assert!(!child.wait().unwrap().success() || !rest.is_empty());
+    let acknowledged = 21 + rest.iter().filter(|line| line.starts_with("kept ")).count();
+    let stopped = rest.iter().find(|line| line.starts_with("stopped: "));
+    let stopped = stopped.unwrap();
+    assert!(
+        stopped.contains("see that the database runs and can be reached"),
+        "{stopped}"
+    );
+    let away = journal.queue().await.unwrap_err().to_string();
+    assert!(away.contains("can be reached"), "{away}");
+    assert!(!away.contains(PASSWORD), "{away}");
+    assert!(journal.ready().await.is_err());
+
+    assert!(cluster.up());
+    // The journal that was open all the time goes on.
+    journal.ready().await.unwrap();
+    journal.check().await.unwrap();
+    let facts = journal.facts(RunId(1)).await.unwrap();
+    for (noted, step) in facts.iter().zip(0..) {
+        let wanted = if step == 0 { began() } else { fact(step) };
+        assert_eq!(noted.fact, wanted);
+    }
+    // The first fact is the beginning's, and the last may have been on its way.
+    assert!(
+        [acknowledged + 1, acknowledged + 2].contains(&facts.len()),
+        "{} facts after {acknowledged} were acknowledged",
+        facts.len()
+    );
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_full_disk_stops_it_with_what_to_do_and_loses_nothing() {
     let it = Store::on_a_file().await;
-    let (url, _) = it.file.as_ref().unwrap();
+    let url = it.url.as_ref().unwrap();
     // Files may grow to 2000 blocks of 512 or 1024 bytes; the write that passes them fails as on a full disk.
     let mut command = Command::new("sh");
     command.args(["-c", "trap '' XFSZ; ulimit -f 2000; exec \"$@\"", "sh"]);

@@ -1,7 +1,8 @@
-//! What any journal must promise, held on a file and in memory; and what only a file can break: power, kills, old rows,
-//! stores that cannot be used.
+//! What any journal must promise, held on SQLite, in a file and in memory, and on PostgreSQL; and what only a real store
+//! can break: power, kills, old rows, stores that cannot be used.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod cluster;
 mod compaction;
 mod deliveries;
 mod killed;
@@ -9,12 +10,14 @@ mod leases;
 mod opening;
 mod power;
 mod pulls;
+mod replicas;
 mod replies;
 mod rows;
 mod runs;
 
 use journal::{Delivery, Heard, Journal, Lease, NewRun, Reply, ReplyKind};
 use plan::run::Fact;
+use sqlx::Connection as _;
 use topology::observed::Timestamp;
 
 /// Some time.
@@ -24,8 +27,9 @@ const NOW: Timestamp = Timestamp(1_000_000);
 struct Store {
     one: Journal,
     two: Journal,
-    /// Its address and its folder, when it is a file.
-    file: Option<(String, tempfile::TempDir)>,
+    /// Its address, when another process can find it.
+    url: Option<String>,
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl Store {
@@ -35,8 +39,20 @@ impl Store {
         Self {
             one: Journal::open(&url).await.unwrap(),
             two: Journal::open(&url).await.unwrap(),
-            file: Some((url, folder)),
+            url: Some(url),
+            _folder: Some(folder),
         }
+    }
+
+    /// None where no PostgreSQL is installed.
+    async fn on_postgres() -> Option<Self> {
+        let url = cluster::shared()?.database().await;
+        Some(Self {
+            one: opened(&url).await,
+            two: opened(&url).await,
+            url: Some(url),
+            _folder: None,
+        })
     }
 
     async fn in_memory() -> Self {
@@ -44,17 +60,29 @@ impl Store {
         Self {
             two: one.clone(),
             one,
-            file: None,
+            url: None,
+            _folder: None,
         }
     }
 
     /// The store as the next process finds it.
     async fn again(&self) -> Journal {
-        match &self.file {
-            Some((url, _)) => Journal::open(url).await.unwrap(),
+        match &self.url {
+            Some(url) => opened(url).await,
             None => self.one.clone(),
         }
     }
+
+    /// A connection beside the journal's.
+    async fn raw(&self) -> sqlx::AnyConnection {
+        let url = self.url.as_ref().unwrap();
+        sqlx::AnyConnection::connect(url).await.unwrap()
+    }
+}
+
+/// The laws' time stands still unless they say otherwise.
+async fn opened(url: &str) -> Journal {
+    Journal::open(url).await.unwrap().by_the_passed_in_time()
 }
 
 /// Runs each law on a store of each kind.
@@ -63,6 +91,14 @@ macro_rules! laws {
         mod on_a_file { $($(
             #[tokio::test]
             async fn $law() { super::$part::$law(super::Store::on_a_file().await).await; }
+        )*)* }
+        mod on_postgres { $($(
+            #[tokio::test]
+            async fn $law() {
+                if let Some(it) = super::Store::on_postgres().await {
+                    super::$part::$law(it).await;
+                }
+            }
         )*)* }
         mod in_memory { $($(
             #[tokio::test]
@@ -92,7 +128,9 @@ laws! {
         a_lease_that_was_given_back_writes_nothing_more
         a_lease_of_one_site_writes_to_no_other
         a_lease_is_renewed_by_who_holds_it
-        the_epoch_never_goes_back;
+        the_epoch_never_goes_back
+        a_replica_that_lost_the_queue_writes_nothing_more
+        each_delivery_is_settled_once_and_in_order_whoever_works;
     replies:
         a_reply_is_said_once_and_a_newer_body_is_an_edit
         a_reply_that_failed_waits_and_lets_others_pass

@@ -39,7 +39,7 @@ async fn what_is_no_store_is_refused_by_name() {
     for no in ["redis://x", "", "sqlite://", "/var/lib/planebot.db"] {
         assert_eq!(
             refused(no).await,
-            format!("`{no}` is no store: write `sqlite://FILE`")
+            format!("`{no}` is no store: write `sqlite://FILE` or `postgres://USER@HOST/DATABASE`")
         );
     }
 }

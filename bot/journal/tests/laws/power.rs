@@ -7,7 +7,7 @@ use journal::{Journal, JournalError, Kept, Settled};
 use plan::run::{Fact, Noted};
 use plan::step::StepId;
 
-use crate::{NOW, Store, began, delivery, heard, later, new_run, reply};
+use crate::{NOW, Store, began, cluster, delivery, heard, later, new_run, reply};
 
 /// Goes dark at the `cut`th time it is asked.
 fn fused(journal: &Journal, cut: usize) -> Journal {
@@ -91,6 +91,13 @@ async fn a_file_ends_the_same_wherever_the_power_is_cut() {
 #[tokio::test]
 async fn memory_ends_the_same_wherever_the_power_is_cut() {
     ends_the_same(Store::in_memory).await;
+}
+
+#[tokio::test]
+async fn postgres_ends_the_same_wherever_the_power_is_cut() {
+    if cluster::shared().is_some() {
+        ends_the_same(async || Store::on_postgres().await.unwrap()).await;
+    }
 }
 
 #[tokio::test]

@@ -31,8 +31,7 @@ async fn what_is_written_today_is_format_1_and_reads_as_it_did() {
     for fact in &every_fact()[1..] {
         it.one.add(run, &lease, fact, NOW).await.unwrap();
     }
-    let (url, _) = it.file.as_ref().unwrap();
-    let mut raw = sqlx::AnyConnection::connect(url).await.unwrap();
+    let mut raw = it.raw().await;
     let written: Vec<(String,)> =
         sqlx::query_as("SELECT record FROM fact WHERE run = $1 ORDER BY place")
             .bind(run.0)
@@ -60,8 +59,7 @@ async fn what_is_written_today_is_format_1_and_reads_as_it_did() {
 async fn a_row_that_cannot_be_read_is_named_and_nothing_is_guessed() {
     let it = Store::on_a_file().await;
     let run = it.one.begin(&new_run("s"), &began(), NOW).await.unwrap();
-    let (url, _) = it.file.as_ref().unwrap();
-    let mut raw = sqlx::AnyConnection::connect(url).await.unwrap();
+    let mut raw = it.raw().await;
     for (record, wanted) in [
         (
             r#"{"v":2,"news":"later"}"#,
