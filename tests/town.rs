@@ -235,7 +235,7 @@ jumphost_addresses = "jumphost.json"
         let config = self.config(store);
         let secrets = config.github.as_ref().unwrap().secrets().unwrap();
         let fuse = Arc::clone(&self.fuse);
-        let journal = Journal::open(&config.store_url)
+        let journal = Journal::open_at(&config.store.address().unwrap())
             .await
             .unwrap()
             .with_fuse(Arc::new(move || fuse.burn(Kind::Journal)));

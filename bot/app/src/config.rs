@@ -10,6 +10,7 @@ mod env;
 mod file;
 mod secret;
 mod site;
+mod store;
 mod window;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use topology::observed::Timestamp;
 
 pub use secret::{Secret, Secrets, Withheld};
 pub use site::{Evidence, OperatorName, Operators, Policy, Site, Source, Team};
+pub use store::Store;
 pub use window::{NotAWindow, Window};
 
 /// GitHub's own limit for a webhook's payload: larger ones are not sent (GitHub docs, webhook events and payloads).
@@ -32,8 +34,8 @@ pub struct Config {
     pub server: Server,
     /// GitHub; commands that never speak to GitHub need none.
     pub github: Option<GitHub>,
-    /// Where the journal is kept: `sqlite://…`, absolute after reading.
-    pub store_url: String,
+    /// Where the journal is kept.
+    pub store: Store,
     /// The sites, in the order of the file.
     pub sites: Vec<Site>,
 }
@@ -110,7 +112,7 @@ impl Config {
         variables: &BTreeMap<String, String>,
     ) -> Result<Self, Wrong> {
         let mut file: file::File =
-            toml::from_str(text).map_err(|error| Wrong::one(error.to_string().trim_end()))?;
+            toml::from_str(text).map_err(|error| Wrong::one(&unread(text, &error)))?;
         env::apply(&mut file, variables)?;
         check::check(&file, folder, variables)
     }
@@ -134,6 +136,30 @@ pub fn environment() -> BTreeMap<String, String> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| name.starts_with("PLANEBOT_"))
         .collect()
+}
+
+/// The parser's words with the line and its caret; without the line where that may hold the store's password.
+fn unread(text: &str, error: &toml::de::Error) -> String {
+    let whole = error.to_string();
+    if !whole.contains("postgres") {
+        return whole.trim_end().to_owned();
+    }
+    let start = error.span().map_or(0, |span| span.start);
+    let line = text
+        .bytes()
+        .take(start)
+        .filter(|&byte| byte == b'\n')
+        .count()
+        + 1;
+    let message = error.message();
+    let message = if message.contains("postgres") {
+        "this cannot stand here"
+    } else {
+        message
+    };
+    format!(
+        "TOML parse error at line {line}, which may hold a password and is not shown: {message}"
+    )
 }
 
 /// Why there is no configuration.

@@ -14,6 +14,7 @@ pub mod keeping;
 pub mod maas;
 mod outgoing;
 pub mod rehearse;
+mod replica;
 pub mod reply;
 pub mod roster;
 pub mod serve;

@@ -4,12 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use journal::Journal;
+use journal::{Journal, Lease};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use topology::observed::Timestamp;
@@ -18,12 +19,16 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::github::GitHub;
+use crate::replica;
 use crate::serve::{Patience, serve};
 use crate::turn::{Forge, Office, Told, Turned};
 use crate::webhook::{BODY_SECONDS_MAX, Counts, Door, router};
 
 /// How long the loop rests at most: a clock that was set back must not stop it.
 const REST_MAX: Duration = Duration::from_secs(30);
+
+/// How often the one that works looks for what other replicas kept.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How often GitHub is asked for what no webhook told: with the rest, a command is heard within a minute.
 const LOOK_EVERY_MS: i64 = 20_000;
@@ -36,7 +41,7 @@ const FAILED_REST: Duration = Duration::from_secs(2);
 
 /// Opens everything, or says what is missing, before anything is served.
 pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Office> {
-    let journal = Journal::open(&config.store_url).await?;
+    let journal = Journal::open_at(&config.store.address()?).await?;
     open_with(config, journal, clock).await
 }
 
@@ -53,9 +58,10 @@ pub async fn open_with(config: Config, journal: Journal, clock: Clock) -> anyhow
             .with_context(|| format!("opening site `{}`", site.name))?;
         desks.insert(site.name.clone(), desk);
     }
-    // Whoever listens there is the service: nobody else can, and one that starts again takes over from its dead self.
-    let owner = format!("planebot at {}", config.server.listen);
-    journal.outlive(&owner).await?;
+    // Whoever listens there is the service of this machine: one that starts again takes over from its dead self.
+    let owner = journal
+        .name(&format!("planebot at {}", config.server.listen))
+        .await?;
     Ok(Office {
         config,
         journal,
@@ -101,7 +107,7 @@ pub async fn run(
         closing.notified().await;
     });
     let work = async {
-        work(&office, &kept, stop).await;
+        work(office, &kept, stop).await;
         over.notify_one();
     };
     tokio::join!(door, work);
@@ -124,29 +130,77 @@ async fn look(office: &Office, looked: &mut Option<Timestamp>) {
     }
 }
 
-/// Turns until `stop`. A turn is never cut off: it ends at its own boundary.
-async fn work(office: &Office, kept: &Notify, stop: impl Future<Output = ()>) {
+/// Works whenever no other replica does, until `stop`; then what is held is free at once for the others.
+async fn work(mut office: Office, kept: &Notify, stop: impl Future<Output = ()>) {
     let mut stop = pin!(stop);
-    let mut looked = None;
-    loop {
-        look(office, &mut looked).await;
-        let rest = match Box::pin(office.turn()).await {
-            Ok(Turned::Moved) => Duration::ZERO,
-            Ok(Turned::Rests(None)) => REST_MAX,
-            Ok(Turned::Rests(Some(until))) => {
-                let left = until.0 - (office.clock)().0;
-                Duration::from_millis(u64::try_from(left).unwrap_or(0)).min(REST_MAX)
-            }
-            Err(error) => {
-                tracing::error!("a turn failed: {error:#}");
-                FAILED_REST
-            }
+    let journal = office.journal.clone();
+    while let Some(lease) = replica::stand_by(&office, stop.as_mut()).await {
+        office.journal = journal.clone().under(&lease);
+        let lost = AtomicBool::new(false);
+        let lead = Lead {
+            office: &office,
+            journal: &journal,
+            lease: &lease,
+            lost: &lost,
         };
-        tokio::select! {
-            biased;
-            () = &mut stop => return,
-            () = kept.notified(), if !rest.is_zero() => {}
-            () = tokio::time::sleep(rest) => {}
+        let over = tokio::select! {
+            over = lead.turns(kept, stop.as_mut()) => over,
+            never = replica::renewing(&journal, &lease, &office.clock, &lost) => match never {},
+        };
+        office.journal = journal.clone();
+        if over {
+            break;
         }
+    }
+    if let Err(error) = journal.outlive(&office.owner).await {
+        tracing::warn!("what this replica held runs out by itself: {error}");
+    }
+}
+
+/// The replica that works.
+struct Lead<'a> {
+    office: &'a Office,
+    journal: &'a Journal,
+    lease: &'a Lease,
+    lost: &'a AtomicBool,
+}
+
+impl Lead<'_> {
+    /// Turns until `stop` (true), or until another replica works (false). A turn is never cut off: it ends at its own
+    /// boundary.
+    async fn turns(&self, kept: &Notify, mut stop: Pin<&mut impl Future<Output = ()>>) -> bool {
+        let office = self.office;
+        let rest_max = if self.journal.is_shared() {
+            LOOK_AGAIN
+        } else {
+            REST_MAX
+        };
+        let mut looked = None;
+        while !self.lost.load(Ordering::SeqCst) {
+            look(office, &mut looked).await;
+            let rest = match Box::pin(office.turn()).await {
+                Ok(Turned::Moved) => Duration::ZERO,
+                Ok(Turned::Rests(None)) => rest_max,
+                Ok(Turned::Rests(Some(until))) => {
+                    let left = until.0 - (office.clock)().0;
+                    Duration::from_millis(u64::try_from(left).unwrap_or(0)).min(rest_max)
+                }
+                Err(error) => {
+                    let clock = &office.clock;
+                    if replica::is_lost(self.journal, self.lease, clock, &error).await {
+                        return false;
+                    }
+                    tracing::error!("a turn failed: {error:#}");
+                    FAILED_REST
+                }
+            };
+            tokio::select! {
+                biased;
+                () = &mut stop => return true,
+                () = kept.notified(), if !rest.is_zero() => {}
+                () = tokio::time::sleep(rest) => {}
+            }
+        }
+        false
     }
 }

@@ -74,12 +74,11 @@ impl Journal {
         .bind(text(&delivery.body))
         .execute(writing.at())
         .await?;
+        if done.rows_affected() == 0 {
+            return Ok(Kept::SeenBefore);
+        }
         writing.end().await?;
-        Ok(if done.rows_affected() == 0 {
-            Kept::SeenBefore
-        } else {
-            Kept::New
-        })
+        Ok(Kept::New)
     }
 
     /// The oldest delivery that is not settled; counts the attempt.

@@ -141,6 +141,11 @@ impl Journal {
         Ok(format!("{door}, life {life}"))
     }
 
+    /// Whether other machines may share the store: then deliveries come that this process did not keep.
+    pub fn is_shared(&self) -> bool {
+        self.dialect == Dialect::Postgres
+    }
+
     /// Ends what an earlier life of `owner` held: a process that starts again under its name goes on at once, and
     /// nothing is written any more under an epoch that the dead one had.
     pub async fn outlive(&self, owner: &str) -> Result<(), JournalError> {

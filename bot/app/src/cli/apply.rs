@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use journal::Journal;
+use journal::{Address, Journal};
 use plan::gate::GateName;
 
 use super::told::remark_line;
@@ -37,7 +37,12 @@ pub(super) struct Apply {
     #[arg(long, conflicts_with = "done")]
     abort: bool,
     /// Where the journal is kept; else the configuration's store, or a file beside the declaration
-    #[arg(long, env = "PLANEBOT_STORE_URL", value_name = "URL")]
+    #[arg(
+        long,
+        env = "PLANEBOT_STORE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
     store: Option<String>,
     /// The folder of the runbooks; else the site's
     #[arg(long, env = "PLANEBOT_RUNBOOKS", value_name = "DIR")]
@@ -54,17 +59,25 @@ impl Apply {
         let clock = clock::machine();
         let desk = place.desk(console, &clock)?;
         let folder = place.declaration(&desk.site)?;
-        let store = match self.store {
-            Some(url) => url,
-            // A configuration that cannot be read is an error: two journals would allow two runs.
-            None if place.has_config() => place.load(console)?.store_url,
-            None => {
+        let asked = self.store.as_deref().map(Address::parse).transpose()?;
+        // A configuration that cannot be read is an error: two journals would allow two runs.
+        let configured = if place.has_config() {
+            Some(place.load(console)?.store)
+        } else {
+            None
+        };
+        let store = match (asked, configured) {
+            // The password that is configured goes nowhere else.
+            (Some(asked), Some(configured)) if asked == configured.place => configured.address()?,
+            (Some(asked), _) => asked,
+            (None, Some(configured)) => configured.address()?,
+            (None, None) => {
                 let store = store_beside(&folder);
                 remark_line(&format!("the journal of this run is {store}"));
-                store
+                Address::parse(&store)?
             }
         };
-        let journal = Journal::open(&store).await?;
+        let journal = Journal::open_at(&store).await?;
         let runbooks = self
             .runbooks
             .unwrap_or_else(|| PathBuf::from(&desk.site.runbooks));

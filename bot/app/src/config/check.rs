@@ -10,7 +10,7 @@ use topology::observed::Timestamp;
 use super::file::{self, File, OneOrMany, User};
 use super::{
     BODY_BYTES_MAX, Config, Evidence, GitHub, Identity, OperatorName, Operators, Policy, Secret,
-    Server, Site, Source, Team, Window, Wrong, env,
+    Server, Site, Source, Store, Team, Window, Wrong, env, store,
 };
 
 /// What is at hand while checking.
@@ -33,18 +33,17 @@ pub(super) fn check(
     };
     let server = desk.server(&file.server);
     let github = file.github.as_ref().and_then(|github| desk.github(github));
-    let store_url = desk.store(file.store.url.as_deref());
+    let store = desk.store(&file.store);
     let sites: Vec<Site> = file.site.iter().map(|site| desk.site(site)).collect();
     desk.no_site_within_another(&sites);
-    if desk.remarks.is_empty() {
-        Ok(Config {
+    match store {
+        Some(store) if desk.remarks.is_empty() => Ok(Config {
             server,
             github,
-            store_url,
+            store,
             sites,
-        })
-    } else {
-        Err(Wrong(desk.remarks))
+        }),
+        Some(_) | None => Err(Wrong(desk.remarks)),
     }
 }
 
@@ -204,24 +203,15 @@ impl Desk<'_> {
         }
     }
 
-    fn store(&mut self, url: Option<&str>) -> String {
-        let url = url.unwrap_or("sqlite://planebot.db");
-        match url
-            .strip_prefix("sqlite://")
-            .or_else(|| url.strip_prefix("sqlite:"))
-        {
-            Some(path) if path.starts_with(":memory:") => url.to_owned(),
-            Some(path) if !path.is_empty() => {
-                format!("sqlite://{}", self.place(Path::new(path)).display())
-            }
-            Some(_) | None => {
-                // The URL may hold a password, so it is not shown.
-                self.remark(
-                    "`store.url` must be `sqlite://FILE`: the journal is kept in SQLite".to_owned(),
-                );
-                String::new()
-            }
-        }
+    fn store(&mut self, store: &file::Store) -> Option<Store> {
+        let password = self.secret(
+            "`store.password_file`",
+            store.password_file.as_ref(),
+            env::STORE_PASSWORD,
+        );
+        store::check(store, password, self.folder)
+            .map_err(|remark| self.remark(remark))
+            .ok()
     }
 
     fn site(&mut self, site: &file::Site) -> Site {

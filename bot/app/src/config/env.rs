@@ -17,6 +17,9 @@ pub(super) const SECRETS: [&str; 4] = [
     "PLANEBOT_GITHUB_PREVIOUS_WEBHOOK_SECRET",
 ];
 
+/// The variable that holds the database's password itself.
+pub(super) const STORE_PASSWORD: &str = "PLANEBOT_STORE_PASSWORD";
+
 /// `PLANEBOT_SITE_PROD_OAM_` for `prod-oam`.
 pub(super) fn site_prefix(name: &str) -> String {
     format!(
@@ -37,10 +40,7 @@ pub(super) fn apply(file: &mut File, variables: &BTreeMap<String, String>) -> Re
         } else if let Some(key) = name.strip_prefix("PLANEBOT_GITHUB_") {
             github(file.github.get_or_insert_default(), key, value)
         } else if let Some(key) = name.strip_prefix("PLANEBOT_STORE_") {
-            Ok(key == "URL" && {
-                file.store.url = Some(value.clone());
-                true
-            })
+            Ok(store(file, key, value))
         } else if name.starts_with("PLANEBOT_SITE_") {
             of_a_site(&mut file.site, name, value)
         } else {
@@ -62,6 +62,17 @@ pub(super) fn apply(file: &mut File, variables: &BTreeMap<String, String>) -> Re
 
 /// Whether there is such a key; or what the value should have been.
 type Taken = Result<bool, &'static str>;
+
+fn store(file: &mut File, key: &str, value: &str) -> bool {
+    match key {
+        "URL" => file.store.url = Some(value.to_owned()),
+        "PASSWORD_FILE" => file.store.password_file = Some(PathBuf::from(value)),
+        // Holds the secret itself; read in `check`.
+        "PASSWORD" => {}
+        _ => return false,
+    }
+    true
+}
 
 fn server(file: &mut File, key: &str, value: &str) -> Taken {
     match key {

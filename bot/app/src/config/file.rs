@@ -44,6 +44,7 @@ pub(super) struct GitHub {
 #[serde(deny_unknown_fields)]
 pub(super) struct Store {
     pub(super) url: Option<String>,
+    pub(super) password_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

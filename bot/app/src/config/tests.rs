@@ -44,7 +44,8 @@ fn a_small_file_is_enough_and_its_paths_are_against_its_folder() {
             private_key: Secret::File("/etc/planebot/key.pem".into())
         }
     );
-    assert_eq!(config.store_url, "sqlite:///etc/planebot/planebot.db");
+    let store = config.store.address().unwrap();
+    assert_eq!(store.file(), Some("/etc/planebot/planebot.db"));
     let site = config.site("prod").unwrap();
     assert_eq!(site.path, "topology/prod");
     assert_eq!(site.runbooks, "runbooks");
@@ -151,7 +152,7 @@ fn every_remark_is_said_at_once() {
         `server.listen`: `everywhere` is not an address with a port, as `0.0.0.0:8080`
         `github.api_url` must be a URL that begins with `http://` or `https://`, without user and password
         `github` needs `app_id` with `private_key_file`, or `token_file`
-        `store.url` must be `sqlite://FILE`: the journal is kept in SQLite
+        `store.url`: `mysql://…` is no store: write `sqlite://FILE` or `postgres://USER@HOST/DATABASE`
         `Prod` is not a name for a site: lower-case letters, digits and `-`, beginning with a letter, at most 40
         site `Prod`: `network` is not a repository, as `owner/name`
         site `Prod`: `path` must be a folder inside the repository, not `../topology`
@@ -192,7 +193,7 @@ fn variables_win_over_the_file() {
     .unwrap();
     assert_eq!(config.server.listen.to_string(), "0.0.0.0:80");
     assert_eq!(config.github.unwrap().api_url, "http://127.0.0.1:4500");
-    assert_eq!(config.store_url, "sqlite:///var/lib/p.db");
+    assert_eq!(config.store.place.file(), Some("/var/lib/p.db"));
     assert_eq!(config.sites[0].maas_url, "http://other:5240/MAAS");
     assert_eq!(config.sites[0].operators.users.len(), 2);
 }
@@ -281,4 +282,59 @@ fn threat_52_a_sites_folders_stay_inside_its_repository() {
             );
         }
     }
+}
+
+#[test]
+fn the_databases_password_comes_from_a_file_or_a_variable_and_never_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("pw"), "hunter2 @\n").unwrap();
+    let url = "postgres://planebot@db.example/planebot?sslmode=verify-full";
+    let file = format!("[store]\nurl = \"{url}\"\npassword_file = \"pw\"\n");
+    let full = "postgres://planebot:hunter2%20%40@db.example/planebot?sslmode=verify-full";
+    let variables = |variables: &[(&str, &str)]| {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        variables.iter().map(owned).collect::<BTreeMap<_, _>>()
+    };
+    for (text, variables) in [
+        (file.clone(), variables(&[])),
+        (
+            file.replace("password_file = \"pw\"", ""),
+            variables(&[("PLANEBOT_STORE_PASSWORD", "hunter2 @")]),
+        ),
+        (
+            String::new(),
+            variables(&[
+                ("PLANEBOT_STORE_URL", url),
+                ("PLANEBOT_STORE_PASSWORD_FILE", "pw"),
+            ]),
+        ),
+        (String::new(), variables(&[("PLANEBOT_STORE_URL", full)])),
+    ] {
+        let config = Config::parse(&text, folder.path(), &variables).unwrap();
+        let address = config.store.address().unwrap();
+        assert_eq!(address, journal::Address::parse(full).unwrap());
+        let shown = format!("{config:?} {address} {address:?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+    let twice = file.replace("planebot@", "planebot:hunter2@");
+    assert_snapshot!(remarks(&twice, &[]), @"`store.url` and `store.password_file` both hold a password: keep one");
+    let misspelt = file.replace("?sslmode", "?sslmod");
+    assert_snapshot!(remarks(&misspelt, &[]), @"`store.url`: the store's address is not `postgres://USER@HOST/DATABASE`: behind the `?` may stand application_name, dbname, host, options, port, sslcert, sslkey, sslmode, sslrootcert and user");
+    assert_snapshot!(remarks("[store]\npassword_file = \"pw\"\n", &[]), @"`store.password_file` is set, and `store.url` is a file, which asks for none");
+}
+
+#[test]
+fn a_line_with_the_databases_password_is_not_shown_whatever_is_wrong_with_it() {
+    let url = "postgres://planebot:hunter2@db.example/planebot";
+    for text in [
+        format!("[store]\nurl = \"{url}"),
+        format!("[store]\nurl = {url}"),
+        format!("store = \"{url}\""),
+        format!("[store]\nurl = [\"{url}\"]"),
+        format!("[store]\nurl = \"{url}\" extra"),
+    ] {
+        let said = remarks(&text, &[]);
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+    assert_snapshot!(remarks(&format!("\n[store]\nurll = \"{url}\"\n"), &[]), @"TOML parse error at line 3, which may hold a password and is not shown: unknown field `urll`, expected `url` or `password_file`");
 }
