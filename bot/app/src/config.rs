@@ -49,6 +49,8 @@ pub struct Server {
     pub body_limit: usize,
     /// How people reach the pages, for links in comments; without a slash at the end.
     pub public_url: Option<String>,
+    /// A name that no other replica on the same store has: one that starts again under it goes on at once.
+    pub replica: Option<String>,
 }
 
 /// One GitHub and who we are there.

@@ -58,10 +58,19 @@ pub async fn open_with(config: Config, journal: Journal, clock: Clock) -> anyhow
             .with_context(|| format!("opening site `{}`", site.name))?;
         desks.insert(site.name.clone(), desk);
     }
-    // Whoever listens there is the service of this machine: one that starts again takes over from its dead self.
-    let owner = journal
-        .name(&format!("planebot at {}", config.server.listen))
-        .await?;
+    // One that starts again takes over from its dead self, where it can be known: by the name that it was given, or on
+    // one machine by where it listens.
+    let owner = match &config.server.replica {
+        Some(name) => {
+            let owner = format!("replica {name}");
+            journal.outlive(&owner).await?;
+            owner
+        }
+        None => {
+            let door = format!("planebot at {}", config.server.listen);
+            journal.name(&door).await?
+        }
+    };
     Ok(Office {
         config,
         journal,

@@ -87,10 +87,17 @@ impl Desk<'_> {
             .public_url
             .as_deref()
             .and_then(|url| self.url("`server.public_url`", url));
+        let replica = server.replica.clone();
+        if replica.as_deref().is_some_and(|name| !is_word(name)) {
+            self.remark(
+                "`server.replica` is a name of letters, digits, `-`, `_` and `.`".to_owned(),
+            );
+        }
         Server {
             listen,
             body_limit,
             public_url,
+            replica,
         }
     }
 

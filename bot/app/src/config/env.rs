@@ -78,6 +78,7 @@ fn server(file: &mut File, key: &str, value: &str) -> Taken {
     match key {
         "LISTEN" => file.server.listen = Some(value.to_owned()),
         "BODY_LIMIT_BYTES" => file.server.body_limit_bytes = Some(number(value)?),
+        "REPLICA" => file.server.replica = Some(value.to_owned()),
         "PUBLIC_URL" => file.server.public_url = Some(value.to_owned()),
         _ => return Ok(false),
     }

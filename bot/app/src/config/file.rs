@@ -25,6 +25,7 @@ pub(super) struct Server {
     pub(super) listen: Option<String>,
     pub(super) body_limit_bytes: Option<usize>,
     pub(super) public_url: Option<String>,
+    pub(super) replica: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
