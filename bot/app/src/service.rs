@@ -60,16 +60,13 @@ pub async fn open_with(config: Config, journal: Journal, clock: Clock) -> anyhow
     }
     // One that starts again takes over from its dead self, where it can be known: by the name that it was given, or on
     // one machine by where it listens.
-    let owner = match &config.server.replica {
-        Some(name) => {
-            let owner = format!("replica {name}");
-            journal.outlive(&owner).await?;
-            owner
-        }
-        None => {
-            let door = format!("planebot at {}", config.server.listen);
-            journal.name(&door).await?
-        }
+    let owner = if let Some(name) = &config.server.replica {
+        let owner = format!("replica {name}");
+        journal.outlive(&owner).await?;
+        owner
+    } else {
+        let door = format!("planebot at {}", config.server.listen);
+        journal.name(&door).await?
     };
     Ok(Office {
         config,
