@@ -5,6 +5,7 @@
 //! write is carried out on paper as it is noted, so each step's before and after are exact, and a write that MAAS would
 //! refuse becomes a refusal here. Must not know gates, or who approves.
 
+mod ranges;
 mod remove;
 mod stand;
 mod target;
@@ -22,6 +23,8 @@ use crate::refusal::{Code, Refusal};
 use crate::step::{Phase, Step, StepId, Undo, write_between};
 use crate::wanted::{Wanted, WantedSubnet};
 
+use ranges::Moves;
+
 /// A plan on paper: the steps so far, and the network they leave.
 pub(crate) struct Drafting<'a> {
     pub(crate) topology: &'a Topology,
@@ -35,6 +38,8 @@ pub(crate) struct Drafting<'a> {
     pub(crate) vacate_before: Option<StepId>,
     /// Old CIDR to the wanted subnet that it becomes.
     becoming: BTreeMap<Cidr, &'a WantedSubnet>,
+    /// Ranges that keep their row and take other addresses.
+    moving_ranges: Moves,
 }
 
 /// One write to note.
@@ -67,6 +72,7 @@ impl<'a> Drafting<'a> {
                 .values()
                 .filter_map(|subnet| Some((subnet.old?, subnet)))
                 .collect(),
+            moving_ranges: Moves::of(observed, wanted),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use topology::address::Cidr;
-use topology::object::{IpRange, Object, RangeKind};
+use topology::object::{Object, RangeKind};
 
 use super::{Drafting, Note, is_recreated};
 use crate::refusal::{Code, Refusal};
@@ -169,54 +169,6 @@ impl Drafting<'_> {
         }
     }
 
-    /// Dynamic ranges first: with DHCP on they are what holds a subnet on every release.
-    pub(super) fn remove_ranges(&mut self) {
-        for kind in [RangeKind::Dynamic, RangeKind::Reserved] {
-            for subnet in self.wanted.subnets.values() {
-                let Some(old) = subnet.old else { continue };
-                let going: Vec<IpRange> = self
-                    .network
-                    .ranges_of(old)
-                    .filter(|range| range.kind == kind)
-                    .filter(|range| subnet.moves() || !stays(range, subnet.ranges.as_deref()))
-                    .cloned()
-                    .collect();
-                for range in going {
-                    let serves = kind == RangeKind::Dynamic
-                        && self
-                            .network
-                            .vlan(&self.vlan_of(old))
-                            .is_some_and(|vlan| vlan.dhcp_on);
-                    let why = if serves {
-                        format!(
-                            "{}; PXE and DHCP are down on this plane until its new range is there",
-                            going_because(subnet.moves())
-                        )
-                    } else {
-                        going_because(subnet.moves()).to_owned()
-                    };
-                    self.note(Note {
-                        phase: Phase::Delete,
-                        plane: Some(subnet.plane.clone()),
-                        before: Some(Object::Range(range)),
-                        after: None,
-                        why,
-                    });
-                }
-            }
-        }
-    }
-
-    fn vlan_of(&self, cidr: Cidr) -> topology::object::VlanAt {
-        self.network.subnet(&cidr).map_or_else(
-            || topology::object::VlanAt {
-                fabric: String::new(),
-                vid: 0,
-            },
-            |subnet| subnet.vlan.clone(),
-        )
-    }
-
     /// Subnets that are made again go: those that a controller holds last, after it has let go.
     pub(super) fn remove_subnets(&mut self) {
         let mut going: Vec<(bool, Cidr)> = self
@@ -311,16 +263,7 @@ impl Drafting<'_> {
     }
 }
 
-/// Whether a range keeps its row: the same addresses and the same kind, whatever its comment.
-fn stays(range: &IpRange, wanted: Option<&[IpRange]>) -> bool {
-    wanted.is_none_or(|wanted| {
-        wanted
-            .iter()
-            .any(|kept| kept.range == range.range && kept.kind == range.kind)
-    })
-}
-
-fn going_because(moves: bool) -> &'static str {
+pub(super) fn going_because(moves: bool) -> &'static str {
     if moves {
         "its network moves"
     } else {

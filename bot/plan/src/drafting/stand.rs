@@ -8,12 +8,10 @@ use std::collections::BTreeSet;
 
 use topology::address::Cidr;
 use topology::object::{IpRange, Key, Object, RangeKind, Subnet, SubnetFlags, Vlan};
-use topology::observed::Holder;
 use topology::port::Write;
 
 use super::{Drafting, Note};
 use crate::network::Broken;
-use crate::refusal::{Code, Refusal};
 use crate::step::{Phase, Step};
 use crate::wanted::WantedSubnet;
 
@@ -27,6 +25,7 @@ impl Drafting<'_> {
         for subnet in early {
             self.set_subnet(subnet, Managed::AsItIs);
         }
+        self.move_ranges();
         self.make_ranges(RangeKind::Reserved);
         // What is promised is reserved before MAAS allocates around it.
         for subnet in self.wanted.subnets.values() {
@@ -79,83 +78,6 @@ impl Drafting<'_> {
             after: Some(Object::Subnet(after)),
             why,
         });
-    }
-
-    fn make_ranges(&mut self, kind: RangeKind) {
-        for subnet in self.wanted.subnets.values() {
-            let ranges = subnet.ranges.iter().flatten();
-            for range in ranges.filter(|range| range.kind == kind) {
-                if self
-                    .network
-                    .get(&Key::Range(range.subnet, range.range))
-                    .is_none()
-                {
-                    self.refuse_taken(subnet, range);
-                    self.note(stood(
-                        Some(&subnet.plane),
-                        None,
-                        Object::Range(range.clone()),
-                        "declared",
-                    ));
-                }
-            }
-        }
-    }
-
-    /// A dynamic range may cover no address that somebody has (3.5.9 maasserver/models/subnet.py:623-631). A subnet that
-    /// goes is emptied first.
-    fn refuse_taken(&mut self, subnet: &WantedSubnet, range: &IpRange) {
-        if range.kind == RangeKind::Reserved || subnet.old != Some(subnet.row.cidr) {
-            return;
-        }
-        let Some(occupants) = self.observed.occupants.get(&range.subnet) else {
-            self.refusals.push(
-                Refusal::new(
-                    Code::Unseen,
-                    format!(
-                        "nobody asked MAAS who lives on {}, which gets a dynamic range.",
-                        range.subnet
-                    ),
-                    "Plan again.",
-                )
-                .of(&subnet.plane),
-            );
-            return;
-        };
-        let taken = occupants.iter().find_map(|occupant| {
-            let ip = occupant.ip.filter(|ip| range.range.contains(*ip))?;
-            (occupant.holder != Holder::Passing).then_some((ip, &occupant.holder))
-        });
-        if let Some((ip, holder)) = taken {
-            self.refusals.push(
-                Refusal::new(
-                    Code::MaasRefuses,
-                    format!(
-                        "the dynamic range {} would cover {ip}, which {} has.",
-                        range.range,
-                        called(holder)
-                    ),
-                    "Shorten the range, or move that address first.",
-                )
-                .of(&subnet.plane),
-            );
-        }
-    }
-
-    fn rename_ranges(&mut self) {
-        for subnet in self.wanted.subnets.values() {
-            for range in subnet.ranges.iter().flatten() {
-                let now = self.object(&Key::Range(range.subnet, range.range));
-                if let Some(now) = now {
-                    self.note(stood(
-                        Some(&subnet.plane),
-                        Some(now),
-                        Object::Range(range.clone()),
-                        "its comment changes",
-                    ));
-                }
-            }
-        }
     }
 
     /// VLANs with DHCP or a relay, when their ranges are there. Relays after what they lead to, and those first that
@@ -349,17 +271,6 @@ enum Managed {
     AsDeclared,
 }
 
-fn called(holder: &Holder) -> String {
-    match holder {
-        Holder::Node { host, .. } => format!("`{host}`"),
-        Holder::Bmc { host } => format!("the BMC of `{host}`"),
-        Holder::Dns { names } => format!("the name `{}`", names.join("`, `")),
-        Holder::User { user } => format!("the user `{user}`"),
-        Holder::Passing => "a passing host".to_owned(),
-        Holder::Unknown(what) => what.clone(),
-    }
-}
-
 fn is_late(subnet: &WantedSubnet) -> bool {
     let inside = |ip: &std::net::IpAddr| {
         subnet
@@ -395,7 +306,7 @@ fn what_differs(now: &Subnet, then: &Subnet) -> String {
     words.join(", ")
 }
 
-fn stood(plane: Option<&str>, before: Option<Object>, after: Object, why: &str) -> Note {
+pub(super) fn stood(plane: Option<&str>, before: Option<Object>, after: Object, why: &str) -> Note {
     Note {
         phase: Phase::StandUp,
         plane: plane.map(str::to_owned),
