@@ -125,15 +125,16 @@ impl<'a> Drafting<'a> {
             return;
         }
         let place = u32::try_from(self.steps.len() + 1).expect("a plan has fewer than 2^32 steps");
+        let back = write_between(note.after.as_ref(), note.before.as_ref());
         let vacant = vacates(note.before.as_ref(), note.after.as_ref());
         self.steps.push(Step {
             id: StepId(place),
             phase: note.phase,
             plane: note.plane,
-            undo: Undo::By(Box::new(write_between(
-                note.after.as_ref(),
-                note.before.as_ref(),
-            ))),
+            undo: match self.network.allows(&back) {
+                Ok(()) => Undo::By(Box::new(back)),
+                Err(broken) => Undo::Impossible(broken.to_string()),
+            },
             expects: note.before,
             leaves: note.after,
             why: note.why,

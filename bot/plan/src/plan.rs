@@ -21,7 +21,7 @@ use crate::gate::{Gate, GateName, RunbookPin};
 use crate::pairing::Pairing;
 use crate::refusal::{Code, Refusal};
 use crate::step::Step;
-use crate::wanted::Wanted;
+use crate::wanted::{Wanted, WantedSubnet};
 
 use digest::digest;
 pub use digest::{Digest, NotADigest};
@@ -424,6 +424,8 @@ fn warnings(wanted: &Wanted, observed: &Observed, draft: &Drafting<'_>) -> Vec<S
             ));
         }
     }
+    warnings.extend(inverted(wanted, observed));
+    warnings.extend(left_behind(wanted, observed, draft));
     let gone = draft.leaving();
     for subnet in observed
         .subnets()
@@ -441,4 +443,36 @@ fn warnings(wanted: &Wanted, observed: &Observed, draft: &Drafting<'_>) -> Vec<S
         }
     }
     warnings
+}
+
+/// In an unmanaged subnet MAAS hands out addresses from reserved ranges, and only from them.
+fn inverted<'a>(wanted: &'a Wanted, observed: &'a Observed) -> impl Iterator<Item = String> + 'a {
+    let is_off = |subnet: &&WantedSubnet| {
+        let before = subnet.old.and_then(|old| observed.subnet(&old));
+        !subnet.row.flags.managed && before.is_none_or(|before| before.flags.managed)
+    };
+    wanted.subnets.values().filter(is_off).map(|subnet| {
+        format!("`{}` becomes unmanaged: MAAS serves no DHCP there, and hands out addresses from its reserved ranges only", subnet.plane)
+    })
+}
+
+/// A subnet that bears a new plane's name elsewhere under another CIDR: perhaps the same one, but a name alone proves nothing.
+fn left_behind<'a>(
+    wanted: &'a Wanted,
+    observed: &'a Observed,
+    draft: &'a Drafting<'_>,
+) -> impl Iterator<Item = String> + 'a {
+    let new = wanted
+        .subnets
+        .values()
+        .filter(|subnet| subnet.old.is_none());
+    new.filter_map(|subnet| {
+        let namesake = observed.subnets().find(|other| {
+            other.name == subnet.row.name && draft.becomes(&other.cidr).is_none()
+        })?;
+        Some(format!(
+            "{} on {} is called `{}` too and stays as it is: where a plane changes both its VLAN and its CIDR, do so in two changes",
+            namesake.cidr, namesake.vlan, namesake.name
+        ))
+    })
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use topology::address::Cidr;
-use topology::object::{Fabric, Key, Object, Space, Subnet, Vlan};
+use topology::object::{Fabric, Key, Object, RangeKind, Space, Subnet, Vlan};
 
 use super::{Drafting, Note, is_recreated};
 use crate::refusal::{Code, Refusal};
@@ -294,12 +294,15 @@ impl Drafting<'_> {
             self.refusals.push(occupied(subnet, stranger));
             return;
         }
-        // Gateway and resolvers come in the next phase, before anything can allocate.
-        let bare = Subnet {
+        // Gateway and resolvers come in the next phase, before anything can allocate. Only a managed subnet takes a
+        // dynamic range.
+        let mut bare = Subnet {
             gateway: None,
             dns: Vec::new(),
             ..subnet.row.clone()
         };
+        let mut ranges = subnet.ranges.iter().flatten();
+        bare.flags.managed |= ranges.any(|range| range.kind == RangeKind::Dynamic);
         let why = if subnet.old.is_some() {
             "on the VLAN row that stays, so its space stays"
         } else {
