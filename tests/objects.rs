@@ -260,6 +260,35 @@ async fn what_maas_would_not_take_is_refused_before_it_is_asked() {
     hold("refused").await;
 }
 
+#[tokio::test]
+async fn a_vlan_that_leaves_the_fabric_of_a_parent_says_so() {
+    for (plane, apart) in [("guests", vec!["`eth1.40` of `m1`"]), ("aaa", vec![])] {
+        let world = world_of(CLOUD, Some("3.5.12"));
+        let text = |text: &str| text.to_owned();
+        let change = Change {
+            edits: vec![(text(plane), text("fabric: green"), text("fabric: blue"))],
+            ..Change::default()
+        };
+        let topology = edited(imported(&world).await, &change);
+        let observed = world.observe(&topology).await;
+        let plan = Plan::between(&observed, &topology, &Policy::default()).unwrap();
+        let (along, stays): (Vec<_>, Vec<_>) = plan
+            .warnings
+            .iter()
+            .partition(|warning| warning.starts_with("vlan green/"));
+        assert_eq!(along.len(), 1, "{:?}", plan.warnings);
+        assert_eq!(stays.len(), apart.len(), "{:?}", plan.warnings);
+        assert!(
+            stays
+                .iter()
+                .zip(apart)
+                .all(|(said, host)| said.contains(host)),
+            "{:?}",
+            plan.warnings
+        );
+    }
+}
+
 /// MAAS drops the DHCP snippets of a subnet that is deleted, without a word.
 #[tokio::test]
 async fn a_subnet_with_a_dhcp_snippet_is_changed_in_place_or_not_at_all() {

@@ -16,7 +16,7 @@ use topology::plane::{Plane, PlaneSubnet, Topology};
 pub struct Pairing {
     /// Observed fabric name to declared fabric name, where they differ.
     pub fabrics: BTreeMap<String, String>,
-    /// Observed VLAN place to declared VLAN place, after fabric renames, where the VID differs.
+    /// Observed VLAN place to declared VLAN place, after fabric renames, where the VID or the fabric differs.
     pub vlans: BTreeMap<VlanAt, VlanAt>,
     /// Observed space name to declared space name, where a space is renamed.
     pub spaces: BTreeMap<String, String>,
@@ -88,7 +88,9 @@ impl Pairing {
                 .iter()
                 .filter_map(|subnet| observed.subnet(&subnet.cidr))
                 .map(|subnet| self.place(&subnet.vlan))
-                .filter(|home| home.fabric == plane.vlan.fabric)
+                .filter(|home| {
+                    home.fabric == plane.vlan.fabric || self.may_go(home, plane, observed)
+                })
                 .collect();
             let mut homes = homes.into_iter();
             if let (Some(home), None) = (homes.next(), homes.next())
@@ -98,6 +100,33 @@ impl Pairing {
                 self.vlans.insert(home, plane.vlan.clone());
             }
         }
+    }
+
+    /// Whether a VLAN's row may go to another fabric, with all that is on it. The fabric is there already, every network of
+    /// the VLAN goes along, and its row is younger than that fabric's default VLAN: the lowest row number is the default
+    /// (3.5.9 maasserver/models/fabric.py:160-163), so an older row would become it, and a default that leaves makes another
+    /// one the default. Otherwise the networks go to a VLAN of their own there.
+    fn may_go(&self, home: &VlanAt, plane: &Plane, observed: &Observed) -> bool {
+        let Some(row) = observed.vlans().find(|vlan| self.place(&vlan.at) == *home) else {
+            return false;
+        };
+        let declared = |subnet: &Subnet| {
+            plane
+                .subnets
+                .iter()
+                .any(|declared| declared.cidr == subnet.cidr)
+        };
+        let id = |at: &VlanAt| observed.id(&Key::Vlan(at.clone()));
+        let default = observed
+            .default_vlans
+            .iter()
+            .find(|at| self.place(at).fabric == plane.vlan.fabric);
+        !observed.default_vlans.contains(&row.at)
+            && default.is_some_and(|default| id(default) < id(&row.at))
+            && observed
+                .subnets()
+                .filter(|subnet| subnet.vlan == row.at)
+                .all(declared)
     }
 
     fn pair_subnets(&mut self, topology: &Topology, observed: &Observed) {

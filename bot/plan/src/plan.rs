@@ -4,6 +4,7 @@
 //! [`Digest`] names it: equal digests mean the same steps from the same ground. Must not know how it is shown or run.
 
 mod digest;
+mod fabrics;
 
 use std::collections::BTreeSet;
 
@@ -183,6 +184,7 @@ impl Plan {
         refusals.extend(snippets_lost(observed, &draft.steps));
         refusals.extend(dangling(&wanted, observed, &draft.leaving()));
         refusals.extend(too_much(&vacated, policy));
+        refusals.extend(fabrics::mixed(&draft.steps));
         for gate in &mut gates {
             gate.runbook = policy
                 .runbooks
@@ -197,6 +199,7 @@ impl Plan {
             return Err(refused(refusals, &steps));
         }
         let mut warnings = warnings(&wanted, observed, &draft);
+        warnings.extend(fabrics::warnings(&steps, observed));
         warnings.extend(carved.notes);
         let plan = Self {
             digest: digest(&steps, &gates, topology, observed),

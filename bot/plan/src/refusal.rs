@@ -31,6 +31,8 @@ pub enum Code {
     Circle,
     /// More subnets would go than the site's policy lets one change take.
     TooMuch,
+    /// A VLAN goes to another fabric beside other writes.
+    Mixed,
     /// The kind of object does not exist in this MAAS.
     NotInThisMaas,
     /// The bot's own critic found the plan unsound.
@@ -41,7 +43,7 @@ pub enum Code {
 
 impl Code {
     /// Every code with its meaning.
-    pub const ALL: [(Self, &'static str, &'static str); 13] = [
+    pub const ALL: [(Self, &'static str, &'static str); 14] = [
         (
             Self::Occupied,
             "occupied",
@@ -91,6 +93,11 @@ impl Code {
             Self::TooMuch,
             "too-much",
             "more subnets would go than the site's policy lets one change take",
+        ),
+        (
+            Self::Mixed,
+            "mixed",
+            "a VLAN goes to another fabric, which is a change of its own, beside other writes",
         ),
         (
             Self::NotInThisMaas,

@@ -96,7 +96,7 @@ impl Drafting<'_> {
             plane: Some(plane.to_owned()),
             before: Some(Object::Vlan(now)),
             after: Some(Object::Vlan(moved)),
-            why: "its VID changes; the row stays".to_owned(),
+            why: "to its other place; the row stays".to_owned(),
         });
     }
 
