@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use topology::object::{Key, Link, Object};
+use topology::object::{Key, Link, Object, VlanAt};
 use topology::observed::Observed;
 
 use crate::network::Network;
@@ -22,7 +22,7 @@ pub fn complaints(plan: &Plan, observed: &Observed) -> Vec<String> {
     complaints
 }
 
-/// Every step stands on what the step before left, and none is one that MAAS refuses.
+/// Every step stands on what the step before left, none is one that MAAS refuses, and no frame is too long in between.
 fn walk(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) {
     let mut network = Network::of(observed);
     let vacated = plan.vacated();
@@ -50,11 +50,52 @@ fn walk(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) {
     for link in gone {
         network.unlink(&link);
     }
+    let mut squeezed = Vec::new();
     for step in &plan.steps {
+        let before = too_long(&network, step);
         if let Err(broken) = network.apply(&step.write()) {
             complaints.push(format!("step {}: {broken}", step.id));
         }
+        let after = too_long(&network, step);
+        squeezed.extend(after.difference(&before).map(|at| (step.id, at.clone())));
     }
+    for (step, at) in squeezed {
+        if !is_too_long(&network, &at) {
+            complaints.push(format!(
+                "step {step} lets frames of vlan {at} grow past its carrier's MTU for a while"
+            ));
+        }
+    }
+}
+
+/// Tagged VLANs of the fabric whose MTU a step changes, with a greater MTU than the untagged VLAN that carries them.
+fn too_long(network: &Network, step: &Step) -> BTreeSet<VlanAt> {
+    let (Some(before), Some(after)) = (
+        step.expects.as_ref().and_then(Object::as_vlan),
+        step.leaves.as_ref().and_then(Object::as_vlan),
+    ) else {
+        return BTreeSet::new();
+    };
+    if before.mtu == after.mtu {
+        return BTreeSet::new();
+    }
+    network
+        .vlans()
+        .filter(|vlan| vlan.at.fabric == after.at.fabric)
+        .map(|vlan| vlan.at.clone())
+        .filter(|at| is_too_long(network, at))
+        .collect()
+}
+
+fn is_too_long(network: &Network, at: &VlanAt) -> bool {
+    let carrier = VlanAt {
+        vid: 0,
+        fabric: at.fabric.clone(),
+    };
+    matches!(
+        (network.vlan(&carrier), network.vlan(at)),
+        (Some(carrier), Some(carried)) if carried.mtu > carrier.mtu
+    )
 }
 
 /// Phases in order; all deletes of subnets before all creates; dynamic ranges before reserved ones before their subnet.

@@ -9,6 +9,7 @@ mod ranges;
 mod remove;
 mod stand;
 mod target;
+mod vlans;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,6 +41,8 @@ pub(crate) struct Drafting<'a> {
     becoming: BTreeMap<Cidr, &'a WantedSubnet>,
     /// Ranges that keep their row and take other addresses.
     moving_ranges: Moves,
+    /// Fabrics whose MTUs change last, each in its turn.
+    mtus_wait: BTreeSet<String>,
 }
 
 /// One write to note.
@@ -73,6 +76,7 @@ impl<'a> Drafting<'a> {
                 .filter_map(|subnet| Some((subnet.old?, subnet)))
                 .collect(),
             moving_ranges: Moves::of(observed, wanted),
+            mtus_wait: BTreeSet::new(),
         }
     }
 

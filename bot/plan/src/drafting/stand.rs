@@ -7,11 +7,9 @@
 use std::collections::BTreeSet;
 
 use topology::address::Cidr;
-use topology::object::{IpRange, Key, Object, RangeKind, Subnet, SubnetFlags, Vlan};
-use topology::port::Write;
+use topology::object::{IpRange, Key, Object, RangeKind, Subnet, SubnetFlags};
 
 use super::{Drafting, Note};
-use crate::network::Broken;
 use crate::step::{Phase, Step};
 use crate::wanted::WantedSubnet;
 
@@ -43,7 +41,7 @@ impl Drafting<'_> {
             self.set_managed(subnet);
         }
         self.rename_ranges();
-        self.set_dhcp_vlans();
+        self.set_waiting_vlans();
         self.make_routes();
         self.make_reserved_ips();
         if self.observed.version.needs_dhcp_nudge() {
@@ -78,63 +76,6 @@ impl Drafting<'_> {
             after: Some(Object::Subnet(after)),
             why,
         });
-    }
-
-    /// VLANs with DHCP or a relay, when their ranges are there. Relays after what they lead to, and those first that
-    /// nothing is relayed to.
-    fn set_dhcp_vlans(&mut self) {
-        let (mut relayed, served): (Vec<_>, Vec<_>) = self
-            .wanted
-            .vlans
-            .values()
-            .partition(|(_, wanted)| wanted.relay.is_some());
-        for (plane, wanted) in served {
-            self.set_vlan(plane, wanted);
-        }
-        while !relayed.is_empty() {
-            let may_go = relayed.iter().position(|(_, wanted)| {
-                let now = self.vlan_there(wanted);
-                now.is_none_or(|now| {
-                    let write = Write::Update(
-                        Box::new(Object::Vlan(now)),
-                        Box::new(Object::Vlan(wanted.clone())),
-                    );
-                    self.network.allows(&write).is_ok()
-                })
-            });
-            let (plane, wanted) = relayed.remove(may_go.unwrap_or_default());
-            self.set_vlan(plane, wanted);
-        }
-    }
-
-    fn set_vlan(&mut self, plane: &str, wanted: &Vlan) {
-        let Some(now) = self.vlan_there(wanted) else {
-            return;
-        };
-        let write = Write::Update(
-            Box::new(Object::Vlan(now.clone())),
-            Box::new(Object::Vlan(wanted.clone())),
-        );
-        let mut now = now;
-        if matches!(self.network.allows(&write), Err(Broken::Racks(_))) {
-            let alone = |vlan: &Vlan| Vlan {
-                secondary_rack: None,
-                ..vlan.clone()
-            };
-            for between in [alone(&now), alone(wanted)] {
-                let why = "a rack goes from one place to the other only by way of none";
-                let (before, after) = (Object::Vlan(now), Object::Vlan(between.clone()));
-                self.note(stood(Some(plane), Some(before), after, why));
-                now = between;
-            }
-        }
-        let after = Object::Vlan(wanted.clone());
-        self.note(stood(
-            Some(plane),
-            Some(Object::Vlan(now)),
-            after,
-            "as declared",
-        ));
     }
 
     fn make_routes(&mut self) {

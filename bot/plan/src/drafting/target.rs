@@ -1,9 +1,9 @@
-//! The create phase: spaces, fabrics, VLANs, subnets.
+//! The create phase: spaces, fabrics, subnets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use topology::address::Cidr;
-use topology::object::{Fabric, Key, Object, RangeKind, Space, Subnet, Vlan};
+use topology::object::{Fabric, Key, Object, RangeKind, Space, Subnet};
 
 use super::{Drafting, Note, is_recreated};
 use crate::refusal::{Code, Refusal};
@@ -51,76 +51,6 @@ impl Drafting<'_> {
                 ));
             }
         }
-    }
-
-    /// New VLANs, and changes to VLANs without DHCP. A VLAN with DHCP on is changed when its dynamic range is there again.
-    ///
-    /// An untagged VLAN carries the tagged ones: its MTU goes up before theirs, and down after them.
-    pub(super) fn make_vlans(&mut self) {
-        let mut vlans: Vec<&(String, Vlan)> = self.wanted.vlans.values().collect();
-        vlans.sort_by_key(|(_, wanted)| {
-            let goes_down = self
-                .vlan_there(wanted)
-                .is_some_and(|now| now.mtu > wanted.mtu);
-            (
-                &wanted.at.fabric,
-                goes_down && wanted.at.vid == 0,
-                &wanted.at,
-            )
-        });
-        for (plane, wanted) in vlans {
-            match self.vlan_there(wanted) {
-                None => self.make_vlan(plane, wanted),
-                Some(now) if now.dhcp_on || wanted.dhcp_on || wanted.relay.is_some() => {
-                    self.move_vlan(plane, now, wanted);
-                }
-                Some(now) => self.note(Note {
-                    phase: Phase::Create,
-                    plane: Some(plane.clone()),
-                    before: Some(Object::Vlan(now)),
-                    after: Some(Object::Vlan(wanted.clone())),
-                    why: "as declared".to_owned(),
-                }),
-            }
-        }
-    }
-
-    /// A VID that changes must change before the subnets come, even where the rest has to wait.
-    fn move_vlan(&mut self, plane: &str, now: Vlan, wanted: &Vlan) {
-        let moved = Vlan {
-            at: wanted.at.clone(),
-            ..now.clone()
-        };
-        self.note(Note {
-            phase: Phase::Create,
-            plane: Some(plane.to_owned()),
-            before: Some(Object::Vlan(now)),
-            after: Some(Object::Vlan(moved)),
-            why: "to its other place; the row stays".to_owned(),
-        });
-    }
-
-    fn make_vlan(&mut self, plane: &str, wanted: &Vlan) {
-        let bare = Vlan {
-            dhcp_on: false,
-            primary_rack: None,
-            secondary_rack: None,
-            relay: None,
-            ..wanted.clone()
-        };
-        self.note(made(Some(plane), Object::Vlan(bare), "declared"));
-    }
-
-    /// The VLAN's row as it is now on paper: fabrics are renamed by now, VIDs perhaps not.
-    pub(super) fn vlan_there(&self, wanted: &Vlan) -> Option<Vlan> {
-        self.network
-            .vlan(&wanted.at)
-            .or_else(|| {
-                self.network
-                    .vlans()
-                    .find(|vlan| self.pairing.place(&vlan.at) == wanted.at)
-            })
-            .cloned()
     }
 
     /// Subnets that change in place go first to CIDRs that are free, chains from their free end; then the new ones.
@@ -337,7 +267,7 @@ fn occupied(subnet: &WantedSubnet, stranger: Cidr) -> Refusal {
     .of(&subnet.plane)
 }
 
-fn made(plane: Option<&str>, object: Object, why: &str) -> Note {
+pub(super) fn made(plane: Option<&str>, object: Object, why: &str) -> Note {
     Note {
         phase: Phase::Create,
         plane: plane.map(str::to_owned),
