@@ -10,6 +10,7 @@ pub mod critic;
 mod drafting;
 pub mod gate;
 mod gating;
+mod hazards;
 mod jumphost;
 pub mod network;
 pub mod pairing;
@@ -20,6 +21,7 @@ pub mod runbook;
 pub mod step;
 pub mod telling;
 pub mod wanted;
+mod warnings;
 
 pub use audit::audit;
 pub use plan::{Digest, Plan, Policy, Refused};

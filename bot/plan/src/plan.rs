@@ -10,41 +10,27 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use topology::address::Cidr;
-use topology::object::{Object, RangeKind, VlanAt};
-use topology::observed::{NodeKind, Observed, Scope};
-use topology::plane::{Strategy, Topology};
+use topology::object::{Object, RangeKind};
+use topology::observed::{Observed, Scope};
+use topology::plane::Topology;
 use topology::version::MaasVersion;
 
 use crate::audit::{Line, audit};
 use crate::critic;
 use crate::drafting::{Drafting, vacated};
 use crate::gate::{Gate, GateName, RunbookPin};
+use crate::hazards::{dangling, in_transition, snippets_lost, too_much, unseen};
 use crate::pairing::Pairing;
 use crate::refusal::{Code, Refusal};
 use crate::step::Step;
-use crate::wanted::{Wanted, WantedSubnet};
+use crate::wanted::Wanted;
+use crate::warnings::warnings;
 
 use digest::digest;
 pub use digest::{Digest, NotADigest};
 
 /// The version of the planner's rules. A digest covers it: a planner that plans otherwise names its plans otherwise.
 pub const RULES: u32 = 1;
-
-/// The states in which MAAS itself is changing a machine (maas 3.5.9 src/maascommon/enums/node.py): nothing is planned under one.
-const IN_TRANSITION: [&str; 12] = [
-    "Commissioning",
-    "Testing",
-    "Deploying",
-    "Releasing",
-    "Disk erasing",
-    "Entering rescue mode",
-    "Rescue mode",
-    "Exiting rescue mode",
-    "Failed to enter rescue mode",
-    "Failed to exit rescue mode",
-    "Releasing failed",
-    "Failed disk erasing",
-];
 
 /// What a site allows, and the runbooks it has. From the configuration and the default branch, never from a pull request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,7 +116,7 @@ pub fn scope(topology: &Topology, observed: &Observed) -> Scope {
     }
 }
 
-fn deletes_subnet(step: &Step) -> bool {
+pub(crate) fn deletes_subnet(step: &Step) -> bool {
     matches!(
         (&step.expects, &step.leaves),
         (Some(Object::Subnet(_)), None)
@@ -244,238 +230,4 @@ impl Plan {
             .filter_map(|step| step.expects.as_ref()?.as_subnet().map(|subnet| subnet.cidr))
             .collect()
     }
-}
-
-/// Promise 4 needs eyes: a network that goes must have been asked who lives there.
-fn unseen(observed: &Observed, vacated: &BTreeSet<Cidr>) -> Vec<Refusal> {
-    let mut refusals: Vec<Refusal> = vacated
-        .iter()
-        .filter(|cidr| !observed.occupants.contains_key(cidr))
-        .map(|cidr| {
-            Refusal::new(
-                Code::Unseen,
-                format!("nobody asked MAAS who lives on {cidr}."),
-                "Plan again.",
-            )
-        })
-        .collect();
-    if !vacated.is_empty() && !observed.all_nodes {
-        refusals.push(Refusal::new(
-            Code::Unseen,
-            "the machines' links were not read.",
-            "Plan again.",
-        ));
-    }
-    refusals.extend(observed.blind.iter().map(|spot| {
-        Refusal::new(
-            Code::Unseen,
-            format!("MAAS did not tell {}: {}.", spot.what, spot.why),
-            "Put that right in MAAS, then plan again.",
-        )
-    }));
-    refusals
-}
-
-fn in_transition(
-    observed: &Observed,
-    topology: &Topology,
-    pairing: &Pairing,
-    steps: &[Step],
-) -> Vec<Refusal> {
-    let touched: BTreeSet<&str> = steps
-        .iter()
-        .filter_map(|step| step.plane.as_deref())
-        .collect();
-    let planes: Vec<_> = touched
-        .iter()
-        .filter_map(|key| topology.planes.get(*key))
-        .collect();
-    let declared: BTreeSet<&VlanAt> = planes.iter().map(|plane| &plane.vlan).collect();
-    // As MAAS names them now: a VLAN may be renamed by this plan, or its subnet may leave it.
-    let left = planes
-        .iter()
-        .flat_map(|plane| &plane.subnets)
-        .filter_map(|subnet| observed.subnet(&pairing.old_of(subnet.cidr)?))
-        .map(|old| &old.vlan);
-    let vlans: BTreeSet<&VlanAt> = observed
-        .vlans()
-        .map(|vlan| &vlan.at)
-        .filter(|at| declared.contains(&pairing.place(at)))
-        .chain(left)
-        .collect();
-    observed
-        .nodes
-        .values()
-        .filter(|node| {
-            node.kind == NodeKind::Machine && IN_TRANSITION.contains(&node.status.as_str())
-        })
-        .filter(|node| {
-            observed
-                .interfaces_of(&node.host)
-                .any(|interface| interface.vlan.as_ref().is_some_and(|at| vlans.contains(at)))
-        })
-        .map(|node| {
-            Refusal::new(
-                Code::InTransition,
-                format!(
-                    "machine `{}` is {} on a VLAN that this plan touches.",
-                    node.host, node.status
-                ),
-                "Wait until it has arrived, then plan again.",
-            )
-        })
-        .collect()
-}
-
-/// Declared subnets that would go on naming an address on a network that moves away, as they did before.
-fn dangling(wanted: &Wanted, observed: &Observed, leaving: &BTreeSet<Cidr>) -> Vec<Refusal> {
-    let mut refusals = Vec::new();
-    for subnet in wanted.subnets.values() {
-        let before = subnet.old.and_then(|old| observed.subnet(&old));
-        let kept = subnet
-            .row
-            .dns
-            .iter()
-            .filter(|ip| before.is_some_and(|before| before.dns.contains(ip)));
-        for ip in kept {
-            let Some(gone) = leaving.iter().find(|gone| gone.contains(*ip)) else {
-                continue;
-            };
-            if subnet.row.cidr.contains(*ip) {
-                continue;
-            }
-            refusals.push(
-                Refusal::new(
-                    Code::Dangling,
-                    format!("{} would still name the resolver {ip}, and {gone} moves away from there.", subnet.row.cidr),
-                    "Declare its resolvers by reference, as `dns: [PLANE+1]`, so that they move along.",
-                )
-                .of(&subnet.plane),
-            );
-        }
-    }
-    refusals
-}
-
-/// DHCP snippets that MAAS would drop with a subnet. Planebot cannot put them back: their text is a program for dhcpd.
-fn snippets_lost(observed: &Observed, steps: &[Step]) -> Vec<Refusal> {
-    let going: BTreeSet<Cidr> = steps
-        .iter()
-        .filter(|step| deletes_subnet(step))
-        .filter_map(|step| Some(step.expects.as_ref()?.as_subnet()?.cidr))
-        .collect();
-    let Some(snippets) = &observed.snippets else {
-        return going
-            .first()
-            .map(|cidr| {
-                Refusal::new(
-                    Code::Unseen,
-                    format!("nobody asked MAAS which DHCP snippets hang on {cidr}."),
-                    "Plan again.",
-                )
-            })
-            .into_iter()
-            .collect();
-    };
-    snippets
-        .iter()
-        .filter(|snippet| going.contains(&snippet.subnet))
-        .map(|snippet| {
-            Refusal::new(
-                Code::CannotLeave,
-                format!(
-                    "the DHCP snippet `{}` hangs on {}, and MAAS drops it with the subnet.",
-                    snippet.name, snippet.subnet
-                ),
-                "Say `strategy: in-place` for this plane, or keep the snippet elsewhere and remove it in MAAS first.",
-            )
-        })
-        .collect()
-}
-
-fn too_much(vacated: &BTreeSet<Cidr>, policy: &Policy) -> Option<Refusal> {
-    (vacated.len() > policy.vacated_max).then(|| {
-        Refusal::new(
-            Code::TooMuch,
-            format!(
-                "{} subnets would move at once, and this site allows {}.",
-                vacated.len(),
-                policy.vacated_max
-            ),
-            "Split the change, or raise `vacated_max` in the site's policy.",
-        )
-    })
-}
-
-fn warnings(wanted: &Wanted, observed: &Observed, draft: &Drafting<'_>) -> Vec<String> {
-    let mut warnings = Vec::new();
-    for subnet in wanted.subnets.values() {
-        let Some(old) = subnet.old.and_then(|old| observed.subnet(&old)) else {
-            continue;
-        };
-        let pxe = subnet.moves() && observed.vlan(&old.vlan).is_some_and(|vlan| vlan.dhcp_on);
-        if pxe {
-            warnings.push(format!("PXE and DHCP on `{}` are down from the delete of its dynamic range until the new one stands", subnet.plane));
-        }
-        if subnet.moves() && subnet.strategy == Strategy::InPlace {
-            warnings.push(format!("`{}` changes in place: deployed hosts and BMCs keep their old addresses until somebody changes them", subnet.plane));
-        }
-        if subnet.moves() && subnet.row.cidr.encloses(&old.cidr) {
-            warnings.push(format!(
-                "`{}` widens from {} to {}: whatever lives in between is taken in",
-                subnet.plane, old.cidr, subnet.row.cidr
-            ));
-        }
-    }
-    warnings.extend(inverted(wanted, observed));
-    warnings.extend(left_behind(wanted, observed, draft));
-    let gone = draft.leaving();
-    for subnet in observed
-        .subnets()
-        .filter(|subnet| draft.becomes(&subnet.cidr).is_none())
-    {
-        if let Some(ip) = subnet
-            .dns
-            .iter()
-            .find(|ip| gone.iter().any(|gone| gone.contains(**ip)))
-        {
-            warnings.push(format!(
-                "{}, which no plane declares, names the resolver {ip} on a network that moves",
-                subnet.cidr
-            ));
-        }
-    }
-    warnings
-}
-
-/// In an unmanaged subnet MAAS hands out addresses from reserved ranges, and only from them.
-fn inverted<'a>(wanted: &'a Wanted, observed: &'a Observed) -> impl Iterator<Item = String> + 'a {
-    let is_off = |subnet: &&WantedSubnet| {
-        let before = subnet.old.and_then(|old| observed.subnet(&old));
-        !subnet.row.flags.managed && before.is_none_or(|before| before.flags.managed)
-    };
-    wanted.subnets.values().filter(is_off).map(|subnet| {
-        format!("`{}` becomes unmanaged: MAAS serves no DHCP there, and hands out addresses from its reserved ranges only", subnet.plane)
-    })
-}
-
-/// A subnet that bears a new plane's name elsewhere under another CIDR: perhaps the same one, but a name alone proves nothing.
-fn left_behind<'a>(
-    wanted: &'a Wanted,
-    observed: &'a Observed,
-    draft: &'a Drafting<'_>,
-) -> impl Iterator<Item = String> + 'a {
-    let new = wanted
-        .subnets
-        .values()
-        .filter(|subnet| subnet.old.is_none());
-    new.filter_map(|subnet| {
-        let namesake = observed.subnets().find(|other| {
-            other.name == subnet.row.name && draft.becomes(&other.cidr).is_none()
-        })?;
-        Some(format!(
-            "{} on {} is called `{}` too and stays as it is: where a plane changes both its VLAN and its CIDR, do so in two changes",
-            namesake.cidr, namesake.vlan, namesake.name
-        ))
-    })
 }

@@ -1,0 +1,198 @@
+//! What stands in the way of a plan although every write of it would be taken: who lives where, who is between two
+//! states, what would be lost or be left naming what is gone.
+//!
+//! Each rule looks at what was observed and says refusals; must not know how a plan is found or shown.
+
+use std::collections::BTreeSet;
+
+use topology::address::Cidr;
+use topology::object::VlanAt;
+use topology::observed::{NodeKind, Observed};
+use topology::plane::Topology;
+
+use crate::pairing::Pairing;
+use crate::plan::{Policy, deletes_subnet};
+use crate::refusal::{Code, Refusal};
+use crate::step::Step;
+use crate::wanted::Wanted;
+
+/// The states in which MAAS itself is changing a machine (maas 3.5.9 src/maascommon/enums/node.py): nothing is planned under one.
+const IN_TRANSITION: [&str; 12] = [
+    "Commissioning",
+    "Testing",
+    "Deploying",
+    "Releasing",
+    "Disk erasing",
+    "Entering rescue mode",
+    "Rescue mode",
+    "Exiting rescue mode",
+    "Failed to enter rescue mode",
+    "Failed to exit rescue mode",
+    "Releasing failed",
+    "Failed disk erasing",
+];
+
+/// Promise 4 needs eyes: a network that goes must have been asked who lives there.
+pub(crate) fn unseen(observed: &Observed, vacated: &BTreeSet<Cidr>) -> Vec<Refusal> {
+    let mut refusals: Vec<Refusal> = vacated
+        .iter()
+        .filter(|cidr| !observed.occupants.contains_key(cidr))
+        .map(|cidr| {
+            Refusal::new(
+                Code::Unseen,
+                format!("nobody asked MAAS who lives on {cidr}."),
+                "Plan again.",
+            )
+        })
+        .collect();
+    if !vacated.is_empty() && !observed.all_nodes {
+        refusals.push(Refusal::new(
+            Code::Unseen,
+            "the machines' links were not read.",
+            "Plan again.",
+        ));
+    }
+    refusals.extend(observed.blind.iter().map(|spot| {
+        Refusal::new(
+            Code::Unseen,
+            format!("MAAS did not tell {}: {}.", spot.what, spot.why),
+            "Put that right in MAAS, then plan again.",
+        )
+    }));
+    refusals
+}
+
+pub(crate) fn in_transition(
+    observed: &Observed,
+    topology: &Topology,
+    pairing: &Pairing,
+    steps: &[Step],
+) -> Vec<Refusal> {
+    let touched: BTreeSet<&str> = steps
+        .iter()
+        .filter_map(|step| step.plane.as_deref())
+        .collect();
+    let planes: Vec<_> = touched
+        .iter()
+        .filter_map(|key| topology.planes.get(*key))
+        .collect();
+    let declared: BTreeSet<&VlanAt> = planes.iter().map(|plane| &plane.vlan).collect();
+    // As MAAS names them now: a VLAN may be renamed by this plan, or its subnet may leave it.
+    let left = planes
+        .iter()
+        .flat_map(|plane| &plane.subnets)
+        .filter_map(|subnet| observed.subnet(&pairing.old_of(subnet.cidr)?))
+        .map(|old| &old.vlan);
+    let vlans: BTreeSet<&VlanAt> = observed
+        .vlans()
+        .map(|vlan| &vlan.at)
+        .filter(|at| declared.contains(&pairing.place(at)))
+        .chain(left)
+        .collect();
+    observed
+        .nodes
+        .values()
+        .filter(|node| {
+            node.kind == NodeKind::Machine && IN_TRANSITION.contains(&node.status.as_str())
+        })
+        .filter(|node| {
+            observed
+                .interfaces_of(&node.host)
+                .any(|interface| interface.vlan.as_ref().is_some_and(|at| vlans.contains(at)))
+        })
+        .map(|node| {
+            Refusal::new(
+                Code::InTransition,
+                format!(
+                    "machine `{}` is {} on a VLAN that this plan touches.",
+                    node.host, node.status
+                ),
+                "Wait until it has arrived, then plan again.",
+            )
+        })
+        .collect()
+}
+
+/// Declared subnets that would go on naming an address on a network that moves away, as they did before.
+pub(crate) fn dangling(
+    wanted: &Wanted,
+    observed: &Observed,
+    leaving: &BTreeSet<Cidr>,
+) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    for subnet in wanted.subnets.values() {
+        let before = subnet.old.and_then(|old| observed.subnet(&old));
+        let kept = subnet
+            .row
+            .dns
+            .iter()
+            .filter(|ip| before.is_some_and(|before| before.dns.contains(ip)));
+        for ip in kept {
+            let Some(gone) = leaving.iter().find(|gone| gone.contains(*ip)) else {
+                continue;
+            };
+            if subnet.row.cidr.contains(*ip) {
+                continue;
+            }
+            refusals.push(
+                Refusal::new(
+                    Code::Dangling,
+                    format!("{} would still name the resolver {ip}, and {gone} moves away from there.", subnet.row.cidr),
+                    "Declare its resolvers by reference, as `dns: [PLANE+1]`, so that they move along.",
+                )
+                .of(&subnet.plane),
+            );
+        }
+    }
+    refusals
+}
+
+/// DHCP snippets that MAAS would drop with a subnet. Planebot cannot put them back: their text is a program for dhcpd.
+pub(crate) fn snippets_lost(observed: &Observed, steps: &[Step]) -> Vec<Refusal> {
+    let going: BTreeSet<Cidr> = steps
+        .iter()
+        .filter(|step| deletes_subnet(step))
+        .filter_map(|step| Some(step.expects.as_ref()?.as_subnet()?.cidr))
+        .collect();
+    let Some(snippets) = &observed.snippets else {
+        return going
+            .first()
+            .map(|cidr| {
+                Refusal::new(
+                    Code::Unseen,
+                    format!("nobody asked MAAS which DHCP snippets hang on {cidr}."),
+                    "Plan again.",
+                )
+            })
+            .into_iter()
+            .collect();
+    };
+    snippets
+        .iter()
+        .filter(|snippet| going.contains(&snippet.subnet))
+        .map(|snippet| {
+            Refusal::new(
+                Code::CannotLeave,
+                format!(
+                    "the DHCP snippet `{}` hangs on {}, and MAAS drops it with the subnet.",
+                    snippet.name, snippet.subnet
+                ),
+                "Say `strategy: in-place` for this plane, or keep the snippet elsewhere and remove it in MAAS first.",
+            )
+        })
+        .collect()
+}
+
+pub(crate) fn too_much(vacated: &BTreeSet<Cidr>, policy: &Policy) -> Option<Refusal> {
+    (vacated.len() > policy.vacated_max).then(|| {
+        Refusal::new(
+            Code::TooMuch,
+            format!(
+                "{} subnets would move at once, and this site allows {}.",
+                vacated.len(),
+                policy.vacated_max
+            ),
+            "Split the change, or raise `vacated_max` in the site's policy.",
+        )
+    })
+}
