@@ -131,7 +131,12 @@ pub(crate) fn dangling(
             let Some(gone) = leaving.iter().find(|gone| gone.contains(*ip)) else {
                 continue;
             };
-            if subnet.row.cidr.contains(*ip) {
+            // Grown or shrunk, it may still hold the address.
+            let stays = wanted
+                .subnets
+                .values()
+                .any(|other| other.old == Some(*gone) && other.row.cidr.contains(*ip));
+            if stays || subnet.row.cidr.contains(*ip) {
                 continue;
             }
             refusals.push(

@@ -117,9 +117,10 @@ fn wanted_vlan(plane: &Plane, observed: &Observed, pairing: &Pairing) -> Result<
                 .as_ref()
                 .map(|space| pairing.spaces.get(space).unwrap_or(space).clone()),
             relay: old.relay.as_ref().map(|relay| pairing.place(relay)),
-            name: match (&old.name, &plane.vlan_name) {
-                (Some(_), Some(name)) => Some(name.clone()),
-                (there, _) => there.clone(),
+            // A default VLAN's name is not shown, whatever it is.
+            name: match &plane.vlan_name {
+                Some(name) if !observed.default_vlans.contains(&old.at) => Some(name.clone()),
+                Some(_) | None => old.name.clone(),
             },
             ..old.clone()
         },
@@ -144,12 +145,17 @@ fn wanted_vlan(plane: &Plane, observed: &Observed, pairing: &Pairing) -> Result<
     if let Some(mtu) = plane.mtu {
         vlan.mtu = mtu;
     }
-    serve(&mut vlan, plane, observed)?;
+    serve(&mut vlan, plane, observed, pairing)?;
     Ok(vlan)
 }
 
 /// Who serves DHCP, as the plane says it.
-fn serve(vlan: &mut Vlan, plane: &Plane, observed: &Observed) -> Result<(), Refusal> {
+fn serve(
+    vlan: &mut Vlan,
+    plane: &Plane,
+    observed: &Observed,
+    pairing: &Pairing,
+) -> Result<(), Refusal> {
     match &plane.dhcp {
         None => {}
         Some(Dhcp::Off) => {
@@ -176,7 +182,7 @@ fn serve(vlan: &mut Vlan, plane: &Plane, observed: &Observed) -> Result<(), Refu
                 let racks = primary.iter().chain(secondary);
                 racks
                     .map(String::as_str)
-                    .try_for_each(|host| sees(host, &vlan.at, observed))?;
+                    .try_for_each(|host| sees(host, &vlan.at, observed, pairing))?;
             }
             if vlan.primary_rack.is_none() {
                 return Err(Refusal::new(
@@ -227,12 +233,12 @@ fn new_vlan(plane: &Plane, observed: &Observed, pairing: &Pairing) -> Vlan {
 }
 
 /// MAAS takes a rack only where it has an interface on a VLAN of that VID, in whatever fabric (3.5.9
-/// maasserver/forms/vlan.py:58-66; seen on 3.5.12 and 3.7.3).
-fn sees(host: &str, at: &VlanAt, observed: &Observed) -> Result<(), Refusal> {
+/// maasserver/forms/vlan.py:58-66; seen on 3.5.12 and 3.7.3). VIDs change before racks do.
+fn sees(host: &str, at: &VlanAt, observed: &Observed, pairing: &Pairing) -> Result<(), Refusal> {
     let there = observed
         .interfaces_of(host)
         .filter_map(|interface| interface.vlan.as_ref())
-        .any(|seen| seen.vid == at.vid);
+        .any(|seen| pairing.place(seen).vid == at.vid);
     if there {
         return Ok(());
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use topology::address::Cidr;
 use topology::object::{IpRange, Key, Object, RangeKind, Subnet, SubnetFlags};
+use topology::port::Write;
 
 use super::{Drafting, Note};
 use crate::step::{Phase, Step};
@@ -32,6 +33,8 @@ impl Drafting<'_> {
             }
         }
         self.make_ranges(RangeKind::Dynamic);
+        // MAAS looks at the addresses on every save of a range, also of its comment.
+        self.rename_ranges();
         // MAAS accepts a gateway or resolver inside a dynamic range only in this order.
         for subnet in late {
             self.set_subnet(subnet, Managed::AsItIs);
@@ -40,7 +43,6 @@ impl Drafting<'_> {
         for subnet in self.wanted.subnets.values() {
             self.set_managed(subnet);
         }
-        self.rename_ranges();
         self.set_waiting_vlans();
         self.make_routes();
         self.make_reserved_ips();
@@ -145,23 +147,22 @@ impl Drafting<'_> {
         }
     }
 
-    /// dhcpd's configuration is made anew for the whole VLAN, so any range on it will do, its own before others. The
-    /// dynamic range of an unmanaged subnet cannot be written (seen on 3.5.12 and 3.7.3).
+    /// dhcpd's configuration is made anew for the whole VLAN, so any range on it will do, its own before others, and a
+    /// reserved one before a dynamic one, which MAAS does not let be written where something lies in it.
     fn range_to_nudge(&self, cidr: Cidr) -> Option<IpRange> {
         let vlan = &self.network.subnet(&cidr)?.vlan;
-        let mut ranges: Vec<(bool, &IpRange)> = self
-            .network
+        let may_be_written = |range: &&IpRange| {
+            let same = Box::new(Object::Range((*range).clone()));
+            let write = Write::Update(same.clone(), same);
+            self.network.allows(&write).is_ok()
+        };
+        self.network
             .subnets()
             .filter(|subnet| subnet.vlan == *vlan)
-            .flat_map(|subnet| {
-                self.network
-                    .ranges_of(subnet.cidr)
-                    .filter(|range| range.kind == RangeKind::Reserved || subnet.flags.managed)
-            })
-            .map(|range| (range.subnet != cidr, range))
-            .collect();
-        ranges.sort_by_key(|(other, range)| (*other, range.range));
-        ranges.first().map(|(_, range)| (*range).clone())
+            .flat_map(|subnet| self.network.ranges_of(subnet.cidr))
+            .filter(may_be_written)
+            .min_by_key(|range| (range.subnet != cidr, range.kind, range.range))
+            .cloned()
     }
 
     /// Whether some dhcpd answers on that subnet's VLAN, its own or one that requests are relayed to.

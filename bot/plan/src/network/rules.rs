@@ -172,11 +172,8 @@ fn is_link_local(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local())
 }
 
-/// 3.5.9 maasserver/models/iprange.py:156-277 and models/subnet.py:616-631.
+/// 3.5.9 maasserver/models/iprange.py:156-277 and models/subnet.py:616-631; looked at on every save, also of a comment.
 fn range_fits(network: &Network, range: &IpRange, before: Option<&IpRange>) -> Result<(), Broken> {
-    if before.is_some_and(|before| before.range == range.range && before.kind == range.kind) {
-        return Ok(());
-    }
     let Some(subnet) = network.subnet(&range.subnet) else {
         return Err(Broken::Missing(Key::Subnet(range.subnet)));
     };

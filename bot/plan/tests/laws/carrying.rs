@@ -1,0 +1,160 @@
+//! What a plan does when it is carried out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use plan::critic;
+use plan::network::Network;
+use plan::plan::{Plan, Policy, Refused};
+use plan::telling;
+use topology::object::{Key, Link, Object};
+use topology::observed::Observed;
+use topology::plane::Topology;
+
+use crate::hold;
+use crate::pairs::Pair;
+use crate::pairs::saying::numbered;
+
+pub(crate) fn planned(observed: &Observed, topology: &Topology) -> Result<Plan, Refused> {
+    Plan::between(observed, topology, &Policy::default())
+}
+
+pub(crate) fn lines(plan: &Plan) -> String {
+    let lines: Vec<String> = plan.steps.iter().map(telling::line).collect();
+    lines.join("\n")
+}
+
+/// What the teardown gate leaves: no link on a network that goes.
+pub(crate) fn torn_down(observed: &Observed, plan: &Plan) -> Network {
+    let vacated = plan.vacated();
+    let mut network = Network::of(observed);
+    let links: Vec<Link> = network
+        .links()
+        .filter(|link| vacated.contains(&link.subnet))
+        .cloned()
+        .collect();
+    for link in links {
+        network.unlink(&link);
+    }
+    network
+}
+
+pub(crate) fn carried_out(observed: &Observed, plan: &Plan) -> Result<Network, String> {
+    let mut network = torn_down(observed, plan);
+    for step in &plan.steps {
+        network
+            .apply(&step.write())
+            .map_err(|broken| format!("step {}: {broken}\n{}", step.id, lines(plan)))?;
+    }
+    Ok(network)
+}
+
+/// The network as a MAAS would tell it.
+pub(crate) fn seen(network: &Network, before: &Observed) -> Observed {
+    let default_vlans = network
+        .vlans()
+        .filter(|vlan| network.is_default(&vlan.at))
+        .map(|vlan| vlan.at.clone());
+    let occupants = network.subnets().map(|subnet| (subnet.cidr, Vec::new()));
+    Observed {
+        objects: numbered(network.all().cloned().collect()),
+        default_vlans: default_vlans.collect(),
+        occupants: occupants.collect(),
+        ..before.clone()
+    }
+}
+
+/// How many are planned, and how often each refusal comes: `-- --nocapture` shows it.
+#[test]
+fn nearly_all_pairs_are_planned() {
+    let mut codes: BTreeMap<&str, (u64, String)> = BTreeMap::new();
+    let (mut all, mut plans) = (0, 0);
+    for seed in crate::seeds() {
+        let pair = Pair::of(seed);
+        all += 1;
+        match planned(&pair.observed(), &pair.topology()) {
+            Ok(_) => plans += 1,
+            Err(refused) => {
+                for why in refused.refusals {
+                    let told = format!("{} (seed {seed}, {})", why.why, pair.told());
+                    codes.entry(why.code.word()).or_insert((0, told)).0 += 1;
+                }
+            }
+        }
+    }
+    println!("{plans} of {all} pairs are planned");
+    for (code, (times, first)) in codes {
+        println!("{times} {code}, first: {first}");
+    }
+    assert!(plans * 10 >= all * 9, "{plans} of {all}");
+}
+
+#[test]
+fn what_is_already_so_needs_no_plan() {
+    hold("what_is_already_so_needs_no_plan", |pair| {
+        match planned(&pair.observed(), &pair.as_it_is()) {
+            Ok(plan) if plan.steps.is_empty() => None,
+            Ok(plan) => Some(lines(&plan)),
+            Err(refused) => Some(format!("{:#?}", refused.refusals)),
+        }
+    });
+}
+
+/// Exactly what is declared: what nobody declares stays, and spaces, fabrics and VLANs are never removed.
+#[test]
+fn carried_out_the_network_is_what_was_declared() {
+    hold("carried_out_the_network_is_what_was_declared", |pair| {
+        let observed = pair.observed();
+        let plan = planned(&observed, &pair.topology()).ok()?;
+        let network = match carried_out(&observed, &plan) {
+            Ok(network) => network,
+            Err(why) => return Some(why),
+        };
+        pair.exact
+            .then(|| differences(pair, &network))?
+            .map(|why| format!("{why}\n{}", lines(&plan)))
+    });
+}
+
+fn differences(pair: &Pair, network: &Network) -> Option<String> {
+    let wanted = pair.after.objects();
+    let lost = wanted
+        .iter()
+        .filter(|object| network.get(&object.key()) != Some(object))
+        .map(|object| {
+            format!(
+                "not there: {object:?}, but {:?}",
+                network.get(&object.key())
+            )
+        });
+    let keys: BTreeSet<Key> = wanted.iter().map(Object::key).collect();
+    let odd = network
+        .all()
+        .filter(|object| !keys.contains(&object.key()))
+        .filter(|object| {
+            matches!(
+                object,
+                Object::Subnet(_) | Object::Range(_) | Object::Route(_) | Object::ReservedIp(_)
+            )
+        })
+        .map(|object| format!("still there: {object:?}"));
+    let all: Vec<String> = lost.chain(odd).collect();
+    (!all.is_empty()).then(|| all.join("\n"))
+}
+
+#[test]
+fn planning_again_yields_nothing() {
+    hold("planning_again_yields_nothing", |pair| {
+        let (observed, topology) = (pair.observed(), pair.topology());
+        let plan = planned(&observed, &topology).ok()?;
+        let complaints = critic::complaints(&plan, &observed);
+        if !complaints.is_empty() {
+            return Some(complaints.join("\n"));
+        }
+        let network = carried_out(&observed, &plan).ok()?;
+        match planned(&seen(&network, &observed), &topology) {
+            Ok(again) if again.steps.is_empty() => None,
+            Ok(again) => Some(format!("{}\nthen\n{}", lines(&plan), lines(&again))),
+            Err(refused) => Some(format!("{}\nthen {:#?}", lines(&plan), refused.refusals)),
+        }
+    });
+}

@@ -1,0 +1,39 @@
+//! Laws of the planner, over clouds that nobody drew by hand.
+#![expect(clippy::unwrap_used, reason = "tests say what went wrong by stopping")]
+
+mod carrying;
+mod order;
+mod pairs;
+mod rules;
+mod saying_so;
+mod undoing;
+
+use pairs::Pair;
+
+/// Pairs that are tried, unless `PLANEBOT_PAIRS` says how many.
+const PAIRS: u64 = 300;
+
+/// The seeds: all, or the one that `PLANEBOT_SEED` says.
+fn seeds() -> std::ops::Range<u64> {
+    let number = |name| -> Option<u64> {
+        std::env::var_os(name).map(|text| text.into_string().unwrap().parse().unwrap())
+    };
+    match number("PLANEBOT_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("PLANEBOT_PAIRS").unwrap_or(PAIRS),
+    }
+}
+
+/// How many failures are shown.
+const SHOWN: usize = 5;
+
+/// Holds a law for every pair, or shows the first pairs that break it, with as few turns as do.
+fn hold(law: &str, fails: impl Fn(&Pair) -> Option<String>) {
+    let broken = seeds().filter_map(|seed| {
+        let (pair, why) = Pair::of(seed).least(&fails)?;
+        let again = format!("PLANEBOT_SEED={seed} cargo test -p plan --test laws {law}");
+        Some(format!("{}\n{why}\nagain: {again}", pair.told()))
+    });
+    let broken: Vec<String> = broken.take(SHOWN).collect();
+    assert!(broken.is_empty(), "{}", broken.join("\n\n"));
+}

@@ -1,0 +1,58 @@
+//! What comes before what, and what is left alone.
+
+use plan::critic;
+use plan::step::Phase;
+use topology::object::{Key, Object};
+
+use crate::carrying::{lines, planned, torn_down};
+use crate::{hold, rules};
+
+/// The rules are written down here a second time, as each release has them.
+#[test]
+fn no_write_along_the_way_is_one_that_maas_refuses() {
+    hold("no_write_along_the_way", |pair| {
+        let observed = pair.observed();
+        let plan = planned(&observed, &pair.topology()).ok()?;
+        let mut before = torn_down(&observed, &plan);
+        for step in &plan.steps {
+            let mut after = before.clone();
+            after.apply(&step.write()).unwrap();
+            let why = rules::broken((&before, &after), &step.write(), pair.before.version);
+            if let Some(why) = why {
+                return Some(format!("step {}: {why}\n{}", step.id, lines(&plan)));
+            }
+            before = after;
+        }
+        None
+    });
+}
+
+#[test]
+fn deletes_come_before_creates() {
+    hold("deletes_come_before_creates", |pair| {
+        let plan = planned(&pair.observed(), &pair.topology()).ok()?;
+        let is_subnet = |object: &Option<Object>| matches!(object, Some(Object::Subnet(_)));
+        let last = plan.steps.iter().rposition(|step| step.leaves.is_none());
+        let first = plan
+            .steps
+            .iter()
+            .position(|step| step.expects.is_none() && is_subnet(&step.leaves));
+        let phases = plan.steps.is_sorted_by_key(|step| step.phase);
+        let carved = plan.steps.iter().any(|step| step.phase == Phase::Carve);
+        let late = last.zip(first).is_some_and(|(last, first)| last > first);
+        (late || !phases || carved).then(|| lines(&plan))
+    });
+}
+
+#[test]
+fn what_nobody_declares_is_never_touched() {
+    hold("what_nobody_declares", |pair| {
+        let plan = planned(&pair.observed(), &pair.topology()).ok()?;
+        let touched = critic::touched(&plan);
+        (0..pair.before.nets.len())
+            .filter(|net| !pair.after.is_declared(*net))
+            .map(|net| Key::Subnet(pair.before.nets[net].cidr))
+            .find(|key| touched.contains(key))
+            .map(|key| format!("{key}\n{}", lines(&plan)))
+    });
+}

@@ -1,0 +1,127 @@
+//! The same said otherwise is the same; a small change is a small plan.
+
+use topology::object::Object;
+use topology::plane::Topology;
+
+use crate::carrying::{lines, planned};
+use crate::hold;
+use crate::pairs::Pair;
+use crate::pairs::dice::Dice;
+use crate::pairs::turning::TURNS;
+
+#[test]
+fn the_same_input_gives_the_same_plan_byte_for_byte() {
+    hold("the_same_input", |pair| {
+        let plan = || serde_json::to_string(&planned(&pair.observed(), &pair.topology())).unwrap();
+        (plan() != plan()).then(plan)
+    });
+}
+
+/// The planes under other keys, and everything that is a set in another order.
+fn said_otherwise(pair: &Pair, topology: &Topology) -> Topology {
+    let mut dice = Dice::of(pair.seed);
+    let mut said = topology.clone();
+    let mut planes: Vec<_> = std::mem::take(&mut said.planes).into_values().collect();
+    dice.shuffle(&mut planes);
+    for (place, mut plane) in planes.into_iter().enumerate() {
+        plane.key = format!("called-{place}");
+        dice.shuffle(&mut plane.subnets);
+        for subnet in &mut plane.subnets {
+            dice.shuffle(subnet.reservations.as_deref_mut().unwrap_or_default());
+            dice.shuffle(subnet.routes.as_deref_mut().unwrap_or_default());
+            dice.shuffle(subnet.reserved_ips.as_deref_mut().unwrap_or_default());
+        }
+        said.planes.insert(plane.key.clone(), plane);
+    }
+    said
+}
+
+#[test]
+fn what_is_said_in_another_order_and_under_other_keys_is_the_same() {
+    hold("what_is_said_in_another_order", |pair| {
+        let observed = pair.observed();
+        let as_it_is = planned(&observed, &said_otherwise(pair, &pair.as_it_is()));
+        match as_it_is {
+            Ok(plan) if plan.steps.is_empty() => {}
+            Ok(plan) => return Some(lines(&plan)),
+            Err(refused) => return Some(format!("{:#?}", refused.refusals)),
+        }
+        let writes = |topology: &Topology| {
+            let plan = planned(&observed, topology).ok()?;
+            let mut writes: Vec<String> = plan
+                .steps
+                .iter()
+                .map(|step| format!("{:?}", step.write()))
+                .collect();
+            writes.sort();
+            Some((writes, lines(&plan)))
+        };
+        let topology = pair.topology();
+        let one = writes(&topology)?;
+        let two = writes(&said_otherwise(pair, &topology));
+        let same = two.as_ref().is_some_and(|two| two.0 == one.0);
+        (pair.exact && !same).then(|| format!("{}\nor\n{:?}", one.1, two.map(|two| two.1)))
+    });
+}
+
+/// The most writes that one turn may take: one for what turns, one more where something is made for it, and one so that
+/// dhcpd hears of it (3.7).
+const WRITES: [(&str, usize); 18] = [
+    ("a fabric is renamed", 1),
+    ("a space is renamed", 1),
+    ("a VLAN goes to another space", 1),
+    ("a VLAN goes to a new space", 2),
+    ("a VID changes", 1),
+    ("a VLAN is renamed", 1),
+    ("an MTU changes", 1),
+    ("the racks change", 3),
+    ("a subnet is renamed", 1),
+    ("a subnet goes to another VLAN", 4),
+    ("a gateway changes", 2),
+    ("the resolvers change", 2),
+    ("a switch changes", 2),
+    ("a description changes", 2),
+    ("a range comes", 1),
+    ("a range goes", 1),
+    ("a range takes other addresses", 2),
+    ("a range becomes another", 2),
+];
+
+#[test]
+fn one_turn_takes_few_writes() {
+    hold("one_turn_takes_few_writes", |pair| {
+        let one = pair.with(pair.turns.get(..1).filter(|_| pair.exact)?);
+        let (which, _) = one.turns.first()?;
+        let (_, most) = WRITES.iter().find(|(word, _)| *word == TURNS[*which].0)?;
+        let plan = planned(&one.observed(), &one.topology()).ok()?;
+        (plan.steps.len() > *most).then(|| lines(&plan))
+    });
+}
+
+#[test]
+fn a_refusal_says_what_would_be_allowed() {
+    hold("a_refusal_says", |pair| {
+        let refused = planned(&pair.observed(), &pair.topology()).err()?;
+        let unsound = plan::refusal::Code::Unsound;
+        let fair = |why: &plan::refusal::Refusal| {
+            !why.why.is_empty() && !why.help.is_empty() && why.code != unsound
+        };
+        let foul = refused.refusals.iter().find(|why| !fair(why));
+        let none = refused.refusals.is_empty().then(|| "no reason".to_owned());
+        foul.map(ToString::to_string).or(none)
+    });
+}
+
+/// No write that changes nothing, but where it says so.
+#[test]
+fn every_write_changes_something() {
+    hold("every_write_changes_something", |pair| {
+        let plan = planned(&pair.observed(), &pair.topology()).ok()?;
+        let idle = plan.steps.iter().find(|step| {
+            let same = step.expects == step.leaves;
+            let range = matches!(step.leaves, Some(Object::Range(_)));
+            same != step.nudge || (step.nudge && !range)
+        })?;
+        Some(format!("step {}\n{}", idle.id, lines(&plan)))
+    });
+}

@@ -1,0 +1,87 @@
+//! The way back.
+
+use plan::network::Network;
+use plan::step::Undo;
+use topology::object::{Object, RangeKind};
+
+use crate::carrying::{lines, planned, torn_down};
+use crate::{hold, rules};
+
+/// From every step back to the first, or the step had said that it cannot be.
+#[test]
+fn the_undo_of_every_prefix_gives_back_the_network_that_was_there() {
+    hold("the_undo_of_every_prefix", |pair| {
+        let observed = pair.observed();
+        let plan = planned(&observed, &pair.topology()).ok()?;
+        let before = torn_down(&observed, &plan);
+        let mut network = before.clone();
+        for (place, step) in plan.steps.iter().enumerate() {
+            network.apply(&step.write()).unwrap();
+            let mut back = network.clone();
+            for undone in plan.steps[..=place].iter().rev() {
+                let Undo::By(write) = &undone.undo else {
+                    break;
+                };
+                if let Err(broken) = back.apply(write) {
+                    return Some(format!("undo of {}: {broken}\n{}", undone.id, lines(&plan)));
+                }
+                if undone.id == plan.steps[0].id && rows(&back, &before) != rows(&before, &before) {
+                    return Some(format!("undone from {} on\n{}", step.id, lines(&plan)));
+                }
+            }
+        }
+        None
+    });
+}
+
+/// Without the VLANs that MAAS makes with a fabric: they go with it.
+fn rows(network: &Network, before: &Network) -> Vec<Object> {
+    network
+        .all()
+        .filter(|object| {
+            object.as_vlan().is_none_or(|vlan| {
+                before
+                    .vlans()
+                    .any(|other| other.at.fabric == vlan.at.fabric)
+            })
+        })
+        .cloned()
+        .collect()
+}
+
+/// What is undone is asked of a MAAS too, and it keeps its rules.
+#[test]
+fn maas_takes_every_undo_or_the_step_says_that_there_is_none() {
+    hold("maas_takes_every_undo", |pair| {
+        let observed = pair.observed();
+        let plan = planned(&observed, &pair.topology()).ok()?;
+        let mut network = torn_down(&observed, &plan);
+        for step in &plan.steps {
+            network.apply(&step.write()).unwrap();
+            match &step.undo {
+                Undo::By(write) => {
+                    let mut back = network.clone();
+                    back.apply(write).unwrap();
+                    let made = step.expects.is_none();
+                    let why = rules::broken((&network, &back), write, pair.before.version);
+                    if let Some(why) = why.filter(|_| !made) {
+                        return Some(format!("undo of {}: {why}\n{}", step.id, lines(&plan)));
+                    }
+                }
+                Undo::Impossible(why) if why.is_empty() => return Some(format!("{step:?}")),
+                Undo::Impossible(_) => {
+                    // Only what serves has such rules.
+                    let serves = match (&step.expects, &step.leaves) {
+                        (Some(Object::Range(range)), _) => range.kind == RangeKind::Dynamic,
+                        (Some(Object::Vlan(_)), _) => true,
+                        _ => false,
+                    };
+                    if !serves {
+                        return Some(format!("{step:?}"));
+                    }
+                }
+            }
+        }
+        None
+    });
+}
