@@ -230,15 +230,19 @@ pub struct Declared {
     pub findings: Vec<Finding>,
 }
 
-/// Checks the files of a folder.
-pub fn declared(folder: &Path) -> anyhow::Result<Declared> {
+/// The declaration's files of a folder.
+pub fn sources(folder: &Path) -> anyhow::Result<Vec<Source>> {
     let mut files = BTreeMap::new();
     gather(folder, folder, &mut files)?;
-    let sources: Vec<Source> = files
-        .into_iter()
+    let sources = files.into_iter();
+    Ok(sources
         .map(|(path, bytes)| Source { path, bytes })
-        .collect();
-    let checked = topology::check::check(&sources);
+        .collect())
+}
+
+/// Checks the files of a folder.
+pub fn declared(folder: &Path) -> anyhow::Result<Declared> {
+    let checked = topology::check::check(&sources(folder)?);
     Ok(Declared {
         topology: checked.topology,
         findings: checked.findings,

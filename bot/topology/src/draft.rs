@@ -15,7 +15,7 @@ use crate::yaml::{self, Node};
 use crate::{address::Cidr, object::InterfaceKind, plane};
 
 pub(crate) use leaf::{
-    AddressRef, Destination, GatewaySaid, LinkAddress, Mac, Offset, RangeRef, SpaceSaid,
+    AddressRef, Destination, GatewaySaid, Leaf, LinkAddress, Mac, Offset, RangeRef, SpaceSaid,
 };
 pub(crate) use meant::nearest;
 pub(crate) use reading::{Dhcp, Legs, OrLeave, Said, Served};

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::budget::BudgetBreach;
@@ -35,6 +36,8 @@ pub(crate) struct At {
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) at: At,
+    /// Bytes of a scalar as written, quotes and all; of a list or mapping only its bracket, or nothing.
+    pub(crate) span: Range<usize>,
     pub(crate) value: Value,
 }
 
@@ -65,6 +68,8 @@ impl Node {
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
     pub(crate) at: At,
+    /// Its bytes, quotes and all.
+    pub(crate) span: Range<usize>,
     pub(crate) text: String,
 }
 
@@ -244,7 +249,8 @@ impl<'de> Visitor<'de> for RawVisitor {
 
 fn node(raw: Spanned<Raw>, source: &str, duplicates: &mut Vec<Trouble>) -> Node {
     let at = at(raw.referenced);
-    let written = written(raw.referenced, source);
+    let span = span(raw.referenced, source);
+    let written = source.get(span.clone()).unwrap_or_default();
     let value = match raw.value {
         Raw::Nothing => Value::Nothing,
         Raw::Interpreted => Value::Text {
@@ -263,7 +269,7 @@ fn node(raw: Spanned<Raw>, source: &str, duplicates: &mut Vec<Trouble>) -> Node 
         ),
         Raw::Map(entries) => Value::Map(map(entries, source, duplicates)),
     };
-    Node { at, value }
+    Node { at, span, value }
 }
 
 fn map(
@@ -276,6 +282,7 @@ fn map(
     for (key, value) in entries {
         let key = Key {
             at: at(key.referenced),
+            span: span(key.referenced, source),
             text: key.value,
         };
         let value = node(value, source, duplicates);
@@ -294,15 +301,13 @@ fn map(
     kept
 }
 
-fn written(location: Location, source: &str) -> &str {
+fn span(location: Location, source: &str) -> Range<usize> {
     let span = location.span();
     let start = span.byte_offset().and_then(|at| usize::try_from(at).ok());
     let length = span.byte_len().and_then(|n| usize::try_from(n).ok());
-    start
-        .zip(length)
-        .and_then(|(start, length)| source.get(start..start + length))
-        .unwrap_or_default()
-        .trim_end()
+    let (start, length) = start.zip(length).unwrap_or_default();
+    let written = source.get(start..start + length).unwrap_or_default();
+    start..start + written.trim_end().len()
 }
 
 fn at(location: Location) -> At {

@@ -6,6 +6,8 @@
 mod hostile;
 #[path = "importing/layouts.rs"]
 mod layouts;
+#[path = "importing/merging.rs"]
+mod merging;
 #[path = "importing/reference.rs"]
 mod reference;
 
@@ -49,7 +51,7 @@ fn import(
         .collect();
     assert!(errors.is_empty(), "{}\n{files:#?}", errors.join("\n"));
     let topology = checked.topology.unwrap();
-    represents(&topology, observed, real);
+    represents(&topology, observed, real, false);
     (
         files,
         topology,
@@ -61,7 +63,9 @@ fn import(
     )
 }
 
-fn represents(topology: &Topology, observed: &Observed, real: bool) {
+/// What is declared is as it was observed. `real`: everything is declared or left alone by name. What a file does not say is
+/// what MAAS has anyway, where files were there before; else it is MAAS's default.
+fn represents(topology: &Topology, observed: &Observed, real: bool, over: bool) {
     let planes: BTreeMap<&VlanAt, &Plane> =
         topology.planes.values().map(|p| (&p.vlan, p)).collect();
     let subnets: BTreeMap<Cidr, (&Plane, &PlaneSubnet)> = topology
@@ -94,7 +98,7 @@ fn represents(topology: &Topology, observed: &Observed, real: bool) {
                 );
             }
             Object::Vlan(vlan) => match planes.get(&vlan.at) {
-                Some(plane) => same_vlan(plane, vlan, observed, real),
+                Some(plane) => same_vlan(plane, vlan, observed, real && !over),
                 None => assert!(
                     !real || alone(&vlan.at.fabric) || observed.default_vlans.contains(&vlan.at),
                     "{}",
@@ -102,7 +106,7 @@ fn represents(topology: &Topology, observed: &Observed, real: bool) {
                 ),
             },
             Object::Subnet(subnet) => match subnets.get(&subnet.cidr) {
-                Some((plane, declared)) => same_subnet(plane, declared, subnet, observed),
+                Some((plane, declared)) => same_subnet(plane, declared, (subnet, over), observed),
                 None => assert!(
                     alone(&subnet.cidr.to_string()) || alone(&subnet.vlan.fabric),
                     "{}",
@@ -154,7 +158,7 @@ fn same_vlan(plane: &Plane, vlan: &Vlan, observed: &Observed, real: bool) {
             "{}",
             vlan.at
         ),
-        Some(Dhcp::Off) => unreachable!("an import never turns DHCP off"),
+        Some(Dhcp::Off) => assert!(!vlan.dhcp_on && vlan.relay.is_none()),
         Some(Dhcp::Relay(to)) => assert_eq!(Some(to), vlan.relay.as_ref()),
         Some(Dhcp::On { primary, secondary }) => {
             assert!(vlan.dhcp_on);
@@ -170,31 +174,39 @@ fn same_vlan(plane: &Plane, vlan: &Vlan, observed: &Observed, real: bool) {
     }
 }
 
-fn same_subnet(plane: &Plane, declared: &PlaneSubnet, subnet: &Subnet, observed: &Observed) {
+fn same_subnet(
+    plane: &Plane,
+    declared: &PlaneSubnet,
+    (subnet, over): (&Subnet, bool),
+    observed: &Observed,
+) {
     assert_eq!((&declared.name, &plane.vlan), (&subnet.name, &subnet.vlan));
     if let Some(gateway) = declared.gateway {
         assert_eq!(gateway, subnet.gateway);
     }
     assert_eq!(declared.dns.as_ref(), Some(&subnet.dns));
+    let unsaid = if over {
+        subnet.flags
+    } else {
+        SubnetFlags::default()
+    };
     let flags = SubnetFlags {
-        managed: declared.managed.unwrap_or(true),
-        allow_dns: declared.allow_dns.unwrap_or(true),
-        allow_proxy: declared.allow_proxy.unwrap_or(true),
-        active_discovery: declared.active_discovery.unwrap_or(false),
-        rdns_mode: declared.rdns_mode.unwrap_or(2),
+        managed: declared.managed.unwrap_or(unsaid.managed),
+        allow_dns: declared.allow_dns.unwrap_or(unsaid.allow_dns),
+        allow_proxy: declared.allow_proxy.unwrap_or(unsaid.allow_proxy),
+        active_discovery: declared.active_discovery.unwrap_or(unsaid.active_discovery),
+        rdns_mode: declared.rdns_mode.unwrap_or(unsaid.rdns_mode),
     };
     assert_eq!(flags, subnet.flags);
+    let there = &subnet.description;
+    let said = declared.description.as_ref();
     assert_eq!(
-        declared.description.clone().unwrap_or_default(),
-        subnet.description
+        said.map_or(if over { there } else { "" }, |said| said),
+        there
     );
-    assert_eq!(
-        declared
-            .disabled_boot_architectures
-            .clone()
-            .unwrap_or_default(),
-        subnet.disabled_boot_architectures
-    );
+    let there = &subnet.disabled_boot_architectures[..];
+    let said = declared.disabled_boot_architectures.as_deref();
+    assert_eq!(said.unwrap_or(if over { there } else { &[] }), there);
     if let Some(reservations) = &declared.reservations {
         let mut said: Vec<(Range, RangeKind, &str)> = reservations
             .iter()

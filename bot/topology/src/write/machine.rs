@@ -3,56 +3,63 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::ground::{field, items, word};
 use super::scalar::{comment, scalar};
 use super::{Import, Level, SCHEMA_LINE, Written, address_in};
 use crate::address::Cidr;
-use crate::object::{Interface, InterfaceKind, Link, Mode};
+use crate::object::{Interface, InterfaceKind, Link, Mode, VlanAt};
 use crate::observed::NodeKind;
+use crate::yaml;
 
 /// Bytes after which another file is begun: well below what is read from one.
 const FILE_BYTES: usize = 256 * 1024;
 
-/// Writes every machine that was read, over as many files as it takes.
-pub(super) fn write(import: &Import<'_>, written: &mut Written) {
-    let mut links: BTreeMap<(&str, &str), Vec<&Link>> = BTreeMap::new();
+/// A machine that was not declared before, as an item of the list `machines`.
+pub(super) struct NewMachine {
+    pub(super) host: String,
+    /// YAML at no depth.
+    pub(super) text: String,
+}
+
+/// The machines that were read and are not declared, as far as they are asked for.
+pub(super) fn new_ones(import: &Import<'_>) -> Vec<NewMachine> {
+    let mut links: Links<'_> = BTreeMap::new();
     for link in import.observed.links() {
         links
             .entry((&link.host, &link.interface))
             .or_default()
             .push(link);
     }
-    let mut files: Vec<(String, BTreeMap<u32, String>)> = Vec::new();
-    let machines = import
-        .observed
-        .nodes
-        .values()
-        .filter(|node| node.kind == NodeKind::Machine);
-    for node in machines {
-        let soft = import.machines.get(&node.host);
-        if matches!(soft, Some((Level::Silent, _))) {
-            continue;
-        }
-        let Some(text) = machine(
-            import,
-            &node.host,
-            soft.map(|(_, why)| why.as_str()),
-            &links,
-        ) else {
-            continue;
-        };
-        if files
-            .last()
-            .is_none_or(|(file, _)| file.len() + text.len() > FILE_BYTES)
-        {
-            files.push((format!("{SCHEMA_LINE}machines:\n"), BTreeMap::new()));
-        }
-        if let Some((file, lines)) = files.last_mut() {
-            let line = file.lines().count() + 1;
-            lines.insert(u32::try_from(line).unwrap_or(u32::MAX), node.host.clone());
-            file.push_str(&text);
+    let wanted = |host: &str| {
+        !import.ground.topology.machines.contains_key(host) && import.asked.machine(host)
+    };
+    let nodes = import.observed.nodes.values();
+    let machines = nodes.filter(|node| node.kind == NodeKind::Machine && wanted(&node.host));
+    machines
+        .filter_map(|node| {
+            let soft = import.machines.get(&node.host);
+            if matches!(soft, Some((Level::Silent, _))) {
+                return None;
+            }
+            let why = soft.map(|(_, why)| why.as_str());
+            let text = machine(import, &node.host, why, &links)?;
+            let host = node.host.clone();
+            Some(NewMachine { host, text })
+        })
+        .collect()
+}
+
+/// New machines in files of their own, over as many as it takes.
+pub(super) fn files(import: &Import<'_>, machines: &[NewMachine]) -> Vec<(String, String)> {
+    let mut files: Vec<String> = Vec::new();
+    for machine in machines {
+        let item = format!("  - {}\n", machine.text.trim_end().replace('\n', "\n    "));
+        match files.last_mut() {
+            Some(file) if file.len() + item.len() <= FILE_BYTES => file.push_str(&item),
+            Some(_) | None => files.push(format!("{SCHEMA_LINE}machines:\n{item}")),
         }
     }
-    if let Some((file, _)) = files.last_mut() {
+    if let Some(file) = files.last_mut() {
         let silent = import
             .machines
             .iter()
@@ -63,15 +70,36 @@ pub(super) fn write(import: &Import<'_>, written: &mut Written) {
         }
     }
     let single = files.len() == 1;
-    for (number, (text, lines)) in files.into_iter().enumerate() {
-        let path = if single {
-            "machines.yaml".to_owned()
+    let named = files.into_iter().enumerate().map(|(number, text)| {
+        let stem = if single {
+            "machines".to_owned()
         } else {
-            format!("machines-{:02}.yaml", number + 1)
+            format!("machines-{:02}", number + 1)
         };
-        written.files.insert(path.clone(), text);
-        written.machines.insert(path, lines);
+        (import.ground.free_path(&stem), text)
+    });
+    named.collect()
+}
+
+/// Writes down where machines stand in the files, and which of them are new.
+pub(super) fn find(new: &[NewMachine], written: &mut Written) {
+    let new: BTreeSet<&str> = new.iter().map(|machine| machine.host.as_str()).collect();
+    let mut found = BTreeMap::new();
+    for (path, text) in &written.files {
+        let text = text.as_deref().filter(|text| text.contains("machines"));
+        let Some((Some(root), _)) = text.and_then(|text| yaml::read(text).ok()) else {
+            continue;
+        };
+        let lines: BTreeMap<u32, (String, bool)> = items(field(&root, "machines"))
+            .iter()
+            .filter_map(|node| {
+                let host = field(node, "name").and_then(word)?;
+                Some((node.at.line, (host.to_owned(), new.contains(host))))
+            })
+            .collect();
+        found.insert(path.clone(), lines);
     }
+    written.machines = found;
 }
 
 type Links<'o> = BTreeMap<(&'o str, &'o str), Vec<&'o Link>>;
@@ -88,26 +116,26 @@ fn machine(
         return None;
     }
     let own = own_place(host, links);
-    let mut text = format!("  - name: {}\n", scalar(host));
+    let mut text = format!("name: {}\n", scalar(host));
     if let Some(own) = own {
-        text.push_str(&format!("    host: +{own}\n"));
+        text.push_str(&format!("host: +{own}\n"));
     }
     if let Some(why) = bare {
-        text.push_str(&format!(
-            "    {}\n",
-            comment(&format!("links are left alone: {why}"))
-        ));
+        let remark = comment(&format!("links are left alone: {why}"));
+        text.push_str(&format!("{remark}\n"));
     }
-    text.push_str("    interfaces:\n");
+    text.push_str("interfaces:\n");
     for interface in interfaces {
         let of = links.get(&(host, interface.name.as_str()));
         let of = of.filter(|_| bare.is_none()).map_or(&[][..], Vec::as_slice);
-        text.push_str(&interface_line(import, interface, of, own));
+        let item = interface_text(import, interface, of, own);
+        text.push_str(&format!("  - {item}\n"));
     }
     Some(text)
 }
 
-fn interface_line(
+/// One interface, as an item of a list.
+pub(super) fn interface_text(
     import: &Import<'_>,
     interface: &Interface,
     links: &[&Link],
@@ -116,22 +144,15 @@ fn interface_line(
     let mut said = format!(
         "name: {}, type: {}",
         scalar(&interface.name),
-        word(interface.kind)
+        type_word(interface.kind)
     );
     if !interface.parents.is_empty() {
         let parents: Vec<String> = interface.parents.iter().map(|p| scalar(p)).collect();
         said.push_str(&format!(", parents: [{}]", parents.join(", ")));
     }
     if let Some(at) = &interface.vlan {
-        said.push_str(&match import.planes.get(at) {
-            Some(plane) => format!(", plane: {}", scalar(&plane.key)),
-            None if at.vid == 0 => format!(", vlan: {{fabric: {}}}", scalar(&at.fabric)),
-            None => format!(
-                ", vlan: {{fabric: {}, vid: {}}}",
-                scalar(&at.fabric),
-                at.vid
-            ),
-        });
+        let (key, place) = place(import, at);
+        said.push_str(&format!(", {key}: {place}"));
     }
     let all: Option<Vec<String>> = links
         .iter()
@@ -148,10 +169,22 @@ fn interface_line(
             comment("linked to what is not declared: left alone")
         ),
     };
-    format!("      - {{{said}}}{after}\n")
+    format!("{{{said}}}{after}")
 }
 
-fn word(kind: InterfaceKind) -> &'static str {
+/// Where an interface is: on a plane, or on a VLAN that is none.
+pub(super) fn place(import: &Import<'_>, at: &VlanAt) -> (&'static str, String) {
+    match import.planes.get(at) {
+        Some(plane) => ("plane", scalar(&plane.key)),
+        None if at.vid == 0 => ("vlan", format!("{{fabric: {}}}", scalar(&at.fabric))),
+        None => {
+            let fabric = scalar(&at.fabric);
+            ("vlan", format!("{{fabric: {fabric}, vid: {}}}", at.vid))
+        }
+    }
+}
+
+pub(super) fn type_word(kind: InterfaceKind) -> &'static str {
     match kind {
         InterfaceKind::Physical => "physical",
         InterfaceKind::Bond => "bond",
@@ -181,11 +214,11 @@ fn own_place(host: &str, links: &Links<'_>) -> Option<u128> {
     (count > 1).then_some(offset)
 }
 
-fn small_offset(cidr: Cidr, ip: IpAddr) -> Option<u128> {
+pub(super) fn small_offset(cidr: Cidr, ip: IpAddr) -> Option<u128> {
     address_in(cidr, ip).strip_prefix('+')?.parse().ok()
 }
 
-fn said_link(import: &Import<'_>, link: &Link, own: Option<u128>) -> Option<String> {
+pub(super) fn said_link(import: &Import<'_>, link: &Link, own: Option<u128>) -> Option<String> {
     let plane = import.plane_of(link.subnet)?;
     let address = match link.mode {
         Mode::Auto => "auto".to_owned(),
@@ -208,7 +241,7 @@ fn said_link(import: &Import<'_>, link: &Link, own: Option<u128>) -> Option<Stri
 }
 
 /// In the order of names, each after its parents; what stands in a circle comes last.
-fn parents_first(mut left: Vec<&Interface>) -> Vec<&Interface> {
+pub(super) fn parents_first(mut left: Vec<&Interface>) -> Vec<&Interface> {
     let mut ordered: Vec<&Interface> = Vec::new();
     let mut done: BTreeSet<&str> = BTreeSet::new();
     let known: BTreeSet<&str> = left.iter().map(|i| i.name.as_str()).collect();

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use crate::address::Cidr;
 use crate::object::{Subnet, Vlan};
 
+use super::ground::Ground;
+
 /// Characters of a key that a longer name is cut to; a number may follow.
 const KEY_CHARS: usize = 48;
 
@@ -13,6 +15,15 @@ const KEY_CHARS: usize = 48;
 pub(super) struct Taken(BTreeSet<String>);
 
 impl Taken {
+    /// With the keys and files that are there.
+    pub(super) fn by(ground: &Ground) -> Self {
+        let files = ground.files.keys();
+        let stems =
+            files.filter_map(|path| Some(path.to_lowercase().rsplit_once('.')?.0.to_owned()));
+        let keys = ground.topology.planes.keys().map(|key| key.to_lowercase());
+        Self(keys.chain(stems).collect())
+    }
+
     /// A key for this VLAN that no other has.
     pub(super) fn key_for(&mut self, vlan: &Vlan, subnets: &[&Subnet]) -> String {
         let place = if vlan.at.vid == 0 {

@@ -4,8 +4,9 @@ use super::scalar::{comment, scalar};
 use super::{Import, PlaneOf, SCHEMA_LINE, address_in, literal};
 use crate::address::{Cidr, Range};
 use crate::check::names;
-use crate::object::{IpRange, Object, RangeKind, ReservedIp, Subnet, SubnetFlags, Vlan};
-use crate::observed::NodeKind;
+use crate::object::{
+    IpRange, Object, RangeKind, ReservedIp, StaticRoute, Subnet, SubnetFlags, Vlan,
+};
 
 /// Lines of YAML at one depth.
 struct Lines {
@@ -84,42 +85,49 @@ fn vlan_lines(import: &Import<'_>, vlan: &Vlan, lines: &mut Lines) {
 }
 
 fn dhcp_line(import: &Import<'_>, vlan: &Vlan, lines: &mut Lines) {
+    match dhcp(import, vlan) {
+        Ok(served) if served == "off" => {}
+        Ok(served) => lines.line(&format!("dhcp: {served}")),
+        Err(why) => lines.remark(&why),
+    }
+}
+
+/// How DHCP is served on a VLAN, as a declaration says it; or why it cannot be said.
+pub(super) fn dhcp(import: &Import<'_>, vlan: &Vlan) -> Result<String, String> {
     if let Some(relay) = &vlan.relay {
         // A relay to a relayed VLAN cannot be declared.
         let plane = import
             .planes
             .get(relay)
             .filter(|plane| plane.vlan.relay.is_none());
-        match plane {
-            Some(plane) => lines.line(&format!("dhcp: {{relay: {}}}", scalar(&plane.key))),
-            None => lines.remark(&format!("its DHCP relay is left alone: {relay}")),
-        }
-        return;
+        return match plane {
+            Some(plane) => Ok(format!("{{relay: {}}}", scalar(&plane.key))),
+            None => Err(format!("its DHCP relay is left alone: {relay}")),
+        };
     }
     if !vlan.dhcp_on {
-        return;
+        return Ok("off".to_owned());
     }
-    let host = |system_id: &Option<String>| {
-        let id = system_id.as_ref()?;
-        let mut nodes = import
-            .observed
-            .nodes
-            .values()
-            .filter(|node| node.kind == NodeKind::Controller);
-        nodes
-            .find(|node| node.system_id == *id)
-            .map(|node| node.host.as_str())
-    };
+    let host = |id: &Option<String>| import.rack(id.as_deref()?);
     match (host(&vlan.primary_rack), host(&vlan.secondary_rack)) {
         (Some(primary), Some(secondary)) => {
             let (primary, secondary) = (scalar(primary), scalar(secondary));
-            lines.line(&format!(
-                "dhcp: {{primary: {primary}, secondary: {secondary}}}"
-            ));
+            Ok(format!("{{primary: {primary}, secondary: {secondary}}}"))
         }
-        _ if vlan.primary_rack.is_some() => lines.line("dhcp: on"),
-        _ => lines.remark("DHCP is on without a rack, and is left alone"),
+        _ if vlan.primary_rack.is_some() => Ok("on".to_owned()),
+        _ => Err("DHCP is on without a rack, and is left alone".to_owned()),
     }
+}
+
+/// One subnet with everything on it, as YAML at no depth.
+pub(super) fn subnet_text(import: &Import<'_>, plane: &PlaneOf<'_>, subnet: &Subnet) -> String {
+    let mut lines = Lines {
+        text: String::new(),
+        indent: "",
+        first: None,
+    };
+    subnet_lines(import, plane, subnet, &mut lines);
+    lines.text
 }
 
 fn subnet_lines(import: &Import<'_>, plane: &PlaneOf<'_>, subnet: &Subnet, lines: &mut Lines) {
@@ -166,7 +174,7 @@ fn subnet_lines(import: &Import<'_>, plane: &PlaneOf<'_>, subnet: &Subnet, lines
     flag_lines(subnet, lines);
 }
 
-fn scalar_cidr(cidr: Cidr) -> String {
+pub(super) fn scalar_cidr(cidr: Cidr) -> String {
     if cidr.is_v6() {
         format!("\"{cidr}\"")
     } else {
@@ -175,7 +183,7 @@ fn scalar_cidr(cidr: Cidr) -> String {
 }
 
 /// A resolver in another plane is written as a reference: it follows when that plane moves.
-fn resolver(import: &Import<'_>, home: Cidr, ip: std::net::IpAddr) -> String {
+pub(super) fn resolver(import: &Import<'_>, home: Cidr, ip: std::net::IpAddr) -> String {
     if home.contains(ip) {
         return address_in(home, ip);
     }
@@ -197,23 +205,28 @@ fn reserve_lines(import: &Import<'_>, subnet: &Subnet, lines: &mut Lines) {
     }
     lines.line("reserve:");
     for range in ranges {
-        let mut lead = "  - ";
-        let mut line = |text: String| {
-            lines.line(&format!("{lead}{text}"));
-            lead = "    ";
-        };
-        if !range.comment.is_empty() {
-            line(format!("name: {}", scalar(&range.comment)));
+        let item = reservation(subnet.cidr, range).replace('\n', "\n    ");
+        for (number, line) in item.lines().enumerate() {
+            lines.line(&format!("{}{line}", if number == 0 { "  - " } else { "" }));
         }
-        if let Some(purpose) = purpose(range) {
-            line(format!("purpose: {purpose}"));
-        }
-        line(format!("range: {}", range_in(subnet.cidr, range.range)));
     }
 }
 
+/// One reservation, as YAML at no depth.
+pub(super) fn reservation(cidr: Cidr, range: &IpRange) -> String {
+    let mut said = Vec::new();
+    if !range.comment.is_empty() {
+        said.push(format!("name: {}", scalar(&range.comment)));
+    }
+    if let Some(purpose) = purpose(range) {
+        said.push(format!("purpose: {purpose}"));
+    }
+    said.push(format!("range: {}", range_in(cidr, range.range)));
+    said.join("\n")
+}
+
 /// Dynamic or not is MAAS's word; the rest is guessed from the comment, and means the same to MAAS.
-fn purpose(range: &IpRange) -> Option<&'static str> {
+pub(super) fn purpose(range: &IpRange) -> Option<&'static str> {
     if range.kind == RangeKind::Dynamic {
         return Some("dynamic");
     }
@@ -241,7 +254,7 @@ fn purpose(range: &IpRange) -> Option<&'static str> {
     }
 }
 
-fn range_in(cidr: Cidr, range: Range) -> String {
+pub(super) fn range_in(cidr: Cidr, range: Range) -> String {
     let (start, end) = (
         address_in(cidr, range.start()),
         address_in(cidr, range.end()),
@@ -267,23 +280,32 @@ fn route_line(import: &Import<'_>, subnet: &Subnet, lines: &mut Lines) {
     }
     lines.line("routes:");
     for route in routes {
-        let plane = import.plane_of(route.destination).filter(|plane| {
-            let v6 = route.destination.is_v6();
-            let first = plane.subnets.iter().find(|s| s.cidr.is_v6() == v6);
-            first.is_some_and(|s| s.cidr == route.destination)
-        });
-        let to = plane.map_or_else(
-            || scalar_cidr(route.destination),
-            |plane| scalar(&plane.key),
-        );
-        let via = address_in(subnet.cidr, route.gateway);
-        let metric = if route.metric == 0 {
-            String::new()
-        } else {
-            format!(", metric: {}", route.metric)
-        };
-        lines.line(&format!("  - {{to: {to}, via: {via}{metric}}}"));
+        lines.line(&format!("  - {}", self::route(import, subnet.cidr, route)));
     }
+}
+
+/// One static route, on one line.
+pub(super) fn route(import: &Import<'_>, home: Cidr, route: &StaticRoute) -> String {
+    let to = destination(import, route.destination);
+    let via = address_in(home, route.gateway);
+    let metric = if route.metric == 0 {
+        String::new()
+    } else {
+        format!(", metric: {}", route.metric)
+    };
+    format!("{{to: {to}, via: {via}{metric}}}")
+}
+
+/// Where a route leads: to a plane, where its first subnet of that family is meant, else to a network.
+pub(super) fn destination(import: &Import<'_>, cidr: Cidr) -> String {
+    let plane = import.plane_of(cidr).filter(|plane| {
+        let mut of_family = plane
+            .subnets
+            .iter()
+            .filter(|s| s.cidr.is_v6() == cidr.is_v6());
+        of_family.next().is_some_and(|first| first.cidr == cidr)
+    });
+    plane.map_or_else(|| scalar_cidr(cidr), |plane| scalar(&plane.key))
 }
 
 fn reserved_ip_lines(import: &Import<'_>, subnet: &Subnet, lines: &mut Lines) {
@@ -298,17 +320,22 @@ fn reserved_ip_lines(import: &Import<'_>, subnet: &Subnet, lines: &mut Lines) {
     }
     lines.line("reserved_ips:");
     for reserved in of {
-        let ip = address_in(subnet.cidr, reserved.ip);
-        let comment = if reserved.comment.is_empty() {
-            String::new()
-        } else {
-            format!(", comment: {}", scalar(&reserved.comment))
-        };
-        lines.line(&format!(
-            "  - {{ip: {ip}, mac: \"{}\"{comment}}}",
-            scalar_inside(&reserved.mac)
-        ));
+        lines.line(&format!("  - {}", reserved_ip(subnet.cidr, reserved)));
     }
+}
+
+/// One reserved IP, on one line.
+pub(super) fn reserved_ip(home: Cidr, reserved: &ReservedIp) -> String {
+    let ip = address_in(home, reserved.ip);
+    let comment = if reserved.comment.is_empty() {
+        String::new()
+    } else {
+        format!(", comment: {}", scalar(&reserved.comment))
+    };
+    format!(
+        "{{ip: {ip}, mac: \"{}\"{comment}}}",
+        scalar_inside(&reserved.mac)
+    )
 }
 
 /// A MAC is hex digits and colons; anything else would break out of its quotes.

@@ -15,6 +15,11 @@ pub(super) fn scalar(text: &str) -> String {
     if is_plain(text) {
         return text.to_owned();
     }
+    quoted(text)
+}
+
+/// The text in double quotes.
+pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
         match c {
@@ -32,6 +37,14 @@ pub(super) fn scalar(text: &str) -> String {
     }
     quoted.push('"');
     quoted
+}
+
+/// The text in single quotes, where it can be read in them.
+pub(super) fn single(text: &str) -> Option<String> {
+    let shows = |c: char| c == ' ' || c.is_ascii_graphic() || c.is_alphanumeric();
+    text.chars()
+        .all(shows)
+        .then(|| format!("'{}'", text.replace('\'', "''")))
 }
 
 fn is_plain(text: &str) -> bool {

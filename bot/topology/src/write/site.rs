@@ -2,47 +2,70 @@
 
 use std::collections::BTreeSet;
 
+use super::merge::holds;
 use super::scalar::{comment, scalar};
 use super::{Import, SCHEMA_LINE};
 use crate::check::names;
 use crate::object::Key;
 
-/// The file, unless there is nothing to say.
-pub(super) fn file(import: &Import<'_>) -> Option<String> {
+/// What belongs into the lists of a site and is not there yet.
+pub(super) struct Listed<'o> {
+    pub(super) spaces: BTreeSet<&'o str>,
+    /// Names, and why they are not declared.
+    pub(super) alone: Vec<(&'o str, &'o str)>,
+}
+
+impl<'o> Listed<'o> {
+    pub(super) fn of(import: &'o Import<'_>) -> Self {
+        let known = &import.ground.topology;
+        let alone = import.undeclared.iter();
+        let alone = alone.map(|undeclared| (undeclared.name.as_str(), undeclared.why.as_str()));
+        Self {
+            spaces: spaces(import),
+            alone: alone
+                .filter(|(name, _)| import.asked.everything() && !known.leave_alone.contains(*name))
+                .collect(),
+        }
+    }
+}
+
+/// A file for what no file has a list for, unless there is nothing to say.
+pub(super) fn file(import: &Import<'_>, listed: &Listed<'_>) -> Option<String> {
+    let has = |key: &str| import.ground.files.values().any(|file| holds(file, key));
     let mut text = String::from(SCHEMA_LINE);
     text.push_str(&comment(&format!(
         "imported from `{}`, MAAS {}",
         import.site, import.observed.version
     )));
     text.push('\n');
-    let spaces = spaces(import);
-    if !spaces.is_empty() {
+    let spaces = !listed.spaces.is_empty() && !has("spaces");
+    if spaces {
         text.push_str("\n# spaces without a plane\nspaces:\n");
-        for space in &spaces {
+        for space in &listed.spaces {
             text.push_str(&format!("  - {}\n", scalar(space)));
         }
     }
-    if !import.undeclared.is_empty() {
+    let alone = !listed.alone.is_empty() && !has("leave_alone");
+    if alone {
         text.push_str("\n# known, not declared, never touched\nleave_alone:\n");
-        for undeclared in &import.undeclared {
-            text.push_str(&format!(
-                "  - {}  {}\n",
-                scalar(&undeclared.name),
-                comment(&undeclared.why)
-            ));
+        for (name, why) in &listed.alone {
+            text.push_str(&format!("  - {}  {}\n", scalar(name), comment(why)));
         }
     }
-    let says_something = !spaces.is_empty() || !import.undeclared.is_empty();
-    says_something.then_some(text)
+    (spaces || alone).then_some(text)
 }
 
-/// Spaces that no declared plane carries.
-fn spaces<'o>(import: &Import<'o>) -> BTreeSet<&'o str> {
+/// Spaces that no declared plane carries, and no file lists.
+fn spaces<'o>(import: &'o Import<'_>) -> BTreeSet<&'o str> {
     let carried: BTreeSet<&str> = import
         .planes
         .values()
         .filter_map(|plane| plane.vlan.space.as_deref())
         .collect();
+    let wanted = |name: &str| match import.asked.space(name) {
+        Some(asked) => asked,
+        None => !carried.contains(name),
+    };
     import
         .observed
         .objects
@@ -54,6 +77,7 @@ fn spaces<'o>(import: &Import<'o>) -> BTreeSet<&'o str> {
                 None
             }
         })
-        .filter(|name| !carried.contains(name) && names::is_maas_name(name) && *name != "undefined")
+        .filter(|name| !import.ground.topology.spaces.contains(*name) && wanted(name))
+        .filter(|name| names::is_maas_name(name) && *name != "undefined")
         .collect()
 }

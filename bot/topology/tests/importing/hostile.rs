@@ -262,7 +262,7 @@ fn on_a_machine() -> impl Strategy<Value = Vec<Object>> {
         })
 }
 
-fn any_maas() -> impl Strategy<Value = Observed> {
+pub(crate) fn any_maas() -> impl Strategy<Value = Observed> {
     (
         prop::collection::vec(vlan(), 0..6),
         prop::collection::vec(subnet(), 0..10),

@@ -1,0 +1,190 @@
+//! Changes of a folder's files: all of them or none.
+//!
+//! Everything is written beside its place first, so that a full disk is met before anything is changed; then names are
+//! exchanged, which takes no space; what went wrong on the way is taken back. Must not know what the files say.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+use topology::draft::Source;
+
+/// Changes that are ready to be made.
+pub(super) struct Changes {
+    changes: Vec<Change>,
+    /// Folders that did not exist before, outermost first.
+    made: Vec<PathBuf>,
+}
+
+struct Change {
+    place: PathBuf,
+    /// Where the new text waits; none where the file goes.
+    new: Option<PathBuf>,
+    /// Where the file as it was is put meanwhile, and its bytes; none where there was no file.
+    old: Option<(PathBuf, Vec<u8>)>,
+    stage: Stage,
+}
+
+/// How far a change has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The new text waits beside its place.
+    Waiting,
+    /// The old file was put aside.
+    Aside,
+    /// The new one is in its place.
+    Made,
+}
+
+impl Changes {
+    /// Writes every new text beside its place. `before` is what was read from the folder.
+    pub(super) fn of(
+        folder: &Path,
+        before: Vec<Source>,
+        files: BTreeMap<String, Option<String>>,
+    ) -> anyhow::Result<Self> {
+        let mut changes = Self {
+            changes: Vec::new(),
+            made: Vec::new(),
+        };
+        let mut known: BTreeMap<String, Vec<u8>> = before
+            .into_iter()
+            .map(|source| (source.path, source.bytes))
+            .collect();
+        let any = !files.is_empty();
+        for (path, text) in files {
+            let old = known.remove(&path);
+            changes.ready(&folder.join(&path), text.as_deref(), old)?;
+        }
+        let schema = folder.with_file_name("topology.schema.json");
+        if any && !schema.exists() && !folder.join("topology.schema.json").exists() {
+            changes.ready(&schema, Some(&topology::schema::text()), None)?;
+        }
+        Ok(changes)
+    }
+
+    fn ready(
+        &mut self,
+        place: &Path,
+        text: Option<&str>,
+        old: Option<Vec<u8>>,
+    ) -> anyhow::Result<()> {
+        let beside = |end: &str| {
+            let name = place.file_name().unwrap_or_default().to_string_lossy();
+            place.with_file_name(format!(".{name}.{end}"))
+        };
+        let change = Change {
+            new: text.map(|_| beside("import-new")),
+            old: old.map(|bytes| (beside("import-old"), bytes)),
+            place: place.to_owned(),
+            stage: Stage::Waiting,
+        };
+        self.make_folder(place.parent().unwrap_or(Path::new(".")))?;
+        let mode = fs::metadata(place).map(|there| there.permissions()).ok();
+        let new = change.new.clone();
+        self.changes.push(change);
+        if let (Some(new), Some(text)) = (new, text) {
+            write(&new, text, mode).with_context(|| format!("writing `{}`", place.display()))?;
+        }
+        Ok(())
+    }
+
+    fn make_folder(&mut self, folder: &Path) -> anyhow::Result<()> {
+        let missing = folder.ancestors().take_while(|above| !above.exists());
+        let missing: Vec<PathBuf> = missing
+            .filter(|above| !above.as_os_str().is_empty())
+            .map(Path::to_path_buf)
+            .collect();
+        for above in missing.into_iter().rev() {
+            fs::create_dir(&above).with_context(|| format!("making `{}`", above.display()))?;
+            self.made.push(above);
+        }
+        Ok(())
+    }
+
+    /// Puts every file in its place. What cannot be done is told, and all that was done is taken back.
+    pub(super) fn make(mut self) -> anyhow::Result<()> {
+        for change in &self.changes {
+            change.still_true()?;
+        }
+        for change in &mut self.changes {
+            let put = change.put();
+            put.with_context(|| format!("writing `{}`", change.place.display()))?;
+        }
+        for change in self.changes.drain(..) {
+            if let Some((old, _)) = change.old {
+                // The new file is in its place; what is left beside it is hidden, and no declaration.
+                drop(fs::remove_file(old));
+            }
+        }
+        self.made.clear();
+        Ok(())
+    }
+}
+
+impl Drop for Changes {
+    /// What was not made whole is taken back.
+    fn drop(&mut self) {
+        for change in self.changes.iter().rev() {
+            change.take_back();
+        }
+        for folder in self.made.iter().rev() {
+            drop(fs::remove_dir(folder));
+        }
+    }
+}
+
+impl Change {
+    /// Nobody changed the file since it was read.
+    fn still_true(&self) -> anyhow::Result<()> {
+        let there = match fs::read(&self.place) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => {
+                return Err(error).with_context(|| format!("reading `{}`", self.place.display()));
+            }
+        };
+        ensure!(
+            there.as_ref() == self.old.as_ref().map(|(_, bytes)| bytes),
+            "`{}` was changed meanwhile, and nothing was written; import again",
+            self.place.display()
+        );
+        Ok(())
+    }
+
+    fn put(&mut self) -> std::io::Result<()> {
+        if let Some((old, _)) = &self.old {
+            fs::rename(&self.place, old)?;
+            self.stage = Stage::Aside;
+        }
+        if let Some(new) = &self.new {
+            fs::rename(new, &self.place)?;
+        }
+        self.stage = Stage::Made;
+        Ok(())
+    }
+
+    /// Nothing more can be done about what fails here: the first failure is the one that is told.
+    fn take_back(&self) {
+        match (&self.old, self.stage) {
+            (Some((old, _)), Stage::Aside | Stage::Made) => drop(fs::rename(old, &self.place)),
+            (None, Stage::Made) => drop(fs::remove_file(&self.place)),
+            (_, Stage::Waiting) | (None, Stage::Aside) => {}
+        }
+        if let Some(new) = &self.new {
+            drop(fs::remove_file(new));
+        }
+    }
+}
+
+/// Writes a text that is on the disk when this returns.
+fn write(place: &Path, text: &str, mode: Option<fs::Permissions>) -> std::io::Result<()> {
+    let mut file = fs::File::create(place)?;
+    file.write_all(text.as_bytes())?;
+    if let Some(mode) = mode {
+        file.set_permissions(mode)?;
+    }
+    file.sync_all()
+}

@@ -1,0 +1,286 @@
+//! What is asked for: everything, or objects by name.
+//!
+//! Names are those that an audit and a plan show: `192.0.2.0/24`, `fabric/20`, `fabric/untagged`, and the names of
+//! subnets, fabrics, spaces and machines. One that could mean two things is refused with the words that mean one.
+
+use std::collections::BTreeSet;
+
+use crate::address::Cidr;
+use crate::finding::shown;
+use crate::object::{Key, Subnet, VlanAt};
+use crate::observed::{NodeKind, Observed};
+
+use super::Unmerged;
+use super::ground::Ground;
+
+/// What is taken in.
+#[derive(Default)]
+pub(super) struct Asked {
+    only: Option<Only>,
+    /// Whether what MAAS does not have is taken out.
+    pub(super) drop_gone: bool,
+}
+
+#[derive(Default)]
+struct Only {
+    subnets: BTreeSet<Cidr>,
+    vlans: BTreeSet<VlanAt>,
+    spaces: BTreeSet<String>,
+    machines: BTreeSet<String>,
+}
+
+/// One thing that a name may mean.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Meant {
+    Subnet(Cidr),
+    Vlan(VlanAt),
+    Fabric(String),
+    Space(String),
+    Machine(String),
+}
+
+/// Kinds of objects, as they stand before a name: `fabric:blue`.
+const KINDS: &[&str] = &["subnet", "vlan", "fabric", "space", "machine"];
+
+impl Asked {
+    /// By name; no name asks for everything.
+    pub(super) fn of(
+        names: &[String],
+        observed: &Observed,
+        ground: &Ground,
+    ) -> Result<Self, Vec<Unmerged>> {
+        if names.is_empty() {
+            return Ok(Self::default());
+        }
+        let mut only = Only::default();
+        let mut refused = Vec::new();
+        for name in names {
+            match found(name, observed).and_then(|meant| undeclared(name, meant, observed, ground))
+            {
+                Ok(meant) => only.take(meant, observed, ground),
+                Err(why) => refused.push(why),
+            }
+        }
+        if !refused.is_empty() {
+            return Err(refused);
+        }
+        Ok(Self {
+            only: Some(only),
+            drop_gone: false,
+        })
+    }
+
+    pub(super) fn everything(&self) -> bool {
+        self.only.is_none()
+    }
+
+    /// Whether a subnet that is not declared is to be.
+    pub(super) fn wants(&self, ground: &Ground, subnet: &Subnet) -> bool {
+        match &self.only {
+            None => !ground.leaves_alone(subnet),
+            Some(only) => only.subnets.contains(&subnet.cidr),
+        }
+    }
+
+    /// Whether this VLAN was asked for; nothing where everything was.
+    pub(super) fn vlan(&self, at: &VlanAt) -> Option<bool> {
+        self.only.as_ref().map(|only| only.vlans.contains(at))
+    }
+
+    /// Whether this space was asked for; nothing where everything was.
+    pub(super) fn space(&self, name: &str) -> Option<bool> {
+        self.only.as_ref().map(|only| only.spaces.contains(name))
+    }
+
+    pub(super) fn machine(&self, host: &str) -> bool {
+        let only = self.only.as_ref();
+        only.is_none_or(|only| only.machines.contains(host))
+    }
+
+    /// Whether a subnet was asked for by name.
+    pub(super) fn names(&self, cidr: &str) -> bool {
+        let cidr = cidr.parse::<Cidr>();
+        let only = self.only.as_ref();
+        only.is_some_and(|only| cidr.is_ok_and(|cidr| only.subnets.contains(&cidr)))
+    }
+}
+
+impl Only {
+    fn take(&mut self, meant: Meant, observed: &Observed, ground: &Ground) {
+        let mut all_on = |at: &VlanAt| {
+            let there = observed.subnets().filter(|subnet| subnet.vlan == *at);
+            let declared: BTreeSet<Cidr> = ground.now.values().copied().collect();
+            let new = there.map(|subnet| subnet.cidr);
+            self.subnets
+                .extend(new.filter(|cidr| !declared.contains(cidr)));
+            self.vlans.insert(at.clone());
+        };
+        match meant {
+            Meant::Subnet(cidr) => {
+                self.subnets.insert(cidr);
+            }
+            Meant::Vlan(at) => all_on(&at),
+            Meant::Fabric(name) => {
+                let on = observed.vlans().filter(|vlan| vlan.at.fabric == name);
+                on.for_each(|vlan| all_on(&vlan.at));
+            }
+            Meant::Space(name) => {
+                self.spaces.insert(name);
+            }
+            Meant::Machine(host) => {
+                self.machines.insert(host);
+            }
+        }
+    }
+}
+
+fn refusal(what: String, remedy: String) -> Unmerged {
+    Unmerged {
+        file: String::new(),
+        line: 0,
+        what,
+        remedy,
+    }
+}
+
+/// The one object of that name.
+fn found(name: &str, observed: &Observed) -> Result<Meant, Unmerged> {
+    let (kind, rest) = match name.split_once(':') {
+        Some((kind, rest)) if KINDS.contains(&kind) => (Some(kind), rest),
+        Some(_) | None => (None, name),
+    };
+    let mut meant = Vec::new();
+    for known in KINDS
+        .iter()
+        .filter(|known| kind.is_none_or(|kind| kind == **known))
+    {
+        meant.extend(of_kind(known, rest, observed));
+    }
+    match meant.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => {
+            let what = format!(
+                "this MAAS has no {} `{}`",
+                kind.unwrap_or("object"),
+                shown(rest)
+            );
+            let help = "write it as `planebot audit` lists it: a network such as `192.0.2.0/24`, `FABRIC/VID`, or the \
+                        name of a subnet, fabric, space or machine";
+            Err(refusal(what, help.to_owned()))
+        }
+        several => {
+            let names: Vec<String> = several
+                .iter()
+                .map(|one| format!("`{}`", one.name()))
+                .collect();
+            let what = format!("`{}` may mean {} things", shown(name), several.len());
+            Err(refusal(what, format!("say which: {}", names.join(", "))))
+        }
+    }
+}
+
+fn of_kind(kind: &str, name: &str, observed: &Observed) -> Vec<Meant> {
+    match kind {
+        "subnet" => {
+            let cidr = name.parse::<Cidr>().ok();
+            let exact = cidr.filter(|cidr| observed.subnet(cidr).is_some());
+            if let Some(cidr) = exact {
+                return vec![Meant::Subnet(cidr)];
+            }
+            let named = observed.subnets().filter(|subnet| subnet.name == name);
+            named.map(|subnet| Meant::Subnet(subnet.cidr)).collect()
+        }
+        "vlan" => {
+            let is_it =
+                |at: &VlanAt| at.to_string() == name || format!("{}/{}", at.fabric, at.vid) == name;
+            let vlans = observed.vlans().filter(|vlan| is_it(&vlan.at));
+            vlans.map(|vlan| Meant::Vlan(vlan.at.clone())).collect()
+        }
+        "fabric" => {
+            let there = observed.vlans().any(|vlan| vlan.at.fabric == name);
+            there
+                .then(|| Meant::Fabric(name.to_owned()))
+                .into_iter()
+                .collect()
+        }
+        "space" => {
+            let there = observed.get(&Key::Space(name.to_owned())).is_some();
+            there
+                .then(|| Meant::Space(name.to_owned()))
+                .into_iter()
+                .collect()
+        }
+        _ => {
+            let node = observed.nodes.get(name);
+            let there = node.is_some_and(|node| node.kind == NodeKind::Machine);
+            there
+                .then(|| Meant::Machine(name.to_owned()))
+                .into_iter()
+                .collect()
+        }
+    }
+}
+
+/// It, unless all of it is declared already.
+fn undeclared(
+    name: &str,
+    meant: Meant,
+    observed: &Observed,
+    ground: &Ground,
+) -> Result<Meant, Unmerged> {
+    let declared: BTreeSet<Cidr> = ground.now.values().copied().collect();
+    let vlans = ground.vlans();
+    let whole = |at: &VlanAt| {
+        let mut there = observed.subnets().filter(|subnet| subnet.vlan == *at);
+        vlans.contains_key(at) && there.all(|subnet| declared.contains(&subnet.cidr))
+    };
+    let known = match &meant {
+        Meant::Subnet(cidr) => declared.contains(cidr),
+        Meant::Vlan(at) => whole(at),
+        Meant::Fabric(fabric) => {
+            let mut on = observed.vlans().filter(|vlan| vlan.at.fabric == *fabric);
+            on.all(|vlan| whole(&vlan.at))
+        }
+        Meant::Space(space) => {
+            let carried = ground.topology.planes.values();
+            let mut carried = carried.filter_map(|plane| plane.space.as_ref()?.as_ref());
+            ground.topology.spaces.contains(space) || carried.any(|carried| carried == space)
+        }
+        Meant::Machine(host) => ground.topology.machines.contains_key(host),
+    };
+    if !known {
+        return Ok(meant);
+    }
+    let (file, line) = meant.place(observed, ground).unwrap_or_default();
+    Err(Unmerged {
+        file,
+        line,
+        what: format!("`{}` is declared already", shown(name)),
+        remedy: "leave it out; `planebot plan` shows what differs".to_owned(),
+    })
+}
+
+impl Meant {
+    /// The words that mean this and nothing else.
+    fn name(&self) -> String {
+        match self {
+            Self::Subnet(cidr) => cidr.to_string(),
+            Self::Vlan(at) => format!("vlan:{}", shown(&at.to_string())),
+            Self::Fabric(name) => format!("fabric:{}", shown(name)),
+            Self::Space(name) => format!("space:{}", shown(name)),
+            Self::Machine(host) => format!("machine:{}", shown(host)),
+        }
+    }
+
+    /// Where the plane is declared that it belongs to.
+    fn place(&self, observed: &Observed, ground: &Ground) -> Option<(String, u32)> {
+        let vlan = match self {
+            Self::Subnet(cidr) => &observed.subnet(cidr)?.vlan,
+            Self::Vlan(at) => at,
+            Self::Fabric(_) | Self::Space(_) | Self::Machine(_) => return None,
+        };
+        let mut stands = ground.planes.values();
+        let stand = stands.find(|stand| stand.vlan.as_ref() == Some(vlan))?;
+        Some((stand.path.clone(), stand.line))
+    }
+}

@@ -1,0 +1,317 @@
+//! What a folder declares already, and which of it MAAS has.
+//!
+//! A declared plane is the VLAN at its place; where that is gone or empty, the one that holds its networks, or bears their
+//! name. Must not know what is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::address::Cidr;
+use crate::draft::Source;
+use crate::object::{Key, Subnet, Vlan, VlanAt};
+use crate::observed::{NodeKind, Observed};
+use crate::plane::{Plane, Topology};
+use crate::yaml::{self, Node, Value};
+
+use super::Unmerged;
+
+/// A declaration that was there before.
+#[derive(Default)]
+pub(super) struct Ground {
+    pub(super) files: BTreeMap<String, File>,
+    pub(super) topology: Topology,
+    /// By key.
+    pub(super) planes: BTreeMap<String, Stand>,
+    /// Every declared subnet, and which observed one it is.
+    pub(super) now: BTreeMap<Cidr, Cidr>,
+}
+
+/// One file of it.
+pub(super) struct File {
+    pub(super) text: String,
+    pub(super) root: Node,
+}
+
+/// Where a plane is declared, and which VLAN it is.
+pub(super) struct Stand {
+    pub(super) path: String,
+    pub(super) line: u32,
+    /// Its place in the list `planes`; none where the file is the plane's own.
+    pub(super) item: Option<usize>,
+    /// None where MAAS has no such VLAN.
+    pub(super) vlan: Option<VlanAt>,
+}
+
+impl Ground {
+    /// Reads files that were checked to be sound.
+    pub(super) fn of(sources: &[Source], topology: Topology, observed: &Observed) -> Self {
+        let mut ground = Self {
+            topology,
+            ..Self::default()
+        };
+        let files = sources
+            .iter()
+            .filter(|source| crate::draft::is_declaration(&source.path));
+        for source in files {
+            let text = String::from_utf8_lossy(&source.bytes).into_owned();
+            if let Ok((Some(root), _)) = yaml::read(&text) {
+                ground
+                    .files
+                    .insert(source.path.clone(), File { text, root });
+            }
+        }
+        let mut stands = BTreeMap::new();
+        for (path, file) in &ground.files {
+            for (item, node) in planes_in(&file.root) {
+                let Some(key) = field(node, "plane").and_then(word) else {
+                    continue;
+                };
+                let stand = Stand {
+                    path: path.clone(),
+                    line: node.at.line,
+                    item,
+                    vlan: None,
+                };
+                stands.insert(key.to_owned(), stand);
+            }
+        }
+        ground.planes = stands;
+        ground.find_vlans(observed);
+        ground.find_subnets(observed);
+        ground
+    }
+
+    /// The VLANs that are declared.
+    pub(super) fn vlans(&self) -> BTreeMap<&VlanAt, &str> {
+        self.planes
+            .iter()
+            .filter_map(|(key, stand)| Some((stand.vlan.as_ref()?, key.as_str())))
+            .collect()
+    }
+
+    /// Whether the files say that this is to be left alone.
+    pub(super) fn leaves_alone(&self, subnet: &Subnet) -> bool {
+        let alone = &self.topology.leave_alone;
+        alone.contains(&subnet.vlan.fabric) || alone.contains(&subnet.cidr.to_string())
+    }
+
+    /// A name for a file that is not there yet.
+    pub(super) fn free_path(&self, stem: &str) -> String {
+        let taken: BTreeSet<String> = self.files.keys().map(|path| path.to_lowercase()).collect();
+        let first = format!("{stem}.yaml");
+        let numbered = (2_u32..).map(|n| format!("{stem}-{n}.yaml"));
+        let mut all = std::iter::once(first).chain(numbered);
+        all.find(|path| !taken.contains(&path.to_lowercase()))
+            .expect("one of endless numbers is free")
+    }
+
+    /// What is declared and MAAS does not have: what it is, its file and its line.
+    pub(super) fn gone(&self, observed: &Observed) -> Vec<Unmerged> {
+        let mut gone = Vec::new();
+        let mut add = |file: &str, line: u32, what: String| {
+            gone.push(Unmerged {
+                file: file.to_owned(),
+                line,
+                what: format!("{what} is declared, and this MAAS has none"),
+                remedy: GONE.to_owned(),
+            });
+        };
+        for (key, stand) in &self.planes {
+            let plane = &self.topology.planes[key];
+            if stand.vlan.is_none() {
+                add(
+                    &stand.path,
+                    stand.line,
+                    format!("plane `{key}` ({})", plane.vlan),
+                );
+                continue;
+            }
+            for subnet in &plane.subnets {
+                if !self.now.contains_key(&subnet.cidr) {
+                    let what = format!("subnet `{}` of plane `{key}`", subnet.cidr);
+                    add(&stand.path, self.line_of(stand, subnet.cidr), what);
+                }
+            }
+        }
+        for (path, file) in &self.files {
+            for node in items(field(&file.root, "spaces")) {
+                let name = word(node).unwrap_or_default();
+                if observed.all_spaces && observed.get(&Key::Space(name.to_owned())).is_none() {
+                    add(path, node.at.line, format!("space `{name}`"));
+                }
+            }
+            for node in items(field(&file.root, "machines")) {
+                let host = field(node, "name").and_then(word).unwrap_or_default();
+                if observed.all_nodes && !is_machine(observed, host) {
+                    add(path, node.at.line, format!("machine `{host}`"));
+                }
+            }
+        }
+        gone
+    }
+
+    fn line_of(&self, stand: &Stand, cidr: Cidr) -> u32 {
+        let node = self.node(stand);
+        let said = node.map(subnets_in).unwrap_or_default();
+        let found = said
+            .iter()
+            .filter_map(|node| field(node, "cidr"))
+            .find(|node| word(node) == Some(&cidr.to_string()));
+        found.map_or(stand.line, |node| node.at.line)
+    }
+
+    /// The mapping that declares a plane.
+    pub(super) fn node(&self, stand: &Stand) -> Option<&Node> {
+        let file = self.files.get(&stand.path)?;
+        let mut planes = planes_in(&file.root);
+        planes
+            .find(|(item, _)| *item == stand.item)
+            .map(|(_, node)| node)
+    }
+
+    fn find_vlans(&mut self, observed: &Observed) {
+        let rounds: [fn(&Plane, &Observed) -> Vec<VlanAt>; 4] =
+            [in_use, by_cidr, in_place, by_name];
+        for round in rounds {
+            let taken: BTreeSet<VlanAt> = self.vlans().into_keys().cloned().collect();
+            let mut wanted: BTreeMap<VlanAt, Vec<String>> = BTreeMap::new();
+            for (key, stand) in &self.planes {
+                let Some(plane) = self.topology.planes.get(key) else {
+                    continue;
+                };
+                if stand.vlan.is_none()
+                    && let [at] = round(plane, observed).as_slice()
+                    && !taken.contains(at)
+                {
+                    wanted.entry(at.clone()).or_default().push(key.clone());
+                }
+            }
+            for (at, keys) in wanted {
+                if let [key] = keys.as_slice()
+                    && let Some(stand) = self.planes.get_mut(key)
+                {
+                    stand.vlan = Some(at);
+                }
+            }
+        }
+    }
+
+    fn find_subnets(&mut self, observed: &Observed) {
+        let mut now = BTreeMap::new();
+        for (key, stand) in &self.planes {
+            let (Some(at), Some(plane)) = (&stand.vlan, self.topology.planes.get(key)) else {
+                continue;
+            };
+            let mut free: Vec<&Subnet> = observed
+                .subnets()
+                .filter(|subnet| subnet.vlan == *at)
+                .collect();
+            for round in 0..3 {
+                for declared in &plane.subnets {
+                    if now.contains_key(&declared.cidr) {
+                        continue;
+                    }
+                    let v6 = declared.cidr.is_v6();
+                    let open = plane
+                        .subnets
+                        .iter()
+                        .filter(|other| other.cidr.is_v6() == v6 && !now.contains_key(&other.cidr));
+                    let alone = open.count() == 1
+                        && free.iter().filter(|s| s.cidr.is_v6() == v6).count() == 1;
+                    let is_it = |subnet: &&Subnet| match round {
+                        0 => subnet.cidr == declared.cidr,
+                        1 => subnet.cidr.is_v6() == v6 && subnet.name == declared.name,
+                        _ => subnet.cidr.is_v6() == v6 && alone,
+                    };
+                    if let Some(place) = free.iter().position(is_it) {
+                        now.insert(declared.cidr, free.remove(place).cidr);
+                    }
+                }
+            }
+        }
+        self.now = now;
+    }
+}
+
+const GONE: &str = "take it out of the file, or say `--overwrite` and it is taken out";
+
+fn is_machine(observed: &Observed, host: &str) -> bool {
+    let node = observed.nodes.get(host);
+    node.is_some_and(|node| node.kind == NodeKind::Machine)
+}
+
+/// The VLAN at the declared place, where it holds a subnet or none is declared.
+fn in_use(plane: &Plane, observed: &Observed) -> Vec<VlanAt> {
+    let holds = |vlan: &Vlan| observed.subnets().any(|subnet| subnet.vlan == vlan.at);
+    let vlan = observed.vlan(&plane.vlan);
+    vlan.filter(|vlan| plane.subnets.is_empty() || holds(vlan))
+        .map(|vlan| vec![vlan.at.clone()])
+        .unwrap_or_default()
+}
+
+fn by_cidr(plane: &Plane, observed: &Observed) -> Vec<VlanAt> {
+    let there = plane
+        .subnets
+        .iter()
+        .filter_map(|subnet| observed.subnet(&subnet.cidr));
+    let at: BTreeSet<VlanAt> = there.map(|subnet| subnet.vlan.clone()).collect();
+    at.into_iter().collect()
+}
+
+fn in_place(plane: &Plane, observed: &Observed) -> Vec<VlanAt> {
+    let vlan = observed.vlan(&plane.vlan);
+    vlan.map(|vlan| vec![vlan.at.clone()]).unwrap_or_default()
+}
+
+fn by_name(plane: &Plane, observed: &Observed) -> Vec<VlanAt> {
+    let named = |subnet: &&Subnet| plane.subnets.iter().any(|s| s.name == subnet.name);
+    let at: BTreeSet<VlanAt> = observed
+        .subnets()
+        .filter(named)
+        .map(|subnet| subnet.vlan.clone())
+        .collect();
+    at.into_iter().collect()
+}
+
+/// What stands under a key of a mapping.
+pub(super) fn field<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
+    if let Value::Map(entries) = &node.value {
+        entries
+            .iter()
+            .find(|(k, _)| k.text == key)
+            .map(|(_, node)| node)
+    } else {
+        None
+    }
+}
+
+/// The text of a scalar.
+pub(super) fn word(node: &Node) -> Option<&str> {
+    if let Value::Text { text, .. } = &node.value {
+        Some(text)
+    } else {
+        None
+    }
+}
+
+/// The items of a list; none of anything else.
+pub(super) fn items(node: Option<&Node>) -> &[Node] {
+    match node.map(|node| &node.value) {
+        Some(Value::List(items)) => items,
+        Some(Value::Nothing | Value::Text { .. } | Value::Map(_)) | None => &[],
+    }
+}
+
+/// The mappings of a plane's subnets, in order; the first may be the plane's own.
+pub(super) fn subnets_in(plane: &Node) -> Vec<&Node> {
+    let own = field(plane, "cidr").map(|_| plane);
+    own.into_iter()
+        .chain(items(field(plane, "subnets")))
+        .collect()
+}
+
+fn planes_in(root: &Node) -> impl Iterator<Item = (Option<usize>, &Node)> {
+    let own = field(root, "plane").map(|_| (None, root));
+    let listed = items(field(root, "planes")).iter().enumerate();
+    own.into_iter()
+        .chain(listed.map(|(at, node)| (Some(at), node)))
+}

@@ -1,0 +1,366 @@
+//! What is written, and under which names: which of the observed objects are declared, and which only listed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use crate::address::Cidr;
+use crate::check::names;
+use crate::object::{Key, StaticRoute, Subnet, Vlan, VlanAt};
+use crate::observed::{NodeKind, Observed};
+
+use super::ask::Asked;
+use super::ground::Ground;
+use super::{Level, Softness, Unmerged, Written, machine, merge, naming, plane, site};
+
+/// One VLAN that is a plane.
+pub(super) struct PlaneOf<'o> {
+    pub(super) key: String,
+    pub(super) vlan: &'o Vlan,
+    /// Those that were declared before, in their order; then IPv4 first, older rows first.
+    pub(super) subnets: Vec<&'o Subnet>,
+    /// How many of them were declared before.
+    pub(super) declared: usize,
+    /// Whether the plane was declared before.
+    pub(super) stands: bool,
+    /// Why its details are left alone.
+    pub(super) bare: Option<&'o str>,
+}
+
+/// Something that is not declared, and why.
+pub(super) struct Undeclared {
+    pub(super) name: String,
+    pub(super) why: String,
+}
+
+/// What is written, and under which names.
+pub(super) struct Import<'o> {
+    pub(super) observed: &'o Observed,
+    pub(super) site: &'o str,
+    pub(super) ground: &'o Ground,
+    pub(super) asked: &'o Asked,
+    pub(super) planes: BTreeMap<&'o VlanAt, PlaneOf<'o>>,
+    pub(super) undeclared: Vec<Undeclared>,
+    /// Routes by source, reserved IPs and everything else that hangs on a subnet is looked up by CIDR.
+    pub(super) routes: BTreeMap<Cidr, Vec<&'o StaticRoute>>,
+    pub(super) machines: &'o BTreeMap<String, (Level, String)>,
+}
+
+impl<'o> Import<'o> {
+    pub(super) fn of(
+        (observed, site): (&'o Observed, &'o str),
+        soft: &'o Softness,
+        ground: &'o Ground,
+        asked: &'o Asked,
+    ) -> Self {
+        let mut import = Self {
+            observed,
+            site,
+            ground,
+            asked,
+            planes: BTreeMap::new(),
+            undeclared: Vec::new(),
+            routes: BTreeMap::new(),
+            machines: &soft.machines,
+        };
+        for route in observed.routes() {
+            import.routes.entry(route.source).or_default().push(route);
+        }
+        let mut by_vlan = import.declarable_subnets(soft);
+        let declared = ground.vlans();
+        let mut taken = naming::Taken::by(ground);
+        for vlan in observed.vlans() {
+            let more = by_vlan.remove(&vlan.at).unwrap_or_default();
+            if let Some(key) = declared.get(&vlan.at) {
+                import.stands(key, vlan, more);
+                continue;
+            }
+            if soft.everything || import.is_passed_over(vlan, &more, soft) {
+                continue;
+            }
+            let key = taken.key_for(vlan, &more);
+            let plane = PlaneOf {
+                key,
+                vlan,
+                subnets: more,
+                declared: 0,
+                stands: false,
+                bare: soft.planes.get(&vlan.at).map(|(_, why)| why.as_str()),
+            };
+            import.planes.insert(&vlan.at, plane);
+        }
+        if asked.everything() {
+            import.list_fabrics();
+        }
+        import
+    }
+
+    /// A plane that was declared before, with what its VLAN holds besides.
+    fn stands(&mut self, key: &str, vlan: &'o Vlan, more: Vec<&'o Subnet>) {
+        let before = self.ground.topology.planes.get(key).into_iter();
+        let mut subnets: Vec<&Subnet> = before
+            .flat_map(|plane| &plane.subnets)
+            .filter_map(|subnet| self.observed.subnet(self.ground.now.get(&subnet.cidr)?))
+            .collect();
+        let declared = subnets.len();
+        subnets.extend(more);
+        let plane = PlaneOf {
+            key: key.to_owned(),
+            vlan,
+            subnets,
+            declared,
+            stands: true,
+            bare: None,
+        };
+        self.planes.insert(&vlan.at, plane);
+    }
+
+    /// What was asked for by name and cannot be declared.
+    pub(super) fn refuse_what_was_asked(&self) -> Result<(), Vec<Unmerged>> {
+        let asked = self
+            .undeclared
+            .iter()
+            .filter(|it| self.asked.names(&it.name));
+        let refused: Vec<Unmerged> = asked
+            .map(|it| Unmerged {
+                file: String::new(),
+                line: 0,
+                what: format!("`{}` cannot be declared: {}", it.name, it.why),
+                remedy: "change it in MAAS first, or leave it undeclared".to_owned(),
+            })
+            .collect();
+        if refused.is_empty() {
+            Ok(())
+        } else {
+            Err(refused)
+        }
+    }
+
+    /// The host name of a rack, by system id.
+    pub(super) fn rack(&self, system_id: &str) -> Option<&str> {
+        let mut nodes = self.observed.nodes.values();
+        nodes
+            .find(|node| node.kind == NodeKind::Controller && node.system_id == system_id)
+            .map(|node| node.host.as_str())
+    }
+
+    /// The plane under that key.
+    pub(super) fn plane(&self, key: &str) -> Option<&PlaneOf<'o>> {
+        self.planes.values().find(|plane| plane.key == key)
+    }
+
+    /// Subnets that are not declared yet, and may be with those that are: the older of two that overlap.
+    fn declarable_subnets(&mut self, soft: &Softness) -> BTreeMap<&'o VlanAt, Vec<&'o Subnet>> {
+        let mut rows: Vec<(bool, u64, &Subnet)> = self
+            .observed
+            .objects
+            .values()
+            .filter_map(|seen| Some((seen.id, seen.object.as_subnet()?)))
+            .map(|(id, subnet)| (subnet.cidr.is_v6(), id, subnet))
+            .collect();
+        rows.sort_by_key(|(v6, id, subnet)| (*v6, *id, subnet.cidr));
+        let mut kept: BTreeMap<&VlanAt, Vec<&Subnet>> = BTreeMap::new();
+        let mut all: Vec<Cidr> = self.ground.now.values().copied().collect();
+        let declared: BTreeSet<Cidr> = all.iter().copied().collect();
+        for (_, _, subnet) in rows {
+            let cidr = subnet.cidr;
+            if declared.contains(&cidr) || !self.asked.wants(self.ground, subnet) {
+                continue;
+            }
+            let single = if cidr.is_v6() { 128 } else { 32 };
+            let why = if let Some((Level::Silent, why)) = soft.planes.get(&subnet.vlan) {
+                Some(why.clone())
+            } else if soft.everything {
+                Some("the import could not be declared".to_owned())
+            } else if cidr.prefix() == 0 || cidr.prefix() == single {
+                Some("no subnet that can be declared".to_owned())
+            } else if !names::is_maas_name(&subnet.vlan.fabric)
+                || self.observed.vlan(&subnet.vlan).is_none()
+            {
+                Some("on a fabric that cannot be declared".to_owned())
+            } else {
+                all.iter()
+                    .find(|other| other.overlaps(&cidr))
+                    .map(|other| format!("overlaps {other}"))
+            };
+            if let Some(why) = why {
+                self.undeclared.push(Undeclared {
+                    name: cidr.to_string(),
+                    why,
+                });
+                continue;
+            }
+            all.push(cidr);
+            kept.entry(&subnet.vlan).or_default().push(subnet);
+        }
+        kept
+    }
+
+    /// VLANs that no file is written for: bare defaults, what looks discovered, and what was refused before.
+    fn is_passed_over(&self, vlan: &Vlan, subnets: &[&Subnet], soft: &Softness) -> bool {
+        let silent = matches!(soft.planes.get(&vlan.at), Some((Level::Silent, _)));
+        let sayable = names::is_maas_name(&vlan.at.fabric) && vlan.at.vid <= 4094;
+        if silent || !sayable {
+            return true;
+        }
+        match self.asked.vlan(&vlan.at) {
+            Some(asked) => !asked && subnets.is_empty(),
+            None => {
+                self.is_left_alone(vlan, subnets)
+                    || self.is_bare_default(vlan, subnets)
+                    || self.looks_discovered(&vlan.at.fabric)
+            }
+        }
+    }
+
+    /// Whether the files name its fabric, or everything on it, as left alone. A fabric that a declared plane has come to
+    /// stand on is left alone no more.
+    fn is_left_alone(&self, vlan: &Vlan, subnets: &[&Subnet]) -> bool {
+        let on = |subnet: &&Subnet| subnet.vlan == vlan.at;
+        let mut all = self.observed.subnets().filter(on).peekable();
+        let mut declared = self.ground.vlans().into_keys();
+        let fabric = &vlan.at.fabric;
+        let open = declared.any(|at| at.fabric == *fabric);
+        !open && self.ground.topology.leave_alone.contains(fabric)
+            || subnets.is_empty()
+                && all.peek().is_some()
+                && all.all(|subnet| self.ground.leaves_alone(subnet))
+    }
+
+    /// The VLAN that MAAS makes with every fabric, and nobody has used.
+    fn is_bare_default(&self, vlan: &Vlan, subnets: &[&Subnet]) -> bool {
+        let relayed_to = self
+            .observed
+            .vlans()
+            .any(|v| v.relay.as_ref() == Some(&vlan.at));
+        let used = vlan.dhcp_on || vlan.relay.is_some() || vlan.space.is_some() || vlan.mtu != 1500;
+        subnets.is_empty() && !used && !relayed_to && self.observed.default_vlans.contains(&vlan.at)
+    }
+
+    /// A fabric with a name that MAAS gave, whose subnets nobody named or set anything on, and no machine uses: left
+    /// over from a controller's report (a container bridge, say).
+    fn looks_discovered(&self, fabric: &str) -> bool {
+        let touched = |vlan: &Vlan| {
+            vlan.dhcp_on || vlan.relay.is_some() || vlan.space.is_some() || vlan.at.vid != 0
+        };
+        let mut vlans = self
+            .observed
+            .vlans()
+            .filter(|vlan| vlan.at.fabric == fabric);
+        names::is_generated("fabric", fabric)
+            && !vlans.any(touched)
+            && self
+                .observed
+                .subnets()
+                .filter(|subnet| subnet.vlan.fabric == fabric)
+                .all(|subnet| self.is_untouched(subnet))
+    }
+
+    fn is_untouched(&self, subnet: &Subnet) -> bool {
+        let linked = self.observed.links().any(|link| {
+            let node = self.observed.nodes.get(&link.host);
+            link.subnet == subnet.cidr && node.is_some_and(|node| node.kind == NodeKind::Machine)
+        });
+        subnet.name == subnet.cidr.to_string()
+            && subnet.gateway.is_none()
+            && subnet.dns.is_empty()
+            && subnet.description.is_empty()
+            && self.observed.ranges_of(subnet.cidr).next().is_none()
+            && !self.routes.contains_key(&subnet.cidr)
+            && !linked
+    }
+
+    /// Fabrics that no plane stands on are left alone by name, and their subnets with them.
+    fn list_fabrics(&mut self) {
+        let declared: BTreeSet<&str> = self.planes.keys().map(|at| at.fabric.as_str()).collect();
+        let fabrics: BTreeSet<&str> = self
+            .observed
+            .objects
+            .keys()
+            .filter_map(|key| {
+                if let Key::Fabric(name) = key {
+                    Some(name.as_str())
+                } else {
+                    None
+                }
+            })
+            .chain(self.observed.vlans().map(|vlan| vlan.at.fabric.as_str()))
+            .collect();
+        let alone = &self.ground.topology.leave_alone;
+        for fabric in fabrics.difference(&declared) {
+            if alone.contains(*fabric) {
+                continue;
+            }
+            let cidrs: Vec<String> = self
+                .observed
+                .subnets()
+                .filter(|subnet| subnet.vlan.fabric == **fabric)
+                .map(|subnet| subnet.cidr.to_string())
+                .collect();
+            let why = if cidrs.is_empty() {
+                "nothing on it".to_owned()
+            } else {
+                cidrs.join(", ")
+            };
+            self.undeclared.push(Undeclared {
+                name: (*fabric).to_owned(),
+                why,
+            });
+        }
+    }
+
+    /// The plane and the place in it of an address, where a reference can say so: in the plane's first subnet of that family.
+    pub(super) fn reference(&self, ip: IpAddr) -> Option<(&str, u128)> {
+        self.planes.values().find_map(|plane| {
+            let first = plane
+                .subnets
+                .iter()
+                .find(|s| s.cidr.is_v6() == ip.is_ipv6())?;
+            Some((plane.key.as_str(), first.cidr.offset_of(ip)?))
+        })
+    }
+
+    /// The plane that declares exactly this subnet.
+    pub(super) fn plane_of(&self, cidr: Cidr) -> Option<&PlaneOf<'o>> {
+        let subnet = self.observed.subnet(&cidr)?;
+        let plane = self.planes.get(&subnet.vlan)?;
+        plane
+            .subnets
+            .iter()
+            .any(|s| s.cidr == cidr)
+            .then_some(plane)
+    }
+
+    pub(super) fn write(&self) -> Result<Written, Vec<Unmerged>> {
+        let mut written = Written::default();
+        let mut texts: BTreeMap<String, String> = BTreeMap::new();
+        for plane in self.planes.values().filter(|plane| !plane.stands) {
+            let path = self.ground.free_path(&plane.key);
+            texts.insert(path.clone(), plane::file(self, plane));
+            written.planes.insert(path, plane.vlan.at.clone());
+        }
+        let machines = machine::new_ones(self);
+        let listed = site::Listed::of(self);
+        let mut written = Written {
+            files: merge::changed(self, &machines, &listed)?,
+            ..written
+        };
+        if !self
+            .ground
+            .files
+            .values()
+            .any(|file| merge::holds(file, "machines"))
+        {
+            for (path, text) in machine::files(self, &machines) {
+                texts.insert(path, text);
+            }
+        }
+        if let Some(text) = site::file(self, &listed) {
+            texts.insert(self.ground.free_path("site"), text);
+        }
+        for (path, text) in texts {
+            written.files.insert(path, Some(text));
+        }
+        machine::find(&machines, &mut written);
+        Ok(written)
+    }
+}

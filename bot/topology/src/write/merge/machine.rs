@@ -1,0 +1,276 @@
+//! One machine: its interfaces, and what they are linked to.
+
+use std::collections::BTreeSet;
+
+use crate::address::Cidr;
+use crate::object::{Interface, Key, Link, Mode, Object};
+use crate::plane::{Machine, MachineInterface};
+use crate::write::ground::{field, items, word};
+use crate::write::import::Import;
+use crate::write::machine::{
+    interface_text, parents_first, place, said_link, small_offset, type_word,
+};
+use crate::write::patch::{Fields, Items, Patch};
+use crate::write::scalar::scalar;
+use crate::yaml::Node;
+
+use super::value::{address, address_like, in_quotes, said, set_word};
+use super::{newcomers, paired};
+
+const INTERFACE: &[&str] = &["name", "type", "parents", "plane", "vlan", "links"];
+
+/// Changes what a machine says.
+pub(super) fn change(import: &Import<'_>, node: &Node, patch: &mut Patch) {
+    let before = said(node, "name").and_then(|host| import.ground.topology.machines.get(host));
+    let (Some(before), Some(list)) = (before, field(node, "interfaces")) else {
+        return;
+    };
+    let host = &before.host;
+    let own = said(node, "host").and_then(|own| own.strip_prefix('+')?.parse().ok());
+    let mut gone = BTreeSet::new();
+    for (at, node) in items(Some(list)).iter().enumerate() {
+        let name = said(node, "name").unwrap_or_default();
+        let Some(declared) = before.interfaces.iter().find(|it| it.name == name) else {
+            continue;
+        };
+        let key = Key::Interface(host.clone(), name.to_owned());
+        let now = import.observed.get(&key).and_then(Object::as_interface);
+        let mut fields = Fields::of(node);
+        match now {
+            Some(now) => {
+                if import.asked.everything() {
+                    interface(import, (declared, now), &mut fields, patch);
+                }
+                let links = Links {
+                    import,
+                    host,
+                    declared,
+                    own,
+                };
+                links.change(&mut fields, patch);
+            }
+            None if import.asked.everything() && import.observed.all_nodes => {
+                gone.insert(at);
+            }
+            None => {}
+        }
+        patch.fields(fields, INTERFACE);
+    }
+    let change = Items {
+        removed: gone,
+        added: new_ones(import, before, own, items(Some(list)).len()),
+    };
+    // Of a machine that was never read nothing is known.
+    let read = import.observed.interfaces_of(host).next().is_some();
+    if read && !change.is_empty() {
+        patch.items(list, change);
+    }
+}
+
+/// The interfaces that are not declared yet, behind those that are.
+fn new_ones(
+    import: &Import<'_>,
+    before: &Machine,
+    own: Option<u128>,
+    said: usize,
+) -> Vec<(Option<usize>, String)> {
+    if !import.asked.everything() {
+        return Vec::new();
+    }
+    let known: BTreeSet<&str> = before
+        .interfaces
+        .iter()
+        .map(|it| it.name.as_str())
+        .collect();
+    let all = import.observed.interfaces_of(&before.host);
+    let new = all.filter(|interface| !known.contains(interface.name.as_str()));
+    let texts = parents_first(new.collect()).into_iter().map(|interface| {
+        let links = import.observed.links();
+        let links =
+            links.filter(|link| link.host == before.host && link.interface == interface.name);
+        let links: Vec<&Link> = links.collect();
+        interface_text(import, interface, &links, own)
+    });
+    texts.map(|text| (said.checked_sub(1), text)).collect()
+}
+
+fn interface(
+    import: &Import<'_>,
+    (before, now): (&MachineInterface, &Interface),
+    fields: &mut Fields<'_>,
+    patch: &Patch,
+) {
+    if before.kind != now.kind {
+        set_word(fields, patch, "type", type_word(now.kind));
+    }
+    if before.parents != now.parents {
+        if now.parents.is_empty() {
+            fields.remove("parents");
+        } else {
+            let parents: Vec<String> = now.parents.iter().map(|parent| scalar(parent)).collect();
+            fields.set("parents", &format!("[{}]", parents.join(", ")));
+        }
+    }
+    let plane = fields.get("plane").and_then(word);
+    let said = match plane {
+        Some(key) => import.plane(key).map(|plane| plane.vlan.at.clone()),
+        None => before.vlan.clone(),
+    };
+    if before.vlan.is_none() || said == now.vlan {
+        return;
+    }
+    let (key, value) = match &now.vlan {
+        Some(at) => place(import, at),
+        None => ("", String::new()),
+    };
+    for other in ["plane", "vlan"].into_iter().filter(|other| *other != key) {
+        fields.remove(other);
+    }
+    if !key.is_empty() {
+        fields.set(key, &value);
+    }
+}
+
+struct Links<'a> {
+    import: &'a Import<'a>,
+    host: &'a str,
+    declared: &'a MachineInterface,
+    own: Option<u128>,
+}
+
+impl Links<'_> {
+    fn change(&self, fields: &mut Fields<'_>, patch: &mut Patch) {
+        let Some(list) = fields.get("links") else {
+            return;
+        };
+        let nodes = items(Some(list));
+        let before = self.declared.links.as_deref().unwrap_or_default();
+        if !self.import.asked.everything() {
+            for (node, (cidr, _)) in nodes.iter().zip(before) {
+                let mut fields = Fields::of(node);
+                self.say_which(node, *cidr, &mut fields);
+                patch.fields(fields, &["plane", "address", "subnet"]);
+            }
+            return;
+        }
+        let there: Vec<&Link> = self
+            .import
+            .observed
+            .links()
+            .filter(|link| link.host == self.host && link.interface == self.declared.name)
+            .collect();
+        if there
+            .iter()
+            .any(|link| self.import.plane_of(link.subnet).is_none())
+        {
+            return fields.remove("links");
+        }
+        let meant: Vec<(&Node, Option<(Cidr, Mode)>)> = nodes
+            .iter()
+            .zip(before)
+            .map(|(node, (cidr, mode))| (node, self.meant(node, *cidr, *mode)))
+            .collect();
+        let fixed = |mode: Mode| matches!(mode, Mode::Static(_));
+        let pairs = paired(
+            &meant,
+            &there,
+            &[
+                &|(_, it), link| *it == Some((link.subnet, link.mode)),
+                &|(_, it), link| {
+                    it.is_some_and(|(cidr, mode)| {
+                        cidr == link.subnet && fixed(mode) == fixed(link.mode)
+                    })
+                },
+                &|(_, it), link| it.is_some_and(|(cidr, _)| cidr == link.subnet),
+            ],
+        );
+        for ((node, meant), pair) in meant.iter().zip(&pairs) {
+            if let Some(at) = pair {
+                self.link((node, *meant), there[*at], patch);
+            }
+        }
+        self.listed(list, &pairs, &there, (fields, patch));
+    }
+
+    fn listed(
+        &self,
+        list: &Node,
+        pairs: &[Option<usize>],
+        there: &[&Link],
+        (fields, patch): (&mut Fields<'_>, &mut Patch),
+    ) {
+        let gone = pairs.iter().enumerate().filter(|(_, pair)| pair.is_none());
+        let added = newcomers(pairs, there.len()).into_iter();
+        let change = Items {
+            removed: gone.map(|(at, _)| at).collect(),
+            added: added
+                .filter_map(|(behind, at)| {
+                    Some((behind, said_link(self.import, there[at], self.own)?))
+                })
+                .collect(),
+        };
+        if there.is_empty() && !change.is_empty() {
+            fields.set("links", "[]");
+        } else if !change.is_empty() {
+            patch.items(list, change);
+        }
+    }
+
+    /// What a link says, in the subnet as it is now.
+    fn meant(&self, node: &Node, cidr: Cidr, mode: Mode) -> Option<(Cidr, Mode)> {
+        let cidr = *self.import.ground.now.get(&cidr)?;
+        let said = said(node, "address")?;
+        let mode = match (mode, said) {
+            (Mode::Static(_), "host") => Mode::Static(cidr.at(self.own?)?),
+            (Mode::Static(_), said) => Mode::Static(address(self.import, said, cidr)?),
+            (Mode::Auto | Mode::Dhcp | Mode::LinkUp, _) => mode,
+        };
+        Some((cidr, mode))
+    }
+
+    fn link(&self, (node, meant): (&Node, Option<(Cidr, Mode)>), now: &Link, patch: &mut Patch) {
+        let mut fields = Fields::of(node);
+        if meant != Some((now.subnet, now.mode)) {
+            let before = said(node, "address").unwrap_or_default();
+            let word = match now.mode {
+                Mode::Auto => "auto".to_owned(),
+                Mode::Dhcp => "dhcp".to_owned(),
+                Mode::LinkUp => "link-up".to_owned(),
+                Mode::Static(ip) if before == "host" => {
+                    let own = self.own.is_some() && small_offset(now.subnet, ip) == self.own;
+                    let own = own.then(|| "host".to_owned());
+                    own.unwrap_or_else(|| address_like(self.import, "+1", now.subnet, ip))
+                }
+                Mode::Static(ip) => address_like(self.import, before, now.subnet, ip),
+            };
+            set_word(&mut fields, patch, "address", &word);
+        }
+        let before = fields.get("subnet");
+        match before.and_then(word) {
+            Some(said) if said != now.subnet.to_string() => {
+                let like = in_quotes(
+                    before.map_or("", |node| patch.written(node)),
+                    &format!("\"{}\"", now.subnet),
+                );
+                fields.set("subnet", &like);
+            }
+            Some(_) => {}
+            None => self.say_which(node, now.subnet, &mut fields),
+        }
+        patch.fields(fields, &["plane", "address", "subnet"]);
+    }
+
+    /// Says which subnet is meant, where the plane has more than one now.
+    fn say_which(&self, node: &Node, cidr: Cidr, fields: &mut Fields<'_>) {
+        let full =
+            said(node, "address").is_some_and(|said| said.parse::<std::net::IpAddr>().is_ok());
+        let cidr = self.import.ground.now.get(&cidr).copied().unwrap_or(cidr);
+        let several = self
+            .import
+            .plane_of(cidr)
+            .is_some_and(|plane| plane.subnets.len() > 1);
+        if several && !full && fields.get("subnet").is_none() {
+            fields.set("subnet", &format!("\"{cidr}\""));
+        }
+    }
+}

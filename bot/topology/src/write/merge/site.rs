@@ -1,0 +1,159 @@
+//! The lists of a site: planes, machines, spaces, and what is left alone.
+
+use std::collections::BTreeSet;
+
+use crate::address::Cidr;
+use crate::object::Key;
+use crate::observed::NodeKind;
+use crate::write::ground::{field, items, word};
+use crate::write::import::Import;
+use crate::write::machine::NewMachine;
+use crate::write::patch::{Fields, Items, Patch};
+use crate::write::scalar::{comment, scalar};
+use crate::write::site::Listed;
+use crate::yaml::Node;
+
+use super::machine;
+use super::value::said;
+
+/// What is still to be listed: each thing goes to the first file that has a list for it.
+pub(super) struct Lists<'a> {
+    machines: Option<&'a [NewMachine]>,
+    spaces: Option<Vec<String>>,
+    alone: Option<Vec<String>>,
+}
+
+impl<'a> Lists<'a> {
+    pub(super) fn new(machines: &'a [NewMachine], listed: &Listed<'_>) -> Self {
+        let alone = listed.alone.iter();
+        let alone = alone.map(|(name, why)| format!("{}  {}", scalar(name), comment(why)));
+        Self {
+            machines: Some(machines),
+            spaces: Some(listed.spaces.iter().map(|space| scalar(space)).collect()),
+            alone: Some(alone.collect()),
+        }
+    }
+
+    /// Changes the lists of one file; `gone` are places in its list of planes.
+    pub(super) fn change(
+        &mut self,
+        import: &Import<'_>,
+        root: &Node,
+        gone: BTreeSet<usize>,
+        patch: &mut Patch,
+    ) {
+        let mut fields = Fields::of(root);
+        let planes = Items {
+            removed: gone,
+            ..Items::default()
+        };
+        list(root, "planes", planes, (&mut fields, patch));
+        self.machines(import, root, (&mut fields, patch));
+        self.spaces(import, root, (&mut fields, patch));
+        let alone = self.alone(import, root);
+        list(root, "leave_alone", alone, (&mut fields, patch));
+        patch.fields(fields, &[]);
+    }
+
+    fn machines(
+        &mut self,
+        import: &Import<'_>,
+        root: &Node,
+        (fields, patch): (&mut Fields<'_>, &mut Patch),
+    ) {
+        let Some(nodes) = field(root, "machines") else {
+            return;
+        };
+        let nodes = items(Some(nodes));
+        let mut change = Items::default();
+        for (at, node) in nodes.iter().enumerate() {
+            let host = said(node, "name").unwrap_or_default();
+            let there = import.observed.nodes.get(host);
+            let there = there.is_some_and(|node| node.kind == NodeKind::Machine);
+            if import.asked.drop_gone && import.observed.all_nodes && !there {
+                change.removed.insert(at);
+            } else {
+                machine::change(import, node, patch);
+            }
+        }
+        let new = self.machines.take().unwrap_or_default();
+        let last = nodes.len().checked_sub(1);
+        let texts = new.iter().map(|machine| machine.text.trim_end().to_owned());
+        change.added = texts.map(|text| (last, text)).collect();
+        list(root, "machines", change, (fields, patch));
+    }
+
+    fn spaces(&mut self, import: &Import<'_>, root: &Node, change: (&mut Fields<'_>, &mut Patch)) {
+        let Some(nodes) = field(root, "spaces") else {
+            return;
+        };
+        let nodes = items(Some(nodes));
+        let gone = |node: &Node| {
+            let name = word(node).unwrap_or_default().to_owned();
+            import.observed.all_spaces && import.observed.get(&Key::Space(name)).is_none()
+        };
+        let drop = import.asked.drop_gone;
+        let removed = nodes
+            .iter()
+            .enumerate()
+            .filter(|(_, node)| drop && gone(node));
+        let last = nodes.len().checked_sub(1);
+        let new = self.spaces.take().unwrap_or_default().into_iter();
+        let spaces = Items {
+            removed: removed.map(|(at, _)| at).collect(),
+            added: new.map(|text| (last, text)).collect(),
+        };
+        list(root, "spaces", spaces, change);
+    }
+
+    /// What is declared now is left alone no more: a fabric makes way for those of its networks that still are.
+    fn alone(&mut self, import: &Import<'_>, root: &Node) -> Items {
+        let mut change = Items::default();
+        let Some(nodes) = field(root, "leave_alone") else {
+            return change;
+        };
+        let nodes = items(Some(nodes));
+        let fabrics: BTreeSet<&str> = import.planes.keys().map(|at| at.fabric.as_str()).collect();
+        for (at, node) in nodes.iter().enumerate() {
+            let name = word(node).unwrap_or_default();
+            let cidr = name.parse::<Cidr>().ok();
+            if cidr.is_some_and(|cidr| import.plane_of(cidr).is_some()) {
+                change.removed.insert(at);
+            } else if fabrics.contains(name) {
+                change.removed.insert(at);
+                let rest = import
+                    .observed
+                    .subnets()
+                    .filter(|subnet| subnet.vlan.fabric == name);
+                let rest = rest.filter(|subnet| import.plane_of(subnet.cidr).is_none());
+                let rest = rest.filter(|subnet| {
+                    let alone = &import.ground.topology.leave_alone;
+                    !alone.contains(&subnet.cidr.to_string())
+                });
+                let texts = rest.map(|subnet| scalar(&subnet.cidr.to_string()));
+                change.added.extend(texts.map(|text| (Some(at), text)));
+            }
+        }
+        let last = nodes.len().checked_sub(1);
+        let new = self.alone.take().unwrap_or_default().into_iter();
+        change.added.extend(new.map(|text| (last, text)));
+        change
+    }
+}
+
+/// Changes a list of the file; one that loses everything stays as `[]`, so that the file says something.
+fn list(
+    root: &Node,
+    key: &'static str,
+    change: Items,
+    (fields, patch): (&mut Fields<'_>, &mut Patch),
+) {
+    let Some(node) = field(root, key).filter(|_| !change.is_empty()) else {
+        return;
+    };
+    if change.removed.len() == items(Some(node)).len() && change.added.is_empty() {
+        fields.set(key, "[]");
+    } else {
+        patch.items(node, change);
+    }
+}

@@ -1,0 +1,183 @@
+//! One subnet: its name, its addresses, its switches.
+
+use std::net::IpAddr;
+
+use crate::object::Subnet;
+use crate::plane::PlaneSubnet;
+use crate::write::ground::{items, word};
+use crate::write::import::Import;
+use crate::write::patch::{Fields, Items, Patch};
+use crate::write::plane::{resolver, scalar_cidr};
+use crate::write::scalar::scalar;
+use crate::yaml::Node;
+
+use super::ranges;
+use super::value::{address, address_like, in_quotes, set_text, set_word};
+
+/// A subnet as it was declared, and as it is.
+pub(super) struct Home<'a> {
+    pub(super) import: &'a Import<'a>,
+    pub(super) before: &'a PlaneSubnet,
+    pub(super) now: &'a Subnet,
+    /// What it is called when nothing is said.
+    pub(super) default_name: String,
+}
+
+/// Changes what is said of a subnet.
+pub(super) fn change(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch) {
+    let now = home.now;
+    if home.before.cidr != now.cidr {
+        set_word(fields, patch, "cidr", &scalar_cidr(now.cidr));
+    }
+    let said = fields
+        .get("name")
+        .and_then(word)
+        .unwrap_or(&home.default_name);
+    if said != now.name {
+        if home.default_name == now.name {
+            fields.remove("name");
+        } else {
+            set_text(fields, patch, "name", &now.name);
+        }
+    }
+    gateway(home, fields, patch);
+    resolvers(home, fields, patch);
+    ranges::reservations(home, fields, patch);
+    ranges::routes(home, fields, patch);
+    ranges::reserved_ips(home, fields, patch);
+    switches(home, fields, patch);
+}
+
+fn gateway(home: &Home<'_>, fields: &mut Fields<'_>, patch: &Patch) {
+    let (import, cidr) = (home.import, home.now.cidr);
+    let node = fields.get("gateway");
+    let said = node.and_then(word).unwrap_or("none");
+    if said == "leave" {
+        return;
+    }
+    let meant = Some(said).filter(|said| *said != "none");
+    if meant.and_then(|said| address(import, said, cidr)) == home.now.gateway {
+        return;
+    }
+    match home.now.gateway {
+        None => fields.remove("gateway"),
+        Some(ip) => {
+            let like = address_like(import, said, cidr, ip);
+            let before = node.map_or("", |node| patch.written(node));
+            fields.set("gateway", &in_quotes(before, &like));
+        }
+    }
+}
+
+fn resolvers(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch) {
+    let (import, now) = (home.import, home.now);
+    let new = |ip: &IpAddr| resolver(import, now.cidr, *ip);
+    let Some(list) = fields.get("dns") else {
+        if !now.dns.is_empty() {
+            let all: Vec<String> = now.dns.iter().map(new).collect();
+            fields.add("dns", format!("dns: [{}]", all.join(", ")));
+        }
+        return;
+    };
+    if word(list).is_some() {
+        return;
+    }
+    let said = items(Some(list));
+    let meant = |node: &Node| address(import, word(node)?, now.cidr);
+    if said.iter().map(meant).eq(now.dns.iter().copied().map(Some)) {
+        return;
+    }
+    if now.dns.is_empty() {
+        return fields.remove("dns");
+    }
+    let kept = common(said, &now.dns, &|node, ip| meant(node) == Some(*ip));
+    let mut change = Items::default();
+    let (mut old, mut fresh) = (0, 0);
+    for (old_end, fresh_end) in kept.into_iter().chain([(said.len(), now.dns.len())]) {
+        let both = (old_end - old).min(fresh_end - fresh);
+        for (node, ip) in said[old..old + both].iter().zip(&now.dns[fresh..]) {
+            let like = address_like(import, word(node).unwrap_or_default(), now.cidr, *ip);
+            let like = in_quotes(patch.written(node), &like);
+            patch.word(node, &like);
+        }
+        change.removed.extend(old + both..old_end);
+        let behind = (old + both).checked_sub(1);
+        let added = now.dns[fresh + both..fresh_end].iter();
+        change.added.extend(added.map(|ip| (behind, new(ip))));
+        (old, fresh) = (old_end + 1, fresh_end + 1);
+    }
+    patch.items(list, change);
+}
+
+/// The places, in both lists, of a longest row of items that stand in both in the same order.
+fn common<A, B>(one: &[A], other: &[B], same: &dyn Fn(&A, &B) -> bool) -> Vec<(usize, usize)> {
+    let mut longest = vec![vec![0_usize; other.len() + 1]; one.len() + 1];
+    for (i, a) in one.iter().enumerate().rev() {
+        for (j, b) in other.iter().enumerate().rev() {
+            longest[i][j] = if same(a, b) {
+                longest[i + 1][j + 1] + 1
+            } else {
+                longest[i + 1][j].max(longest[i][j + 1])
+            };
+        }
+    }
+    let (mut i, mut j, mut row) = (0, 0, Vec::new());
+    while i < one.len() && j < other.len() {
+        if same(&one[i], &other[j]) {
+            row.push((i, j));
+            (i, j) = (i + 1, j + 1);
+        } else if longest[i + 1][j] >= longest[i][j + 1] {
+            i += 1;
+        } else {
+            j += 1;
+        }
+    }
+    row
+}
+
+fn switches(home: &Home<'_>, fields: &mut Fields<'_>, patch: &Patch) {
+    let (before, now) = (home.before, home.now);
+    for (key, said, there) in [
+        ("managed", before.managed, now.flags.managed),
+        ("allow_dns", before.allow_dns, now.flags.allow_dns),
+        ("allow_proxy", before.allow_proxy, now.flags.allow_proxy),
+        (
+            "active_discovery",
+            before.active_discovery,
+            now.flags.active_discovery,
+        ),
+    ] {
+        if said.is_some_and(|said| said != there) {
+            set_word(fields, patch, key, &there.to_string());
+        }
+    }
+    if before
+        .rdns_mode
+        .is_some_and(|said| said != now.flags.rdns_mode)
+    {
+        set_word(fields, patch, "rdns_mode", &now.flags.rdns_mode.to_string());
+    }
+    if before
+        .description
+        .as_ref()
+        .is_some_and(|said| *said != now.description)
+    {
+        if now.description.is_empty() {
+            fields.set("subnet_description", "\"\"");
+        } else {
+            set_text(fields, patch, "subnet_description", &now.description);
+        }
+    }
+    let arches = &now.disabled_boot_architectures;
+    if before
+        .disabled_boot_architectures
+        .as_ref()
+        .is_some_and(|said| said != arches)
+    {
+        let all: Vec<String> = arches.iter().map(|arch| scalar(arch)).collect();
+        fields.set(
+            "disabled_boot_architectures",
+            &format!("[{}]", all.join(", ")),
+        );
+    }
+}

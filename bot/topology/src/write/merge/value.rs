@@ -1,0 +1,119 @@
+//! Single values: what one means, and how another is said in the same way.
+
+use std::net::IpAddr;
+
+use crate::address::{Cidr, Range};
+use crate::draft::{AddressRef, Leaf as _, Offset, RangeRef};
+use crate::write::ground::word;
+use crate::write::import::Import;
+use crate::write::patch::{Fields, Patch};
+use crate::write::plane::{range_in, resolver};
+use crate::write::scalar::{quoted, scalar, single};
+use crate::write::{address_in, literal};
+use crate::yaml::Node;
+
+fn read(text: &str) -> Option<AddressRef> {
+    AddressRef::parse(text, true).ok()
+}
+
+/// The address that is meant, in the subnet at hand as it is now.
+pub(super) fn address(import: &Import<'_>, text: &str, home: Cidr) -> Option<IpAddr> {
+    resolved(import, &read(text)?, home)
+}
+
+fn resolved(import: &Import<'_>, said: &AddressRef, home: Cidr) -> Option<IpAddr> {
+    match said {
+        AddressRef::Literal(ip) => Some(*ip),
+        AddressRef::Offset(Offset(offset)) => home.at(*offset),
+        AddressRef::Plane(key, Offset(offset)) => {
+            let subnets = &import.plane(key)?.subnets;
+            let first = subnets.iter().find(|s| s.cidr.is_v6() == home.is_v6())?;
+            first.cidr.at(*offset)
+        }
+    }
+}
+
+/// An address, said as the one before it was.
+pub(super) fn address_like(import: &Import<'_>, before: &str, home: Cidr, ip: IpAddr) -> String {
+    match read(before) {
+        Some(AddressRef::Literal(_)) => literal(ip),
+        Some(AddressRef::Offset(_)) if home.contains(ip) => address_in(home, ip),
+        Some(AddressRef::Offset(_) | AddressRef::Plane(..)) | None => resolver(import, home, ip),
+    }
+}
+
+/// The range that is meant.
+pub(super) fn range(import: &Import<'_>, text: &str, home: Cidr) -> Option<Range> {
+    let said = RangeRef::parse(text, true).ok()?;
+    let start = resolved(import, &said.start, home)?;
+    Range::new(start, resolved(import, &said.end, home)?)
+}
+
+/// A range, said as the one before it was: with offsets or in full, with its own sign in the middle.
+pub(super) fn range_like(before: &str, home: Cidr, range: Range) -> String {
+    let said = RangeRef::parse(before, true).ok();
+    let full = said.is_some_and(|said| matches!(said.start, AddressRef::Literal(_)));
+    let middle = if before.contains("..") || !before.contains('-') {
+        ".."
+    } else if before.contains(" - ") {
+        " - "
+    } else {
+        "-"
+    };
+    if !full {
+        return range_in(home, range).replace("..", middle);
+    }
+    let whole = if range.start() == range.end() {
+        range.start().to_string()
+    } else {
+        format!("{}{middle}{}", range.start(), range.end())
+    };
+    if range.start().is_ipv6() {
+        format!("\"{whole}\"")
+    } else {
+        whole
+    }
+}
+
+/// A word in the quotes of the one before it. For words that mean the same with and without.
+pub(super) fn in_quotes(before: &str, word: &str) -> String {
+    let bare = word.trim_matches('"');
+    if before.starts_with('"') {
+        format!("\"{bare}\"")
+    } else if before.starts_with('\'') && !bare.contains('\'') {
+        format!("'{bare}'")
+    } else {
+        word.to_owned()
+    }
+}
+
+/// A text in the quotes of the one before it.
+pub(super) fn text_like(before: &str, text: &str) -> String {
+    match before.chars().next() {
+        Some('"') => quoted(text),
+        Some('\'') => single(text).unwrap_or_else(|| scalar(text)),
+        Some(_) | None => scalar(text),
+    }
+}
+
+/// Makes a field say that text.
+pub(super) fn set_text(fields: &mut Fields<'_>, patch: &Patch, key: &'static str, text: &str) {
+    let node = fields.get(key);
+    if node.and_then(word) == Some(text) {
+        return;
+    }
+    let before = node.map_or("", |node| patch.written(node));
+    fields.set(key, &text_like(before, text));
+}
+
+/// Makes a field say that word, which is the same with and without quotes.
+pub(super) fn set_word(fields: &mut Fields<'_>, patch: &Patch, key: &'static str, said: &str) {
+    let before = fields.get(key).map_or("", |node| patch.written(node));
+    let said = in_quotes(before, said);
+    fields.set(key, &said);
+}
+
+/// What an item of a list says of itself under that key.
+pub(super) fn said<'n>(node: &'n Node, key: &str) -> Option<&'n str> {
+    crate::write::ground::field(node, key).and_then(word)
+}
