@@ -20,9 +20,11 @@ mod reads;
 mod report;
 mod reserved;
 mod route;
+mod seek;
 mod serve;
 mod show;
 mod snippet;
+mod spelling;
 mod statistics;
 mod store;
 mod subnet;
@@ -53,6 +55,16 @@ pub(crate) struct Asker {
     pub(crate) admin: bool,
 }
 
+impl Asker {
+    /// Someone without a name, who may read the version.
+    fn nobody() -> Self {
+        Self {
+            name: String::new(),
+            admin: false,
+        }
+    }
+}
+
 impl Maas {
     /// Answers one request. A refused request leaves no trace but where a real MAAS leaves one.
     pub fn answer(&mut self, request: &Request) -> Response {
@@ -65,24 +77,29 @@ impl Maas {
             }
             return unknown(request);
         };
+        let path: Vec<&str> = rest.trim_end_matches('/').split('/').collect();
+        let absent = path[0] == "reservedips" && !self.version.has_reserved_ips();
+        if absent || !rest.ends_with('/') || !exports::is_place(&path) {
+            return unknown(request);
+        }
         if !["GET", "POST", "PUT", "DELETE"].contains(&request.method.as_str()) {
             return Response::html(405, "");
         }
-        if rest == "version/" && request.method == "GET" {
-            return Response::json(200, &self.version_answer());
-        }
+        let form = Form::read(request);
         let asker = match self.authenticate(request) {
             Ok(asker) => asker,
-            Err(refusal) => return self.undone(request, refusal),
+            Err(_) if path == ["version"] => Asker::nobody(),
+            Err(refusal) => {
+                let nameless = request.header("authorization").is_none();
+                let form = form.unwrap_or_default();
+                let answer = exports::for_nobody(request, &form, &path).filter(|_| nameless);
+                return self.undone(request, answer.unwrap_or(refusal));
+            }
         };
-        let form = match Form::read(request) {
+        let form = match form {
             Ok(form) => form,
             Err(refusal) => return self.undone(request, refusal),
         };
-        if !rest.ends_with('/') {
-            return unknown(request);
-        }
-        let path: Vec<&str> = rest.trim_end_matches('/').split('/').collect();
         match self.route(request, &path, &form, &asker) {
             Ok(answer) => {
                 if request.method != "GET" {
@@ -105,25 +122,24 @@ impl Maas {
 
     fn route(&mut self, request: &Request, path: &[&str], form: &Form, asker: &Asker) -> Answer {
         let method = request.method.as_str();
-        if let ["reservedips", ..] = path
-            && !self.version.has_reserved_ips()
-        {
-            return Err(unknown(request));
-        }
-        exports::allowed(request, path)?;
+        exports::allowed(request, form, path)?;
         if form.is_unread() && asker.admin && method == "POST" && request.param("op").is_none() {
             // A body of a kind that MAAS does not read makes no form at all, and a form that is not filled in has no errors.
             return Err(Response::json(400, &json!({})));
         }
         form.refuse_nul()?;
         match path {
+            ["version"] => Ok(Response::json(200, &self.version_answer())),
             ["users"] if request.param("op") == Some("whoami") => {
                 Ok(Response::json(200, &self.show_user(&asker.name)))
             }
+            ["users", ..] => self.users(method, &path[1..], asker),
             ["account"] if method == "GET" => Ok(self.tokens(asker)),
             ["maas"] => Self::config(request, asker),
             ["events"] => Ok(Response::json(200, &reads::events(request))),
-            ["networks"] => Ok(Response::json(200, &self.show_networks())),
+            ["networks", ..] => self.networks(method, &path[1..], asker),
+            ["discovery"] => Ok(Response::json(200, &json!([]))),
+            ["discovery", _] => Err(missing("Discovery")),
             ["dnsresourcerecords"] => Ok(Response::json(200, &self.records())),
             ["fabrics"] => self.fabrics(method, form, asker),
             ["fabrics", id] => self.fabric(method, id, form, asker),
@@ -158,16 +174,15 @@ impl Maas {
             ["rackcontrollers"] => Ok(Response::json(200, &self.show_controllers(true, asker))),
             ["regioncontrollers"] => Ok(Response::json(200, &self.show_controllers(false, asker))),
             [
-                "devices" | "rackcontrollers" | "regioncontrollers" | "nodes",
+                kind @ ("devices" | "rackcontrollers" | "regioncontrollers" | "nodes"),
                 id,
-            ] => self.plain_node(id, asker),
+            ] => self.plain_node(method, kind, id, asker),
             ["nodes"] => Ok(Response::json(200, &self.show_all_nodes(asker))),
             ["nodes", id, "interfaces"] => self.interfaces(request, id, form, asker),
             ["nodes", id, "interfaces", interface] => {
                 self.interface(request, id, interface, form, asker)
             }
-            ["zones"] => Ok(Response::json(200, &json!([self.show_zone()]))),
-            ["resourcepools"] => Ok(Response::json(200, &json!([self.show_pool()]))),
+            ["zones" | "resourcepools" | "resourcepool", ..] => self.places(method, path, asker),
             _ => Err(unknown(request)),
         }
     }
@@ -212,6 +227,18 @@ pub(crate) fn plain(status: u16, text: impl Into<String>) -> Response {
         status,
         headers: vec![("content-type".to_owned(), "text/plain".to_owned())],
         body: text.into().into_bytes(),
+    }
+}
+
+/// An optional switch of a query or a form, where absent is `default` and nothing is off.
+pub(crate) fn flag(given: Option<&str>, name: &str, default: bool) -> Result<bool, Response> {
+    match given {
+        None => Ok(default),
+        Some("") => Ok(false),
+        Some(text) => spelling::switch(text).ok_or_else(|| {
+            let message = format!("Invalid {name}: Value should be 'true' or 'false'");
+            plain(400, message)
+        }),
     }
 }
 

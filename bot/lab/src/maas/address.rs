@@ -2,40 +2,44 @@
 
 use serde_json::{Value, json};
 
-use super::form::{Form, address};
+use super::form::Form;
+use super::spelling::address;
 use super::store::{Address, Alloc, DnsResource, Maas, RangeType, Unknown};
-use super::{Answer, Asker, admin_to_change, admin_to_create, bad_method, gone, missing, plain};
+use super::{
+    Answer, Asker, admin_to_change, admin_to_create, bad_method, flag, gone, missing, plain,
+};
 use crate::wire::{Request, Response};
 
 const STAMP: &str = "Thu, 01 Jan. 2026 00:00:00";
 
 impl Maas {
-    pub(crate) fn show_ip_addresses(&self, subnet: u64, request: &Request) -> Value {
-        let off = |flag: &str| {
-            request
-                .param(flag)
-                .is_some_and(|value| value == "0" || value == "false")
-        };
-        let summary = !off("with_summary");
-        let user = !off("with_username");
+    pub(crate) fn show_ip_addresses(&self, subnet: u64, request: &Request) -> Answer {
+        let asks = |name: &str| flag(request.param(name), name, true);
+        // The switch's older name, said to be on, does not bring back what the newer one turned off.
+        let summary = asks("with_summary")? && asks("with_node_summary")?;
+        let user = asks("with_username")?;
         let mut rows: Vec<&Address> = self
             .addresses
             .values()
             .filter(|row| row.subnet == Some(subnet) && row.ip.is_some())
             .collect();
         rows.sort_by_key(|row| row.ip);
-        rows.into_iter()
+        let list = rows
+            .into_iter()
             .map(|row| {
                 let mut shown = json!({"ip": row.ip, "alloc_type": row.alloc as u8, "created": STAMP, "updated": STAMP});
                 if summary {
                     self.add_summary(row, &mut shown);
                 }
-                if let Some(owner) = self.owner_of(row).filter(|_| user) {
+                // A node's owner is part of the summary, and hides whose the row is.
+                let owner = self.owner_of(row).filter(|_| summary);
+                if let Some(owner) = owner.or(row.user.clone()).filter(|_| user) {
                     shown["user"] = json!(owner);
                 }
                 shown
             })
-            .collect()
+            .collect();
+        Ok(Response::json(200, &list))
     }
 
     fn owner_of(&self, row: &Address) -> Option<String> {
@@ -85,9 +89,7 @@ impl Maas {
     }
 
     fn list_addresses(&self, request: &Request, asker: &Asker) -> Answer {
-        let all = request
-            .param("all")
-            .is_some_and(|value| value == "true" || value == "1");
+        let all = flag(request.param("all"), "all", false)?;
         if all && !asker.admin {
             return Err(plain(
                 403,
@@ -262,7 +264,7 @@ impl Maas {
                 "Enter a valid IPv4 or IPv6 address.",
             ));
         };
-        let force = form.switch("force").unwrap_or(false);
+        let force = flag(form.raw("force"), "force", false)?;
         if force && !asker.admin {
             let message = "Force-releasing an IP address requires admin privileges.";
             return Err(plain(403, message));

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::form::{Errors, Form, is_name};
-use super::store::{Fabric, Maas, Space, Vlan};
-use super::{Answer, Asker, admin_to_change, admin_to_create, bad_method, gone, missing, plain};
+use super::form::{Errors, Form, is_name, refuse_long};
+use super::store::{DEFAULT_FABRIC, Fabric, Maas, Space, Vlan};
+use super::{Answer, Asker, admin_to_change, admin_to_create, bad_method, gone, plain};
 use crate::wire::Response;
 
 impl Maas {
@@ -20,11 +20,7 @@ impl Maas {
             )),
             "POST" => {
                 admin_to_create(asker)?;
-                let name = self.fabric_name(form, None)?;
-                let class_type = form
-                    .get("class_type")
-                    .filter(|text| !text.is_empty())
-                    .map(str::to_owned);
+                let (name, class_type) = self.read_fabric(form, None)?;
                 let id = self.make_fabric(name, class_type);
                 Ok(Response::json(200, &self.show_fabric(id)))
             }
@@ -72,15 +68,31 @@ impl Maas {
         );
     }
 
-    fn fabric_name(&self, form: &Form, own: Option<u64>) -> Result<Option<String>, Response> {
-        let Some(name) = form.get("name").filter(|name| !name.is_empty()) else {
-            return Ok(None);
-        };
+    /// Name and class; what is empty is none.
+    fn read_fabric(
+        &self,
+        form: &Form,
+        own: Option<u64>,
+    ) -> Result<(Option<String>, Option<String>), Response> {
         let mut errors = Errors::default();
+        let class = form.given("class_type");
+        if let Some(class) = class {
+            refuse_long("class_type", class, 256, &mut errors);
+        }
+        let name = form.given("name");
+        if let Some(name) = name {
+            self.check_fabric_name(name, own, &mut errors);
+        }
+        errors.done()?;
+        Ok((name.map(str::to_owned), class.map(str::to_owned)))
+    }
+
+    fn check_fabric_name(&self, name: &str, own: Option<u64>, errors: &mut Errors) {
         let reserved = name.strip_prefix("fabric-").is_some_and(|tail| {
             tail.bytes().all(|b| b.is_ascii_digit()) && !tail.is_empty() && tail.parse().ok() != own
         });
-        if !is_name(name) {
+        if refuse_long("name", name, 256, errors) {
+        } else if !is_name(name) {
             errors.add("name", format!("Invalid fabric name: {name}."));
         } else if reserved {
             errors.add("name", "Reserved fabric name.");
@@ -91,30 +103,19 @@ impl Maas {
         {
             errors.add("name", "Fabric with this Name already exists.");
         }
-        errors.done()?;
-        Ok(Some(name.to_owned()))
     }
 
     pub(crate) fn fabric(&mut self, method: &str, id: &str, form: &Form, asker: &Asker) -> Answer {
-        let found = self
-            .fabrics
-            .values()
-            .find(|fabric| fabric.id.to_string() == id || fabric.name == id)
-            .map(|fabric| fabric.id);
-        let id = found.ok_or_else(|| missing("Fabric"))?;
+        let id = self.find_fabric(id)?;
         match method {
             "GET" => {}
             "PUT" => {
                 admin_to_change(asker)?;
-                if let Some(name) = self.fabric_name(form, Some(id))?
-                    && let Some(fabric) = self.fabrics.get_mut(&id)
-                {
-                    fabric.name = name;
-                }
-                if let (Some(class), Some(fabric)) =
-                    (form.get("class_type"), self.fabrics.get_mut(&id))
-                {
-                    fabric.class_type = Some(class.to_owned()).filter(|class| !class.is_empty());
+                let (name, class) = self.read_fabric(form, Some(id))?;
+                if let Some(fabric) = self.fabrics.get_mut(&id) {
+                    fabric.name = name.unwrap_or_else(|| fabric.name.clone());
+                    // An empty class keeps what there is: a column that may be null is not emptied so.
+                    fabric.class_type = class.or(fabric.class_type.take());
                 }
             }
             "DELETE" => {
@@ -129,6 +130,12 @@ impl Maas {
 
     /// 3.5.9 maasserver/models/fabric.py:165-190.
     fn delete_fabric(&mut self, id: u64) -> Result<(), Response> {
+        if id == DEFAULT_FABRIC {
+            return Err(plain(
+                400,
+                "This fabric is the default fabric, it cannot be deleted.",
+            ));
+        }
         let vlans: Vec<u64> = self
             .vlans
             .values()
@@ -217,7 +224,8 @@ impl Maas {
         let numbered = name.strip_prefix("space-").is_some_and(|tail| {
             tail.bytes().all(|b| b.is_ascii_digit()) && !tail.is_empty() && tail.parse().ok() != own
         });
-        if !is_name(name) {
+        if refuse_long("name", name, 256, &mut errors) {
+        } else if !is_name(name) {
             errors.add("name", format!("Invalid space name: {name}."));
         } else if numbered || name == "undefined" {
             errors.add("name", "Reserved space name.");
@@ -233,19 +241,20 @@ impl Maas {
     }
 
     pub(crate) fn space(&mut self, method: &str, id: &str, form: &Form, asker: &Asker) -> Answer {
-        if id == "-1" || id == "undefined" {
-            return if method == "GET" {
-                Ok(Response::json(200, &self.show_undefined_space()))
-            } else {
-                Err(bad_method())
-            };
+        match (method, id) {
+            ("GET", "undefined") if self.vlans.values().all(|vlan| vlan.space.is_some()) => {}
+            ("GET", "-1" | "undefined") => {
+                return Ok(Response::json(200, &self.show_undefined_space()));
+            }
+            ("PUT", "-1" | "undefined") => {
+                return Err(plain(400, "Space cannot be modified: undefined"));
+            }
+            ("DELETE", "-1" | "undefined") => {
+                return Err(plain(400, "Space cannot be deleted: undefined"));
+            }
+            _ => {}
         }
-        let found = self
-            .spaces
-            .values()
-            .find(|space| space.id.to_string() == id || space.name == id)
-            .map(|space| space.id);
-        let id = found.ok_or_else(|| missing("Space"))?;
+        let id = self.find_space(id)?;
         match method {
             "GET" => {}
             "PUT" => {

@@ -1,7 +1,8 @@
 //! Which methods and operations each place of the API has (3.5.9 maasserver/api/*.py). Anything else is refused before it
-//! is looked at: 405 for a method that a place has in no form, 400 for an operation that it does not have.
+//! is looked at: 404 for a place, 405 for a method that a place has in no form, 400 for an operation that it does not have.
 
 use super::bad_method;
+use super::form::Form;
 use crate::wire::{Request, Response};
 
 /// A method and its operation; "" is the plain one.
@@ -95,8 +96,87 @@ const ACCOUNT: &[Export] = &[
 ];
 const CONFIG: &[Export] = &[("GET", "get_config"), ("POST", "set_config")];
 
+const DEVICE: &[Export] = &[
+    ("GET", ""),
+    ("PUT", ""),
+    ("DELETE", ""),
+    ("GET", "details"),
+    ("GET", "power_parameters"),
+    ("POST", "restore_default_configuration"),
+    ("POST", "restore_networking_configuration"),
+    ("POST", "set_owner_data"),
+    ("POST", "set_workload_annotations"),
+];
+const RACKS: &[Export] = &[
+    ("GET", ""),
+    ("GET", "describe_power_types"),
+    ("GET", "power_parameters"),
+    ("GET", "is_registered"),
+    ("POST", "import_boot_images"),
+    ("POST", "set_zone"),
+];
+const RACK: &[Export] = &[
+    ("GET", ""),
+    ("PUT", ""),
+    ("DELETE", ""),
+    ("GET", "details"),
+    ("GET", "list_boot_images"),
+    ("GET", "power_parameters"),
+    ("GET", "query_power_state"),
+    ("POST", "abort"),
+    ("POST", "import_boot_images"),
+    ("POST", "override_failed_testing"),
+    ("POST", "power_off"),
+    ("POST", "power_on"),
+    ("POST", "test"),
+];
+const REGIONS: &[Export] = &[("GET", ""), ("GET", "is_registered"), ("POST", "set_zone")];
+const REGION: &[Export] = &[
+    ("GET", ""),
+    ("PUT", ""),
+    ("DELETE", ""),
+    ("GET", "details"),
+    ("GET", "power_parameters"),
+];
+const DEVICES: &[Export] = &[
+    ("GET", ""),
+    ("POST", ""),
+    ("GET", "is_registered"),
+    ("POST", "set_zone"),
+];
+const NODE: &[Export] = &[
+    ("GET", ""),
+    ("DELETE", ""),
+    ("GET", "details"),
+    ("GET", "power_parameters"),
+];
+const NETWORK: &[Export] = &[
+    ("GET", ""),
+    ("PUT", ""),
+    ("DELETE", ""),
+    ("GET", "list_connected_macs"),
+    ("POST", "connect_macs"),
+    ("POST", "disconnect_macs"),
+];
+const DISCOVERIES: &[Export] = &[
+    ("GET", ""),
+    ("GET", "by_unknown_mac"),
+    ("GET", "by_unknown_ip"),
+    ("GET", "by_unknown_ip_and_mac"),
+    ("POST", "clear"),
+    ("POST", "clear_by_mac_and_ip"),
+    ("POST", "scan"),
+];
+const DOMAINS: &[Export] = &[("GET", ""), ("POST", ""), ("POST", "set_serial")];
+const DOMAIN: &[Export] = &[
+    ("GET", ""),
+    ("PUT", ""),
+    ("DELETE", ""),
+    ("POST", "set_default"),
+];
+
 fn exports(path: &[&str]) -> Option<&'static [Export]> {
-    const LISTS: [&str; 13] = [
+    const LISTS: [&str; 12] = [
         "fabrics",
         "spaces",
         "subnets",
@@ -105,11 +185,10 @@ fn exports(path: &[&str]) -> Option<&'static [Export]> {
         "reservedips",
         "dnsresources",
         "dnsresourcerecords",
-        "domains",
         "dhcp-snippets",
         "zones",
         "resourcepools",
-        "devices",
+        "networks",
     ];
     const ITEMS: [&str; 10] = [
         "fabrics",
@@ -119,25 +198,37 @@ fn exports(path: &[&str]) -> Option<&'static [Export]> {
         "static-routes",
         "reservedips",
         "dnsresources",
-        "devices",
-        "rackcontrollers",
-        "regioncontrollers",
+        "dnsresourcerecords",
+        "zones",
+        "resourcepool",
     ];
     Some(match path {
+        ["version"] => READ,
         [kind] if LISTS.contains(kind) => LIST,
         [kind, _] if ITEMS.contains(kind) => ITEM,
         ["fabrics", _, "vlans"] => LIST,
         ["fabrics", _, "vlans", _] => ITEM,
         ["subnets", _] | ["subnets", _, _] => SUBNET,
         ["ipaddresses"] => ADDRESSES,
+        ["domains"] => DOMAINS,
+        ["domains", _] => DOMAIN,
         ["machines"] => MACHINES,
         ["machines", _] => MACHINE,
-        ["rackcontrollers" | "regioncontrollers" | "nodes" | "networks"] => READ,
-        ["nodes", _] => &[("GET", ""), ("DELETE", "")],
+        ["devices"] => DEVICES,
+        ["devices", _] => DEVICE,
+        ["rackcontrollers"] => RACKS,
+        ["rackcontrollers", _] => RACK,
+        ["regioncontrollers" | "nodes"] => REGIONS,
+        ["regioncontrollers", _] => REGION,
+        ["nodes", _] => NODE,
         ["nodes", _, "interfaces"] => INTERFACES,
         ["nodes", _, "interfaces", _] => INTERFACE,
+        ["networks", _] => NETWORK,
+        ["discovery"] => DISCOVERIES,
+        ["discovery", _] => READ,
         ["dhcp-snippets", _] => SNIPPET,
         ["users"] => USERS,
+        ["users", _] => &[("GET", ""), ("DELETE", "")],
         ["account"] => ACCOUNT,
         ["maas"] => CONFIG,
         ["events"] => &[("GET", "query")],
@@ -145,22 +236,65 @@ fn exports(path: &[&str]) -> Option<&'static [Export]> {
     })
 }
 
-/// Refuses what a place does not have. Places that are not listed are nobody's business here.
-pub(crate) fn allowed(request: &Request, path: &[&str]) -> Result<(), Response> {
-    let Some(exports) = exports(path) else {
-        return Ok(());
+/// Whether the lab has that place.
+pub(crate) fn is_place(path: &[&str]) -> bool {
+    // A subnet's path takes what a specifier may hold (3.7.3 `maasserver/urls_api.py`).
+    let fits = |text: &str| {
+        text.chars()
+            .all(|c| c.is_alphanumeric() || "_.: -".contains(c))
     };
+    let subnet = match path {
+        ["subnets", name] => fits(name),
+        ["subnets", name, prefix] => {
+            let digits = prefix.bytes().all(|b| b.is_ascii_digit());
+            fits(name) && digits && (2..=3).contains(&prefix.len())
+        }
+        _ => true,
+    };
+    subnet && path.iter().all(|part| !part.is_empty()) && exports(path).is_some()
+}
+
+/// What someone without credentials is told, where MAAS lets them ask whether a node is registered; `None` elsewhere.
+pub(crate) fn for_nobody(request: &Request, form: &Form, path: &[&str]) -> Option<Response> {
+    let kinds = [
+        "machines",
+        "devices",
+        "rackcontrollers",
+        "regioncontrollers",
+        "nodes",
+    ];
+    let [kind] = path else { return None };
+    let method = request.method.as_str();
+    if !kinds.contains(kind) || method != "GET" {
+        return None;
+    }
+    Some(unrecognised(method, operation(request, form)))
+}
+
+fn unrecognised(method: &str, op: Option<&str>) -> Response {
+    let op = op.unwrap_or("None");
+    Response::text(
+        400,
+        format!("Unrecognised signature: method={method} op={op}"),
+    )
+}
+
+/// Refuses what a place does not have.
+pub(crate) fn allowed(request: &Request, form: &Form, path: &[&str]) -> Result<(), Response> {
+    let exports = exports(path).unwrap_or_default();
     let method = request.method.as_str();
     if exports.iter().all(|(known, _)| *known != method) {
         return Err(bad_method());
     }
-    let op = request.param("op").unwrap_or_default();
-    if exports.contains(&(method, op)) {
+    let op = operation(request, form);
+    if exports.contains(&(method, op.unwrap_or_default())) {
         return Ok(());
     }
-    let op = if op.is_empty() { "None" } else { op };
-    Err(Response::text(
-        400,
-        format!("Unrecognised signature: method={method} op={op}"),
-    ))
+    Err(unrecognised(method, op))
+}
+
+/// The operation asked for: the query's, or else the body's (3.7.3 `maasserver/api/support.py`, `dispatch`).
+pub(crate) fn operation<'a>(request: &'a Request, form: &'a Form) -> Option<&'a str> {
+    let given = request.param("op").filter(|op| !op.is_empty());
+    given.or_else(|| form.raw("op").filter(|op| !op.is_empty()))
 }

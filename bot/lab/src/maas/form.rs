@@ -1,10 +1,10 @@
 //! What a request's body says, and how MAAS's forms read it.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
+use super::spelling;
 use crate::wire::{Request, Response, pairs};
 
 /// A body's fields. A field given twice is a list.
@@ -103,10 +103,20 @@ impl Form {
         self.fields.get(key).map(Vec::as_slice)
     }
 
-    /// A checkbox: absent is absent; only `false`, `False` and nothing turn it off.
+    /// The last value as it came, blanks and all: switches and choices are read so.
+    pub(crate) fn raw(&self, key: &str) -> Option<&str> {
+        let list = self.fields.get(key)?;
+        list.last().map(String::as_str)
+    }
+
+    /// The last value of a field that has one.
+    pub(crate) fn given(&self, key: &str) -> Option<&str> {
+        self.get(key).filter(|text| !text.is_empty())
+    }
+
+    /// A checkbox: absent is absent.
     pub(crate) fn checkbox(&self, key: &str) -> Option<bool> {
-        self.get(key)
-            .map(|value| !matches!(value, "" | "false" | "False"))
+        self.raw(key).map(spelling::ticked)
     }
 
     /// A box ticked: absent, nothing, `false` and `0` are not.
@@ -175,9 +185,21 @@ pub(crate) fn field_error(field: &str, message: impl Into<String>) -> Response {
     }
 }
 
-/// An address, or `None` where MAAS says "Enter a valid IPv4 or IPv6 address."
-pub(crate) fn address(text: &str) -> Option<IpAddr> {
-    text.parse().ok()
+/// A text longer than its column.
+pub(crate) fn refuse_long(field: &str, text: &str, most: usize, errors: &mut Errors) -> bool {
+    let length = text.chars().count();
+    if length > most {
+        let message = format!("Ensure this value has at most {most} characters (it has {length}).");
+        errors.add(field, message);
+    }
+    length > most
+}
+
+/// A name that begins with a letter, a digit or `_`, and may hold blanks and dashes
+/// (3.7.3 `maasserver/fields.py`, `MODEL_NAME_VALIDATOR`).
+pub(crate) fn is_title(text: &str) -> bool {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    text.starts_with(word) && text.chars().all(|c| word(c) || c == ' ' || c == '-')
 }
 
 /// MAAS's names: letters, digits, `_` and `-` (3.5.9 maasserver/models/fabric.py:22-28).
@@ -191,3 +213,11 @@ pub(crate) fn is_name(text: &str) -> bool {
 pub(crate) const NO_CHOICE: &str =
     "Select a valid choice. That choice is not one of the available choices.";
 pub(crate) const REQUIRED: &str = "This field is required.";
+pub(crate) const NO_NUMBER: &str = "Enter a whole number.";
+pub(crate) const INVALID: &str = "Enter a valid value.";
+pub(crate) const BAD_IP: &str = "Enter a valid IPv4 or IPv6 address.";
+
+/// A choice that is none, named.
+pub(crate) fn no_such_choice(text: &str) -> String {
+    format!("Select a valid choice. {text} is not one of the available choices.")
+}

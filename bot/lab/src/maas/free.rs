@@ -56,6 +56,16 @@ pub(crate) fn count(start: IpAddr, end: IpAddr) -> u128 {
     (number(end) - number(start)).saturating_add(1)
 }
 
+/// The same as JSON can hold it: an IPv6 network may have more addresses than a 64-bit number, which MAAS writes out
+/// and the lab cuts to the largest.
+pub(crate) fn size(start: IpAddr, end: IpAddr) -> u64 {
+    short(count(start, end))
+}
+
+pub(crate) fn short(number: u128) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
 fn one(ip: IpAddr, purpose: &'static str) -> Piece {
     Piece {
         start: ip,
@@ -124,7 +134,7 @@ impl Maas {
         self.taken(subnet, Ask::default())
             .into_iter()
             .map(|(start, end, purposes)| {
-                json!({"start": start, "end": end, "num_addresses": count(start, end), "purpose": purposes})
+                json!({"start": start, "end": end, "num_addresses": size(start, end), "purpose": purposes})
             })
             .collect()
     }
@@ -174,7 +184,7 @@ impl Maas {
     pub(crate) fn show_free(&self, subnet: u64) -> Value {
         self.gaps(subnet, Ask::default())
             .into_iter()
-            .map(|(start, end)| json!({"start": start, "end": end, "num_addresses": count(start, end)}))
+            .map(|(start, end)| json!({"start": start, "end": end, "num_addresses": size(start, end)}))
             .collect()
     }
 

@@ -2,13 +2,16 @@
 
 use std::net::IpAddr;
 
-use super::form::{Errors, Form, NO_CHOICE, REQUIRED, address};
+use ipnet::IpNet;
+
+use super::form::{BAD_IP, Errors, Form, NO_CHOICE, REQUIRED, no_such_choice, refuse_long};
 use super::free::{self, Ask};
+use super::seek::row_number;
+use super::spelling::{self, address};
 use super::store::{IpRange, Maas, RangeType};
 use super::{Answer, Asker, bad_method, gone, missing, plain};
 use crate::wire::Response;
 
-const BAD_IP: &str = "Enter a valid IPv4 or IPv6 address.";
 const BOTH: &str = "Start IP address and end IP address are both required.";
 
 impl Maas {
@@ -41,11 +44,7 @@ impl Maas {
     }
 
     pub(crate) fn range(&mut self, method: &str, id: &str, form: &Form, asker: &Asker) -> Answer {
-        let found = id
-            .parse()
-            .ok()
-            .and_then(|id: u64| self.ranges.get(&id))
-            .cloned();
+        let found = self.ranges.get(&row_number("IPRange", id)?).cloned();
         let now = found.ok_or_else(|| missing("IPRange"))?;
         let mine = asker.admin || now.user.as_ref() == Some(&asker.name);
         if method != "GET" && !mine {
@@ -75,23 +74,24 @@ impl Maas {
         let mut errors = Errors::default();
         let start = read_end("start_ip", form, now.map(|range| range.start), &mut errors);
         let end = read_end("end_ip", form, now.map(|range| range.end), &mut errors);
-        let subnet = self.read_subnet(form, now, start, &mut errors);
-        let kind = match (form.get("type"), now) {
-            (Some("reserved"), _) => Some(RangeType::Reserved),
-            (Some("dynamic"), _) => Some(RangeType::Dynamic),
-            (None | Some(""), Some(now)) => Some(now.kind),
-            (None | Some(""), None) => {
-                errors.add("type", REQUIRED);
-                None
-            }
-            (Some(other), _) => {
-                errors.add(
-                    "type",
-                    format!("Select a valid choice. {other} is not one of the available choices."),
-                );
+        let subnet = self.read_subnet(form, now, &mut errors);
+        let kind = read_kind(form, now, &mut errors);
+        if let Some(comment) = form.get("comment") {
+            refuse_long("comment", comment, 255, &mut errors);
+        }
+        let user = match form.given("user").filter(|_| now.is_some()) {
+            None => now.and_then(|range| range.user.clone()),
+            Some(name) if self.users.iter().any(|user| user.name == name) => Some(name.to_owned()),
+            Some(_) => {
+                errors.add("user", NO_CHOICE);
                 None
             }
         };
+        if kind == Some(RangeType::Dynamic) && self.version.has_reserved_ips() {
+            self.look_for_reserved_ips(subnet, start, end, &mut errors)?;
+        }
+        let start = start.or(now.map(|range| range.start));
+        let end = end.or(now.map(|range| range.end));
         let (Some(start), Some(end)) = (start, end) else {
             for field in ["start_ip", "end_ip"] {
                 errors.add(field, BOTH);
@@ -99,54 +99,78 @@ impl Maas {
             errors.done()?;
             return Err(plain(400, ""));
         };
-        errors.done()?;
-        let (Some(subnet), Some(kind)) = (subnet, kind) else {
-            return Err(plain(400, ""));
-        };
-        let comment = form
-            .get("comment")
-            .or(now.map(|range| range.comment.as_str()))
-            .unwrap_or_default();
+        let comment = form.given("comment");
+        let comment = comment.or(now.map(|range| range.comment.as_str()));
         let range = IpRange {
             id: now.map_or(0, |range| range.id),
-            subnet,
-            kind,
+            subnet: subnet.or(now.map(|range| range.subnet)).unwrap_or_default(),
+            kind: kind
+                .or(now.map(|range| range.kind))
+                .unwrap_or(RangeType::Reserved),
             start,
             end,
-            comment: comment.to_owned(),
-            user: now.and_then(|range| range.user.clone()),
+            comment: comment.unwrap_or_default().to_owned(),
+            user,
         };
-        self.check_range(&range)?;
+        let known = Known {
+            subnet: now.is_some() || subnet.is_some(),
+            kind: now.is_some() || kind.is_some(),
+        };
+        self.check_row(&range, known, &mut errors);
+        errors.done()?;
         Ok(range)
     }
 
-    fn read_subnet(
-        &self,
-        form: &Form,
-        now: Option<&IpRange>,
-        start: Option<IpAddr>,
-        errors: &mut Errors,
-    ) -> Option<u64> {
-        match (form.get("subnet").filter(|text| !text.is_empty()), now) {
+    fn read_subnet(&self, form: &Form, now: Option<&IpRange>, errors: &mut Errors) -> Option<u64> {
+        let found = match (form.get("subnet"), now) {
+            (None, Some(now)) => Some(now.subnet),
+            (None, None) => {
+                let start = form.get("start_ip").and_then(address);
+                start.and_then(|ip| self.best_subnet(ip))
+            }
+            (Some(""), _) => None,
             (Some(text), _) => {
-                let found = text
-                    .parse::<u64>()
-                    .ok()
-                    .filter(|id| self.subnets.contains_key(id));
+                let found = spelling::number(text).filter(|id| self.subnets.contains_key(id));
                 if found.is_none() {
                     errors.add("subnet", NO_CHOICE);
+                    return None;
                 }
                 found
             }
-            (None, Some(now)) => Some(now.subnet),
-            (None, None) => {
-                let best = start.and_then(|ip| self.best_subnet(ip));
-                if best.is_none() {
-                    errors.add("subnet", REQUIRED);
-                }
-                best
-            }
+        };
+        if found.is_none() {
+            errors.add("subnet", REQUIRED);
         }
+        found
+    }
+
+    /// The form of a dynamic range counts on fields that it may not have, and on ends in order: without, it is a 500
+    /// (3.7.3 `maasserver/forms/iprange.py`, `clean`).
+    fn look_for_reserved_ips(
+        &self,
+        subnet: Option<u64>,
+        start: Option<IpAddr>,
+        end: Option<IpAddr>,
+        errors: &mut Errors,
+    ) -> Result<(), Response> {
+        let crash = |text: String| Response::text(500, text);
+        let subnet = subnet.ok_or_else(|| crash("'subnet'".to_owned()))?;
+        let start = start.ok_or_else(|| crash("'start_ip'".to_owned()))?;
+        let end = end.ok_or_else(|| crash("'end_ip'".to_owned()))?;
+        if start.is_ipv4() != end.is_ipv4() {
+            let family = if start.is_ipv4() { 4 } else { 6 };
+            return Err(crash(format!("base address '{end}' is not IPv{family}")));
+        }
+        if end < start {
+            let message = "lower bound IP greater than upper bound!";
+            return Err(crash(message.to_owned()));
+        }
+        let mut kept = self.reserved.values().filter(|kept| kept.subnet == subnet);
+        if kept.any(|kept| start <= kept.ip && kept.ip <= end) {
+            let message = "The dynamic IP range cannot include reserved IPs.";
+            errors.add("__all__", message);
+        }
+        Ok(())
     }
 
     /// The narrowest subnet that contains the address.
@@ -158,14 +182,23 @@ impl Maas {
             .map(|subnet| subnet.id)
     }
 
+    /// A range that is made without a form: the model's checks alone.
     pub(crate) fn check_range(&self, range: &IpRange) -> Result<(), Response> {
-        let cidr = self.subnets[&range.subnet].cidr;
         let mut errors = Errors::default();
+        let known = Known {
+            subnet: true,
+            kind: true,
+        };
+        self.check_row(range, known, &mut errors);
+        errors.done()
+    }
+
+    /// The model's first objection (3.5.9 `maasserver/models/iprange.py:156-277`).
+    fn check_row(&self, range: &IpRange, known: Known, errors: &mut Errors) {
         let mut both = |message: String| {
             errors.add("start_ip", message.clone());
             errors.add("end_ip", message);
         };
-        let inside = (cidr.contains(&range.start), cidr.contains(&range.end));
         if range.start.is_ipv4() != range.end.is_ipv4() {
             both(
                 "Start IP address and end IP address must be in the same address family."
@@ -176,7 +209,20 @@ impl Maas {
                 "end_ip",
                 "End IP address must not be less than Start IP address.",
             );
-        } else if inside == (false, false) {
+        } else if known.subnet {
+            self.check_place(range, known, errors);
+        }
+    }
+
+    fn check_place(&self, range: &IpRange, known: Known, errors: &mut Errors) {
+        let cidr = self.subnets[&range.subnet].cidr;
+        let mut both = |message: String| {
+            errors.add("start_ip", message.clone());
+            errors.add("end_ip", message);
+        };
+        let inside = (cidr.contains(&range.start), cidr.contains(&range.end));
+        let dynamic = known.kind && range.kind == RangeType::Dynamic;
+        if inside == (false, false) {
             both(format!("IP addresses must be within subnet: {cidr}."));
         } else if !inside.0 {
             errors.add(
@@ -193,60 +239,78 @@ impl Maas {
                 "start_ip",
                 "Reserved network address cannot be included in IP range.",
             );
-        } else if range.end == cidr.broadcast() && cidr.addr().is_ipv4() {
+        } else if cidr.addr().is_ipv4() && Some(range.end) == broadcast(cidr) {
             errors.add(
                 "end_ip",
                 "Broadcast address cannot be included in IP range.",
             );
-        } else if range.kind == RangeType::Dynamic && self.covers_reserved_ip(range) {
-            errors.add(
-                "__all__",
-                "The dynamic IP range cannot include reserved IPs.",
-            );
-        } else if range.kind == RangeType::Dynamic
-            && range.start.is_ipv6()
-            && free::count(range.start, range.end) < 256
-        {
+        } else if dynamic && range.start.is_ipv6() && free::count(range.start, range.end) < 256 {
             both("IPv6 dynamic range must be at least 256 addresses in size.".to_owned());
-        } else if !self.fits_a_gap(range) {
-            both(match range.kind {
-                RangeType::Reserved => {
-                    "Requested reserved range conflicts with an existing range.".to_owned()
-                }
-                RangeType::Dynamic => {
-                    "Requested dynamic range conflicts with an existing IP address or range."
-                        .to_owned()
-                }
-            });
+        } else if known.kind {
+            self.check_gap(range, errors);
         }
-        errors.done()
-    }
-
-    fn covers_reserved_ip(&self, range: &IpRange) -> bool {
-        self.version.has_reserved_ips()
-            && self.reserved.values().any(|kept| {
-                kept.subnet == range.subnet && range.start <= kept.ip && kept.ip <= range.end
-            })
     }
 
     /// Both ends fall into the same gap: of ranges only for a reserved range, of anything for a dynamic one.
-    fn fits_a_gap(&self, range: &IpRange) -> bool {
+    fn check_gap(&self, range: &IpRange, errors: &mut Errors) {
+        let (word, ranges_only, what) = match range.kind {
+            RangeType::Reserved => ("reserved", true, "range"),
+            RangeType::Dynamic => ("dynamic", false, "IP address or range"),
+        };
         let ask = Ask {
-            ranges_only: range.kind == RangeType::Reserved,
+            ranges_only,
             no_discovered: true,
             but: Some(range.id),
             ..Ask::default()
         };
-        self.gaps(range.subnet, ask)
+        let gaps = self.gaps(range.subnet, ask);
+        let message = if gaps.is_empty() {
+            format!("There is no room for any {word} ranges on this subnet.")
+        } else if gaps
             .iter()
             .any(|(start, end)| *start <= range.start && range.end <= *end)
+        {
+            return;
+        } else {
+            format!("Requested {word} range conflicts with an existing {what}.")
+        };
+        errors.add("start_ip", message.clone());
+        errors.add("end_ip", message);
+    }
+}
+
+/// Which fields of a range the form could read.
+#[derive(Clone, Copy)]
+struct Known {
+    subnet: bool,
+    kind: bool,
+}
+
+/// netaddr knows no broadcast address of a /31 and a /32.
+fn broadcast(cidr: IpNet) -> Option<IpAddr> {
+    (cidr.prefix_len() < 31).then(|| cidr.broadcast())
+}
+
+fn read_kind(form: &Form, now: Option<&IpRange>, errors: &mut Errors) -> Option<RangeType> {
+    match (form.raw("type"), now) {
+        (Some("reserved"), _) => Some(RangeType::Reserved),
+        (Some("dynamic"), _) => Some(RangeType::Dynamic),
+        (None, Some(now)) => Some(now.kind),
+        (None | Some(""), _) => {
+            errors.add("type", REQUIRED);
+            None
+        }
+        (Some(other), _) => {
+            errors.add("type", no_such_choice(other));
+            None
+        }
     }
 }
 
 fn read_end(field: &str, form: &Form, now: Option<IpAddr>, errors: &mut Errors) -> Option<IpAddr> {
     match (form.get(field), now) {
-        (None | Some(""), Some(now)) => Some(now),
-        (None | Some(""), None) => {
+        (None, Some(now)) => Some(now),
+        (None | Some(""), _) => {
             errors.add(field, REQUIRED);
             None
         }

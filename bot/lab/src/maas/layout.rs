@@ -60,6 +60,7 @@ impl Maas {
             .iter()
             .filter_map(|fabric| number_of(&fabric.name))
             .collect();
+        let mut made = Vec::new();
         for (at, fabric) in layout.fabrics.iter().enumerate() {
             let place = format!("fabrics[{at}]");
             if self.fabrics.values().any(|other| other.name == fabric.name) {
@@ -79,8 +80,13 @@ impl Maas {
             let next = self.sequences.entry("fabric").or_insert(1);
             *next = (*next).max(id + 1);
             self.make_fabric_as(id, Some(fabric.name.clone()), fabric.class_type.clone());
+            made.push(id);
+        }
+        // A default VLAN is made with its fabric, so it is older than every other.
+        for (at, (id, fabric)) in made.into_iter().zip(&layout.fabrics).enumerate() {
             for (number, vlan) in fabric.vlans.iter().enumerate() {
-                self.load_vlan(id, fabric, vlan, &format!("{place}.vlans[{number}]"))?;
+                let place = format!("fabrics[{at}].vlans[{number}]");
+                self.load_vlan(id, fabric, vlan, &place)?;
             }
         }
         Ok(())

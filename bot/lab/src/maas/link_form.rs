@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::form::{Errors, Form, REQUIRED, address, field_error};
+use super::form::{Errors, Form, REQUIRED, field_error};
+use super::spelling::address;
 use super::store::{Address, Alloc, Maas, NodeType, RangeType};
 use crate::wire::Response;
 

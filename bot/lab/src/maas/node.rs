@@ -56,12 +56,50 @@ impl Maas {
         Ok(Response::json(200, &Value::Array(list)))
     }
 
-    pub(crate) fn plain_node(&self, id: &str, asker: &Asker) -> Answer {
-        let node = self.nodes.get(id).ok_or_else(|| missing("Node"))?;
-        if !Self::may_see(asker, node) {
+    /// A node by the folder it is asked for in. Everyone sees a device and a controller that they know the id of.
+    pub(crate) fn plain_node(
+        &mut self,
+        method: &str,
+        folder: &str,
+        id: &str,
+        asker: &Asker,
+    ) -> Answer {
+        let (word, fits): (&str, fn(NodeType) -> bool) = match folder {
+            "devices" => ("Device", |kind| kind == NodeType::Device),
+            "rackcontrollers" => ("RackController", |kind| {
+                matches!(kind, NodeType::Rack | NodeType::RegionRack)
+            }),
+            "regioncontrollers" => ("RegionController", |kind| {
+                matches!(kind, NodeType::Region | NodeType::RegionRack)
+            }),
+            _ => ("Node", |_| true),
+        };
+        let controller = folder.ends_with("controllers");
+        if method == "PUT" && controller {
+            super::admin_to_create(asker)?;
+        }
+        let node = self.nodes.get(id).filter(|node| fits(node.kind));
+        let node = node.ok_or_else(|| missing(word))?;
+        if node.kind == NodeType::Machine && !Self::may_see(asker, node) {
             return Err(plain(403, ""));
         }
-        Ok(Response::json(200, &self.show_node(node)))
+        match method {
+            "GET" => Ok(Response::json(200, &self.show_node(node))),
+            "DELETE" if !controller => {
+                super::admin_to_change(asker)?;
+                self.delete_node(id);
+                Ok(gone())
+            }
+            "DELETE" => {
+                super::admin_to_change(asker)?;
+                // The lab keeps its controllers: what goes with one is nothing that it knows.
+                Err(bad_method())
+            }
+            _ => {
+                super::admin_to_change(asker)?;
+                Ok(Response::json(200, &self.show_node(&self.nodes[id])))
+            }
+        }
     }
 
     pub(crate) fn machine(
@@ -114,7 +152,7 @@ impl Maas {
     /// Another power type; with an address, the BMC's row moves to the subnet that holds it.
     fn set_power(&mut self, id: &str, kind: &str, form: &Form) {
         let address = form.get("power_parameters_power_address");
-        let address = address.and_then(super::form::address);
+        let address = address.and_then(super::spelling::address);
         if kind == "manual" || address.is_some() {
             self.addresses
                 .retain(|_, row| row.bmc_of.as_deref() != Some(id));

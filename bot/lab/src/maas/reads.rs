@@ -46,6 +46,57 @@ impl Maas {
         networks.collect()
     }
 
+    pub(crate) fn networks(&self, method: &str, rest: &[&str], asker: &Asker) -> Answer {
+        if method != "GET" {
+            super::admin_to_change(asker)?;
+            return Err(super::bad_method());
+        }
+        let all = self.show_networks();
+        let Some(name) = rest.first() else {
+            return Ok(Response::json(200, &all));
+        };
+        let mut list = all.as_array().into_iter().flatten();
+        let one = list.find(|network| network["name"] == **name);
+        let one = one.ok_or_else(|| super::missing("Subnet"))?;
+        Ok(Response::json(200, one))
+    }
+
+    /// Everyone sees everyone; the lab makes and removes nobody.
+    pub(crate) fn users(&self, method: &str, rest: &[&str], asker: &Asker) -> Answer {
+        if method != "GET" {
+            super::admin_to_create(asker)?;
+            return Err(super::bad_method());
+        }
+        let shown = |name: &str| self.show_user(name);
+        match rest {
+            [] => {
+                let all = self.users.iter().map(|user| shown(&user.name));
+                Ok(Response::json(200, &all.collect()))
+            }
+            [name, ..] => {
+                let known = self.users.iter().find(|user| user.name == *name);
+                let user = known.ok_or_else(|| super::missing("User"))?;
+                Ok(Response::json(200, &shown(&user.name)))
+            }
+        }
+    }
+
+    /// The one zone and the one pool, which the lab does not change.
+    pub(crate) fn places(&self, method: &str, path: &[&str], asker: &Asker) -> Answer {
+        if method != "GET" {
+            super::admin_to_create(asker)?;
+            return Err(super::bad_method());
+        }
+        match path {
+            ["zones"] => Ok(Response::json(200, &json!([self.show_zone()]))),
+            ["resourcepools"] => Ok(Response::json(200, &json!([self.show_pool()]))),
+            ["zones", "default"] => Ok(Response::json(200, &self.show_zone())),
+            ["resourcepool", "0" | "default"] => Ok(Response::json(200, &self.show_pool())),
+            ["zones", ..] => Err(super::missing("Zone")),
+            _ => Err(super::missing("ResourcePool")),
+        }
+    }
+
     pub(crate) fn config(request: &Request, asker: &Asker) -> Answer {
         if request.method != "GET" {
             super::admin_to_change(asker)?;

@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::form::{Errors, Form, REQUIRED, address};
+use super::form::{Errors, Form, REQUIRED};
+use super::seek::row_number;
+use super::spelling::address;
 use super::store::{Maas, RangeType, ReservedIp};
 use super::{Answer, Asker, admin_to_change, admin_to_create, bad_method, gone, missing};
 use crate::wire::Response;
@@ -129,11 +131,7 @@ impl Maas {
         form: &Form,
         asker: &Asker,
     ) -> Answer {
-        let found = id
-            .parse()
-            .ok()
-            .and_then(|id: u64| self.reserved.get(&id))
-            .cloned();
+        let found = self.reserved.get(&row_number("ReservedIP", id)?).cloned();
         let mut now = found.ok_or_else(|| missing("ReservedIP"))?;
         match method {
             "GET" => {}

@@ -1,6 +1,8 @@
 //! Static routes (3.5.9 `maasserver/models/staticroute.py:51-93`).
 
-use super::form::{Errors, Form, NO_CHOICE, REQUIRED, address};
+use super::form::{Errors, Form, NO_CHOICE, REQUIRED};
+use super::seek::row_number;
+use super::spelling::address;
 use super::store::{Maas, Route};
 use super::{Answer, Asker, admin_to_change, admin_to_create, bad_method, gone, missing};
 use crate::wire::Response;
@@ -31,11 +33,7 @@ impl Maas {
         form: &Form,
         asker: &Asker,
     ) -> Answer {
-        let found = id
-            .parse()
-            .ok()
-            .and_then(|id: u64| self.routes.get(&id))
-            .cloned();
+        let found = self.routes.get(&row_number("StaticRoute", id)?).cloned();
         let now = found.ok_or_else(|| missing("StaticRoute"))?;
         match method {
             "GET" => {}

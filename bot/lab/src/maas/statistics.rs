@@ -4,9 +4,10 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
-use super::free::{Ask, Taken, at, count, number, unused};
+use super::flag;
+use super::free::{Ask, Taken, at, count, number, short, size, unused};
 use super::store::Maas;
-use crate::wire::Request;
+use crate::wire::{Request, Response};
 
 impl Maas {
     #[expect(
@@ -15,7 +16,14 @@ impl Maas {
         clippy::cast_sign_loss,
         reason = "a share in per cent"
     )]
-    pub(crate) fn show_statistics(&self, subnet: u64, request: &Request) -> Value {
+    pub(crate) fn show_statistics(
+        &self,
+        subnet: u64,
+        request: &Request,
+    ) -> Result<Value, Response> {
+        let asks = |name: &str| flag(request.param(name), name, false);
+        let ranges_too = asks("include_ranges")?;
+        let suggestions_too = asks("include_suggestions")?;
         let cidr = self.subnets[&subnet].cidr;
         let taken = self.taken(subnet, Ask::default());
         let gaps = unused(cidr, &taken, self.version.clips_free_ranges());
@@ -35,29 +43,24 @@ impl Maas {
         let full = whole(&taken, &gaps);
         let first = full.first().map(|(start, ..)| *start);
         let last = full.last().map(|(_, end, _)| *end);
-        let short = |number: u128| u64::try_from(number).unwrap_or(u64::MAX);
         let mut shown = json!({
             "num_available": short(free), "largest_available": short(largest), "num_unavailable": short(used),
             "total_addresses": short(all), "usage": usage, "usage_string": format!("{percent}%"),
             "available_string": format!("{}%", 100 - percent), "first_address": first, "last_address": last,
             "ip_version": if cidr.addr().is_ipv4() { 4 } else { 6 },
         });
-        let flag = |name: &str| {
-            let given = request.param(name);
-            given.is_some_and(|flag| !["0", "false", "False", ""].contains(&flag))
-        };
-        if flag("include_ranges") {
+        if ranges_too {
             let ranges = full.iter().map(|(start, end, purposes)| {
-                json!({"start": start, "end": end, "num_addresses": count(*start, *end), "purpose": purposes})
+                json!({"start": start, "end": end, "num_addresses": size(*start, *end), "purpose": purposes})
             });
             shown["ranges"] = ranges.collect();
         }
-        if flag("include_suggestions") {
-            let gateway = suggested_gateway(&full, &gaps);
+        if suggestions_too {
+            let gateway = suggested_gateway(&full, &gaps, all);
             shown["suggested_gateway"] = json!(gateway);
             shown["suggested_dynamic_range"] = suggested_range(&full, &gaps, gateway, (all, free));
         }
-        shown
+        Ok(shown)
     }
 }
 
@@ -71,13 +74,17 @@ fn whole(taken: &[Taken], gaps: &[(IpAddr, IpAddr)]) -> Vec<Taken> {
     full
 }
 
-/// The first address, else the last, else the first unused one; none where there is a gateway.
-fn suggested_gateway(full: &[Taken], gaps: &[(IpAddr, IpAddr)]) -> Option<IpAddr> {
+/// The first address, else the last, else the first unused one; none where there is a gateway. Of IPv6, what lies
+/// before the first address that counts, which MAAS takes for the router's anycast address.
+fn suggested_gateway(full: &[Taken], gaps: &[(IpAddr, IpAddr)], all: u128) -> Option<IpAddr> {
     if full.iter().any(|(_, _, why)| why.contains(&"gateway-ip")) {
         return None;
     }
     let first = full.first().map(|(start, ..)| *start)?;
     let last = full.last().map(|(_, end, _)| *end)?;
+    if first.is_ipv6() {
+        return (all > 2).then(|| at(number(first).wrapping_sub(1), first));
+    }
     let free = |ip: &IpAddr| gaps.iter().any(|(start, end)| start <= ip && ip <= end);
     let lowest = || gaps.first().map(|(start, _)| *start);
     [first, last].into_iter().find(free).or_else(lowest)
@@ -91,6 +98,10 @@ fn suggested_range(
     (all, free): (u128, u128),
 ) -> Value {
     let largest = gaps.iter().max_by_key(|(start, end)| count(*start, *end));
+    if all <= 2 && gateway.is_none() {
+        // No room is suggested where there is none for a gateway.
+        return Value::Null;
+    }
     let served = full.iter().any(|(_, _, why)| why.contains(&"dynamic"));
     let Some((start, end)) = largest.filter(|_| !served) else {
         return Value::Null;
@@ -103,12 +114,12 @@ fn suggested_range(
     if first > last {
         return Value::Null;
     }
-    let size = last - first + 1;
-    if size > all >> 2 {
+    let room = last - first + 1;
+    if room > all >> 2 {
         first = first.max(last - (all >> 2));
-    } else if size >= free >> 1 {
+    } else if room >= free >> 1 {
         first = first.max(last + 1 - (free >> 1).max(1));
     }
     let (start, end) = (at(first, *start), at(last, *end));
-    json!({"start": start, "end": end, "num_addresses": count(start, end)})
+    json!({"start": start, "end": end, "num_addresses": size(start, end), "purpose": ["proposed-dynamic"]})
 }

@@ -7,6 +7,9 @@ use ipnet::IpNet;
 
 use super::version::Version;
 
+/// The row number of the default fabric, which is never deleted (3.7.3 `maasserver/models/fabric.py`).
+pub(crate) const DEFAULT_FABRIC: u64 = 0;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fabric {
     pub(crate) id: u64,

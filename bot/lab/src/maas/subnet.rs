@@ -10,8 +10,9 @@ pub(crate) use delete::conflict;
 use fields::read_cidr;
 
 use super::form::{Errors, Form, NO_CHOICE, REQUIRED};
-use super::store::{Alloc, Maas, Subnet};
-use super::{Answer, Asker, admin_to_change, admin_to_create, bad_method, gone, missing, plain};
+use super::spelling;
+use super::store::{Alloc, DEFAULT_FABRIC, Maas, Subnet};
+use super::{Answer, Asker, admin_to_change, admin_to_create, bad_method, gone};
 use crate::wire::{Request, Response};
 
 impl Maas {
@@ -34,40 +35,6 @@ impl Maas {
         }
     }
 
-    /// A subnet by id, CIDR, name, or `cidr:` and `name:` specifiers.
-    pub(crate) fn find_subnet(&self, text: &str) -> Result<u64, Response> {
-        if let Ok(id) = text.parse::<u64>() {
-            return self
-                .subnets
-                .get(&id)
-                .map(|subnet| subnet.id)
-                .ok_or_else(|| missing("Subnet"));
-        }
-        if text.starts_with("vlan:") {
-            return Err(Response::text(
-                400,
-                "VLAN tag (VID) out of range (0-4094; 0 for untagged.)",
-            ));
-        }
-        let cidr = text.strip_prefix("cidr:").unwrap_or(text);
-        if let Ok(net) = cidr.parse::<IpNet>() {
-            let found = self
-                .subnets
-                .values()
-                .find(|subnet| subnet.cidr == net.trunc());
-            return found
-                .map(|subnet| subnet.id)
-                .ok_or_else(|| missing("Subnet"));
-        }
-        let name = text.strip_prefix("name:").unwrap_or(text);
-        let mut named = self.subnets.values().filter(|subnet| subnet.name == name);
-        match (named.next(), named.next()) {
-            (Some(_), Some(_)) => Err(plain(403, format!("Too many subnets match: {name}"))),
-            (Some(subnet), None) => Ok(subnet.id),
-            (None, _) => Err(missing("Subnet")),
-        }
-    }
-
     pub(crate) fn subnet(
         &mut self,
         request: &Request,
@@ -79,7 +46,7 @@ impl Maas {
         match (request.method.as_str(), request.param("op")) {
             ("GET", None) => {}
             ("GET", Some("ip_addresses")) => {
-                return Ok(Response::json(200, &self.show_ip_addresses(id, request)));
+                return self.show_ip_addresses(id, request);
             }
             ("GET", Some("reserved_ip_ranges")) => {
                 return Ok(Response::json(200, &self.show_taken(id)));
@@ -88,7 +55,7 @@ impl Maas {
                 return Ok(Response::json(200, &self.show_free(id)));
             }
             ("GET", Some("statistics")) => {
-                return Ok(Response::json(200, &self.show_statistics(id, request)));
+                return Ok(Response::json(200, &self.show_statistics(id, request)?));
             }
             ("PUT", None) => {
                 admin_to_change(asker)?;
@@ -146,16 +113,13 @@ impl Maas {
         match form.get("cidr").filter(|text| !text.is_empty()) {
             None => errors.add("cidr", REQUIRED),
             Some(text) => {
-                if let Some(cidr) = read_cidr(text, &mut errors) {
+                if let Some(cidr) = read_cidr(text, &mut errors)? {
                     subnet.cidr = cidr;
                     text.clone_into(&mut subnet.name);
                 }
             }
         }
-        let mut vlan = None;
-        if !errors.has("cidr") {
-            vlan = self.choose_vlan(form, &mut errors);
-        }
+        let vlan = self.choose_vlan(form, &mut errors);
         Self::read_fields(&mut subnet, form, &mut errors);
         if !errors.has("cidr") {
             self.check_cidr(&subnet, None, &mut errors);
@@ -174,19 +138,10 @@ impl Maas {
 
     /// `vlan` wins; else `fabric` with `vid`; else the default VLAN of the default fabric, `None` here.
     fn choose_vlan(&self, form: &Form, errors: &mut Errors) -> Option<u64> {
-        let given = |key: &str| form.get(key).filter(|text| !text.is_empty());
-        let fabric = given("fabric").map(|text| {
-            text.parse::<u64>()
-                .ok()
-                .filter(|id| self.fabrics.contains_key(id))
-        });
-        if let Some(None) = fabric {
-            errors.add("fabric", NO_CHOICE);
-            return None;
-        }
-        let fabric = fabric.flatten();
-        if let Some(text) = given("vlan") {
-            let Some(vlan) = text.parse::<u64>().ok().and_then(|id| self.vlans.get(&id)) else {
+        let (fabric, vid) = self.fabric_and_vid(form, errors);
+        if let Some(text) = form.given("vlan") {
+            let vlan = spelling::number(text).and_then(|id| self.vlans.get(&id));
+            let Some(vlan) = vlan else {
                 errors.add("vlan", NO_CHOICE);
                 return None;
             };
@@ -194,55 +149,37 @@ impl Maas {
                 let home = &self.fabrics[&vlan.fabric].name;
                 let shown = self.show_vlan(vlan.id);
                 let name = shown["name"].as_str().unwrap_or_default();
-                errors.add(
-                    "vlan",
-                    format!(
-                        "VLAN {home}.{name} is not in fabric name={}.",
-                        self.fabrics[&fabric].name
-                    ),
-                );
+                let other = &self.fabrics[&fabric].name;
+                let message = format!("VLAN {home}.{name} is not in fabric name={other}.");
+                errors.add("vlan", message);
             }
             return Some(vlan.id);
         }
-        let vid = given("vid").and_then(|text| text.parse::<u16>().ok());
-        match (fabric, vid) {
-            (Some(fabric), None) => self.default_vlan(fabric),
-            (Some(fabric), Some(vid)) => {
-                let found = self
-                    .vlans
-                    .values()
-                    .find(|vlan| vlan.fabric == fabric && vlan.vid == vid);
-                if found.is_none() {
-                    errors.add(
-                        "vid",
-                        format!(
-                            "No VLAN with vid {vid} in fabric name={}.",
-                            self.fabrics[&fabric].name
-                        ),
-                    );
-                }
-                found.map(|vlan| vlan.id)
-            }
-            (None, Some(vid)) if vid != 0 => {
-                let found = self
-                    .vlans
-                    .values()
-                    .find(|vlan| vlan.fabric == 0 && vlan.vid == vid);
-                if found.is_none() {
-                    errors.add("vid", format!("No VLAN with vid {vid} in default fabric."));
-                }
-                found.map(|vlan| vlan.id)
-            }
-            (None, _) => None,
+        let Some(vid) = vid.filter(|vid| *vid != 0) else {
+            return fabric.and_then(|fabric| self.default_vlan(fabric));
+        };
+        if errors.has("vid") {
+            return None;
         }
+        let place = fabric.map_or_else(
+            || "default fabric".to_owned(),
+            |fabric| format!("fabric name={}", self.fabrics[&fabric].name),
+        );
+        let home = fabric.unwrap_or(DEFAULT_FABRIC);
+        let mut here = self.vlans.values().filter(|vlan| vlan.fabric == home);
+        let found = here.find(|vlan| vlan.vid == vid).map(|vlan| vlan.id);
+        if found.is_none() {
+            errors.add("vid", format!("No VLAN with vid {vid} in {place}."));
+        }
+        found
     }
 
     /// The default fabric has id 0 and is made when it is missing (seen on 3.5.12 and 3.7.3).
     fn default_of_default(&mut self) -> u64 {
-        if !self.fabrics.contains_key(&0) {
-            self.make_fabric_as(0, None, None);
+        if !self.fabrics.contains_key(&DEFAULT_FABRIC) {
+            self.make_fabric_as(DEFAULT_FABRIC, None, None);
         }
-        self.default_vlan(0).unwrap_or_default()
+        self.default_vlan(DEFAULT_FABRIC).unwrap_or_default()
     }
 
     fn update_subnet(&mut self, id: u64, form: &Form) -> Result<(), Response> {
@@ -255,8 +192,10 @@ impl Maas {
                 "Spaces may no longer be set on subnets. Set the space on the underlying VLAN.",
             );
         }
-        if let Some(text) = form.get("cidr")
-            && let Some(cidr) = read_cidr(text, &mut errors)
+        if form.get("cidr") == Some("") {
+            errors.add("cidr", REQUIRED);
+        } else if let Some(text) = form.get("cidr")
+            && let Some(cidr) = read_cidr(text, &mut errors)?
         {
             let outside = self
                 .reserved
@@ -271,12 +210,10 @@ impl Maas {
                 }
             }
         }
-        if let Some(text) = form.get("vlan").filter(|text| !text.is_empty()) {
-            match text
-                .parse::<u64>()
-                .ok()
-                .filter(|vlan| self.vlans.contains_key(vlan))
-            {
+        self.fabric_and_vid(form, &mut errors);
+        if let Some(text) = form.given("vlan") {
+            let vlan = spelling::number(text).filter(|vlan| self.vlans.contains_key(vlan));
+            match vlan {
                 Some(vlan) => subnet.vlan = vlan,
                 None => errors.add("vlan", NO_CHOICE),
             }

@@ -52,6 +52,12 @@ impl Version {
         self.since([3, 7, 0])
     }
 
+    /// `dhcp_on` for a VLAN that is being made is refused; later it is a 500, since the Django of Ubuntu 24.04 does not ask
+    /// for the subnets of a row that is not there (seen on 3.5.12 and 3.7.3).
+    pub fn refuses_dhcp_on_a_new_vlan(&self) -> bool {
+        !self.since([3, 6, 0])
+    }
+
     /// VLAN rows are numbered from 5001 (seen on 3.7.3).
     pub fn first_vlan_id(&self) -> u64 {
         if self.since([3, 6, 0]) { 5001 } else { 1 }

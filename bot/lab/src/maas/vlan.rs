@@ -2,15 +2,20 @@
 
 use serde_json::Value;
 
-use super::form::{Errors, Form, NO_CHOICE, REQUIRED};
-use super::store::{Maas, NodeType, RangeType, Vlan};
+use super::form::{
+    Errors, Form, INVALID, NO_CHOICE, NO_NUMBER, REQUIRED, is_title, no_such_choice, refuse_long,
+};
+use super::seek::row_number;
+use super::spelling;
+use super::store::{IpRange, Maas, NodeType, RangeType, Vlan};
 use super::{Answer, Asker, admin_to_change, bad_method, gone, missing, plain};
 use crate::wire::Response;
 
+const NO_RANGE: &str = "dhcp can only be turned on when a dynamic IP range is defined.";
 const DUPLICATE: &str = "A VLAN with the specified VID already exists in the destination fabric.";
 
-/// No space goes by that name.
-struct NoSpace;
+const NO_KEY: &str =
+    "'VLAN' instance needs to have a primary key value before this relationship can be used.";
 
 impl Maas {
     pub(crate) fn fabric_vlans(
@@ -20,12 +25,7 @@ impl Maas {
         form: &Form,
         asker: &Asker,
     ) -> Answer {
-        let fabric = self
-            .fabrics
-            .values()
-            .find(|known| known.id.to_string() == fabric || known.name == fabric)
-            .map(|known| known.id)
-            .ok_or_else(|| missing("Fabric"))?;
+        let fabric = self.find_fabric(fabric)?;
         match method {
             "GET" => {
                 let list: Vec<Value> = self
@@ -68,14 +68,18 @@ impl Maas {
         form: &Form,
         asker: &Asker,
     ) -> Answer {
-        let found = self
-            .vlans
-            .values()
-            .find(|vlan| {
-                let home = &self.fabrics[&vlan.fabric];
-                let here = home.id.to_string() == fabric || home.name == fabric;
-                here && (vlan.vid.to_string() == vid || (vid == "untagged" && vlan.vid == 0))
-            })
+        let fabric = self.find_fabric(fabric)?;
+        let number = match vid {
+            "untagged" => Some(0),
+            text => spelling::integer(text).filter(|_| !text.contains('.')),
+        };
+        if number.is_some_and(|vid| !(0..=4094).contains(&vid)) {
+            let message = "VLAN tag (VID) out of range (0-4094; 0 for untagged.)";
+            return Err(plain(400, message));
+        }
+        let mut here = self.vlans.values().filter(|vlan| vlan.fabric == fabric);
+        let found = here
+            .find(|vlan| Some(i64::from(vlan.vid)) == number)
             .map(|vlan| vlan.id);
         let id = found.ok_or_else(|| missing("VLAN"))?;
         self.vlan(method, id, form, asker)
@@ -88,18 +92,15 @@ impl Maas {
         form: &Form,
         asker: &Asker,
     ) -> Answer {
-        let found = id
-            .parse::<u64>()
-            .ok()
-            .filter(|id| self.vlans.contains_key(id));
-        let absent = || {
-            if method == "DELETE" {
-                plain(404, "VLAN with specified ID does not exist.")
-            } else {
-                missing("VLAN")
-            }
-        };
-        self.vlan(method, found.ok_or_else(absent)?, form, asker)
+        let absent = || plain(404, "VLAN with specified ID does not exist.");
+        let id = row_number("VLAN", id).map_err(|refusal| match refusal.status {
+            404 => absent(),
+            _ => refusal,
+        })?;
+        if !self.vlans.contains_key(&id) {
+            return Err(absent());
+        }
+        self.vlan(method, id, form, asker)
     }
 
     fn vlan(&mut self, method: &str, id: u64, form: &Form, asker: &Asker) -> Answer {
@@ -138,19 +139,26 @@ impl Maas {
         let mut errors = Errors::default();
         let mut vlan = now.clone();
         self.read_place(&mut vlan, form, creating, &mut errors);
-        if let Some(name) = form.get("name") {
-            vlan.name = Some(name.to_owned()).filter(|name| !name.is_empty());
-        }
+        read_name(&mut vlan, form, &mut errors);
         read_mtu(&mut vlan, form, &mut errors);
-        if let Some(space) = form.get("space") {
-            match self.read_space(space) {
-                Ok(space) => vlan.space = space,
-                Err(NoSpace) => errors.add("space", NO_CHOICE),
+        match form.get("space") {
+            None => {}
+            Some("") => vlan.space = None,
+            // Only an update knows the name of no space.
+            Some("undefined") if !creating => vlan.space = None,
+            Some(text) => match self.find_space(text) {
+                Ok(space) => vlan.space = Some(space),
+                Err(_) => errors.add("space", none_found("space-", text)),
+            },
+        }
+        if creating && form.checkbox("dhcp_on") == Some(true) {
+            // The form asks for the subnets of a row that is not there yet.
+            if !self.version.refuses_dhcp_on_a_new_vlan() {
+                return Err(Response::text(500, NO_KEY));
             }
+            errors.add("dhcp_on", NO_RANGE);
         }
-        if !creating {
-            self.read_dhcp(&mut vlan, now, form, &mut errors);
-        }
+        self.read_dhcp(&mut vlan, (!creating).then_some(now), form, &mut errors);
         let taken = self.vlans.values().any(|other| {
             other.id != vlan.id && other.fabric == vlan.fabric && other.vid == vlan.vid
         });
@@ -163,46 +171,33 @@ impl Maas {
 
     fn read_place(&self, vlan: &mut Vlan, form: &Form, creating: bool, errors: &mut Errors) {
         const LIMITS: &str = "VID must be between 0 and 4094.";
-        match form.get("vid") {
-            None if !creating => {}
-            None | Some("") => {
-                errors.add("vid", REQUIRED);
+        // The model, which looks at a new row's VID once more, is not asked when the form of a known row refused.
+        let mut refuse = |message: &str| {
+            errors.add("vid", message);
+            if creating {
                 errors.add("vid", LIMITS);
             }
-            Some(text) => match text.parse::<i64>() {
-                Ok(vid) if (0..=4094).contains(&vid) => vlan.vid = u16::try_from(vid).unwrap_or(0),
-                Ok(_) => errors.add("vid", LIMITS),
-                Err(_) => {
-                    errors.add("vid", "Enter a whole number.");
-                    errors.add("vid", LIMITS);
+        };
+        match form.get("vid") {
+            None if !creating => {}
+            None | Some("") => refuse(REQUIRED),
+            Some(text) => match spelling::integer(text) {
+                Some(vid) if (0..=4094).contains(&vid) => {
+                    vlan.vid = u16::try_from(vid).unwrap_or(0);
                 }
+                Some(_) => errors.add("vid", LIMITS),
+                None => refuse(NO_NUMBER),
             },
         }
-        if let Some(fabric) = form.get("fabric").filter(|_| !creating) {
-            match self
-                .fabrics
-                .values()
-                .find(|known| known.id.to_string() == fabric || known.name == fabric)
-            {
-                Some(known) => vlan.fabric = known.id,
-                None => errors.add("fabric", NO_CHOICE),
+        if let Some(text) = form.given("fabric").filter(|_| !creating) {
+            match self.find_fabric(text) {
+                Ok(fabric) => vlan.fabric = fabric,
+                Err(_) => errors.add("fabric", none_found("fabric-", text)),
             }
         }
     }
 
-    /// A space by id or name; nothing and `undefined` clear it.
-    fn read_space(&self, text: &str) -> Result<Option<u64>, NoSpace> {
-        if text.is_empty() || text == "undefined" || text == "-1" {
-            return Ok(None);
-        }
-        self.spaces
-            .values()
-            .find(|space| space.id.to_string() == text || space.name == text)
-            .map(|space| Some(space.id))
-            .ok_or(NoSpace)
-    }
-
-    fn read_dhcp(&self, vlan: &mut Vlan, now: &Vlan, form: &Form, errors: &mut Errors) {
+    fn read_dhcp(&self, vlan: &mut Vlan, now: Option<&Vlan>, form: &Form, errors: &mut Errors) {
         if let Some(on) = form.checkbox("dhcp_on") {
             vlan.dhcp_on = on;
         }
@@ -213,72 +208,63 @@ impl Maas {
             match form.get(field) {
                 None => {}
                 Some("") => *slot = None,
-                Some(rack) if self.is_rack_on(rack, now.vid) => *slot = Some(rack.to_owned()),
-                Some(_) => errors.add(field, NO_CHOICE),
+                Some(text) => match now.and_then(|now| self.rack_on(text, now.vid)) {
+                    Some(rack) => *slot = Some(rack),
+                    None => errors.add(field, no_such_choice(text)),
+                },
             }
         }
-        let cleared = form.get("primary_rack") == Some("") && now.primary.is_some();
-        settle_racks(vlan, now, errors);
+        if let Some(now) = now {
+            settle_racks(vlan, now, errors);
+        }
         match form.get("relay_vlan") {
             None => {}
             Some("") => vlan.relay = None,
-            Some(text) => match text
-                .parse()
-                .ok()
-                .filter(|target| !now.dhcp_on || now.relay == Some(*target))
-                .filter(|target| self.may_relay(now.id, *target))
-            {
+            Some(text) => match spelling::number(text).filter(|to| self.may_relay(now, *to)) {
                 Some(target) => vlan.relay = Some(target),
                 None => errors.add("relay_vlan", NO_CHOICE),
             },
         }
-        if !vlan.dhcp_on {
-            return;
+        if let Some(now) = now.filter(|_| vlan.dhcp_on) {
+            self.check_served(vlan, now, form, errors);
         }
-        // Taking the rack away while DHCP is on is accepted (seen on 3.5.12 and 3.7.3); anything else needs rack and range.
+    }
+
+    /// Taking the rack away while DHCP is on is accepted (seen on 3.5.12 and 3.7.3); anything else needs rack and range.
+    fn check_served(&self, vlan: &Vlan, now: &Vlan, form: &Form, errors: &mut Errors) {
+        let cleared = form.get("primary_rack") == Some("") && now.primary.is_some();
+        let home = |range: &IpRange| self.subnets[&range.subnet].vlan;
         let served = self
-            .subnets
+            .ranges
             .values()
-            .filter(|subnet| subnet.vlan == now.id)
-            .any(|subnet| {
-                self.ranges
-                    .values()
-                    .any(|range| range.subnet == subnet.id && range.kind == RangeType::Dynamic)
-            });
+            .any(|range| range.kind == RangeType::Dynamic && home(range) == now.id);
         if !served {
-            errors.add(
-                "dhcp_on",
-                "dhcp can only be turned on when a dynamic IP range is defined.",
-            );
+            errors.add("dhcp_on", NO_RANGE);
         } else if vlan.primary.is_none() && !cleared {
-            errors.add(
-                "__all__",
-                "dhcp can only be turned on when a primary rack controller is set.",
-            );
+            let message = "dhcp can only be turned on when a primary rack controller is set.";
+            errors.add("__all__", message);
         }
     }
 
     /// Candidates are racks with an interface on a VLAN of that VID (3.5.9 maasserver/forms/vlan.py:58-66).
-    fn is_rack_on(&self, rack: &str, vid: u16) -> bool {
-        let is_rack = self
-            .node_by_id(rack)
-            .is_some_and(|node| matches!(node.kind, NodeType::Rack | NodeType::RegionRack));
-        is_rack
-            && self.interfaces_of(rack).any(|interface| {
-                interface
-                    .vlan
-                    .is_some_and(|vlan| self.vlans[&vlan].vid == vid)
-            })
+    fn rack_on(&self, text: &str, vid: u16) -> Option<String> {
+        let node = self.node_by_id(text).or_else(|| self.node_by_host(text))?;
+        let sees = self.interfaces_of(&node.system_id).any(|interface| {
+            let vlan = interface.vlan.map(|vlan| self.vlans[&vlan].vid);
+            vlan == Some(vid)
+        });
+        let is_rack = matches!(node.kind, NodeType::Rack | NodeType::RegionRack);
+        (is_rack && sees).then(|| node.system_id.clone())
     }
 
-    fn may_relay(&self, from: u64, to: u64) -> bool {
-        let relayed_to = self.vlans.values().any(|vlan| vlan.relay == Some(from));
-        from != to
-            && !relayed_to
-            && self
-                .vlans
-                .get(&to)
-                .is_some_and(|target| target.relay.is_none())
+    /// A target is a VLAN that is not relayed itself, and not the one that is changed; while that has DHCP, only the
+    /// target that it has. A VLAN that others relay to may not be relayed.
+    fn may_relay(&self, now: Option<&Vlan>, to: u64) -> bool {
+        let free = self.vlans.get(&to).is_some_and(|to| to.relay.is_none());
+        let Some(now) = now else { return free };
+        let relayed_to = self.vlans.values().any(|vlan| vlan.relay == Some(now.id));
+        let kept = now.relay == Some(to);
+        kept && now.dhcp_on || free && !now.dhcp_on && now.id != to && !relayed_to
     }
 
     /// 3.5.9 maasserver/models/vlan.py:263-271: interfaces go or move to the default VLAN, subnets move to it.
@@ -346,16 +332,34 @@ fn settle_racks(vlan: &mut Vlan, now: &Vlan, errors: &mut Errors) {
     }
 }
 
+fn read_name(vlan: &mut Vlan, form: &Form, errors: &mut Errors) {
+    let Some(name) = form.get("name") else { return };
+    let long = refuse_long("name", name, 256, errors);
+    if !long && !name.is_empty() && !is_title(name) {
+        errors.add("name", INVALID);
+    }
+    vlan.name = Some(name.to_owned()).filter(|name| !name.is_empty());
+}
+
 fn read_mtu(vlan: &mut Vlan, form: &Form, errors: &mut Errors) {
-    match form.get("mtu").map(|text| (text, text.parse::<i64>())) {
-        None | Some(("", _)) => {}
-        Some((_, Err(_))) => errors.add("mtu", "Enter a whole number."),
-        Some((_, Ok(mtu))) if mtu < 552 => {
+    match form.given("mtu").map(spelling::integer) {
+        None => {}
+        Some(None) => errors.add("mtu", NO_NUMBER),
+        Some(Some(mtu)) if mtu < 552 => {
             errors.add("mtu", "Ensure this value is greater than or equal to 552.");
         }
-        Some((_, Ok(mtu))) if mtu > 65535 => {
+        Some(Some(mtu)) if mtu > 65535 => {
             errors.add("mtu", "MTU must be between 552 and 65535.");
         }
-        Some((_, Ok(mtu))) => vlan.mtu = u32::try_from(mtu).unwrap_or(1500),
+        Some(Some(mtu)) => vlan.mtu = u32::try_from(mtu).unwrap_or(1500),
+    }
+}
+
+/// What a choice by number or by `space-7` says when there is none, and what any other says.
+fn none_found(prefix: &str, text: &str) -> String {
+    let number = text.strip_prefix(prefix).unwrap_or(text);
+    match spelling::integer(number) {
+        Some(_) => format!("None found with id={text}."),
+        None => NO_CHOICE.to_owned(),
     }
 }

@@ -1,7 +1,7 @@
 //! What refuses a subnet's delete, and what goes with it (3.5.9 `maasserver/models/subnet.py`; seen on 3.5.12 and 3.7.3).
 
-use crate::maas::plain;
 use crate::maas::store::{Alloc, Maas, RangeType};
+use crate::maas::{flag, plain};
 use crate::wire::{Request, Response};
 
 impl Maas {
@@ -12,16 +12,7 @@ impl Maas {
             .values()
             .any(|range| range.subnet == id && range.kind == RangeType::Dynamic);
         let force = if self.version.checks_use_on_delete() {
-            match request.param("force") {
-                None | Some("" | "0" | "false" | "False") => false,
-                Some("1" | "true" | "True") => true,
-                Some(_) => {
-                    return Err(plain(
-                        400,
-                        "Invalid force: Value should be 'true' or 'false'",
-                    ));
-                }
-            }
+            flag(request.param("force"), "force", false)?
         } else {
             true
         };

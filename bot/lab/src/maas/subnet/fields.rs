@@ -4,23 +4,25 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::maas::form::{Errors, Form, address};
+use crate::maas::form::{
+    BAD_IP, Errors, Form, INVALID, NO_CHOICE, NO_NUMBER, REQUIRED, no_such_choice, refuse_long,
+};
+use crate::maas::spelling::{self, BadNet, address};
 use crate::maas::store::{Maas, Subnet};
+use crate::wire::Response;
+
+/// A switch's name, its column and how it is read.
+type Switch<'a> = (&'static str, &'a mut bool, fn(&str) -> bool);
 
 impl Maas {
     pub(super) fn read_fields(subnet: &mut Subnet, form: &Form, errors: &mut Errors) {
-        if let Some(name) = form.get("name") {
-            if name.chars().count() > 255 {
-                errors.add(
-                    "name",
-                    format!(
-                        "Ensure this value has at most 255 characters (it has {}).",
-                        name.chars().count()
-                    ),
-                );
-            } else if name.is_empty() {
-                subnet.name = subnet.cidr.to_string();
-            } else {
+        match form.get("name") {
+            None => {}
+            Some("") => subnet.name = subnet.cidr.to_string(),
+            Some(name) => {
+                if !refuse_long("name", name, 255, errors) && !is_subnet_name(name) {
+                    errors.add("name", INVALID);
+                }
                 name.clone_into(&mut subnet.name);
             }
         }
@@ -32,49 +34,66 @@ impl Maas {
             Some("") => subnet.gateway = None,
             Some(text) => match address(text) {
                 Some(ip) => subnet.gateway = Some(ip),
-                None => errors.add("gateway_ip", "Enter a valid IPv4 or IPv6 address."),
+                None => errors.add("gateway_ip", BAD_IP),
             },
         }
         if let Some(list) = form.all("dns_servers") {
             read_dns(subnet, list, errors);
         }
-        let switches: [(&str, &mut bool, bool); 4] = [
-            ("managed", &mut subnet.managed, false),
-            ("active_discovery", &mut subnet.active_discovery, false),
-            ("allow_dns", &mut subnet.allow_dns, true),
-            ("allow_proxy", &mut subnet.allow_proxy, true),
+        let switches: [Switch<'_>; 4] = [
+            ("managed", &mut subnet.managed, spelling::ticked),
+            (
+                "active_discovery",
+                &mut subnet.active_discovery,
+                spelling::ticked,
+            ),
+            ("allow_dns", &mut subnet.allow_dns, spelling::allowed),
+            ("allow_proxy", &mut subnet.allow_proxy, spelling::allowed),
         ];
-        for (key, slot, strict) in switches {
-            let value = if strict {
-                form.switch(key)
-            } else {
-                form.checkbox(key)
-            };
-            if let Some(value) = value {
-                *slot = value;
+        for (key, slot, read) in switches {
+            if let Some(text) = form.raw(key) {
+                *slot = read(text);
             }
         }
-        if let Some(text) = form.get("rdns_mode").filter(|text| !text.is_empty()) {
-            match text.parse::<u8>() {
-                Ok(mode) if mode <= 2 => subnet.rdns_mode = mode,
-                Ok(_) | Err(_) => {
-                    errors.add(
-                        "rdns_mode",
-                        format!(
-                            "Select a valid choice. {text} is not one of the available choices."
-                        ),
-                    );
-                }
+        match form.raw("rdns_mode") {
+            None => {}
+            Some("") => errors.add("rdns_mode", "\u{201c}\u{201d} value must be an integer."),
+            Some("0") => subnet.rdns_mode = 0,
+            Some("1") => subnet.rdns_mode = 1,
+            Some("2") => subnet.rdns_mode = 2,
+            Some(text) => errors.add("rdns_mode", no_such_choice(text)),
+        }
+        if let Some(text) = form.raw("disabled_boot_architectures") {
+            read_architectures(subnet, text, errors);
+        }
+    }
+
+    /// `fabric` and `vid` are read on an update too, where nothing comes of them.
+    pub(super) fn fabric_and_vid(
+        &self,
+        form: &Form,
+        errors: &mut Errors,
+    ) -> (Option<u64>, Option<u16>) {
+        let fabric = form.given("fabric").map(|text| {
+            let id = spelling::number(text);
+            id.filter(|id| self.fabrics.contains_key(id))
+        });
+        if fabric == Some(None) {
+            errors.add("fabric", NO_CHOICE);
+        }
+        let vid = form.given("vid").map(spelling::integer);
+        match vid {
+            Some(None) => errors.add("vid", NO_NUMBER),
+            Some(Some(vid)) if vid < 0 => {
+                errors.add("vid", "Ensure this value is greater than or equal to 0.");
             }
+            Some(Some(vid)) if vid > 4094 => {
+                errors.add("vid", "Ensure this value is less than or equal to 4094.");
+            }
+            None | Some(Some(_)) => {}
         }
-        if let Some(list) = form.all("disabled_boot_architectures") {
-            subnet.disabled_boot_architectures = list
-                .iter()
-                .flat_map(|text| text.split([',', ' ']))
-                .filter(|name| !name.is_empty())
-                .map(str::to_owned)
-                .collect();
-        }
+        let vid = vid.flatten().and_then(|vid| u16::try_from(vid).ok());
+        (fabric.flatten(), vid)
     }
 
     pub(super) fn check_cidr(&self, subnet: &Subnet, own: Option<u64>, errors: &mut Errors) {
@@ -103,21 +122,32 @@ impl Maas {
     }
 }
 
+/// One text is a list parted by commas, of which no part may be empty; each part, and each value of a field
+/// given twice, may again hold several.
 fn read_dns(subnet: &mut Subnet, list: &[String], errors: &mut Errors) {
-    let text = list.join(",");
-    if text.trim().is_empty() {
+    let Some(last) = list.last() else { return };
+    if last.is_empty() {
         subnet.dns = Vec::new();
         return;
     }
+    let empty = last.split(',').position(|part| part.trim().is_empty());
+    if let Some(place) = empty {
+        let message = format!(
+            "Item {} in the array did not validate: {REQUIRED}",
+            place + 1
+        );
+        errors.add("dns_servers", message);
+    }
+    let words = list
+        .iter()
+        .flat_map(|text| text.split([',', ' ', '\t', '\n', '\r']));
     let mut servers = Vec::new();
-    for word in text.split([',', ' ', '\n']) {
+    for word in words.filter(|word| !word.is_empty()) {
         let Some(ip) = address(word) else {
-            errors.add(
-                "__all__",
-                format!(
-                    "Invalid IP address: {word}; provide a list of space-separated IP addresses"
-                ),
+            let message = format!(
+                "Invalid IP address: {word}; provide a list of space-separated IP addresses"
             );
+            errors.add("__all__", message);
             return;
         };
         servers.push(ip);
@@ -125,31 +155,62 @@ fn read_dns(subnet: &mut Subnet, list: &[String], errors: &mut Errors) {
     subnet.dns = servers;
 }
 
-/// A CIDR as MAAS reads one: host bits are cut, a missing prefix is a host, a netmask is fine.
-pub(super) fn read_cidr(text: &str, errors: &mut Errors) -> Option<IpNet> {
-    let (head, tail) = text.split_once('/').unwrap_or((text, ""));
-    let ip: Option<IpAddr> = head.parse().ok();
-    let full = ip.map_or(0, |ip| if ip.is_ipv4() { 32 } else { 128 });
-    let prefix = match tail {
-        "" => Some(full),
-        number => number.parse::<u8>().ok().or_else(|| netmask(number)),
-    };
-    let net = ip
-        .zip(prefix)
-        .and_then(|(ip, prefix)| IpNet::new(ip, prefix).ok());
-    match net {
-        None => {
-            errors.add("cidr", "Required format: <network>/<prefixlen>.");
-            None
+/// Boot methods with the octet that DHCP knows them by (3.7.3 `provisioningserver/boot`).
+const ARCHITECTURES: [(&str, &str); 11] = [
+    ("pxe", "00:00"),
+    ("uefi_amd64_tftp", "00:07"),
+    ("uefi_arm64_tftp", "00:0B"),
+    ("uefi_amd64_http", "00:10"),
+    ("uefi_arm64_http", "00:13"),
+    ("uefi_ebc_tftp", "00:09"),
+    ("open-firmware_ppc64el", "00:0C"),
+    ("powernv", "00:0E"),
+    ("s390x", "00:1F"),
+    ("s390x_partition", "00:20"),
+    ("ipxe", ""),
+];
+
+/// A list parted by commas and blanks, of names or octets; one that MAAS does not know is refused.
+fn read_architectures(subnet: &mut Subnet, text: &str, errors: &mut Errors) {
+    let mut known = Vec::new();
+    for word in text.split([',', ' ']).filter(|word| !word.is_empty()) {
+        let octet = word.replace("0x", "00:");
+        let found = ARCHITECTURES
+            .iter()
+            .find(|(name, code)| *name == word || (!code.is_empty() && *code == octet));
+        match found {
+            Some((name, _)) if known.iter().any(|other| other == name) => {}
+            Some((name, _)) => known.push((*name).to_owned()),
+            None => errors.add(
+                "disabled_boot_architectures",
+                format!("Unknown boot architecture {word}"),
+            ),
         }
-        Some(net) if net.prefix_len() == 0 => {
-            errors.add("cidr", "Prefix length must be greater than 0.");
-            None
-        }
-        Some(net) => Some(net.trunc()),
     }
+    subnet.disabled_boot_architectures = known;
 }
 
-fn netmask(text: &str) -> Option<u8> {
-    ipnet::ip_mask_to_prefix(text.parse().ok()?).ok()
+/// A subnet's name (3.7.3 `maasserver/models/subnet.py`, `SUBNET_NAME_VALIDATOR`).
+fn is_subnet_name(name: &str) -> bool {
+    name.chars()
+        .all(|c| c.is_alphanumeric() || "_.: /-".contains(c))
+}
+
+/// The `cidr` field.
+pub(super) fn read_cidr(text: &str, errors: &mut Errors) -> Result<Option<IpNet>, Response> {
+    match spelling::network(text) {
+        Err(BadNet::Crash) => Err(Response::text(
+            500,
+            "IPAddress() does not support netmasks or subnet prefixes! See documentation for details.",
+        )),
+        Err(BadNet::Format) => {
+            errors.add("cidr", "Required format: <network>/<prefixlen>.");
+            Ok(None)
+        }
+        Ok(net) if net.prefix_len() == 0 => {
+            errors.add("cidr", "Prefix length must be greater than 0.");
+            Ok(None)
+        }
+        Ok(net) => Ok(Some(net)),
+    }
 }
