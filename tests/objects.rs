@@ -3,6 +3,7 @@
 //!
 //! One small cloud, imported; one change of its files; a plan. The changes are rows of `objects/changes.txt`.
 
+use plan::gate::Evidence;
 use plan::plan::{Plan, Policy, Refused};
 use plan::telling;
 use planebot::maas::{Epoch, Hands, InLab, Method, Request, Wire as _};
@@ -31,6 +32,8 @@ struct Change {
     since: Option<String>,
     /// How many steps it takes, where that is the point.
     steps: Option<usize>,
+    /// The code with which taking it back is refused.
+    no_way_back: Option<String>,
 }
 
 /// The rows under `[section]`.
@@ -64,6 +67,7 @@ fn titled(title: &str) -> Change {
         match word.split_at(1) {
             ("!", code) => row.refused = Some(code.to_owned()),
             ("@", version) => row.since = Some(version.to_owned()),
+            ("~", code) => row.no_way_back = Some(code.to_owned()),
             ("=", steps) => row.steps = Some(steps.parse().unwrap()),
             _ => words.push(word),
         }
@@ -77,6 +81,7 @@ fn unescaped(part: &str) -> String {
     part.strip_suffix(' ').unwrap_or(part).replace("\\n", "\n")
 }
 
+/// What is there, declared.
 async fn imported(world: &World) -> Vec<Source> {
     let files = topology::write::files(&world.observe_all().await, "site");
     files
@@ -142,21 +147,41 @@ async fn carried_out(world: &World, topology: &Topology, plan: &Plan) -> Result<
     }
 }
 
+/// The change is taken back as people do it, by declaring what was declared before.
+async fn reverted(world: &World, before: &Topology, change: &Change) -> Result<(), String> {
+    let observed = world.observe(before).await;
+    let outcome = Plan::between(&observed, before, &Policy::default());
+    if let Some(code) = &change.no_way_back {
+        return refused_as(code, outcome);
+    }
+    let plan = outcome.map_err(|refused| format!("no way back: {:#?}", refused.refusals))?;
+    carried_out(world, before, &plan)
+        .await
+        .map_err(|why| format!("on the way back: {why}\n{}", lines(&plan).join("\n")))
+}
+
 /// Whoever lives on a network that goes leaves it, and a machine whose links are carved again is commissioned first.
 fn people_oblige(world: &World, plan: &Plan) {
     let mut maas = world.maas.lock().unwrap();
     for cidr in plan.vacated() {
         maas.vacate(&cidr.to_string(), true);
     }
-    let carved = plan
-        .steps
-        .iter()
-        .filter_map(|step| step.leaves.as_ref()?.as_link())
-        .map(|link| link.host.clone());
-    for host in carved.collect::<std::collections::BTreeSet<String>>() {
-        maas.commission(&host);
-        maas.unlink_all(&host, "10.10.0.0/24");
+    for host in released(plan) {
+        maas.commission(host);
+        maas.unlink_all(host, "10.10.0.0/24");
     }
+}
+
+/// Machines that the teardown gate wants released.
+fn released(plan: &Plan) -> impl Iterator<Item = &String> {
+    plan.gates
+        .iter()
+        .flat_map(|gate| &gate.evidence)
+        .filter_map(|evidence| match evidence {
+            Evidence::Changeable { machines } => Some(machines),
+            Evidence::Vacant { .. } | Evidence::NoJujuModel | Evidence::Jumphost { .. } => None,
+        })
+        .flatten()
 }
 
 struct Held;
@@ -170,7 +195,9 @@ impl Epoch for Held {
 /// What is wrong with what came of `change`, if anything.
 async fn judged(change: &Change, version: &str) -> Result<(), String> {
     let world = world_of(CLOUD, Some(version));
-    let topology = edited(imported(&world).await, change);
+    let files = imported(&world).await;
+    let before = edited(files.clone(), &Change::default());
+    let topology = edited(files, change);
     let observed = world.observe(&topology).await;
     let outcome = Plan::between(&observed, &topology, &Policy::default());
     let too_old = change.since.as_deref().is_some_and(|since| {
@@ -189,7 +216,8 @@ async fn judged(change: &Change, version: &str) -> Result<(), String> {
             if steps == 0 || change.steps.is_some_and(|wanted| wanted != steps) {
                 return Err(told(format!("{steps} steps")));
             }
-            carried_out(&world, &topology, &plan).await.map_err(told)
+            carried_out(&world, &topology, &plan).await.map_err(told)?;
+            reverted(&world, &before, change).await.map_err(told)
         }
     }
 }

@@ -160,13 +160,12 @@ impl Drafting<'_> {
             let Some(subnet) = self.wanted.subnets.get(&new.subnet) else {
                 continue;
             };
-            self.refuse_taken(subnet, &new);
-            self.note(stood(
-                Some(&subnet.plane),
-                Some(Object::Range(old)),
-                Object::Range(new),
+            self.stand_range(
+                subnet,
+                Some(old),
+                new,
                 "its addresses change; the row stays",
-            ));
+            );
         }
     }
 
@@ -179,15 +178,29 @@ impl Drafting<'_> {
                     .get(&Key::Range(range.subnet, range.range))
                     .is_none()
                 {
-                    self.refuse_taken(subnet, range);
-                    self.note(stood(
-                        Some(&subnet.plane),
-                        None,
-                        Object::Range(range.clone()),
-                        "declared",
-                    ));
+                    self.stand_range(subnet, None, range.clone(), "declared");
                 }
             }
+        }
+    }
+
+    fn stand_range(
+        &mut self,
+        subnet: &WantedSubnet,
+        before: Option<IpRange>,
+        after: IpRange,
+        why: &str,
+    ) {
+        let steps = self.steps.len();
+        self.note(stood(
+            Some(&subnet.plane),
+            before.map(Object::Range),
+            Object::Range(after.clone()),
+            why,
+        ));
+        // Where the rules refuse it already, who lives there does not matter.
+        if self.steps.len() > steps {
+            self.refuse_taken(subnet, &after);
         }
     }
 
