@@ -12,3 +12,4 @@ mod objects;
 mod planning;
 mod strangers;
 mod town;
+mod walk;

@@ -3,16 +3,14 @@
 //!
 //! One small cloud, imported; one change of its files; a plan. The changes are rows of `objects/changes.txt`.
 
-use plan::gate::Evidence;
 use plan::plan::{Plan, Policy, Refused};
-use plan::telling;
-use planebot::maas::{Epoch, Hands, InLab, Method, Request, Wire as _};
+use planebot::maas::{InLab, Method, Request, Wire as _};
 use topology::Topology;
 use topology::draft::Source;
 use topology::object::Key;
-use topology::port::Outcome;
 
 use crate::lab::{World, outside, world_of};
+use crate::walk::{carried_out, lines};
 
 const CLOUD: &str = include_str!("objects/cloud.json");
 const CHANGES: &str = include_str!("objects/changes.txt");
@@ -119,34 +117,6 @@ fn edited(mut sources: Vec<Source>, change: &Change) -> Topology {
     topology
 }
 
-fn lines(plan: &Plan) -> Vec<String> {
-    plan.steps.iter().map(telling::line).collect()
-}
-
-/// Carries a plan out in the lab as the service would, every step read back; then planning again must find nothing.
-async fn carried_out(world: &World, topology: &Topology, plan: &Plan) -> Result<(), String> {
-    people_oblige(world, plan);
-    let hands = Hands::new(&world.client, &Held);
-    for step in &plan.steps {
-        let outcome = hands.make(&step.write()).await;
-        if !matches!(outcome, Outcome::Done(_)) {
-            return Err(format!("step {}: {outcome:?}", step.id));
-        }
-        let after = world.client.eyes().look(&step.keys()).await.unwrap();
-        let found = |key: &Key| after.get(key).cloned().flatten().map(|seen| seen.object);
-        let left = step.leaves.as_ref();
-        if left.is_some_and(|left| found(&left.key()).as_ref() != Some(left)) {
-            return Err(format!("step {} left {after:?}", step.id));
-        }
-    }
-    let observed = world.observe(topology).await;
-    match Plan::between(&observed, topology, &Policy::default()) {
-        Ok(left) if left.steps.is_empty() => Ok(()),
-        Ok(left) => Err(format!("drift: {:#?}", lines(&left))),
-        Err(refused) => Err(format!("then refused: {:#?}", refused.refusals)),
-    }
-}
-
 /// The change is taken back as people do it, by declaring what was declared before.
 async fn reverted(world: &World, before: &Topology, change: &Change) -> Result<(), String> {
     let observed = world.observe(before).await;
@@ -158,38 +128,6 @@ async fn reverted(world: &World, before: &Topology, change: &Change) -> Result<(
     carried_out(world, before, &plan)
         .await
         .map_err(|why| format!("on the way back: {why}\n{}", lines(&plan).join("\n")))
-}
-
-/// Whoever lives on a network that goes leaves it, and a machine whose links are carved again is commissioned first.
-fn people_oblige(world: &World, plan: &Plan) {
-    let mut maas = world.maas.lock().unwrap();
-    for cidr in plan.vacated() {
-        maas.vacate(&cidr.to_string(), true);
-    }
-    for host in released(plan) {
-        maas.commission(host);
-        maas.unlink_all(host, "10.10.0.0/24");
-    }
-}
-
-/// Machines that the teardown gate wants released.
-fn released(plan: &Plan) -> impl Iterator<Item = &String> {
-    plan.gates
-        .iter()
-        .flat_map(|gate| &gate.evidence)
-        .filter_map(|evidence| match evidence {
-            Evidence::Changeable { machines } => Some(machines),
-            Evidence::Vacant { .. } | Evidence::NoJujuModel | Evidence::Jumphost { .. } => None,
-        })
-        .flatten()
-}
-
-struct Held;
-
-impl Epoch for Held {
-    fn still_held(&self) -> bool {
-        true
-    }
 }
 
 /// What is wrong with what came of `change`, if anything.

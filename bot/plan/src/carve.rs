@@ -6,7 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use topology::object::{Interface, InterfaceKind, Key, Link, Object, VlanAt};
+use topology::address::Cidr;
+use topology::object::{Interface, InterfaceKind, Key, Link, Mode, Object, Subnet, VlanAt};
 use topology::observed::NodeKind;
 use topology::plane::{Machine, MachineInterface};
 
@@ -83,6 +84,9 @@ impl Drafting<'_> {
     /// Commissioning wipes every link, so a machine that passes the teardown gate gets all its declared links planned;
     /// one that is there after all is found so by the look before the write.
     fn carve_machine(&mut self, machine: &Machine, passes_gate: bool, notes: &mut Vec<String>) {
+        if passes_gate {
+            self.link_as_commissioning_may(&machine.host);
+        }
         for interface in &machine.interfaces {
             self.unlink_strangers(machine, interface);
         }
@@ -102,6 +106,32 @@ impl Drafting<'_> {
                     self.note(carved(None, Some(Object::Link(link_of(link))), "declared"));
                 }
             }
+        }
+    }
+
+    /// Commissioning leaves the boot interface one AUTO link, on a subnet of its VLAN (seen on 3.5.12 and 3.7.3). It is put
+    /// on paper, so that it is taken off where it is not declared; where it is not there, the look before the write says so.
+    fn link_as_commissioning_may(&mut self, host: &str) {
+        let node = self.observed.nodes.get(host);
+        let boot = node
+            .and_then(|node| self.network.interface(host, node.boot.as_deref()?))
+            .cloned();
+        let Some(boot) = boot else { return };
+        let on_its_vlan = |subnet: &&Subnet| Some(&subnet.vlan) == boot.vlan.as_ref();
+        let subnets: Vec<Cidr> = self
+            .network
+            .subnets()
+            .filter(on_its_vlan)
+            .map(|subnet| subnet.cidr)
+            .filter(|cidr| !cidr.is_v6())
+            .collect();
+        for subnet in subnets {
+            self.network.link(Link {
+                host: host.to_owned(),
+                interface: boot.name.clone(),
+                subnet,
+                mode: Mode::Auto,
+            });
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use topology::object::{Key, Link, Object, VlanAt};
+use topology::object::{Key, Link, Mode, Object, VlanAt};
 use topology::observed::Observed;
 
 use crate::network::Network;
@@ -49,6 +49,16 @@ fn walk(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) {
         .collect();
     for link in gone {
         network.unlink(&link);
+    }
+    // What commissioning may leave on a boot interface by the time it is taken away.
+    let left = plan
+        .steps
+        .iter()
+        .filter(|step| step.leaves.is_none())
+        .filter_map(|step| step.expects.as_ref()?.as_link())
+        .filter(|link| link.mode == Mode::Auto && leaving.contains(&link.host));
+    for link in left {
+        network.link(link.clone());
     }
     let mut squeezed = Vec::new();
     for step in &plan.steps {

@@ -270,6 +270,11 @@ impl Network {
         self.objects.remove(&Object::Link(link.clone()).key());
     }
 
+    /// Puts a link on paper that is not there now: what commissioning may leave.
+    pub fn link(&mut self, link: Link) {
+        self.insert(Object::Link(link));
+    }
+
     /// Takes every link of a node off on paper: what commissioning does.
     pub fn unlink_host(&mut self, host: &str) {
         self.objects

@@ -3,6 +3,7 @@
 //! Knows how things are said and how hostile text is kept harmless; it must not know GitHub, a terminal or HTML. Text
 //! from a declaration or from MAAS only ever appears inside code spans or code fences made for it.
 
+mod back;
 mod comment;
 mod words;
 
@@ -60,6 +61,9 @@ pub fn text(plan: &Plan, site: &str, rehearsed: Option<&Rehearsed>) -> String {
     }
     for gate in plan.gates.iter().filter(|gate| gate.before.is_none()) {
         out.push_str(&gate_text(gate));
+    }
+    if !plan.steps.is_empty() {
+        out.push_str(&format!("\n{}", back::way_back(plan)));
     }
     if let Some(rehearsed) = rehearsed {
         out.push_str(&format!("\n{}\n", comment::rehearsal_sentence(rehearsed)));

@@ -48,6 +48,9 @@ pub struct Node {
     pub kind: NodeKind,
     /// MAAS's `status_name`, for example `Ready`, `Deployed`; `Device` and `Controller` for the other kinds.
     pub status: String,
+    /// The interface that a machine boots from, where MAAS tells.
+    #[serde(default)]
+    pub boot: Option<String>,
 }
 
 /// Why an address is taken, or a link is there.

@@ -163,7 +163,7 @@ impl Drafting<'_> {
             self.stand_range(
                 subnet,
                 Some(old),
-                new,
+                &new,
                 "its addresses change; the row stays",
             );
         }
@@ -178,7 +178,7 @@ impl Drafting<'_> {
                     .get(&Key::Range(range.subnet, range.range))
                     .is_none()
                 {
-                    self.stand_range(subnet, None, range.clone(), "declared");
+                    self.stand_range(subnet, None, range, "declared");
                 }
             }
         }
@@ -188,7 +188,7 @@ impl Drafting<'_> {
         &mut self,
         subnet: &WantedSubnet,
         before: Option<IpRange>,
-        after: IpRange,
+        after: &IpRange,
         why: &str,
     ) {
         let steps = self.steps.len();
@@ -200,7 +200,7 @@ impl Drafting<'_> {
         ));
         // Where the rules refuse it already, who lives there does not matter.
         if self.steps.len() > steps {
-            self.refuse_taken(subnet, &after);
+            self.refuse_taken(subnet, after);
         }
     }
 

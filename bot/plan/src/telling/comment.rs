@@ -3,6 +3,7 @@
 use topology::observed::Timestamp;
 
 use super::Rehearsed;
+use super::back::way_back;
 use super::words::{clean, counts, fence, letter, line, machines, span, utc};
 use crate::audit::{Line, Standing};
 use crate::gate::{Evidence, Gate};
@@ -99,6 +100,7 @@ fn written(plan: &Plan, setting: &Setting, rehearsed: &Rehearsed, fold: Fold) ->
             "The changes are too many for a comment; `planebot plan` prints them all.\n".to_owned()
         };
         folded(&mut out, &format!("Changes ({})", plan.steps.len()), &body);
+        say!(out, "{}", way_back(plan));
     }
     say!(out, "{}\n", rehearsal_sentence(rehearsed));
     next(&mut out, plan, setting, rehearsed);

@@ -299,6 +299,7 @@ pub(crate) fn any_maas() -> impl Strategy<Value = Observed> {
                     host: host.to_owned(),
                     kind,
                     status: "Ready".to_owned(),
+                    boot: None,
                 };
                 observed.nodes.insert(host.to_owned(), node);
             }

@@ -130,6 +130,7 @@ fn put_controllers(observed: &mut Observed, layout: &Value) {
             host: host.clone(),
             kind: NodeKind::Controller,
             status: "Controller".to_owned(),
+            boot: None,
         };
         observed.nodes.insert(host, node);
     }
@@ -269,6 +270,7 @@ fn put_node(observed: &mut Observed, node: &Value, kind: NodeKind) {
         host: host.clone(),
         kind,
         status,
+        boot: None,
     };
     observed.nodes.insert(host.clone(), row);
     let mut vlans: BTreeMap<String, VlanAt> = BTreeMap::new();

@@ -19,6 +19,7 @@ pub(crate) struct NodeRow {
     fqdn: String,
     pub(crate) kind: NodeKind,
     status: String,
+    boot: Option<String>,
     pub(crate) interfaces: Vec<InterfaceRow>,
 }
 
@@ -52,12 +53,17 @@ pub(crate) fn node_row(at: At<'_>, kind: NodeKind) -> Read<NodeRow> {
     for item in at.field("interface_set")?.list()? {
         interfaces.push(interface_row(item)?);
     }
+    let boot = match at.maybe("boot_interface") {
+        Some(interface) => Some(interface.field("name")?.text()?.to_owned()),
+        None => None,
+    };
     Ok(NodeRow {
         system_id: at.field("system_id")?.text()?.to_owned(),
         host: at.field("hostname")?.text()?.to_owned(),
         fqdn: at.field("fqdn")?.text()?.to_owned(),
         kind,
         status,
+        boot,
         interfaces,
     })
 }
@@ -128,6 +134,7 @@ impl NodeRow {
             host: self.host.clone(),
             kind: self.kind,
             status: self.status.clone(),
+            boot: self.boot.clone(),
         }
     }
 

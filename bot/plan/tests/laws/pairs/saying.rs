@@ -264,6 +264,7 @@ fn node(host: &str, kind: NodeKind, status: &str) -> (String, Node) {
         host: host.to_owned(),
         kind,
         status: status.to_owned(),
+        boot: None,
     };
     (host.to_owned(), node)
 }

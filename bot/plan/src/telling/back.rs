@@ -1,0 +1,81 @@
+//! How a plan is taken back, in words: a revert is a change like any other, and what it cannot do is said beforehand.
+
+use std::collections::BTreeSet;
+
+use topology::object::{Key, Object};
+
+use super::words::{line, span};
+use crate::plan::Plan;
+use crate::step::{Step, Undo};
+
+/// How many things are named one by one.
+const SHOWN: usize = 5;
+
+/// One paragraph in Markdown, with a line for each step that has no opposite.
+pub(super) fn way_back(plan: &Plan) -> String {
+    let mut out = "*Way back:* a revert is planned like any other change.".to_owned();
+    let stays: Vec<String> = made_here(plan)
+        .into_iter()
+        .map(|key| span(&key.to_string()))
+        .collect();
+    if !stays.is_empty() {
+        out.push_str(&format!(
+            " It deletes no network, VLAN, fabric or space: what this plan makes ({}) stays until somebody removes it in MAAS, and is in the way where its CIDR is wanted again.",
+            listed(&stays)
+        ));
+    }
+    let stuck: Vec<String> = plan
+        .steps
+        .iter()
+        .filter_map(|step| match &step.undo {
+            Undo::By(_) => None,
+            Undo::Impossible(why) => Some(format!("- {}: {}", span(&line(step)), span(why))),
+        })
+        .collect();
+    if !stuck.is_empty() {
+        out.push_str(" These steps have no opposite that MAAS takes:\n\n");
+        out.push_str(&stuck[..stuck.len().min(SHOWN)].join("\n"));
+        if stuck.len() > SHOWN {
+            out.push_str(&format!("\n- and {} more", stuck.len() - SHOWN));
+        }
+    }
+    out.push('\n');
+    out
+}
+
+/// Networks, VLANs, fabrics and spaces that a plan makes, but for networks that it makes again.
+fn made_here(plan: &Plan) -> Vec<Key> {
+    let again: BTreeSet<Option<&str>> = plan
+        .steps
+        .iter()
+        .filter(|step| step.leaves.is_none())
+        .filter(|step| matches!(step.expects, Some(Object::Subnet(_))))
+        .map(|step| step.plane.as_deref())
+        .collect();
+    let stays = |step: &&Step| match &step.leaves {
+        Some(Object::Space(_) | Object::Fabric(_) | Object::Vlan(_)) => true,
+        Some(Object::Subnet(_)) => !again.contains(&step.plane.as_deref()),
+        Some(
+            Object::Range(_)
+            | Object::Route(_)
+            | Object::ReservedIp(_)
+            | Object::Interface(_)
+            | Object::Link(_),
+        )
+        | None => false,
+    };
+    plan.steps
+        .iter()
+        .filter(|step| step.expects.is_none())
+        .filter(stays)
+        .filter_map(|step| step.leaves.as_ref().map(Object::key))
+        .collect()
+}
+
+fn listed(names: &[String]) -> String {
+    let mut out = names[..names.len().min(SHOWN)].join(", ");
+    if names.len() > SHOWN {
+        out.push_str(&format!(" and {} more", names.len() - SHOWN));
+    }
+    out
+}

@@ -1,0 +1,114 @@
+//! A plan carried out over the lab's wire as the service would do it: a look, a write, a look; people oblige at the gates.
+
+use std::collections::BTreeMap;
+
+use plan::gate::Evidence;
+use plan::plan::{Plan, Policy};
+use plan::step::{Ground, Step, Undo};
+use plan::telling;
+use planebot::maas::{Epoch, Hands};
+use topology::Topology;
+use topology::object::{Key, Object};
+use topology::port::Outcome;
+
+use crate::lab::World;
+
+pub(crate) fn lines(plan: &Plan) -> Vec<String> {
+    plan.steps.iter().map(telling::line).collect()
+}
+
+/// Carries a plan out, every step read back; then planning again must find nothing.
+pub(crate) async fn carried_out(
+    world: &World,
+    topology: &Topology,
+    plan: &Plan,
+) -> Result<(), String> {
+    people_oblige(world, plan);
+    for step in &plan.steps {
+        made(world, step)
+            .await
+            .map_err(|why| format!("step {}: {why}", step.id))?;
+    }
+    let observed = world.observe(topology).await;
+    match Plan::between(&observed, topology, &Policy::default()) {
+        Ok(left) if left.steps.is_empty() => Ok(()),
+        Ok(left) => Err(format!("drift: {:#?}", lines(&left))),
+        Err(refused) => Err(format!("then refused: {:#?}", refused.refusals)),
+    }
+}
+
+/// Takes a plan back, the last step first, each by the undo that was chosen when planning.
+pub(crate) async fn undone(world: &World, plan: &Plan) -> Result<(), String> {
+    for step in plan.steps.iter().rev().filter(|step| !step.nudge) {
+        let Undo::By(write) = &step.undo else {
+            return Err(format!("step {}: {:?}", step.id, step.undo));
+        };
+        let outcome = Hands::new(&world.client, &Held).make(write).await;
+        if !matches!(outcome, Outcome::Done(_)) {
+            return Err(format!("step {}: {outcome:?}", step.id));
+        }
+    }
+    Ok(())
+}
+
+async fn made(world: &World, step: &Step) -> Result<(), String> {
+    match ground(world, step).await {
+        Ground::Already => return Ok(()),
+        Ground::Ready => {}
+        Ground::Foreign(found) => return Err(format!("found {found:?}")),
+    }
+    let outcome = Hands::new(&world.client, &Held).make(&step.write()).await;
+    if !matches!(outcome, Outcome::Done(_)) {
+        return Err(format!("{outcome:?}"));
+    }
+    match ground(world, step).await {
+        Ground::Already => Ok(()),
+        Ground::Ready if step.nudge => Ok(()),
+        other @ (Ground::Ready | Ground::Foreign(_)) => Err(format!("left {other:?}")),
+    }
+}
+
+async fn ground(world: &World, step: &Step) -> Ground {
+    let seen: BTreeMap<Key, Option<Object>> = world
+        .client
+        .eyes()
+        .look(&step.keys())
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|(key, seen)| (key, seen.map(|seen| seen.object)))
+        .collect();
+    step.judge(&|key| seen.get(key).cloned().flatten())
+}
+
+/// Whoever lives on a network that goes leaves it, and a machine whose links are carved again is commissioned first.
+fn people_oblige(world: &World, plan: &Plan) {
+    let mut maas = world.maas.lock().unwrap();
+    for host in plan.gates.iter().flat_map(|gate| released(&gate.evidence)) {
+        maas.commission(host);
+    }
+    for cidr in plan.vacated() {
+        for controllers in [false, true] {
+            maas.vacate(&cidr.to_string(), controllers);
+        }
+    }
+}
+
+/// Machines that the teardown gate wants released.
+fn released(evidence: &[Evidence]) -> impl Iterator<Item = &String> {
+    evidence
+        .iter()
+        .filter_map(|evidence| match evidence {
+            Evidence::Changeable { machines } => Some(machines),
+            Evidence::Vacant { .. } | Evidence::NoJujuModel | Evidence::Jumphost { .. } => None,
+        })
+        .flatten()
+}
+
+struct Held;
+
+impl Epoch for Held {
+    fn still_held(&self) -> bool {
+        true
+    }
+}
