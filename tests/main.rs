@@ -7,6 +7,7 @@
 
 mod crashes;
 mod house;
+mod importing;
 mod lab;
 mod objects;
 mod planning;

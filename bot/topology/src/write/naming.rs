@@ -43,22 +43,32 @@ impl Taken {
             return self.take(key.clone());
         }
         let stem = keys.last().map_or("plane", String::as_str);
-        let numbered = (2_u32..).map(|n| format!("{stem}-{n}"));
-        let free = numbered.into_iter().find(|key| self.is_free(key));
+        // No number makes a name of one that belongs to another file.
+        let stem = if is_another_file(&stem.to_lowercase()) {
+            format!("plane-{stem}")
+        } else {
+            stem.to_owned()
+        };
+        let all = std::iter::once(stem.clone()).chain((2_u32..).map(|n| format!("{stem}-{n}")));
+        let free = all.into_iter().find(|key| self.is_free(key));
         self.take(free.expect("one of endless numbers is free"))
     }
 
     fn is_free(&self, key: &str) -> bool {
         let key = key.to_lowercase();
-        // The other files of the folder.
-        let file = key == "site" || key.starts_with("machines");
-        !file && !self.0.contains(&key)
+        !is_another_file(&key) && !self.0.contains(&key)
     }
 
     fn take(&mut self, key: String) -> String {
         self.0.insert(key.to_lowercase());
         key
     }
+}
+
+/// Whether the other files of the folder are called so: `site`, `machines`, `machines-01`.
+fn is_another_file(key: &str) -> bool {
+    let number = |rest: &str| rest.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+    key == "site" || key.strip_prefix("machines").is_some_and(number)
 }
 
 /// A name as a key, if anything of it can be one. A network is none: it would not follow when the plane moves.
