@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
+#[path = "importing/adopting.rs"]
+mod adopting;
 #[path = "importing/hostile.rs"]
 mod hostile;
 #[path = "importing/layouts.rs"]

@@ -132,6 +132,71 @@ fn a_maas_is_imported_and_then_checks_sound_and_nothing_differs() {
     drop(serving);
 }
 
+/// A MAAS with a network that is declared, and one that is not.
+const PHONES: &str = r#"{"fabrics": [{"name": "blue", "vlans": [
+    {"vid": 0, "subnets": [{"cidr": "192.0.2.0/24", "name": "desks", "gateway": "192.0.2.7"}]},
+    {"vid": 20, "subnets": [{"cidr": "198.51.100.0/24", "name": "phones"}]}]}]}"#;
+
+#[test]
+fn only_what_is_asked_for_is_adopted_and_what_differs_is_changed_under_its_comments() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let maas = ::lab::maas::Maas::load(PHONES, Some("3.7.3")).unwrap();
+    let key = maas.api_key("admin").unwrap();
+    let serving = runtime.block_on(::lab::maas::serve(maas, None)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let declared = "# Desks.\nplane: desks\nfabric: blue\ncidr: 192.0.2.0/24   # the third floor\n";
+    put(folder.path(), "dc1/desks.yaml", declared);
+    let site = folder.path().join("dc1");
+    let read = |name: &str| std::fs::read_to_string(site.join(name)).unwrap_or_default();
+    let out = folder.path().to_str().unwrap();
+    let import = |more: &[&str]| {
+        let words = [
+            "--maas-url",
+            &serving.url,
+            "import",
+            "--site",
+            "dc1",
+            "--out",
+            out,
+        ];
+        typed(&[&words, more].concat(), &[("PLANEBOT_MAAS_API_KEY", &key)])
+    };
+    let (code, _, err) = import(&["--adopt", "198.51.100.0/25"]);
+    assert!(
+        code == 1 && err.contains("planebot audit") && err.contains("nothing was written"),
+        "{err}"
+    );
+    let (code, told, err) = import(&["--adopt", "198.51.100.0/24"]);
+    assert!(
+        code == 0 && told.contains("new      phones.yaml"),
+        "{told}{err}"
+    );
+    assert_eq!(
+        read("desks.yaml"),
+        declared,
+        "it differs, and was not asked for"
+    );
+    let (code, told, err) = import(&[]);
+    assert!(
+        code == 0 && told.contains("changed  desks.yaml"),
+        "{told}{err}"
+    );
+    assert_eq!(read("desks.yaml"), format!("{declared}gateway: +7\n"));
+    let gone = "planes:\n  - plane: gone   # once\n    fabric: red\n    cidr: 10.0.0.0/24\n";
+    put(&site, "gone.yaml", gone);
+    let (code, _, err) = import(&[]);
+    assert!(
+        code == 1 && err.contains("gone.yaml:2: plane `gone`") && err.contains("--overwrite"),
+        "{err}"
+    );
+    let (code, told, err) = import(&["--overwrite"]);
+    assert!(
+        code == 0 && told.contains("changed  gone.yaml"),
+        "{told}{err}"
+    );
+    assert_eq!(read("gone.yaml"), "# once\nplanes: []\n");
+}
+
 #[test]
 fn schema_completions_and_manual_come_out_whole() {
     let (code, out, _) = typed(&["schema"], &[]);

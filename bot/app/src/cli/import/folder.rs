@@ -188,3 +188,108 @@ fn write(place: &Path, text: &str, mode: Option<fs::Permissions>) -> std::io::Re
     }
     file.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Texts = BTreeMap<String, String>;
+
+    fn there(folder: &Path) -> Texts {
+        let mut all = Texts::new();
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_file() {
+                let name = entry.file_name().into_string().unwrap();
+                all.insert(name, fs::read_to_string(entry.path()).unwrap());
+            }
+        }
+        all
+    }
+
+    fn texts(of: &[(&str, &str)]) -> Texts {
+        let text = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
+        of.iter().map(text).collect()
+    }
+
+    /// A site with three files, and a schema beside it.
+    fn site() -> (tempfile::TempDir, PathBuf) {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("dc1");
+        fs::create_dir(&folder).unwrap();
+        fs::write(root.path().join("topology.schema.json"), "{}").unwrap();
+        for (name, text) in BEFORE {
+            fs::write(folder.join(name), text).unwrap();
+        }
+        (root, folder)
+    }
+
+    const BEFORE: &[(&str, &str)] = &[("a.yaml", "a"), ("b.yaml", "b"), ("c.yaml", "c")];
+
+    fn before() -> Vec<Source> {
+        let source = |(path, text): &(&str, &str)| Source {
+            path: (*path).to_owned(),
+            bytes: text.as_bytes().to_vec(),
+        };
+        BEFORE.iter().map(source).collect()
+    }
+
+    fn make(folder: &Path) -> anyhow::Result<()> {
+        let files = [
+            ("a.yaml", Some("A")),
+            ("b.yaml", None),
+            ("c.yaml", Some("C")),
+            ("new.yaml", Some("N")),
+        ];
+        let files = files.map(|(path, text)| (path.to_owned(), text.map(str::to_owned)));
+        Changes::of(folder, before(), files.into())?.make()
+    }
+
+    #[test]
+    fn every_change_is_made_and_nothing_else_is_left_behind() {
+        let (_root, folder) = site();
+        make(&folder).unwrap();
+        assert_eq!(
+            there(&folder),
+            texts(&[("a.yaml", "A"), ("c.yaml", "C"), ("new.yaml", "N")])
+        );
+    }
+
+    /// Wherever it fails (no room beside a file, no way to put it in its place), the folder is as it was.
+    #[test]
+    fn of_changes_that_cannot_all_be_made_none_is() {
+        for at in [
+            ".a.yaml.import-new",
+            ".new.yaml.import-new",
+            ".b.yaml.import-old",
+            ".c.yaml.import-old",
+        ] {
+            let (_root, folder) = site();
+            // A folder with something in it stands where a file must go.
+            fs::create_dir_all(folder.join(at).join("full")).unwrap();
+            let why = make(&folder).unwrap_err();
+            assert!(format!("{why:#}").contains("writing `"), "{why:#}");
+            assert_eq!(there(&folder), texts(BEFORE), "{at}");
+        }
+    }
+
+    #[test]
+    fn what_somebody_changed_meanwhile_is_not_written_over() {
+        let (_root, folder) = site();
+        fs::write(folder.join("c.yaml"), "mine").unwrap();
+        let why = make(&folder).unwrap_err().to_string();
+        assert!(why.contains("was changed meanwhile"), "{why}");
+        assert_eq!(
+            there(&folder),
+            texts(&[("a.yaml", "a"), ("b.yaml", "b"), ("c.yaml", "mine")])
+        );
+    }
+
+    #[test]
+    fn a_first_import_that_fails_leaves_no_folder() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join(".topology.schema.json.import-new")).unwrap();
+        let files = BTreeMap::from([("a.yaml".to_owned(), Some("A".to_owned()))]);
+        assert!(Changes::of(&root.path().join("dc1"), Vec::new(), files).is_err());
+        assert!(!root.path().join("dc1").exists());
+    }
+}
