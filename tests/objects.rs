@@ -226,18 +226,28 @@ async fn what_maas_would_not_take_is_refused_before_it_is_asked() {
     hold("refused").await;
 }
 
+/// What comes of a plane's move from one fabric to another.
+async fn moved_between_fabrics(
+    world: &World,
+    files: Vec<Source>,
+    [plane, from, to]: [&str; 3],
+) -> Plan {
+    let fabric = |name: &str| format!("fabric: {name}\n");
+    let change = Change {
+        edits: vec![(plane.to_owned(), fabric(from), fabric(to))],
+        ..Change::default()
+    };
+    let topology = edited(files, &change);
+    let observed = world.observe(&topology).await;
+    Plan::between(&observed, &topology, &Policy::default()).unwrap()
+}
+
 #[tokio::test]
 async fn a_vlan_that_leaves_the_fabric_of_a_parent_says_so() {
     for (plane, apart) in [("guests", vec!["`eth1.40` of `m1`"]), ("aaa", vec![])] {
         let world = world_of(CLOUD, Some("3.5.12"));
-        let text = |text: &str| text.to_owned();
-        let change = Change {
-            edits: vec![(text(plane), text("fabric: green"), text("fabric: blue"))],
-            ..Change::default()
-        };
-        let topology = edited(imported(&world).await, &change);
-        let observed = world.observe(&topology).await;
-        let plan = Plan::between(&observed, &topology, &Policy::default()).unwrap();
+        let files = imported(&world).await;
+        let plan = moved_between_fabrics(&world, files, [plane, "green", "blue"]).await;
         let (along, stays): (Vec<_>, Vec<_>) = plan
             .warnings
             .iter()
@@ -253,6 +263,20 @@ async fn a_vlan_that_leaves_the_fabric_of_a_parent_says_so() {
             plan.warnings
         );
     }
+}
+
+/// The lowest row number is a fabric's default VLAN: an older VLAN would become it.
+#[tokio::test]
+async fn a_vlan_older_than_a_fabrics_default_stays_and_its_network_goes() {
+    let world = world_of(CLOUD, Some("3.5.12"));
+    let files = imported(&world).await;
+    let lab = InLab::new(std::sync::Arc::clone(&world.maas), outside());
+    let request = Request::new(Method::Post, "fabrics/").with("name", "young");
+    assert_eq!(lab.send(request).await.unwrap().status, 200);
+    let plan = moved_between_fabrics(&world, files, ["plain", "blue", "young"]).await;
+    let told = lines(&plan).join("\n");
+    assert!(told.contains("+ vlan young/60"), "{told}");
+    assert!(told.contains("vlan blue/60 -> young/60"), "{told}");
 }
 
 /// MAAS drops the DHCP snippets of a subnet that is deleted, without a word.

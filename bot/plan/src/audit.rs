@@ -203,9 +203,13 @@ impl fmt::Display for Line {
             id(self.fabric_id),
             id(self.vlan_id)
         )?;
-        match self.allocations {
-            Some(count) => write!(f, ", {count} in use)"),
-            None => write!(f, ")"),
+        if let Some(count) = self.allocations {
+            write!(f, ", {count} in use")?;
+        }
+        match self.steps {
+            0 => write!(f, ")"),
+            1 => write!(f, "), 1 change"),
+            steps => write!(f, "), {steps} changes"),
         }
     }
 }

@@ -327,7 +327,7 @@ fn looked_at(gate: &Gate) -> String {
 
 fn audit_table(lines: &[Line]) -> String {
     let mut out =
-        "| | plane | CIDR | VLAN | fabric id | VLAN id | in use |\n|---|---|---|---|---|---|---|\n"
+        "| | plane | CIDR | VLAN | fabric id | VLAN id | in use | changes |\n|---|---|---|---|---|---|---|---|\n"
             .to_owned();
     for line in lines {
         let cidr = line.cidr.map(|cidr| cidr.to_string()).unwrap_or_default();
@@ -344,6 +344,10 @@ fn audit_table(lines: &[Line]) -> String {
         let used = line
             .allocations
             .map_or_else(|| "–".to_owned(), |count| count.to_string());
+        let changes = match line.steps {
+            0 => "–".to_owned(),
+            steps => steps.to_string(),
+        };
         let mark = if line.standing == Standing::Skip {
             "SKIP".to_owned()
         } else {
@@ -351,7 +355,7 @@ fn audit_table(lines: &[Line]) -> String {
         };
         say!(
             out,
-            "| {mark} | {} | {what} | {} | {} | {} | {used} |",
+            "| {mark} | {} | {what} | {} | {} | {} | {used} | {changes} |",
             span(&line.name),
             span(&line.vlan.to_string()),
             id(line.fabric_id),
