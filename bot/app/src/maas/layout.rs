@@ -316,7 +316,10 @@ impl<'a> Drawing<'a> {
 
     fn node(&self, node: &Node) -> Value {
         let own = self.interfaces.get(node.host.as_str());
-        let interfaces: Vec<Value> = parents_first(own.cloned().unwrap_or_default())
+        let mut own = own.cloned().unwrap_or_default();
+        // The lab boots a machine from the first physical interface of its layout.
+        own.sort_by_key(|interface| node.boot.as_ref() != Some(&interface.name));
+        let interfaces: Vec<Value> = parents_first(own)
             .into_iter()
             .map(|interface| self.interface(interface))
             .collect();

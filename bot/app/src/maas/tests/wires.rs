@@ -50,7 +50,7 @@ async fn over_http_a_subnet_is_made_looked_at_and_removed() {
     let desks = observed.subnets().next().unwrap().clone();
     let more = topology::object::Subnet {
         cidr: "2001:db8::/64".parse().unwrap(),
-        name: "more & <more>".to_owned(),
+        name: "more: of/it. 2".to_owned(),
         description: "a+b=c; 100 % ü".to_owned(),
         ..desks
     };
