@@ -6,11 +6,13 @@
 )]
 
 mod crashes;
+mod hazards;
 mod house;
 mod importing;
 mod lab;
 mod objects;
 mod planning;
+mod reports;
 mod strangers;
 mod town;
 mod walk;

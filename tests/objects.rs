@@ -12,7 +12,7 @@ use topology::object::Key;
 use crate::lab::{World, outside, world_of};
 use crate::walk::{carried_out, lines};
 
-const CLOUD: &str = include_str!("objects/cloud.json");
+pub(crate) const CLOUD: &str = include_str!("objects/cloud.json");
 const CHANGES: &str = include_str!("objects/changes.txt");
 
 /// Of each line one that is in the field.
@@ -20,7 +20,7 @@ const VERSIONS: [&str; 5] = ["2.9.2", "3.4.8", "3.5.12", "3.6.5", "3.7.3"];
 
 /// One row: a change, and what must come of it.
 #[derive(Default)]
-struct Change {
+pub(crate) struct Change {
     what: String,
     /// File, the text that is there, the text instead.
     edits: Vec<(String, String, String)>,
@@ -32,6 +32,16 @@ struct Change {
     steps: Option<usize>,
     /// The code with which taking it back is refused.
     no_way_back: Option<String>,
+}
+
+impl Change {
+    /// One edit of one file.
+    pub(crate) fn of(file: &str, from: &str, to: &str) -> Self {
+        Self {
+            edits: vec![(file.to_owned(), from.to_owned(), to.to_owned())],
+            ..Self::default()
+        }
+    }
 }
 
 /// The rows under `[section]`.
@@ -80,7 +90,7 @@ fn unescaped(part: &str) -> String {
 }
 
 /// What is there, declared.
-async fn imported(world: &World) -> Vec<Source> {
+pub(crate) async fn imported(world: &World) -> Vec<Source> {
     let files = topology::write::files(&world.observe_all().await, "site");
     files
         .into_iter()
@@ -93,7 +103,7 @@ async fn imported(world: &World) -> Vec<Source> {
         .collect()
 }
 
-fn edited(mut sources: Vec<Source>, change: &Change) -> Topology {
+pub(crate) fn edited(mut sources: Vec<Source>, change: &Change) -> Topology {
     for (file, from, to) in &change.edits {
         let path = format!("{file}.yaml");
         let Some(source) = sources.iter_mut().find(|source| source.path == path) else {

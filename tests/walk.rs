@@ -105,7 +105,7 @@ fn released(evidence: &[Evidence]) -> impl Iterator<Item = &String> {
         .flatten()
 }
 
-struct Held;
+pub(crate) struct Held;
 
 impl Epoch for Held {
     fn still_held(&self) -> bool {

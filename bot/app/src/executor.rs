@@ -263,16 +263,23 @@ impl<W: Wire, L: Epoch + ?Sized> Stage<'_, W, L> {
                     .await;
             }
         };
-        let drift = match Plan::between(&observed, self.topology, self.policy) {
-            Ok(again) => again
-                .steps
-                .iter()
-                .filter(|step| round > 1 || step.phase != plan::step::Phase::Carve)
-                .filter(|step| !step.nudge)
-                .map(plan::telling::line)
-                .collect(),
-            Err(refused) => refused.refusals.iter().map(ToString::to_string).collect(),
-        };
+        let (mut drift, audit): (Vec<String>, _) =
+            match Plan::between(&observed, self.topology, self.policy) {
+                Ok(again) => {
+                    let left = again
+                        .steps
+                        .iter()
+                        .filter(|step| round > 1 || step.phase != plan::step::Phase::Carve)
+                        .filter(|step| !step.nudge)
+                        .map(plan::telling::line);
+                    (left.collect(), again.audit)
+                }
+                Err(refused) => {
+                    let refusals = refused.refusals.iter().map(ToString::to_string);
+                    (refusals.collect(), refused.audit)
+                }
+            };
+        drift.extend(self.plan.strangers(&audit));
         ledger.add(Fact::Verified { round, drift }).await
     }
 }

@@ -1,7 +1,7 @@
 //! The rehearsal: a plan played against the lab's MAAS, loaded with what the real one says now.
 //!
-//! Once calmly to zero drift, and again with the power cut after every operation, requests and journal writes alike. A
-//! cut run is followed until it has come as far as the calm one; from there on both are the same by construction, so
+//! Once calmly to zero drift, the controllers reporting their interfaces before every move, and again with the power cut
+//! after every operation, requests and journal writes alike. A cut run is followed until it has come as far as the calm one; from there on both are the same by construction, so
 //! the work grows with the plan and not with its square. It must not know GitHub or SQL.
 
 mod memory;
@@ -69,6 +69,7 @@ pub async fn rehearse(play: &Play<'_>, tell: &mut (dyn FnMut(String) + Send)) ->
             | Move::Stop { .. }
             | Move::Finish => {}
         }
+        calm.controllers_report();
         let before = calm.clone();
         let operations = calm.make(play, &next, None).await;
         tell(told(play.plan, &next));
@@ -270,13 +271,11 @@ impl Scene {
             .get("machines")
             .map(String::as_str)
             .unwrap_or_default();
-        self.with_maas(|maas| {
-            for host in machines.lines() {
-                maas.release(host);
-            }
-            for cidr in subnets.lines() {
-                maas.vacate(cidr, gate.name == GateName::Vacate);
-            }
-        });
+        for host in machines.lines() {
+            self.release(host);
+        }
+        for cidr in subnets.lines() {
+            self.vacate(cidr, gate.name == GateName::Vacate);
+        }
     }
 }

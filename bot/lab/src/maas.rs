@@ -135,10 +135,10 @@ impl Maas {
             }
             ["users", ..] => self.users(method, &path[1..], asker),
             ["account"] if method == "GET" => Ok(self.tokens(asker)),
-            ["maas"] => Self::config(request, asker),
+            ["maas"] => self.config(request, asker),
             ["events"] => Ok(Response::json(200, &reads::events(request))),
             ["networks", ..] => self.networks(method, &path[1..], asker),
-            ["discovery"] => Ok(Response::json(200, &json!([]))),
+            ["discovery"] => Ok(Response::json(200, &self.discoveries())),
             ["discovery", _] => Err(missing("Discovery")),
             ["dnsresourcerecords"] => Ok(Response::json(200, &self.records())),
             ["fabrics"] => self.fabrics(method, form, asker),

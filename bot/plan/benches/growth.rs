@@ -135,6 +135,8 @@ fn observed(planes: usize) -> Observed {
         all_nodes: true,
         occupants,
         snippets: Some(vec![]),
+        elsewhere: Some(Vec::new()),
+        settings: Some(Vec::new()),
         all_spaces: true,
         blind: vec![],
     }

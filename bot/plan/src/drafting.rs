@@ -25,6 +25,7 @@ use crate::step::{Phase, Step, StepId, Undo, write_between};
 use crate::wanted::{Wanted, WantedSubnet};
 
 use ranges::Moves;
+pub(crate) use ranges::called;
 
 /// A plan on paper: the steps so far, and the network they leave.
 pub(crate) struct Drafting<'a> {

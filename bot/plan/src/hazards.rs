@@ -11,7 +11,7 @@ use topology::observed::{NodeKind, Observed};
 use topology::plane::Topology;
 
 use crate::pairing::Pairing;
-use crate::plan::{Policy, deletes_subnet};
+use crate::plan::{Policy, deletes_subnet, takes_in};
 use crate::refusal::{Code, Refusal};
 use crate::step::Step;
 use crate::wanted::Wanted;
@@ -33,7 +33,11 @@ const IN_TRANSITION: [&str; 12] = [
 ];
 
 /// Promise 4 needs eyes: a network that goes must have been asked who lives there.
-pub(crate) fn unseen(observed: &Observed, vacated: &BTreeSet<Cidr>) -> Vec<Refusal> {
+pub(crate) fn unseen(
+    observed: &Observed,
+    wanted: &Wanted,
+    vacated: &BTreeSet<Cidr>,
+) -> Vec<Refusal> {
     let mut refusals: Vec<Refusal> = vacated
         .iter()
         .filter(|cidr| !observed.occupants.contains_key(cidr))
@@ -52,6 +56,20 @@ pub(crate) fn unseen(observed: &Observed, vacated: &BTreeSet<Cidr>) -> Vec<Refus
             "Plan again.",
         ));
     }
+    let unasked = observed.elsewhere.is_none() && observed.blind.is_empty();
+    refusals.extend(
+        wanted
+            .subnets
+            .values()
+            .find(|subnet| unasked && takes_in(subnet, observed))
+            .map(|subnet| {
+                Refusal::new(
+                    Code::Unseen,
+                    format!("nobody asked MAAS who is on {} already.", subnet.row.cidr),
+                    "Plan again.",
+                )
+            }),
+    );
     refusals.extend(observed.blind.iter().map(|spot| {
         Refusal::new(
             Code::Unseen,

@@ -5,6 +5,7 @@
 
 mod digest;
 mod fabrics;
+mod strangers;
 
 use std::collections::BTreeSet;
 
@@ -23,8 +24,8 @@ use crate::hazards::{dangling, in_transition, snippets_lost, too_much, unseen};
 use crate::pairing::Pairing;
 use crate::refusal::{Code, Refusal};
 use crate::step::Step;
-use crate::wanted::Wanted;
-use crate::warnings::warnings;
+use crate::wanted::{Wanted, WantedSubnet};
+use crate::warnings::{restless, warnings};
 
 use digest::digest;
 pub use digest::{Digest, NotADigest};
@@ -109,6 +110,11 @@ pub fn scope(topology: &Topology, observed: &Observed) -> Scope {
             .collect(),
         machines: topology.machines.keys().cloned().collect(),
         snippets: draft.steps.iter().any(deletes_subnet),
+        elsewhere: wanted
+            .subnets
+            .values()
+            .any(|subnet| takes_in(subnet, observed)),
+        settings: !draft.leaving().is_empty(),
         all_spaces: wanted
             .spaces
             .iter()
@@ -131,6 +137,13 @@ fn touches_what_is_there(step: &Step) -> bool {
         Some(Object::Space(_) | Object::Fabric(_) | Object::Interface(_) | Object::Link(_))
         | None => false,
     }
+}
+
+/// Whether a subnet takes in addresses that none has now.
+pub(crate) fn takes_in(subnet: &WantedSubnet, observed: &Observed) -> bool {
+    !observed
+        .subnets()
+        .any(|there| there.cidr.encloses(&subnet.row.cidr))
 }
 
 /// A subnet that is there and gets a dynamic range, which may cover no address that somebody has.
@@ -165,7 +178,7 @@ impl Plan {
         let mut gates = draft.gates(&carved.machines);
         let mut refusals = std::mem::take(&mut draft.refusals);
         let vacated = draft.vacated();
-        refusals.extend(unseen(observed, &vacated));
+        refusals.extend(unseen(observed, &wanted, &vacated));
         refusals.extend(in_transition(observed, topology, &pairing, &draft.steps));
         refusals.extend(snippets_lost(observed, &draft.steps));
         refusals.extend(dangling(&wanted, observed, &draft.leaving()));
@@ -186,6 +199,9 @@ impl Plan {
         }
         let mut warnings = warnings(&wanted, observed, &draft);
         warnings.extend(fabrics::warnings(&steps, observed));
+        if !steps.is_empty() {
+            warnings.extend(restless(observed));
+        }
         warnings.extend(carved.notes);
         let plan = Self {
             digest: digest(&steps, &gates, topology, observed),

@@ -2,10 +2,14 @@
 //!
 //! Nothing here stands in a plan's way; that is said in [`crate::hazards`].
 
-use topology::observed::Observed;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use topology::address::Cidr;
+use topology::observed::{NodeKind, Observed, Occupant};
 use topology::plane::Strategy;
 
-use crate::drafting::Drafting;
+use crate::drafting::{Drafting, called};
 use crate::wanted::{Wanted, WantedSubnet};
 
 pub(crate) fn warnings(wanted: &Wanted, observed: &Observed, draft: &Drafting<'_>) -> Vec<String> {
@@ -21,16 +25,17 @@ pub(crate) fn warnings(wanted: &Wanted, observed: &Observed, draft: &Drafting<'_
         if subnet.moves() && subnet.strategy == Strategy::InPlace {
             warnings.push(format!("`{}` changes in place: deployed hosts and BMCs keep their old addresses until somebody changes them", subnet.plane));
         }
-        if subnet.moves() && subnet.row.cidr.encloses(&old.cidr) {
-            warnings.push(format!(
-                "`{}` widens from {} to {}: whatever lives in between is taken in",
-                subnet.plane, old.cidr, subnet.row.cidr
-            ));
-        }
     }
+    warnings.extend(
+        wanted
+            .subnets
+            .values()
+            .filter_map(|subnet| taken_in(subnet, observed)),
+    );
     warnings.extend(inverted(wanted, observed));
     warnings.extend(left_behind(wanted, observed, draft));
     let gone = draft.leaving();
+    warnings.extend(named_by_maas(observed, &gone));
     for subnet in observed
         .subnets()
         .filter(|subnet| draft.becomes(&subnet.cidr).is_none())
@@ -47,6 +52,104 @@ pub(crate) fn warnings(wanted: &Wanted, observed: &Observed, draft: &Drafting<'_
         }
     }
     warnings
+}
+
+/// How many are named before the rest is counted.
+const NAMED_MAX: usize = 8;
+
+/// Whom a network takes in that was in none of the subnets so far.
+fn taken_in(subnet: &WantedSubnet, observed: &Observed) -> Option<String> {
+    let inside = |occupant: &&Occupant| {
+        occupant.ip.is_some_and(|ip| {
+            subnet.row.cidr.contains(ip) && !subnet.old.is_some_and(|old| old.contains(ip))
+        })
+    };
+    let found: Vec<String> = observed
+        .elsewhere
+        .iter()
+        .flatten()
+        .filter(inside)
+        .filter_map(|occupant| Some(format!("{} ({})", occupant.ip?, called(&occupant.holder))))
+        .collect();
+    let widens = subnet
+        .old
+        .filter(|old| subnet.moves() && subnet.row.cidr.encloses(old));
+    let known = match found.len() {
+        0 => "MAAS knows of nobody there, which is not to say that nobody is".to_owned(),
+        all => {
+            let named = found.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>();
+            let more = match all - named.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!("MAAS knows of {}{more}", named.join(", "))
+        }
+    };
+    match widens {
+        Some(old) => Some(format!(
+            "`{}` widens from {old} to {} and takes in whatever is in between; {known}",
+            subnet.plane, subnet.row.cidr
+        )),
+        None if found.is_empty() => None,
+        None => Some(format!(
+            "`{}` takes {}, where somebody is already; {known}",
+            subnet.plane, subnet.row.cidr
+        )),
+    }
+}
+
+/// MAAS's own settings that name an address on a network that moves. They are no part of the declaration.
+fn named_by_maas(observed: &Observed, gone: &BTreeSet<Cidr>) -> Vec<String> {
+    let settings = observed.settings.iter().flatten();
+    settings
+        .flat_map(|setting| {
+            let words = setting.value.split([' ', ',', '\n', '\t']);
+            words
+                .filter_map(host_in)
+                .filter(|ip| gone.iter().any(|gone| gone.contains(*ip)))
+                .map(|ip| {
+                    format!(
+                        "MAAS's own setting `{}` names {ip}, on a network that moves: set it anew afterwards",
+                        setting.name
+                    )
+                })
+        })
+        .collect()
+}
+
+/// The address in an entry: bare, with a prefix, with a port, or in a URL.
+fn host_in(entry: &str) -> Option<IpAddr> {
+    let rest = entry.split_once("://").map_or(entry, |(_, rest)| rest);
+    let host = rest.split('/').next()?;
+    let host = host.rsplit('@').next()?;
+    let bracketed = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.split(']').next());
+    let with_port = host.rsplit_once(':').map(|(host, _)| host);
+    [Some(host), bracketed, with_port]
+        .into_iter()
+        .flatten()
+        .find_map(|text| text.parse().ok())
+}
+
+/// Controllers whose next report moves an interface or a network in any case: the VLAN of an interface is taken from the
+/// networks of its addresses, and networks follow a bridge, a bond or a VLAN interface (seen on 3.5.12 and 3.7.3).
+pub(crate) fn restless(observed: &Observed) -> impl Iterator<Item = String> + '_ {
+    observed.links().filter_map(|link| {
+        let node = observed.nodes.get(&link.host)?;
+        let interface = observed
+            .interfaces_of(&link.host)
+            .find(|interface| interface.name == link.interface)?;
+        let subnet = observed.subnet(&link.subnet)?;
+        let on = interface.vlan.as_ref()?;
+        let moves = node.kind == NodeKind::Controller && *on != subnet.vlan;
+        moves.then(|| {
+            format!(
+                "controller `{}` has `{}` on {on} and its address on {} of {}: its next report moves one of them, whatever this plan does",
+                link.host, link.interface, subnet.cidr, subnet.vlan
+            )
+        })
+    })
 }
 
 /// In an unmanaged subnet MAAS hands out addresses from reserved ranges, and only from them.
@@ -79,4 +182,26 @@ fn left_behind<'a>(
             namesake.cidr, namesake.vlan, namesake.name
         ))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_found_in_settings_however_they_are_written() {
+        for (entry, ip) in [
+            ("192.0.2.53", Some("192.0.2.53")),
+            ("192.0.2.0/24", Some("192.0.2.0")),
+            ("192.0.2.9:514", Some("192.0.2.9")),
+            ("http://squid@192.0.2.8:8000/", Some("192.0.2.8")),
+            ("http://[2001:db8::8]:8000/", Some("2001:db8::8")),
+            ("2001:db8::53", Some("2001:db8::53")),
+            ("ntp.ubuntu.com", None),
+            ("", None),
+        ] {
+            let ip = ip.map(|ip| ip.parse().unwrap());
+            assert_eq!(host_in(entry), ip, "{entry}");
+        }
+    }
 }

@@ -106,6 +106,15 @@ pub struct Snippet {
     pub subnet: Cidr,
 }
 
+/// One of MAAS's own settings that may name addresses.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Setting {
+    /// MAAS's name of it, for example `upstream_dns`.
+    pub name: String,
+    /// Its text.
+    pub value: String,
+}
+
 /// Something that MAAS did not tell, with the reason; a plan that needed it is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlindSpot {
@@ -137,6 +146,12 @@ pub struct Observed {
     /// DHCP snippets of subnets; `None`: not asked.
     #[serde(default)]
     pub snippets: Option<Vec<Snippet>>,
+    /// Addresses that no subnet row has: kept by MAAS without a subnet, or seen on the wire; `None`: not asked.
+    #[serde(default)]
+    pub elsewhere: Option<Vec<Occupant>>,
+    /// Settings that may name addresses; `None`: not asked.
+    #[serde(default)]
+    pub settings: Option<Vec<Setting>>,
     /// Spaces that no VLAN carries are here only when this is true (`spaces/` is the slowest of the lists, so it is read when a plan makes a space).
     pub all_spaces: bool,
     /// What could not be read.
@@ -154,6 +169,11 @@ pub struct Scope {
     pub machines: Vec<String>,
     /// Whether DHCP snippets matter: when a subnet is deleted.
     pub snippets: bool,
+    /// Whether addresses outside of all subnets matter: when a subnet takes in addresses that none has now (about 26 s and
+    /// 5 MB for 2,000 addresses).
+    pub elsewhere: bool,
+    /// Whether MAAS's settings matter: when addresses leave.
+    pub settings: bool,
     /// Whether spaces without a VLAN matter.
     pub all_spaces: bool,
 }

@@ -179,6 +179,14 @@ impl<'a> At<'a> {
         self.value.as_str() == Some("")
     }
 
+    /// A text, or nothing at all.
+    pub(crate) fn text_or_null(&self) -> Read<&'a str> {
+        if self.value.is_null() {
+            return Ok("");
+        }
+        self.text()
+    }
+
     pub(crate) fn address(&self) -> Read<IpAddr> {
         self.parsed("not an address")
     }

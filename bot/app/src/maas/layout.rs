@@ -558,6 +558,7 @@ mod tests {
             machines: Vec::new(),
             all_spaces: true,
             snippets: true,
+            ..Scope::default()
         }
     }
 

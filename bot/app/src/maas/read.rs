@@ -3,6 +3,7 @@
 //! The lists embed what they point to, so nothing is read in two shapes: `fabrics/` holds all VLANs and the names of
 //! their spaces; `spaces/` and `machines/` are read only when the scope says so. Must not know why it is asked.
 
+mod elsewhere;
 mod fitting;
 mod network;
 mod nodes;
@@ -33,7 +34,7 @@ impl<W: Wire> Eyes<W> {
     /// Asks MAAS for everything in `scope`.
     ///
     /// 9 requests (8 before MAAS 3.6), plus one per subnet in `scope.occupants`, two for `all_nodes` or one per 50
-    /// `machines`, one each for `all_spaces` and `snippets`.
+    /// `machines`, one each for `all_spaces` and `snippets`, two for `elsewhere`, five for `settings`.
     pub async fn observe(&self, scope: &Scope) -> Result<Observed, Blind> {
         let mut readings = 0;
         loop {
@@ -71,6 +72,8 @@ impl<W: Wire> Eyes<W> {
             all_nodes: scope.all_nodes,
             occupants: BTreeMap::new(),
             snippets: None,
+            elsewhere: None,
+            settings: None,
             all_spaces: scope.all_spaces,
             blind: gathered.blind,
         };
@@ -88,6 +91,13 @@ impl<W: Wire> Eyes<W> {
         if scope.snippets {
             let snippets = self.list("dhcp-snippets/", snippet).await?;
             observed.snippets = Some(snippets.into_iter().flatten().collect());
+        }
+        // Who is no administrator is refused all of this, and the plan with it: a blind spot says so.
+        if scope.elsewhere && observed.blind.is_empty() {
+            observed.elsewhere = Some(self.elsewhere(&observed).await?);
+        }
+        if scope.settings && observed.blind.is_empty() {
+            observed.settings = Some(self.settings().await?);
         }
         for (cidr, occupant) in reading.unaddressed {
             if let Some(occupants) = observed.occupants.get_mut(&cidr) {

@@ -1,11 +1,11 @@
 //! The rehearsal's stage: a MAAS in memory, facts in memory, a clock that jumps, and a fuse.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lab::maas::Maas;
+use lab::maas::{Maas, Reported};
 use plan::gate::Evidence;
 use plan::run::{Fact, Move, Noted};
 use topology::observed::Timestamp;
@@ -22,6 +22,8 @@ pub(super) struct Scene {
     pub(super) facts: Vec<Noted>,
     pub(super) now: Timestamp,
     witness: Obliging,
+    /// What the controllers' hosts have, whatever MAAS's rows say of them.
+    hosts: BTreeMap<String, Vec<Reported>>,
 }
 
 impl Scene {
@@ -34,6 +36,7 @@ impl Scene {
         };
         let now = play.observed.at;
         Ok(Self {
+            hosts: settled(&maas),
             maas,
             facts: vec![Noted {
                 at: now,
@@ -78,8 +81,27 @@ impl Scene {
         fuse.count.load(Ordering::Relaxed)
     }
 
-    pub(super) fn with_maas(&mut self, act: impl FnOnce(&mut Maas)) {
-        act(&mut self.maas);
+    /// Every controller reports its interfaces, as it may at any moment.
+    pub(super) fn controllers_report(&mut self) {
+        for (host, said) in &self.hosts {
+            // Of a report that MAAS refuses it keeps nothing.
+            drop(self.maas.report(host, said));
+        }
+    }
+
+    /// Whoever lives on that network lets go of it: `controllers` on their hosts too, or everybody else.
+    pub(super) fn vacate(&mut self, cidr: &str, controllers: bool) {
+        self.maas.vacate(cidr, controllers);
+        let reported = self.hosts.values_mut().flatten();
+        for interface in reported.filter(|_| controllers) {
+            interface
+                .addresses
+                .retain(|address| address.trunc().to_string() != cidr);
+        }
+    }
+
+    pub(super) fn release(&mut self, machine: &str) {
+        self.maas.release(machine);
     }
 
     pub(super) fn same_world(&self, other: &Self) -> bool {
@@ -89,6 +111,17 @@ impl Scene {
     pub(super) fn writes(&self) -> usize {
         self.maas.writes().len()
     }
+}
+
+/// The controllers whose own report changes nothing as things stand. One that would move something in any case is not the
+/// plan's doing; the plan warns of it.
+fn settled(maas: &Maas) -> BTreeMap<String, Vec<Reported>> {
+    let mut hosts = maas.controllers_say();
+    hosts.retain(|host, said| {
+        let mut after = maas.clone();
+        after.report(host, said).is_ok() && after.same_rows(maas)
+    });
+    hosts
 }
 
 /// Counts operations and goes dark after one of them.

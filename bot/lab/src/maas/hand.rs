@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::store::{Alloc, Maas, NodeType};
+use super::store::{Address, Alloc, Maas, NodeType};
 
 impl Maas {
     /// Deploys a machine: AUTO links get their addresses.
@@ -154,6 +154,30 @@ impl Maas {
             self.drop_address(row);
             self.ensure_link_up(interface);
         }
+    }
+
+    /// Sets one of MAAS's own settings, as an administrator would.
+    pub fn configure(&mut self, name: &str, value: &str) {
+        self.config.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// A rack sees somebody on the wire.
+    pub fn notice(&mut self, ip: IpAddr, mac: &str) {
+        self.neighbours.push((ip, mac.to_owned()));
+    }
+
+    /// A user has an address that lies in no subnet: its subnet changed its CIDR and left it behind.
+    pub fn leave_behind(&mut self, ip: IpAddr, user: &str) {
+        self.add_address(Address {
+            id: 0,
+            ip: Some(ip),
+            alloc: Alloc::UserReserved,
+            subnet: None,
+            user: Some(user.to_owned()),
+            interface: None,
+            unknown: None,
+            bmc_of: None,
+        });
     }
 
     /// Host names of all machines.

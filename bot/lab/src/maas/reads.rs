@@ -6,6 +6,8 @@ use super::store::{Maas, Node, NodeType};
 use super::{Answer, Asker, plain};
 use crate::wire::{Request, Response};
 
+const BASE: &str = "/MAAS/api/2.0";
+
 /// What a MAAS calls itself: the host's name when it was set up. The recorded servers ran on a machine of this name.
 const NAME: &str = "vm";
 
@@ -97,7 +99,20 @@ impl Maas {
         }
     }
 
-    pub(crate) fn config(request: &Request, asker: &Asker) -> Answer {
+    /// Whom the racks saw (fields: 3.5.9 maasserver/api/discoveries.py).
+    pub(crate) fn discoveries(&self) -> Value {
+        let shown = self.neighbours.iter().map(|(ip, mac)| {
+            json!({
+                "discovery_id": format!("{ip},{mac}"), "ip": ip, "mac_address": mac, "mac_organization": null,
+                "last_seen": "2026-01-01T00:00:00.000", "hostname": null, "fabric_name": null, "vid": null,
+                "observer": {"system_id": null, "hostname": null, "interface_id": null, "interface_name": null},
+                "resource_uri": format!("{BASE}/discovery/{ip},{mac}/"),
+            })
+        });
+        shown.collect()
+    }
+
+    pub(crate) fn config(&self, request: &Request, asker: &Asker) -> Answer {
         if request.method != "GET" {
             super::admin_to_change(asker)?;
             return Ok(Response::text(200, "OK"));
@@ -107,6 +122,10 @@ impl Maas {
             Some("maas_auto_ipmi_user") => json!("maas"),
             Some("auto_vlan_creation" | "enable_http_proxy" | "network_discovery") => json!(true),
             Some("default_dns_ttl") => json!(30),
+            Some("ntp_servers") => self.set_or("ntp_servers", &json!("ntp.ubuntu.com")),
+            Some(name @ ("upstream_dns" | "dns_trusted_acl" | "http_proxy" | "remote_syslog")) => {
+                self.set_or(name, &Value::Null)
+            }
             Some("") | None => {
                 return Err(plain(400, "name: Please enter a value"));
             }
@@ -120,6 +139,12 @@ impl Maas {
             headers: vec![("content-type".to_owned(), "application/json".to_owned())],
             body: value.to_string().into_bytes(),
         })
+    }
+
+    fn set_or(&self, name: &str, unset: &Value) -> Value {
+        self.config
+            .get(name)
+            .map_or_else(|| unset.clone(), |value| json!(value))
     }
 
     /// Whether someone sees a node: an administrator any; others machines that are theirs or nobody's, and devices

@@ -1,11 +1,12 @@
 //! What a controller's report of its own interfaces does to the network: it makes subnets, moves interfaces, and drags
 //! planes along (3.5.9 `metadataserver/builtin_scripts/network.py`; each case seen on 3.5.12 and 3.7.3).
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::store::{Address, Alloc, Interface, Maas, Subnet, Vlan};
+use super::store::{Address, Alloc, Interface, Maas, NodeType, Subnet, Vlan};
 
 /// One interface as a controller reports it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,6 +58,42 @@ impl Maas {
         }
         *self = after;
         Ok(())
+    }
+
+    /// What each controller reports while nothing changes on its host: its interfaces and addresses, as its rows have them.
+    pub fn controllers_say(&self) -> BTreeMap<String, Vec<Reported>> {
+        self.nodes
+            .values()
+            .filter(|node| {
+                matches!(
+                    node.kind,
+                    NodeType::Rack | NodeType::Region | NodeType::RegionRack
+                )
+            })
+            .map(|node| {
+                let rows = self.interfaces_of(&node.system_id);
+                let said = rows.map(|row| self.as_reported(row)).collect();
+                (node.hostname.clone(), said)
+            })
+            .collect()
+    }
+
+    fn as_reported(&self, row: &Interface) -> Reported {
+        let addresses = self.links_of(row.id).filter_map(|link| {
+            let net = self.subnets.get(&link.subnet?)?.cidr;
+            IpNet::new(link.ip?, net.prefix_len()).ok()
+        });
+        let parents = row.parents.iter().filter_map(|id| self.interfaces.get(id));
+        let vlan = row.vlan.and_then(|id| self.vlans.get(&id));
+        Reported {
+            name: row.name.clone(),
+            kind: row.kind.clone(),
+            mac: row.mac.clone(),
+            parents: parents.map(|parent| parent.name.clone()).collect(),
+            vid: vlan.filter(|_| row.kind == "vlan").map(|vlan| vlan.vid),
+            addresses: addresses.collect(),
+            gateway: None,
+        }
     }
 
     fn reported_row(&mut self, node: &str, one: &Reported) -> u64 {
@@ -323,6 +360,7 @@ mod tests {
         let addresses = addresses.collect();
         let eth0 = Reported {
             name: "eth0".to_owned(),
+            kind: "physical".to_owned(),
             mac: "52:54:00:00:00:01".to_owned(),
             ..Reported::default()
         };
@@ -364,6 +402,7 @@ mod tests {
             maas.report("ctl", &said(kind, &["10.8.0.4/22"]))
                 .expect("taken in");
             let before = maas.clone();
+            assert_eq!(maas.controllers_say()["ctl"], said(kind, &["10.8.0.4/22"]));
             maas.report("ctl", &said(kind, &["10.8.0.4/22"]))
                 .expect("taken in");
             assert!(maas.same_rows(&before), "{kind}");

@@ -214,6 +214,10 @@ pub struct Maas {
     pub(crate) interfaces: BTreeMap<u64, Interface>,
     pub(crate) snippets: BTreeMap<u64, Snippet>,
     pub(crate) users: Vec<User>,
+    /// Settings that somebody changed.
+    pub(crate) config: BTreeMap<String, String>,
+    /// Whom the racks saw on the wire: address and MAC.
+    pub(crate) neighbours: Vec<(std::net::IpAddr, String)>,
     /// Next row number by table.
     pub(crate) sequences: BTreeMap<&'static str, u64>,
     /// Nonces seen, to refuse one used twice.
@@ -240,6 +244,8 @@ impl Maas {
             interfaces: BTreeMap::new(),
             snippets: BTreeMap::new(),
             users: Vec::new(),
+            config: BTreeMap::new(),
+            neighbours: Vec::new(),
             sequences: BTreeMap::new(),
             nonces: std::collections::BTreeSet::new(),
             writes: Vec::new(),

@@ -205,12 +205,14 @@ impl Drafting<'_> {
     }
 
     /// A dynamic range may cover no address that somebody has (3.5.9 maasserver/models/subnet.py:623-631). A subnet that
-    /// goes is emptied first.
+    /// goes is emptied first; one that comes takes up the addresses that MAAS keeps without a subnet.
     fn refuse_taken(&mut self, subnet: &WantedSubnet, range: &IpRange) {
-        if range.kind == RangeKind::Reserved || subnet.old != Some(subnet.row.cidr) {
+        if range.kind == RangeKind::Reserved {
             return;
         }
-        let Some(occupants) = self.observed.occupants.get(&range.subnet) else {
+        let stays = subnet.old == Some(subnet.row.cidr);
+        let living = self.observed.occupants.get(&range.subnet);
+        if stays && living.is_none() {
             self.refusals.push(
                 Refusal::new(
                     Code::Unseen,
@@ -223,8 +225,10 @@ impl Drafting<'_> {
                 .of(&subnet.plane),
             );
             return;
-        };
-        let taken = occupants.iter().find_map(|occupant| {
+        }
+        let living = living.filter(|_| stays).into_iter().flatten();
+        let apart = self.observed.elsewhere.iter().flatten();
+        let taken = living.chain(apart).find_map(|occupant| {
             let ip = occupant.ip.filter(|ip| range.range.contains(*ip))?;
             (occupant.holder != Holder::Passing).then_some((ip, &occupant.holder))
         });
@@ -270,7 +274,8 @@ fn stays(range: &IpRange, wanted: Option<&[IpRange]>) -> bool {
     })
 }
 
-fn called(holder: &Holder) -> String {
+/// Who has an address, in words.
+pub(crate) fn called(holder: &Holder) -> String {
     match holder {
         Holder::Node { host, .. } => format!("`{host}`"),
         Holder::Bmc { host } => format!("the BMC of `{host}`"),

@@ -181,14 +181,10 @@ impl Drafting<'_> {
             if self.holds_bmc(cidr) {
                 continue;
             }
-            if held && self.vacate_before.is_none() {
-                let next =
-                    u32::try_from(self.steps.len() + 1).expect("a plan has fewer than 2^32 steps");
-                self.vacate_before = Some(StepId(next));
-            }
             let Some(subnet) = self.network.subnet(&cidr).cloned() else {
                 continue;
             };
+            self.wait_for_controllers(held);
             let (plane, to) = self.becomes(&cidr).map_or((None, None), |wanted| {
                 (Some(wanted.plane.clone()), Some(wanted.row.cidr))
             });
@@ -199,6 +195,15 @@ impl Drafting<'_> {
                 after: None,
                 why: to.map_or_else(String::new, |to| self.made_again(&cidr, to)),
             });
+        }
+    }
+
+    /// The next step takes a CIDR away; controllers that hold an address there let go of it before the first such step.
+    pub(super) fn wait_for_controllers(&mut self, held: bool) {
+        if held && self.vacate_before.is_none() {
+            let next =
+                u32::try_from(self.steps.len() + 1).expect("a plan has fewer than 2^32 steps");
+            self.vacate_before = Some(StepId(next));
         }
     }
 

@@ -124,6 +124,7 @@ impl Drafting<'_> {
             },
             ..now.clone()
         };
+        self.wait_for_controllers(self.held_by_controller(&now.cidr));
         self.note(Note {
             phase: Phase::Create,
             plane: Some(subnet.plane.clone()),
@@ -210,6 +211,9 @@ impl Drafting<'_> {
             },
             ..now.clone()
         };
+        // The controller's row would go on pointing to the plane: its next report would drag the plane to the VLAN of whoever
+        // has the old CIDR then, or bring a second subnet of the old CIDR (seen on 3.5.12 and 3.7.3).
+        self.wait_for_controllers(self.held_by_controller(&now.cidr));
         self.note(Note {
             phase: Phase::Create,
             plane: Some(subnet.plane.clone()),

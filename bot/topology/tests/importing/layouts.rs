@@ -51,6 +51,8 @@ pub(crate) fn empty() -> Observed {
         all_nodes: true,
         occupants: BTreeMap::new(),
         snippets: None,
+        elsewhere: None,
+        settings: None,
         all_spaces: true,
         blind: Vec::new(),
     }

@@ -232,6 +232,8 @@ fn everything() -> Scope {
         all_nodes: true,
         all_spaces: true,
         snippets: true,
+        elsewhere: true,
+        settings: true,
         ..Scope::default()
     }
 }
@@ -251,7 +253,7 @@ async fn threat_57_whichever_request_is_answered_badly_it_is_named_and_nothing_i
     let client = Client::new(maas.http(), still().0);
     client.eyes().observe(&everything()).await.unwrap();
     let requests: Vec<String> = maas.asked.lock().unwrap().clone();
-    assert_eq!(requests.len(), 14, "{requests:?}");
+    assert_eq!(requests.len(), 21, "{requests:?}");
     for request in requests {
         for (trouble, word) in troubles() {
             maas.at(&request, &trouble);

@@ -118,6 +118,8 @@ impl Cloud {
             all_nodes: true,
             occupants: self.nets.iter().map(|net| (net.cidr, Vec::new())).collect(),
             snippets: Some(Vec::new()),
+            elsewhere: Some(Vec::new()),
+            settings: Some(Vec::new()),
             all_spaces: true,
             blind: Vec::new(),
         };

@@ -1,0 +1,208 @@
+//! What stands in the way of a change although MAAS would take every write of it, or what its reader must know: who is
+//! there already, who would be left behind, what would go on naming an address that moves.
+
+use plan::plan::{Plan, Policy, Refused};
+
+use crate::lab::{World, world_of};
+use crate::objects::{CLOUD, Change, edited, imported};
+use crate::walk::carried_out;
+
+const PHONES_WIDEN: (&str, &str) = ("10.20.0.0/24", "10.20.0.0/22\nstrategy: in-place");
+const PHONES_MOVE: (&str, &str) = ("10.20.0.0/24", "10.21.0.0/24");
+
+/// What comes of one edit of the plane `phones`, in a world that was touched before.
+async fn planned(
+    (from, to): (&str, &str),
+    touch: impl FnOnce(&World),
+) -> (World, topology::Topology, Result<Plan, Refused>) {
+    let world = world_of(CLOUD, Some("3.5.12"));
+    touch(&world);
+    let change = Change::of("phones", from, to);
+    let topology = edited(imported(&world).await, &change);
+    let observed = world.observe(&topology).await;
+    let outcome = Plan::between(&observed, &topology, &Policy::default());
+    (world, topology, outcome)
+}
+
+fn told(plan: &Plan, words: &str) -> Vec<String> {
+    plan.warnings
+        .iter()
+        .filter(|warning| warning.contains(words))
+        .cloned()
+        .collect()
+}
+
+fn codes(refused: &Refused) -> Vec<&'static str> {
+    let refusals = refused.refusals.iter();
+    refusals.map(|refusal| refusal.code.word()).collect()
+}
+
+#[tokio::test]
+async fn a_network_that_widens_lists_whom_it_takes_in() {
+    let (_, _, quiet) = planned(PHONES_WIDEN, |_| {}).await;
+    let quiet = told(&quiet.unwrap(), "widens");
+    assert_eq!(quiet.len(), 1);
+    assert!(quiet[0].contains("MAAS knows of nobody there"), "{quiet:?}");
+
+    let (world, topology, loud) = planned(PHONES_WIDEN, |world| {
+        let mut maas = world.maas.lock().unwrap();
+        maas.leave_behind("10.20.1.7".parse().unwrap(), "alice");
+        maas.notice("10.20.2.9".parse().unwrap(), "02:00:00:00:00:09");
+        // Neither is taken in: one is inside already, the other is elsewhere.
+        maas.notice("10.20.0.77".parse().unwrap(), "02:00:00:00:00:0a");
+        maas.leave_behind("192.0.2.7".parse().unwrap(), "alice");
+    })
+    .await;
+    let loud = loud.unwrap();
+    let said = told(&loud, "widens").join("\n");
+    assert!(said.contains("10.20.1.7 (the user `alice`)"), "{said}");
+    assert!(said.contains("10.20.2.9 (a passing host)"), "{said}");
+    assert!(
+        !said.contains("10.20.0.77") && !said.contains("192.0.2.7"),
+        "{said}"
+    );
+    carried_out(&world, &topology, &loud).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_network_where_somebody_is_already_is_told() {
+    let (_, _, quiet) = planned(PHONES_MOVE, |_| {}).await;
+    assert_eq!(told(&quiet.unwrap(), "somebody is already").len(), 0);
+    let (_, _, loud) = planned(PHONES_MOVE, |world| {
+        let mut maas = world.maas.lock().unwrap();
+        for host in 1..=20 {
+            let ip = std::net::Ipv4Addr::new(10, 21, 0, host).into();
+            maas.notice(ip, &format!("02:00:00:00:01:{host:02x}"));
+        }
+    })
+    .await;
+    let said = told(&loud.unwrap(), "somebody is already");
+    assert_eq!(said.len(), 1);
+    assert!(said[0].ends_with("and 12 more"), "{said:?}");
+}
+
+/// A subnet that comes takes up the addresses that MAAS keeps without one, and a dynamic range may cover none of them.
+#[tokio::test]
+async fn a_dynamic_range_may_not_cover_an_address_that_comes_with_the_network() {
+    let dynamic =
+        "cidr: 10.21.0.0/24\nreserve:\n  - {name: pool, purpose: dynamic, range: +60..+90}\n";
+    let files = imported(&world_of(CLOUD, Some("3.5.12"))).await;
+    let phones = files
+        .iter()
+        .find(|file| file.path == "phones.yaml")
+        .unwrap();
+    let whole = String::from_utf8(phones.bytes.clone()).unwrap();
+    let from = &whole[whole.find("cidr:").unwrap()..];
+    for (ip, refused) in [("10.21.0.61", true), ("10.21.0.91", false)] {
+        let (_, _, outcome) = planned((from, dynamic), |world| {
+            let mut maas = world.maas.lock().unwrap();
+            maas.leave_behind(ip.parse().unwrap(), "alice");
+        })
+        .await;
+        match outcome {
+            Err(why) => {
+                assert!(refused, "{why:#?}");
+                assert_eq!(codes(&why), ["maas-refuses"]);
+                assert!(why.refusals[0].why.contains(ip), "{why:#?}");
+            }
+            Ok(plan) => assert!(!refused, "{:?}", plan.warnings),
+        }
+    }
+}
+
+#[tokio::test]
+async fn maas_own_settings_that_name_an_address_that_moves_are_told() {
+    let (_, _, plan) = planned(PHONES_MOVE, |world| {
+        let mut maas = world.maas.lock().unwrap();
+        maas.configure("upstream_dns", "192.0.2.53 10.20.0.53");
+        maas.configure("http_proxy", "http://10.20.0.80:8000/");
+        maas.configure("ntp_servers", "ntp.ubuntu.com");
+    })
+    .await;
+    let plan = plan.unwrap();
+    let said = told(&plan, "MAAS's own setting");
+    assert_eq!(said.len(), 2, "{:?}", plan.warnings);
+    assert!(
+        said[0].contains("`upstream_dns` names 10.20.0.53"),
+        "{said:?}"
+    );
+    assert!(
+        said[1].contains("`http_proxy` names 10.20.0.80"),
+        "{said:?}"
+    );
+}
+
+/// MAAS answers 409 to the delete of a subnet that holds a BMC's address, every time; in place it changes.
+#[tokio::test]
+async fn a_network_of_bmcs_changes_in_place_or_not_at_all() {
+    let mut layout: serde_json::Value = serde_json::from_str(CLOUD).unwrap();
+    layout["machines"][0]["bmc"] = serde_json::json!({"type": "ipmi", "address": "10.20.0.200"});
+    for (to, planned) in [
+        ("10.21.0.0/24", false),
+        ("10.21.0.0/24\nstrategy: in-place", true),
+    ] {
+        for version in ["2.9.2", "3.5.12", "3.7.3"] {
+            let world = world_of(&layout.to_string(), Some(version));
+            let change = Change::of("phones", "10.20.0.0/24", to);
+            let topology = edited(imported(&world).await, &change);
+            let observed = world.observe(&topology).await;
+            match Plan::between(&observed, &topology, &Policy::default()) {
+                Ok(plan) => {
+                    assert!(planned, "{version}");
+                    carried_out(&world, &topology, &plan).await.unwrap();
+                }
+                Err(refused) => {
+                    assert!(!planned, "{version}: {refused:#?}");
+                    assert_eq!(codes(&refused), ["holds-bmc"]);
+                    assert!(refused.refusals[0].why.contains("`m1`"), "{refused:#?}");
+                }
+            }
+        }
+    }
+}
+
+/// Nothing is planned under a machine that MAAS is changing; in a state of rest everything is.
+#[tokio::test]
+async fn a_machine_between_two_states_is_waited_for() {
+    for (status, waits) in [
+        ("Commissioning", true),
+        ("Deploying", true),
+        ("Releasing", true),
+        ("Disk erasing", true),
+        ("Rescue mode", true),
+        ("Ready", false),
+        ("Deployed", false),
+        ("Broken", false),
+    ] {
+        let (_, _, outcome) = planned(PHONES_MOVE, |world| {
+            world.maas.lock().unwrap().set_status("m1", status);
+        })
+        .await;
+        match outcome {
+            Ok(_) => assert!(!waits, "{status}"),
+            Err(refused) => {
+                assert!(waits, "{status}: {refused:#?}");
+                assert_eq!(codes(&refused), ["in-transition"], "{status}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn more_than_the_policy_allows_is_refused() {
+    let (world, topology, _) = planned(PHONES_MOVE, |_| {}).await;
+    let observed = world.observe(&topology).await;
+    for (most, allowed) in [(1, true), (0, false)] {
+        let policy = Policy {
+            vacated_max: most,
+            ..Policy::default()
+        };
+        match Plan::between(&observed, &topology, &policy) {
+            Ok(_) => assert!(allowed),
+            Err(refused) => {
+                assert!(!allowed);
+                assert_eq!(codes(&refused), ["too-much"]);
+            }
+        }
+    }
+}
