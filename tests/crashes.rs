@@ -134,7 +134,7 @@ impl Law {
             *all += count;
         }
         for cut in 1..=counted.iter().sum() {
-            if let Some(why) = cut_at(&self.town, &beat, cut).await {
+            if let Some(why) = Box::pin(cut_at(&self.town, &beat, cut)).await {
                 let place = format!(
                     "{what}, beat {}, operation {cut} of {counted:?}",
                     self.beats

@@ -160,6 +160,10 @@ pub struct Observed {
 
 /// What to ask. The topology lists are always read; the rest is chosen by what a plan needs, because it costs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a request that is made or not"
+)]
 pub struct Scope {
     /// Subnets whose occupants are asked, one request each.
     pub occupants: Vec<Cidr>,

@@ -94,10 +94,10 @@ impl<W: Wire> Eyes<W> {
         }
         // Who is no administrator is refused all of this, and the plan with it: a blind spot says so.
         if scope.elsewhere && observed.blind.is_empty() {
-            observed.elsewhere = Some(self.elsewhere(&observed).await?);
+            observed.elsewhere = Some(Box::pin(self.elsewhere(&observed)).await?);
         }
         if scope.settings && observed.blind.is_empty() {
-            observed.settings = Some(self.settings().await?);
+            observed.settings = Some(Box::pin(self.settings()).await?);
         }
         for (cidr, occupant) in reading.unaddressed {
             if let Some(occupants) = observed.occupants.get_mut(&cidr) {

@@ -46,6 +46,19 @@ fn answers() -> Vec<(&'static str, String)> {
         ("GET machines/", text("[]")),
         ("GET devices/", text("[]")),
         ("GET dhcp-snippets/", text("[]")),
+        ("GET ipaddresses/?all=true", text("[]")),
+        ("GET discovery/", text("[]")),
+        (
+            "GET maas/?op=get_config&name=upstream_dns",
+            text(r#""192.0.2.53""#),
+        ),
+        (
+            "GET maas/?op=get_config&name=ntp_servers",
+            text(r#""ntp.ubuntu.com""#),
+        ),
+        ("GET maas/?op=get_config&name=dns_trusted_acl", text("null")),
+        ("GET maas/?op=get_config&name=http_proxy", text(r#""""#)),
+        ("GET maas/?op=get_config&name=remote_syslog", text("null")),
         (
             "GET spaces/",
             text(r#"[{"id": -1, "name": "undefined"}, {"id": 6, "name": "office"}]"#),

@@ -90,8 +90,9 @@ fn holder(at: At<'_>, hosts: &BTreeMap<&str, &str>) -> Read<Holder> {
     let kind = at.field("alloc_type")?.number::<u64>()?;
     if let Some(interfaces) = at.maybe("interface_set") {
         for interface in interfaces.list()? {
-            // One that belongs to no node has only its MAC.
             let Some(id) = interface.maybe("system_id") else {
+                // One that belongs to no node has its MAC only.
+                interface.field("mac_address")?.text()?;
                 continue;
             };
             let id = id.text()?;

@@ -26,6 +26,14 @@ const ADDRESSES: &str = r#"[
     {"ip": "192.0.2.42", "alloc_type": 4, "user": "bob"},
     {"ip": "192.0.2.43", "alloc_type": 4, "dns_records": [{"name": "www", "domain": "test"}]}]"#;
 
+const KEPT: &str = r#"[
+    {"ip": "192.0.2.40", "alloc_type": 1, "interface_set": [{"system_id": "abc"}], "owner": null, "subnet": {"cidr": "192.0.2.0/24"}},
+    {"ip": "203.0.113.1", "alloc_type": 1, "interface_set": [{"system_id": "abc"}], "owner": null, "subnet": {"cidr": "192.0.2.0/24"}},
+    {"ip": "203.0.113.2", "alloc_type": 4, "interface_set": [], "owner": {"username": "bob"}, "subnet": null},
+    {"ip": "203.0.113.3", "alloc_type": 1, "interface_set": [], "owner": null, "subnet": null},
+    {"ip": null, "alloc_type": 0, "interface_set": [], "owner": null, "subnet": null}]"#;
+const NEIGHBOURS: &str = r#"[{"ip": "203.0.113.4"}, {"ip": "192.0.2.200"}]"#;
+
 /// The answers of a MAAS that has one of each.
 fn rich() -> Vec<(&'static str, String)> {
     let mut all = answers();
@@ -43,6 +51,8 @@ fn rich() -> Vec<(&'static str, String)> {
         ("GET rackcontrollers/", format!("[{others}]")),
         ("GET devices/", format!("[{devices}]")),
         ("GET subnets/3/?op=ip_addresses", ADDRESSES.to_owned()),
+        ("GET ipaddresses/?all=true", KEPT.to_owned()),
+        ("GET discovery/", NEIGHBOURS.to_owned()),
     ] {
         all.retain(|(known, _)| *known != request);
         all.push((request, body));
@@ -60,6 +70,8 @@ async fn observed(answers: &[(&'static str, String)]) -> Result<Observed, Blind>
         all_nodes: true,
         all_spaces: true,
         snippets: true,
+        elsewhere: true,
+        settings: true,
         ..Scope::default()
     };
     eyes(&Arc::new(told)).observe(&scope).await
@@ -98,7 +110,7 @@ fn changed(value: &Value, place: &str, with: Option<&Value>) -> Value {
 }
 
 /// Fields that some release, or some objects, do not have. An address whose holder is told less is held all the same.
-const MAY_BE_MISSING: [&str; 10] = [
+const MAY_BE_MISSING: [&str; 13] = [
     "disabled_boot_architectures",
     "subnet",
     "ip_address",
@@ -109,6 +121,9 @@ const MAY_BE_MISSING: [&str; 10] = [
     "via",
     "user",
     "domain",
+    "interface_set",
+    "system_id",
+    "owner",
 ];
 
 #[tokio::test]
@@ -158,6 +173,36 @@ async fn a_field_that_is_missing_or_of_another_type_is_told_or_does_not_matter()
         }
     }
     assert!(told > 400, "only {told} were told");
+}
+
+#[tokio::test]
+async fn addresses_without_a_subnet_of_theirs_are_told_with_whose_they_are() {
+    let seen = observed(&rich()).await.unwrap();
+    let told: Vec<String> = seen
+        .elsewhere
+        .iter()
+        .flatten()
+        .map(|occupant| format!("{} {:?}", occupant.ip.unwrap(), occupant.holder))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            r#"203.0.113.1 Unknown("the node `m1`")"#,
+            r#"203.0.113.2 User { user: "bob" }"#,
+            r#"203.0.113.3 Unknown("a BMC or a DNS name")"#,
+            "203.0.113.4 Passing",
+        ]
+    );
+    let names: Vec<String> = seen
+        .settings
+        .into_iter()
+        .flatten()
+        .map(|setting| format!("{} = {}", setting.name, setting.value))
+        .collect();
+    assert_eq!(
+        names,
+        ["upstream_dns = 192.0.2.53", "ntp_servers = ntp.ubuntu.com"]
+    );
 }
 
 #[tokio::test]
