@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use topology::address::Cidr;
+use topology::object::{Object, VlanAt};
 
 use crate::audit::{Line, Standing};
 use crate::plan::Plan;
@@ -22,13 +23,35 @@ impl Plan {
                     "{cidr} is back on {}, and nobody declared it: a controller that still had an address there brought it; remove the address on that host, then the subnet",
                     line.vlan
                 )),
-                Some(before) if before.vlan_id != line.vlan_id => Some(format!(
-                    "{cidr}, which nobody declared, was on {} and is on {} now: put it back there",
-                    before.vlan, line.vlan
-                )),
-                None | Some(_) => None,
+                None => None,
+                Some(before) => {
+                    let place = self.carried_along(&before.vlan);
+                    (place != line.vlan).then(|| {
+                        format!(
+                            "{cidr}, which nobody declared, was on {place} and is on {} now: put it back there",
+                            line.vlan
+                        )
+                    })
+                }
             })
             .collect()
+    }
+
+    /// Where a VLAN is once this plan has renamed its fabric or changed its VID.
+    fn carried_along(&self, at: &VlanAt) -> VlanAt {
+        let mut at = at.clone();
+        for step in &self.steps {
+            match (&step.expects, &step.leaves) {
+                (Some(Object::Fabric(old)), Some(Object::Fabric(new))) if old.name == at.fabric => {
+                    at.fabric.clone_from(&new.name);
+                }
+                (Some(Object::Vlan(old)), Some(Object::Vlan(new))) if old.at == at => {
+                    at = new.at.clone();
+                }
+                (None | Some(_), None | Some(_)) => {}
+            }
+        }
+        at
     }
 }
 
