@@ -152,7 +152,10 @@ fn planning_again_yields_nothing() {
         }
         let network = carried_out(&observed, &plan).ok()?;
         match planned(&seen(&network, &observed), &topology) {
-            Ok(again) if again.steps.is_empty() => None,
+            Ok(again) if again.steps.is_empty() => {
+                let strangers = plan.strangers(&again.audit);
+                (!strangers.is_empty()).then(|| strangers.join("\n"))
+            }
             Ok(again) => Some(format!("{}\nthen\n{}", lines(&plan), lines(&again))),
             Err(refused) => Some(format!("{}\nthen {:#?}", lines(&plan), refused.refusals)),
         }
