@@ -313,13 +313,7 @@ fn wanted_subnet(
     if let Some(old) = old.filter(|_| moves) {
         refuse_what_cannot_stay(declared, old, observed)?;
     }
-    if declared.reserved_ips.is_some() && !observed.version.has_reserved_ips() {
-        return Err(Refusal::new(
-            Code::NotInThisMaas,
-            format!("reserved IPs need MAAS 3.6, this is {}.", observed.version),
-            "Take `reserved_ips` out, or upgrade MAAS first.",
-        ));
-    }
+    refuse_what_is_newer(declared, observed)?;
     Ok(WantedSubnet {
         plane: plane.key.clone(),
         old: old.map(|old| old.cidr),
@@ -328,6 +322,30 @@ fn wanted_subnet(
         reserved_ips: wanted_reserved_ips(declared),
         row,
     })
+}
+
+/// What this release of MAAS does not have, it ignores in silence.
+fn refuse_what_is_newer(declared: &PlaneSubnet, observed: &Observed) -> Result<(), Refusal> {
+    let version = &observed.version;
+    let newer = |what: &str, since: &str, field: &str| {
+        Refusal::new(
+            Code::NotInThisMaas,
+            format!("{what} need MAAS {since}, this is {version}."),
+            format!("Take `{field}` out, or upgrade MAAS first."),
+        )
+    };
+    if declared.reserved_ips.is_some() && !version.has_reserved_ips() {
+        return Err(newer("reserved IPs", "3.6", "reserved_ips"));
+    }
+    let architectures = declared.disabled_boot_architectures.iter().flatten();
+    if architectures.count() > 0 && !version.has_boot_architectures() {
+        return Err(newer(
+            "disabled boot architectures",
+            "3.0",
+            "disabled_boot_architectures",
+        ));
+    }
+    Ok(())
 }
 
 fn wanted_ranges(declared: &PlaneSubnet) -> Option<Vec<IpRange>> {

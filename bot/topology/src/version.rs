@@ -64,10 +64,21 @@ impl MaasVersion {
 
     /// Whether planebot knows this release's rules; where not, it plans and never applies.
     ///
-    /// 2.9 to 3.7: the tags whose source was read (2.9.2, 3.2.9, 3.4.8, 3.5.9, 3.6.5, 3.7.3).
+    /// 2.9 to 3.7: the tags whose source was read (2.9.2, 3.2.9, 3.4.8, 3.5.9, 3.6.5, 3.7.3). Not the pre-releases of 3.5.0,
+    /// the first of which refuses `true` and `false` for `allow_dns` and `allow_proxy` (3.5.0-beta1
+    /// maasserver/forms/subnet.py; every release before and after reads both).
     pub fn is_known(&self) -> bool {
-        self.numbers
-            .is_some_and(|[major, minor, _]| matches!((major, minor), (2, 9) | (3, 0..=7)))
+        let misreads = self.numbers == Some([3, 5, 0]) && self.stage == 0;
+        !misreads
+            && self
+                .numbers
+                .is_some_and(|[major, minor, _]| matches!((major, minor), (2, 9) | (3, 0..=7)))
+    }
+
+    /// Boot architectures can be turned off for a subnet since 3.0.0 (maasserver/models/subnet.py); before, MAAS ignores
+    /// the field in silence.
+    pub fn has_boot_architectures(&self) -> bool {
+        self.since([3, 0, 0])
     }
 
     /// Reserved IPs (`reservedips/`) exist since 3.6 (3.6.5 maasserver/models/reservedip.py).
@@ -104,6 +115,7 @@ mod tests {
         assert!(read("3.5.3-16317-g.e3b4d8e").is_known());
         assert!(read("2.9.2").is_known() && read("3.7.3").checks_use_on_delete());
         assert!(!read("3.7.2").checks_use_on_delete());
+        assert!(!read("3.5.0~beta1").is_known() && read("3.5.0").is_known());
         assert!(!read("4.0.0").is_known() && !read("banana").is_known() && !read("").is_known());
     }
 }

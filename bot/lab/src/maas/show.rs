@@ -92,14 +92,20 @@ impl Maas {
 
     pub(crate) fn show_subnet(&self, id: u64) -> Value {
         let subnet = &self.subnets[&id];
-        json!({
+        let mut shown = json!({
             "name": subnet.name, "description": subnet.description, "vlan": self.show_vlan(subnet.vlan),
             "cidr": subnet.cidr.to_string(), "rdns_mode": subnet.rdns_mode, "gateway_ip": subnet.gateway,
             "dns_servers": subnet.dns, "allow_dns": subnet.allow_dns, "allow_proxy": subnet.allow_proxy,
             "active_discovery": subnet.active_discovery, "managed": subnet.managed,
             "disabled_boot_architectures": subnet.disabled_boot_architectures, "space": self.space_name_of(subnet.vlan),
             "id": id, "resource_uri": format!("{BASE}/subnets/{id}/"),
-        })
+        });
+        if !self.version.has_boot_architectures()
+            && let Some(fields) = shown.as_object_mut()
+        {
+            fields.shift_remove("disabled_boot_architectures");
+        }
+        shown
     }
 
     pub(crate) fn show_range(&self, range: &IpRange) -> Value {

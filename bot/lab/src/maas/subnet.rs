@@ -120,7 +120,7 @@ impl Maas {
             }
         }
         let vlan = self.choose_vlan(form, &mut errors);
-        Self::read_fields(&mut subnet, form, &mut errors);
+        self.read_fields(&mut subnet, form, &mut errors);
         if !errors.has("cidr") {
             self.check_cidr(&subnet, None, &mut errors);
         }
@@ -218,7 +218,7 @@ impl Maas {
                 None => errors.add("vlan", NO_CHOICE),
             }
         }
-        Self::read_fields(&mut subnet, form, &mut errors);
+        self.read_fields(&mut subnet, form, &mut errors);
         // A CIDR that was refused leaves the old one, and the rest is held against that.
         self.check_cidr(&subnet, Some(id), &mut errors);
         errors.done()?;

@@ -36,6 +36,17 @@ impl Version {
         self.since([3, 6, 0])
     }
 
+    /// Boot architectures that are turned off for a subnet (3.0.0 maasserver/models/subnet.py; not in 2.9.2).
+    pub fn has_boot_architectures(&self) -> bool {
+        self.since([3, 0, 0])
+    }
+
+    /// `allow_dns` and `allow_proxy` are read by their words; before, they were checkboxes as `managed` is (3.5.0 and 3.4.8
+    /// maasserver/forms/subnet.py, `clean`).
+    pub fn reads_allowances_by_word(&self) -> bool {
+        self.since([3, 5, 0])
+    }
+
     /// Overlapping subnets refused on every save (3.7.3 maasserver/models/subnet.py:455-479).
     pub fn refuses_overlap(&self) -> bool {
         self.since([3, 7, 0])

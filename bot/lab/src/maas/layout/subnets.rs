@@ -33,7 +33,11 @@ impl Maas {
                 managed: true,
                 rdns_mode: subnet.rdns_mode.unwrap_or(2),
                 description: subnet.description.clone(),
-                disabled_boot_architectures: subnet.disabled_boot_architectures.clone(),
+                disabled_boot_architectures: if self.version.has_boot_architectures() {
+                    subnet.disabled_boot_architectures.clone()
+                } else {
+                    Vec::new()
+                },
             },
         );
         for (number, range) in subnet.ranges.iter().enumerate() {

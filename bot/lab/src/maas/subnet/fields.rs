@@ -15,7 +15,7 @@ use crate::wire::Response;
 type Switch<'a> = (&'static str, &'a mut bool, fn(&str) -> bool);
 
 impl Maas {
-    pub(super) fn read_fields(subnet: &mut Subnet, form: &Form, errors: &mut Errors) {
+    pub(super) fn read_fields(&self, subnet: &mut Subnet, form: &Form, errors: &mut Errors) {
         match form.get("name") {
             None => {}
             Some("") => subnet.name = subnet.cidr.to_string(),
@@ -40,6 +40,11 @@ impl Maas {
         if let Some(list) = form.all("dns_servers") {
             read_dns(subnet, list, errors);
         }
+        let allowance = if self.version.reads_allowances_by_word() {
+            spelling::allowed
+        } else {
+            spelling::ticked
+        };
         let switches: [Switch<'_>; 4] = [
             ("managed", &mut subnet.managed, spelling::ticked),
             (
@@ -47,8 +52,8 @@ impl Maas {
                 &mut subnet.active_discovery,
                 spelling::ticked,
             ),
-            ("allow_dns", &mut subnet.allow_dns, spelling::allowed),
-            ("allow_proxy", &mut subnet.allow_proxy, spelling::allowed),
+            ("allow_dns", &mut subnet.allow_dns, allowance),
+            ("allow_proxy", &mut subnet.allow_proxy, allowance),
         ];
         for (key, slot, read) in switches {
             if let Some(text) = form.raw(key) {
@@ -63,7 +68,10 @@ impl Maas {
             Some("2") => subnet.rdns_mode = 2,
             Some(text) => errors.add("rdns_mode", no_such_choice(text)),
         }
-        if let Some(text) = form.raw("disabled_boot_architectures") {
+        if let Some(text) = form
+            .raw("disabled_boot_architectures")
+            .filter(|_| self.version.has_boot_architectures())
+        {
             read_architectures(subnet, text, errors);
         }
     }
