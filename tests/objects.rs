@@ -232,6 +232,11 @@ async fn ipv6_changes_beside_ipv4() {
 }
 
 #[tokio::test]
+async fn machines_interfaces_and_links_change() {
+    hold("machines").await;
+}
+
+#[tokio::test]
 async fn what_maas_would_not_take_is_refused_before_it_is_asked() {
     hold("refused").await;
 }
