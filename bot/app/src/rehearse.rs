@@ -275,7 +275,12 @@ impl Scene {
                 maas.release(host);
             }
             for cidr in subnets.lines() {
-                maas.vacate(cidr, gate.name == GateName::Vacate);
+                match gate.name {
+                    GateName::Rack => maas.attend(cidr),
+                    GateName::Teardown | GateName::Vacate | GateName::Jumphost => {
+                        maas.vacate(cidr, gate.name == GateName::Vacate);
+                    }
+                }
             }
         });
     }

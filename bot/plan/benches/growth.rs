@@ -134,7 +134,7 @@ fn observed(planes: usize) -> Observed {
         nodes: BTreeMap::new(),
         all_nodes: true,
         occupants,
-        snippets: Some(vec![]),
+        loose_snippets: Some(vec![]),
         all_spaces: true,
         blind: vec![],
     }

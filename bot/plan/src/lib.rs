@@ -18,6 +18,7 @@ pub mod plan;
 pub mod refusal;
 pub mod run;
 pub mod runbook;
+mod snippets;
 pub mod step;
 pub mod telling;
 pub mod wanted;

@@ -13,7 +13,7 @@ use topology::Cidr;
 use topology::object::{
     Interface, InterfaceKind, Link, Mode, Object, RangeKind, Subnet, Vlan, VlanAt,
 };
-use topology::observed::{Holder, Node, NodeKind, Observed};
+use topology::observed::{Holder, Node, NodeKind, Observed, SnippetOn};
 
 /// A layout, and what it leaves out.
 #[derive(Clone, Debug)]
@@ -45,6 +45,7 @@ pub fn layout(observed: &Observed) -> Layout {
         "controllers": bare(NodeKind::Controller),
         "dns_records": drawing.dns_records(),
         "users": drawing.users(),
+        "snippets": drawing.loose_snippets(),
     });
     Layout {
         json,
@@ -190,6 +191,7 @@ impl<'a> Drawing<'a> {
             "ranges": self.ranges(subnet.cidr),
             "routes": self.routes(subnet.cidr),
             "reserved_ips": self.reserved_ips(subnet.cidr),
+            "snippets": self.snippets(subnet.cidr),
             "addresses": self.addresses(subnet.cidr),
         });
         put(object_of(&mut json), "gateway", subnet.gateway);
@@ -238,6 +240,34 @@ impl<'a> Drawing<'a> {
             .filter(|it| it.subnet == cidr)
             .map(|it| json!({"ip": it.ip, "mac": it.mac, "comment": it.comment}))
             .collect()
+    }
+
+    fn snippets(&self, cidr: Cidr) -> Vec<Value> {
+        let snippets = self.observed.snippets().filter(|it| it.subnet == cidr);
+        snippets
+            .map(|it| {
+                json!({"name": it.name, "value": it.value, "description": it.description, "enabled": it.enabled})
+            })
+            .collect()
+    }
+
+    /// Snippets that no plan writes; what else is said of them than their text changes nothing.
+    fn loose_snippets(&mut self) -> Vec<Value> {
+        let mut snippets = Vec::new();
+        for snippet in self.observed.loose_snippets.iter().flatten() {
+            let mut json = json!({"name": snippet.name, "value": snippet.value});
+            match &snippet.on {
+                SnippetOn::Everywhere => {}
+                SnippetOn::Node(host) => put(object_of(&mut json), "node", Some(host)),
+                SnippetOn::Subnet { cidr, why } => {
+                    let lost = format!("DHCP snippet `{}` of {cidr}: {why}", snippet.name);
+                    self.lost.push(lost);
+                    continue;
+                }
+            }
+            snippets.push(json);
+        }
+        snippets
     }
 
     /// Addresses with no interface and no name behind them.

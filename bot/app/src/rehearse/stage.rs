@@ -201,9 +201,10 @@ impl Obliging {
             .flat_map(|gate| &gate.evidence)
             .filter_map(|evidence| match evidence {
                 Evidence::Jumphost { has, .. } => Some(has.clone()),
-                Evidence::Vacant { .. } | Evidence::Changeable { .. } | Evidence::NoJujuModel => {
-                    None
-                }
+                Evidence::Vacant { .. }
+                | Evidence::Changeable { .. }
+                | Evidence::NoJujuModel
+                | Evidence::Attended { .. } => None,
             })
             .flatten()
             .collect();

@@ -203,6 +203,32 @@ impl Maas {
         }
     }
 
+    /// A rack is given an address on that network, and reports it: on an interface that is on its VLAN, else on any.
+    pub fn attend(&mut self, cidr: &str) {
+        let net: Option<IpNet> = cidr.parse().ok();
+        let subnet = self
+            .subnets
+            .values()
+            .find(|subnet| Some(subnet.cidr) == net);
+        let Some((id, vlan)) = subnet.map(|subnet| (subnet.id, subnet.vlan)) else {
+            return;
+        };
+        let is_rack = |node: &str| {
+            self.nodes
+                .get(node)
+                .is_some_and(|node| matches!(node.kind, NodeType::Rack | NodeType::RegionRack))
+        };
+        let interface = self
+            .interfaces
+            .values()
+            .filter(|row| is_rack(&row.node))
+            .min_by_key(|row| (row.vlan != Some(vlan), row.id))
+            .map(|row| row.id);
+        if let (Some(interface), Some(ip)) = (interface, self.lowest_free(id)) {
+            self.add_link(interface, Alloc::Sticky, Some(id), Some(ip));
+        }
+    }
+
     /// Whether two MAAS hold the same rows, whatever was asked of them on the way.
     pub fn same_rows(&self, other: &Self) -> bool {
         self.fabrics == other.fabrics

@@ -117,7 +117,7 @@ impl Cloud {
             nodes: BTreeMap::new(),
             all_nodes: true,
             occupants: self.nets.iter().map(|net| (net.cidr, Vec::new())).collect(),
-            snippets: Some(Vec::new()),
+            loose_snippets: Some(Vec::new()),
             all_spaces: true,
             blind: Vec::new(),
         };
