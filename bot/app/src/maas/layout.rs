@@ -540,6 +540,7 @@ mod tests {
                         {"type": "reserved", "start": "192.0.2.3", "end": "192.0.2.9"}],
              "routes": [{"destination": "198.51.100.0/24", "gateway": "192.0.2.3", "metric": 7}],
              "reserved_ips": [{"ip": "192.0.2.50", "mac": "52:54:00:00:00:aa", "comment": "printer"}],
+             "snippets": [{"name": "boot", "value": "next-server 192.0.2.9;", "description": "by bob", "enabled": false}],
              "addresses": [{"ip": "192.0.2.60", "kind": "user-reserved", "owner": "bob"},
                            {"ip": "192.0.2.61", "kind": "discovered"}]}]},
           {"vid": 12, "name": "twelve", "mtu": 9000, "subnets": [
@@ -550,6 +551,7 @@ mod tests {
           {"vid": 0, "relay": {"fabric": "blue", "vid": 0}, "primary_rack": "rack1", "subnets": [{"cidr": "198.51.100.0/24"}]}]}],
       "spaces": ["attic"],
       "users": [{"name": "bob"}],
+      "snippets": [{"name": "all", "value": "max-lease-time 60;"}, {"name": "one", "value": "", "node": "m1"}],
       "dns_records": [{"name": "wiki", "type": "A", "data": "192.0.2.70"}],
       "controllers": [{"hostname": "rack1", "kind": "region+rack", "interfaces": [
         {"name": "br0", "type": "bridge", "fabric": "blue", "vlan": 0, "links": [{"subnet": "192.0.2.0/24", "mode": "STATIC", "ip": "192.0.2.4"}]}]}],
@@ -597,6 +599,19 @@ mod tests {
             assert_eq!(layout.lost, Vec::<String>::new());
             let again = observed(&layout.json.to_string(), version, &everything()).await;
             assert_eq!(first, again, "{version}");
+        }
+    }
+
+    #[tokio::test]
+    async fn dhcp_snippets_are_the_same_in_the_maas_that_is_made() {
+        for version in ["2.9.2", "3.7.3"] {
+            let first = observed(OFFICE, version, &everything()).await;
+            let again = layout(&first).json.to_string();
+            let again = observed(&again, version, &everything()).await;
+            assert_eq!(first.snippets().count(), 1);
+            assert!(first.snippets().eq(again.snippets()));
+            assert_eq!(first.loose_snippets.as_ref().map(Vec::len), Some(2));
+            assert_eq!(first.loose_snippets, again.loose_snippets);
         }
     }
 
