@@ -4,6 +4,7 @@
 //! One small cloud, imported; one change of its files; a plan. The changes are rows of `objects/changes.txt`.
 
 mod snippets;
+mod tenants;
 
 use plan::plan::{Plan, Policy, Refused};
 use planebot::maas::{InLab, Method, Request, Wire as _};

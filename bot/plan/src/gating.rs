@@ -49,13 +49,17 @@ impl Drafting<'_> {
                 machines: changeable,
             });
         }
-        let mut tasks = vec!["destroy the Juju models whose machines are listed here".to_owned()];
+        let mut tasks: Vec<String> = Vec::new();
+        if !real.is_empty() {
+            tasks.push("destroy the Juju models whose machines are listed here".to_owned());
+        }
         tasks.extend(real.iter().map(|host| {
             format!(
                 "release {host}, then remove its links on {}",
                 words(&subnets)
             )
         }));
+        tasks.extend(self.tenants());
         Some(Gate {
             name: GateName::Teardown,
             before: Some(first),

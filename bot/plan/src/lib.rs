@@ -21,6 +21,7 @@ pub mod runbook;
 mod snippets;
 pub mod step;
 pub mod telling;
+mod tenants;
 pub mod wanted;
 mod warnings;
 

@@ -181,6 +181,7 @@ impl Plan {
             return Err(refused(refusals, &steps));
         }
         let mut warnings = warnings(&wanted, observed, &draft);
+        warnings.extend(draft.tenants_lost());
         warnings.extend(snippets::warnings(observed, &draft.leaving(), &steps));
         warnings.extend(fabrics::warnings(&steps, observed));
         warnings.extend(carved.notes);
