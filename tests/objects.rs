@@ -3,11 +3,13 @@
 //!
 //! One small cloud, imported; one change of its files; a plan. The changes are rows of `objects/changes.txt`.
 
+mod snippets;
+mod tenants;
+
 use plan::plan::{Plan, Policy, Refused};
 use planebot::maas::{InLab, Method, Request, Wire as _};
 use topology::Topology;
 use topology::draft::Source;
-use topology::object::Key;
 
 use crate::lab::{World, outside, world_of};
 use crate::walk::{carried_out, lines};
@@ -292,44 +294,4 @@ async fn a_vlan_older_than_a_fabrics_default_stays_and_its_network_goes() {
     let told = lines(&plan).join("\n");
     assert!(told.contains("+ vlan young/60"), "{told}");
     assert!(told.contains("vlan blue/60 -> young/60"), "{told}");
-}
-
-/// MAAS drops the DHCP snippets of a subnet that is deleted, without a word.
-#[tokio::test]
-async fn a_subnet_with_a_dhcp_snippet_is_changed_in_place_or_not_at_all() {
-    for (to, planned) in [
-        ("10.21.0.0/24", false),
-        ("10.21.0.0/24\nstrategy: in-place", true),
-    ] {
-        let world = world_of(CLOUD, Some("3.5.12"));
-        let subnet = world.observe_all().await;
-        let id = subnet.id(&Key::Subnet("10.20.0.0/24".parse().unwrap()));
-        let request = Request::new(Method::Post, "dhcp-snippets/")
-            .with("name", "phones-options")
-            .with("value", "option tftp-server-name \"x\";")
-            .with("subnet", id.unwrap().to_string());
-        let lab = InLab::new(std::sync::Arc::clone(&world.maas), outside());
-        assert_eq!(lab.send(request).await.unwrap().status, 200);
-        let change = Change {
-            edits: vec![(
-                "phones".to_owned(),
-                "10.20.0.0/24".to_owned(),
-                to.to_owned(),
-            )],
-            ..Change::default()
-        };
-        let topology = edited(imported(&world).await, &change);
-        let observed = world.observe(&topology).await;
-        let outcome = Plan::between(&observed, &topology, &Policy::default());
-        if planned {
-            carried_out(&world, &topology, &outcome.unwrap())
-                .await
-                .unwrap();
-        } else {
-            let refused = outcome.unwrap_err();
-            let why = &refused.refusals[0].why;
-            assert!(why.contains("phones-options"), "{why}");
-            refused_as("cannot-leave", Err(refused)).unwrap();
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use plan::gate::Evidence;
+use plan::gate::{Evidence, GateName};
 use plan::plan::{Plan, Policy};
 use plan::step::{Ground, Step, Undo};
 use plan::telling;
@@ -25,6 +25,12 @@ pub(crate) async fn carried_out(
 ) -> Result<(), String> {
     people_oblige(world, plan);
     for step in &plan.steps {
+        if plan
+            .gate(GateName::Rack)
+            .is_some_and(|gate| gate.before == Some(step.id))
+        {
+            racks_oblige(world, plan);
+        }
         made(world, step)
             .await
             .map_err(|why| format!("step {}: {why}", step.id))?;
@@ -88,8 +94,24 @@ fn people_oblige(world: &World, plan: &Plan) {
         maas.commission(host);
     }
     for cidr in plan.vacated() {
-        for controllers in [false, true] {
-            maas.vacate(&cidr.to_string(), controllers);
+        maas.vacate(&cidr.to_string(), false);
+    }
+    let let_go = plan
+        .gate(GateName::Vacate)
+        .map(|gate| &gate.values["subnets"]);
+    for cidr in let_go.into_iter().flat_map(|subnets| subnets.lines()) {
+        maas.vacate(cidr, true);
+    }
+}
+
+/// A rack has an address on the networks whose snippets it must check.
+fn racks_oblige(world: &World, plan: &Plan) {
+    let mut maas = world.maas.lock().unwrap();
+    for evidence in plan.gates.iter().flat_map(|gate| &gate.evidence) {
+        if let Evidence::Attended { subnets } = evidence {
+            for cidr in subnets {
+                maas.attend(&cidr.to_string());
+            }
         }
     }
 }
@@ -100,7 +122,10 @@ fn released(evidence: &[Evidence]) -> impl Iterator<Item = &String> {
         .iter()
         .filter_map(|evidence| match evidence {
             Evidence::Changeable { machines } => Some(machines),
-            Evidence::Vacant { .. } | Evidence::NoJujuModel | Evidence::Jumphost { .. } => None,
+            Evidence::Vacant { .. }
+            | Evidence::NoJujuModel
+            | Evidence::Jumphost { .. }
+            | Evidence::Attended { .. } => None,
         })
         .flatten()
 }

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use plan::gate::{Evidence, Gate};
 use topology::Cidr;
-use topology::observed::{Holder, NodeKind, Observed, Scope};
+use topology::observed::{Holder, NodeKind, Observed, Occupant, Scope};
 
 use crate::executor::{counts, tell};
 use crate::maas::{Blind, Eyes, Wire};
@@ -47,7 +47,9 @@ pub(crate) async fn missing<W: Wire>(
         .evidence
         .iter()
         .flat_map(|evidence| match evidence {
-            Evidence::Vacant { subnets, .. } => subnets.iter().copied().collect::<Vec<_>>(),
+            Evidence::Vacant { subnets, .. } | Evidence::Attended { subnets } => {
+                subnets.iter().copied().collect::<Vec<_>>()
+            }
             Evidence::Changeable { .. } | Evidence::NoJujuModel | Evidence::Jumphost { .. } => {
                 Vec::new()
             }
@@ -56,7 +58,7 @@ pub(crate) async fn missing<W: Wire>(
     let needs_maas = gate.evidence.iter().any(|evidence| {
         matches!(
             evidence,
-            Evidence::Vacant { .. } | Evidence::Changeable { .. }
+            Evidence::Vacant { .. } | Evidence::Changeable { .. } | Evidence::Attended { .. }
         )
     });
     let observed = if needs_maas {
@@ -91,11 +93,17 @@ pub(crate) async fn missing<W: Wire>(
             (Evidence::Changeable { machines }, Some(observed)) => {
                 missing.extend(not_released(observed, machines));
             }
+            (Evidence::Attended { subnets }, Some(observed)) => {
+                missing.extend(unattended(observed, subnets));
+            }
             (Evidence::NoJujuModel, _) => missing.extend(models(witness, claim)),
             (Evidence::Jumphost { has, lacks }, _) => {
                 missing.extend(bridges(witness, claim, has, lacks));
             }
-            (Evidence::Vacant { .. } | Evidence::Changeable { .. }, None) => {
+            (
+                Evidence::Vacant { .. } | Evidence::Changeable { .. } | Evidence::Attended { .. },
+                None,
+            ) => {
                 missing.push("MAAS was not looked at".to_owned());
             }
         }
@@ -142,6 +150,28 @@ fn holders(observed: &Observed, subnets: &BTreeSet<Cidr>, controllers: bool) -> 
         }
     }
     lines.into_iter().collect()
+}
+
+/// Subnets on which MAAS shows no controller's address.
+fn unattended(observed: &Observed, subnets: &BTreeSet<Cidr>) -> Vec<String> {
+    let is_controllers = |occupant: &Occupant| {
+        matches!(
+            occupant.holder,
+            Holder::Node {
+                kind: NodeKind::Controller,
+                ..
+            }
+        )
+    };
+    let attended = |cidr: &Cidr| {
+        let occupants = observed.occupants.get(cidr);
+        occupants.is_some_and(|all| all.iter().any(is_controllers))
+    };
+    subnets
+        .iter()
+        .filter(|cidr| !attended(cidr))
+        .map(|cidr| format!("MAAS shows no controller's address on {cidr} yet"))
+        .collect()
 }
 
 fn not_released(observed: &Observed, machines: &BTreeSet<String>) -> Vec<String> {

@@ -275,7 +275,12 @@ impl Scene {
             self.release(host);
         }
         for cidr in subnets.lines() {
-            self.vacate(cidr, gate.name == GateName::Vacate);
+            match gate.name {
+                GateName::Rack => self.attend(cidr),
+                GateName::Teardown | GateName::Vacate | GateName::Jumphost => {
+                    self.vacate(cidr, gate.name == GateName::Vacate);
+                }
+            }
         }
     }
 }

@@ -134,7 +134,7 @@ fn observed(planes: usize) -> Observed {
         nodes: BTreeMap::new(),
         all_nodes: true,
         occupants,
-        snippets: Some(vec![]),
+        loose_snippets: Some(vec![]),
         elsewhere: Some(Vec::new()),
         settings: Some(Vec::new()),
         all_spaces: true,

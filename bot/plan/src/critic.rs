@@ -10,7 +10,9 @@ use topology::observed::Observed;
 
 use crate::network::Network;
 use crate::plan::Plan;
+use crate::snippets;
 use crate::step::{Phase, Step};
+use crate::telling::quoted;
 
 /// Everything that is wrong with the plan, one line each; empty for a sound plan.
 pub fn complaints(plan: &Plan, observed: &Observed) -> Vec<String> {
@@ -22,7 +24,8 @@ pub fn complaints(plan: &Plan, observed: &Observed) -> Vec<String> {
     complaints
 }
 
-/// Every step stands on what the step before left, none is one that MAAS refuses, and no frame is too long in between.
+/// Every step stands on what the step before left, none is one that MAAS refuses, no frame is too long in between, and
+/// nothing goes in silence.
 fn walk(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) {
     let mut network = Network::of(observed);
     let vacated = plan.vacated();
@@ -63,6 +66,15 @@ fn walk(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) {
     let mut squeezed = Vec::new();
     for step in &plan.steps {
         let before = too_long(&network, step);
+        let dropped = snippets::drops(step, &observed.version)
+            .and_then(|cidr| network.snippets_of(cidr).next());
+        if let Some(snippet) = dropped {
+            complaints.push(format!(
+                "step {} lets MAAS drop the DHCP snippet {} in silence",
+                step.id,
+                quoted(&snippet.name)
+            ));
+        }
         if let Err(broken) = network.apply(&step.write()) {
             complaints.push(format!("step {}: {broken}", step.id));
         }

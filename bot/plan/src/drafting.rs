@@ -1,12 +1,13 @@
 //! The walk from what is there to what is wanted, one write after another.
 //!
-//! The order is the design's: routes, reserved IPs, dynamic ranges, reserved ranges, subnets go; spaces, fabrics, VLANs,
-//! subnets come; gateways and resolvers, reserved ranges, dynamic ranges, DHCP, routes, reserved IPs stand up. Every
+//! The order is the design's: routes, reserved IPs, DHCP snippets, dynamic ranges, reserved ranges, subnets go; spaces, fabrics, VLANs,
+//! subnets come; gateways and resolvers, reserved ranges, dynamic ranges, DHCP, routes, reserved IPs, snippets stand up. Every
 //! write is carried out on paper as it is noted, so each step's before and after are exact, and a write that MAAS would
 //! refuse becomes a refusal here. Must not know gates, or who approves.
 
 mod ranges;
 mod remove;
+mod snippets;
 mod stand;
 mod target;
 mod vlans;
@@ -88,6 +89,7 @@ impl<'a> Drafting<'a> {
         self.turn_dhcp_off_behind();
         self.remove_routes();
         self.remove_reserved_ips();
+        self.remove_snippets();
         self.remove_ranges();
         self.remove_subnets();
         self.make_spaces();
@@ -95,6 +97,7 @@ impl<'a> Drafting<'a> {
         self.make_vlans();
         self.make_subnets();
         self.stand_up();
+        self.make_waiting_snippets();
     }
 
     /// Notes a step and carries it out on paper.

@@ -21,11 +21,13 @@ pub enum GateName {
     Vacate,
     /// The jumphost's bridges move.
     Jumphost,
+    /// A rack is on the networks whose DHCP snippets it must check.
+    Rack,
 }
 
 impl GateName {
     /// Every gate, in the order of a run.
-    pub const ALL: [Self; 3] = [Self::Teardown, Self::Vacate, Self::Jumphost];
+    pub const ALL: [Self; 4] = [Self::Teardown, Self::Vacate, Self::Jumphost, Self::Rack];
 
     /// The word.
     pub fn word(self) -> &'static str {
@@ -33,6 +35,7 @@ impl GateName {
             Self::Teardown => "teardown",
             Self::Vacate => "vacate",
             Self::Jumphost => "jumphost",
+            Self::Rack => "rack",
         }
     }
 
@@ -94,5 +97,10 @@ pub enum Evidence {
         has: BTreeSet<(String, IpAddr)>,
         /// Interface and address that must be gone.
         lacks: BTreeSet<(String, IpAddr)>,
+    },
+    /// A controller has an address on each of these subnets, as MAAS shows it.
+    Attended {
+        /// The subnets.
+        subnets: BTreeSet<Cidr>,
     },
 }

@@ -5,18 +5,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use topology::address::Cidr;
-use topology::object::Object;
+use topology::object::{Object, Snippet};
 use topology::observed::{Holder, NodeKind};
 
 use crate::drafting::Drafting;
 use crate::gate::{Evidence, Gate, GateName};
 use crate::jumphost::{self, Stand};
 use crate::step::Phase;
+use crate::telling::quoted;
 
 impl Drafting<'_> {
     /// The gates of the draft, in the order of the run. `carved`: machines with carve steps.
     pub(crate) fn gates(&mut self, carved: &BTreeSet<String>) -> Vec<Gate> {
-        let gates = [self.teardown(carved), self.vacate(), self.jumphost()];
+        let gates = [
+            self.teardown(carved),
+            self.vacate(),
+            self.jumphost(),
+            self.rack(),
+        ];
         gates.into_iter().flatten().collect()
     }
 
@@ -43,13 +49,17 @@ impl Drafting<'_> {
                 machines: changeable,
             });
         }
-        let mut tasks = vec!["destroy the Juju models whose machines are listed here".to_owned()];
+        let mut tasks: Vec<String> = Vec::new();
+        if !real.is_empty() {
+            tasks.push("destroy the Juju models whose machines are listed here".to_owned());
+        }
         tasks.extend(real.iter().map(|host| {
             format!(
                 "release {host}, then remove its links on {}",
                 words(&subnets)
             )
         }));
+        tasks.extend(self.tenants());
         Some(Gate {
             name: GateName::Teardown,
             before: Some(first),
@@ -173,10 +183,10 @@ impl Drafting<'_> {
                 return None;
             }
         };
-        let carve = self.steps.iter().find(|step| step.phase == Phase::Carve);
+        let follows = self.steps.iter().find(|step| step.phase.follows());
         Some(Gate {
             name: GateName::Jumphost,
-            before: carve.map(|step| step.id),
+            before: follows.map(|step| step.id),
             why: "the jumphost stands on networks that move: its addresses follow, in this order"
                 .to_owned(),
             evidence: vec![jumphost::evidence(&turns)],
@@ -186,6 +196,43 @@ impl Drafting<'_> {
                 jumphost::commands(&turns).join("\n"),
             )]),
             tasks: jumphost::tasks(&turns),
+        })
+    }
+
+    /// Where a release has a rack check what is written for dhcpd, the rack that lost its address with the network has one on
+    /// the new one first.
+    fn rack(&self) -> Option<Gate> {
+        let waiting: Vec<&Snippet> = self
+            .steps
+            .iter()
+            .filter(|step| step.phase == Phase::Restore)
+            .filter_map(|step| step.leaves.as_ref()?.as_snippet())
+            .collect();
+        let before = self.steps.iter().find(|step| step.phase == Phase::Restore);
+        let subnets: BTreeSet<Cidr> = waiting.iter().map(|snippet| snippet.subnet).collect();
+        let named = waiting
+            .iter()
+            .map(|snippet| format!("{} of {}", quoted(&snippet.name), snippet.subnet));
+        Some(Gate {
+            name: GateName::Rack,
+            before: Some(before?.id),
+            why: format!(
+                "MAAS {} has a rack controller with an address on {} check the DHCP snippets that are hung up there again, and refuses them without one",
+                self.observed.version,
+                words(&subnets)
+            ),
+            evidence: vec![Evidence::Attended {
+                subnets: subnets.clone(),
+            }],
+            runbook: None,
+            values: BTreeMap::from([
+                ("subnets".to_owned(), lines(subnets.iter())),
+                ("snippets".to_owned(), lines(named)),
+            ]),
+            tasks: subnets
+                .iter()
+                .map(|cidr| format!("give a rack controller an address on {cidr}, and wait until it has reported"))
+                .collect(),
         })
     }
 

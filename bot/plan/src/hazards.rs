@@ -11,7 +11,7 @@ use topology::observed::{NodeKind, Observed};
 use topology::plane::Topology;
 
 use crate::pairing::Pairing;
-use crate::plan::{Policy, deletes_subnet, takes_in};
+use crate::plan::{Policy, takes_in};
 use crate::refusal::{Code, Refusal};
 use crate::step::Step;
 use crate::wanted::Wanted;
@@ -168,42 +168,6 @@ pub(crate) fn dangling(
         }
     }
     refusals
-}
-
-/// DHCP snippets that MAAS would drop with a subnet. Planebot cannot put them back: their text is a program for dhcpd.
-pub(crate) fn snippets_lost(observed: &Observed, steps: &[Step]) -> Vec<Refusal> {
-    let going: BTreeSet<Cidr> = steps
-        .iter()
-        .filter(|step| deletes_subnet(step))
-        .filter_map(|step| Some(step.expects.as_ref()?.as_subnet()?.cidr))
-        .collect();
-    let Some(snippets) = &observed.snippets else {
-        return going
-            .first()
-            .map(|cidr| {
-                Refusal::new(
-                    Code::Unseen,
-                    format!("nobody asked MAAS which DHCP snippets hang on {cidr}."),
-                    "Plan again.",
-                )
-            })
-            .into_iter()
-            .collect();
-    };
-    snippets
-        .iter()
-        .filter(|snippet| going.contains(&snippet.subnet))
-        .map(|snippet| {
-            Refusal::new(
-                Code::CannotLeave,
-                format!(
-                    "the DHCP snippet `{}` hangs on {}, and MAAS drops it with the subnet.",
-                    snippet.name, snippet.subnet
-                ),
-                "Say `strategy: in-place` for this plane, or keep the snippet elsewhere and remove it in MAAS first.",
-            )
-        })
-        .collect()
 }
 
 pub(crate) fn too_much(vacated: &BTreeSet<Cidr>, policy: &Policy) -> Option<Refusal> {

@@ -18,8 +18,10 @@ pub mod plan;
 pub mod refusal;
 pub mod run;
 pub mod runbook;
+mod snippets;
 pub mod step;
 pub mod telling;
+mod tenants;
 pub mod wanted;
 mod warnings;
 

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 use topology::address::{Cidr, Range};
 use topology::object::{
-    Interface, IpRange, Key, Link, Mode, Object, StaticRoute, Subnet, Vlan, VlanAt,
+    Interface, IpRange, Key, Link, Mode, Object, Snippet, StaticRoute, Subnet, Vlan, VlanAt,
 };
 use topology::observed::Observed;
 use topology::port::Write;
@@ -86,6 +86,15 @@ impl Network {
     /// All static routes.
     pub fn routes(&self) -> impl Iterator<Item = &StaticRoute> {
         self.all().filter_map(Object::as_route)
+    }
+
+    /// The DHCP snippets of one subnet, in order of name.
+    pub fn snippets_of(&self, cidr: Cidr) -> impl Iterator<Item = &Snippet> {
+        self.objects
+            .range(Key::Snippet(cidr, String::new())..)
+            .map_while(move |(_, object)| {
+                object.as_snippet().filter(|snippet| snippet.subnet == cidr)
+            })
     }
 
     /// All links that are known.
@@ -206,7 +215,8 @@ impl Network {
                 | Object::Range(_)
                 | Object::Route(_)
                 | Object::ReservedIp(_)
-                | Object::Link(_) => {}
+                | Object::Link(_)
+                | Object::Snippet(_) => {}
             }
             self.insert(object);
         }
@@ -231,6 +241,7 @@ impl Network {
                 Object::Route(route) => vec![&mut route.source, &mut route.destination],
                 Object::ReservedIp(reserved) => vec![&mut reserved.subnet],
                 Object::Link(link) => vec![&mut link.subnet],
+                Object::Snippet(snippet) => vec![&mut snippet.subnet],
                 Object::Space(_)
                 | Object::Fabric(_)
                 | Object::Vlan(_)
@@ -249,13 +260,14 @@ impl Network {
     fn remove(&mut self, object: &Object) {
         self.objects.remove(&object.key());
         if let Object::Subnet(subnet) = object {
-            // What MAAS cascades away without a word (maas 3.5.9: IPRange, StaticRoute, ReservedIP, addresses).
+            // What MAAS cascades away without a word (maas 3.5.9: IPRange, StaticRoute, ReservedIP, addresses, DHCPSnippet).
             let gone = subnet.cidr;
             self.objects.retain(|_, other| match other {
                 Object::Range(range) => range.subnet != gone,
                 Object::Route(route) => route.source != gone && route.destination != gone,
                 Object::ReservedIp(reserved) => reserved.subnet != gone,
                 Object::Link(link) => link.subnet != gone,
+                Object::Snippet(snippet) => snippet.subnet != gone,
                 Object::Space(_)
                 | Object::Fabric(_)
                 | Object::Vlan(_)

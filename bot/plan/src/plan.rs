@@ -20,9 +20,10 @@ use crate::audit::{Line, audit};
 use crate::critic;
 use crate::drafting::{Drafting, vacated};
 use crate::gate::{Gate, GateName, RunbookPin};
-use crate::hazards::{dangling, in_transition, snippets_lost, too_much, unseen};
+use crate::hazards::{dangling, in_transition, too_much, unseen};
 use crate::pairing::Pairing;
 use crate::refusal::{Code, Refusal};
+use crate::snippets;
 use crate::step::Step;
 use crate::wanted::{Wanted, WantedSubnet};
 use crate::warnings::{restless, warnings};
@@ -96,6 +97,7 @@ pub fn scope(topology: &Topology, observed: &Observed) -> Scope {
         .filter_map(|vlan| vlan.space.as_deref())
         .collect();
     Scope {
+        snippets: snippets::matter(&going, &draft.steps),
         all_nodes: !going.is_empty() || draft.steps.iter().any(touches_what_is_there),
         occupants: going
             .into_iter()
@@ -109,7 +111,6 @@ pub fn scope(topology: &Topology, observed: &Observed) -> Scope {
             .into_iter()
             .collect(),
         machines: topology.machines.keys().cloned().collect(),
-        snippets: draft.steps.iter().any(deletes_subnet),
         elsewhere: wanted
             .subnets
             .values()
@@ -122,18 +123,13 @@ pub fn scope(topology: &Topology, observed: &Observed) -> Scope {
     }
 }
 
-pub(crate) fn deletes_subnet(step: &Step) -> bool {
-    matches!(
-        (&step.expects, &step.leaves),
-        (Some(Object::Subnet(_)), None)
-    )
-}
-
 /// Whether hosts may notice: nothing is written under a machine that MAAS is changing, so all machines are read.
 fn touches_what_is_there(step: &Step) -> bool {
     match step.expects.as_ref().or(step.leaves.as_ref()) {
         Some(Object::Vlan(_) | Object::Subnet(_)) => step.expects.is_some(),
-        Some(Object::Range(_) | Object::Route(_) | Object::ReservedIp(_)) => true,
+        Some(Object::Range(_) | Object::Route(_) | Object::ReservedIp(_) | Object::Snippet(_)) => {
+            true
+        }
         Some(Object::Space(_) | Object::Fabric(_) | Object::Interface(_) | Object::Link(_))
         | None => false,
     }
@@ -180,7 +176,7 @@ impl Plan {
         let vacated = draft.vacated();
         refusals.extend(unseen(observed, &wanted, &vacated));
         refusals.extend(in_transition(observed, topology, &pairing, &draft.steps));
-        refusals.extend(snippets_lost(observed, &draft.steps));
+        refusals.extend(snippets::lost(observed, &vacated, &draft));
         refusals.extend(dangling(&wanted, observed, &draft.leaving()));
         refusals.extend(too_much(&vacated, policy));
         refusals.extend(fabrics::mixed(&draft.steps));
@@ -198,6 +194,8 @@ impl Plan {
             return Err(refused(refusals, &steps));
         }
         let mut warnings = warnings(&wanted, observed, &draft);
+        warnings.extend(draft.tenants_lost());
+        warnings.extend(snippets::warnings(observed, &draft.leaving(), &steps));
         warnings.extend(fabrics::warnings(&steps, observed));
         if !steps.is_empty() {
             warnings.extend(restless(observed));

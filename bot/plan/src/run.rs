@@ -234,20 +234,18 @@ pub fn next_move(plan: &Plan, facts: &[Noted], now: Timestamp, pace: Pace) -> Mo
         .gates
         .iter()
         .find(|gate| !progress.opened.contains(&gate.name));
-    let carving = step.is_some_and(|step| step.phase == crate::step::Phase::Carve);
+    let follows = step.is_some_and(|step| step.phase.follows());
     if let Some(gate) = gate
         && gate
             .before
             .is_some_and(|before| step.is_some_and(|step| before <= step.id))
-        && !(carving && progress.proved < 1)
+        && !(follows && progress.proved < 1)
     {
         return at_gate(gate.name, facts);
     }
     match (step, gate) {
         // The network is proved before the jumphost and the machines follow it.
-        (Some(step), _) if step.phase == crate::step::Phase::Carve && progress.proved < 1 => {
-            Move::Verify { round: 1 }
-        }
+        (Some(step), _) if step.phase.follows() && progress.proved < 1 => Move::Verify { round: 1 },
         (Some(step), _) => Move::Make(step.id),
         (None, _) if progress.proved < 1 => Move::Verify { round: 1 },
         (None, Some(gate)) => at_gate(gate.name, facts),

@@ -30,7 +30,7 @@ pub enum NotARunbook {
     NoBlock(String),
     /// The block names no gate that there is.
     #[error(
-        "`{path}:{line}` names the gate `{gate}`; there are `teardown`, `vacate` and `jumphost`"
+        "`{path}:{line}` names the gate `{gate}`; there are `teardown`, `vacate`, `jumphost` and `rack`"
     )]
     NoSuchGate {
         /// The file.
@@ -60,6 +60,7 @@ pub fn values_of(gate: GateName) -> &'static [&'static str] {
         GateName::Teardown => &["subnets", "machines"],
         GateName::Vacate => &["subnets", "addresses"],
         GateName::Jumphost => &["commands"],
+        GateName::Rack => &["subnets", "snippets"],
     }
 }
 

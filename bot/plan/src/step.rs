@@ -27,10 +27,28 @@ pub enum Phase {
     Delete,
     /// Spaces, fabrics, VLANs, subnets come.
     Create,
-    /// Gateways and resolvers, reserved ranges, dynamic ranges, DHCP, routes.
+    /// Gateways and resolvers, reserved ranges, dynamic ranges, DHCP, routes, DHCP snippets.
     StandUp,
+    /// DHCP snippets that MAAS takes only when a rack is on their network again.
+    Restore,
     /// Per-host interfaces, after commissioning.
     Carve,
+}
+
+impl Phase {
+    /// Every phase, in order.
+    pub const ALL: [Self; 5] = [
+        Self::Delete,
+        Self::Create,
+        Self::StandUp,
+        Self::Restore,
+        Self::Carve,
+    ];
+
+    /// Whether the network stands, and people and hosts follow it.
+    pub fn follows(self) -> bool {
+        self > Self::StandUp
+    }
 }
 
 /// How a step is undone. Chosen when planning, not when failing.

@@ -9,6 +9,7 @@ mod words;
 
 pub use comment::phase_word as phase;
 pub use comment::{Setting, Stands, markdown, refusal_markdown};
+pub(crate) use words::quoted;
 pub use words::{counts, fence, letter, line, span, utc};
 
 use crate::audit::Line;
@@ -36,9 +37,9 @@ pub fn text(plan: &Plan, site: &str, rehearsed: Option<&Rehearsed>) -> String {
     let mut out = format!("{}\n\n", comment::heading(plan, site));
     out.push_str(&audit_text(&plan.audit));
     for warning in &plan.warnings {
-        out.push_str(&format!("warning: {warning}\n"));
+        out.push_str(&format!("warning: {}\n", words::clean(warning)));
     }
-    for phase in [Phase::Delete, Phase::Create, Phase::StandUp, Phase::Carve] {
+    for phase in Phase::ALL {
         let steps: Vec<_> = plan
             .steps
             .iter()
@@ -89,8 +90,8 @@ pub fn refusal_text(refused: &Refused, site: &str) -> String {
         out.push_str(&format!(
             "\nrefused: {}{plane}: {}\n   help: {}\n",
             refusal.code.word(),
-            refusal.why,
-            refusal.help
+            words::clean(&refusal.why),
+            words::clean(&refusal.help)
         ));
     }
     out
@@ -104,7 +105,11 @@ pub fn audit_text(lines: &[Line]) -> String {
 fn gate_text(gate: &crate::gate::Gate) -> String {
     let mut out = format!("  ---  gate {}: {}\n", gate.name.word(), gate.why);
     for (at, task) in gate.tasks.iter().enumerate() {
-        out.push_str(&format!("         {} {task}\n", words::letter(at)));
+        out.push_str(&format!(
+            "         {} {}\n",
+            words::letter(at),
+            words::clean(task)
+        ));
     }
     out
 }

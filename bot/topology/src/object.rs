@@ -43,6 +43,8 @@ pub enum Key {
     Interface(String, String),
     /// A link, whole: host name, interface name, subnet, mode.
     Link(String, String, Cidr, Mode),
+    /// A DHCP snippet of a subnet, by subnet and name.
+    Snippet(Cidr, String),
 }
 
 /// One object with every field that planebot reads or writes.
@@ -67,6 +69,8 @@ pub enum Object {
     Interface(Interface),
     /// An interface's link to a subnet.
     Link(Link),
+    /// A DHCP snippet of a subnet.
+    Snippet(Snippet),
 }
 
 /// A space: a name that VLANs carry.
@@ -264,6 +268,23 @@ pub struct Link {
     pub mode: Mode,
 }
 
+/// Text for dhcpd that somebody hung on a subnet, with all that API 2.0 tells and takes of it. It is carried, never read as
+/// what it is: a program. That it hangs on one of the subnet's ranges only, no release tells (3.7.3
+/// maasserver/api/dhcpsnippets.py:24-34).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snippet {
+    /// The subnet.
+    pub subnet: Cidr,
+    /// Up to 255 characters; MAAS does not keep it unique.
+    pub name: String,
+    /// What dhcpd is given.
+    pub value: String,
+    /// Free text.
+    pub description: String,
+    /// Whether dhcpd is given it.
+    pub enabled: bool,
+}
+
 impl Object {
     /// Which object this is.
     pub fn key(&self) -> Key {
@@ -284,6 +305,7 @@ impl Object {
                 link.subnet,
                 link.mode,
             ),
+            Self::Snippet(snippet) => Key::Snippet(snippet.subnet, snippet.name.clone()),
         }
     }
 
@@ -349,6 +371,15 @@ impl Object {
             None
         }
     }
+
+    /// The DHCP snippet, if it is one.
+    pub fn as_snippet(&self) -> Option<&Snippet> {
+        if let Self::Snippet(it) = self {
+            Some(it)
+        } else {
+            None
+        }
+    }
 }
 
 impl fmt::Display for VlanAt {
@@ -388,6 +419,7 @@ impl fmt::Display for Key {
             Self::Link(host, name, subnet, mode) => {
                 write!(f, "link {host}:{name} on {subnet} ({mode})")
             }
+            Self::Snippet(subnet, name) => write!(f, "dhcp snippet {name} of {subnet}"),
         }
     }
 }

@@ -9,7 +9,9 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::address::{Cidr, Range};
-use crate::object::{Interface, IpRange, Key, Link, Object, StaticRoute, Subnet, Vlan, VlanAt};
+use crate::object::{
+    Interface, IpRange, Key, Link, Object, Snippet, StaticRoute, Subnet, Vlan, VlanAt,
+};
 use crate::version::MaasVersion;
 
 /// Milliseconds since 1970-01-01 UTC. A value handed in; nothing in the pure crates asks for it.
@@ -96,14 +98,32 @@ pub struct Occupant {
     pub holder: Holder,
 }
 
-/// Text for dhcpd that somebody hung on a subnet. MAAS drops it without a word when the subnet is deleted (3.5.9
-/// maasserver/models/dhcpsnippet.py:84-88). Its text is not read.
+/// Where a DHCP snippet hangs that is no object of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Snippet {
+#[serde(rename_all = "kebab-case")]
+pub enum SnippetOn {
+    /// Nowhere: every dhcpd is given it.
+    Everywhere,
+    /// On a node, which keeps it whatever becomes of a subnet.
+    Node(String),
+    /// On a subnet, and it could not be made again as it is.
+    Subnet {
+        /// The subnet.
+        cidr: Cidr,
+        /// Why not.
+        why: String,
+    },
+}
+
+/// A DHCP snippet that a plan never writes. Its text may still name addresses on a network that moves.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LooseSnippet {
     /// What it is called.
     pub name: String,
-    /// The subnet.
-    pub subnet: Cidr,
+    /// Where it hangs.
+    pub on: SnippetOn,
+    /// What dhcpd is given.
+    pub value: String,
 }
 
 /// One of MAAS's own settings that may name addresses.
@@ -143,9 +163,9 @@ pub struct Observed {
     /// Who lives on the subnets that were asked about. A subnet that is not here was not asked about, which is not the same as empty.
     #[serde(with = "pairs")]
     pub occupants: BTreeMap<Cidr, Vec<Occupant>>,
-    /// DHCP snippets of subnets; `None`: not asked.
+    /// DHCP snippets that are no objects; `None`: nobody asked for snippets, and those of subnets are not in `objects` either.
     #[serde(default)]
-    pub snippets: Option<Vec<Snippet>>,
+    pub loose_snippets: Option<Vec<LooseSnippet>>,
     /// Addresses that no subnet row has: kept by MAAS without a subnet, or seen on the wire; `None`: not asked.
     #[serde(default)]
     pub elsewhere: Option<Vec<Occupant>>,
@@ -171,7 +191,7 @@ pub struct Scope {
     pub all_nodes: bool,
     /// Machines to read by host name, when not all.
     pub machines: Vec<String>,
-    /// Whether DHCP snippets matter: when a subnet is deleted.
+    /// Whether DHCP snippets matter: when a subnet moves, or a range that one may hang on goes.
     pub snippets: bool,
     /// Whether addresses outside of all subnets matter: when a subnet takes in addresses that none has now (about 26 s and
     /// 5 MB for 2,000 addresses).
@@ -228,6 +248,11 @@ impl Observed {
     /// All static routes.
     pub fn routes(&self) -> impl Iterator<Item = &StaticRoute> {
         self.all().filter_map(Object::as_route)
+    }
+
+    /// DHCP snippets of subnets, if they were asked for.
+    pub fn snippets(&self) -> impl Iterator<Item = &Snippet> {
+        self.all().filter_map(Object::as_snippet)
     }
 
     /// The interfaces of one node, in order of name.

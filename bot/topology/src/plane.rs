@@ -37,7 +37,7 @@ pub struct Topology {
 pub enum Strategy {
     /// Delete the subnet and make it again on the same VLAN row.
     Recreate,
-    /// Drain it, PUT the new CIDR, fill it again: row number, routes and snippets stay.
+    /// Drain it, PUT the new CIDR, fill it again: row number and routes stay, and what else hangs on the row.
     InPlace,
 }
 

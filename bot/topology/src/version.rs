@@ -96,6 +96,24 @@ impl MaasVersion {
         self.since([3, 7, 3])
     }
 
+    /// Since 3.0.0 a DHCP snippet may hang on one range of its subnet, goes with it, and no release tells on which (3.0.0
+    /// maasserver/models/dhcpsnippet.py:89, 3.7.3 maasserver/api/dhcpsnippets.py:24-34).
+    pub fn hangs_snippets_on_ranges(&self) -> bool {
+        self.since([3, 0, 0])
+    }
+
+    /// Before 3.6 a rack with an address on the subnet, or one that its VLAN is relayed to, has dhcpd check every DHCP snippet
+    /// that is written; without one MAAS answers 400 (3.5.12 maasserver/dhcp.py:965-1051, forms/dhcpsnippet.py:126-141).
+    pub fn checks_snippets_on_a_rack(&self) -> bool {
+        !self.since([3, 6, 0])
+    }
+
+    /// Since 3.0.0 the rack that a VLAN is relayed to checks a DHCP snippet too (3.0.1 maasserver/dhcp.py:978-995; 2.9.2 has no
+    /// such rule).
+    pub fn checks_snippets_on_a_relay(&self) -> bool {
+        self.since([3, 0, 0])
+    }
+
     /// Since 3.7.0 a PUT of a subnet's gateway or resolvers does not reach dhcpd; a later range or VLAN write does
     /// (seen on 3.7.3; maasserver/models/signals/subnet.py:137-148).
     pub fn needs_dhcp_nudge(&self) -> bool {

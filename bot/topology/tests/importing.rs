@@ -115,7 +115,12 @@ fn represents(topology: &Topology, observed: &Observed, real: bool, over: bool) 
                     subnet.cidr
                 ),
             },
-            Object::Range(_) | Object::Route(_) | Object::ReservedIp(_) | Object::Link(_) => {}
+            Object::Range(_)
+            | Object::Route(_)
+            | Object::ReservedIp(_)
+            | Object::Link(_)
+            // A program for dhcpd, which no file declares.
+            | Object::Snippet(_) => {}
             Object::Interface(it) => {
                 if observed.nodes[&it.host].kind == NodeKind::Machine
                     && topology.machines.contains_key(&it.host)

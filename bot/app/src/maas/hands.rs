@@ -164,7 +164,8 @@ impl<'a, W: Wire, L: Epoch + ?Sized> Hands<'a, W, L> {
                 | Key::Vlan(_)
                 | Key::Range(..)
                 | Key::Route(..)
-                | Key::ReservedIp(_),
+                | Key::ReservedIp(_)
+                | Key::Snippet(..),
                 _,
                 _,
             ) => {}

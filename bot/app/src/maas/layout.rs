@@ -13,7 +13,7 @@ use topology::Cidr;
 use topology::object::{
     Interface, InterfaceKind, Link, Mode, Object, RangeKind, Subnet, Vlan, VlanAt,
 };
-use topology::observed::{Holder, Node, NodeKind, Observed};
+use topology::observed::{Holder, Node, NodeKind, Observed, SnippetOn};
 
 /// A layout, and what it leaves out.
 #[derive(Clone, Debug)]
@@ -45,6 +45,7 @@ pub fn layout(observed: &Observed) -> Layout {
         "controllers": bare(NodeKind::Controller),
         "dns_records": drawing.dns_records(),
         "users": drawing.users(),
+        "snippets": drawing.loose_snippets(),
     });
     Layout {
         json,
@@ -190,6 +191,7 @@ impl<'a> Drawing<'a> {
             "ranges": self.ranges(subnet.cidr),
             "routes": self.routes(subnet.cidr),
             "reserved_ips": self.reserved_ips(subnet.cidr),
+            "snippets": self.snippets(subnet.cidr),
             "addresses": self.addresses(subnet.cidr),
         });
         put(object_of(&mut json), "gateway", subnet.gateway);
@@ -238,6 +240,34 @@ impl<'a> Drawing<'a> {
             .filter(|it| it.subnet == cidr)
             .map(|it| json!({"ip": it.ip, "mac": it.mac, "comment": it.comment}))
             .collect()
+    }
+
+    fn snippets(&self, cidr: Cidr) -> Vec<Value> {
+        let snippets = self.observed.snippets().filter(|it| it.subnet == cidr);
+        snippets
+            .map(|it| {
+                json!({"name": it.name, "value": it.value, "description": it.description, "enabled": it.enabled})
+            })
+            .collect()
+    }
+
+    /// Snippets that no plan writes; what else is said of them than their text changes nothing.
+    fn loose_snippets(&mut self) -> Vec<Value> {
+        let mut snippets = Vec::new();
+        for snippet in self.observed.loose_snippets.iter().flatten() {
+            let mut json = json!({"name": snippet.name, "value": snippet.value});
+            match &snippet.on {
+                SnippetOn::Everywhere => {}
+                SnippetOn::Node(host) => put(object_of(&mut json), "node", Some(host)),
+                SnippetOn::Subnet { cidr, why } => {
+                    let lost = format!("DHCP snippet `{}` of {cidr}: {why}", snippet.name);
+                    self.lost.push(lost);
+                    continue;
+                }
+            }
+            snippets.push(json);
+        }
+        snippets
     }
 
     /// Addresses with no interface and no name behind them.
@@ -513,6 +543,7 @@ mod tests {
                         {"type": "reserved", "start": "192.0.2.3", "end": "192.0.2.9"}],
              "routes": [{"destination": "198.51.100.0/24", "gateway": "192.0.2.3", "metric": 7}],
              "reserved_ips": [{"ip": "192.0.2.50", "mac": "52:54:00:00:00:aa", "comment": "printer"}],
+             "snippets": [{"name": "boot", "value": "next-server 192.0.2.9;", "description": "by bob", "enabled": false}],
              "addresses": [{"ip": "192.0.2.60", "kind": "user-reserved", "owner": "bob"},
                            {"ip": "192.0.2.61", "kind": "discovered"}]}]},
           {"vid": 12, "name": "twelve", "mtu": 9000, "subnets": [
@@ -523,6 +554,7 @@ mod tests {
           {"vid": 0, "relay": {"fabric": "blue", "vid": 0}, "primary_rack": "rack1", "subnets": [{"cidr": "198.51.100.0/24"}]}]}],
       "spaces": ["attic"],
       "users": [{"name": "bob"}],
+      "snippets": [{"name": "all", "value": "max-lease-time 60;"}, {"name": "one", "value": "", "node": "m1"}],
       "dns_records": [{"name": "wiki", "type": "A", "data": "192.0.2.70"}],
       "controllers": [{"hostname": "rack1", "kind": "region+rack", "interfaces": [
         {"name": "br0", "type": "bridge", "fabric": "blue", "vlan": 0, "links": [{"subnet": "192.0.2.0/24", "mode": "STATIC", "ip": "192.0.2.4"}]}]}],
@@ -571,6 +603,19 @@ mod tests {
             assert_eq!(layout.lost, Vec::<String>::new());
             let again = observed(&layout.json.to_string(), version, &everything()).await;
             assert_eq!(first, again, "{version}");
+        }
+    }
+
+    #[tokio::test]
+    async fn dhcp_snippets_are_the_same_in_the_maas_that_is_made() {
+        for version in ["2.9.2", "3.7.3"] {
+            let first = observed(OFFICE, version, &everything()).await;
+            let again = layout(&first).json.to_string();
+            let again = observed(&again, version, &everything()).await;
+            assert_eq!(first.snippets().count(), 1);
+            assert!(first.snippets().eq(again.snippets()));
+            assert_eq!(first.loose_snippets.as_ref().map(Vec::len), Some(2));
+            assert_eq!(first.loose_snippets, again.loose_snippets);
         }
     }
 

@@ -16,7 +16,8 @@ use super::Eyes;
 use super::ask::{Blind, Cause, blind};
 use super::json::{At, Read, each, one};
 use super::read::{
-    InterfaceRow, NodeRow, interface_row, node_row, range, reserved_ip, route, subnet,
+    InterfaceRow, NodeRow, SnippetRow, interface_row, node_row, range, reserved_ip, route, snippet,
+    subnet,
 };
 use super::wire::{Request, Wire};
 
@@ -35,6 +36,7 @@ struct Asked<'a> {
     ranges: Vec<(&'a Key, Cidr, Range)>,
     routes: Vec<&'a Key>,
     reserved: Vec<&'a Key>,
+    snippets: Vec<&'a Key>,
     nodes: BTreeMap<&'a str, Vec<&'a Key>>,
 }
 
@@ -48,6 +50,7 @@ impl<'a> Asked<'a> {
                 Key::Range(cidr, range) => asked.ranges.push((key, *cidr, *range)),
                 Key::Route(..) => asked.routes.push(key),
                 Key::ReservedIp(_) => asked.reserved.push(key),
+                Key::Snippet(..) => asked.snippets.push(key),
                 Key::Interface(host, _) | Key::Link(host, ..) => {
                     asked.nodes.entry(host).or_default().push(key);
                 }
@@ -91,6 +94,14 @@ impl<W: Wire> Eyes<W> {
         if !asked.reserved.is_empty() && self.knows_reserved_ips().await? {
             let reserved = self.list("reservedips/", reserved_ip).await?;
             reserved.into_iter().for_each(&mut take);
+        }
+        if !asked.snippets.is_empty() {
+            for row in self.list("dhcp-snippets/", snippet).await? {
+                match row {
+                    SnippetRow::Hung(seen) => take(seen),
+                    SnippetRow::Loose(_) => {}
+                }
+            }
         }
         for host in asked.nodes.keys() {
             let Some(node) = self.find_node(host).await? else {

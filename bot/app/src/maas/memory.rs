@@ -113,7 +113,8 @@ impl Memory {
             | Key::Route(..)
             | Key::ReservedIp(_)
             | Key::Interface(..)
-            | Key::Link(..) => {}
+            | Key::Link(..)
+            | Key::Snippet(..) => {}
         }
     }
 }

@@ -8,6 +8,7 @@ mod fitting;
 mod network;
 mod nodes;
 mod occupants;
+mod snippets;
 
 use std::collections::BTreeMap;
 
@@ -16,8 +17,9 @@ use topology::observed::{BlindSpot, NodeKind, Observed, Occupant, Scope, Seen};
 use topology::version::MaasVersion;
 use topology::{Cidr, observed::Holder};
 
-pub(crate) use network::{Fabrics, range, reserved_ip, route, snippet, space, subnet};
+pub(crate) use network::{Fabrics, range, reserved_ip, route, space, subnet};
 pub(crate) use nodes::{InterfaceRow, NodeRow, interface_row, node_row};
+pub(crate) use snippets::{SnippetRow, snippet};
 
 use super::Eyes;
 use super::ask::{Blind, Cause, blind};
@@ -63,6 +65,16 @@ impl<W: Wire> Eyes<W> {
         gathered.blind.extend(reader);
         gathered.take_network(&network, spaces);
         gathered.take_nodes(rows);
+        let loose_snippets = if scope.snippets {
+            let rows = self.list("dhcp-snippets/", snippet).await?;
+            let (hung, loose) = snippets::told_apart(rows);
+            for seen in hung {
+                gathered.put("dhcp-snippets/", seen);
+            }
+            Some(loose)
+        } else {
+            None
+        };
         let observed = Observed {
             at,
             version,
@@ -71,7 +83,7 @@ impl<W: Wire> Eyes<W> {
             nodes: gathered.nodes,
             all_nodes: scope.all_nodes,
             occupants: BTreeMap::new(),
-            snippets: None,
+            loose_snippets,
             elsewhere: None,
             settings: None,
             all_spaces: scope.all_spaces,
@@ -88,10 +100,6 @@ impl<W: Wire> Eyes<W> {
         let mut observed = reading.observed;
         self.client.remember_all(&observed);
         observed.occupants = self.all_occupants(&observed, scope).await?;
-        if scope.snippets {
-            let snippets = self.list("dhcp-snippets/", snippet).await?;
-            observed.snippets = Some(snippets.into_iter().flatten().collect());
-        }
         // Who is no administrator is refused all of this, and the plan with it: a blind spot says so.
         if scope.elsewhere && observed.blind.is_empty() {
             observed.elsewhere = Some(Box::pin(self.elsewhere(&observed)).await?);
@@ -325,6 +333,7 @@ fn list_of(key: &Key) -> Request {
         Key::Route(..) => "static-routes/",
         Key::ReservedIp(_) => "reservedips/",
         Key::Interface(..) | Key::Link(..) => "machines/",
+        Key::Snippet(..) => "dhcp-snippets/",
     })
 }
 

@@ -100,6 +100,15 @@ impl Scene {
         }
     }
 
+    /// A rack's host is given an address on that network.
+    pub(super) fn attend(&mut self, cidr: &str) {
+        self.maas.attend(cidr);
+        let now = self.maas.controllers_say();
+        for (host, said) in &mut self.hosts {
+            said.clone_from(&now[host]);
+        }
+    }
+
     pub(super) fn release(&mut self, machine: &str) {
         self.maas.release(machine);
     }
@@ -234,9 +243,10 @@ impl Obliging {
             .flat_map(|gate| &gate.evidence)
             .filter_map(|evidence| match evidence {
                 Evidence::Jumphost { has, .. } => Some(has.clone()),
-                Evidence::Vacant { .. } | Evidence::Changeable { .. } | Evidence::NoJujuModel => {
-                    None
-                }
+                Evidence::Vacant { .. }
+                | Evidence::Changeable { .. }
+                | Evidence::NoJujuModel
+                | Evidence::Attended { .. } => None,
             })
             .flatten()
             .collect();

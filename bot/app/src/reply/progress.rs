@@ -47,7 +47,7 @@ fn told(plan: &Plan, facts: &[Noted], setting: &RunSetting, steps: bool) -> Stri
         span(&setting.merge_commit.chars().take(10).collect::<String>()),
         span(&plan.digest.to_string())
     ));
-    for phase in [Phase::Delete, Phase::Create, Phase::StandUp, Phase::Carve] {
+    for phase in Phase::ALL {
         out.push_str(&phase_lines(&telling, phase));
     }
     for gate in plan.gates.iter().filter(|gate| gate.before.is_none()) {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::store::{Address, Alloc, Maas, NodeType};
+use super::store::{Address, Alloc, Interface, Maas, NodeType};
 
 impl Maas {
     /// Deploys a machine: AUTO links get their addresses.
@@ -225,6 +225,55 @@ impl Maas {
                 self.ensure_link_up(interface);
             }
         }
+    }
+
+    /// A rack is given an address on that network, and reports it: on an interface that is on its VLAN, else on a new one.
+    pub fn attend(&mut self, cidr: &str) {
+        let net: Option<IpNet> = cidr.parse().ok();
+        let subnet = self
+            .subnets
+            .values()
+            .find(|subnet| Some(subnet.cidr) == net);
+        let Some((id, vlan)) = subnet.map(|subnet| (subnet.id, subnet.vlan)) else {
+            return;
+        };
+        let racks: Vec<String> = self
+            .nodes
+            .values()
+            .filter(|node| matches!(node.kind, NodeType::Rack | NodeType::RegionRack))
+            .map(|node| node.system_id.clone())
+            .collect();
+        let there = self
+            .interfaces
+            .values()
+            .find(|row| racks.contains(&row.node) && row.vlan == Some(vlan))
+            .map(|row| row.id);
+        let interface = there.or_else(|| Some(self.plug_in(racks.first()?, vlan)));
+        if let (Some(interface), Some(ip)) = (interface, self.lowest_free(id)) {
+            self.add_link(interface, Alloc::Sticky, Some(id), Some(ip));
+        }
+    }
+
+    /// One more interface of a node, on that VLAN.
+    fn plug_in(&mut self, node: &str, vlan: u64) -> u64 {
+        let id = self.next("interface");
+        self.interfaces.insert(
+            id,
+            Interface {
+                id,
+                node: node.to_owned(),
+                name: format!("added{id}"),
+                kind: "physical".to_owned(),
+                mac: format!("52:54:00:ad:{:02x}:{:02x}", (id >> 8) & 0xff, id & 0xff),
+                vlan: Some(vlan),
+                parents: Vec::new(),
+                mtu: None,
+                enabled: true,
+                bridge_type: "standard".to_owned(),
+                bond_mode: "active-backup".to_owned(),
+            },
+        );
+        id
     }
 
     /// Whether two MAAS hold the same rows, whatever was asked of them on the way.

@@ -47,6 +47,9 @@ impl Maas {
         maas.load_vlan_services(&layout)?;
         maas.load_routes(&layout);
         maas.load_addresses(&layout);
+        for (at, snippet) in layout.snippets.iter().enumerate() {
+            maas.load_snippet(None, snippet, &format!("snippets[{at}]"))?;
+        }
         for record in &layout.dns_records {
             maas.load_record(record);
         }

@@ -1,10 +1,16 @@
-//! DHCP snippets: text for dhcpd.conf, kept for a node, a subnet, a range or all (3.5.9 `maasserver/forms/dhcpsnippet.py`).
+//! DHCP snippets: text for dhcpd.conf, kept for a node, a subnet, one of its ranges, or all (3.5.9
+//! `maasserver/forms/dhcpsnippet.py`, `models/dhcpsnippet.py`, `api/dhcpsnippets.py`).
+//!
+//! Before 3.6 a rack has dhcpd read what is written. Here every rack is always connected and takes any text; a MAAS with no
+//! rack in the right place refuses as it does.
 
 use serde_json::{Value, json};
 
-use super::form::{Errors, Form, REQUIRED};
-use super::store::{Maas, Snippet};
-use super::{Answer, Asker, admin_to_create, bad_method, gone, missing};
+use super::form::{Errors, Form, REQUIRED, no_such_choice, refuse_long};
+use super::seek::row_number;
+use super::spelling;
+use super::store::{Maas, NodeType, Snippet};
+use super::{Answer, Asker, admin_to_create, bad_method, gone, missing, plain};
 use crate::wire::Response;
 
 const STAMP: &str = "Thu, 01 Jan 2026 00:00:00 -0000";
@@ -16,11 +22,7 @@ impl Maas {
             return Ok(Response::json(200, &all.collect()));
         }
         admin_to_create(asker)?;
-        let blank = Snippet {
-            enabled: true,
-            ..Snippet::default()
-        };
-        let mut row = self.read_snippet(&blank, form, true)?;
+        let mut row = self.read_snippet(None, form)?;
         row.id = self.next("snippet");
         let shown = self.show_snippet(&row);
         self.snippets.insert(row.id, row);
@@ -28,86 +30,183 @@ impl Maas {
     }
 
     pub(crate) fn snippet(&mut self, method: &str, id: &str, form: &Form, asker: &Asker) -> Answer {
-        let found = id.parse().ok().and_then(|id: u64| self.snippets.get(&id));
-        let found = found.or_else(|| self.snippets.values().find(|row| row.name == id));
-        let mut row = found.cloned().ok_or_else(|| missing("DHCPSnippet"))?;
+        let mut row = self.find_snippet(id)?.clone();
+        if method != "GET" {
+            admin_to_create(asker)?;
+        }
         match method {
             "GET" => {}
-            "PUT" => {
-                admin_to_create(asker)?;
-                let old = row.value.clone();
-                row = self.read_snippet(&row, form, false)?;
-                if row.value != old {
-                    row.history.insert(0, old);
-                }
-                self.snippets.insert(row.id, row.clone());
-            }
+            "PUT" => row = self.read_snippet(Some(&row), form)?,
+            "POST" => revert(&mut row, form)?,
             "DELETE" => {
-                admin_to_create(asker)?;
                 self.snippets.remove(&row.id);
                 return Ok(gone());
             }
             _ => return Err(bad_method()),
         }
-        Ok(Response::json(200, &self.show_snippet(&row)))
+        let shown = self.show_snippet(&row);
+        self.snippets.insert(row.id, row);
+        Ok(Response::json(200, &shown))
     }
 
-    fn read_snippet(
-        &self,
-        now: &Snippet,
-        form: &Form,
-        creating: bool,
-    ) -> Result<Snippet, Response> {
+    /// By row number or by name.
+    fn find_snippet(&self, text: &str) -> Result<&Snippet, Response> {
+        if let Some(id) = spelling::number(text.strip_prefix("id:").unwrap_or(text)) {
+            let row = self.snippets.get(&id);
+            return row.ok_or_else(|| missing("DHCPSnippet"));
+        }
+        let name = text.strip_prefix("name:").unwrap_or(text);
+        let mut named = self.snippets.values().filter(|row| row.name == name);
+        match (named.next(), named.next()) {
+            (None, _) => Err(missing("DHCPSnippet")),
+            (Some(row), None) => Ok(row),
+            (Some(_), Some(_)) => Err(plain(
+                403,
+                "Too many DHCPSnippet objects match the given query.",
+            )),
+        }
+    }
+
+    fn read_snippet(&self, now: Option<&Snippet>, form: &Form) -> Result<Snippet, Response> {
         let mut errors = Errors::default();
-        let mut row = now.clone();
-        for (field, slot) in [
-            ("name", &mut row.name),
-            ("value", &mut row.value),
-            ("description", &mut row.description),
-        ] {
-            let text = form.get(field).unwrap_or_default();
-            if creating && field != "description" && text.is_empty() {
-                errors.add(field, REQUIRED);
-            } else if form.get(field).is_some() {
-                text.clone_into(slot);
+        let mut row = now.cloned().unwrap_or_else(|| Snippet {
+            enabled: true,
+            ..Snippet::default()
+        });
+        match (form.get("name"), now) {
+            (None | Some(""), None) => errors.add("name", REQUIRED),
+            (Some(""), Some(_)) => errors.add("name", "This field cannot be blank."),
+            (Some(name), _) => {
+                refuse_long("name", name, 255, &mut errors);
+                name.clone_into(&mut row.name);
             }
+            (None, Some(_)) => {}
+        }
+        match (form.raw("value"), now) {
+            (None, None) => errors.add("value", "Must be given a value"),
+            (Some(value), None) => value.clone_into(&mut row.value),
+            (Some(value), Some(_)) => write_over(&mut row, value.replace("\r\n", "\n")),
+            (None, Some(_)) => {}
+        }
+        if let Some(description) = form.get("description") {
+            description.clone_into(&mut row.description);
         }
         if form.get("enabled").is_some() {
             row.enabled = form.tick("enabled");
         }
-        let given = |field: &str| form.get(field).filter(|text| !text.is_empty());
-        if let Some(text) = given("subnet") {
+        self.read_hold(now, form, &mut row, &mut errors)?;
+        self.look_at_hold(&row, &mut errors);
+        errors.done()?;
+        self.have_it_checked(&row)?;
+        Ok(row)
+    }
+
+    /// What it is for: a new node takes it off its subnet, and the other way round; nothing given is no change.
+    fn read_hold(
+        &self,
+        now: Option<&Snippet>,
+        form: &Form,
+        row: &mut Snippet,
+        errors: &mut Errors,
+    ) -> Result<(), Response> {
+        if let Some(text) = form.given("subnet") {
             row.subnet = self.find_subnet(text).ok();
-            row.node = None;
             if row.subnet.is_none() {
                 errors.add("subnet", format!("None found with id={text}."));
             }
         }
-        if let Some(text) = given("node") {
-            row.node = self.nodes.get(text).map(|node| node.system_id.clone());
-            row.subnet = None;
+        if let Some(text) = form.given("node") {
+            let found = self.node_by_id(text).or_else(|| self.node_by_host(text));
+            row.node = found.map(|node| node.system_id.clone());
             if row.node.is_none() {
-                errors.add("node", super::form::NO_CHOICE);
+                errors.add("node", no_such_choice(text));
             }
         }
-        if let Some(text) = given("iprange") {
-            let found = text.parse().ok().filter(|id| self.ranges.contains_key(id));
-            row.range = found;
+        let known = self.version.hangs_snippets_on_ranges();
+        if let Some(text) = form.given("iprange").filter(|_| known) {
+            let id = row_number("IPRange", text)?;
+            // One that is changed is offered the ranges of the subnet that it is on.
+            let home = now.and_then(|now| now.subnet);
+            let found = self
+                .ranges
+                .get(&id)
+                .filter(|range| home.is_none_or(|home| range.subnet == home));
             if found.is_none() {
                 errors.add("iprange", format!("None found with id={text}."));
             }
+            row.range = found.map(|range| range.id);
         }
+        let (subnet, node) = now.map_or((None, None), |now| (now.subnet, now.node.clone()));
         if form.tick("global_snippet") {
-            (row.node, row.subnet, row.range) = (None, None, None);
+            (row.node, row.subnet) = (None, None);
+        } else if row.subnet == subnet && row.node.is_some() {
+            row.subnet = None;
+        } else if row.node == node && row.subnet.is_some() {
+            row.node = None;
         }
-        errors.done()?;
-        Ok(row)
+        Ok(())
     }
 
+    fn look_at_hold(&self, row: &Snippet, errors: &mut Errors) {
+        let home = row.range.and_then(|id| self.ranges.get(&id));
+        let why = match (&row.node, row.subnet, home) {
+            (Some(_), Some(_), _) => {
+                "A DHCP snippet cannot be enabled on a node and subnet at the same time."
+            }
+            // As MAAS spells it.
+            (_, None, Some(_)) => {
+                "A DHCP snippet cannot be enabled on an iprange withouta parent subnet"
+            }
+            (_, Some(subnet), Some(range)) if range.subnet != subnet => {
+                self.version.range_outside_of_snippet()
+            }
+            (_, _, _) => return,
+        };
+        if errors.is_empty() {
+            errors.add("__all__", why);
+        }
+    }
+
+    /// 3.5.12 `maasserver/dhcp.py`: a rack with an address on the subnet, or one that the VLAN is relayed to.
+    fn have_it_checked(&self, row: &Snippet) -> Result<(), Response> {
+        if !self.version.checks_snippets_on_a_rack() {
+            return Ok(());
+        }
+        let is_rack = |id: &str| {
+            let node = self.nodes.get(id);
+            node.is_some_and(|node| matches!(node.kind, NodeType::Rack | NodeType::RegionRack))
+        };
+        let checked = match row.subnet {
+            None => self.nodes.keys().any(|id| is_rack(id)),
+            Some(subnet) => {
+                let attended = self
+                    .addresses
+                    .values()
+                    .filter(|row| row.subnet == Some(subnet))
+                    .filter_map(|row| self.interfaces.get(&row.interface?))
+                    .any(|interface| is_rack(&interface.node));
+                let relay = self.vlans[&self.subnets[&subnet].vlan].relay;
+                let target = relay.filter(|_| self.version.checks_snippets_on_a_relay());
+                let racks =
+                    target.map(|vlan| (&self.vlans[&vlan].primary, &self.vlans[&vlan].secondary));
+                attended || racks.is_some_and(|(one, two)| one.is_some() || two.is_some())
+            }
+        };
+        if checked {
+            return Ok(());
+        }
+        Err(plain(
+            400,
+            "Unable to validate DHCP config, no available rack controller connected.",
+        ))
+    }
+
+    /// Its range is not shown, in any release.
     fn show_snippet(&self, row: &Snippet) -> Value {
-        let history = row.history.iter().enumerate();
-        let history: Vec<Value> = history
-            .map(|(at, value)| json!({"id": at + 1, "value": value, "created": STAMP}))
+        let values = std::iter::once(&row.value).chain(&row.history);
+        let history: Vec<Value> = values
+            .enumerate()
+            .map(|(at, value)| json!({"id": row.history.len() + 1 - at, "value": value, "created": STAMP}))
             .collect();
         json!({
             "id": row.id, "name": row.name, "value": row.value, "history": history, "description": row.description,
@@ -117,4 +216,38 @@ impl Maas {
             "resource_uri": format!("/MAAS/api/2.0/dhcp-snippets/{}/", row.id),
         })
     }
+}
+
+fn write_over(row: &mut Snippet, value: String) {
+    if row.value != value {
+        let old = std::mem::replace(&mut row.value, value);
+        row.history.insert(0, old);
+    }
+}
+
+/// Back to an earlier text, by its number or by how many texts ago; the later ones are gone.
+fn revert(row: &mut Snippet, form: &Form) -> Result<(), Response> {
+    let refused = |why: String| plain(400, why);
+    let to = form
+        .raw("to")
+        .ok_or_else(|| refused("You must specify where to revert to".to_owned()))?;
+    let to =
+        spelling::integer(to).ok_or_else(|| refused(format!("{to} is an invalid 'to' value")))?;
+    let texts = row.history.len() + 1;
+    let back = if to > 0 {
+        usize::try_from(to)
+            .ok()
+            .and_then(|number| texts.checked_sub(number))
+            .ok_or_else(|| refused(format!("{to} not found in history")))?
+    } else {
+        usize::try_from(to.unsigned_abs())
+            .ok()
+            .filter(|back| *back < texts)
+            .ok_or_else(|| refused("Goes too far back.".to_owned()))?
+    };
+    if back > 0 {
+        row.value.clone_from(&row.history[back - 1]);
+        row.history.drain(..back);
+    }
+    Ok(())
 }

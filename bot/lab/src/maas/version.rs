@@ -69,6 +69,30 @@ impl Version {
         !self.since([3, 6, 0])
     }
 
+    /// A DHCP snippet may hang on a range (3.0.0 maasserver/models/dhcpsnippet.py:89; not in 2.9.2).
+    pub fn hangs_snippets_on_ranges(&self) -> bool {
+        self.since([3, 0, 0])
+    }
+
+    /// What is said of a snippet on another subnet's range (3.6.5 and 3.7.3 maasserver/models/dhcpsnippet.py).
+    pub fn range_outside_of_snippet(&self) -> &'static str {
+        if self.since([3, 7, 0]) {
+            "A DHCP snippet's IP Range must be within the parent subnet"
+        } else {
+            "A DHCP snippet's IP Range must be within theparent subnet"
+        }
+    }
+
+    /// A rack has dhcpd check a DHCP snippet that is written (3.5.12 maasserver/forms/dhcpsnippet.py:126-141; not in 3.6.0).
+    pub fn checks_snippets_on_a_rack(&self) -> bool {
+        !self.since([3, 6, 0])
+    }
+
+    /// Also the rack that a VLAN is relayed to (3.0.1 maasserver/dhcp.py:978-995; not in 2.9.2).
+    pub fn checks_snippets_on_a_relay(&self) -> bool {
+        self.since([3, 0, 0])
+    }
+
     /// VLAN rows are numbered from 5001 (seen on 3.7.3).
     pub fn first_vlan_id(&self) -> u64 {
         if self.since([3, 6, 0]) { 5001 } else { 1 }

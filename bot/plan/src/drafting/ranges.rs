@@ -116,20 +116,25 @@ impl Drafting<'_> {
     pub(super) fn remove_ranges(&mut self) {
         for kind in [RangeKind::Dynamic, RangeKind::Reserved] {
             for subnet in self.wanted.subnets.values() {
-                let Some(old) = subnet.old else { continue };
-                let going: Vec<IpRange> = self
-                    .network
-                    .ranges_of(old)
-                    .filter(|range| range.kind == kind)
-                    .filter(|range| subnet.moves() || !stays(range, subnet.ranges.as_deref()))
-                    .filter(|range| !self.moving_ranges.takes(range))
-                    .cloned()
-                    .collect();
-                for range in going {
+                for range in self.going_ranges(subnet, kind) {
                     self.remove_range(subnet, range);
                 }
             }
         }
+    }
+
+    /// Ranges of that kind whose row goes.
+    pub(super) fn going_ranges(&self, subnet: &WantedSubnet, kind: RangeKind) -> Vec<IpRange> {
+        let Some(old) = subnet.old else {
+            return Vec::new();
+        };
+        self.network
+            .ranges_of(old)
+            .filter(|range| range.kind == kind)
+            .filter(|range| subnet.moves() || !stays(range, subnet.ranges.as_deref()))
+            .filter(|range| !self.moving_ranges.takes(range))
+            .cloned()
+            .collect()
     }
 
     fn remove_range(&mut self, subnet: &WantedSubnet, range: IpRange) {

@@ -1,4 +1,4 @@
-//! The stand-up phase: gateways and resolvers, ranges, DHCP, routes, reserved IPs.
+//! The stand-up phase: gateways and resolvers, ranges, DHCP, routes, reserved IPs, DHCP snippets.
 //!
 //! Reserves exist before anything can allocate, the dynamic range comes last of the ranges, and DHCP after it. On 3.7 a
 //! gateway or resolver reaches dhcpd only with a later write of a range or the VLAN, so those come first, and where no
@@ -46,6 +46,7 @@ impl Drafting<'_> {
         self.set_waiting_vlans();
         self.make_routes();
         self.make_reserved_ips();
+        self.make_snippets();
         if self.observed.version.needs_dhcp_nudge() {
             self.nudge_dhcp();
         }

@@ -121,6 +121,7 @@ fn fits(network: &Network, object: &Object, before: Option<&Object>) -> Result<(
         Object::Range(range) => range_fits(network, range, before.and_then(Object::as_range)),
         Object::Route(route) => route_fits(network, route),
         Object::ReservedIp(reserved) => reserved_ip_fits(network, reserved),
+        Object::Snippet(snippet) => needs(network, Key::Subnet(snippet.subnet)),
         Object::Interface(interface) => interface.parents.iter().try_for_each(|parent| {
             needs(
                 network,

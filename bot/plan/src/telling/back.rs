@@ -60,7 +60,8 @@ fn made_here(plan: &Plan) -> Vec<Key> {
             | Object::Route(_)
             | Object::ReservedIp(_)
             | Object::Interface(_)
-            | Object::Link(_),
+            | Object::Link(_)
+            | Object::Snippet(_),
         )
         | None => false,
     };

@@ -219,13 +219,14 @@ pub fn phase_word(phase: Phase) -> &'static str {
         Phase::Delete => "delete",
         Phase::Create => "create",
         Phase::StandUp => "stand up",
+        Phase::Restore => "restore",
         Phase::Carve => "carve",
     }
 }
 
 fn phase_table(out: &mut String, plan: &Plan) {
     out.push_str("| phase | + | ~ | − |\n|---|---|---|---|\n");
-    for phase in [Phase::Delete, Phase::Create, Phase::StandUp, Phase::Carve] {
+    for phase in Phase::ALL {
         let steps: Vec<Step> = plan
             .steps
             .iter()
@@ -307,6 +308,11 @@ fn looked_at(gate: &Gate) -> String {
             Evidence::NoJujuModel => {
                 "no Juju model but a controller's is left on this MAAS".to_owned()
             }
+            Evidence::Attended { subnets } => {
+                let list: Vec<String> =
+                    subnets.iter().map(|cidr| span(&cidr.to_string())).collect();
+                format!("a controller has an address on {}", list.join(" and on "))
+            }
             Evidence::Jumphost { has, lacks } => {
                 let show = |list: &std::collections::BTreeSet<(String, std::net::IpAddr)>| {
                     list.iter()
@@ -367,7 +373,7 @@ fn audit_table(lines: &[Line]) -> String {
 
 fn changes(plan: &Plan) -> String {
     let mut out = String::new();
-    for phase in [Phase::Delete, Phase::Create, Phase::StandUp, Phase::Carve] {
+    for phase in Phase::ALL {
         let lines: Vec<String> = plan
             .steps
             .iter()

@@ -84,6 +84,15 @@ fn object(object: &Object) -> String {
             "link {}:{} on {} {}",
             link.host, link.interface, link.subnet, link.mode
         ),
+        Object::Snippet(snippet) => {
+            let off = if snippet.enabled { "" } else { ", disabled" };
+            format!(
+                "dhcp snippet \"{}\" of {}, {} bytes{off}",
+                shortened(&snippet.name),
+                snippet.subnet,
+                snippet.value.len()
+            )
+        }
     }
 }
 
@@ -257,6 +266,20 @@ pub(crate) fn clean(text: &str) -> String {
             if c.is_control() || hidden { '?' } else { c }
         })
         .collect()
+}
+
+/// Free text of people, cut so that it fills no line.
+pub(crate) fn shortened(text: &str) -> String {
+    const SHOWN: usize = 60;
+    if text.chars().count() <= SHOWN {
+        return text.to_owned();
+    }
+    text.chars().take(SHOWN - 1).chain(['…']).collect()
+}
+
+/// A name that strangers gave, inside of a sentence: in a code span that it cannot leave, on one line, cut short.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("`{}`", shortened(&clean(name).replace('`', "'")))
 }
 
 /// Text as a code span that it cannot leave, also in a table.

@@ -133,7 +133,11 @@ fn differences(pair: &Pair, network: &Network) -> Option<String> {
         .filter(|object| {
             matches!(
                 object,
-                Object::Subnet(_) | Object::Range(_) | Object::Route(_) | Object::ReservedIp(_)
+                Object::Subnet(_)
+                    | Object::Range(_)
+                    | Object::Route(_)
+                    | Object::ReservedIp(_)
+                    | Object::Snippet(_)
             )
         })
         .map(|object| format!("still there: {object:?}"));

@@ -1,8 +1,10 @@
 //! What comes before what, and what is left alone.
 
+use std::collections::BTreeSet;
+
 use plan::critic;
 use plan::step::Phase;
-use topology::object::{Key, Object};
+use topology::object::{Key, Object, RangeKind};
 
 use crate::carrying::{lines, planned, torn_down};
 use crate::{hold, rules};
@@ -41,6 +43,42 @@ fn deletes_come_before_creates() {
         let carved = plan.steps.iter().any(|step| step.phase == Phase::Carve);
         let late = last.zip(first).is_some_and(|(last, first)| last > first);
         (late || !phases || carved).then(|| lines(&plan))
+    });
+}
+
+/// MAAS drops it with its subnet, and since 3.0 with a range, which need not be the one that goes. What hangs on a reserved
+/// range is read by no dhcpd.
+#[test]
+fn no_dhcp_snippet_goes_without_a_write_of_its_own_and_each_comes_back() {
+    hold("no_dhcp_snippet_goes", |pair| {
+        let observed = pair.observed();
+        let plan = planned(&observed, &pair.topology()).ok()?;
+        let mut network = torn_down(&observed, &plan);
+        for step in &plan.steps {
+            let home = match (&step.expects, &step.leaves) {
+                (Some(Object::Subnet(subnet)), None) => Some(subnet.cidr),
+                (Some(Object::Range(range)), None) => {
+                    let hangs = range.kind == RangeKind::Dynamic && pair.before.version > "2.9.2";
+                    hangs.then_some(range.subnet)
+                }
+                _ => None,
+            };
+            if let Some(snippet) = home.and_then(|home| network.snippets_of(home).next()) {
+                return Some(format!(
+                    "step {}: {}\n{}",
+                    step.id,
+                    snippet.name,
+                    lines(&plan)
+                ));
+            }
+            network.apply(&step.write()).unwrap();
+        }
+        let names = |all: &mut dyn Iterator<Item = &Object>| -> BTreeSet<String> {
+            all.filter_map(Object::as_snippet)
+                .map(|snippet| snippet.name.clone() + &snippet.value)
+                .collect()
+        };
+        (names(&mut observed.all()) != names(&mut network.all())).then(|| lines(&plan))
     });
 }
 

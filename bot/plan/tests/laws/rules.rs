@@ -48,6 +48,11 @@ fn written(network: &Network, old: Option<&Object>, new: &Object, version: &str)
             let old = old.and_then(Object::as_reserved_ip);
             reserved_written(network, old, reserved, version)
         }
+        (_, Object::Snippet(snippet)) => {
+            let home = network.subnet(&snippet.subnet);
+            home.is_none()
+                .then(|| format!("no {} for `{}`", snippet.subnet, snippet.name))
+        }
         (_, Object::Space(_) | Object::Fabric(_) | Object::Interface(_) | Object::Link(_)) => None,
     }
 }
@@ -233,7 +238,8 @@ fn deleted(network: &Network, object: &Object, version: &str) -> Option<String> 
         | Object::Route(_)
         | Object::ReservedIp(_)
         | Object::Interface(_)
-        | Object::Link(_) => None,
+        | Object::Link(_)
+        | Object::Snippet(_) => None,
     }
 }
 
@@ -250,6 +256,7 @@ fn subnet_deleted(network: &Network, subnet: &Subnet, version: &str) -> Option<S
         Object::Route(route) => route.source == cidr || route.destination == cidr,
         Object::ReservedIp(kept) => kept.subnet == cidr,
         Object::Link(link) => link.subnet == cidr,
+        Object::Snippet(snippet) => snippet.subnet == cidr,
         Object::Space(_)
         | Object::Fabric(_)
         | Object::Vlan(_)

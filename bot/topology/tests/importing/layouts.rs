@@ -50,7 +50,7 @@ pub(crate) fn empty() -> Observed {
         nodes: BTreeMap::new(),
         all_nodes: true,
         occupants: BTreeMap::new(),
-        snippets: None,
+        loose_snippets: None,
         elsewhere: None,
         settings: None,
         all_spaces: true,

@@ -7,7 +7,8 @@ mod node;
 
 use topology::Cidr;
 use topology::object::{
-    Fabric, IpRange, Object, RangeKind, ReservedIp, Space, StaticRoute, Subnet, SubnetFlags, Vlan,
+    Fabric, IpRange, Object, RangeKind, ReservedIp, Snippet, Space, StaticRoute, Subnet,
+    SubnetFlags, Vlan,
 };
 use topology::port::Write;
 
@@ -32,6 +33,7 @@ pub(super) fn references(object: &Object) -> References {
         Object::Route(route) => vec![route.source, route.destination],
         Object::ReservedIp(reserved) => vec![reserved.subnet],
         Object::Link(link) => vec![link.subnet],
+        Object::Snippet(snippet) => vec![snippet.subnet],
     };
     let host = match object {
         Object::Interface(interface) => Some(interface.host.clone()),
@@ -42,7 +44,8 @@ pub(super) fn references(object: &Object) -> References {
         | Object::Subnet(_)
         | Object::Range(_)
         | Object::Route(_)
-        | Object::ReservedIp(_) => None,
+        | Object::ReservedIp(_)
+        | Object::Snippet(_) => None,
     };
     let vlans = match object {
         Object::Fabric(_) | Object::Vlan(_) | Object::Subnet(_) | Object::Interface(_) => true,
@@ -50,7 +53,8 @@ pub(super) fn references(object: &Object) -> References {
         | Object::Range(_)
         | Object::Route(_)
         | Object::ReservedIp(_)
-        | Object::Link(_) => false,
+        | Object::Link(_)
+        | Object::Snippet(_) => false,
     };
     References {
         vlans,
@@ -92,6 +96,7 @@ fn create(new: &Object, ground: &Ground) -> Made {
             .with("comment", &reserved.comment)),
         Object::Interface(interface) => node::create_interface(interface, ground),
         Object::Link(link) => node::create_link(link, ground),
+        Object::Snippet(snippet) => create_snippet(snippet, ground),
     }
 }
 
@@ -111,6 +116,9 @@ fn update(before: &Object, after: &Object, ground: &Ground) -> Made {
         (Object::Link(_), Object::Link(_)) => Err(because(
             "a link cannot be changed; it is removed and made again".to_owned(),
         )),
+        (Object::Snippet(_), Object::Snippet(_)) => Err(because(
+            "a DHCP snippet is never changed; it is taken off and hung up again".to_owned(),
+        )),
         (
             Object::Space(_)
             | Object::Fabric(_)
@@ -120,7 +128,8 @@ fn update(before: &Object, after: &Object, ground: &Ground) -> Made {
             | Object::Route(_)
             | Object::ReservedIp(_)
             | Object::Interface(_)
-            | Object::Link(_),
+            | Object::Link(_)
+            | Object::Snippet(_),
             _,
         ) => Err(because(format!(
             "`{}` cannot become `{}`",
@@ -140,6 +149,7 @@ fn delete(before: &Object, ground: &Ground) -> Made {
         Object::Range(_) => format!("ipranges/{row}/"),
         Object::Route(_) => format!("static-routes/{row}/"),
         Object::ReservedIp(_) => format!("reservedips/{row}/"),
+        Object::Snippet(_) => format!("dhcp-snippets/{row}/"),
         Object::Interface(interface) => return node::delete_interface(interface, row, ground),
         Object::Link(link) => return node::delete_link(link, row, ground),
     };
@@ -352,6 +362,15 @@ fn update_reserved_ip(row: u64, before: &ReservedIp, after: &ReservedIp) -> Made
         ));
     }
     Ok(put(format!("reservedips/{row}/")).with("comment", &after.comment))
+}
+
+fn create_snippet(snippet: &Snippet, ground: &Ground) -> Made {
+    Ok(post("dhcp-snippets/")
+        .with("name", &snippet.name)
+        .with("value", &snippet.value)
+        .with("description", &snippet.description)
+        .with("enabled", boolean(snippet.enabled))
+        .with("subnet", ground.subnet(snippet.subnet)?))
 }
 
 fn post(path: &str) -> Request {

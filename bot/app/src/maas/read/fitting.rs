@@ -23,6 +23,7 @@ fn named(object: &Object) -> Vec<Key> {
         Object::Subnet(subnet) => vec![Key::Vlan(subnet.vlan.clone())],
         Object::Range(range) => vec![Key::Subnet(range.subnet)],
         Object::ReservedIp(reserved) => vec![Key::Subnet(reserved.subnet)],
+        Object::Snippet(snippet) => vec![Key::Subnet(snippet.subnet)],
         Object::Route(route) => vec![Key::Subnet(route.source), Key::Subnet(route.destination)],
         Object::Space(_)
         | Object::Fabric(_)

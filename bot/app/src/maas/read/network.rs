@@ -5,7 +5,7 @@ use topology::object::{
     Fabric, IpRange, Object, RangeKind, ReservedIp, Space, StaticRoute, Subnet, SubnetFlags, Vlan,
     VlanAt,
 };
-use topology::observed::{Seen, Snippet};
+use topology::observed::Seen;
 
 use crate::maas::ask::Blind;
 use crate::maas::json::{At, Read, each};
@@ -174,17 +174,6 @@ pub(crate) fn space(at: At<'_>) -> Read<Option<Seen>> {
     Ok(Some(Seen {
         id: at.field("id")?.number()?,
         object: Object::Space(Space { name }),
-    }))
-}
-
-/// A DHCP snippet, if it hangs on a subnet; those of nodes and of all stay whatever happens to subnets.
-pub(crate) fn snippet(at: At<'_>) -> Read<Option<Snippet>> {
-    let Some(subnet) = at.nullable("subnet")? else {
-        return Ok(None);
-    };
-    Ok(Some(Snippet {
-        name: at.field("name")?.text()?.to_owned(),
-        subnet: subnet.field("cidr")?.cidr()?,
     }))
 }
 

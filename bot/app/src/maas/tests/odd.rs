@@ -16,7 +16,10 @@ const ROUTES: &str = r#"[{"id": 1, "source": {"cidr": "192.0.2.0/24"}, "destinat
     "gateway_ip": "192.0.2.1", "metric": 7}]"#;
 const RESERVED: &str = r#"[{"id": 1, "ip": "192.0.2.77", "mac_address": "52:54:00:00:00:77",
     "subnet": {"cidr": "192.0.2.0/24"}, "comment": "door"}]"#;
-const SNIPPETS: &str = r#"[{"id": 1, "name": "boot", "subnet": {"cidr": "192.0.2.0/24"}}]"#;
+const SNIPPETS: &str = r#"[{"id": 1, "name": "boot", "value": "next-server 192.0.2.9;", "description": "",
+    "enabled": true, "node": null, "subnet": {"cidr": "192.0.2.0/24"}},
+    {"id": 2, "name": "all", "value": "", "node": null, "subnet": null},
+    {"id": 3, "name": "one", "value": "", "node": {"hostname": "m1"}, "subnet": null}]"#;
 const NODE: &str = r#"{"system_id": "abc", "hostname": "m1", "fqdn": "m1.test", "status_name": "Ready", "interface_set": [
     {"id": 60, "name": "br0", "type": "bridge", "parents": ["eth0"], "vlan": {"fabric": "blue", "vid": 5}, "links": [
     {"id": 70, "mode": "static", "ip_address": "192.0.2.40", "subnet": {"cidr": "192.0.2.0/24"}}]}]}"#;

@@ -20,6 +20,8 @@ pub(super) struct Layout {
     pub(super) dns_records: Vec<DnsIn>,
     #[serde(default)]
     pub(super) users: Vec<UserIn>,
+    #[serde(default)]
+    pub(super) snippets: Vec<SnippetIn>,
 }
 
 #[derive(Deserialize)]
@@ -78,6 +80,8 @@ pub(super) struct SubnetIn {
     pub(super) reserved_ips: Vec<ReservedIn>,
     #[serde(default)]
     pub(super) addresses: Vec<AddressIn>,
+    #[serde(default)]
+    pub(super) snippets: Vec<SnippetIn>,
 }
 
 #[derive(Deserialize)]
@@ -159,6 +163,19 @@ pub(super) struct DnsIn {
     pub(super) name: String,
     pub(super) r#type: String,
     pub(super) data: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct SnippetIn {
+    pub(super) name: String,
+    pub(super) value: String,
+    #[serde(default)]
+    pub(super) description: String,
+    pub(super) enabled: Option<bool>,
+    /// Of a subnet's snippet: the first address of the range that it hangs on.
+    pub(super) range: Option<IpAddr>,
+    /// Of a snippet of no subnet: the host name of the node that it is for.
+    pub(super) node: Option<String>,
 }
 
 #[derive(Deserialize)]

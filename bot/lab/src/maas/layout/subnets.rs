@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::format::{Layout, RangeIn, SubnetIn};
+use super::format::{Layout, RangeIn, SnippetIn, SubnetIn};
 use super::{LoadError, wrong};
-use crate::maas::store::{IpRange, Maas, RangeType, ReservedIp, Route, Subnet};
+use crate::maas::store::{IpRange, Maas, RangeType, ReservedIp, Route, Snippet, Subnet};
 
 impl Maas {
     pub(super) fn load_subnet(
@@ -49,7 +49,54 @@ impl Maas {
             row.dns.clone_from(&subnet.dns);
             row.managed = subnet.managed.unwrap_or(true);
         }
-        self.load_reserved(id, subnet, place)
+        self.load_reserved(id, subnet, place)?;
+        for (number, snippet) in subnet.snippets.iter().enumerate() {
+            self.load_snippet(Some(id), snippet, &format!("{place}.snippets[{number}]"))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn load_snippet(
+        &mut self,
+        subnet: Option<u64>,
+        snippet: &SnippetIn,
+        place: &str,
+    ) -> Result<(), LoadError> {
+        let node = match &snippet.node {
+            Some(host) => match self.node_by_host(host) {
+                Some(node) => Some(node.system_id.clone()),
+                None => return Err(wrong(format!("{place}.node"), format!("no node `{host}`"))),
+            },
+            None => None,
+        };
+        let range = match snippet.range {
+            Some(start) => {
+                let mut ranges = self.ranges.values();
+                let found = ranges.find(|row| Some(row.subnet) == subnet && row.start == start);
+                let found = found.filter(|_| self.version.hangs_snippets_on_ranges());
+                let found = found.map(|row| row.id);
+                Some(found.ok_or_else(|| {
+                    wrong(format!("{place}.range"), format!("no range from {start}"))
+                })?)
+            }
+            None => None,
+        };
+        let id = self.next("snippet");
+        self.snippets.insert(
+            id,
+            Snippet {
+                id,
+                name: snippet.name.clone(),
+                value: snippet.value.clone(),
+                description: snippet.description.clone(),
+                enabled: snippet.enabled.unwrap_or(true),
+                node,
+                subnet,
+                range,
+                history: Vec::new(),
+            },
+        );
+        Ok(())
     }
 
     fn read_free_cidr(&self, text: &str, place: &str) -> Result<IpNet, LoadError> {

@@ -62,6 +62,8 @@ pub(crate) struct Net {
     pub(crate) routes: Vec<Way>,
     pub(crate) kept: Vec<Kept>,
     pub(crate) guest: Option<Guest>,
+    /// No declaration says these.
+    pub(crate) hung: Vec<Hung>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +102,14 @@ pub(crate) struct Kept {
     pub(crate) at: u128,
     pub(crate) mac: String,
     pub(crate) comment: String,
+}
+
+/// A DHCP snippet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hung {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) enabled: bool,
 }
 
 /// A machine that lives on a subnet.

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use topology::Cidr;
 use topology::object::{RangeKind, SubnetFlags};
 
-use super::cloud::{Band, Cloud, Gateway, Guest, Kept, Lan, Net, RACKS, Resolver, Way};
+use super::cloud::{Band, Cloud, Gateway, Guest, Hung, Kept, Lan, Net, RACKS, Resolver, Way};
 use super::dice::Dice;
 
 /// A cloud with a stranger's network in it, that nobody declares.
@@ -26,6 +26,11 @@ pub(crate) fn cloud(dice: &mut Dice, version: &'static str) -> Cloud {
     }
     stranger(dice, &mut cloud);
     attempt(dice, &mut cloud, 6, tie);
+    // What hangs on networks is drawn beside, so that it changes nothing else.
+    let mut beside = dice.clone();
+    for net in &mut cloud.nets {
+        hang(&mut beside, net);
+    }
     cloud
 }
 
@@ -148,6 +153,7 @@ pub(crate) fn net(dice: &mut Dice, cloud: &mut Cloud, lan: usize, v6: bool) -> u
         routes: Vec::new(),
         kept: Vec::new(),
         guest: None,
+        hung: Vec::new(),
     });
     let net = cloud.nets.len() - 1;
     let bands = dice.below(4);
@@ -215,6 +221,22 @@ fn furnish(dice: &mut Dice, cloud: &mut Cloud, net: usize) {
     }
     if cloud.has_architectures() && dice.chance(20) {
         cloud.nets[net].architectures.insert("pxe".to_owned());
+    }
+}
+
+/// DHCP snippets, which name an address of their network or none.
+fn hang(dice: &mut Dice, net: &mut Net) {
+    for nth in 0..*dice.pick(&[0, 0, 1, 2]).unwrap() {
+        let value = if dice.chance(50) {
+            format!("next-server {};", net.ip(net.low(nth)))
+        } else {
+            format!("max-lease-time {nth};")
+        };
+        net.hung.push(Hung {
+            name: format!("note{nth} of {}", net.name),
+            value,
+            enabled: dice.chance(80),
+        });
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use topology::object::{
     Fabric, Interface, InterfaceKind, IpRange, Key, Link, Mode, Object, RangeKind, ReservedIp,
-    Space, StaticRoute, Subnet, Vlan, VlanAt,
+    Snippet, Space, StaticRoute, Subnet, Vlan, VlanAt,
 };
 use topology::observed::{Holder, Node, NodeKind, Observed, Occupant, Seen, Timestamp};
 use topology::plane::{
@@ -59,6 +59,15 @@ impl Cloud {
                     mac: kept.mac.clone(),
                     subnet: net.cidr,
                     comment: kept.comment.clone(),
+                })
+            }));
+            objects.extend(net.hung.iter().map(|hung| {
+                Object::Snippet(Snippet {
+                    subnet: net.cidr,
+                    name: hung.name.clone(),
+                    value: hung.value.clone(),
+                    description: String::new(),
+                    enabled: hung.enabled,
                 })
             }));
         }
@@ -117,7 +126,7 @@ impl Cloud {
             nodes: BTreeMap::new(),
             all_nodes: true,
             occupants: self.nets.iter().map(|net| (net.cidr, Vec::new())).collect(),
-            snippets: Some(Vec::new()),
+            loose_snippets: Some(Vec::new()),
             elsewhere: Some(Vec::new()),
             settings: Some(Vec::new()),
             all_spaces: true,
