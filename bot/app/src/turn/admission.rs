@@ -310,12 +310,16 @@ impl<'a> Admitting<'a> {
         take_unasked(&mut record, survey);
         self.office
             .journal
-            .put_pull(&record.row(&site.repository, self.heard.number, &site.name))
+            .put_pull(
+                &record.row(&site.repository, self.heard.number, &site.name),
+                (self.office.clock)(),
+            )
             .await?;
         let merge = Merge {
             site,
             number: self.heard.number,
             commit: merge_commit.to_owned(),
+            at: record.merged_at,
         };
         self.office.show_merged(&merge, &record).await
     }

@@ -5,6 +5,7 @@
 
 use anyhow::Context as _;
 use serde::Deserialize;
+use topology::observed::Timestamp;
 
 use super::survey::is_runbook;
 use crate::config::Team;
@@ -21,6 +22,8 @@ pub(super) struct Pull {
     pub(super) open: bool,
     pub(super) merged: bool,
     pub(super) merge_commit: Option<String>,
+    /// When it was merged, by GitHub's clock.
+    pub(super) merged_at: Option<Timestamp>,
     pub(super) head: String,
     pub(super) base: String,
     pub(super) author: Option<u64>,
@@ -109,6 +112,7 @@ impl Forge {
             open: seen.open,
             merged: seen.merged.is_some(),
             merge_commit: seen.merged.map(String::from),
+            merged_at: seen.merged_at.as_deref().and_then(time_of),
             head: seen.head.into(),
             base: seen.base,
             author: seen.author.map(|author| author.id),
@@ -262,6 +266,12 @@ impl Forge {
             .await?;
         Ok(())
     }
+}
+
+/// A time as GitHub writes times.
+fn time_of(text: &str) -> Option<Timestamp> {
+    let time = chrono::DateTime::parse_from_rfc3339(text).ok()?;
+    Some(Timestamp(time.timestamp_millis()))
 }
 
 fn check_of(owed: Owed, head: Sha, key: &str) -> anyhow::Result<Check> {
