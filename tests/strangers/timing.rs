@@ -437,6 +437,13 @@ async fn threat_42_outside_of_its_window_nothing_begins() {
 
 #[tokio::test]
 async fn threat_58_a_store_from_yesterdays_backup_applies_nothing_again() {
+    // MAAS shows that it was done; where somebody has undone it since, the history does.
+    for undone in [false, true] {
+        restored(undone).await;
+    }
+}
+
+async fn restored(undone: bool) {
     let (mut stage, number) = merged().await;
     let store = stage.folder.path().join("journal.db");
     let backup = stage.folder.path().join("backup.db");
@@ -460,6 +467,9 @@ async fn threat_58_a_store_from_yesterdays_backup_applies_nothing_again() {
     }
     stage.settle().await;
     assert_eq!(stage.writes(), 1);
+    if undone {
+        stage.by_hand(|subnet| subnet.gateway = None).await;
+    }
     stage.office.journal = journal::Journal::open(&format!("sqlite://{}", backup.display()))
         .await
         .unwrap();
@@ -470,5 +480,9 @@ async fn threat_58_a_store_from_yesterdays_backup_applies_nothing_again() {
     stage.settle().await;
     stage.office.catch_up().await.unwrap();
     stage.settle().await;
+    assert_eq!(stage.writes(), 1);
+    let said = stage.ask("bob", number, "/apply").await;
+    assert!(said.contains(REFUSED), "{said}");
+    assert_eq!(said.contains("planebot-history"), undone, "{said}");
     assert_eq!(stage.writes(), 1);
 }

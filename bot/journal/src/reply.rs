@@ -51,12 +51,14 @@ pub struct Owed {
 }
 
 /// What may be said now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Room {
     /// Everything.
     All,
     /// No new words: checks, reactions, and edits of what is there.
     NoWords,
+    /// Checks, and edits of what is there.
+    Checks,
     /// Nothing new: edits of what is there.
     Edits,
 }
@@ -67,6 +69,7 @@ impl Room {
         match self {
             Self::All => 3,
             Self::NoWords => 2,
+            Self::Checks => 1,
             Self::Edits => 0,
         }
     }

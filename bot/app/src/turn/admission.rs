@@ -14,6 +14,7 @@ use super::record::{Record, Stage};
 use super::survey::{Commit, take_unasked};
 use crate::command::Digest;
 use crate::desk::{Desk, Survey};
+use crate::history::BRANCH;
 use crate::keeping::LEASE_MS;
 use crate::reply::Admission;
 use crate::roster::Order;
@@ -212,8 +213,31 @@ impl<'a> Admitting<'a> {
                 "apply the pull request that was merged last, or open a new one.",
             );
         }
+        if let Some(digest) = record.digest()
+            && self.is_known_elsewhere(&digest).await?
+        {
+            let facts = format!(
+                "{} has a run of {} that this store does not know",
+                span(BRANCH),
+                span(&digest)
+            );
+            return self.halt(
+                "This plan was carried out before, as the history says; the store is older than that.",
+                &facts,
+                "look at the history; what is to be done still is a pull request of its own.",
+            );
+        }
         self.pass("nothing was merged after it");
         Ok((self, record, desk))
+    }
+
+    /// Whether the history has more runs of this plan than the store: then the store is a backup from before them.
+    async fn is_known_elsewhere(&self, digest: &str) -> anyhow::Result<bool> {
+        let (site, number) = (self.heard.site, self.heard.number);
+        let recorded = self.office.github.recorded_runs(site, number, digest);
+        let journal = &self.office.journal;
+        let known = journal.runs_of(&site.repository, i64::try_from(number)?, digest);
+        Ok(recorded.await? > known.await?)
     }
 
     /// The plan here is the one that was named.

@@ -12,37 +12,39 @@ use topology::observed::Timestamp;
 pub(super) struct Limit {
     /// How far back it looks, in milliseconds.
     pub(super) window: i64,
-    /// How much may be made in that time.
-    most: i64,
-    /// How much of it is kept for checks and reactions.
-    kept: i64,
+    /// How much may have been made in that time for a check to be made.
+    checks: i64,
+    /// The same for a reaction.
+    reactions: i64,
+    /// The same for words. A commit counts for three, and only its beginning is asked for.
+    words: i64,
 }
 
 pub(super) const MINUTE: Limit = Limit {
     window: 60_000,
-    most: 60,
-    kept: 15,
+    checks: 60,
+    reactions: 52,
+    words: 42,
 };
 
 pub(super) const HOUR: Limit = Limit {
     window: 3_600_000,
-    most: 400,
-    kept: 80,
+    checks: 400,
+    reactions: 360,
+    words: 320,
 };
-
-/// A commit makes a tree, itself, and moves its branch.
-const LARGEST: i64 = 3;
 
 impl Limit {
     /// The room that is left, where so much was made in the window.
     pub(super) fn room(self, made: Made) -> Room {
-        let left = self.most - made.count;
-        if left < 1 {
-            Room::Edits
-        } else if left < self.kept + LARGEST {
-            Room::NoWords
-        } else {
+        if made.count < self.words {
             Room::All
+        } else if made.count < self.reactions {
+            Room::NoWords
+        } else if made.count < self.checks {
+            Room::Checks
+        } else {
+            Room::Edits
         }
     }
 
@@ -52,38 +54,24 @@ impl Limit {
     }
 }
 
-/// The smaller of two rooms.
-pub(super) fn narrower(one: Room, other: Room) -> Room {
-    match (one, other) {
-        (Room::Edits, _) | (_, Room::Edits) => Room::Edits,
-        (Room::NoWords, _) | (_, Room::NoWords) => Room::NoWords,
-        (Room::All, Room::All) => Room::All,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn words_stop_before_checks_do_and_nothing_passes_githubs_limits() {
+    fn words_stop_before_reactions_those_before_checks_and_all_before_githubs_own_limit() {
         for (limit, githubs) in [(MINUTE, 80), (HOUR, 500)] {
             let rooms: Vec<Room> = (0..=githubs)
                 .map(|count| limit.room(Made { count, first: None }))
                 .collect();
-            let words = rooms.iter().filter(|room| **room == Room::All).count();
-            let anything = rooms.iter().filter(|room| **room != Room::Edits).count();
-            // The last of them may be a commit.
-            assert!(words + 2 < anything, "{limit:?}");
-            assert_eq!(i64::try_from(anything), Ok(limit.most));
-            assert!(limit.most < githubs);
-            assert!(rooms.is_sorted_by_key(|room| match room {
-                Room::All => 0,
-                Room::NoWords => 1,
-                Room::Edits => 2,
-            }));
+            assert!(rooms.is_sorted(), "{limit:?}");
+            for room in [Room::All, Room::NoWords, Room::Checks, Room::Edits] {
+                let of_it = rooms.iter().filter(|it| **it == room).count();
+                assert!(of_it > 3, "{room:?}: {of_it}");
+            }
+            let last = rooms.iter().position(|room| *room == Room::Edits);
+            let githubs = usize::try_from(githubs).unwrap();
+            assert!(last.is_some_and(|last| last < githubs));
         }
-        assert_eq!(narrower(Room::All, Room::NoWords), Room::NoWords);
-        assert_eq!(narrower(Room::Edits, Room::NoWords), Room::Edits);
     }
 }

@@ -8,12 +8,12 @@ use serde::Deserialize;
 use topology::observed::Timestamp;
 
 use super::survey::is_runbook;
-use crate::config::Team;
+use crate::config::{Site, Team};
 use crate::event::{Comment, PullNumber, Sha};
 use crate::github::{
     Annotation, Check, CheckStatus, Conclusion, GitHub, GitHubError, Level, Reaction, Repository,
 };
-use crate::history::Content;
+use crate::history::{BRANCH, Content};
 use crate::roster::Memberships;
 
 /// A pull request as it is now.
@@ -251,6 +251,21 @@ impl Forge {
             None => repository.create_check(&check).await?,
         };
         Ok(seen.id)
+    }
+
+    /// How many runs of a plan of a pull request the history has.
+    pub(super) async fn recorded_runs(
+        &self,
+        site: &Site,
+        number: u64,
+        digest: &str,
+    ) -> anyhow::Result<i64> {
+        let folder = format!("history/{}", site.name);
+        let repository = self.at(&site.repository).await?;
+        let names = repository.names_in(BRANCH, &folder).await?;
+        let own = format!("-pr{number}-{digest}");
+        let count = names.iter().filter(|name| name.ends_with(&own)).count();
+        Ok(i64::try_from(count)?)
     }
 
     pub(super) async fn commit_files(

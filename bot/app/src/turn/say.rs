@@ -9,7 +9,7 @@ use journal::{Made, Owed, Posted, ReplyKind, Room, Unsaid};
 use topology::observed::Timestamp;
 
 use super::again::Pauses;
-use super::budget::{HOUR, Limit, MINUTE, narrower};
+use super::budget::{HOUR, Limit, MINUTE};
 use super::{AGAIN_MS, Office, limit_in};
 use crate::github::GitHubError;
 use crate::history::{BRANCH, Content};
@@ -45,7 +45,9 @@ impl Office {
         let budget = self.budget(now).await?;
         let next = match budget.room {
             Room::All => Some(first),
-            room @ (Room::NoWords | Room::Edits) => self.journal.next_reply(now, room).await?,
+            room @ (Room::NoWords | Room::Checks | Room::Edits) => {
+                self.journal.next_reply(now, room).await?
+            }
         };
         let Some(owed) = next else {
             return Ok(false);
@@ -80,7 +82,7 @@ impl Office {
             room: both
                 .iter()
                 .map(|(limit, made)| limit.room(*made))
-                .fold(Room::All, narrower),
+                .fold(Room::All, Room::max),
             more_at: both.iter().filter_map(full).max(),
         })
     }

@@ -103,7 +103,14 @@ pub(crate) async fn where_there_is_no_room_what_is_there_is_still_edited(it: Sto
     assert_eq!(key(Room::All).await, "new");
     assert_eq!(key(Room::NoWords).await, "old");
     it.one.owe(&check, NOW).await.unwrap();
+    let mut reaction = reply("reaction", "eyes");
+    reaction.kind = ReplyKind::Reaction;
     assert_eq!(key(Room::NoWords).await, "check");
+    let said = it.two.next_reply(NOW, Room::Checks).await.unwrap().unwrap();
+    it.two.posted(&said, made(9), NOW, NOW).await.unwrap();
+    it.one.owe(&reaction, NOW).await.unwrap();
+    assert_eq!(key(Room::NoWords).await, "reaction");
+    assert_eq!(key(Room::Checks).await, "old");
     assert_eq!(key(Room::Edits).await, "old");
 }
 
