@@ -137,19 +137,29 @@ async fn connected(address: &str) -> Result<AnyPool, sqlx::Error> {
     sqlx::any::install_default_drivers();
     let options = AnyConnectOptions::from_str(address)?;
     // Once by hand first: the pool would try again for as long as it waits, and then only say that it waited.
-    let mut connection = AnyConnection::connect_with(&options).await?;
-    prepare(&mut connection).await?;
-    connection.close().await?;
+    by_hand(&options).await?;
     // One connection: SQLite has one writer, and a second one only waits for it.
-    AnyPoolOptions::new()
+    let pool = AnyPoolOptions::new()
         .max_connections(1)
         .min_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
         .acquire_timeout(WAIT)
         .after_connect(|connection, _| Box::pin(prepare(connection)))
-        .connect_with(options)
-        .await
+        .connect_with(options.clone())
+        .await;
+    // What the file is turned to at first may leave no room for the second.
+    if let Err(sqlx::Error::PoolTimedOut) = pool {
+        by_hand(&options).await?;
+    }
+    pool
+}
+
+/// Connects and hangs up: the database's own words where that fails.
+async fn by_hand(options: &AnyConnectOptions) -> Result<(), sqlx::Error> {
+    let mut connection = AnyConnection::connect_with(options).await?;
+    prepare(&mut connection).await?;
+    connection.close().await
 }
 
 async fn held(address: &str) -> Result<AnyConnection, sqlx::Error> {

@@ -249,7 +249,11 @@ impl Line {
         let mut why = String::from("GitHub did not answer");
         let mut source = std::error::Error::source(error);
         while let Some(cause) = source {
-            why = format!("{why}: {cause}");
+            let words = cause.to_string();
+            // Many put their cause into their own words as well.
+            if !why.contains(&words) {
+                why = format!("{why}: {words}");
+            }
             source = cause.source();
         }
         GitHubError::Unknown {
