@@ -68,13 +68,15 @@ impl Standing {
 
     async fn read(address: &Address, connection: &mut AnyConnection) -> Result<Self, OpenError> {
         let lost = |source| unreachable(address, source);
-        let (tables,): (i64,) = sqlx::query_as(match address.is_a_server() {
-            true => "SELECT COUNT(to_regclass('_sqlx_migrations'))",
-            false => "SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'",
-        })
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(lost)?;
+        let is_there = if address.is_a_server() {
+            "SELECT COUNT(to_regclass('_sqlx_migrations'))"
+        } else {
+            "SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'"
+        };
+        let (tables,): (i64,) = sqlx::query_as(is_there)
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(lost)?;
         if tables == 0 {
             return Ok(Self::New);
         }

@@ -5,7 +5,7 @@
 //! be us.
 
 use anyhow::Context as _;
-use journal::{Made, Owed, Posted, ReplyKind, Room, Unsaid};
+use journal::{Made, Owed, Posted, Reply, ReplyKind, Room, Unsaid};
 use topology::observed::Timestamp;
 
 use super::again::Pauses;
@@ -109,53 +109,14 @@ impl Office {
 
     async fn post(&self, owed: &Owed) -> anyhow::Result<Posted> {
         let reply = &owed.reply;
-        let target = || {
-            reply
-                .target
-                .and_then(|target| u64::try_from(target).ok())
-                .context("a reply without a target")
-        };
+        let made = |remote| Posted { remote, made: true };
         match reply.kind {
-            ReplyKind::Comment => {
-                let marker = format!("<!-- planebot:{} -->", reply.key);
-                let body = format!("{}\n{marker}\n", fitted(&reply.body));
-                let remote = match owed.remote {
-                    Some(remote) => Some(u64::try_from(remote)?),
-                    None => {
-                        self.github
-                            .own_comment(&reply.repository, target()?, &marker)
-                            .await?
-                    }
-                };
-                if let Some(id) = remote
-                    && self
-                        .github
-                        .edit_comment(&reply.repository, id, &body)
-                        .await?
-                {
-                    // One that is only found now was made without anybody noting it.
-                    return Ok(Posted {
-                        remote: Some(i64::try_from(id)?),
-                        made: owed.remote.is_none(),
-                    });
-                }
-                let id = self
-                    .github
-                    .comment(&reply.repository, target()?, &body)
-                    .await?;
-                Ok(Posted {
-                    remote: Some(i64::try_from(id)?),
-                    made: true,
-                })
-            }
+            ReplyKind::Comment => self.post_comment(owed).await,
             ReplyKind::Reaction => {
                 self.github
-                    .react(&reply.repository, target()?, &reply.body)
+                    .react(&reply.repository, target_of(reply)?, &reply.body)
                     .await?;
-                Ok(Posted {
-                    remote: None,
-                    made: true,
-                })
+                Ok(made(None))
             }
             ReplyKind::Check => {
                 let known = owed.remote.and_then(|id| u64::try_from(id).ok());
@@ -178,13 +139,40 @@ impl Office {
                 self.github
                     .commit_files(&reply.repository, BRANCH, &content, message)
                     .await?;
-                Ok(Posted {
-                    remote: None,
-                    made: true,
-                })
+                Ok(made(None))
             }
         }
     }
+
+    async fn post_comment(&self, owed: &Owed) -> anyhow::Result<Posted> {
+        let reply = &owed.reply;
+        let (repository, number) = (&reply.repository, target_of(reply)?);
+        let marker = format!("<!-- planebot:{} -->", reply.key);
+        let body = format!("{}\n{marker}\n", fitted(&reply.body));
+        let remote = match owed.remote {
+            Some(remote) => Some(u64::try_from(remote)?),
+            None => self.github.own_comment(repository, number, &marker).await?,
+        };
+        if let Some(id) = remote
+            && self.github.edit_comment(repository, id, &body).await?
+        {
+            return Ok(Posted {
+                remote: Some(i64::try_from(id)?),
+                // One that is only found now was made without anybody noting it.
+                made: owed.remote.is_none(),
+            });
+        }
+        let id = self.github.comment(repository, number, &body).await?;
+        Ok(Posted {
+            remote: Some(i64::try_from(id)?),
+            made: true,
+        })
+    }
+}
+
+fn target_of(reply: &Reply) -> anyhow::Result<u64> {
+    let target = reply.target.and_then(|target| u64::try_from(target).ok());
+    target.context("a reply without a target")
 }
 
 /// What becomes of a reply that failed: GitHub's limits are no failure of it, and what GitHub refuses as it is (a locked
