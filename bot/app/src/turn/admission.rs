@@ -125,7 +125,7 @@ impl<'a> Admitting<'a> {
     pub(super) async fn look(self, digest: Option<Digest>) -> Result<Admitted, Halt> {
         let (admitting, merge_commit) = self.merged().await?;
         let (admitting, record, desk) = admitting.newest(&merge_commit).await?;
-        let admitting = admitting.reviewed(&record, digest.as_ref())?;
+        let admitting = admitting.reviewed(&record, digest.as_ref()).await?;
         let (admitting, plan) = admitting.unchanged(&merge_commit, record, desk).await?;
         admitting.free().await?;
         Ok(Admitted { plan, merge_commit })
@@ -213,20 +213,6 @@ impl<'a> Admitting<'a> {
                 "apply the pull request that was merged last, or open a new one.",
             );
         }
-        if let Some(digest) = record.digest()
-            && self.is_known_elsewhere(&digest).await?
-        {
-            let facts = format!(
-                "{} has a run of {} that this store does not know",
-                span(BRANCH),
-                span(&digest)
-            );
-            return self.halt(
-                "This plan was carried out before, as the history says; the store is older than that.",
-                &facts,
-                "look at the history; what is to be done still is a pull request of its own.",
-            );
-        }
         self.pass("nothing was merged after it");
         Ok((self, record, desk))
     }
@@ -240,8 +226,8 @@ impl<'a> Admitting<'a> {
         Ok(recorded.await? > known.await?)
     }
 
-    /// The plan here is the one that was named.
-    fn reviewed(mut self, record: &Record, digest: Option<&Digest>) -> Result<Self, Halt> {
+    /// The plan here is the one that was named, and was not carried out before.
+    async fn reviewed(mut self, record: &Record, digest: Option<&Digest>) -> Result<Self, Halt> {
         if record.stage == Stage::Applied {
             return self.halt(
                 "This is applied already.",
@@ -268,6 +254,20 @@ impl<'a> Admitting<'a> {
                 "The plan became another one after it was read.",
                 &facts,
                 "read the plan above; if it is right, say its digest.",
+            );
+        }
+        if let Some(digest) = record.digest()
+            && self.is_known_elsewhere(&digest).await?
+        {
+            let facts = format!(
+                "{} has a run of {} that this store does not know",
+                span(BRANCH),
+                span(&digest)
+            );
+            return self.halt(
+                "This plan was carried out before, as the history says; the store is older than that.",
+                &facts,
+                "look at the history; what is to be done still is a pull request of its own.",
             );
         }
         self.pass(&format!("{} as reviewed", span(&reviewed)));
