@@ -375,6 +375,7 @@ fn the_readme_names_every_command_and_the_plan_as_people_see_it() {
         "rehearse",
         "apply",
         "serve",
+        "doctor",
         "lab",
         "schema",
         "completions",

@@ -1,8 +1,9 @@
 //! What strangers, accidents and bad timing may not bring about: the whole bot, a MAAS and a GitHub in this process.
 //!
-//! Each test is one of the threats that ARCHITECTURE.md lists, by its number.
+//! Each test with a number is one of the threats that ARCHITECTURE.md lists.
 
 mod content;
 mod gates;
 mod stage;
 mod timing;
+mod waiting;

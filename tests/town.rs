@@ -277,7 +277,10 @@ jumphost_addresses = "jumphost.json"
     /// Nothing waits to be settled, and nothing is to be said now.
     async fn is_quiet(&self, office: &Office) -> anyhow::Result<bool> {
         let (waiting, _) = office.journal.queue().await?;
-        let owed = office.journal.next_reply((office.clock)()).await?;
+        let owed = office
+            .journal
+            .next_reply((office.clock)(), journal::Room::All)
+            .await?;
         Ok(waiting == 0 && owed.is_none())
     }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use journal::{Delivery, Kept};
 use lab::github::{CommentSeen, How, Options, Permission, Proposal};
@@ -36,7 +36,15 @@ pub(super) struct Stage {
     writes: Arc<AtomicUsize>,
     ahead: Arc<AtomicI64>,
     told: u64,
+    wire: Arc<Mutex<Wire>>,
     pub(super) folder: tempfile::TempDir,
+}
+
+/// What GitHub was asked, and when; and what goes wrong with what.
+#[derive(Default)]
+struct Wire {
+    asked: Vec<(i64, String)>,
+    trouble: Vec<(String, Fault)>,
 }
 
 /// A person at MAAS needs nobody's leave.
@@ -81,7 +89,21 @@ impl Stage {
         files.extend(set.files.iter().map(|(path, text)| (*path, Some(*text))));
         at.commit_files("alice", "main", "Begin", &files).unwrap();
         let token = hub.bot_token();
-        let hub = lab::github::serve(hub, Options::default()).await.unwrap();
+        let ahead = Arc::new(AtomicI64::new(0));
+        let (wire, now) = (Arc::new(Mutex::new(Wire::default())), clock(&ahead));
+        let heard = Arc::clone(&wire);
+        let options = Options {
+            faults: Some(Arc::new(move |request: &lab::wire::Request| {
+                let asked = format!("{} {}", request.method, request.path);
+                let mut wire = heard.lock().unwrap();
+                wire.asked.push((now().0, asked.clone()));
+                let fits = |(part, _): &&(String, Fault)| asked.contains(part);
+                let found = wire.trouble.iter().find(fits);
+                found.map_or(Fault::None, |(_, fault)| *fault)
+            })),
+            ..Options::default()
+        };
+        let hub = lab::github::serve(hub, options).await.unwrap();
         let rows = Maas::load(set.layout.unwrap_or(LAYOUT), Some("3.7.3")).unwrap();
         let key = set
             .key
@@ -104,7 +126,6 @@ impl Stage {
         if set.policy.contains("name = 'east'") {
             variables.insert("PLANEBOT_SITE_EAST_MAAS_API_KEY".to_owned(), key);
         }
-        let ahead = Arc::new(AtomicI64::new(0));
         let office = open(&config, &variables, clock(&ahead)).await;
         Self {
             hub,
@@ -113,8 +134,31 @@ impl Stage {
             writes,
             ahead,
             told: 0,
+            wire,
             folder,
         }
+    }
+
+    /// From now on GitHub answers so where "METHOD path" contains that.
+    pub(super) fn breaks(&self, part: &str, fault: Fault) {
+        let mut wire = self.wire.lock().unwrap();
+        wire.trouble.push((part.to_owned(), fault));
+    }
+
+    /// GitHub is as it was.
+    pub(super) fn mends(&self) {
+        self.wire.lock().unwrap().trouble.clear();
+    }
+
+    /// When GitHub was asked something whose "METHOD path" contains that, in the stage's time.
+    pub(super) fn asked(&self, part: &str) -> Vec<i64> {
+        let wire = self.wire.lock().unwrap();
+        let fits = wire.asked.iter().filter(|(_, asked)| asked.contains(part));
+        fits.map(|(at, _)| *at).collect()
+    }
+
+    pub(super) fn now(&self) -> i64 {
+        (self.office.clock)().0
     }
 
     /// Writes that MAAS was asked for so far.

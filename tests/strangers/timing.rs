@@ -437,6 +437,21 @@ async fn threat_42_outside_of_its_window_nothing_begins() {
 
 #[tokio::test]
 async fn threat_58_a_store_from_yesterdays_backup_applies_nothing_again() {
+    // The history says that it was done, also where somebody has undone it since; where the history is lost, MAAS shows it.
+    for since in [Since::Nothing, Since::Undone, Since::HistoryLost] {
+        restored(since).await;
+    }
+}
+
+/// What happened between the run and the restoring of a backup from before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Since {
+    Nothing,
+    Undone,
+    HistoryLost,
+}
+
+async fn restored(since: Since) {
     let (mut stage, number) = merged().await;
     let store = stage.folder.path().join("journal.db");
     let backup = stage.folder.path().join("backup.db");
@@ -460,6 +475,16 @@ async fn threat_58_a_store_from_yesterdays_backup_applies_nothing_again() {
     }
     stage.settle().await;
     assert_eq!(stage.writes(), 1);
+    match since {
+        Since::Nothing => {}
+        Since::Undone => stage.by_hand(|subnet| subnet.gateway = None).await,
+        Since::HistoryLost => {
+            let mut hub = stage.hub.github();
+            let mut at = hub.at(NAME);
+            let other = at.head("main").unwrap();
+            at.push("bob", "planebot-history", other).unwrap();
+        }
+    }
     stage.office.journal = journal::Journal::open(&format!("sqlite://{}", backup.display()))
         .await
         .unwrap();
@@ -470,5 +495,10 @@ async fn threat_58_a_store_from_yesterdays_backup_applies_nothing_again() {
     stage.settle().await;
     stage.office.catch_up().await.unwrap();
     stage.settle().await;
+    assert_eq!(stage.writes(), 1);
+    let said = stage.ask("bob", number, "/apply").await;
+    assert!(said.contains(REFUSED), "{said}");
+    let by_the_history = since != Since::HistoryLost;
+    assert_eq!(said.contains("planebot-history"), by_the_history, "{said}");
     assert_eq!(stage.writes(), 1);
 }

@@ -5,6 +5,7 @@
 
 mod apply;
 mod check;
+mod doctor;
 mod files;
 mod import;
 mod lab;
@@ -76,6 +77,7 @@ Exit codes: 0 no changes, 2 changes, 3 refused, 1 an error. Nothing in MAAS is c
     Rehearse(look::Look),
     Apply(apply::Apply),
     Serve(serve::Serve),
+    Doctor(doctor::Doctor),
     Lab(lab::Lab),
     /// Prints the JSON Schema of the files under `topology/`, for editors
     #[command(after_help = "Example:\n  planebot schema > topology/topology.schema.json")]
@@ -150,6 +152,7 @@ impl Command {
             Self::Rehearse(look) => awaited(look.run(look::Kind::Rehearse, place, console)),
             Self::Apply(apply) => awaited(apply.run(place, console)),
             Self::Serve(serve) => awaited(serve.run(place, console)),
+            Self::Doctor(doctor) => awaited(doctor.run(place, console)),
             Self::Lab(lab) => awaited(lab.run(console)),
             Self::Schema => schema(console),
             Self::Completions { shell } => {

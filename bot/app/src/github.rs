@@ -27,6 +27,7 @@ use octocrab::Octocrab;
 use octocrab::models::{AppId, InstallationId};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
+use topology::observed::Timestamp;
 
 use crate::clock::Clock;
 use crate::config::{self, Identity, Withheld};
@@ -136,6 +137,17 @@ impl GitHub {
             line: Line::new(crab, now),
             signed_in,
         })
+    }
+
+    /// Until when GitHub wants to be left alone, if it does now: nothing is sent before.
+    pub fn quiet_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.line.quiet_until(now)
+    }
+
+    /// How far GitHub's clock was ahead of ours when it last answered, in milliseconds; it says whole seconds.
+    pub fn ahead(&self) -> Option<i64> {
+        let ahead = self.line.ahead.load(Ordering::Relaxed);
+        (ahead != ask::NEVER_SAID).then_some(ahead)
     }
 
     /// A repository by its full name, `owner/name`.

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod command;
 pub mod config;
 pub mod desk;
+pub mod doctor;
 pub mod event;
 pub mod evidence;
 pub mod executor;

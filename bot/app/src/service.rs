@@ -33,6 +33,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How often GitHub is asked for what no webhook told: with the rest, a command is heard within a minute.
 const LOOK_EVERY_MS: i64 = 20_000;
 
+/// How often what is over is taken out of the store.
+const TIDY_EVERY_MS: i64 = 3_600_000;
+
 /// A GitHub that does not answer must not keep a run from moving.
 const LOOK_MAX: Duration = Duration::from_secs(10);
 
@@ -47,6 +50,13 @@ pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Office> {
 
 /// The same with a journal that is open.
 pub async fn open_with(config: Config, journal: Journal, clock: Clock) -> anyhow::Result<Office> {
+    let mut office = furnished(config, journal, clock)?;
+    office.owner = named(&office).await?;
+    Ok(office)
+}
+
+/// An office that has no name yet, and so does nothing.
+fn furnished(config: Config, journal: Journal, clock: Clock) -> anyhow::Result<Office> {
     let github = config
         .github
         .as_ref()
@@ -58,28 +68,32 @@ pub async fn open_with(config: Config, journal: Journal, clock: Clock) -> anyhow
             .with_context(|| format!("opening site `{}`", site.name))?;
         desks.insert(site.name.clone(), desk);
     }
-    // One that starts again takes over from its dead self, where it can be known: by the name that it was given, or on
-    // one machine by where it listens.
-    let owner = if let Some(name) = &config.server.replica {
-        let owner = format!("replica {name}");
-        journal.outlive(&owner).await?;
-        owner
-    } else {
-        let door = format!("planebot at {}", config.server.listen);
-        journal.name(&door).await?
-    };
     Ok(Office {
         config,
         journal,
         github,
         desks,
         clock,
-        owner,
+        owner: String::new(),
         told: Told::default(),
     })
 }
 
-/// Serves until `stop`; then the move under way ends at its boundary.
+/// The name of this process. One that starts again takes over from its dead self, where it can be known: by the name that
+/// it was given, or on one machine by where it listens.
+async fn named(office: &Office) -> anyhow::Result<String> {
+    let server = &office.config.server;
+    let Some(name) = &server.replica else {
+        let door = format!("planebot at {}", server.listen);
+        return Ok(office.journal.name(&door).await?);
+    };
+    let owner = format!("replica {name}");
+    office.journal.outlive(&owner).await?;
+    Ok(owner)
+}
+
+/// Serves until `stop`; then the move under way ends at its boundary. Nothing listens before everything that can be known
+/// to be wrong is, and nobody else's leases are ended before this process has the door.
 pub async fn run(
     config: Config,
     clock: Clock,
@@ -92,10 +106,12 @@ pub async fn run(
         .context("the configuration has no `[github]`, which the service needs")?
         .secrets()?;
     let (listen, body_limit) = (config.server.listen, config.server.body_limit);
+    let journal = Journal::open_at(&config.store.address()?).await?;
+    let mut office = furnished(config, journal, Arc::clone(&clock))?;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("listening on {listen}"))?;
-    let office = open(config, Arc::clone(&clock)).await?;
+    office.owner = named(&office).await?;
     let kept = Arc::new(Notify::new());
     let door = Door {
         journal: office.journal.clone(),
@@ -134,6 +150,20 @@ async fn look(office: &Office, looked: &mut Option<Timestamp>) {
         Ok(Err(error)) => tracing::warn!("looking for what no webhook told: {error:#}"),
         Err(_) => tracing::warn!("looking for what no webhook told: GitHub takes too long"),
     }
+}
+
+/// Takes out what is over, when it is time or there is more of it. Nobody waits for it, so a failure is only told.
+async fn tidy(office: &Office, tidied: &mut Option<Timestamp>) {
+    let now = (office.clock)();
+    if tidied.is_some_and(|at| (0..TIDY_EVERY_MS).contains(&(now.0 - at.0))) {
+        return;
+    }
+    match office.tidy().await {
+        Ok(true) => return,
+        Ok(false) => {}
+        Err(error) => tracing::warn!("taking out what is over: {error:#}"),
+    }
+    *tidied = Some(now);
 }
 
 /// Works whenever no other replica does, until `stop`; then what is held is free at once for the others.
@@ -181,9 +211,10 @@ impl Lead<'_> {
         } else {
             REST_MAX
         };
-        let mut looked = None;
+        let (mut looked, mut tidied) = (None, None);
         while !self.lost.load(Ordering::SeqCst) {
             look(office, &mut looked).await;
+            tidy(office, &mut tidied).await;
             let rest = match Box::pin(office.turn()).await {
                 Ok(Turned::Moved) => Duration::ZERO,
                 Ok(Turned::Rests(None)) => rest_max,

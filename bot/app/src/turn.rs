@@ -1,12 +1,16 @@
 //! One delivery, one move, or one rest: the only loop.
 //!
 //! A turn never reacts; it asks the journal what is next: a reply that is owed, a delivery that waits, a run whose facts
-//! were not told, a run that can move, or nothing until a time. Production calls it for ever, a story calls it until it rests. What happens in one
-//! turn survives a power cut in the middle of it: everything that was decided is written down before it is done.
+//! were not told, a run that can move, or nothing until a time. While GitHub wants to be left alone, runs go on. Production
+//! calls it for ever, a story calls it until it rests. What happens in one turn survives a power cut in the middle of it:
+//! everything that was decided is written down before it is done.
 
 mod admission;
+mod again;
+mod budget;
 mod forge;
 mod hear;
+mod lanes;
 mod merged;
 mod missed;
 mod order;
@@ -14,28 +18,26 @@ mod parked;
 mod record;
 mod run;
 mod say;
+mod settle;
 mod several;
 mod survey;
 mod tell;
+mod tidy;
 mod unfit;
 
 use std::collections::BTreeMap;
 
-use anyhow::Context as _;
-use journal::{Journal, Settled};
+use journal::Journal;
 use topology::observed::Timestamp;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::desk::Desk;
-use crate::event;
+use crate::github::GitHubError;
 
 pub use forge::Forge;
 pub use record::Record;
 pub use tell::Told;
-
-/// How often a delivery is begun before it is parked for a person: GitHub, MAAS or the store may be away for a while.
-const ATTEMPTS_MAX: i64 = 5;
 
 /// How long to rest after something failed that may go well the next time.
 const AGAIN_MS: i64 = 1_000;
@@ -71,68 +73,65 @@ impl Office {
     /// One turn.
     pub async fn turn(&self) -> anyhow::Result<Turned> {
         let now = (self.clock)();
-        if let Some(owed) = self.journal.next_reply(now).await? {
-            self.say(&owed, now).await?;
-            return Ok(Turned::Moved);
+        // Both need GitHub. A storm of deliveries must not keep a run from its next move.
+        let quiet = self.github.0.quiet_until(now);
+        let runs_first = self.told.is_runs_turn();
+        if quiet.is_none() {
+            if self.say_one(now).await? {
+                return Ok(Turned::Moved);
+            }
+            if !runs_first && self.settle_one(now).await? {
+                self.told.settled();
+                return Ok(Turned::Moved);
+            }
         }
-        if let Some(stored) = self.journal.next_delivery().await? {
-            return self.settle(stored).await;
-        }
+        self.told.runs_had_their_turn();
         // A GitHub or a MAAS that does not answer keeps a run from being told, not from moving.
-        let again = match self.tell_a_run().await {
+        let mut again = match self.tell_a_run().await {
             Ok(true) => return Ok(Turned::Moved),
             Ok(false) => None,
             Err(error) => {
                 tracing::warn!("a run was not told: {error:#}");
-                Some(Timestamp(now.0 + AGAIN_MS))
+                Some(limit_in(&error).unwrap_or(Timestamp(now.0 + AGAIN_MS)))
             }
         };
-        if let Some(turned) = self.move_a_run(now).await? {
-            return Ok(turned);
+        match self.move_a_run(now).await {
+            Ok(true) => return Ok(Turned::Moved),
+            Ok(false) => {}
+            Err(error) if is_githubs(&error) => {
+                tracing::warn!("a run was not moved: {error:#}");
+                let at = limit_in(&error).unwrap_or(Timestamp(now.0 + AGAIN_MS));
+                again = Some(again.map_or(at, |again| again.min(at)));
+            }
+            Err(error) => return Err(error),
         }
-        let wake = [
-            self.journal.next_reply_at().await?,
-            self.next_move_at(now).await?,
-            again,
-        ]
-        .into_iter()
-        .flatten()
-        .min();
-        Ok(Turned::Rests(wake))
+        if quiet.is_none() && runs_first && self.settle_one(now).await? {
+            self.told.settled();
+            return Ok(Turned::Moved);
+        }
+        self.rest(now, quiet, again).await
     }
 
-    async fn settle(&self, stored: journal::StoredDelivery) -> anyhow::Result<Turned> {
-        let now = (self.clock)();
-        let id = stored.delivery.id.clone();
-        let verdict = match event::read(&stored.delivery) {
-            Err(why) => Settled::Ignored(why.to_string()),
-            Ok(None | Some(event::Event::Ping)) => {
-                Settled::Ignored("nothing to do with us".to_owned())
-            }
-            Ok(Some(event::Event::Happened(occurrence))) => {
-                let telling = hear::Telling {
-                    delivery: &id,
-                    again: stored.attempts > 0,
-                };
-                match Box::pin(self.hear(&occurrence, &telling)).await {
-                    Ok(()) => Settled::Done,
-                    Err(error) if stored.attempts + 1 >= ATTEMPTS_MAX => {
-                        tracing::error!(delivery = %id, "parked: {error:#}");
-                        self.tell_parked(&occurrence, &id, &error).await?;
-                        Settled::Parked(format!("{error:#}"))
-                    }
-                    Err(error) => {
-                        tracing::warn!(delivery = %id, "will be tried again: {error:#}");
-                        return Ok(Turned::Rests(Some(Timestamp(now.0 + AGAIN_MS))));
-                    }
-                }
-            }
+    /// Until when there is nothing to do.
+    async fn rest(
+        &self,
+        now: Timestamp,
+        quiet: Option<Timestamp>,
+        again: Option<Timestamp>,
+    ) -> anyhow::Result<Turned> {
+        let github = match quiet {
+            Some(until) => [Some(until), None],
+            None => [
+                self.next_saying_at(now).await?,
+                self.journal.next_delivery_at().await?,
+            ],
         };
-        self.journal
-            .settle(&id, &verdict, now)
-            .await
-            .context("settling a delivery")?;
-        Ok(Turned::Moved)
+        let wake = github
+            .into_iter()
+            .chain([self.next_move_at(now).await?, again])
+            .flatten()
+            .min();
+        Ok(Turned::Rests(wake))
     }
 
     /// Turns until there is nothing to do.
@@ -143,4 +142,21 @@ impl Office {
             }
         }
     }
+}
+
+/// Until when GitHub wants to be left alone, where that is why something failed.
+fn limit_in(error: &anyhow::Error) -> Option<Timestamp> {
+    error.chain().find_map(|cause| {
+        if let Some(GitHubError::Limited { retry_at, .. }) = cause.downcast_ref() {
+            return Some(*retry_at);
+        }
+        None
+    })
+}
+
+/// Whether GitHub is why something failed.
+fn is_githubs(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<GitHubError>().is_some())
 }

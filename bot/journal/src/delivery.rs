@@ -1,4 +1,8 @@
 //! A webhook as received, kept until settled.
+//!
+//! Taken up in the order in which they were kept. One that failed waits for its time and holds up only its own lanes: the
+//! later ones of its pull request and of its branch. Which those are is told by whoever reads deliveries, when it takes one
+//! up; until then a delivery has none.
 
 use serde::{Deserialize, Serialize};
 use topology::observed::Timestamp;
@@ -34,6 +38,24 @@ pub struct StoredDelivery {
     pub attempts: i64,
 }
 
+/// What a delivery must not overtake, and what must not overtake it. Any words that name the same thing the same way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lanes {
+    /// The pull request that it is about.
+    pub pull: Option<String>,
+    /// The branch that it changed.
+    pub branch: Option<String>,
+}
+
+/// Why a delivery that was taken up is to be taken up again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setback {
+    /// It failed: that counts.
+    Failed,
+    /// It was not its turn, by no fault of its own (a limit): that does not.
+    Limited,
+}
+
 /// How a delivery ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -59,6 +81,28 @@ pub struct Heard {
     pub delivery: String,
 }
 
+/// That no earlier delivery of the same pull request or branch is open. A lane that is not there holds nobody up.
+macro_rules! not_held {
+    () => {
+        "NOT EXISTS (SELECT 1 FROM delivery AS ahead
+             WHERE ahead.settled IS NULL AND ahead.pull_lane = next.pull_lane AND ahead.place < next.place)
+         AND NOT EXISTS (SELECT 1 FROM delivery AS ahead
+             WHERE ahead.settled IS NULL AND ahead.branch_lane = next.branch_lane AND ahead.place < next.place)"
+    };
+}
+
+pub(crate) const NEXT: &str = concat!(
+    "SELECT id, event, body, attempts FROM delivery WHERE id = (
+         SELECT id FROM delivery AS next WHERE settled IS NULL AND again <= $1 AND ",
+    not_held!(),
+    " ORDER BY place LIMIT 1)"
+);
+
+pub(crate) const NEXT_AT: &str = concat!(
+    "SELECT MIN(again) FROM delivery AS next WHERE settled IS NULL AND ",
+    not_held!()
+);
+
 impl Journal {
     /// Keeps a delivery. 202 is sent after this, never before.
     pub async fn keep(&self, delivery: &Delivery, now: Timestamp) -> Result<Kept, JournalError> {
@@ -81,25 +125,80 @@ impl Journal {
         Ok(Kept::New)
     }
 
-    /// The oldest delivery that is not settled; counts the attempt.
-    pub async fn next_delivery(&self) -> Result<Option<StoredDelivery>, JournalError> {
-        let row: Option<(String, String, String, i64)> =
-            sqlx::query_as("SELECT id, event, body, attempts FROM delivery WHERE settled IS NULL ORDER BY place LIMIT 1")
-                .fetch_optional(self.reading()?)
-                .await?;
-        let Some((id, event, body, attempts)) = row else {
-            return Ok(None);
-        };
-        let mut writing = self.write().await?;
-        sqlx::query("UPDATE delivery SET attempts = attempts + 1 WHERE id = $1")
-            .bind(&id)
-            .execute(writing.at())
+    /// The oldest delivery that may be taken up now: not settled, its time has come, and none of its lanes is held.
+    pub async fn next_delivery(
+        &self,
+        now: Timestamp,
+    ) -> Result<Option<StoredDelivery>, JournalError> {
+        let row: Option<(String, String, String, i64)> = sqlx::query_as(NEXT)
+            .bind(now.0)
+            .fetch_optional(self.reading()?)
             .await?;
-        writing.end().await?;
-        Ok(Some(StoredDelivery {
+        Ok(row.map(|(id, event, body, attempts)| StoredDelivery {
             delivery: Delivery { id, event, body },
             attempts,
         }))
+    }
+
+    /// When the next delivery may be taken up, if any waits.
+    pub async fn next_delivery_at(&self) -> Result<Option<Timestamp>, JournalError> {
+        let (at,): (Option<i64>,) = sqlx::query_as(NEXT_AT).fetch_one(self.reading()?).await?;
+        Ok(at.map(Timestamp))
+    }
+
+    /// Takes a delivery up and counts the attempt, before anything is done for it. False when one of its lanes, which are
+    /// noted now, is held by an earlier one: then it waits for that one.
+    pub async fn take_up(&self, id: &str, lanes: &Lanes) -> Result<bool, JournalError> {
+        let mut writing = self.write().await?;
+        let taken = sqlx::query(
+            "UPDATE delivery SET pull_lane = $1, branch_lane = $2, attempts = attempts + 1
+             WHERE id = $3 AND NOT EXISTS (SELECT 1 FROM delivery AS ahead
+                 WHERE ahead.settled IS NULL AND ahead.place < delivery.place AND ahead.pull_lane = $1)
+             AND NOT EXISTS (SELECT 1 FROM delivery AS ahead
+                 WHERE ahead.settled IS NULL AND ahead.place < delivery.place AND ahead.branch_lane = $2)",
+        )
+        .bind(lanes.pull.as_deref())
+        .bind(lanes.branch.as_deref())
+        .bind(id)
+        .execute(writing.at())
+        .await?
+        .rows_affected()
+            == 1;
+        if !taken {
+            sqlx::query("UPDATE delivery SET pull_lane = $1, branch_lane = $2 WHERE id = $3")
+                .bind(lanes.pull.as_deref())
+                .bind(lanes.branch.as_deref())
+                .bind(id)
+                .execute(writing.at())
+                .await?;
+        }
+        writing.end().await?;
+        Ok(taken)
+    }
+
+    /// Puts a delivery that was taken up off until `again`.
+    pub async fn put_off(
+        &self,
+        id: &str,
+        again: Timestamp,
+        why: &str,
+        setback: Setback,
+    ) -> Result<(), JournalError> {
+        let forgiven: i64 = match setback {
+            Setback::Failed => 0,
+            Setback::Limited => 1,
+        };
+        let mut writing = self.write().await?;
+        sqlx::query(
+            "UPDATE delivery SET again = $1, failure = $2, attempts = attempts - $3 WHERE id = $4 AND settled IS NULL",
+        )
+        .bind(again.0)
+        .bind(text(why))
+        .bind(forgiven)
+        .bind(id)
+        .execute(writing.at())
+        .await?;
+        writing.end().await
     }
 
     /// Settles a delivery, once.

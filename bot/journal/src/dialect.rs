@@ -36,6 +36,25 @@ impl Dialect {
         }
     }
 
+    /// A connection to what is at the address, which changes nothing of it; none where a file is not made yet.
+    pub(crate) async fn look(address: &Address) -> Result<Option<AnyConnection>, OpenError> {
+        match &address.0 {
+            Kind::Memory => Ok(None),
+            Kind::File(path) => sqlite::look(address, path).await,
+            Kind::Server(server) => postgres::look(address, server).await.map(Some),
+        }
+    }
+
+    /// Asks for the bytes that the store takes.
+    pub(crate) fn size(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+            }
+            Self::Postgres => "SELECT pg_database_size(current_database())",
+        }
+    }
+
     /// Begins to write.
     pub(crate) async fn begin(
         self,

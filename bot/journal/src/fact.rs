@@ -239,6 +239,24 @@ impl Journal {
         Ok(row.map(run_of))
     }
 
+    /// How many runs of one plan of a pull request were begun.
+    pub async fn runs_of(
+        &self,
+        repository: &str,
+        pull: i64,
+        digest: &str,
+    ) -> Result<i64, JournalError> {
+        let (count,): (i64,) = sqlx::query_as(
+            "SELECT COUNT(*) FROM run WHERE repository = $1 AND pull = $2 AND digest = $3",
+        )
+        .bind(repository)
+        .bind(pull)
+        .bind(digest)
+        .fetch_one(self.reading()?)
+        .await?;
+        Ok(count)
+    }
+
     /// The last runs of a site, newest first.
     pub async fn runs(&self, site: &str, limit: i64) -> Result<Vec<Run>, JournalError> {
         let rows: Vec<RunRow> = sqlx::query_as(sqlx::AssertSqlSafe(format!(

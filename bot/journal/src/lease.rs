@@ -186,7 +186,7 @@ impl Journal {
 impl LeaseTime {
     /// What time it is for a lease. It is read after `now` was and before the lease is written, so that whoever counts
     /// from `now` stops before anybody else may begin.
-    async fn at(
+    pub(crate) async fn at(
         self,
         connection: &mut sqlx::AnyConnection,
         now: Timestamp,

@@ -16,15 +16,19 @@ mod postgres;
 mod pull;
 mod reply;
 mod sqlite;
+mod standing;
+mod stuck;
 mod writing;
 
 pub use address::Address;
 pub use compact::Compacted;
-pub use delivery::{Delivery, Heard, Kept, Settled, StoredDelivery};
+pub use delivery::{Delivery, Heard, Kept, Lanes, Setback, Settled, StoredDelivery};
 pub use fact::{NewRun, Run, RunId};
 pub use lease::{Lease, QUEUE};
 pub use pull::Pull;
-pub use reply::{Owed, Reply, ReplyKind};
+pub use reply::{Made, Owed, Posted, Reply, ReplyKind, Room, Unsaid};
+pub use standing::{Counts, Held, Standing};
+pub use stuck::{Retried, Stuck};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -159,7 +163,7 @@ impl Journal {
     /// The same at an address that was read before.
     pub async fn open_at(address: &Address) -> Result<Self, OpenError> {
         let opened = Dialect::open(address).await?;
-        Ok(Self {
+        let journal = Self {
             dialect: opened.dialect,
             pool: opened.pool,
             lease_time: LeaseTime::of(opened.dialect),
@@ -167,7 +171,12 @@ impl Journal {
             _anchor: opened.anchor,
             fuse: Arc::new(|| false),
             dark: Arc::new(AtomicBool::new(false)),
-        })
+        };
+        // A store that is up to date was only read so far.
+        match journal.ready().await {
+            Err(JournalError::Store(source)) => Err(migration::unreachable(address, source)),
+            Ok(()) | Err(_) => Ok(journal),
+        }
     }
 
     /// The same journal with a fuse. Once the power went, this one and its clones do and say nothing more; the journal it

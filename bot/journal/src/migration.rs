@@ -10,18 +10,25 @@ use sqlx::{Any, Transaction};
 
 use crate::{Address, OpenError, remedy};
 
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "first", include_str!("../migrations/0001_first.sql")),
     (
         2,
         "claims and indexes",
         include_str!("../migrations/0002_claims_and_indexes.sql"),
     ),
+    (
+        3,
+        "lanes and retries",
+        include_str!("../migrations/0003_lanes_and_retries.sql"),
+    ),
 ];
 
-/// Brings the store up to date, inside a transaction that no other program's migrating overlaps.
-pub(crate) async fn migrate(transaction: &mut Transaction<'_, Any>) -> Result<(), MigrateError> {
-    let all = MIGRATIONS.map(|(version, name, sql)| {
+/// How many this program knows.
+pub(crate) const KNOWN: usize = MIGRATIONS.len();
+
+fn all() -> [Migration; KNOWN] {
+    MIGRATIONS.map(|(version, name, sql)| {
         Migration::new(
             version,
             Cow::Borrowed(name),
@@ -29,9 +36,31 @@ pub(crate) async fn migrate(transaction: &mut Transaction<'_, Any>) -> Result<()
             sqlx::SqlStr::from_static(sql),
             false,
         )
-    });
+    })
+}
+
+/// Whether these migrations, by version and checksum, are this program's own, as far as they go.
+pub(crate) fn fits(address: &Address, applied: &[(i64, Vec<u8>)]) -> Result<(), OpenError> {
+    let all = all();
+    for (version, checksum) in applied {
+        let Some(own) = all.iter().find(|own| own.version == *version) else {
+            return Err(not_migrated(
+                address,
+                MigrateError::VersionMissing(*version),
+            ));
+        };
+        if *own.checksum != **checksum {
+            let mismatch = MigrateError::VersionMismatch(*version);
+            return Err(not_migrated(address, mismatch));
+        }
+    }
+    Ok(())
+}
+
+/// Brings the store up to date, inside a transaction that no other program's migrating overlaps.
+pub(crate) async fn migrate(transaction: &mut Transaction<'_, Any>) -> Result<(), MigrateError> {
     let migrator = Migrator {
-        migrations: Cow::Owned(all.to_vec()),
+        migrations: Cow::Owned(all().to_vec()),
         // Nobody else migrates while the caller's transaction is open; the migrator's own lock would end before it does.
         locking: false,
         ..Migrator::DEFAULT
@@ -52,7 +81,7 @@ pub(crate) fn not_migrated(address: &Address, source: MigrateError) -> OpenError
         return OpenError::TooNew {
             path: address.to_string(),
             version,
-            known: MIGRATIONS.len(),
+            known: KNOWN,
         };
     }
     if let MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) = source {

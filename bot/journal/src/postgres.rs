@@ -52,6 +52,18 @@ pub(crate) async fn open(address: &Address, server: &Server) -> Result<Opened, O
     })
 }
 
+/// A connection that changes nothing, to a database that can hold what is written.
+pub(crate) async fn look(address: &Address, server: &Server) -> Result<AnyConnection, OpenError> {
+    let pool = connected(&server.whole())
+        .await
+        .map_err(|source| unreachable(address, source))?;
+    suits(address, &pool).await?;
+    let connection = pool.acquire().await;
+    connection
+        .map(sqlx::pool::PoolConnection::detach)
+        .map_err(|source| unreachable(address, source))
+}
+
 /// Whether the database can hold what is written: seen before anything is.
 async fn suits(address: &Address, pool: &AnyPool) -> Result<(), OpenError> {
     let (encoding, may_only_be_read): (String, String) = sqlx::query_as(

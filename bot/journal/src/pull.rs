@@ -21,6 +21,12 @@ pub struct Pull {
     pub record: String,
 }
 
+/// A record with more characters holds a plan.
+const LONG_RECORD: i64 = 4_000;
+
+/// How many idle pull requests of a stage are told of at a time.
+const IDLE_MAX: i64 = 50;
+
 type PullRow = (String, i64, String, Option<i64>, String, String);
 
 fn pull_of(row: PullRow) -> Pull {
@@ -49,12 +55,12 @@ impl Journal {
     }
 
     /// Writes the pull request's row.
-    pub async fn put_pull(&self, pull: &Pull) -> Result<(), JournalError> {
+    pub async fn put_pull(&self, pull: &Pull, now: Timestamp) -> Result<(), JournalError> {
         let mut writing = self.write().await?;
         sqlx::query(
-            "INSERT INTO pull (repository, number, site, merged_place, stage, record) VALUES ($1, $2, $3, $4, $5, $6)
+            "INSERT INTO pull (repository, number, site, merged_place, stage, record, touched) VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (repository, number) DO UPDATE SET site = excluded.site, merged_place = excluded.merged_place,
-                 stage = excluded.stage, record = excluded.record",
+                 stage = excluded.stage, record = excluded.record, touched = excluded.touched",
         )
         .bind(&pull.repository)
         .bind(pull.number)
@@ -62,6 +68,7 @@ impl Journal {
         .bind(pull.merged.map(|at| at.0))
         .bind(&pull.stage)
         .bind(&pull.record)
+        .bind(now.0)
         .execute(writing.at())
         .await?;
         writing.end().await
@@ -78,5 +85,36 @@ impl Journal {
         .fetch_all(self.reading()?)
         .await?;
         Ok(rows.into_iter().map(pull_of).collect())
+    }
+
+    /// Pull requests at one of those stages whose records are long and were not written since `before`. A row that a
+    /// version wrote which noted no time counts from now on.
+    pub async fn idle_pulls(
+        &self,
+        stages: &[&str],
+        before: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<Pull>, JournalError> {
+        let mut writing = self.write().await?;
+        sqlx::query("UPDATE pull SET touched = $1 WHERE touched IS NULL")
+            .bind(now.0)
+            .execute(writing.at())
+            .await?;
+        let mut idle = Vec::new();
+        for stage in stages {
+            let rows: Vec<PullRow> = sqlx::query_as(
+                "SELECT repository, number, site, merged_place, stage, record FROM pull
+                 WHERE stage = $1 AND touched < $2 AND LENGTH(record) > $3 ORDER BY touched LIMIT $4",
+            )
+            .bind(*stage)
+            .bind(before.0)
+            .bind(LONG_RECORD)
+            .bind(IDLE_MAX)
+            .fetch_all(writing.at())
+            .await?;
+            idle.extend(rows.into_iter().map(pull_of));
+        }
+        writing.end().await?;
+        Ok(idle)
     }
 }

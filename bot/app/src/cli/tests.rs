@@ -221,7 +221,7 @@ struct Desk {
     folder: tempfile::TempDir,
     key: String,
     serving: ::lab::maas::Serving,
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
 }
 
 impl Desk {
@@ -244,7 +244,7 @@ impl Desk {
             folder,
             key,
             serving,
-            _runtime: runtime,
+            runtime,
         }
     }
 
@@ -311,4 +311,115 @@ fn a_run_at_a_terminal_waits_at_its_gate_goes_on_by_looking_and_can_be_ended() {
         "{told}"
     );
     assert_eq!(desk.typed(&["plan"]).0, 0);
+}
+
+/// A configuration with a GitHub in memory.
+fn with_github(desk: &Desk, url: &str) {
+    let path = desk.folder.path().join("planebot.toml");
+    let github = format!(
+        "[github]\napi_url = '{url}'\ntoken_file = 'token'\nwebhook_secret_file = 'secret'\n"
+    );
+    let before = std::fs::read_to_string(&path).unwrap();
+    put(desk.folder.path(), "token", "t0ken");
+    put(desk.folder.path(), "secret", "s3cret");
+    let operators = before.replace(
+        "[site.policy]",
+        "[site.operators]\nusers = ['bob']\n[site.policy]",
+    );
+    put(
+        desk.folder.path(),
+        "planebot.toml",
+        &format!("{github}{operators}"),
+    );
+}
+
+#[test]
+fn the_doctor_says_what_to_do_changes_nothing_and_has_what_is_parked_tried_again() {
+    let desk = Desk::new();
+    let (code, told, _) = desk.typed(&["doctor", "--only", "maas"]);
+    assert_eq!(code, 1);
+    assert!(
+        told.contains("no `[github]`") && told.contains("no operators"),
+        "{told}"
+    );
+    with_github(&desk, "http://127.0.0.1:1");
+    let (code, told, err) = desk.typed(&["doctor", "--only", "maas"]);
+    assert!(code == 0 && told.contains("is MAAS 3.7.3"), "{told}{err}");
+    let (code, told, _) = desk.typed(&["doctor", "--only", "github"]);
+    assert!(
+        code == 1 && told.contains("see that this machine reaches"),
+        "{told}"
+    );
+    let store = desk.folder.path().join("journal.db");
+    let (code, told, _) = desk.typed(&["doctor", "--only", "store"]);
+    assert!(code == 0 && told.contains("is not made yet"), "{told}");
+    assert!(!store.exists(), "and it is not made by asking");
+    desk.runtime.block_on(async {
+        let journal = journal::Journal::open(&format!("sqlite://{}", store.display()))
+            .await
+            .unwrap();
+        let now = topology::observed::Timestamp(1_000);
+        let poison = journal::Delivery {
+            id: "72d3162e".to_owned(),
+            event: "issue_comment".to_owned(),
+            body: "{}".to_owned(),
+        };
+        journal.keep(&poison, now).await.unwrap();
+        let why = journal::Settled::Parked("observing MAAS:\n502".to_owned());
+        journal.settle(&poison.id, &why, now).await.unwrap();
+    });
+    let (code, told, _) = desk.typed(&["doctor", "--only", "store"]);
+    assert_eq!(code, 1);
+    for says in [
+        "1 delivery failed too often:",
+        "72d3162e  issue_comment, ",
+        " days ago: observing MAAS: 502",
+        "--retry ID",
+        "nobody works just now",
+        "1 thing to do",
+    ] {
+        assert!(told.contains(says), "{says}: {told}");
+    }
+    let (code, told, _) = desk.typed(&["doctor", "--only", "store", "--format", "json"]);
+    let whole: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((code, &whole["ok"]), (1, &serde_json::json!(false)));
+    let wrong = whole["findings"].as_array().unwrap().iter();
+    let wrong: Vec<_> = wrong.filter(|it| it["mark"] == "wrong").collect();
+    assert_eq!(wrong.len(), 1);
+    assert!(wrong[0]["todo"].is_string(), "{told}");
+    let (code, _, err) = desk.typed(&["doctor", "--retry", "nothing"]);
+    assert!(code == 1 && err.contains("--only store"), "{err}");
+    let (code, told, err) = desk.typed(&["doctor", "--retry", "72d3162e"]);
+    assert!(code == 0 && told.contains("taken up again"), "{told}{err}");
+    let (code, told, _) = desk.typed(&["doctor", "--only", "store"]);
+    assert!(code == 0 && told.contains("1 delivery to act on"), "{told}");
+}
+
+#[test]
+fn the_doctor_takes_a_store_that_cannot_be_used_and_a_broken_configuration_for_findings() {
+    let desk = Desk::new();
+    with_github(&desk, "http://127.0.0.1:1");
+    put(
+        desk.folder.path(),
+        "journal.db",
+        &"a letter to a friend\n".repeat(99),
+    );
+    let (code, told, err) = desk.typed(&["doctor", "--only", "store"]);
+    assert!(code == 1 && err.is_empty(), "{err}");
+    assert!(told.contains("file is not a database"), "{told}");
+    assert!(
+        told.contains("→ it is no planebot store: name another file"),
+        "{told}"
+    );
+    put(
+        desk.folder.path(),
+        "planebot.toml",
+        "[store]\nkeep_days = 3\n",
+    );
+    let (code, told, err) = desk.typed(&["doctor"]);
+    assert!(code == 1 && err.is_empty(), "{err}");
+    assert!(
+        told.contains("GitHub sends a webhook again for three days"),
+        "{told}"
+    );
 }

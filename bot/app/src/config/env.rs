@@ -40,7 +40,7 @@ pub(super) fn apply(file: &mut File, variables: &BTreeMap<String, String>) -> Re
         } else if let Some(key) = name.strip_prefix("PLANEBOT_GITHUB_") {
             github(file.github.get_or_insert_default(), key, value)
         } else if let Some(key) = name.strip_prefix("PLANEBOT_STORE_") {
-            Ok(store(file, key, value))
+            store(file, key, value)
         } else if name.starts_with("PLANEBOT_SITE_") {
             of_a_site(&mut file.site, name, value)
         } else {
@@ -63,15 +63,16 @@ pub(super) fn apply(file: &mut File, variables: &BTreeMap<String, String>) -> Re
 /// Whether there is such a key; or what the value should have been.
 type Taken = Result<bool, &'static str>;
 
-fn store(file: &mut File, key: &str, value: &str) -> bool {
+fn store(file: &mut File, key: &str, value: &str) -> Taken {
     match key {
         "URL" => file.store.url = Some(value.to_owned()),
         "PASSWORD_FILE" => file.store.password_file = Some(PathBuf::from(value)),
+        "KEEP_DAYS" => file.store.keep_days = Some(number(value)?),
         // Holds the secret itself; read in `check`.
         "PASSWORD" => {}
-        _ => return false,
+        _ => return Ok(false),
     }
-    true
+    Ok(true)
 }
 
 fn server(file: &mut File, key: &str, value: &str) -> Taken {

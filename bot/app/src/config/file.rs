@@ -46,6 +46,7 @@ pub(super) struct GitHub {
 pub(super) struct Store {
     pub(super) url: Option<String>,
     pub(super) password_file: Option<PathBuf>,
+    pub(super) keep_days: Option<i64>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

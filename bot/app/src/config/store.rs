@@ -16,7 +16,16 @@ pub struct Store {
     pub place: Address,
     /// The database's password, when the address has none.
     pub password: Option<Secret>,
+    /// How many days what is over is kept: webhooks that were acted on, words that were said, plans that were applied.
+    pub keep_days: i64,
 }
+
+/// How long what is over is kept unless told otherwise.
+const KEEP_DAYS: i64 = 30;
+
+/// GitHub sends a webhook again for three days: what knows it again is kept longer. Ten years are for ever.
+const KEEP_DAYS_LEAST: i64 = 4;
+const KEEP_DAYS_MOST: i64 = 3_650;
 
 impl Store {
     /// The address as it is opened, with its password.
@@ -53,5 +62,15 @@ pub(super) fn check(
                 .to_owned(),
         );
     }
-    Ok(Store { place, password })
+    let keep_days = store.keep_days.unwrap_or(KEEP_DAYS);
+    if !(KEEP_DAYS_LEAST..=KEEP_DAYS_MOST).contains(&keep_days) {
+        return Err(format!(
+            "`store.keep_days` must be from {KEEP_DAYS_LEAST} to {KEEP_DAYS_MOST}: GitHub sends a webhook again for three days"
+        ));
+    }
+    Ok(Store {
+        place,
+        password,
+        keep_days,
+    })
 }

@@ -336,5 +336,5 @@ fn a_line_with_the_databases_password_is_not_shown_whatever_is_wrong_with_it() {
         let said = remarks(&text, &[]);
         assert!(!said.contains("hunter2"), "{said}");
     }
-    assert_snapshot!(remarks(&format!("\n[store]\nurll = \"{url}\"\n"), &[]), @"TOML parse error at line 3, which may hold a password and is not shown: unknown field `urll`, expected `url` or `password_file`");
+    assert_snapshot!(remarks(&format!("\n[store]\nurll = \"{url}\"\n"), &[]), @"TOML parse error at line 3, which may hold a password and is not shown: unknown field `urll`, expected one of `url`, `password_file`, `keep_days`");
 }

@@ -1,7 +1,7 @@
 //! One request and its answer.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use http::{HeaderMap, Method, StatusCode, header};
 use octocrab::Octocrab;
@@ -22,6 +22,12 @@ const PAGES_MAX: usize = 30;
 /// At least this long after a limit without a time (GitHub docs, best practices: wait for at least one minute).
 const LIMIT_PAUSE_MILLISECONDS: i64 = 60_000;
 
+/// The hour that a budget lasts: no limit is longer.
+const LIMIT_MAX_MILLISECONDS: i64 = 3_600_000;
+
+/// Further ahead than any clock.
+pub(super) const NEVER_SAID: i64 = i64::MAX;
+
 /// As much of GitHub's words as people are shown.
 const WHY_CHARACTERS_MAX: usize = 300;
 
@@ -32,6 +38,10 @@ pub(super) struct Line {
     pub(super) now: Clock,
     /// GitHub said 401: whoever keeps this line makes a new one.
     pub(super) turned_away: Arc<AtomicBool>,
+    /// Until when GitHub wants to be left alone: by all lines, since a limit is hit by all and grows with each try.
+    pub(super) quiet: Arc<AtomicI64>,
+    /// How far GitHub's clock was ahead of ours when it last said the time, in milliseconds.
+    pub(super) ahead: Arc<AtomicI64>,
 }
 
 /// The body of a 2xx.
@@ -46,6 +56,29 @@ impl Line {
             crab: Arc::new(crab),
             now,
             turned_away: Arc::new(AtomicBool::new(false)),
+            quiet: Arc::new(AtomicI64::new(0)),
+            ahead: Arc::new(AtomicI64::new(NEVER_SAID)),
+        }
+    }
+
+    /// Until when GitHub wants to be left alone, if it does now. Never longer than its budgets last, so that a clock that
+    /// was set back ends it too.
+    pub(super) fn quiet_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let until = self.quiet.load(Ordering::Relaxed);
+        let wait = until - now.0;
+        (1..=LIMIT_MAX_MILLISECONDS)
+            .contains(&wait)
+            .then_some(Timestamp(until))
+    }
+
+    /// Notes GitHub's clock, which it says in whole seconds.
+    fn note_time(&self, headers: &HeaderMap) {
+        let said = headers.get(header::DATE).and_then(|said| {
+            let said = chrono::DateTime::parse_from_rfc2822(said.to_str().ok()?).ok()?;
+            Some(said.timestamp_millis())
+        });
+        if let Some(said) = said {
+            self.ahead.store(said - (self.now)().0, Ordering::Relaxed);
         }
     }
 
@@ -112,6 +145,10 @@ impl Line {
 
     /// Sends once. 2xx is an answer, everything else an error.
     pub(super) async fn send(&self, what: &str, ask: &Ask<'_>) -> Result<Answer, GitHubError> {
+        if let Some(retry_at) = self.quiet_until((self.now)()) {
+            let what = what.to_owned();
+            return Err(GitHubError::Limited { what, retry_at });
+        }
         let mut request = http::request::Builder::new()
             .method(ask.method.clone())
             .uri(ask.route);
@@ -127,6 +164,7 @@ impl Line {
         let response = self.crab.execute(request).await.map_err(lost)?;
         let status = response.status();
         let headers = response.headers().clone();
+        self.note_time(&headers);
         let body = match self.crab.body_to_string(response).await {
             Ok(body) => Some(body),
             Err(octocrab::Error::InvalidUtf8 { .. }) => None,
@@ -154,6 +192,7 @@ impl Line {
         if matches!(number, 403 | 429)
             && let Some(retry_at) = self.limit(number, headers, &why)
         {
+            self.quiet.fetch_max(retry_at.0, Ordering::Relaxed);
             return GitHubError::Limited { what, retry_at };
         }
         match number {
@@ -183,13 +222,15 @@ impl Line {
         let number = |name| -> Option<i64> { headers.get(name)?.to_str().ok()?.parse().ok() };
         let now = (self.now)();
         if let Some(seconds) = number("retry-after") {
-            return Some(Timestamp(now.0 + seconds.clamp(1, 3600) * 1000));
+            let wait = seconds.clamp(1, LIMIT_MAX_MILLISECONDS / 1000) * 1000;
+            return Some(Timestamp(now.0 + wait));
         }
         let reset =
             number("x-ratelimit-reset").filter(|_| number("x-ratelimit-remaining") == Some(0));
         if let Some(seconds) = reset {
-            // Clocks differ: never at once, never later than the hour that a budget lasts.
-            let wait = (seconds * 1000 - now.0).clamp(1000, 3_600_000);
+            // Clocks differ: never at once, never later than a budget lasts.
+            let wait = seconds.saturating_mul(1000).saturating_sub(now.0);
+            let wait = wait.clamp(1000, LIMIT_MAX_MILLISECONDS);
             return Some(Timestamp(now.0 + wait));
         }
         let secondary = status == 429 || why.to_ascii_lowercase().contains("rate limit");
@@ -208,7 +249,11 @@ impl Line {
         let mut why = String::from("GitHub did not answer");
         let mut source = std::error::Error::source(error);
         while let Some(cause) = source {
-            why = format!("{why}: {cause}");
+            let words = cause.to_string();
+            // Many put their cause into their own words as well.
+            if !why.contains(&words) {
+                why = format!("{why}: {words}");
+            }
             source = cause.source();
         }
         GitHubError::Unknown {

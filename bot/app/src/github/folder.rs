@@ -160,6 +160,22 @@ impl Repository {
         })
     }
 
+    /// The names of what lies directly in a folder of a branch, whatever is in it; none where there is no such branch or
+    /// folder.
+    pub async fn names_in(&self, branch: &str, folder: &str) -> Result<Vec<String>, FolderError> {
+        let Some(head) = self.branch(branch).await? else {
+            return Ok(Vec::new());
+        };
+        let Some(tree) = self.tree_of(&head, folder).await? else {
+            return Ok(Vec::new());
+        };
+        let level = self.tree(&tree, false).await?;
+        if level.truncated {
+            return Err(FolderError::Unfit(vec![Unfit::Truncated]));
+        }
+        Ok(level.tree.into_iter().map(|entry| entry.path).collect())
+    }
+
     /// The tree of a folder, found a level at a time, so that the size of the repository does not matter.
     async fn tree_of(&self, commit: &Sha, folder: &str) -> Result<Option<Sha>, FolderError> {
         let mut tree = self.commit(commit).await?.tree;

@@ -131,6 +131,11 @@ impl<W: Wire> Eyes<W> {
         Ok(occupants)
     }
 
+    /// Which release answers, and what its API key's user cannot see.
+    pub async fn introduced(&self) -> Result<(MaasVersion, Option<BlindSpot>), Blind> {
+        tokio::try_join!(self.version(), self.reader())
+    }
+
     async fn version(&self) -> Result<MaasVersion, Blind> {
         let request = Request::get("version/");
         let body = self.client.read(&request).await?;

@@ -14,6 +14,7 @@ use super::record::{Record, Stage};
 use super::survey::{Commit, take_unasked};
 use crate::command::Digest;
 use crate::desk::{Desk, Survey};
+use crate::history::BRANCH;
 use crate::keeping::LEASE_MS;
 use crate::reply::Admission;
 use crate::roster::Order;
@@ -124,7 +125,7 @@ impl<'a> Admitting<'a> {
     pub(super) async fn look(self, digest: Option<Digest>) -> Result<Admitted, Halt> {
         let (admitting, merge_commit) = self.merged().await?;
         let (admitting, record, desk) = admitting.newest(&merge_commit).await?;
-        let admitting = admitting.reviewed(&record, digest.as_ref())?;
+        let admitting = admitting.reviewed(&record, digest.as_ref()).await?;
         let (admitting, plan) = admitting.unchanged(&merge_commit, record, desk).await?;
         admitting.free().await?;
         Ok(Admitted { plan, merge_commit })
@@ -216,8 +217,17 @@ impl<'a> Admitting<'a> {
         Ok((self, record, desk))
     }
 
-    /// The plan here is the one that was named.
-    fn reviewed(mut self, record: &Record, digest: Option<&Digest>) -> Result<Self, Halt> {
+    /// Whether the history has more runs of this plan than the store: then the store is a backup from before them.
+    async fn is_known_elsewhere(&self, digest: &str) -> anyhow::Result<bool> {
+        let (site, number) = (self.heard.site, self.heard.number);
+        let recorded = self.office.github.recorded_runs(site, number, digest);
+        let journal = &self.office.journal;
+        let known = journal.runs_of(&site.repository, i64::try_from(number)?, digest);
+        Ok(recorded.await? > known.await?)
+    }
+
+    /// The plan here is the one that was named, and was not carried out before.
+    async fn reviewed(mut self, record: &Record, digest: Option<&Digest>) -> Result<Self, Halt> {
         if record.stage == Stage::Applied {
             return self.halt(
                 "This is applied already.",
@@ -244,6 +254,20 @@ impl<'a> Admitting<'a> {
                 "The plan became another one after it was read.",
                 &facts,
                 "read the plan above; if it is right, say its digest.",
+            );
+        }
+        if let Some(digest) = record.digest()
+            && self.is_known_elsewhere(&digest).await?
+        {
+            let facts = format!(
+                "{} has a run of {} that this store does not know",
+                span(BRANCH),
+                span(&digest)
+            );
+            return self.halt(
+                "This plan was carried out before, as the history says; the store is older than that.",
+                &facts,
+                "look at the history; what is to be done still is a pull request of its own.",
             );
         }
         self.pass(&format!("{} as reviewed", span(&reviewed)));
@@ -310,12 +334,16 @@ impl<'a> Admitting<'a> {
         take_unasked(&mut record, survey);
         self.office
             .journal
-            .put_pull(&record.row(&site.repository, self.heard.number, &site.name))
+            .put_pull(
+                &record.row(&site.repository, self.heard.number, &site.name),
+                (self.office.clock)(),
+            )
             .await?;
         let merge = Merge {
             site,
             number: self.heard.number,
             commit: merge_commit.to_owned(),
+            at: record.merged_at,
         };
         self.office.show_merged(&merge, &record).await
     }

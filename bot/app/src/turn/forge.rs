@@ -5,14 +5,15 @@
 
 use anyhow::Context as _;
 use serde::Deserialize;
+use topology::observed::Timestamp;
 
 use super::survey::is_runbook;
-use crate::config::Team;
+use crate::config::{Site, Team};
 use crate::event::{Comment, PullNumber, Sha};
 use crate::github::{
     Annotation, Check, CheckStatus, Conclusion, GitHub, GitHubError, Level, Reaction, Repository,
 };
-use crate::history::Content;
+use crate::history::{BRANCH, Content};
 use crate::roster::Memberships;
 
 /// A pull request as it is now.
@@ -21,6 +22,8 @@ pub(super) struct Pull {
     pub(super) open: bool,
     pub(super) merged: bool,
     pub(super) merge_commit: Option<String>,
+    /// When it was merged, by GitHub's clock.
+    pub(super) merged_at: Option<Timestamp>,
     pub(super) head: String,
     pub(super) base: String,
     pub(super) author: Option<u64>,
@@ -109,6 +112,7 @@ impl Forge {
             open: seen.open,
             merged: seen.merged.is_some(),
             merge_commit: seen.merged.map(String::from),
+            merged_at: seen.merged_at.as_deref().and_then(time_of),
             head: seen.head.into(),
             base: seen.base,
             author: seen.author.map(|author| author.id),
@@ -249,6 +253,21 @@ impl Forge {
         Ok(seen.id)
     }
 
+    /// How many runs of a plan of a pull request the history has.
+    pub(super) async fn recorded_runs(
+        &self,
+        site: &Site,
+        number: u64,
+        digest: &str,
+    ) -> anyhow::Result<i64> {
+        let folder = format!("history/{}", site.name);
+        let repository = self.at(&site.repository).await?;
+        let names = repository.names_in(BRANCH, &folder).await?;
+        let own = format!("-pr{number}-{digest}");
+        let count = names.iter().filter(|name| name.ends_with(&own)).count();
+        Ok(i64::try_from(count)?)
+    }
+
     pub(super) async fn commit_files(
         &self,
         repository: &str,
@@ -262,6 +281,12 @@ impl Forge {
             .await?;
         Ok(())
     }
+}
+
+/// A time as GitHub writes times.
+fn time_of(text: &str) -> Option<Timestamp> {
+    let time = chrono::DateTime::parse_from_rfc3339(text).ok()?;
+    Some(Timestamp(time.timestamp_millis()))
 }
 
 fn check_of(owed: Owed, head: Sha, key: &str) -> anyhow::Result<Check> {

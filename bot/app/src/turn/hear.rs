@@ -145,12 +145,13 @@ impl Office {
                     site,
                     number,
                     commit,
+                    at: pull.merged_at,
                 };
                 self.merged(&merge, record, pull.base).await?;
             } else {
                 record.stage = Stage::Closed;
                 let row = record.row(&site.repository, number, &site.name);
-                self.journal.put_pull(&row).await?;
+                self.journal.put_pull(&row, (self.clock)()).await?;
             }
         }
         Ok(())

@@ -6,6 +6,7 @@
 
 use journal::{Pull as Row, Reply, ReplyKind};
 use plan::telling::span;
+use topology::observed::Timestamp;
 
 use super::Office;
 use super::forge::Pull;
@@ -24,6 +25,8 @@ pub(super) struct Merge<'a> {
     pub(super) site: &'a Site,
     pub(super) number: u64,
     pub(super) commit: String,
+    /// When, by GitHub's clock, where it is known: merges are told late and out of order.
+    pub(super) at: Option<Timestamp>,
 }
 
 impl Office {
@@ -38,7 +41,7 @@ impl Office {
         let repository = &site.repository;
         if base == self.github.default_branch(repository).await? {
             record.stage = Stage::Merged;
-            record.merged_at = Some((self.clock)());
+            record.merged_at = Some(self.place_of(merge).await?);
             record.merge_commit = Some(merge.commit.clone());
             self.owe_apply_check(repository, &merge.commit, None, "merged, not applied")
                 .await?;
@@ -59,8 +62,26 @@ impl Office {
         // Last: once it is written down as merged, all of this was owed.
         Ok(self
             .journal
-            .put_pull(&record.row(repository, merge.number, &site.name))
+            .put_pull(
+                &record.row(repository, merge.number, &site.name),
+                (self.clock)(),
+            )
             .await?)
+    }
+
+    /// Its place in the order of merges: when it was merged, and among those of one second, when it was heard.
+    async fn place_of(&self, merge: &Merge<'_>) -> anyhow::Result<Timestamp> {
+        let mut place = merge.at.unwrap_or_else(|| (self.clock)());
+        let second = place.0.div_euclid(1000);
+        for stage in ON_BRANCH {
+            let rows = self.journal.pulls_at(&merge.site.name, stage.word());
+            for merged in rows.await?.iter().filter_map(|row| row.merged) {
+                if merged.0.div_euclid(1000) == second && merged >= place {
+                    place = Timestamp(merged.0 + 1);
+                }
+            }
+        }
+        Ok(place)
     }
 
     /// Looks, plans and rehearses what a merge commit declares; `None` where that does not check.
@@ -164,11 +185,15 @@ impl Office {
                     site,
                     number,
                     commit,
+                    at: row.merged,
                 };
                 self.show_merged(&merge, &record).await?;
             }
             self.journal
-                .put_pull(&record.row(&row.repository, number, &row.site))
+                .put_pull(
+                    &record.row(&row.repository, number, &row.site),
+                    (self.clock)(),
+                )
                 .await?;
         }
         Ok(())
@@ -186,6 +211,7 @@ impl Office {
             site,
             number,
             commit,
+            at: pull.merged_at,
         };
         let Some(mut record) = self.record(heard).await? else {
             // It came and went while nobody listened.
@@ -208,7 +234,10 @@ impl Office {
         };
         take(&mut record, &survey);
         self.journal
-            .put_pull(&record.row(&site.repository, number, &site.name))
+            .put_pull(
+                &record.row(&site.repository, number, &site.name),
+                (self.clock)(),
+            )
             .await?;
         self.show_merged(&merge, &record).await
     }

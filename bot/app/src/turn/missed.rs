@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use journal::{Delivery, Kept, Settled};
+use journal::{Delivery, Heard, Kept, Settled};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -21,10 +21,9 @@ const BEGINNING: &str = "1970-01-01T00:00:00Z";
 
 impl Office {
     /// Asks GitHub what changed since the last time; says how many deliveries were kept that no webhook had brought.
-    /// While deliveries wait nothing is asked: they may tell it.
+    /// While there are deliveries to take up nothing is asked: they may tell it.
     pub async fn catch_up(&self) -> anyhow::Result<usize> {
-        let (waiting, _) = self.journal.queue().await?;
-        if waiting > 0 {
+        if self.journal.next_delivery((self.clock)()).await?.is_some() {
             return Ok(0);
         }
         let mut repositories: BTreeMap<String, String> = BTreeMap::new();
@@ -93,9 +92,13 @@ impl Office {
         for pull in pulls.iter().filter(|pull| pull.updated_at == newest) {
             for told in commands_of(repository, pull, newest).await? {
                 self.keep_own(&told).await?;
+                let (id, now) = (delivery_of(&told).id, (self.clock)());
+                // Claimed, so that it stays nobody's order when the delivery's own row is gone.
+                if let Some(heard) = claim_of(&repository.about.full_name, &told, &id) {
+                    self.journal.hear(&heard, now).await?;
+                }
                 let why = Settled::Ignored("from before the first look".to_owned());
-                let id = delivery_of(&told).id;
-                self.journal.settle(&id, &why, (self.clock)()).await?;
+                self.journal.settle(&id, &why, now).await?;
             }
         }
         Ok(())
@@ -122,6 +125,17 @@ fn delivery_of((event, body): &Told) -> Delivery {
         event: (*event).to_owned(),
         body,
     }
+}
+
+/// The claim of a comment, by the delivery that tells of it.
+fn claim_of(repository: &str, (_, body): &Told, delivery: &str) -> Option<Heard> {
+    let comment = &body["comment"];
+    Some(Heard {
+        repository: repository.to_owned(),
+        comment: comment["id"].as_i64()?,
+        body_hash: hex::encode(Sha256::digest(comment["body"].as_str()?.as_bytes())),
+        delivery: delivery.to_owned(),
+    })
 }
 
 /// The comments since then that are commands, or mean to be.
@@ -283,7 +297,7 @@ mod tests {
         async fn told(&self) -> Vec<What> {
             let journal = &self.office.journal;
             let mut told = Vec::new();
-            while let Some(stored) = journal.next_delivery().await.unwrap() {
+            while let Some(stored) = journal.next_delivery(Timestamp(1_000)).await.unwrap() {
                 let delivery = stored.delivery;
                 let Ok(Some(Event::Happened(occurrence))) = crate::event::read(&delivery) else {
                     panic!("{delivery:?}")

@@ -306,7 +306,7 @@ impl Office {
             if record.stage != stage {
                 record.stage = stage;
                 self.journal
-                    .put_pull(&record.row(repository, number, &row.site))
+                    .put_pull(&record.row(repository, number, &row.site), (self.clock)())
                     .await?;
             }
         }

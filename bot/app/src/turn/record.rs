@@ -100,6 +100,16 @@ impl Record {
         }
     }
 
+    /// What is left of one that is over.
+    pub(super) fn without_plan(self) -> Self {
+        Self {
+            plan: None,
+            refused: None,
+            rehearsed: Rehearsed::default(),
+            ..self
+        }
+    }
+
     /// From a row.
     pub fn of(pull: &Pull) -> anyhow::Result<Self> {
         Ok(serde_json::from_str(&pull.record)?)

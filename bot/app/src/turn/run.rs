@@ -8,14 +8,16 @@ use topology::observed::Timestamp;
 use topology::plane::Topology;
 
 use super::order::RunRecord;
-use super::{Office, Turned};
+use super::{Office, is_githubs};
 use crate::desk::Desk;
 use crate::executor::Stage as Acting;
 use crate::keeping::{Keeping, LEASE_MS, Right};
 
 impl Office {
-    /// Makes one move of one run that can make one; `None` when none can.
-    pub(super) async fn move_a_run(&self, now: Timestamp) -> anyhow::Result<Option<Turned>> {
+    /// Makes one move of one run that can make one; false when none can. One that GitHub stands in the way of keeps no
+    /// other from it.
+    pub(super) async fn move_a_run(&self, now: Timestamp) -> anyhow::Result<bool> {
+        let mut failed = None;
         for run in self
             .journal
             .open_runs()
@@ -32,11 +34,14 @@ impl Office {
             if matches!(next, Move::Wait | Move::Rest(_) | Move::Over) {
                 continue;
             }
-            if self.make(&run, &record, desk, &next).await? {
-                return Ok(Some(Turned::Moved));
+            match self.make(&run, &record, desk, &next).await {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
+                Err(error) if is_githubs(&error) => failed = failed.or(Some(error)),
+                Err(error) => return Err(error),
             }
         }
-        Ok(None)
+        failed.map_or(Ok(false), Err)
     }
 
     /// When the next run may move by itself.

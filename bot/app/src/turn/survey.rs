@@ -94,7 +94,10 @@ impl Office {
             }
         };
         self.journal
-            .put_pull(&record.row(repository, pull.number, &site.name))
+            .put_pull(
+                &record.row(repository, pull.number, &site.name),
+                (self.clock)(),
+            )
             .await?;
         self.owe_check(repository, &record, &commit.findings)
             .await?;

@@ -5,6 +5,7 @@
 //! key. It must not make moves.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context as _;
@@ -23,14 +24,24 @@ use crate::event::{PullNumber, Sha};
 use crate::history;
 use crate::reply;
 
-/// How many facts of each run this process has told.
+/// After so many deliveries the runs get their turn, however many more wait.
+const DELIVERIES_PER_MOVE: usize = 8;
+
+/// How many facts of each run this process has told, and how many deliveries it has settled meanwhile.
 #[derive(Debug, Default)]
-pub struct Told(Mutex<BTreeMap<i64, usize>>);
+pub struct Told {
+    counts: Mutex<BTreeMap<i64, usize>>,
+    /// Deliveries since the runs had their turn.
+    deliveries: AtomicUsize,
+}
 
 impl Clone for Told {
     /// What another process would have told, had it lived until now.
     fn clone(&self) -> Self {
-        Self(Mutex::new(self.counts().clone()))
+        Self {
+            counts: Mutex::new(self.counts().clone()),
+            deliveries: AtomicUsize::new(0),
+        }
     }
 }
 
@@ -43,8 +54,21 @@ impl Told {
         self.counts().insert(run.id.0, facts);
     }
 
+    /// Whether the runs are looked at before the next delivery.
+    pub(super) fn is_runs_turn(&self) -> bool {
+        self.deliveries.load(Ordering::Relaxed) >= DELIVERIES_PER_MOVE
+    }
+
+    pub(super) fn settled(&self) {
+        self.deliveries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn runs_had_their_turn(&self) {
+        self.deliveries.store(0, Ordering::Relaxed);
+    }
+
     fn counts(&self) -> std::sync::MutexGuard<'_, BTreeMap<i64, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -57,8 +81,10 @@ struct Telling<'a> {
 }
 
 impl Office {
-    /// Tells the newest run of one site whose facts were not told; false when all were.
+    /// Tells the newest run of one site whose facts were not told; false when all were. One that cannot be told keeps no
+    /// other from it.
     pub(super) async fn tell_a_run(&self) -> anyhow::Result<bool> {
+        let mut failed = None;
         for (site, desk) in &self.desks {
             let newest = self.journal.runs(site, 1).await?.into_iter().next();
             let Some(run) = newest.filter(|run| run.new.pull.is_some()) else {
@@ -77,12 +103,15 @@ impl Office {
                     facts,
                     desk,
                 };
-                self.tell(&telling).await?;
+                if let Err(error) = self.tell(&telling).await {
+                    failed.get_or_insert(error.context(format!("telling the run of `{site}`")));
+                    continue;
+                }
             }
             self.told.note(&run, count);
             return Ok(true);
         }
-        Ok(false)
+        failed.map_or(Ok(false), Err)
     }
 
     async fn tell(&self, telling: &Telling<'_>) -> anyhow::Result<()> {
@@ -145,6 +174,7 @@ impl Office {
                     site: &telling.desk.site,
                     number: u64::try_from(number)?,
                     commit: telling.record.merge_commit.clone(),
+                    at: row.merged,
                 };
                 self.show_merged(&merge, &Record::of(&row)?).await
             }

@@ -185,11 +185,15 @@ async fn metrics(State(inside): State<Inside>) -> Response {
         text.push('\n');
     }
     if let Ok((waiting, parked)) = inside.door.journal.queue().await {
-        text.push_str(
-            "# TYPE planebot_deliveries gauge\n# HELP planebot_deliveries Deliveries that are not settled, or wait for a person.\n",
-        );
         text.push_str(&format!(
-            "planebot_deliveries{{queue=\"waiting\"}} {waiting}\nplanebot_deliveries{{queue=\"parked\"}} {parked}\n"
+            "# TYPE planebot_deliveries gauge\n# HELP planebot_deliveries Deliveries that are not settled, or wait for a person.\n\
+             planebot_deliveries{{queue=\"waiting\"}} {waiting}\nplanebot_deliveries{{queue=\"parked\"}} {parked}\n"
+        ));
+    }
+    if let Ok((owed, given_up)) = inside.door.journal.replies().await {
+        text.push_str(&format!(
+            "# TYPE planebot_replies gauge\n# HELP planebot_replies Replies that are to be said, or that GitHub refused.\n\
+             planebot_replies{{queue=\"owed\"}} {owed}\nplanebot_replies{{queue=\"given_up\"}} {given_up}\n"
         ));
     }
     text.push_str("# EOF\n");

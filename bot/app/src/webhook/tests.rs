@@ -276,7 +276,13 @@ async fn a_delivery_is_kept_before_it_is_answered() {
         porch.send(&signed(BODY, SECRET), BODY).await,
         StatusCode::ACCEPTED
     );
-    let stored = porch.door.journal.next_delivery().await.unwrap().unwrap();
+    let stored = porch
+        .door
+        .journal
+        .next_delivery(NOW)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(stored.delivery.body.as_bytes(), BODY);
 }
 
@@ -405,6 +411,10 @@ async fn health_says_ok_and_nothing_else() {
     # HELP planebot_deliveries Deliveries that are not settled, or wait for a person.
     planebot_deliveries{queue="waiting"} 1
     planebot_deliveries{queue="parked"} 0
+    # TYPE planebot_replies gauge
+    # HELP planebot_replies Replies that are to be said, or that GitHub refused.
+    planebot_replies{queue="owed"} 0
+    planebot_replies{queue="given_up"} 0
     # EOF
     "#);
 }

@@ -1,10 +1,10 @@
 //! No lease, no fact; no fact, no write.
 
-use journal::{JournalError, QUEUE, Settled};
+use journal::{JournalError, QUEUE, Room, Settled};
 use plan::run::Fact;
 use topology::observed::Timestamp;
 
-use crate::{NOW, Store, began, delivery, heard, later, new_run, reply, taken};
+use crate::{NOW, Store, began, delivery, heard, later, new_run, reply, taken, taken_up};
 
 pub(crate) async fn of_two_takers_one_gets_the_lease(it: Store) {
     for round in 0..10 {
@@ -93,12 +93,12 @@ pub(crate) async fn a_replica_that_lost_the_queue_writes_nothing_more(it: Store)
     let one = it.one.clone().under(&first.unwrap());
     assert_eq!(it.two.take(QUEUE, "w2", 1000, NOW).await.unwrap(), None);
     one.keep(&delivery("a"), NOW).await.unwrap();
-    assert!(one.next_delivery().await.unwrap().is_some());
+    assert!(taken_up(&one).await.unwrap().is_some());
     let late = later(2000);
     let second = it.two.take(QUEUE, "w2", 1000, late).await.unwrap();
     let two = it.two.clone().under(&second.unwrap());
     let refused = [
-        one.next_delivery().await.map(drop),
+        taken_up(&one).await.map(drop),
         one.settle("a", &Settled::Done, late).await,
         one.owe(&reply("k", "late words"), late).await,
         one.set_cursor("comments", "late").await,
@@ -110,11 +110,11 @@ pub(crate) async fn a_replica_that_lost_the_queue_writes_nothing_more(it: Store)
         assert!(matches!(written, Err(JournalError::Lost)), "{written:?}");
     }
     assert_eq!(one.queue().await.unwrap(), (1, 0), "it may read");
-    let next = two.next_delivery().await.unwrap().unwrap();
+    let next = taken_up(&two).await.unwrap().unwrap();
     assert_eq!((next.delivery.id.as_str(), next.attempts), ("a", 1));
     two.settle("a", &Settled::Done, late).await.unwrap();
     assert_eq!(it.one.queue().await.unwrap(), (0, 0));
-    assert_eq!(it.one.next_reply(late).await.unwrap(), None);
+    assert_eq!(it.one.next_reply(late, Room::All).await.unwrap(), None);
     assert_eq!(it.one.open_runs().await.unwrap(), []);
     // The door keeps on taking webhooks, whoever works.
     it.one.keep(&delivery("b"), late).await.unwrap();
@@ -135,7 +135,7 @@ pub(crate) async fn each_delivery_is_settled_once_and_in_order_whoever_works(it:
         let lease = journal.take(QUEUE, owner, 1000, now).await.unwrap();
         let works = journal.clone().under(&lease.unwrap());
         for _ in 0..2 {
-            let next = works.next_delivery().await.unwrap().unwrap();
+            let next = taken_up(&works).await.unwrap().unwrap();
             works
                 .settle(&next.delivery.id, &Settled::Done, now)
                 .await
@@ -143,7 +143,7 @@ pub(crate) async fn each_delivery_is_settled_once_and_in_order_whoever_works(it:
             settled.push(next.delivery.id);
         }
         // Taken up, and not settled before it was paused for too long.
-        works.next_delivery().await.unwrap();
+        taken_up(&works).await.unwrap();
     }
     let all: Vec<String> = (0..20).map(|id| format!("{id:02}")).collect();
     assert_eq!(settled, all);

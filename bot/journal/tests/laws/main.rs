@@ -12,10 +12,14 @@ mod power;
 mod pulls;
 mod replicas;
 mod replies;
+mod rolling;
 mod rows;
 mod runs;
 
-use journal::{Delivery, Heard, Journal, Lease, NewRun, Reply, ReplyKind};
+use journal::{
+    Delivery, Heard, Journal, JournalError, Lanes, Lease, NewRun, Posted, Reply, ReplyKind,
+    StoredDelivery,
+};
 use plan::run::Fact;
 use sqlx::Connection as _;
 use topology::observed::Timestamp;
@@ -112,6 +116,9 @@ laws! {
         a_delivery_is_kept_once_and_settled_once_in_order
         of_many_who_keep_the_same_delivery_one_finds_it_new
         a_delivery_that_was_not_settled_comes_back_and_says_how_often
+        a_delivery_that_failed_waits_for_its_time_and_others_go_on
+        order_is_kept_in_a_pull_request_and_on_a_branch_and_nowhere_else
+        a_parked_delivery_frees_its_lane_and_comes_back_in_its_old_place
         a_comment_is_claimed_by_one_delivery
         a_delivery_reads_back_as_it_was_received;
     runs:
@@ -134,14 +141,20 @@ laws! {
     replies:
         a_reply_is_said_once_and_a_newer_body_is_an_edit
         a_reply_that_failed_waits_and_lets_others_pass
-        replies_are_said_in_the_order_they_were_owed;
+        checks_come_before_reactions_and_those_before_words
+        where_there_is_no_room_what_is_there_is_still_edited
+        what_was_made_is_counted_over_restarts_and_edits_are_not
+        a_reply_that_is_given_up_is_shown_and_comes_back_with_other_words;
     pulls:
         a_pull_request_has_one_row
         merged_changes_wait_in_the_order_of_their_merges
+        a_pull_request_that_nobody_writes_to_is_idle
         a_bookmark_moves;
+    rolling:
+        two_versions_work_side_by_side;
     compaction:
-        what_is_over_loses_its_bulk_and_nothing_else
-        what_is_compacted_is_not_new_again
+        what_is_over_goes_and_nothing_else
+        a_command_stays_claimed_after_its_delivery_is_gone
         a_whole_store_is_found_whole;
 }
 
@@ -194,4 +207,30 @@ fn reply(key: &str, body: &str) -> Reply {
 
 async fn taken(journal: &Journal, site: &str) -> Lease {
     journal.take(site, "w1", 1000, NOW).await.unwrap().unwrap()
+}
+
+/// Takes up what is next, which is in nobody's lane.
+async fn taken_up(journal: &Journal) -> Result<Option<StoredDelivery>, JournalError> {
+    let next = journal.next_delivery(NOW).await?;
+    if let Some(next) = &next {
+        let taken = journal.take_up(&next.delivery.id, &Lanes::default()).await;
+        assert!(taken?, "nothing holds it");
+    }
+    Ok(next)
+}
+
+/// A comment that GitHub made.
+fn made(remote: i64) -> Posted {
+    Posted {
+        remote: Some(remote),
+        made: true,
+    }
+}
+
+/// Something that was there, changed.
+fn edited() -> Posted {
+    Posted {
+        remote: None,
+        made: false,
+    }
 }

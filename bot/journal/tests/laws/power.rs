@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use journal::{Journal, JournalError, Kept, Settled};
+use journal::{Journal, JournalError, Kept, Room, Settled};
 use plan::run::{Fact, Noted};
 use plan::step::StepId;
 
-use crate::{NOW, Store, began, cluster, delivery, heard, later, new_run, reply};
+use crate::{NOW, Store, began, cluster, delivery, heard, later, made, new_run, reply, taken_up};
 
 /// Goes dark at the `cut`th time it is asked.
 fn fused(journal: &Journal, cut: usize) -> Journal {
@@ -20,7 +20,7 @@ fn fused(journal: &Journal, cut: usize) -> Journal {
 /// A small service: keeps a command, claims it, carries out a run of three steps, and says so. Made to be begun again.
 async fn story(journal: &Journal) -> Result<(), JournalError> {
     journal.keep(&delivery("a"), NOW).await?;
-    while let Some(next) = journal.next_delivery().await? {
+    while let Some(next) = taken_up(journal).await? {
         assert!(journal.hear(&heard(7, &next.delivery.id), NOW).await?);
         carried_out(journal).await?;
         journal.owe(&reply("run/1", "applied"), NOW).await?;
@@ -28,8 +28,8 @@ async fn story(journal: &Journal) -> Result<(), JournalError> {
             .settle(&next.delivery.id, &Settled::Done, NOW)
             .await?;
     }
-    while let Some(owed) = journal.next_reply(later(1)).await? {
-        journal.posted(&owed, Some(77), NOW, NOW).await?;
+    while let Some(owed) = journal.next_reply(later(1), Room::All).await? {
+        journal.posted(&owed, made(77), NOW, NOW).await?;
     }
     journal.set_cursor("comments", "7").await
 }

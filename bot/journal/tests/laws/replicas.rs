@@ -5,7 +5,7 @@ use plan::run::Fact;
 use sqlx::Connection as _;
 
 use crate::cluster::{self, PASSWORD};
-use crate::{NOW, Store, began, delivery, later, new_run, opened, taken};
+use crate::{NOW, Store, began, delivery, later, new_run, opened, taken, taken_up};
 
 /// What is said where the address, made of a database's and the server's place, cannot be opened.
 async fn refused(url: &str) -> String {
@@ -293,7 +293,7 @@ async fn what_was_acknowledged_is_on_the_servers_disk_whatever_its_defaults() {
         .await
         .unwrap();
     journal.keep(&delivery("b"), NOW).await.unwrap();
-    let seen = journal.next_delivery().await.unwrap().unwrap();
+    let seen = taken_up(&journal).await.unwrap().unwrap();
     assert_eq!(seen.delivery.body, "on, read committed");
     journal.check().await.unwrap();
 }

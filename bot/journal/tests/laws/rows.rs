@@ -1,18 +1,28 @@
 //! Rows that every past version wrote can be read. A change of `Fact` that breaks this needs a new format, and a reader
 //! for the old one.
 
-use journal::{Journal, JournalError, Kept, RunId};
+use journal::{Journal, JournalError, Kept, Room, RunId, Standing};
 use plan::gate::GateName;
 use plan::run::Fact;
 use plan::step::StepId;
 use sqlx::Connection as _;
 
-use crate::{NOW, Store, began, delivery, heard, later, new_run, taken};
+use crate::{NOW, Store, began, cluster, delivery, heard, later, new_run, taken, taken_up};
 
 /// Facts as format 1 wrote them, one of each kind at least, in the order of [`every_fact`].
 const FACTS_1: &str = include_str!("../rows/fact-1.json");
 /// A whole store as migration 1 left it, with something of everything in it.
 const STORE_1: &str = include_str!("../rows/store-1.sql");
+/// What the planebot of migration 2 wrote, and the migrations it had.
+const ROWS_2: &str = include_str!("../rows/rows-2.sql");
+const MIGRATIONS_2: [(i64, &str, &str); 2] = [
+    (1, "first", include_str!("../../migrations/0001_first.sql")),
+    (
+        2,
+        "claims and indexes",
+        include_str!("../../migrations/0002_claims_and_indexes.sql"),
+    ),
+];
 
 #[test]
 fn facts_of_format_1_are_read() {
@@ -107,7 +117,7 @@ async fn a_store_of_migration_1_is_brought_up_to_date_and_keeps_its_memory() {
     let kept = journal.keep(&delivery("a"), NOW).await.unwrap();
     assert_eq!(kept, Kept::SeenBefore);
     assert_eq!(journal.queue().await.unwrap(), (1, 1));
-    let waiting = journal.next_delivery().await.unwrap().unwrap();
+    let waiting = taken_up(&journal).await.unwrap().unwrap();
     assert_eq!((waiting.delivery.id.as_str(), waiting.attempts), ("c", 2));
     assert!(!journal.hear(&heard(7, "c"), NOW).await.unwrap());
     let open = journal.open_runs().await.unwrap();
@@ -117,11 +127,82 @@ async fn a_store_of_migration_1_is_brought_up_to_date_and_keeps_its_memory() {
     assert_eq!(of_it, [began(), Fact::Intended(StepId(1))]);
     let lease = journal.take("s", "w1", 1000, NOW).await.unwrap().unwrap();
     assert_eq!(lease.epoch, 3);
-    let owed = journal.next_reply(later(0)).await.unwrap().unwrap();
+    let owed = journal
+        .next_reply(later(0), Room::All)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((owed.reply.key.as_str(), owed.remote), ("plan/1", Some(77)));
     let pull = journal.pull("o/r", 1).await.unwrap().unwrap();
     assert_eq!(pull.stage, "merged");
     assert_eq!(journal.cursor("comments").await.unwrap().unwrap(), "9");
+}
+
+/// A store as the planebot of migration 2 left it.
+async fn of_migration_2(url: &str) {
+    sqlx::any::install_default_drivers();
+    let mut raw = sqlx::AnyConnection::connect(url).await.unwrap();
+    let all = MIGRATIONS_2.map(|(version, name, sql)| {
+        sqlx::migrate::Migration::new(
+            version,
+            name.into(),
+            sqlx::migrate::MigrationType::Simple,
+            sqlx::SqlStr::from_static(sql),
+            false,
+        )
+    });
+    let migrator = sqlx::migrate::Migrator {
+        migrations: all.to_vec().into(),
+        locking: false,
+        ..sqlx::migrate::Migrator::DEFAULT
+    };
+    migrator.run(&mut raw).await.unwrap();
+    sqlx::raw_sql(ROWS_2).execute(&mut raw).await.unwrap();
+    raw.close().await.unwrap();
+}
+
+async fn keeps_its_memory(url: &str) {
+    of_migration_2(url).await;
+    let address = journal::Address::parse(url.trim_end_matches("?mode=rwc")).unwrap();
+    let older = Standing::Older { has: 2, known: 3 };
+    assert_eq!(Standing::of(&address).await.unwrap(), older);
+    assert_eq!(Standing::of(&address).await.unwrap(), older, "only looked");
+    let journal = Journal::open_at(&address)
+        .await
+        .unwrap()
+        .by_the_passed_in_time();
+    assert_eq!(Standing::of(&address).await.unwrap(), Standing::Current);
+    journal.check().await.unwrap();
+    let kept = journal.keep(&delivery("a"), NOW).await.unwrap();
+    assert_eq!(kept, Kept::SeenBefore);
+    assert_eq!(journal.queue().await.unwrap(), (2, 1));
+    assert_eq!(journal.parked(9).await.unwrap()[0].id, "b");
+    let waiting = taken_up(&journal).await.unwrap().unwrap();
+    assert_eq!((waiting.delivery.id.as_str(), waiting.attempts), ("c", 2));
+    assert!(journal.hear(&heard(7, "a"), NOW).await.unwrap());
+    assert!(!journal.hear(&heard(7, "c"), NOW).await.unwrap());
+    let open = journal.open_runs().await.unwrap();
+    assert_eq!((open.len(), &open[0].new), (1, &new_run("s")));
+    let of_it = facts(&journal, open[0].id).await;
+    assert_eq!(of_it, [began(), Fact::Intended(StepId(1))]);
+    let owed = journal.next_reply(NOW, Room::All).await.unwrap().unwrap();
+    assert_eq!(owed.reply.key, "check/1");
+    assert_eq!(journal.replies().await.unwrap(), (2, 0));
+    assert_eq!(journal.made_since(NOW).await.unwrap().count, 1);
+    let pull = journal.pull("o/r", 1).await.unwrap().unwrap();
+    assert_eq!(pull.stage, "merged");
+    let lease = journal.take("s", "w1", 1000, NOW).await.unwrap().unwrap();
+    assert_eq!(lease.epoch, 3);
+}
+
+#[tokio::test]
+async fn a_store_of_migration_2_is_brought_up_to_date_and_keeps_its_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.db");
+    keeps_its_memory(&format!("sqlite://{}?mode=rwc", path.display())).await;
+    if let Some(cluster) = cluster::shared() {
+        keeps_its_memory(&cluster.database().await).await;
+    }
 }
 
 async fn facts(journal: &Journal, run: RunId) -> Vec<Fact> {

@@ -64,6 +64,9 @@ pub(crate) async fn a_site_has_one_run_at_a_time(it: Store) {
     assert_eq!(ids(it.one.open_runs().await.unwrap()), [other, next]);
     assert_eq!(ids(it.one.runs("s", 9).await.unwrap()), [next, run]);
     assert_eq!(ids(it.one.runs("s", 1).await.unwrap()), [next]);
+    for (digest, count) in [("0000-0000", 3), ("0000-0001", 0)] {
+        assert_eq!(it.two.runs_of("o/r", 1, digest).await.unwrap(), count);
+    }
 }
 
 pub(crate) async fn of_two_orders_in_the_same_second_one_begins(it: Store) {
