@@ -5,6 +5,7 @@
 //! turn survives a power cut in the middle of it: everything that was decided is written down before it is done.
 
 mod admission;
+mod failed;
 mod forge;
 mod hear;
 mod merged;
@@ -30,6 +31,7 @@ use crate::config::Config;
 use crate::desk::Desk;
 use crate::event;
 
+pub use failed::AskedAgain;
 pub use forge::Forge;
 pub use record::Record;
 pub use tell::Told;
