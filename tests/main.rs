@@ -5,12 +5,16 @@
     reason = "tests say what went wrong by stopping"
 )]
 
+#[path = "../bot/journal/tests/laws/cluster.rs"]
+#[expect(dead_code, reason = "the journal's laws ask more of it")]
+mod cluster;
 mod crashes;
 mod house;
 mod importing;
 mod lab;
 mod objects;
 mod planning;
+mod storm;
 mod strangers;
 mod town;
 mod walk;
