@@ -102,25 +102,25 @@ async fn applied(city: &City, tally: &Tally) {
     city.tear_down();
     city.comment("bob", "/done teardown");
 
-    tally.reap(true);
     city.kill_at_a_write(3).await;
     city.passed("killed at a write");
+    tally.reap();
     city.storm.release(PART);
     wrote(city, 5).await;
-    tally.reap(false);
+    tally.rest().await;
     city.storm.release(PART);
     city.restart_postgres().await;
     city.passed("PostgreSQL is there again");
-    tally.reap(true);
+    tally.reap();
     city.storm.release(PART);
     wrote(city, 8).await;
-    tally.reap(false);
+    tally.rest().await;
     city.pause_and_wake(10, tally).await;
     city.passed("the paused one was refused");
     city.storm.release(PART);
     city.roll().await;
     city.passed("all were upgraded");
-    tally.reap(true);
+    tally.reap();
     city.storm.release(PART);
     city.hear("Gate `jumphost`: a person is needed").await;
     city.passed("at the jumphost");
@@ -128,7 +128,7 @@ async fn applied(city: &City, tally: &Tally) {
     city.comment("bob", "/done jumphost");
     city.hear("### ✅ Applied").await;
     city.passed("applied");
-    tally.reap(false);
+    tally.rest().await;
 }
 
 async fn wrote(city: &City, count: usize) {

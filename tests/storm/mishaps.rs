@@ -24,8 +24,10 @@ pub(super) struct Tally {
     longest: Mutex<i64>,
     /// Since when nobody works, and the epoch that ended then.
     gap: Mutex<Option<(i64, i64)>>,
-    /// Whether a run is under way, in which replicas are killed.
+    /// Whether replicas are killed now.
     reaping: AtomicBool,
+    /// Held while one is.
+    at_work: tokio::sync::Mutex<()>,
 }
 
 impl Tally {
@@ -33,8 +35,15 @@ impl Tally {
         *self.longest.lock().unwrap()
     }
 
-    pub(super) fn reap(&self, so: bool) {
-        self.reaping.store(so, Ordering::SeqCst);
+    /// From now on replicas are killed.
+    pub(super) fn reap(&self) {
+        self.reaping.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on none is.
+    pub(super) async fn rest(&self) {
+        self.reaping.store(false, Ordering::SeqCst);
+        drop(self.at_work.lock().await);
     }
 
     fn gap(&self) -> MutexGuard<'_, Option<(i64, i64)>> {
@@ -49,11 +58,12 @@ impl City {
         let mut next = 0;
         loop {
             tick.tick().await;
+            let _at_work = tally.at_work.lock().await;
             if !tally.reaping.load(Ordering::SeqCst) {
                 continue;
             }
             for which in (next..).map(|which| which % NAMES.len()).take(NAMES.len()) {
-                if self.replicas.is_ready(which).await && tally.reaping.load(Ordering::SeqCst) {
+                if self.replicas.is_ready(which).await {
                     self.silence(which, tally).await;
                     self.replicas.kill(which);
                     self.replicas.start(which);

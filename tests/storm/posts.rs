@@ -160,7 +160,7 @@ impl Storm {
                     self.turned_away.fetch_add(1, Ordering::SeqCst);
                     return;
                 }
-                Some(503) | None => {
+                Some(408 | 503) | None => {
                     self.failed.fetch_add(1, Ordering::SeqCst);
                 }
                 Some(other) => panic!("{} was answered {other}", post.id),

@@ -80,7 +80,7 @@ impl Replicas {
         let child = command
             .arg("--config")
             .arg(self.config(which))
-            .arg("serve")
+            .args(["serve", "--log", "info"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log.unwrap())

@@ -56,3 +56,33 @@ impl Epoch for Right<'_> {
         now.0 < self.lease.until.0 - self.policy.unknown_pause_ms()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_sent_in_the_pause_before_a_lease_ends() {
+        let lease = Lease {
+            site: "a".to_owned(),
+            owner: "w".to_owned(),
+            epoch: 1,
+            until: Timestamp(180_000),
+        };
+        let policy = Policy::default();
+        let is_held_at = |now| {
+            let clock: Clock = Arc::new(move || Timestamp(now));
+            let right = Right {
+                lease: &lease,
+                clock: &clock,
+                policy: &policy,
+            };
+            right.still_held()
+        };
+        // MAAS may be at work on a request for 95 s.
+        assert!(is_held_at(84_999));
+        assert!(!is_held_at(85_000) && !is_held_at(181_000));
+    }
+}
