@@ -97,6 +97,7 @@ async fn applied(city: &City, tally: &Tally) {
         .find_map(|line| line.strip_prefix("/apply "))
         .unwrap();
     city.comment("bob", &format!("/apply {digest}"));
+    city.passed("ordered");
     city.hear("Gate `teardown`: a person is needed").await;
     city.passed("at the teardown");
     city.tear_down();

@@ -239,7 +239,9 @@ jumphost_addresses = "jumphost.json"
     /// Notes how far the day is: where it fails, that is the first thing to know.
     pub(super) fn passed(&self, what: &str) {
         let seconds = ((self.clock)().0 - self.began) / 1000;
-        writeln!(std::io::stderr(), "storm, {seconds} s: {what}").unwrap();
+        let line = format!("storm, {seconds} s: {what}\n");
+        // Not captured by the test runner, so that it is seen.
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
     }
 
     fn missing(&self, what: &str) -> ! {

@@ -211,11 +211,11 @@ fn told(at: usize, number: u64, repository: &Value, replayed: &[Value]) -> (&'st
         ),
         20..32 => (
             "issue_comment",
-            comment(at, "/apply", place(false), &alice, number),
+            comment(at, "/apply", &place(false), &alice, number),
         ),
         32..42 => (
             "issue_comment",
-            comment(at, "That is nice.", place(true), &alice, number),
+            comment(at, "That is nice.", &place(true), &alice, number),
         ),
         42..47 => (
             "push",
@@ -248,7 +248,7 @@ fn told(at: usize, number: u64, repository: &Value, replayed: &[Value]) -> (&'st
 }
 
 /// A comment as nobody wrote it, in a place where nothing may follow from it.
-fn comment(at: usize, words: &str, place: Value, who: &Value, number: u64) -> Value {
+fn comment(at: usize, words: &str, place: &Value, who: &Value, number: u64) -> Value {
     json!({
         "action": "created",
         "issue": {"number": number, "user": who, "pull_request": {}},

@@ -38,18 +38,18 @@ struct Stage {
     _folder: tempfile::TempDir,
 }
 
-/// A GitHub whose webhooks go where the test carries them, and an office with its door.
-async fn stage(who: As) -> Stage {
+/// A repository with one pull request, whose webhooks go where the test carries them.
+fn hub() -> lab::github::GitHub {
     let mut hub = lab::github::GitHub::new("planebot");
     hub.hook("http://127.0.0.1/webhook", "secret");
     hub.create_repository(NAME, false);
     hub.add_team_member("acme", "net-ops", "alice");
     let mut at = hub.at(NAME);
     at.grant_team("net-ops", Permission::Write);
-    let files = [("topology/a.yaml", Some("1\n"))];
-    at.commit_files("alice", "main", "Begin", &files).unwrap();
-    at.commit_files("alice", "wip", "Two", &[("topology/a.yaml", Some("2\n"))])
-        .unwrap();
+    for (branch, text) in [("main", "1\n"), ("wip", "2\n")] {
+        let files = [("topology/a.yaml", Some(text))];
+        at.commit_files("alice", branch, "Write", &files).unwrap();
+    }
     let proposal = Proposal {
         head: "wip",
         base: "main",
@@ -57,6 +57,32 @@ async fn stage(who: As) -> Stage {
         body: "",
     };
     at.open_pull("alice", proposal).unwrap();
+    hub
+}
+
+/// The configuration of who signs in as an app, or with a token.
+fn config(url: &str, who: As, app: u64, token: String) -> Config {
+    let (app_id, signs_in) = match who {
+        As::App => {
+            let key = include_str!("../../github/tests/app.pem").to_owned();
+            let name = "PLANEBOT_GITHUB_PRIVATE_KEY";
+            (format!("app_id = {app}\n"), (name, key))
+        }
+        As::Token => (String::new(), ("PLANEBOT_GITHUB_TOKEN", token)),
+    };
+    let text = format!(
+        "[github]\napi_url = '{url}'\n{app_id}[[site]]\nname = 'a'\nrepository = '{NAME}'\npath = 'topology'\nmaas_url = 'http://127.0.0.1:1/MAAS'\n"
+    );
+    let secret = ("PLANEBOT_GITHUB_WEBHOOK_SECRET", "secret".to_owned());
+    let variables: BTreeMap<String, String> = [signs_in, secret]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+    Config::parse(&text, Path::new("."), &variables).unwrap()
+}
+
+/// That GitHub, and an office with its door.
+async fn stage(who: As) -> Stage {
+    let hub = hub();
     let (app, token, began) = (hub.app_ids().0, hub.bot_token(), hub.now());
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
@@ -76,35 +102,14 @@ async fn stage(who: As) -> Stage {
         ..Options::default()
     };
     let lab = serve(hub, options).await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let app_id = match who {
-        As::App => format!("app_id = {app}\n"),
-        As::Token => String::new(),
-    };
-    let text = format!(
-        "[github]\napi_url = '{}'\n{app_id}[[site]]\nname = 'a'\nrepository = '{NAME}'\npath = 'topology'\nmaas_url = 'http://127.0.0.1:1/MAAS'\n",
-        lab.url
-    );
-    let signs_in = match who {
-        As::App => (
-            "PLANEBOT_GITHUB_PRIVATE_KEY",
-            include_str!("../../github/tests/app.pem").to_owned(),
-        ),
-        As::Token => ("PLANEBOT_GITHUB_TOKEN", token),
-    };
-    let variables: BTreeMap<String, String> = [
-        signs_in,
-        ("PLANEBOT_GITHUB_WEBHOOK_SECRET", "secret".to_owned()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into();
-    let config = Config::parse(&text, Path::new("."), &variables).unwrap();
+    let config = config(&lab.url, who, app, token);
     // Two hours after GitHub's time began.
     let now = Timestamp((began + 7_200) * 1_000);
     let clock: Clock = Arc::new(move || now);
     let settings = config.github.as_ref().unwrap();
     let secrets = settings.secrets().unwrap();
     let github = GitHub::connect(settings, Arc::clone(&clock)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("p.db").display());
     let journal = Journal::open(&url).await.unwrap();
     let door = router(Door {
