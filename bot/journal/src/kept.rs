@@ -5,10 +5,10 @@ use crate::{Journal, JournalError};
 impl Journal {
     /// Whether a delivery of that id was ever kept, settled or not.
     pub async fn has_kept(&self, id: &str) -> Result<bool, JournalError> {
-        let row: Option<(i64,)> = sqlx::query_as("SELECT 1 FROM delivery WHERE id = $1")
+        let (found,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM delivery WHERE id = $1")
             .bind(id)
-            .fetch_optional(self.reading()?)
+            .fetch_one(self.reading()?)
             .await?;
-        Ok(row.is_some())
+        Ok(found > 0)
     }
 }
