@@ -5,6 +5,9 @@
     reason = "tests say what went wrong by stopping"
 )]
 
+#[path = "../bot/journal/tests/laws/cluster.rs"]
+#[expect(dead_code, reason = "the journal's laws ask more of it")]
+mod cluster;
 mod crashes;
 mod hazards;
 mod house;
@@ -13,6 +16,7 @@ mod lab;
 mod objects;
 mod planning;
 mod reports;
+mod storm;
 mod strangers;
 mod town;
 mod walk;

@@ -423,7 +423,7 @@ jumphost_addresses = "jumphost.json"
 }
 
 /// The files that say what a MAAS has now, and the runbooks.
-async fn declared(rows: &Maas) -> BTreeMap<String, String> {
+pub(crate) async fn declared(rows: &Maas) -> BTreeMap<String, String> {
     let shared = Arc::new(Mutex::new(rows.clone()));
     let client = Client::new(InLab::new(shared, outside()), outside());
     let everything = Scope {

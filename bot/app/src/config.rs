@@ -27,6 +27,16 @@ pub use window::{NotAWindow, Window};
 /// GitHub's own limit for a webhook's payload: larger ones are not sent (GitHub docs, webhook events and payloads).
 pub const BODY_BYTES_MAX: usize = 25 * 1024 * 1024;
 
+/// The right to work is renewed three times in that time, and the store is given 5 s for an answer: a replica that lives
+/// would lose a shorter one.
+pub const TAKEOVER_SECONDS_MIN: u64 = 10;
+
+/// What a lease of a site must be longer than the pause after an unknown answer: the time for the looks before a write.
+pub const LEASE_MARGIN_SECONDS: u64 = 10;
+
+/// More than a day of silence is no service.
+const SECONDS_MAX: u64 = 86_400;
+
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -51,6 +61,8 @@ pub struct Server {
     pub public_url: Option<String>,
     /// A name that no other replica on the same store has: one that starts again under it goes on at once.
     pub replica: Option<String>,
+    /// After how long a silence another replica works; 30 s unless set, at least [`TAKEOVER_SECONDS_MIN`].
+    pub takeover_seconds: u64,
 }
 
 /// One GitHub and who we are there.

@@ -78,10 +78,9 @@ impl Desk {
 
     /// The pace of this site's runs.
     pub fn pace(&self) -> Pace {
-        let ms = |seconds: u64| i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
         Pace {
-            unknown: ms(self.site.policy.unknown_pause_seconds),
-            settle: ms(self.site.policy.settle_seconds),
+            unknown: self.site.policy.unknown_pause_ms(),
+            settle: self.site.policy.settle_ms(),
         }
     }
 

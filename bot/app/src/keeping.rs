@@ -5,11 +5,9 @@ use plan::run::{Fact, Noted};
 use topology::observed::Timestamp;
 
 use crate::clock::Clock;
+use crate::config::Policy;
 use crate::executor::{Ledger, NotKept};
 use crate::maas::Epoch;
-
-/// How long a lease lasts without being renewed: three times the longest silence that MAAS is given.
-pub const LEASE_MS: i64 = 180_000;
 
 /// A run in the journal.
 pub struct Keeping<'a> {
@@ -40,18 +38,51 @@ impl Ledger for Keeping<'_> {
     }
 }
 
-/// A lease as the hands see it: held while its time runs. The journal refuses the fact before each write once the epoch
-/// has moved on, so that this is the second lock on the door.
+/// A lease as the hands see it: held until MAAS could no longer be through with a request before it ends. The journal
+/// refuses the fact before each write once the epoch has moved on; this is the second lock on the door, for a worker that
+/// is paused between that fact and the request.
 pub struct Right<'a> {
     /// The lease.
     pub lease: &'a Lease,
     /// What time it is.
     pub clock: &'a Clock,
+    /// The site's policy: how long MAAS may be at work on a request.
+    pub policy: &'a Policy,
 }
 
 impl Epoch for Right<'_> {
     fn still_held(&self) -> bool {
         let now: Timestamp = (self.clock)();
-        now < self.lease.until
+        now.0 < self.lease.until.0 - self.policy.unknown_pause_ms()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_sent_in_the_pause_before_a_lease_ends() {
+        let lease = Lease {
+            site: "a".to_owned(),
+            owner: "w".to_owned(),
+            epoch: 1,
+            until: Timestamp(180_000),
+        };
+        let policy = Policy::default();
+        let is_held_at = |now| {
+            let clock: Clock = Arc::new(move || Timestamp(now));
+            let right = Right {
+                lease: &lease,
+                clock: &clock,
+                policy: &policy,
+            };
+            right.still_held()
+        };
+        // MAAS may be at work on a request for 95 s.
+        assert!(is_held_at(84_999));
+        assert!(!is_held_at(85_000) && !is_held_at(181_000));
     }
 }

@@ -6,22 +6,22 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use journal::{Journal, Lease};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use topology::observed::Timestamp;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::github::GitHub;
-use crate::replica;
+use crate::replica::{self, Lost};
 use crate::serve::{Patience, serve};
-use crate::turn::{Forge, Office, Told, Turned};
+use crate::turn::{AskedAgain, Forge, Office, Told, Turned};
 use crate::webhook::{BODY_SECONDS_MAX, Counts, Door, router};
 
 /// How long the loop rests at most: a clock that was set back must not stop it.
@@ -35,6 +35,12 @@ const LOOK_EVERY_MS: i64 = 20_000;
 
 /// How often what is over is taken out of the store.
 const TIDY_EVERY_MS: i64 = 3_600_000;
+
+/// How often GitHub is asked which webhooks it could not deliver, beside once at the start.
+const FAILED_EVERY_MS: i64 = 300_000;
+
+/// How soon again, where one look could not ask for all of them.
+const FAILED_AGAIN_MS: i64 = 30_000;
 
 /// A GitHub that does not answer must not keep a run from moving.
 const LOOK_MAX: Duration = Duration::from_secs(10);
@@ -125,30 +131,62 @@ pub async fn run(
     ready(listener.local_addr()?);
     let over = Arc::new(Notify::new());
     let closing = Arc::clone(&over);
-    let door = serve(listener, router(door), Patience::default(), async move {
-        closing.notified().await;
+    // The door has a task of its own: a rehearsal takes seconds of thought, and GitHub waits ten for an answer.
+    let mut door_task = JoinSet::new();
+    door_task.spawn(async move {
+        let closed = async move { closing.notified().await };
+        serve(listener, router(door), Patience::default(), closed).await;
     });
-    let work = async {
-        work(office, &kept, stop).await;
-        over.notify_one();
-    };
-    tokio::join!(door, work);
+    tokio::select! {
+        () = work(office, &kept, stop) => {}
+        ended = door_task.join_next() => bail!("the door ended by itself: {ended:?}"),
+    }
+    over.notify_one();
+    drop(door_task.join_next().await);
     Ok(())
 }
 
-/// Asks GitHub for what no webhook told, when it is time: a clock that was set back makes it time.
-async fn look(office: &Office, looked: &mut Option<Timestamp>) {
-    let now = (office.clock)();
-    if looked.is_some_and(|at| (0..LOOK_EVERY_MS).contains(&(now.0 - at.0))) {
-        return;
+/// When GitHub was asked last, by what it was asked for.
+#[derive(Default)]
+struct Asked {
+    untold: Option<Timestamp>,
+    failed: Option<Timestamp>,
+}
+
+/// Whether it is time; a clock that was set back makes it time. Then it was asked now.
+fn is_time(asked: &mut Option<Timestamp>, every_ms: i64, now: Timestamp) -> bool {
+    let still = asked.is_some_and(|at| (0..every_ms).contains(&(now.0 - at.0)));
+    if !still {
+        *asked = Some(now);
     }
-    *looked = Some(now);
-    // Cut off, it is begun again: what it kept is kept, and known by its id.
-    match tokio::time::timeout(LOOK_MAX, Box::pin(office.catch_up())).await {
-        Ok(Ok(0)) => {}
-        Ok(Ok(kept)) => tracing::warn!(kept, "GitHub told what no webhook did"),
-        Ok(Err(error)) => tracing::warn!("looking for what no webhook told: {error:#}"),
-        Err(_) => tracing::warn!("looking for what no webhook told: GitHub takes too long"),
+    !still
+}
+
+/// Asks GitHub for what no webhook told, and for the webhooks that failed, when it is time.
+async fn look(office: &Office, asked: &mut Asked) {
+    let now = (office.clock)();
+    if is_time(&mut asked.untold, LOOK_EVERY_MS, now) {
+        // Cut off, it is begun again: what it kept is kept, and known by its id.
+        match tokio::time::timeout(LOOK_MAX, Box::pin(office.catch_up())).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(kept)) => tracing::warn!(kept, "GitHub told what no webhook did"),
+            Ok(Err(error)) => tracing::warn!("looking for what no webhook told: {error:#}"),
+            Err(_) => tracing::warn!("looking for what no webhook told: GitHub takes too long"),
+        }
+    }
+    if is_time(&mut asked.failed, FAILED_EVERY_MS, now) {
+        match tokio::time::timeout(LOOK_MAX, Box::pin(office.ask_for_failed())).await {
+            Ok(Ok(AskedAgain { asked: count, more })) => {
+                if count > 0 {
+                    tracing::warn!(count, "GitHub sends webhooks again that had failed");
+                }
+                if more {
+                    asked.failed = Some(Timestamp(now.0 - FAILED_EVERY_MS + FAILED_AGAIN_MS));
+                }
+            }
+            Ok(Err(error)) => tracing::warn!("asking for webhooks that failed: {error:#}"),
+            Err(_) => tracing::warn!("asking for webhooks that failed: GitHub takes too long"),
+        }
     }
 }
 
@@ -172,17 +210,15 @@ async fn work(mut office: Office, kept: &Notify, stop: impl Future<Output = ()>)
     let journal = office.journal.clone();
     while let Some(lease) = replica::stand_by(&office, stop.as_mut()).await {
         office.journal = journal.clone().under(&lease);
-        let lost = AtomicBool::new(false);
+        let (renewing, lost) = replica::renewing(&office, &journal, &lease);
         let lead = Lead {
             office: &office,
             journal: &journal,
             lease: &lease,
             lost: &lost,
         };
-        let over = tokio::select! {
-            over = lead.turns(kept, stop.as_mut()) => over,
-            never = replica::renewing(&journal, &lease, &office.clock, &lost) => match never {},
-        };
+        let over = lead.turns(kept, stop.as_mut()).await;
+        drop(renewing);
         office.journal = journal.clone();
         if over {
             break;
@@ -198,7 +234,7 @@ struct Lead<'a> {
     office: &'a Office,
     journal: &'a Journal,
     lease: &'a Lease,
-    lost: &'a AtomicBool,
+    lost: &'a Lost,
 }
 
 impl Lead<'_> {
@@ -211,9 +247,9 @@ impl Lead<'_> {
         } else {
             REST_MAX
         };
-        let (mut looked, mut tidied) = (None, None);
-        while !self.lost.load(Ordering::SeqCst) {
-            look(office, &mut looked).await;
+        let (mut asked, mut tidied) = (Asked::default(), None);
+        while !self.lost.is_so() {
+            look(office, &mut asked).await;
             tidy(office, &mut tidied).await;
             let rest = match Box::pin(office.turn()).await {
                 Ok(Turned::Moved) => Duration::ZERO,
@@ -225,6 +261,7 @@ impl Lead<'_> {
                 Err(error) => {
                     let clock = &office.clock;
                     if replica::is_lost(self.journal, self.lease, clock, &error).await {
+                        tracing::warn!("what this replica was about is another's now: {error:#}");
                         return false;
                     }
                     tracing::error!("a turn failed: {error:#}");

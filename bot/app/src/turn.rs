@@ -8,6 +8,7 @@
 mod admission;
 mod again;
 mod budget;
+mod failed;
 mod forge;
 mod hear;
 mod lanes;
@@ -35,6 +36,7 @@ use crate::config::Config;
 use crate::desk::Desk;
 use crate::github::GitHubError;
 
+pub use failed::AskedAgain;
 pub use forge::Forge;
 pub use record::Record;
 pub use tell::Told;

@@ -10,6 +10,7 @@ mod compact;
 mod delivery;
 mod dialect;
 mod fact;
+mod kept;
 mod lease;
 mod migration;
 mod postgres;

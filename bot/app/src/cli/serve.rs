@@ -31,6 +31,8 @@ impl Serve {
             .with_env_filter(EnvFilter::try_new(&self.log)?)
             .with_writer(std::io::stderr)
             .with_ansi(console.watched)
+            // A log that cannot be written would be complained of where it cannot be written, which ends the process.
+            .log_internal_errors(false)
             .init();
         let config = place.load(console)?;
         for site in &config.sites {

@@ -9,8 +9,9 @@ use topology::observed::Timestamp;
 
 use super::file::{self, File, OneOrMany, User};
 use super::{
-    BODY_BYTES_MAX, Config, Evidence, GitHub, Identity, OperatorName, Operators, Policy, Secret,
-    Server, Site, Source, Store, Team, Window, Wrong, env, store,
+    BODY_BYTES_MAX, Config, Evidence, GitHub, Identity, LEASE_MARGIN_SECONDS, OperatorName,
+    Operators, Policy, SECONDS_MAX, Secret, Server, Site, Source, Store, TAKEOVER_SECONDS_MIN,
+    Team, Window, Wrong, env, store,
 };
 
 /// What is at hand while checking.
@@ -93,11 +94,18 @@ impl Desk<'_> {
                 "`server.replica` is a name of letters, digits, `-`, `_` and `.`".to_owned(),
             );
         }
+        let takeover_seconds = server.takeover_seconds.unwrap_or(30);
+        if !(TAKEOVER_SECONDS_MIN..=SECONDS_MAX).contains(&takeover_seconds) {
+            self.remark(format!(
+                "`server.takeover_seconds` must be from {TAKEOVER_SECONDS_MIN} to {SECONDS_MAX}: the store alone is given 5 s for an answer"
+            ));
+        }
         Server {
             listen,
             body_limit,
             public_url,
             replica,
+            takeover_seconds,
         }
     }
 
@@ -313,11 +321,22 @@ impl Desk<'_> {
                 Err(why) => self.remark(format!("site `{site}`: {why}")),
             }
         }
+        let unknown_pause_seconds = policy
+            .unknown_pause_seconds
+            .unwrap_or(usual.unknown_pause_seconds);
+        let shortest = unknown_pause_seconds.saturating_add(LEASE_MARGIN_SECONDS);
+        let lease_seconds = policy
+            .lease_seconds
+            .unwrap_or(usual.lease_seconds.max(shortest));
+        if !(shortest..=SECONDS_MAX).contains(&lease_seconds) {
+            self.remark(format!(
+                "site `{site}`: `lease_seconds` must be from {shortest} to {SECONDS_MAX}: MAAS may be at work on a request for `unknown_pause_seconds`, and the looks before it take time too"
+            ));
+        }
         Policy {
             settle_seconds: policy.settle_seconds.unwrap_or(usual.settle_seconds),
-            unknown_pause_seconds: policy
-                .unknown_pause_seconds
-                .unwrap_or(usual.unknown_pause_seconds),
+            unknown_pause_seconds,
+            lease_seconds,
             max_deletions_per_mille: policy
                 .max_deletions_share
                 .and_then(|share| self.per_mille(site, share)),

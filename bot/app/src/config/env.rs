@@ -80,6 +80,7 @@ fn server(file: &mut File, key: &str, value: &str) -> Taken {
         "LISTEN" => file.server.listen = Some(value.to_owned()),
         "BODY_LIMIT_BYTES" => file.server.body_limit_bytes = Some(number(value)?),
         "REPLICA" => file.server.replica = Some(value.to_owned()),
+        "TAKEOVER_SECONDS" => file.server.takeover_seconds = Some(number(value)?),
         "PUBLIC_URL" => file.server.public_url = Some(value.to_owned()),
         _ => return Ok(false),
     }
@@ -132,6 +133,7 @@ fn site_key(site: &mut Site, key: &str, value: &str) -> Taken {
         "OPERATORS_TEAMS" => site.operators.teams = list(value).collect(),
         "POLICY_SETTLE_SECONDS" => site.policy.settle_seconds = Some(number(value)?),
         "POLICY_UNKNOWN_PAUSE_SECONDS" => site.policy.unknown_pause_seconds = Some(number(value)?),
+        "POLICY_LEASE_SECONDS" => site.policy.lease_seconds = Some(number(value)?),
         "POLICY_MAX_DELETIONS_SHARE" => {
             site.policy.max_deletions_share =
                 Some(value.parse().ok().ok_or("a share from 0 to 1")?);

@@ -26,6 +26,7 @@ pub(super) struct Server {
     pub(super) body_limit_bytes: Option<usize>,
     pub(super) public_url: Option<String>,
     pub(super) replica: Option<String>,
+    pub(super) takeover_seconds: Option<u64>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -99,6 +100,7 @@ pub(super) struct Pinned {
 pub(super) struct Policy {
     pub(super) settle_seconds: Option<u64>,
     pub(super) unknown_pause_seconds: Option<u64>,
+    pub(super) lease_seconds: Option<u64>,
     pub(super) max_deletions_share: Option<f64>,
     pub(super) two_person: Option<bool>,
     #[serde(default)]

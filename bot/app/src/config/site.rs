@@ -77,6 +77,10 @@ pub struct Policy {
     pub settle_seconds: u64,
     /// Between not knowing and looking, in seconds; 95 unless set, because MAAS retries a request for up to 90 s.
     pub unknown_pause_seconds: u64,
+    /// How long the right to write to this MAAS lasts without being renewed, in seconds; 180 unless set. A run whose replica
+    /// died is gone on with after that. It is longer than the pause by [`LEASE_MARGIN_SECONDS`](super::LEASE_MARGIN_SECONDS):
+    /// nothing is sent in the pause before its end, so that MAAS is through with everything when another replica begins.
+    pub lease_seconds: u64,
     /// The largest share of a site's subnets that one plan may delete without being asked twice, in thousandths.
     pub max_deletions_per_mille: Option<u16>,
     /// Whether the author of a change may not apply it.
@@ -86,10 +90,29 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// How long the right to write lasts, in milliseconds.
+    pub fn lease_ms(&self) -> i64 {
+        milliseconds(self.lease_seconds)
+    }
+
+    /// How long MAAS may still be at work on a request, in milliseconds.
+    pub fn unknown_pause_ms(&self) -> i64 {
+        milliseconds(self.unknown_pause_seconds)
+    }
+
+    /// How long after the proof comes the second proof, in milliseconds.
+    pub fn settle_ms(&self) -> i64 {
+        milliseconds(self.settle_seconds)
+    }
+
     /// Whether changes may be made then.
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.windows.is_empty() || self.windows.iter().any(|window| window.is_open(now))
     }
+}
+
+fn milliseconds(seconds: u64) -> i64 {
+    i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX)
 }
 
 impl Default for Policy {
@@ -97,6 +120,7 @@ impl Default for Policy {
         Self {
             settle_seconds: 60,
             unknown_pause_seconds: 95,
+            lease_seconds: 180,
             max_deletions_per_mille: None,
             two_person: false,
             windows: Vec::new(),

@@ -117,6 +117,38 @@ fn everything_can_be_said() {
 }
 
 #[test]
+fn who_is_silent_is_not_given_up_before_what_they_sent_is_over() {
+    let with = |server: &str, policy: &str| {
+        format!("[server]\n{server}\n{SMALL}[site.policy]\n{policy}\n")
+    };
+    let usual = parsed(SMALL, &[]).unwrap();
+    assert_eq!(usual.server.takeover_seconds, 30);
+    assert_eq!(usual.sites[0].policy.lease_seconds, 180);
+    let quick = with(
+        "takeover_seconds = 10",
+        "unknown_pause_seconds = 1\nlease_seconds = 11",
+    );
+    let quick = parsed(&quick, &[]).unwrap();
+    assert_eq!(quick.server.takeover_seconds, 10);
+    assert_eq!(quick.sites[0].policy.lease_ms(), 11_000);
+    // A longer pause alone makes the lease longer.
+    let slow = parsed(&with("", "unknown_pause_seconds = 300"), &[]).unwrap();
+    assert_eq!(slow.sites[0].policy.lease_seconds, 310);
+    let hasty = with("takeover_seconds = 9", "lease_seconds = 104");
+    assert_snapshot!(remarks(&hasty, &[]), @"
+    `server.takeover_seconds` must be from 10 to 86400: the store alone is given 5 s for an answer
+    site `prod`: `lease_seconds` must be from 105 to 86400: MAAS may be at work on a request for `unknown_pause_seconds`, and the looks before it take time too
+    ");
+    let variables = [
+        ("PLANEBOT_SERVER_TAKEOVER_SECONDS", "60"),
+        ("PLANEBOT_SITE_PROD_POLICY_LEASE_SECONDS", "600"),
+    ];
+    let set = parsed(SMALL, &variables).unwrap();
+    assert_eq!(set.server.takeover_seconds, 60);
+    assert_eq!(set.sites[0].policy.lease_seconds, 600);
+}
+
+#[test]
 fn a_misspelt_key_is_shown_with_its_line_and_a_caret() {
     assert_snapshot!(remarks(&SMALL.replace("app_id", "app_ip"), &[]), @"
     TOML parse error at line 3, column 1

@@ -6,6 +6,7 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::ask::{Ask, read, segment};
 use super::{CommentSeen, GitHub, GitHubError, SignedIn};
 
 /// Who we are.
@@ -95,15 +96,24 @@ impl GitHub {
         }
     }
 
-    /// The hundred webhooks that were sent last, newest first; an app's only.
-    pub async fn hook_deliveries(&self) -> Result<Vec<HookDelivery>, GitHubError> {
+    /// Whether we are an app: only an app is told which of its webhooks failed.
+    pub fn is_app(&self) -> bool {
+        matches!(self.signed_in, SignedIn::App(_))
+    }
+
+    /// A page of the webhooks that were sent, newest first, and where the next page is. GitHub keeps them for 3 days.
+    pub async fn hook_deliveries(
+        &self,
+        cursor: Option<&str>,
+    ) -> Result<(Vec<HookDelivery>, Option<String>), GitHubError> {
         // Not `status=failure`: that leaves out the ones that nobody answered.
-        self.line
-            .get(
-                "listing the webhooks that were sent",
-                "/app/hook/deliveries?per_page=100",
-            )
-            .await
+        let mut route = "/app/hook/deliveries?per_page=100".to_owned();
+        if let Some(cursor) = cursor {
+            route = format!("{route}&cursor={}", segment(cursor));
+        }
+        let what = "listing the webhooks that were sent";
+        let answer = self.line.send(what, &Ask::get(&route)).await?;
+        Ok((read(what, &answer)?, answer.next_cursor()))
     }
 
     /// Asks GitHub to send one again, under the same delivery id.
@@ -120,18 +130,23 @@ impl GitHub {
 }
 
 impl HookDelivery {
-    /// Of each delivery that never got through, the newest attempt.
+    /// Whether somebody took it: any 2xx.
+    pub fn arrived(&self) -> bool {
+        (200..300).contains(&self.status_code)
+    }
+
+    /// Of each delivery that never got through, the newest attempt; `log` is newest first.
     pub fn missed(log: &[Self]) -> Vec<&Self> {
         let mut newest: BTreeMap<&str, &Self> = BTreeMap::new();
         for attempt in log {
             let known = newest.entry(&attempt.guid).or_insert(attempt);
-            if attempt.status == "OK" {
+            if attempt.arrived() {
                 *known = attempt;
             }
         }
         newest
             .into_values()
-            .filter(|attempt| attempt.status != "OK")
+            .filter(|attempt| !attempt.arrived())
             .collect()
     }
 }

@@ -48,6 +48,22 @@ pub(super) struct Line {
 pub(super) struct Answer {
     /// `None` when it is not UTF-8.
     pub(super) body: Option<String>,
+    headers: HeaderMap,
+}
+
+impl Answer {
+    /// The cursor of the next page, where the list goes on (RFC 8288, as GitHub writes it).
+    pub(super) fn next_cursor(&self) -> Option<String> {
+        let links = self.headers.get(header::LINK)?.to_str().ok()?;
+        let next = links
+            .split(',')
+            .find(|link| link.contains("rel=\"next\""))?;
+        let (_, rest) = next.split_once('<')?;
+        let (url, _) = rest.split_once('>')?;
+        let url = reqwest::Url::parse(url).ok()?;
+        let (_, cursor) = url.query_pairs().find(|(name, _)| name == "cursor")?;
+        Some(cursor.into_owned())
+    }
 }
 
 impl Line {
@@ -171,7 +187,7 @@ impl Line {
             Err(error) => return Err(lost(error)),
         };
         if status.is_success() {
-            return Ok(Answer { body });
+            return Ok(Answer { body, headers });
         }
         if status == StatusCode::UNAUTHORIZED {
             self.turned_away.store(true, Ordering::Relaxed);

@@ -462,7 +462,7 @@ async fn an_app_signs_in_by_its_key_and_finds_its_installation() {
         .await
         .unwrap();
     assert_eq!(stage.people(|at| at.comments(number.0)).len(), 2);
-    assert!(app.hook_deliveries().await.is_ok());
+    assert!(app.hook_deliveries(None).await.is_ok());
 }
 
 #[test]

@@ -14,7 +14,7 @@ use plan::telling;
 
 use super::{Ready, Terminal, exit};
 use crate::executor::{Ledger as _, Stage};
-use crate::keeping::{Keeping, LEASE_MS, Right};
+use crate::keeping::{Keeping, Right};
 use crate::rehearse::told;
 
 /// What is asked of a run.
@@ -43,11 +43,12 @@ impl Terminal<'_> {
         let site = self.desk.site.name.clone();
         let owner = format!("terminal-{}", std::process::id());
         let now = (self.clock)();
-        let Some(lease) = journal.take(&site, &owner, LEASE_MS, now).await? else {
+        let length = self.desk.site.policy.lease_ms();
+        let Some(lease) = journal.take(&site, &owner, length, now).await? else {
             writeln!(
                 out,
                 "refused: another worker holds the right to write to `{site}`; nothing was changed (one that died holds it for {} s at most)",
-                LEASE_MS / 1000
+                length / 1000
             )?;
             return Ok(exit::REFUSED);
         };
@@ -189,6 +190,7 @@ impl Terminal<'_> {
             let right = Right {
                 lease: &lease,
                 clock: self.clock,
+                policy: &self.desk.site.policy,
             };
             let witness = self.desk.witness(&next).await;
             let stage = Stage {
@@ -212,8 +214,9 @@ impl Terminal<'_> {
 
     async fn renewed(&self, journal: &Journal, acting: &Acting) -> anyhow::Result<Lease> {
         let lease = acting.lease.as_ref().context("a run without a lease")?;
+        let length = self.desk.site.policy.lease_ms();
         journal
-            .take(&lease.site, &lease.owner, LEASE_MS, (self.clock)())
+            .take(&lease.site, &lease.owner, length, (self.clock)())
             .await?
             .context("the right to write was lost to another worker")
     }

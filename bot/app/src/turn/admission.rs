@@ -15,7 +15,6 @@ use super::survey::{Commit, take_unasked};
 use crate::command::Digest;
 use crate::desk::{Desk, Survey};
 use crate::history::BRANCH;
-use crate::keeping::LEASE_MS;
 use crate::reply::Admission;
 use crate::roster::Order;
 
@@ -363,7 +362,7 @@ impl<'a> Admitting<'a> {
         if self
             .office
             .journal
-            .take(&site.name, &self.office.owner, LEASE_MS, now)
+            .take(&site.name, &self.office.owner, site.policy.lease_ms(), now)
             .await?
             .is_none()
         {

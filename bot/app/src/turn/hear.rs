@@ -38,6 +38,33 @@ fn is_tampering(occurrence: &Occurrence, comment: &Comment) -> bool {
     comment.on_pull && is(comment.author.as_ref(), "Bot") && is(occurrence.sender.as_ref(), "User")
 }
 
+/// Whether anything can follow from it. Most of what a repository tells is talk, and GitHub is not asked about it.
+fn may_matter(occurrence: &Occurrence) -> bool {
+    match &occurrence.what {
+        What::PullOpened(_)
+        | What::PullSynchronized(_)
+        | What::PullReopened(_)
+        | What::PullRetargeted(_)
+        | What::PullClosed(_)
+        | What::CheckRerequested { .. } => true,
+        What::Commented(comment) => is_a_persons_command(comment),
+        What::CommentEdited(comment) | What::CommentDeleted(comment) => {
+            is_tampering(occurrence, comment)
+        }
+        What::Pushed(_) => false,
+    }
+}
+
+/// Our own words, and other programs', are never commands; nor is what was changed after it was written.
+fn is_a_persons_command(comment: &Comment) -> bool {
+    let author = comment.author.as_ref();
+    comment.on_pull
+        && !comment.edited
+        && !comment.via_app
+        && author.is_some_and(|author| author.kind == "User")
+        && command::parse(&comment.body).is_some()
+}
+
 impl Office {
     /// Acts on one thing that happened.
     pub(super) async fn hear(
@@ -50,7 +77,7 @@ impl Office {
             .sites_of(&occurrence.place.full_name)
             .cloned()
             .collect();
-        if sites.is_empty() {
+        if sites.is_empty() || !may_matter(occurrence) {
             return Ok(());
         }
         // A repository of that name may be another one by now, or have been one when it was told.
@@ -73,13 +100,12 @@ impl Office {
             | What::PullRetargeted(pull) => self.pull_changed(&sites, pull.number.0).await,
             What::PullClosed(pull) => self.pull_closed(&sites, pull.number.0).await,
             What::Commented(comment) => self.commented(&sites, occurrence, comment, telling).await,
-            What::CommentEdited(comment) | What::CommentDeleted(comment)
-                if is_tampering(occurrence, comment) =>
-            {
+            // Somebody tampered with it.
+            What::CommentEdited(comment) | What::CommentDeleted(comment) => {
                 self.pull_changed(&sites, comment.number.0).await
             }
             What::CheckRerequested { head, .. } => self.check_again(&sites, head.as_str()).await,
-            What::CommentEdited(_) | What::CommentDeleted(_) | What::Pushed(_) => Ok(()),
+            What::Pushed(_) => Ok(()),
         }
     }
 
@@ -140,6 +166,10 @@ impl Office {
                 continue;
             }
             let pull = self.github.pull(&site.repository, number).await?;
+            // It was opened again before this was heard.
+            if pull.open {
+                continue;
+            }
             if let Some(commit) = pull.merge_commit.clone().filter(|_| pull.merged) {
                 let merge = Merge {
                     site,
@@ -164,22 +194,10 @@ impl Office {
         comment: &Comment,
         telling: &Telling<'_>,
     ) -> anyhow::Result<()> {
-        if !comment.on_pull || comment.edited {
-            return Ok(());
-        }
         let Some(parsed) = command::parse(&comment.body) else {
             return Ok(());
         };
         let repository = sites[0].repository.clone();
-        // Our own words, and other programs', are never commands.
-        let person = comment
-            .author
-            .as_ref()
-            .is_some_and(|author| author.kind == "User")
-            && !comment.via_app;
-        if !person {
-            return Ok(());
-        }
         // It may have been changed or removed since it was told.
         if !self.github.still_says(&repository, comment).await? {
             return Ok(());

@@ -11,7 +11,6 @@ use super::admission::{Admitted, Admitting, Halt, Shut};
 use super::hear::Heard;
 use super::record::{Record, Stage};
 use crate::command::{Command, Digest};
-use crate::keeping::LEASE_MS;
 use crate::reply::{self, RunSetting};
 use crate::roster::Order;
 
@@ -89,9 +88,10 @@ impl Office {
 
     /// The right to write for this site; without it, who asked is told so.
     async fn lease_for(&self, heard: &Heard<'_>) -> anyhow::Result<Option<journal::Lease>> {
+        let (site, length) = (&heard.site.name, heard.site.policy.lease_ms());
         let lease = self
             .journal
-            .take(&heard.site.name, &self.owner, LEASE_MS, (self.clock)())
+            .take(site, &self.owner, length, (self.clock)())
             .await?;
         if lease.is_none() {
             let reason = "Another worker holds the right to write to this MAAS.";

@@ -11,7 +11,7 @@ use super::order::RunRecord;
 use super::{Office, is_githubs};
 use crate::desk::Desk;
 use crate::executor::Stage as Acting;
-use crate::keeping::{Keeping, LEASE_MS, Right};
+use crate::keeping::{Keeping, Right};
 
 impl Office {
     /// Makes one move of one run that can make one; false when none can. One that GitHub stands in the way of keeps no
@@ -74,9 +74,10 @@ impl Office {
         desk: &Desk,
         next: &Move,
     ) -> anyhow::Result<bool> {
+        let length = desk.site.policy.lease_ms();
         let taken = self
             .journal
-            .take(&run.new.site, &self.owner, LEASE_MS, (self.clock)())
+            .take(&run.new.site, &self.owner, length, (self.clock)())
             .await?;
         let Some(lease) = taken else {
             return Ok(false);
@@ -84,6 +85,7 @@ impl Office {
         let right = Right {
             lease: &lease,
             clock: &self.clock,
+            policy: &desk.site.policy,
         };
         let mut keeping = Keeping {
             journal: &self.journal,

@@ -1,6 +1,7 @@
 //! A real PostgreSQL of this test binary's own, made in a temporary folder and gone with the process, however it ends.
 //!
-//! Where none is installed the PostgreSQL half of the laws says so and passes, unless `PLANEBOT_REQUIRE_POSTGRES=1`.
+//! Where none is installed, what needs it says so and passes, unless `PLANEBOT_REQUIRE_POSTGRES=1`. The journal's laws and
+//! the storm over real processes use this one file.
 
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -34,7 +35,7 @@ impl Cluster {
         let Some(programs) = programs() else {
             let required = std::env::var_os("PLANEBOT_REQUIRE_POSTGRES").is_some();
             assert!(!required, "PostgreSQL is required and was not found");
-            let skipped = "no PostgreSQL was found: its half of the laws is NOT held here\n";
+            let skipped = "no PostgreSQL was found: what is to be held on it is NOT held here\n";
             // Not captured by the test runner, so that it is seen.
             std::io::stderr().write_all(skipped.as_bytes()).unwrap();
             return None;

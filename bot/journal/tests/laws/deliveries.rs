@@ -25,6 +25,7 @@ pub(crate) async fn a_delivery_is_kept_once_and_settled_once_in_order(it: Store)
     assert_eq!(taken_up(journal).await.unwrap(), None);
     let again = it.again().await;
     assert_eq!(again.queue().await.unwrap(), (0, 1));
+    assert!(again.has_kept("a").await.unwrap() && !again.has_kept("c").await.unwrap());
     assert_eq!(
         again.keep(&delivery("a"), NOW).await.unwrap(),
         Kept::SeenBefore

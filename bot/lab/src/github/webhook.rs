@@ -118,6 +118,11 @@ impl GitHub {
         &self.outbox.secret
     }
 
+    /// The signature of a webhook with that body, as `X-Hub-Signature-256` carries it.
+    pub fn sign(&self, body: &[u8]) -> String {
+        signature(&self.outbox.secret, body)
+    }
+
     /// What happens to the next webhook; called twice, to the next two.
     pub fn mishap(&mut self, mishap: Mishap) {
         self.outbox.mishaps.push_back(mishap);

@@ -263,7 +263,8 @@ impl Maas {
         id
     }
 
-    pub(crate) fn add_user(&mut self, name: &str, admin: bool) {
+    /// One more user, with an API key of their own; only an administrator may write.
+    pub fn add_user(&mut self, name: &str, admin: bool) {
         let key = |part: &str, length: usize| made_up(&format!("{part} of {name}"), length);
         self.users.push(User {
             name: name.to_owned(),

@@ -1,0 +1,7 @@
+//! The very program that operators run.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    planebot::cli::main()
+}
