@@ -138,7 +138,7 @@ pub enum Misspelt {
     )]
     NotADigest,
     /// No gate of that name.
-    #[error("there is no such gate; the gates are `teardown`, `vacate` and `jumphost`")]
+    #[error("there is no such gate; the gates are `teardown`, `vacate`, `jumphost` and `rack`")]
     NoSuchGate,
     /// Too long for any command.
     #[error("a command has at most {LINE_BYTES_MAX} characters")]

@@ -5,6 +5,8 @@
 //! VID 0 says so. Loading it and observing again gives an
 //! equal observation but for row numbers and time; what the format cannot say is told in [`Layout::lost`].
 
+mod snippets;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -13,7 +15,7 @@ use topology::Cidr;
 use topology::object::{
     Interface, InterfaceKind, Link, Mode, Object, RangeKind, Subnet, Vlan, VlanAt,
 };
-use topology::observed::{Holder, Node, NodeKind, Observed, SnippetOn};
+use topology::observed::{Holder, Node, NodeKind, Observed};
 
 /// A layout, and what it leaves out.
 #[derive(Clone, Debug)]
@@ -240,34 +242,6 @@ impl<'a> Drawing<'a> {
             .filter(|it| it.subnet == cidr)
             .map(|it| json!({"ip": it.ip, "mac": it.mac, "comment": it.comment}))
             .collect()
-    }
-
-    fn snippets(&self, cidr: Cidr) -> Vec<Value> {
-        let snippets = self.observed.snippets().filter(|it| it.subnet == cidr);
-        snippets
-            .map(|it| {
-                json!({"name": it.name, "value": it.value, "description": it.description, "enabled": it.enabled})
-            })
-            .collect()
-    }
-
-    /// Snippets that no plan writes; what else is said of them than their text changes nothing.
-    fn loose_snippets(&mut self) -> Vec<Value> {
-        let mut snippets = Vec::new();
-        for snippet in self.observed.loose_snippets.iter().flatten() {
-            let mut json = json!({"name": snippet.name, "value": snippet.value});
-            match &snippet.on {
-                SnippetOn::Everywhere => {}
-                SnippetOn::Node(host) => put(object_of(&mut json), "node", Some(host)),
-                SnippetOn::Subnet { cidr, why } => {
-                    let lost = format!("DHCP snippet `{}` of {cidr}: {why}", snippet.name);
-                    self.lost.push(lost);
-                    continue;
-                }
-            }
-            snippets.push(json);
-        }
-        snippets
     }
 
     /// Addresses with no interface and no name behind them.
