@@ -167,6 +167,14 @@ pub fn given_up(why: &str) -> String {
     )
 }
 
+/// That something about a pull request waits for whoever runs planebot.
+pub fn parked(count: i64) -> String {
+    let what = if count == 1 { "webhook" } else { "webhooks" };
+    format!(
+        "\n{count} {what} about this could not be acted on; where planebot runs, `planebot doctor` says why and has it tried again.\n"
+    )
+}
+
 /// An error with its causes, each said once: many libraries put their cause into their own words as well.
 pub fn because(error: &anyhow::Error) -> String {
     let mut text = error.to_string();

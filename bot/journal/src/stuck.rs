@@ -60,6 +60,17 @@ impl Journal {
             .collect()
     }
 
+    /// How many deliveries of a pull request's lane are parked.
+    pub async fn parked_in(&self, pull_lane: &str) -> Result<i64, JournalError> {
+        let (count,): (i64,) = sqlx::query_as(
+            "SELECT COUNT(*) FROM delivery WHERE verdict LIKE '{\"parked\"%' AND pull_lane = $1",
+        )
+        .bind(pull_lane)
+        .fetch_one(self.reading()?)
+        .await?;
+        Ok(count)
+    }
+
     /// Deliveries that failed and will be tried again, in the order of their times.
     pub async fn put_off_until(&self, limit: i64) -> Result<Vec<Stuck>, JournalError> {
         let rows: Vec<StuckRow> = sqlx::query_as(

@@ -411,11 +411,10 @@ fn the_doctor_takes_a_store_that_cannot_be_used_and_a_broken_configuration_for_f
         told.contains("→ it is no planebot store: name another file"),
         "{told}"
     );
-    put(
-        desk.folder.path(),
-        "planebot.toml",
-        "[store]\nkeep_days = 3\n",
-    );
+    let path = desk.folder.path().join("planebot.toml");
+    let hasty = std::fs::read_to_string(&path).unwrap();
+    let hasty = hasty.replace("[store]\n", "[store]\nkeep_days = 3\n");
+    put(desk.folder.path(), "planebot.toml", &hasty);
     let (code, told, err) = desk.typed(&["doctor"]);
     assert!(code == 1 && err.is_empty(), "{err}");
     assert!(

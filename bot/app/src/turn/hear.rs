@@ -4,6 +4,7 @@ use journal::{Reply, ReplyKind};
 use sha2::{Digest as _, Sha256};
 
 use super::Office;
+use super::lanes::pull_lane;
 use super::merged::Merge;
 use super::record::{Record, Stage};
 use super::several;
@@ -19,6 +20,8 @@ pub(super) struct Heard<'a> {
     pub(super) number: u64,
     pub(super) comment: &'a Comment,
     pub(super) login: String,
+    /// GitHub's number of the repository.
+    repository_id: u64,
     /// It was begun before, and the power went or something failed: part of it may be done.
     pub(super) again: bool,
 }
@@ -243,6 +246,7 @@ impl Office {
             number: comment.number.0,
             comment,
             login: login.unwrap_or_default(),
+            repository_id: occurrence.place.repository_id,
             again: telling.again,
         };
         let order = self
@@ -322,11 +326,16 @@ impl Office {
         let stage = record
             .as_ref()
             .map_or("not planned", |record| record.stage.word());
-        let body = reply::status(
+        let lane = pull_lane(heard.repository_id, heard.comment.number);
+        let parked = self.journal.parked_in(&lane).await?;
+        let mut body = reply::status(
             stage,
             record.as_ref().and_then(|record| record.plan.as_ref()),
             facts.as_deref(),
         );
+        if parked > 0 {
+            body.push_str(&reply::parked(parked));
+        }
         self.answer(&heard.site.repository, heard.comment, body, None)
             .await
     }

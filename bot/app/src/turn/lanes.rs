@@ -5,12 +5,17 @@
 
 use journal::Lanes;
 
-use crate::event::{Occurrence, What};
+use crate::event::{Occurrence, PullNumber, What};
 
-/// Numbers, because names change hands.
+/// The lane of a pull request. Numbers, because names change hands.
+pub(super) fn pull_lane(repository: u64, number: PullNumber) -> String {
+    format!("{repository}#{number}")
+}
+
+/// What a delivery must not overtake.
 pub(super) fn lanes_of(occurrence: &Occurrence) -> Lanes {
     let repository = occurrence.place.repository_id;
-    let pull = |number| Some(format!("{repository}#{number}"));
+    let pull = |number| Some(pull_lane(repository, number));
     let branch = |name: &str| Some(format!("{repository}@{name}"));
     match &occurrence.what {
         What::PullOpened(it)

@@ -189,6 +189,9 @@ pub(crate) async fn a_parked_delivery_frees_its_lane_and_comes_back_in_its_old_p
         (parked[0].id.as_str(), parked[0].why.as_str(), parked[0].at),
         ("a", "it is poison", NOW)
     );
+    for (lane, count) in [("1", 1), ("2", 0)] {
+        assert_eq!(it.two.parked_in(lane).await.unwrap(), count);
+    }
     assert_eq!(it.two.retry("b").await.unwrap(), Retried::Nothing);
     assert_eq!(it.two.retry("a").await.unwrap(), Retried::Delivery);
     assert_eq!(it.two.retry("a").await.unwrap(), Retried::Nothing);
