@@ -1,6 +1,7 @@
 //! The walls of the house, the sizes of its rooms, and the words we do not use.
 
 mod names;
+mod objects;
 mod threats;
 
 use std::path::{Path, PathBuf};
