@@ -4,5 +4,6 @@
 
 mod content;
 mod gates;
+mod late;
 mod stage;
 mod timing;

@@ -175,6 +175,15 @@ impl<'a> Admitting<'a> {
                 "merge it again.",
             );
         }
+        // It may be heard late: what was said of an open pull request is no order to carry out what was merged since.
+        let said = &self.heard.comment.created_at;
+        if said.is_some() && *said < pull.merged_at {
+            return self.halt(
+                "This was said before the merge.",
+                "it was not merged when this was said",
+                "say `/apply` again.",
+            );
+        }
         let short: String = merge_commit.chars().take(10).collect();
         self.pass(&format!("on {} as {}", span(&branch), span(&short)));
         Ok((self, merge_commit))

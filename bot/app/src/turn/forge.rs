@@ -21,6 +21,8 @@ pub(super) struct Pull {
     pub(super) open: bool,
     pub(super) merged: bool,
     pub(super) merge_commit: Option<String>,
+    /// When it was merged, as GitHub writes times.
+    pub(super) merged_at: Option<String>,
     pub(super) head: String,
     pub(super) base: String,
     pub(super) author: Option<u64>,
@@ -109,6 +111,7 @@ impl Forge {
             open: seen.open,
             merged: seen.merged.is_some(),
             merge_commit: seen.merged.map(String::from),
+            merged_at: seen.merged_at,
             head: seen.head.into(),
             base: seen.base,
             author: seen.author.map(|author| author.id),

@@ -146,7 +146,7 @@ impl Office {
                     number,
                     commit,
                 };
-                self.merged(&merge, record, pull.base).await?;
+                self.merged(&merge, record, &pull).await?;
             } else {
                 record.stage = Stage::Closed;
                 let row = record.row(&site.repository, number, &site.name);

@@ -6,6 +6,7 @@
 
 use journal::{Pull as Row, Reply, ReplyKind};
 use plan::telling::span;
+use topology::observed::Timestamp;
 
 use super::Office;
 use super::forge::Pull;
@@ -26,19 +27,27 @@ pub(super) struct Merge<'a> {
     pub(super) commit: String,
 }
 
+/// A time as GitHub writes it.
+fn timestamp(text: &str) -> Option<Timestamp> {
+    let time = chrono::DateTime::parse_from_rfc3339(text).ok()?;
+    Some(Timestamp(time.timestamp_millis()))
+}
+
 impl Office {
-    /// A pull request was merged into `base`: it is planned again and waits for an operator.
+    /// A pull request was merged: it is planned again and waits for an operator.
     pub(super) async fn merged(
         &self,
         merge: &Merge<'_>,
         mut record: Record,
-        base: String,
+        pull: &Pull,
     ) -> anyhow::Result<()> {
         let site = merge.site;
         let repository = &site.repository;
-        if base == self.github.default_branch(repository).await? {
+        if pull.base == self.github.default_branch(repository).await? {
             record.stage = Stage::Merged;
-            record.merged_at = Some((self.clock)());
+            // Merges count in GitHub's order, which need not be the one in which they are heard.
+            let told = pull.merged_at.as_deref().and_then(timestamp);
+            record.merged_at = Some(told.unwrap_or((self.clock)()));
             record.merge_commit = Some(merge.commit.clone());
             self.owe_apply_check(repository, &merge.commit, None, "merged, not applied")
                 .await?;
@@ -46,6 +55,8 @@ impl Office {
                 Ok(Some(survey)) => take_unasked(&mut record, &survey),
                 // The plan that was reviewed stays; `/apply` looks again before anything is done.
                 Ok(None) => {}
+                // Where nothing was reviewed there would be nothing to show.
+                Err(error) if record.outcome().is_none() => return Err(error),
                 Err(error) => {
                     tracing::warn!(number = merge.number, "not planned again: {error:#}");
                 }
@@ -55,7 +66,7 @@ impl Office {
             // What went to another branch is not what this site is to be.
             record.stage = Stage::Closed;
         }
-        record.base = base;
+        record.base.clone_from(&pull.base);
         // Last: once it is written down as merged, all of this was owed.
         Ok(self
             .journal
@@ -190,7 +201,13 @@ impl Office {
         let Some(mut record) = self.record(heard).await? else {
             // It came and went while nobody listened.
             let record = Record::new(pull, (self.clock)());
-            return self.merged(&merge, record, pull.base.clone()).await;
+            self.merged(&merge, record, pull).await?;
+            let planned = self.record(heard).await?;
+            if planned.is_some_and(|record| record.outcome().is_some()) {
+                return Ok(());
+            }
+            let reason = "This was merged without a plan, and there is none to make of it.";
+            return self.turn_away(heard, reason).await;
         };
         if record.stage != Stage::Merged {
             let reason = format!("This is {}; there is nothing to plan.", record.stage.word());
