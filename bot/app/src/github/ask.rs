@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use http::{HeaderMap, Method, StatusCode, header};
 use octocrab::Octocrab;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use topology::observed::Timestamp;
 
@@ -32,6 +32,8 @@ pub(super) struct Line {
     pub(super) now: Clock,
     /// GitHub said 401: whoever keeps this line makes a new one.
     pub(super) turned_away: Arc<AtomicBool>,
+    /// How many files are read at once.
+    pub(super) at_once: usize,
 }
 
 /// The body of a 2xx.
@@ -46,6 +48,7 @@ impl Line {
             crab: Arc::new(crab),
             now,
             turned_away: Arc::new(AtomicBool::new(false)),
+            at_once: super::folder::AT_ONCE,
         }
     }
 
@@ -77,7 +80,8 @@ impl Line {
         read(what, &answer)
     }
 
-    /// A write whose answer says nothing more than yes.
+    /// A write whose answer says nothing more than yes. It is read all the same: a page of something in between, with a 200,
+    /// is no yes of GitHub's.
     pub(super) async fn tell(
         &self,
         what: &str,
@@ -85,7 +89,8 @@ impl Line {
         (route, body): (&str, &impl Serialize),
     ) -> Result<(), GitHubError> {
         let ask = Ask::write(method, route, body);
-        self.send(what, &ask).await.map(drop)
+        let answer = self.send(what, &ask).await?;
+        read::<IgnoredAny>(what, &answer).map(drop)
     }
 
     /// All pages of a list. `items` finds the list in a page, since some are wrapped.
