@@ -11,6 +11,6 @@ mod importing;
 mod lab;
 mod objects;
 mod planning;
+mod seeds;
 mod strangers;
-mod town;
 mod walk;
