@@ -8,13 +8,16 @@
 //! commit once. From there on both are the same, so the work grows with the tale and not with its square.
 
 mod acts;
+mod cut;
+mod stage;
 
 use std::path::PathBuf;
 
+use planebot::town::Life;
 use planebot::turn::Told;
 
-use crate::town::{Life, Moment, Town};
 use acts::Act;
+use stage::{Moment, Stage};
 
 /// Beats that a cut life may need to come to where the calm one is: look, rest, look again, write, reply.
 const CATCH_UP_MAX: usize = 16;
@@ -48,7 +51,7 @@ async fn an_aborted_run_and_a_merge_that_overtakes_another_end_the_same_wherever
 
 /// The law, and how far it was held to.
 struct Law {
-    town: Town,
+    stage: Stage,
     store: PathBuf,
     beats: usize,
     /// MAAS, GitHub, journal.
@@ -80,10 +83,10 @@ struct Beat {
 
 impl Law {
     async fn open() -> Self {
-        let town = Town::open().await;
+        let stage = Stage::open().await;
         Self {
-            store: town.store(),
-            town,
+            store: stage.store(),
+            stage,
             beats: 0,
             operations: [0; 3],
             wrong: Vec::new(),
@@ -95,7 +98,7 @@ impl Law {
     async fn holds(&mut self, tale: &[Act]) {
         for (what, act) in tale {
             let mut life = Box::pin(self.beat(what, None)).await;
-            act(&mut self.town);
+            act(&mut self.stage);
             while life.is_some() {
                 life = Box::pin(self.beat(what, life)).await;
             }
@@ -111,30 +114,30 @@ impl Law {
     /// Plays the next beat calmly, the waking up where there is no life yet, and then with every cut. `None` when
     /// nothing is left to do.
     async fn beat(&mut self, what: &str, life: Option<Life>) -> Option<Life> {
-        let town = &self.town;
-        let told = life.as_ref().map(Life::told);
-        let before = town.save(&self.store, "before.db");
-        town.fuse.arm(None);
+        let stage = &self.stage;
+        let told = life.as_ref().map(|life| life.office.told.clone());
+        let before = stage.save(&self.store, "before.db");
+        stage.arm(None);
         let (life, over) = match life {
-            None => (town.wake(&self.store).await.unwrap(), false),
+            None => (stage.wake(&self.store).await.unwrap(), false),
             Some(life) => {
-                let over = town.beat(&life).await.unwrap();
+                let over = stage.beat(&life).await.unwrap();
                 (life, over)
             }
         };
-        let counted = town.fuse.counted();
+        let counted = stage.cut.counted();
         let beat = Beat {
             before,
             told,
-            after: town.save(&self.store, "after.db"),
-            portrait: town.portrait(&life).await,
+            after: stage.save(&self.store, "after.db"),
+            portrait: stage.portrait(&life).await,
         };
         self.beats += 1;
         for (all, count) in self.operations.iter_mut().zip(counted) {
             *all += count;
         }
         for cut in 1..=counted.iter().sum() {
-            if let Some(why) = Box::pin(cut_at(&self.town, &beat, cut)).await {
+            if let Some(why) = Box::pin(cut_at(&self.stage, &beat, cut)).await {
                 let place = format!(
                     "{what}, beat {}, operation {cut} of {counted:?}",
                     self.beats
@@ -142,38 +145,38 @@ impl Law {
                 self.wrong.push(format!("{place}: {why}"));
             }
         }
-        self.town.put_back(&beat.after);
+        self.stage.put_back(&beat.after);
         self.last = beat.portrait;
         (!over).then_some(life)
     }
 }
 
 /// Plays a beat again and cuts the power; what is not as it was after the calm beat, if anything.
-async fn cut_at(town: &Town, beat: &Beat, cut: usize) -> Option<String> {
-    let store = town.restore(&beat.before, "cut.db");
-    town.fuse.arm(None);
+async fn cut_at(stage: &Stage, beat: &Beat, cut: usize) -> Option<String> {
+    let store = stage.restore(&beat.before, "cut.db");
+    stage.arm(None);
     if let Some(told) = &beat.told {
-        let life = town.alive(&store, told.clone()).await;
-        town.fuse.arm(Some(cut));
-        town.beat(&life).await;
+        let life = stage.alive(&store, told.clone()).await;
+        stage.arm(Some(cut));
+        stage.beat(&life).await;
     } else {
-        town.fuse.arm(Some(cut));
-        drop(town.wake(&store).await);
+        stage.arm(Some(cut));
+        drop(stage.wake(&store).await);
     }
-    if !town.fuse.is_dark() {
+    if !stage.town.fuse.is_dark() {
         return Some("the power did not go".to_owned());
     }
-    town.fuse.arm(None);
-    let life = town.wake(&store).await.unwrap();
-    let mut portrait = town.portrait(&life).await;
+    stage.arm(None);
+    let life = stage.wake(&store).await.unwrap();
+    let mut portrait = stage.portrait(&life).await;
     for _ in 0..CATCH_UP_MAX {
-        if portrait == beat.portrait && town.same_network(&beat.after) {
+        if portrait == beat.portrait && stage.same_network(&beat.after) {
             return None;
         }
-        town.beat(&life).await.unwrap();
-        portrait = town.portrait(&life).await;
+        stage.beat(&life).await.unwrap();
+        portrait = stage.portrait(&life).await;
     }
-    let same_network = town.same_network(&beat.after);
+    let same_network = stage.same_network(&beat.after);
     Some(difference(&portrait, &beat.portrait, same_network))
 }
 

@@ -16,7 +16,7 @@ mod lab;
 mod objects;
 mod planning;
 mod reports;
+mod seeds;
 mod storm;
 mod strangers;
-mod town;
 mod walk;

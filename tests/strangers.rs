@@ -4,6 +4,7 @@
 
 mod content;
 mod gates;
+mod late;
 mod stage;
 mod timing;
 mod waiting;

@@ -5,29 +5,33 @@ use std::collections::BTreeMap;
 use lab::github::{How, Proposal};
 use planebot::story::site;
 
-use crate::town::{REPOSITORY, Town};
+use planebot::town::REPOSITORY;
+
+use super::stage::Stage;
 
 /// One act: what it is, and the doing.
-pub(super) type Act = (&'static str, fn(&mut Town));
+pub(super) type Act = (&'static str, fn(&mut Stage));
 
 /// The reference story.
 pub(super) const STORY: [Act; 8] = [
     ("alice opens the pull request", propose),
-    ("mallory says /apply", |town| say(town, "mallory", "/apply")),
+    ("mallory says /apply", |stage| {
+        say(stage, "mallory", "/apply");
+    }),
     ("bob says /apply before the merge", apply),
     ("bob merges", merge),
     ("bob says /apply", apply),
-    ("bob says /done too early", |town| {
-        release(town);
-        say(town, "bob", "/done teardown");
+    ("bob says /done too early", |stage| {
+        release(stage);
+        say(stage, "bob", "/done teardown");
     }),
-    ("bob says /done teardown", |town| {
-        empty(town);
-        say(town, "bob", "/done teardown");
+    ("bob says /done teardown", |stage| {
+        empty(stage);
+        say(stage, "bob", "/done teardown");
     }),
-    ("bob says /done jumphost", |town| {
-        town.jumphost(&site::JUMPHOST_AFTER);
-        say(town, "bob", "/done jumphost");
+    ("bob says /done jumphost", |stage| {
+        stage.jumphost(&site::JUMPHOST_AFTER);
+        say(stage, "bob", "/done jumphost");
     }),
 ];
 
@@ -36,30 +40,34 @@ pub(super) const OVERTAKING: [Act; 9] = [
     ("alice opens the pull request", propose),
     ("bob merges", merge),
     ("bob says /apply", apply),
-    ("bob says /abort", |town| say(town, "bob", "/abort")),
-    ("bob says /status", |town| say(town, "bob", "/status")),
+    ("bob says /abort", |stage| {
+        say(stage, "bob", "/abort");
+    }),
+    ("bob says /status", |stage| {
+        say(stage, "bob", "/status");
+    }),
     ("alice takes it back", take_back),
     ("bob merges that", merge),
     ("bob says /apply there", apply),
-    ("bob says /apply on the first", |town| {
-        town.number -= 1;
-        apply(town);
+    ("bob says /apply on the first", |stage| {
+        stage.number -= 1;
+        apply(stage);
     }),
 ];
 
-fn say(town: &mut Town, who: &str, words: &str) {
-    let number = town.number;
-    let mut hub = town.github.github();
+fn say(stage: &mut Stage, who: &str, words: &str) {
+    let number = stage.number;
+    let mut hub = stage.town.github.github();
     hub.at(REPOSITORY).comment(who, number, words).unwrap();
 }
 
-fn apply(town: &mut Town) {
-    say(town, "bob", "/apply");
+fn apply(stage: &mut Stage) {
+    say(stage, "bob", "/apply");
 }
 
 /// One branch and one pull request: the files that are given, and no other declaration.
-fn open(town: &mut Town, branch: &str, declared: &BTreeMap<String, String>) {
-    let mut hub = town.github.github();
+fn open(stage: &mut Stage, branch: &str, declared: &BTreeMap<String, String>) {
+    let mut hub = stage.town.github.github();
     let mut at = hub.at(REPOSITORY);
     let old = at.files_at("main");
     let gone = old
@@ -83,42 +91,42 @@ fn open(town: &mut Town, branch: &str, declared: &BTreeMap<String, String>) {
     };
     let number = at.open_pull("alice", proposal).unwrap();
     drop(hub);
-    town.number = number;
+    stage.number = number;
 }
 
-fn propose(town: &mut Town) {
+fn propose(stage: &mut Stage) {
     let declared = site::DECLARED.map(|(path, text)| (path.to_owned(), text.to_owned()));
-    open(town, "vip-plane", &BTreeMap::from(declared));
+    open(stage, "vip-plane", &BTreeMap::from(declared));
 }
 
-fn take_back(town: &mut Town) {
-    let mut before = town.declared_before();
+fn take_back(stage: &mut Stage) {
+    let mut before = stage.declared_before();
     before.retain(|path, _| path.starts_with("topology/"));
     before
         .entry("topology/README.md".to_owned())
         .or_insert_with(|| "The planes stay where they are.\n".to_owned());
-    open(town, "take-back", &before);
+    open(stage, "take-back", &before);
 }
 
-fn merge(town: &mut Town) {
-    let number = town.number;
-    let mut hub = town.github.github();
+fn merge(stage: &mut Stage) {
+    let number = stage.number;
+    let mut hub = stage.town.github.github();
     hub.at(REPOSITORY)
         .merge("bob", number, How::Squash)
         .unwrap();
 }
 
-fn release(town: &mut Town) {
-    town.juju(&["admin/controller"]);
-    town.rows(|maas| {
+fn release(stage: &mut Stage) {
+    stage.juju(&["admin/controller"]);
+    stage.town.rows(|maas| {
         for host in maas.machines() {
             maas.release(&host);
         }
     });
 }
 
-fn empty(town: &mut Town) {
-    town.rows(|maas| {
+fn empty(stage: &mut Stage) {
+    stage.town.rows(|maas| {
         for host in maas.machines() {
             for cidr in site::VACATED {
                 maas.unlink_all(&host, cidr);

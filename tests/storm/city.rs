@@ -19,7 +19,7 @@ use super::posts::{Post, Storm};
 use super::replicas::{NAMES, Replicas};
 use super::watch::Watch;
 use crate::cluster::Cluster;
-use crate::town::{REPOSITORY, declared};
+use planebot::town::{Hand, REPOSITORY, declared};
 
 pub(super) const SITE: &str = "reference";
 const BRANCH: &str = "vip-plane";
@@ -55,7 +55,8 @@ impl City {
         for host in rows.machines() {
             rows.set_status(&host, "Deployed");
         }
-        let files = declared(&rows).await;
+        let mut files = declared(&rows, &Hand::default()).await.unwrap();
+        files.extend(site::RUNBOOKS.map(|(path, text)| (path.to_owned(), text.to_owned())));
         let keys = NAMES.map(|name| {
             rows.add_user(name, true);
             rows.api_key(name).unwrap()

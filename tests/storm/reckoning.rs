@@ -13,7 +13,7 @@ use super::mishaps::Tally;
 use super::posts::{DELIVERIES, DOUBLED, FORGED, MOVED};
 use super::replicas::NAMES;
 use crate::lab::{World, outside};
-use crate::town::REPOSITORY;
+use planebot::town::REPOSITORY;
 
 /// What the answer to a comment carries where people do not see it.
 pub(super) fn marker(comment: u64) -> String {

@@ -107,6 +107,8 @@ pub struct Comment {
     pub body: String,
     /// Who wrote it; `None` for an account that is gone.
     pub author: Option<Account>,
+    /// When it was written, as GitHub writes times.
+    pub created_at: Option<String>,
     /// Whether it was changed after it was written.
     pub edited: bool,
     /// Whether an app wrote it in somebody's name.

@@ -150,6 +150,13 @@ impl GitHub {
         (ahead != ask::NEVER_SAID).then_some(ahead)
     }
 
+    /// The same with never two requests at once: for worlds in which their order is to be the same each time.
+    #[must_use]
+    pub fn one_at_a_time(mut self) -> Self {
+        self.line.at_once = 1;
+        self
+    }
+
     /// A repository by its full name, `owner/name`.
     pub async fn repository(&self, full_name: &str) -> Result<Repository, GitHubError> {
         let root = format!("/repos/{}", ask::path(full_name));

@@ -21,6 +21,8 @@ pub mod roster;
 pub mod serve;
 pub mod service;
 pub mod story;
+pub mod tale;
 pub mod terminal;
+pub mod town;
 pub mod turn;
 pub mod webhook;

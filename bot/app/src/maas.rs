@@ -75,6 +75,16 @@ impl<W: Wire> Client<W> {
         })
     }
 
+    /// The same with never two requests at once: for worlds in which their order is to be the same each time.
+    pub fn one_at_a_time(wire: W, outside: Outside) -> Arc<Self> {
+        Arc::new(Self {
+            wire,
+            outside,
+            gate: Semaphore::new(1),
+            memory: Mutex::default(),
+        })
+    }
+
     /// Eyes on this MAAS.
     pub fn eyes(self: &Arc<Self>) -> Eyes<W> {
         Eyes {

@@ -42,6 +42,10 @@ pub enum Fault {
     Redirect,
     /// That status without doing it, with so many seconds in `Retry-After`.
     Later(u16, u32),
+    /// It happens, and nothing is ever answered.
+    Silence,
+    /// Nothing happens, and nothing is ever answered.
+    Deaf,
     /// It happens, and each byte of the body comes after so many milliseconds.
     Trickle(u64),
 }
@@ -113,6 +117,11 @@ async fn answer(State(door): State<Door>, http: HttpRequest) -> HttpResponse {
             (door.rules)(&request);
             cut()
         }
+        Fault::Silence => {
+            (door.rules)(&request);
+            std::future::pending().await
+        }
+        Fault::Deaf => std::future::pending().await,
         Fault::Truncate => truncated((door.rules)(&request)),
         Fault::Halve => {
             let mut response = (door.rules)(&request);

@@ -293,6 +293,7 @@ fn issue_comment(header: &str, body: Body) -> Result<Read, Unreadable> {
         author: wire.user.map(Account::from),
         // Without both times nobody can say that it was not edited.
         edited: wire.created_at.is_none() || wire.created_at != wire.updated_at,
+        created_at: wire.created_at,
         via_app: wire.performed_via_github_app.is_some(),
     };
     let what = match body.action.as_deref() {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use http::{HeaderMap, Method, StatusCode, header};
 use octocrab::Octocrab;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use topology::observed::Timestamp;
 
@@ -42,6 +42,8 @@ pub(super) struct Line {
     pub(super) quiet: Arc<AtomicI64>,
     /// How far GitHub's clock was ahead of ours when it last said the time, in milliseconds.
     pub(super) ahead: Arc<AtomicI64>,
+    /// How many files are read at once.
+    pub(super) at_once: usize,
 }
 
 /// The body of a 2xx.
@@ -74,6 +76,7 @@ impl Line {
             turned_away: Arc::new(AtomicBool::new(false)),
             quiet: Arc::new(AtomicI64::new(0)),
             ahead: Arc::new(AtomicI64::new(NEVER_SAID)),
+            at_once: super::folder::AT_ONCE,
         }
     }
 
@@ -126,7 +129,8 @@ impl Line {
         read(what, &answer)
     }
 
-    /// A write whose answer says nothing more than yes.
+    /// A write whose answer says nothing more than yes. It is read all the same: a page of something in between, with a 200,
+    /// is no yes of GitHub's.
     pub(super) async fn tell(
         &self,
         what: &str,
@@ -134,7 +138,8 @@ impl Line {
         (route, body): (&str, &impl Serialize),
     ) -> Result<(), GitHubError> {
         let ask = Ask::write(method, route, body);
-        self.send(what, &ask).await.map(drop)
+        let answer = self.send(what, &ask).await?;
+        read::<IgnoredAny>(what, &answer).map(drop)
     }
 
     /// All pages of a list. `items` finds the list in a page, since some are wrapped.

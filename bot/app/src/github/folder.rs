@@ -21,7 +21,7 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 const FOLDER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Blobs read at once: GitHub asks for few at a time (docs, best practices).
-const AT_ONCE: usize = 6;
+pub(super) const AT_ONCE: usize = 6;
 
 /// A folder at a commit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -216,7 +216,7 @@ impl Repository {
         let mut waiting = blobs.iter();
         let mut reading = JoinSet::new();
         loop {
-            while reading.len() < AT_ONCE
+            while reading.len() < self.line.at_once
                 && let Some((path, blob)) = waiting.next()
             {
                 let (line, path) = (self.line.clone(), path.clone());

@@ -6,14 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Url;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
-use tokio::time::timeout;
-
 use super::key::ApiKey;
-use super::outside::Outside;
+use super::outside::{Outside, Pausing};
 use super::wire::{Answer, Lost, Method, Progress, Request, Wire};
 use crate::outgoing::client_to;
+use reqwest::Url;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 
 /// A MAAS on the same continent answers a SYN in far less; a wrong address should not hold a person up for long.
 pub const CONNECT_SECONDS_MAX: Duration = Duration::from_secs(10);
@@ -39,8 +37,11 @@ pub struct Http {
     key: ApiKey,
     outside: Outside,
     limits: Limits,
+    patience: Arc<Patience>,
     watch: Option<Arc<Watch>>,
 }
+
+type Patience = dyn Fn(Duration) -> Pausing + Send + Sync;
 
 type Watch = dyn Fn(Progress<'_>) + Send + Sync;
 
@@ -102,6 +103,7 @@ impl Http {
             key,
             outside,
             limits: Limits::default(),
+            patience: Arc::new(|length| Box::pin(tokio::time::sleep(length))),
             watch: None,
         })
     }
@@ -111,6 +113,25 @@ impl Http {
     pub fn within(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
+    }
+
+    /// The same, whose waiting is over when `patience` for that long is: for worlds with a clock of their own.
+    #[must_use]
+    pub fn patient(
+        mut self,
+        patience: impl Fn(Duration) -> Pausing + Send + Sync + 'static,
+    ) -> Self {
+        self.patience = Arc::new(patience);
+        self
+    }
+
+    /// Waits for it that long at most.
+    async fn waited<T>(&self, most: Duration, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = (self.patience)(most) => None,
+        }
     }
 
     /// The same, telling `watch` how far each answer is.
@@ -190,9 +211,10 @@ impl Http {
         mut response: reqwest::Response,
     ) -> Result<Vec<u8>, Lost> {
         let mut body = Vec::new();
-        while let Some(chunk) = timeout(self.limits.silence, response.chunk())
+        while let Some(chunk) = self
+            .waited(self.limits.silence, response.chunk())
             .await
-            .map_err(|_elapsed| Lost::Silent(self.limits.silence))?
+            .ok_or(Lost::Silent(self.limits.silence))?
             .map_err(lost)?
         {
             if body.len() + chunk.len() > self.limits.bytes {
@@ -212,9 +234,9 @@ impl Wire for Http {
             Method::Get => self.limits.read,
             Method::Post | Method::Put | Method::Delete => self.limits.write,
         };
-        timeout(whole, self.fetch(&request))
+        self.waited(whole, self.fetch(&request))
             .await
-            .map_err(|_elapsed| Lost::Late(whole))?
+            .ok_or(Lost::Late(whole))?
     }
 }
 

@@ -7,7 +7,7 @@ use plan::plan::Plan;
 use plan::telling::span;
 
 use super::Office;
-use super::forge::Pull;
+use super::forge::{Pull, time_of};
 use super::hear::Heard;
 use super::merged::Merge;
 use super::record::{Record, Stage};
@@ -173,6 +173,15 @@ impl<'a> Admitting<'a> {
                 "The merge is not on the default branch any more.",
                 &facts,
                 "merge it again.",
+            );
+        }
+        // It may be heard late: what was said of an open pull request is no order to carry out what was merged since.
+        let said = self.heard.comment.created_at.as_deref().and_then(time_of);
+        if said.is_some() && said < pull.merged_at {
+            return self.halt(
+                "This was said before the merge.",
+                "it was not merged when this was said",
+                "say `/apply` again.",
             );
         }
         let short: String = merge_commit.chars().take(10).collect();

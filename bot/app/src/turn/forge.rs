@@ -284,7 +284,7 @@ impl Forge {
 }
 
 /// A time as GitHub writes times.
-fn time_of(text: &str) -> Option<Timestamp> {
+pub(super) fn time_of(text: &str) -> Option<Timestamp> {
     let time = chrono::DateTime::parse_from_rfc3339(text).ok()?;
     Some(Timestamp(time.timestamp_millis()))
 }

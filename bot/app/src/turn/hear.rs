@@ -180,7 +180,7 @@ impl Office {
                     commit,
                     at: pull.merged_at,
                 };
-                self.merged(&merge, record, pull.base).await?;
+                self.merged(&merge, record, &pull).await?;
             } else {
                 record.stage = Stage::Closed;
                 let row = record.row(&site.repository, number, &site.name);

@@ -30,16 +30,16 @@ pub(super) struct Merge<'a> {
 }
 
 impl Office {
-    /// A pull request was merged into `base`: it is planned again and waits for an operator.
+    /// A pull request was merged: it is planned again and waits for an operator.
     pub(super) async fn merged(
         &self,
         merge: &Merge<'_>,
         mut record: Record,
-        base: String,
+        pull: &Pull,
     ) -> anyhow::Result<()> {
         let site = merge.site;
         let repository = &site.repository;
-        if base == self.github.default_branch(repository).await? {
+        if pull.base == self.github.default_branch(repository).await? {
             record.stage = Stage::Merged;
             record.merged_at = Some(self.place_of(merge).await?);
             record.merge_commit = Some(merge.commit.clone());
@@ -49,6 +49,8 @@ impl Office {
                 Ok(Some(survey)) => take_unasked(&mut record, &survey),
                 // The plan that was reviewed stays; `/apply` looks again before anything is done.
                 Ok(None) => {}
+                // Where nothing was reviewed there would be nothing to show.
+                Err(error) if record.outcome().is_none() => return Err(error),
                 Err(error) => {
                     tracing::warn!(number = merge.number, "not planned again: {error:#}");
                 }
@@ -58,7 +60,7 @@ impl Office {
             // What went to another branch is not what this site is to be.
             record.stage = Stage::Closed;
         }
-        record.base = base;
+        record.base.clone_from(&pull.base);
         // Last: once it is written down as merged, all of this was owed.
         Ok(self
             .journal
@@ -216,7 +218,13 @@ impl Office {
         let Some(mut record) = self.record(heard).await? else {
             // It came and went while nobody listened.
             let record = Record::new(pull, (self.clock)());
-            return self.merged(&merge, record, pull.base.clone()).await;
+            self.merged(&merge, record, pull).await?;
+            let planned = self.record(heard).await?;
+            if planned.is_some_and(|record| record.outcome().is_some()) {
+                return Ok(());
+            }
+            let reason = "This was merged without a plan, and there is none to make of it.";
+            return self.turn_away(heard, reason).await;
         };
         if record.stage != Stage::Merged {
             let reason = format!("This is {}; there is nothing to plan.", record.stage.word());

@@ -42,6 +42,20 @@ async fn scripted(status: u16, headers: &[(&str, &str)], body: &str) -> (Reposit
     (client.repository(NAME).await.unwrap(), tasks)
 }
 
+#[tokio::test]
+async fn a_page_of_something_in_between_is_no_yes() {
+    let page = "<html><body>Sign in</body></html>";
+    for (status, body, is_yes) in [(200, page, false), (204, "", true), (201, "{}", true)] {
+        let (repository, _tasks) = scripted(status, &[], body).await;
+        let said = repository.react(7, Reaction::Eyes).await;
+        assert_eq!(said.is_ok(), is_yes, "{status}: {said:?}");
+        assert!(
+            is_yes || matches!(said, Err(GitHubError::Unknown { .. })),
+            "{said:?}"
+        );
+    }
+}
+
 /// Threat 57: what each no means to the caller.
 #[tokio::test]
 async fn threat_57_every_no_says_what_to_do_next() {
