@@ -131,8 +131,18 @@ impl Tale {
         for _ in 0..2 + self.dice.below(6) {
             Box::pin(self.scene()).await?;
         }
-        // In bad weather too somebody answers, so that runs meet it.
-        for _ in 0..self.dice.below(7) {
+        // In bad weather too somebody merges and answers, so that runs meet it.
+        let open = self
+            .people
+            .pulls
+            .iter()
+            .rposition(|pull| pull.merged.is_none() && !pull.closed);
+        if let Some(at) = open {
+            self.people.merge(&self.days, at)?;
+            self.meanwhile().await?;
+        }
+        self.days.weather.blows_again();
+        for _ in 0..3 + self.dice.below(7) {
             self.people.answer(&self.days)?;
             Box::pin(self.days.pass(60)).await?;
             self.people.listen(&self.days);

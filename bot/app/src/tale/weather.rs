@@ -130,6 +130,16 @@ impl Weather {
         sky.away = [0; 2];
     }
 
+    /// A second spell, for the time in which orders are carried out: what was spent on the way there would leave the writes
+    /// to MAAS in good weather.
+    pub(super) fn blows_again(&self) {
+        let mut sky = self.sky();
+        sky.faults_left = 3 + sky.dice.below(10);
+        sky.cuts_left = sky.dice.below(4);
+        sky.rates[0] = sky.dice.pick(&[10, 30, 60]).unwrap_or_default();
+        sky.rates[2] = sky.dice.pick(&[0, 5, 20]).unwrap_or_default();
+    }
+
     pub(super) fn is_calm(&self) -> bool {
         self.sky().calm
     }
@@ -203,7 +213,7 @@ impl Fate for Weather {
             }
             Operation::Journal => {
                 sky.count("writes of the journal, before and after");
-                if sky.cuts() {
+                if sky.cuts(1) {
                     sky.script
                         .tell("-", "the power goes at a write of the journal");
                     sky.count("power cuts at the journal");
@@ -241,11 +251,11 @@ impl Sky {
         });
     }
 
-    fn cuts(&mut self) -> bool {
+    fn cuts(&mut self, often: u32) -> bool {
         if self.calm || self.cuts_left == 0 {
             return false;
         }
-        let rate = self.rates[2];
+        let rate = self.rates[2] * often;
         let goes = self.dice.chance(rate);
         self.cuts_left -= u32::from(goes);
         goes
@@ -265,7 +275,13 @@ impl Sky {
             return Stroke::Fault(Fault::CutBefore);
         }
         let what = told(request);
-        if self.cuts() {
+        // What would change something goes wrong more often than what only reads, at MAAS above all.
+        let often = match (request.method.as_str(), at) {
+            ("GET", _) => 1,
+            (_, 0) => 8,
+            (_, _) => 4,
+        };
+        if self.cuts(often) {
             self.count(counted);
             let after = self.dice.chance(600);
             let when = if after { "done and unheard" } else { "unsaid" };
@@ -277,8 +293,6 @@ impl Sky {
                 Stroke::DarkBefore
             };
         }
-        // What would change something goes wrong more often than what only reads.
-        let often = if request.method == "GET" { 1 } else { 4 };
         if self.faults_left == 0 || !self.dice.chance(self.rates[at] * often) {
             return Stroke::Fault(Fault::None);
         }
@@ -293,6 +307,9 @@ impl Sky {
         }
         let (words, fault) = self.dice.pick(all).unwrap_or(all[0]);
         self.count(words);
+        if at == 0 && request.method != "GET" {
+            self.count("writes to MAAS that went wrong");
+        }
         self.script.tell("-", &format!("{place}: {words}: {what}"));
         if matches!(fault, Fault::Silence | Fault::Deaf) {
             self.hand.stall();

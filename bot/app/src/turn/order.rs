@@ -126,6 +126,9 @@ impl Office {
 
     async fn begin(&self, heard: &Heard<'_>, admitted: Admitted) -> anyhow::Result<()> {
         let site = heard.site;
+        if let Some(desk) = self.desks.get(&site.name) {
+            self.tell_newest(&site.name, desk).await?;
+        }
         let record = RunRecord {
             v: 1,
             plan: admitted.plan,

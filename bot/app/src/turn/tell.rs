@@ -86,32 +86,41 @@ impl Office {
     pub(super) async fn tell_a_run(&self) -> anyhow::Result<bool> {
         let mut failed = None;
         for (site, desk) in &self.desks {
-            let newest = self.journal.runs(site, 1).await?.into_iter().next();
-            let Some(run) = newest.filter(|run| run.new.pull.is_some()) else {
-                continue;
-            };
-            let facts = self.journal.facts(run.id).await?;
-            let count = facts.len();
-            if self.told.is(&run, count) {
-                continue;
-            }
-            // Of a run that was compacted nothing is left to tell.
-            if let Ok(record) = RunRecord::of(&run) {
-                let telling = Telling {
-                    run: &run,
-                    record,
-                    facts,
-                    desk,
-                };
-                if let Err(error) = self.tell(&telling).await {
+            match self.tell_newest(site, desk).await {
+                Ok(false) => {}
+                Ok(true) => return Ok(true),
+                Err(error) => {
                     failed.get_or_insert(error.context(format!("telling the run of `{site}`")));
-                    continue;
                 }
             }
-            self.told.note(&run, count);
-            return Ok(true);
         }
         failed.map_or(Ok(false), Err)
+    }
+
+    /// Tells the newest run of a site; false when all its facts were told. A run begins after the one before it was told:
+    /// from then on nobody looks at that one again.
+    pub(super) async fn tell_newest(&self, site: &str, desk: &Desk) -> anyhow::Result<bool> {
+        let newest = self.journal.runs(site, 1).await?.into_iter().next();
+        let Some(run) = newest.filter(|run| run.new.pull.is_some()) else {
+            return Ok(false);
+        };
+        let facts = self.journal.facts(run.id).await?;
+        let count = facts.len();
+        if self.told.is(&run, count) {
+            return Ok(false);
+        }
+        // Of a run that was compacted nothing is left to tell.
+        if let Ok(record) = RunRecord::of(&run) {
+            let telling = Telling {
+                run: &run,
+                record,
+                facts,
+                desk,
+            };
+            self.tell(&telling).await?;
+        }
+        self.told.note(&run, count);
+        Ok(true)
     }
 
     async fn tell(&self, telling: &Telling<'_>) -> anyhow::Result<()> {
