@@ -170,6 +170,15 @@ impl Journal {
         writing.end().await
     }
 
+    /// Asks whether the right that every write of this journal wants is still in force: [`JournalError::Lost`] where it is
+    /// not. For what leaves the process and cannot be fenced, directly before it leaves.
+    pub async fn still_ours(&self, now: Timestamp) -> Result<(), JournalError> {
+        match &self.right {
+            Some(right) if !self.still_held(right, now).await? => Err(JournalError::Lost),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Whether the lease is still the one in force.
     pub async fn still_held(&self, lease: &Lease, now: Timestamp) -> Result<bool, JournalError> {
         let mut reading = self.reading()?.acquire().await?;

@@ -208,6 +208,8 @@ impl People {
     /// Merges; false when GitHub will not.
     pub(super) fn merge(&mut self, days: &Days, at: usize) -> anyhow::Result<bool> {
         let number = self.pulls[at].number;
+        // GitHub tells times in seconds, and of two merges in one second nobody can tell the order by it.
+        days.town.hand.pass(1_000);
         let how = self
             .dice
             .pick(&[How::Squash, How::Merge])
@@ -302,6 +304,19 @@ impl People {
         let Some(number) = self.newest().map(|pull| pull.number) else {
             return self.merge_one(days);
         };
+        // A run of an older one keeps the newest waiting: it is gone on with, or ended, where it is.
+        let older = self.pulls.iter().map(|pull| pull.number);
+        let open = older.filter(|older| *older != number).find_map(|older| {
+            let said = Self::heard(days, older);
+            let apply = said
+                .iter()
+                .rfind(|comment| comment.body.contains("<!-- planebot:apply/"))?;
+            let title = heading(&apply.body);
+            title.starts_with(['🛑', '⏸']).then_some((older, title))
+        });
+        if let Some((older, title)) = open {
+            return self.go_on(days, older, &title);
+        }
         let heard = Self::heard(days, number);
         let keyed = |key: &str| {
             let mark = format!("<!-- planebot:{key}/");

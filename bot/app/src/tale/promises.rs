@@ -378,10 +378,14 @@ impl Looking<'_> {
         if self.people.newest().is_none() {
             return Ok(());
         }
-        let proved = self.runs.iter().flat_map(|told| &told.facts);
-        let proved = proved
-            .filter(|noted| noted.fact == Fact::Finished)
-            .map(|noted| noted.at.0)
+        // What somebody changes by hand after the last look is drift, for the next audit; the look is over when its fact is
+        // noted, and began after the fact before it.
+        let proved = self
+            .runs
+            .iter()
+            .flat_map(|told| told.facts.windows(2))
+            .filter(|two| matches!(&two[1].fact, Fact::Verified { .. }))
+            .map(|two| two[0].at.0)
             .max();
         if self.people.by_hand.iter().any(|at| Some(*at) > proved) {
             return Ok(());

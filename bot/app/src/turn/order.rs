@@ -148,9 +148,20 @@ impl Office {
         match self.journal.begin(&new, &first, (self.clock)()).await {
             Ok(_) => {}
             Err(JournalError::Busy) => {
-                return self
-                    .turn_away(heard, "Another run of this site is not over.")
-                    .await;
+                let open = self.journal.open_runs().await?;
+                let other = open
+                    .iter()
+                    .filter(|run| run.new.site == site.name)
+                    .find_map(|run| run.new.pull);
+                let whose = match other {
+                    Some(number) => {
+                        format!("The run of #{number} is not over: go on with it or end it there.")
+                    }
+                    None => {
+                        "A run of this site that was begun at a terminal is not over.".to_owned()
+                    }
+                };
+                return self.turn_away(heard, &whose).await;
             }
             Err(error) => return Err(error.into()),
         }

@@ -162,6 +162,8 @@ impl Office {
                 made: owed.remote.is_none(),
             });
         }
+        // A replica that was paused since it looked would say what another one has said meanwhile.
+        self.journal.still_ours((self.clock)()).await?;
         let id = self.github.comment(repository, number, &body).await?;
         Ok(Posted {
             remote: Some(i64::try_from(id)?),

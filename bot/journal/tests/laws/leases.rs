@@ -93,6 +93,7 @@ pub(crate) async fn a_replica_that_lost_the_queue_writes_nothing_more(it: Store)
     let one = it.one.clone().under(&first.unwrap());
     assert_eq!(it.two.take(QUEUE, "w2", 1000, NOW).await.unwrap(), None);
     one.keep(&delivery("a"), NOW).await.unwrap();
+    one.still_ours(NOW).await.unwrap();
     assert!(taken_up(&one).await.unwrap().is_some());
     let late = later(2000);
     let second = it.two.take(QUEUE, "w2", 1000, late).await.unwrap();
@@ -110,6 +111,10 @@ pub(crate) async fn a_replica_that_lost_the_queue_writes_nothing_more(it: Store)
         assert!(matches!(written, Err(JournalError::Lost)), "{written:?}");
     }
     assert_eq!(one.queue().await.unwrap(), (1, 0), "it may read");
+    let ours = one.still_ours(late).await;
+    assert!(matches!(ours, Err(JournalError::Lost)), "{ours:?}");
+    two.still_ours(late).await.unwrap();
+    it.one.still_ours(late).await.unwrap();
     let next = taken_up(&two).await.unwrap().unwrap();
     assert_eq!((next.delivery.id.as_str(), next.attempts), ("a", 1));
     two.settle("a", &Settled::Done, late).await.unwrap();
