@@ -49,6 +49,8 @@ pub(super) struct People {
     pub(super) dice: Dice,
     /// What is declared on the default branch.
     pub(super) declared: Cloud,
+    /// A plan was asked for in good weather.
+    asked: bool,
     /// What there was before anything was proposed.
     beginning: Cloud,
     pub(super) pulls: Vec<Pull>,
@@ -90,6 +92,7 @@ impl People {
             dice,
             beginning: declared.clone(),
             declared,
+            asked: false,
             pulls: Vec::new(),
             said: Vec::new(),
             by_hand: Vec::new(),
@@ -340,6 +343,10 @@ impl People {
             return self.go_on(days, number, &title);
         }
         let Some(plan) = keyed("plan") else {
+            // What two merges leave together may be no declaration at all, which is said where it was asked for.
+            if days.weather.is_calm() && std::mem::replace(&mut self.asked, true) {
+                return Ok(End::NoPlan("nothing can be planned of it".to_owned()));
+            }
             self.say(days, "bob", number, "/plan")?;
             return Ok(End::Open);
         };
