@@ -5,6 +5,7 @@
 
 mod digest;
 mod fabrics;
+mod relays;
 mod strangers;
 
 use std::collections::BTreeSet;
@@ -178,6 +179,7 @@ impl Plan {
         refusals.extend(in_transition(observed, topology, &pairing, &draft.steps));
         refusals.extend(snippets::lost(observed, &vacated, &draft));
         refusals.extend(dangling(&wanted, observed, &draft.leaving()));
+        refusals.extend(relays::refusals(&wanted, observed, &pairing));
         refusals.extend(too_much(&vacated, policy));
         refusals.extend(fabrics::mixed(&draft.steps));
         for gate in &mut gates {
@@ -197,6 +199,7 @@ impl Plan {
         warnings.extend(draft.tenants_lost());
         warnings.extend(snippets::warnings(observed, &draft.leaving(), &steps));
         warnings.extend(fabrics::warnings(&steps, observed));
+        warnings.extend(relays::warnings(&wanted, observed, &pairing));
         if !steps.is_empty() {
             warnings.extend(restless(observed));
         }

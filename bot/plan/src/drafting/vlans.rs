@@ -167,18 +167,33 @@ impl<'a> Drafting<'a> {
         }
     }
 
-    /// In an order in which a carrier's MTU is never below what it carries.
+    /// In an order in which a carrier's MTU is never below what it carries: whoever carries no more goes first, whoever
+    /// begins to, or carries less, comes last.
     fn carriers_first(&self) -> Vec<&'a (String, Vlan)> {
         let mut vlans: Vec<&(String, Vlan)> = self.wanted.vlans.values().collect();
         vlans.sort_by_key(|(_, wanted)| {
-            let goes_down = self
-                .vlan_there(wanted)
-                .is_some_and(|now| now.mtu > wanted.mtu);
-            let last = goes_down && wanted.at.vid == 0;
-            (&wanted.at.fabric, last, &wanted.at)
+            let now = self.vlan_there(wanted);
+            let carries = wanted.at.vid == 0;
+            let carried = now.as_ref().is_some_and(|now| now.at.vid == 0);
+            let shrinks = now.is_some_and(|now| now.mtu > wanted.mtu);
+            let turn = match (carried, carries) {
+                (true, false) => Turn::First,
+                (false, true) => Turn::Last,
+                (true, true) if shrinks => Turn::Last,
+                (true, true) | (false, false) => Turn::InOrder,
+            };
+            (&wanted.at.fabric, turn, &wanted.at)
         });
         vlans
     }
+}
+
+/// When a VLAN's MTU changes among those of its fabric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    First,
+    InOrder,
+    Last,
 }
 
 fn change(now: &Vlan, after: &Vlan) -> Write {

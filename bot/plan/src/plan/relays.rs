@@ -1,0 +1,70 @@
+//! VLANs whose DHCP is relayed to one that all its networks leave: a relay that was left alone would lead nowhere.
+//!
+//! MAAS lets that happen without a word. Must not know how a VLAN is written.
+
+use std::collections::BTreeSet;
+
+use topology::object::VlanAt;
+use topology::observed::Observed;
+
+use crate::pairing::Pairing;
+use crate::refusal::{Code, Refusal};
+use crate::wanted::Wanted;
+
+/// Declared VLANs that would go on relaying there.
+pub(super) fn refusals(wanted: &Wanted, observed: &Observed, pairing: &Pairing) -> Vec<Refusal> {
+    let deserted = deserted(wanted, observed, pairing);
+    let relaying = wanted.vlans.values();
+    relaying
+        .filter_map(|(plane, vlan)| {
+            let to = vlan.relay.as_ref().filter(|to| deserted.contains(to))?;
+            Some(
+                Refusal::new(
+                    Code::Dangling,
+                    format!("`dhcp` is left alone, so vlan {} would still be relayed to {to}, and every network moves away from there.", vlan.at),
+                    "Declare `dhcp` for it: `{relay: PLANE}`, or `off`.",
+                )
+                .of(plane),
+            )
+        })
+        .collect()
+}
+
+/// VLANs that nobody declares and that will.
+pub(super) fn warnings(wanted: &Wanted, observed: &Observed, pairing: &Pairing) -> Vec<String> {
+    let deserted = deserted(wanted, observed, pairing);
+    observed
+        .vlans()
+        .filter(|vlan| !wanted.vlans.contains_key(&pairing.place(&vlan.at)))
+        .filter_map(|vlan| {
+            let to = pairing.place(vlan.relay.as_ref()?);
+            deserted.contains(&to).then(|| {
+                format!("vlan {}, which no plane declares, is relayed to {to}, and every network moves away from there", vlan.at)
+            })
+        })
+        .collect()
+}
+
+/// VLANs that have networks now, will have none, and that nobody declares, by the place that they will have.
+fn deserted(wanted: &Wanted, observed: &Observed, pairing: &Pairing) -> BTreeSet<VlanAt> {
+    let leaving: BTreeSet<_> = wanted
+        .subnets
+        .values()
+        .filter_map(|subnet| observed.subnet(&subnet.old?).map(|old| (subnet, old)))
+        .filter(|(subnet, old)| pairing.place(&old.vlan) != subnet.row.vlan)
+        .map(|(_, old)| old.cidr)
+        .collect();
+    let left = observed
+        .subnets()
+        .filter(|subnet| leaving.contains(&subnet.cidr));
+    let mut deserted: BTreeSet<VlanAt> = left
+        .map(|subnet| pairing.place(&subnet.vlan))
+        .filter(|at| !wanted.vlans.contains_key(at))
+        .collect();
+    for subnet in observed.subnets() {
+        if !leaving.contains(&subnet.cidr) {
+            deserted.remove(&pairing.place(&subnet.vlan));
+        }
+    }
+    deserted
+}
