@@ -138,8 +138,9 @@ async fn a_network_of_bmcs_changes_in_place_or_not_at_all() {
     let mut layout: serde_json::Value = serde_json::from_str(CLOUD).unwrap();
     layout["machines"][0]["bmc"] = serde_json::json!({"type": "ipmi", "address": "10.20.0.200"});
     for (to, planned) in [
-        ("10.21.0.0/24", false),
+        ("10.21.0.0/24\nstrategy: recreate", false),
         ("10.21.0.0/24\nstrategy: in-place", true),
+        ("10.21.0.0/24", true),
     ] {
         for version in ["2.9.2", "3.5.12", "3.7.3"] {
             let world = world_of(&layout.to_string(), Some(version));

@@ -20,3 +20,4 @@ mod seeds;
 mod storm;
 mod strangers;
 mod walk;
+mod ways;

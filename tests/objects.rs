@@ -39,8 +39,16 @@ pub(crate) struct Change {
 impl Change {
     /// One edit of one file.
     pub(crate) fn of(file: &str, from: &str, to: &str) -> Self {
+        Self::of_all(&[(file, from, to)])
+    }
+
+    /// Edits of several files: file, the text that is there, the text instead.
+    pub(crate) fn of_all(edits: &[(&str, &str, &str)]) -> Self {
+        let owned = |(file, from, to): &(&str, &str, &str)| {
+            ((*file).to_owned(), (*from).to_owned(), (*to).to_owned())
+        };
         Self {
-            edits: vec![(file.to_owned(), from.to_owned(), to.to_owned())],
+            edits: edits.iter().map(owned).collect(),
             ..Self::default()
         }
     }

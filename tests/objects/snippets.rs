@@ -50,6 +50,10 @@ async fn snippets_of(world: &World, cidr: &str) -> Vec<(u64, Snippet)> {
         .collect()
 }
 
+/// Where a network goes, and back, when its row goes each time.
+const MADE_AGAIN: &str = "10.21.0.0/24\nstrategy: recreate";
+const BACK: &str = "10.20.0.0/24\nstrategy: recreate";
+
 async fn ask(world: &World, request: Request) -> u16 {
     let lab = InLab::new(std::sync::Arc::clone(&world.maas), outside());
     lab.send(request).await.unwrap().status
@@ -80,7 +84,8 @@ fn writes(plan: &Plan) -> Vec<&Object> {
 async fn what_hangs_on_a_network_is_hung_up_again_when_it_is_made_again_and_when_it_comes_back() {
     for version in VERSIONS {
         let world = world_of(CLOUD, Some(version));
-        let (old, new) = declared(&world, &change("phones", "10.20.0.0/24", "10.21.0.0/24")).await;
+        let (_, new) = declared(&world, &change("phones", "10.20.0.0/24", MADE_AGAIN)).await;
+        let (_, old) = declared(&world, &change("phones", "10.20.0.0/24", BACK)).await;
         let before = snippets_of(&world, "10.20.0.0/24").await;
         let others = snippets_of(&world, "10.99.0.0/24").await;
         let there = planned(&world, &new).await.unwrap();
@@ -216,7 +221,7 @@ async fn a_reserved_range_that_goes_says_what_may_go_with_it() {
 
 #[tokio::test]
 async fn a_text_that_names_an_address_that_moves_is_said_wherever_it_hangs() {
-    for to in ["10.21.0.0/24", "10.21.0.0/24\nstrategy: in-place"] {
+    for to in [MADE_AGAIN, "10.21.0.0/24\nstrategy: in-place"] {
         let world = world_of(CLOUD, Some("3.7.3"));
         let (_, new) = declared(&world, &change("phones", "10.20.0.0/24", to)).await;
         let plan = planned(&world, &new).await.unwrap();
@@ -234,8 +239,13 @@ async fn a_text_that_names_an_address_that_moves_is_said_wherever_it_hangs() {
 #[tokio::test]
 async fn two_of_one_name_cannot_be_told_apart_and_stand_in_the_way_where_they_would_go() {
     for (plane, from, to, stops) in [
-        ("phones", "10.20.0.0/24", "10.21.0.0/24", true),
-        ("plain", "10.60.0.0/24", "10.61.0.0/24", false),
+        ("phones", "10.20.0.0/24", MADE_AGAIN, true),
+        (
+            "plain",
+            "10.60.0.0/24",
+            "10.61.0.0/24\nstrategy: recreate",
+            false,
+        ),
     ] {
         let world = world_of(CLOUD, Some("3.7.3"));
         let request = Request::new(Method::Post, "dhcp-snippets/")
@@ -277,7 +287,7 @@ async fn rehearsed(world: &World, topology: &Topology) -> (Plan, telling::Rehear
 async fn snippets_are_rehearsed_with_the_power_cut_after_every_operation() {
     for version in ["2.9.2", "3.5.12", "3.7.3"] {
         let world = world_of(CLOUD, Some(version));
-        let (_, new) = declared(&world, &change("phones", "10.20.0.0/24", "10.21.0.0/24")).await;
+        let (_, new) = declared(&world, &change("phones", "10.20.0.0/24", MADE_AGAIN)).await;
         let (plan, rehearsed, told) = rehearsed(&world, &new).await;
         assert_eq!(
             rehearsed.failures,
@@ -325,7 +335,7 @@ fn with_hostile(version: &str) -> World {
 async fn a_hostile_snippet_is_carried_byte_for_byte_and_shown_as_a_short_name() {
     for version in ["2.9.2", "3.5.12", "3.7.3"] {
         let world = with_hostile(version);
-        let (_, new) = declared(&world, &change("phones", "10.20.0.0/24", "10.21.0.0/24")).await;
+        let (_, new) = declared(&world, &change("phones", "10.20.0.0/24", MADE_AGAIN)).await;
         let before = snippets_of(&world, "10.20.0.0/24").await;
         assert_eq!(before.len(), hostile().len());
         let plan = planned(&world, &new).await.unwrap();
@@ -371,7 +381,7 @@ async fn a_hostile_snippet_is_carried_byte_for_byte_and_shown_as_a_short_name() 
 #[tokio::test]
 async fn a_hostile_snippet_is_rehearsed_like_any_other() {
     let world = with_hostile("3.7.3");
-    let (_, new) = declared(&world, &change("phones", "10.20.0.0/24", "10.21.0.0/24")).await;
+    let (_, new) = declared(&world, &change("phones", "10.20.0.0/24", MADE_AGAIN)).await;
     let (_, rehearsed, told) = rehearsed(&world, &new).await;
     assert_eq!(rehearsed.failures, Vec::<String>::new());
     let odd = |c: char| c.is_control() || c == '\u{202e}';

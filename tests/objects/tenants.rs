@@ -28,7 +28,7 @@ fn inhabited(version: &str) -> World {
 #[tokio::test]
 async fn each_is_named_at_the_gate_and_what_is_lost_is_proposed_again() {
     for (to, fate) in [
-        ("10.21.0.0/24", "goes with its network"),
+        ("10.21.0.0/24\nstrategy: recreate", "goes with its network"),
         (
             "10.21.0.0/24\nstrategy: in-place",
             "would be left on no network",

@@ -216,5 +216,7 @@ pub(crate) fn vacated(wanted: &Wanted, observed: &Observed, pairing: &Pairing) -
 
 /// Whether a subnet that moves is deleted and made again.
 pub(crate) fn is_recreated(subnet: &WantedSubnet) -> bool {
-    subnet.moves() && subnet.strategy == Strategy::Recreate
+    subnet
+        .way
+        .is_some_and(|way| way.strategy == Strategy::Recreate)
 }

@@ -20,6 +20,7 @@ pub mod run;
 pub mod runbook;
 mod snippets;
 pub mod step;
+pub mod strategy;
 pub mod telling;
 mod tenants;
 pub mod wanted;

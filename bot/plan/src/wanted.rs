@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use topology::address::Cidr;
 use topology::object::{IpRange, ReservedIp, StaticRoute, Subnet, SubnetFlags, Vlan, VlanAt};
 use topology::observed::{NodeKind, Observed};
-use topology::plane::{Dhcp, HostReservation, Plane, PlaneSubnet, Reservation, Strategy, Topology};
+use topology::plane::{Dhcp, HostReservation, Plane, PlaneSubnet, Reservation, Topology};
 
 use crate::network::DEFAULT_MTU;
 use crate::pairing::Pairing;
 use crate::refusal::{Code, Refusal};
+use crate::strategy::Way;
 
 /// One declared subnet, ready to compare.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +22,8 @@ pub struct WantedSubnet {
     pub plane: String,
     /// The observed subnet that it is, if any.
     pub old: Option<Cidr>,
-    /// How a change of CIDR is carried out.
-    pub strategy: Strategy,
+    /// How it gets to its CIDR, where that changes.
+    pub way: Option<Way>,
     /// The row as it shall be.
     pub row: Subnet,
     /// The ranges as they shall be; `None` leaves them alone.
@@ -54,8 +55,7 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Fills the declaration with what is there. The default strategy is [`Strategy::Recreate`]: all deletes before all
-    /// creates is the one order that every release accepts, whatever the chain of CIDRs.
+    /// Fills the declaration with what is there.
     pub fn of(
         topology: &Topology,
         observed: &Observed,
@@ -80,7 +80,7 @@ impl Wanted {
                 Err(refusal) => refusals.push(refusal.of(&plane.key)),
             }
             for subnet in &plane.subnets {
-                match wanted_subnet(plane, subnet, observed, pairing) {
+                match wanted_subnet(plane, subnet, topology, observed, pairing) {
                     Ok(subnet) => {
                         wanted.subnets.insert(subnet.row.cidr, subnet);
                     }
@@ -269,6 +269,7 @@ fn rack(host: &str, observed: &Observed) -> Result<String, Refusal> {
 fn wanted_subnet(
     plane: &Plane,
     declared: &PlaneSubnet,
+    topology: &Topology,
     observed: &Observed,
     pairing: &Pairing,
 ) -> Result<WantedSubnet, Refusal> {
@@ -317,7 +318,15 @@ fn wanted_subnet(
     Ok(WantedSubnet {
         plane: plane.key.clone(),
         old: old.map(|old| old.cidr),
-        strategy: plane.strategy.unwrap_or(Strategy::Recreate),
+        way: old.filter(|_| moves).map(|old| {
+            Way::of(
+                plane,
+                (old.cidr, declared.cidr),
+                topology,
+                observed,
+                pairing,
+            )
+        }),
         ranges: wanted_ranges(declared),
         reserved_ips: wanted_reserved_ips(declared),
         row,

@@ -7,9 +7,8 @@ use std::net::IpAddr;
 
 use topology::address::Cidr;
 use topology::observed::{NodeKind, Observed, Occupant};
-use topology::plane::Strategy;
 
-use crate::drafting::{Drafting, called};
+use crate::drafting::{Drafting, called, is_recreated};
 use crate::wanted::{Wanted, WantedSubnet};
 
 pub(crate) fn warnings(wanted: &Wanted, observed: &Observed, draft: &Drafting<'_>) -> Vec<String> {
@@ -22,7 +21,7 @@ pub(crate) fn warnings(wanted: &Wanted, observed: &Observed, draft: &Drafting<'_
         if pxe {
             warnings.push(format!("PXE and DHCP on `{}` are down from the delete of its dynamic range until the new one stands", subnet.plane));
         }
-        if subnet.moves() && subnet.strategy == Strategy::InPlace {
+        if subnet.moves() && !is_recreated(subnet) {
             warnings.push(format!("`{}` changes in place: deployed hosts and BMCs keep their old addresses until somebody changes them", subnet.plane));
         }
     }

@@ -64,7 +64,7 @@ record! {
         mtu: Option<Said<u32>>,
         /// `on`, `off`, `{primary: rack0, secondary: rack1}` or `{relay: other-plane}`. Left out: left alone.
         dhcp: Option<Dhcp>,
-        /// How a change of `cidr` is carried out: `recreate` or `in-place`. Left out: the site's default.
+        /// How a change of `cidr` is carried out: `recreate` or `in-place`. Left out: in place where the release and the neighbours let it be; the plan says which, and why.
         strategy: Option<Said<plane::Strategy>>,
         /// Further subnets of the same VLAN, or all of them when there is no `cidr` above.
         subnets: Option<Vec<SubnetSaid>>,

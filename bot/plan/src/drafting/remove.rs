@@ -8,6 +8,7 @@ use topology::object::{Object, RangeKind};
 use super::{Drafting, Note, is_recreated};
 use crate::refusal::{Code, Refusal};
 use crate::step::{Phase, StepId};
+use crate::wanted::WantedSubnet;
 
 impl Drafting<'_> {
     /// Takes off on paper what the teardown gate takes off in the world: links of machines and devices on networks that go.
@@ -86,16 +87,16 @@ impl Drafting<'_> {
         }
     }
 
-    /// Routes that shall not be, and routes that touch a subnet whose row goes or whose CIDR moves under their gateway.
+    /// Routes that shall not be as they are, and routes that would go with a row. One whose gateway a moving network leaves
+    /// outside is none that is declared.
     pub(super) fn remove_routes(&mut self) {
         let recreated: BTreeSet<Cidr> = self.recreated();
-        let moving: BTreeSet<Cidr> = self.vacated();
         let going: Vec<_> = self
             .network
             .routes()
             .filter(|route| {
                 recreated.contains(&route.destination)
-                    || moving.contains(&route.source)
+                    || recreated.contains(&route.source)
                     || !self.wanted.routes.contains(&self.route_now(route))
             })
             .cloned()
@@ -106,7 +107,7 @@ impl Drafting<'_> {
                 .map(|subnet| subnet.plane.clone());
             let why = if recreated.contains(&route.destination) {
                 "its destination is made again; MAAS would drop the route in silence"
-            } else if moving.contains(&route.source) {
+            } else if self.becomes(&route.source).is_some_and(WantedSubnet::moves) {
                 "its gateway is on the network that goes"
             } else {
                 "not declared"
@@ -185,15 +186,13 @@ impl Drafting<'_> {
                 continue;
             };
             self.wait_for_controllers(held);
-            let (plane, to) = self.becomes(&cidr).map_or((None, None), |wanted| {
-                (Some(wanted.plane.clone()), Some(wanted.row.cidr))
-            });
+            let becomes = self.becomes(&cidr);
             self.note(Note {
                 phase: Phase::Delete,
-                plane,
+                plane: becomes.map(|wanted| wanted.plane.clone()),
                 before: Some(Object::Subnet(subnet)),
                 after: None,
-                why: to.map_or_else(String::new, |to| self.made_again(&cidr, to)),
+                why: becomes.map_or_else(String::new, made_again),
             });
         }
     }
@@ -205,29 +204,6 @@ impl Drafting<'_> {
                 u32::try_from(self.steps.len() + 1).expect("a plan has fewer than 2^32 steps");
             self.vacate_before = Some(StepId(next));
         }
-    }
-
-    /// Why a subnet is deleted and made again, and not changed in place.
-    fn made_again(&self, from: &Cidr, to: Cidr) -> String {
-        let declared = self.becomes(from).is_some_and(|wanted| {
-            self.topology
-                .planes
-                .get(&wanted.plane)
-                .is_some_and(|plane| plane.strategy.is_some())
-        });
-        let served = self
-            .network
-            .subnet(from)
-            .and_then(|subnet| self.network.vlan(&subnet.vlan))
-            .is_some_and(|vlan| vlan.dhcp_on || vlan.relay.is_some());
-        let reason = if declared {
-            "as declared"
-        } else if served && self.observed.version.needs_dhcp_nudge() {
-            "the default, since dhcpd of this release does not hear of a change in place"
-        } else {
-            "the default, since every release takes it whatever the order of CIDRs"
-        };
-        format!("made again as {to}; {reason}")
     }
 
     fn holds_bmc(&mut self, cidr: Cidr) -> bool {
@@ -260,12 +236,17 @@ impl Drafting<'_> {
                     "{cidr} holds the BMC addresses of {} machines (`{first}` among them), and MAAS never deletes such a subnet.",
                     hosts.len()
                 ),
-                "Say `strategy: in-place` for this plane, or move the BMCs first.",
+                "Take `strategy: recreate` out, so that it changes in place, or move the BMCs first.",
             )
             .of(&plane),
         );
         true
     }
+}
+
+fn made_again(wanted: &WantedSubnet) -> String {
+    let because = wanted.way.map_or("", |way| way.because.words());
+    format!("made again as {}, {because}", wanted.row.cidr)
 }
 
 pub(super) fn going_because(moves: bool) -> &'static str {

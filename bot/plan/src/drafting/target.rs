@@ -219,7 +219,7 @@ impl Drafting<'_> {
             plane: Some(subnet.plane.clone()),
             before: Some(Object::Subnet(now)),
             after: Some(Object::Subnet(after)),
-            why: in_place_because(subnet).to_owned(),
+            why: in_place_because(subnet),
         });
     }
 
@@ -249,11 +249,10 @@ impl Drafting<'_> {
 /// Networks that are tried for a subnet that goes aside: more than any cloud has there.
 const ASIDE_TRIES: u128 = 64;
 
-fn in_place_because(subnet: &WantedSubnet) -> &'static str {
-    if subnet.moves() {
-        "in place, as declared: the row stays"
-    } else {
-        "to its other VLAN: the row stays"
+fn in_place_because(subnet: &WantedSubnet) -> String {
+    match subnet.way {
+        Some(way) => format!("in place: the row stays, {}", way.because.words()),
+        None => "to its other VLAN: the row stays".to_owned(),
     }
 }
 

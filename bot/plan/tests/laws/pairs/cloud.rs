@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use topology::Cidr;
 use topology::address::Range;
 use topology::object::{RangeKind, SubnetFlags};
+use topology::plane::Strategy;
 
 pub(crate) const RACKS: [&str; 2] = ["rack-a", "rack-b"];
 
@@ -42,7 +43,8 @@ pub(crate) struct Lan {
     pub(crate) relay: Option<usize>,
     /// Whether a plane declares it.
     pub(crate) declared: bool,
-    pub(crate) in_place: bool,
+    /// How its plane says that a CIDR changes.
+    pub(crate) strategy: Option<Strategy>,
     /// Whether the racks have an interface on it.
     pub(crate) racked: bool,
 }

@@ -82,7 +82,7 @@ pub(crate) fn lan(fabric: usize, vid: u16) -> Lan {
         secondary: None,
         relay: None,
         declared: true,
-        in_place: false,
+        strategy: None,
         racked: true,
     }
 }

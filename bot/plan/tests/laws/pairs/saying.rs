@@ -8,7 +8,7 @@ use topology::object::{
 };
 use topology::observed::{Holder, Node, NodeKind, Observed, Occupant, Seen, Timestamp};
 use topology::plane::{
-    Dhcp, HostReservation, Plane, PlaneSubnet, Purpose, Reservation, Route, Strategy, Topology,
+    Dhcp, HostReservation, Plane, PlaneSubnet, Purpose, Reservation, Route, Topology,
 };
 use topology::version::MaasVersion;
 
@@ -205,7 +205,7 @@ impl Cloud {
                 .filter(|_| self.spaces != before.spaces || !alone(dice)),
             mtu: Some(lan.mtu).filter(|_| !alone(dice)),
             dhcp: Some(dhcp).filter(|_| !alone(dice)),
-            strategy: lan.in_place.then_some(Strategy::InPlace),
+            strategy: lan.strategy,
             subnets: self
                 .nets_on(at)
                 .map(|net| self.plane_subnet(before, net, dice))

@@ -2,6 +2,7 @@
 
 use topology::Cidr;
 use topology::object::RangeKind;
+use topology::plane::Strategy;
 
 use super::super::cloud::Way;
 use super::super::dice::Dice;
@@ -26,7 +27,8 @@ fn movable(dice: &mut Dice, turning: &mut Turning) -> Option<usize> {
     turning.hold([Thing::Net(net)])?;
     // What shall be known by its subnet can be so no more.
     turning.moved.insert(Thing::Lan(lan));
-    turning.cloud.lans[lan].in_place = dice.chance(40);
+    let ways = [None, Some(Strategy::InPlace), Some(Strategy::Recreate)];
+    turning.cloud.lans[lan].strategy = ways[dice.below(ways.len())];
     Some(net)
 }
 
