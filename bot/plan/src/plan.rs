@@ -179,7 +179,7 @@ impl Plan {
         refusals.extend(in_transition(observed, topology, &pairing, &draft.steps));
         refusals.extend(snippets::lost(observed, &vacated, &draft));
         refusals.extend(dangling(&wanted, observed, &draft.leaving()));
-        refusals.extend(relays::refusals(&wanted, observed, &pairing));
+        refusals.extend(relays::refusals(topology, &wanted, observed, &pairing));
         refusals.extend(too_much(&vacated, policy));
         refusals.extend(fabrics::mixed(&draft.steps));
         for gate in &mut gates {

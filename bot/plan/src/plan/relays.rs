@@ -1,4 +1,5 @@
-//! VLANs whose DHCP is relayed to one that all its networks leave: a relay that was left alone would lead nowhere.
+//! VLANs whose DHCP is relayed to one that all its networks leave: a relay that was left alone would lead nowhere, or to
+//! the networks of another plane.
 //!
 //! MAAS lets that happen without a word. Must not know how a VLAN is written.
 
@@ -6,16 +7,25 @@ use std::collections::BTreeSet;
 
 use topology::object::VlanAt;
 use topology::observed::Observed;
+use topology::plane::Topology;
 
 use crate::pairing::Pairing;
 use crate::refusal::{Code, Refusal};
 use crate::wanted::Wanted;
 
-/// Declared VLANs that would go on relaying there.
-pub(super) fn refusals(wanted: &Wanted, observed: &Observed, pairing: &Pairing) -> Vec<Refusal> {
+/// Declared VLANs that would go on relaying there because their files say nothing of it.
+pub(super) fn refusals(
+    topology: &Topology,
+    wanted: &Wanted,
+    observed: &Observed,
+    pairing: &Pairing,
+) -> Vec<Refusal> {
     let deserted = deserted(wanted, observed, pairing);
-    let relaying = wanted.vlans.values();
-    relaying
+    let left_alone = wanted.vlans.values().filter(|(plane, _)| {
+        let plane = topology.planes.get(plane);
+        plane.is_none_or(|plane| plane.dhcp.is_none())
+    });
+    left_alone
         .filter_map(|(plane, vlan)| {
             let to = vlan.relay.as_ref().filter(|to| deserted.contains(to))?;
             Some(
@@ -45,7 +55,7 @@ pub(super) fn warnings(wanted: &Wanted, observed: &Observed, pairing: &Pairing) 
         .collect()
 }
 
-/// VLANs that have networks now, will have none, and that nobody declares, by the place that they will have.
+/// VLANs that have networks now, all of which go to another VLAN, by the place that they will have.
 fn deserted(wanted: &Wanted, observed: &Observed, pairing: &Pairing) -> BTreeSet<VlanAt> {
     let leaving: BTreeSet<_> = wanted
         .subnets
@@ -57,10 +67,7 @@ fn deserted(wanted: &Wanted, observed: &Observed, pairing: &Pairing) -> BTreeSet
     let left = observed
         .subnets()
         .filter(|subnet| leaving.contains(&subnet.cidr));
-    let mut deserted: BTreeSet<VlanAt> = left
-        .map(|subnet| pairing.place(&subnet.vlan))
-        .filter(|at| !wanted.vlans.contains_key(at))
-        .collect();
+    let mut deserted: BTreeSet<VlanAt> = left.map(|subnet| pairing.place(&subnet.vlan)).collect();
     for subnet in observed.subnets() {
         if !leaving.contains(&subnet.cidr) {
             deserted.remove(&pairing.place(&subnet.vlan));
