@@ -197,9 +197,10 @@ impl Cloud {
         let stays = old.is_some_and(|old| self.at(at) == before.at(at) && old == lan);
         let alone = |dice: &mut Dice| stays && dice.chance(20);
         // What a relay leads to is told by its networks; where it has none and goes elsewhere, nobody can know.
-        let leads_there = lan
-            .relay
-            .is_none_or(|to| self.at(to) == before.at(to) || before.nets_on(to).next().is_some());
+        let leads_there = lan.relay.is_none_or(|to| {
+            let known = to < before.lans.len();
+            known && (self.at(to) == before.at(to) || before.nets_on(to).next().is_some())
+        });
         let key = format!("plane-{at}");
         Plane {
             description: String::new(),
