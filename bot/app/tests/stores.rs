@@ -48,6 +48,14 @@ fn planebot() -> Command {
     Command::new(env!("CARGO_BIN_EXE_planebot"))
 }
 
+/// Its files may not grow past 16 blocks of 512 or 1024 bytes, as on a full disk.
+fn with_little_room() -> Command {
+    let mut little = Command::new("sh");
+    little.args(["-c", "trap '' XFSZ; ulimit -f 16; exec \"$@\"", "sh"]);
+    little.arg(env!("CARGO_BIN_EXE_planebot"));
+    little
+}
+
 /// What it says when it does not start. Until then nobody can connect to where it would listen.
 fn refused(command: Command, store: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
@@ -106,13 +114,12 @@ async fn a_file_that_cannot_be_used_is_refused_before_anything_listens() {
 async fn a_file_on_a_full_disk_and_one_that_may_only_be_read_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let full = format!("sqlite://{}", folder.path().join("full.db").display());
-    // Files may not grow past 16 blocks of 512 or 1024 bytes, as on a full disk.
-    let mut little = Command::new("sh");
-    little.args(["-c", "trap '' XFSZ; ulimit -f 16; exec \"$@\"", "sh"]);
-    little.arg(env!("CARGO_BIN_EXE_planebot"));
-    let said = refused(little, &full);
+    let said = refused(with_little_room(), &full);
     assert!(said.contains("room"), "{said}");
+    // One that was good, until the disk was full.
     let url = made(folder.path()).await;
+    let said = refused(with_little_room(), &url);
+    assert!(said.contains("room"), "{said}");
     let store = folder.path().join("journal.db");
     let mut permissions = std::fs::metadata(&store).unwrap().permissions();
     permissions.set_readonly(true);
@@ -171,6 +178,21 @@ async fn a_database_that_cannot_be_used_is_refused_before_anything_listens() {
     raw(&url, NEWER).await;
     let said = refused(planebot(), &url);
     assert!(said.contains("use the newer one"), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_database_on_a_full_disk_is_refused_before_anything_listens() {
+    // One of its own: it is stopped in between.
+    let Some(cluster) = cluster::Cluster::start() else {
+        return;
+    };
+    let url = cluster.database().await;
+    drop(Journal::open(&url).await.unwrap());
+    let name = url.rsplit('/').next().unwrap();
+    cluster.up_on_a_full_disk(name, "cursor").await;
+    let said = refused(planebot(), &url);
+    assert!(said.contains("make room on the database's disk"), "{said}");
 }
 
 #[tokio::test]

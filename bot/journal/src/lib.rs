@@ -174,7 +174,7 @@ impl Journal {
             dark: Arc::new(AtomicBool::new(false)),
         };
         // A store that is up to date was only read so far.
-        match journal.ready().await {
+        match journal.tried_out().await {
             Err(JournalError::Store(source)) => Err(migration::unreachable(address, source)),
             Ok(()) | Err(_) => Ok(journal),
         }

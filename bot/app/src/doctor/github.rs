@@ -140,7 +140,7 @@ async fn webhooks(chart: &mut Chart, github: &GitHub) {
         chart.note("GitHub has sent no webhook in the last days");
         return;
     };
-    if last.status == "OK" {
+    if last.arrived() {
         chart.good(format!(
             "the last webhook arrived, sent {}; of {} in the log {} never did",
             last.delivered_at,
@@ -170,3 +170,6 @@ fn wrong(chart: &mut Chart, error: &GitHubError) {
     };
     chart.wrong(error.to_string(), todo);
 }
+
+#[cfg(test)]
+mod tests;

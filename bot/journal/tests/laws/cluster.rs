@@ -107,6 +107,26 @@ impl Cluster {
         self.pg_ctl(&["start", "-w", "-l", log.to_str().unwrap(), "-o", &options])
     }
 
+    /// The server comes up with a table's file on a device that is always full, as on a full disk.
+    pub(crate) async fn up_on_a_full_disk(&self, database: &str, table: &str) {
+        sqlx::any::install_default_drivers();
+        let mut raw = sqlx::AnyConnection::connect(&self.url(database))
+            .await
+            .unwrap();
+        let (path,): (String,) = sqlx::query_as("SELECT pg_relation_filepath($1::text::regclass)")
+            .bind(table)
+            .fetch_one(&mut raw)
+            .await
+            .unwrap();
+        raw.close().await.unwrap();
+        // In good order: what would have to be replayed could not be.
+        assert!(self.pg_ctl(&["stop", "-m", "fast"]), "it ran");
+        let file = self.files().join(path);
+        std::fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink("/dev/full", &file).unwrap();
+        assert!(self.up());
+    }
+
     fn made(&self) {
         let secret = self.folder.join("password");
         std::fs::write(&secret, PASSWORD).unwrap();

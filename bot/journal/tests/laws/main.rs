@@ -112,6 +112,8 @@ macro_rules! laws {
 }
 
 laws! {
+    opening:
+        what_tries_a_store_out_leaves_nothing_behind;
     deliveries:
         a_delivery_is_kept_once_and_settled_once_in_order
         of_many_who_keep_the_same_delivery_one_finds_it_new

@@ -3,7 +3,12 @@
 use journal::{Journal, Kept, OpenError};
 use sqlx::Connection as _;
 
-use crate::{NOW, delivery};
+use crate::{NOW, Store, delivery};
+
+pub(crate) async fn what_tries_a_store_out_leaves_nothing_behind(it: Store) {
+    assert_eq!(it.one.cursor("tried").await.unwrap(), None);
+    assert_eq!(it.again().await.cursor("tried").await.unwrap(), None);
+}
 
 async fn refused(url: &str) -> String {
     Journal::open(url).await.unwrap_err().to_string()
@@ -65,6 +70,25 @@ async fn a_store_of_a_newer_planebot_is_refused_and_left_as_it_is() {
         .unwrap();
     let error = Journal::open(&url(&path)).await.unwrap_err();
     assert!(matches!(error, OpenError::DoesNotFit { .. }), "{error}");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_database_that_was_good_until_its_disk_was_full_wants_room() {
+    // A server of its own: it is stopped in between.
+    let Some(cluster) = crate::cluster::Cluster::start() else {
+        return;
+    };
+    let url = cluster.database().await;
+    drop(Journal::open(&url).await.unwrap());
+    let name = url.rsplit('/').next().unwrap();
+    cluster.up_on_a_full_disk(name, "cursor").await;
+    let said = refused(&url).await;
+    assert!(
+        said.contains("No space left on device")
+            && said.ends_with("make room on the database's disk"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
