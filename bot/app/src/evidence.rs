@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use plan::gate::{Evidence, Gate};
 use topology::Cidr;
-use topology::observed::{Holder, NodeKind, Observed, Occupant, Scope};
+use topology::observed::{Holder, Node, NodeKind, Observed, Occupant, Scope};
 
 use crate::executor::{counts, tell};
 use crate::maas::{Blind, Eyes, Wire};
@@ -94,7 +94,7 @@ pub(crate) async fn missing<W: Wire>(
                 missing.extend(not_released(observed, machines));
             }
             (Evidence::Attended { subnets }, Some(observed)) => {
-                missing.extend(unattended(observed, subnets));
+                missing.extend(unattended(&observed.nodes, &observed.occupants, subnets));
             }
             (Evidence::NoJujuModel, _) => missing.extend(models(witness, claim)),
             (Evidence::Jumphost { has, lacks }, _) => {
@@ -152,25 +152,31 @@ fn holders(observed: &Observed, subnets: &BTreeSet<Cidr>, controllers: bool) -> 
     lines.into_iter().collect()
 }
 
-/// Subnets on which MAAS shows no controller's address.
-fn unattended(observed: &Observed, subnets: &BTreeSet<Cidr>) -> Vec<String> {
-    let is_controllers = |occupant: &Occupant| {
-        matches!(
-            occupant.holder,
-            Holder::Node {
-                kind: NodeKind::Controller,
-                ..
-            }
-        )
+/// Subnets on which MAAS shows no rack's address. A region that is no rack has no dhcpd to check anything with.
+fn unattended(
+    nodes: &BTreeMap<String, Node>,
+    occupants: &BTreeMap<Cidr, Vec<Occupant>>,
+    subnets: &BTreeSet<Cidr>,
+) -> Vec<String> {
+    let is_racks = |occupant: &Occupant| {
+        let host = match &occupant.holder {
+            Holder::Node { host, .. } => host,
+            Holder::Bmc { .. }
+            | Holder::Dns { .. }
+            | Holder::User { .. }
+            | Holder::Passing
+            | Holder::Unknown(_) => return false,
+        };
+        nodes.get(host).is_some_and(|node| node.is_rack)
     };
     let attended = |cidr: &Cidr| {
-        let occupants = observed.occupants.get(cidr);
-        occupants.is_some_and(|all| all.iter().any(is_controllers))
+        let living = occupants.get(cidr);
+        living.is_some_and(|all| all.iter().any(is_racks))
     };
     subnets
         .iter()
         .filter(|cidr| !attended(cidr))
-        .map(|cidr| format!("MAAS shows no controller's address on {cidr} yet"))
+        .map(|cidr| format!("MAAS shows no rack controller's address on {cidr} yet"))
         .collect()
 }
 
@@ -378,5 +384,38 @@ mod tests {
         let empty = Says(Testimony::Nobody, Testimony::Said("[]".to_owned()));
         let (has, lacks) = (BTreeSet::new(), at("10.0.8.1"));
         assert_eq!(bridges(&empty, None, &has, &lacks).len(), 1);
+    }
+
+    /// Before MAAS 3.6 a rack checks the snippets that are hung up again; a region that is none cannot.
+    #[test]
+    fn the_gate_for_racks_stays_shut_until_maas_shows_a_racks_address() {
+        let cidr: Cidr = "10.0.0.0/24".parse().unwrap();
+        let shut = |living: &[(&str, Option<bool>)]| {
+            let (mut nodes, mut occupants) = (BTreeMap::new(), Vec::new());
+            for (host, is_rack) in living {
+                let kind = is_rack.map_or(NodeKind::Machine, |_| NodeKind::Controller);
+                let node = Node {
+                    system_id: (*host).to_owned(),
+                    host: (*host).to_owned(),
+                    kind,
+                    is_rack: *is_rack == Some(true),
+                    status: String::new(),
+                    boot: None,
+                };
+                nodes.insert((*host).to_owned(), node);
+                let holder = Holder::Node {
+                    host: (*host).to_owned(),
+                    kind,
+                    interface: None,
+                };
+                let ip = cidr.at(9);
+                occupants.push(Occupant { ip, holder });
+            }
+            let occupants = BTreeMap::from([(cidr, occupants)]);
+            unattended(&nodes, &occupants, &BTreeSet::from([cidr])).len() == 1
+        };
+        assert!(shut(&[]));
+        assert!(shut(&[("machine", None), ("region", Some(false))]));
+        assert!(!shut(&[("region", Some(false)), ("rack", Some(true))]));
     }
 }

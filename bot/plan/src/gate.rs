@@ -98,7 +98,7 @@ pub enum Evidence {
         /// Interface and address that must be gone.
         lacks: BTreeSet<(String, IpAddr)>,
     },
-    /// A controller has an address on each of these subnets, as MAAS shows it.
+    /// A rack controller has an address on each of these subnets, as MAAS shows it.
     Attended {
         /// The subnets.
         subnets: BTreeSet<Cidr>,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use topology::address::Cidr;
 use topology::object::{IpRange, ReservedIp, StaticRoute, Subnet, SubnetFlags, Vlan, VlanAt};
-use topology::observed::{NodeKind, Observed};
+use topology::observed::Observed;
 use topology::plane::{Dhcp, HostReservation, Plane, PlaneSubnet, Reservation, Topology};
 
 use crate::network::DEFAULT_MTU;
@@ -255,7 +255,7 @@ fn rack(host: &str, observed: &Observed) -> Result<String, Refusal> {
     observed
         .nodes
         .get(host)
-        .filter(|node| node.kind == NodeKind::Controller)
+        .filter(|node| node.is_rack)
         .map(|node| node.system_id.clone())
         .ok_or_else(|| {
             Refusal::new(

@@ -48,6 +48,9 @@ pub struct Node {
     pub host: String,
     /// Machine, device or controller.
     pub kind: NodeKind,
+    /// Whether it is a rack controller (alone, or a region too): only a rack serves DHCP.
+    #[serde(default)]
+    pub is_rack: bool,
     /// MAAS's `status_name`, for example `Ready`, `Deployed`; `Device` and `Controller` for the other kinds.
     pub status: String,
     /// The interface that a machine boots from, where MAAS tells.

@@ -333,8 +333,10 @@ impl<'a> Drawing<'a> {
             "interfaces": interfaces,
         });
         let object = object_of(&mut json);
-        if node.kind == NodeKind::Machine {
-            put(object, "status", Some(&node.status));
+        match node.kind {
+            NodeKind::Machine => put(object, "status", Some(&node.status)),
+            NodeKind::Controller if !node.is_rack => put(object, "kind", Some("region")),
+            NodeKind::Controller | NodeKind::Device => {}
         }
         // Which kind of controller it is, is a power parameter, which is never asked for; any kind holds its subnet.
         let bmc = self.bmcs.get(node.host.as_str());

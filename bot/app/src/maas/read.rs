@@ -18,6 +18,7 @@ use topology::version::MaasVersion;
 use topology::{Cidr, observed::Holder};
 
 pub(crate) use network::{Fabrics, range, reserved_ip, route, space, subnet};
+use nodes::rack_row;
 pub(crate) use nodes::{InterfaceRow, NodeRow, interface_row, node_row};
 pub(crate) use snippets::{SnippetRow, snippet};
 
@@ -216,7 +217,7 @@ impl<W: Wire> Eyes<W> {
 
     async fn node_rows(&self, scope: &Scope) -> Result<Vec<NodeRow>, Blind> {
         let (racks, regions, machines, devices) = tokio::try_join!(
-            self.list("rackcontrollers/", |at| node_row(at, NodeKind::Controller)),
+            self.list("rackcontrollers/", rack_row),
             self.list("regioncontrollers/", |at| node_row(
                 at,
                 NodeKind::Controller
@@ -231,7 +232,7 @@ impl<W: Wire> Eyes<W> {
                 }
             },
         )?;
-        // A region+rack controller is in both lists.
+        // A region+rack controller is in both lists; the first one says that it is a rack.
         let mut rows: BTreeMap<String, NodeRow> = BTreeMap::new();
         for row in racks
             .into_iter()

@@ -5,7 +5,6 @@
 //! reserved one, so every snippet of a subnet is taken off when a dynamic range of it goes. Must not know what a snippet says.
 
 use topology::object::{Object, RangeKind, Snippet};
-use topology::observed::NodeKind;
 
 use super::{Drafting, Note, is_recreated};
 use crate::step::Phase;
@@ -70,22 +69,22 @@ impl Drafting<'_> {
         }
     }
 
-    /// Whether MAAS finds a rack to check a snippet with, or asks none: a controller's address goes with the row of its
+    /// Whether MAAS finds a rack to check a snippet with, or asks none: a rack's address goes with the row of its
     /// subnet, and comes back with its own report.
     fn may_be_checked(&self, subnet: &WantedSubnet) -> bool {
         let version = &self.observed.version;
         if !version.checks_snippets_on_a_rack() {
             return true;
         }
-        let is_controller = |host: &str| {
+        let is_rack = |host: &str| {
             let node = self.observed.nodes.get(host);
-            node.is_some_and(|node| node.kind == NodeKind::Controller)
+            node.is_some_and(|node| node.is_rack)
         };
         let stays = subnet.old.filter(|_| !is_recreated(subnet));
         let attended = self
             .observed
             .links()
-            .any(|link| Some(link.subnet) == stays && is_controller(&link.host));
+            .any(|link| Some(link.subnet) == stays && is_rack(&link.host));
         let relayed = self
             .network
             .vlan(&subnet.row.vlan)

@@ -1,5 +1,6 @@
 //! The plan comment: the verdict first, then what a tired operator needs, then the details folded.
 
+use topology::object::Object;
 use topology::observed::Timestamp;
 
 use super::Rehearsed;
@@ -180,12 +181,29 @@ pub(super) fn summary(plan: &Plan) -> String {
     out
 }
 
+/// What a step does to a network that nobody may be on then.
+fn fate(step: &Step) -> Option<String> {
+    let before = step.expects.as_ref().filter(|_| step.vacant)?.as_subnet()?;
+    let name = span(&before.cidr.to_string());
+    Some(match step.leaves.as_ref().and_then(Object::as_subnet) {
+        None => format!("{name} goes, and everything on it"),
+        Some(after) if after.cidr == before.cidr => {
+            let vlan = span(&after.vlan.to_string());
+            format!("{name} goes to vlan {vlan}; nobody may be on it then")
+        }
+        Some(after) => {
+            let to = span(&after.cidr.to_string());
+            format!("{name} becomes {to} in place; nobody may be on it then")
+        }
+    })
+}
+
 fn caution(out: &mut String, plan: &Plan) {
     const SHOWN: usize = 5;
     let going: Vec<String> = plan
-        .vacated()
+        .steps
         .iter()
-        .map(|cidr| format!("{} goes, and everything on it", span(&cidr.to_string())))
+        .filter_map(fate)
         .chain(plan.warnings.iter().map(|warning| escaped(warning)))
         .collect();
     if going.is_empty() {
@@ -311,7 +329,10 @@ fn looked_at(gate: &Gate) -> String {
             Evidence::Attended { subnets } => {
                 let list: Vec<String> =
                     subnets.iter().map(|cidr| span(&cidr.to_string())).collect();
-                format!("a controller has an address on {}", list.join(" and on "))
+                format!(
+                    "a rack controller has an address on {}",
+                    list.join(" and on ")
+                )
             }
             Evidence::Jumphost { has, lacks } => {
                 let show = |list: &std::collections::BTreeSet<(String, std::net::IpAddr)>| {

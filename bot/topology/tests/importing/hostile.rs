@@ -298,6 +298,7 @@ pub(crate) fn any_maas() -> impl Strategy<Value = Observed> {
                     system_id,
                     host: host.to_owned(),
                     kind,
+                    is_rack: kind == NodeKind::Controller,
                     status: "Ready".to_owned(),
                     boot: None,
                 };

@@ -131,6 +131,7 @@ fn put_controllers(observed: &mut Observed, layout: &Value) {
             system_id: format!("id-{host}"),
             host: host.clone(),
             kind: NodeKind::Controller,
+            is_rack: true,
             status: "Controller".to_owned(),
             boot: None,
         };
@@ -271,6 +272,7 @@ fn put_node(observed: &mut Observed, node: &Value, kind: NodeKind) {
         system_id: format!("id-{host}"),
         host: host.clone(),
         kind,
+        is_rack: false,
         status,
         boot: None,
     };

@@ -18,6 +18,7 @@ pub(crate) struct NodeRow {
     pub(crate) host: String,
     fqdn: String,
     pub(crate) kind: NodeKind,
+    pub(crate) is_rack: bool,
     status: String,
     boot: Option<String>,
     pub(crate) interfaces: Vec<InterfaceRow>,
@@ -62,9 +63,18 @@ pub(crate) fn node_row(at: At<'_>, kind: NodeKind) -> Read<NodeRow> {
         host: at.field("hostname")?.text()?.to_owned(),
         fqdn: at.field("fqdn")?.text()?.to_owned(),
         kind,
+        is_rack: false,
         status,
         boot,
         interfaces,
+    })
+}
+
+/// One of `rackcontrollers/`.
+pub(crate) fn rack_row(at: At<'_>) -> Read<NodeRow> {
+    Ok(NodeRow {
+        is_rack: true,
+        ..node_row(at, NodeKind::Controller)?
     })
 }
 
@@ -133,6 +143,7 @@ impl NodeRow {
             system_id: self.system_id.clone(),
             host: self.host.clone(),
             kind: self.kind,
+            is_rack: self.is_rack,
             status: self.status.clone(),
             boot: self.boot.clone(),
         }

@@ -279,6 +279,7 @@ fn node(host: &str, kind: NodeKind, status: &str) -> (String, Node) {
         system_id: system_id(host),
         host: host.to_owned(),
         kind,
+        is_rack: kind == NodeKind::Controller,
         status: status.to_owned(),
         boot: None,
     };
