@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub enum Code {
     /// A subnet that nobody declared holds, or overlaps, a wanted CIDR.
     Occupied,
-    /// A subnet that must go holds a baseboard controller's address, which MAAS never lets go of.
+    /// A subnet that is declared to be made again holds a baseboard controller's address, which MAAS never lets go of.
     HoldsBmc,
     /// Something would still name an address on a network that moves away.
     Dangling,
@@ -52,12 +52,12 @@ impl Code {
         (
             Self::HoldsBmc,
             "holds-bmc",
-            "a subnet that must go holds a BMC's address; MAAS answers 409 to its delete, every time",
+            "a subnet that is declared to be made again holds a BMC's address; MAAS answers 409 to its delete, every time",
         ),
         (
             Self::Dangling,
             "dangling",
-            "something would still name an address on a network that moves away",
+            "something would still name an address on a network that moves away, or be relayed to a VLAN that its networks leave",
         ),
         (
             Self::InTransition,

@@ -80,10 +80,8 @@ impl Way {
 }
 
 fn holds_bmc(old: Cidr, observed: &Observed) -> bool {
-    let occupants = observed.occupants.get(&old).into_iter().flatten();
-    occupants
-        .into_iter()
-        .any(|occupant| matches!(occupant.holder, Holder::Bmc { .. }))
+    let mut occupants = observed.occupants.get(&old).into_iter().flatten();
+    occupants.any(|occupant| matches!(occupant.holder, Holder::Bmc { .. }))
 }
 
 /// Whether another network is where this one goes, or comes to where this one was.

@@ -87,8 +87,8 @@ impl Drafting<'_> {
         }
     }
 
-    /// Routes that shall not be as they are, and routes that would go with a row. One whose gateway a moving network leaves
-    /// outside is none that is declared.
+    /// Routes that are not wanted as they are (a gateway that lies outside once its network has moved is among them), and
+    /// routes that would go with a row.
     pub(super) fn remove_routes(&mut self) {
         let recreated: BTreeSet<Cidr> = self.recreated();
         let going: Vec<_> = self
