@@ -5,6 +5,7 @@
 
 mod back;
 mod comment;
+mod standing;
 mod words;
 
 pub use comment::phase_word as phase;

@@ -22,7 +22,12 @@ pub(crate) fn warnings(wanted: &Wanted, observed: &Observed, draft: &Drafting<'_
             warnings.push(format!("PXE and DHCP on `{}` are down from the delete of its dynamic range until the new one stands", subnet.plane));
         }
         if subnet.moves() && !is_recreated(subnet) {
-            warnings.push(format!("`{}` changes in place: deployed hosts and BMCs keep their old addresses until somebody changes them", subnet.plane));
+            let kept = if subnet.row.cidr.encloses(&old.cidr) {
+                "netmask"
+            } else {
+                "addresses"
+            };
+            warnings.push(format!("`{}` changes in place: deployed hosts and BMCs keep their old {kept} until somebody changes them", subnet.plane));
         }
     }
     warnings.extend(

@@ -5,8 +5,8 @@ use topology::observed::Timestamp;
 
 use super::Rehearsed;
 use super::back::way_back;
+use super::standing::audit_table;
 use super::words::{clean, counts, fence, letter, line, machines, span, utc};
-use crate::audit::{Line, Standing};
 use crate::gate::{Evidence, Gate};
 use crate::plan::{Plan, Refused};
 use crate::step::{Phase, Step};
@@ -350,46 +350,6 @@ fn looked_at(gate: &Gate) -> String {
         })
         .collect();
     parts.join("; ")
-}
-
-fn audit_table(lines: &[Line]) -> String {
-    let mut out =
-        "| | plane | CIDR | VLAN | fabric id | VLAN id | in use | changes |\n|---|---|---|---|---|---|---|---|\n"
-            .to_owned();
-    for line in lines {
-        let cidr = line.cidr.map(|cidr| cidr.to_string()).unwrap_or_default();
-        let what = match (&line.held_by, line.from) {
-            (Some(holder), _) => format!(
-                "{}: {}",
-                span(&cidr),
-                span(&format!("{holder} -> {}", line.name))
-            ),
-            (None, Some(from)) => span(&format!("{from} -> {cidr}")),
-            (None, None) => span(&cidr),
-        };
-        let id = |id: Option<u64>| id.map_or_else(|| "new".to_owned(), |id| id.to_string());
-        let used = line
-            .allocations
-            .map_or_else(|| "–".to_owned(), |count| count.to_string());
-        let changes = match line.steps {
-            0 => "–".to_owned(),
-            steps => steps.to_string(),
-        };
-        let mark = if line.standing == Standing::Skip {
-            "SKIP".to_owned()
-        } else {
-            format!("**{}**", line.standing.word())
-        };
-        say!(
-            out,
-            "| {mark} | {} | {what} | {} | {} | {} | {used} | {changes} |",
-            span(&line.name),
-            span(&line.vlan.to_string()),
-            id(line.fabric_id),
-            id(line.vlan_id),
-        );
-    }
-    out
 }
 
 fn changes(plan: &Plan) -> String {
