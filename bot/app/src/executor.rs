@@ -27,10 +27,10 @@ pub trait Ledger: Send {
     fn facts(&mut self) -> impl Future<Output = Result<Vec<Noted>, NotKept>> + Send;
 }
 
-/// A fact could not be kept, so nothing more may be done.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the fact was not kept: {0}")]
-pub struct NotKept(pub String);
+/// A fact could not be kept, so nothing more may be done. Whether the right to keep it was lost is in the cause.
+#[derive(Debug, thiserror::Error)]
+#[error("the fact was not kept")]
+pub struct NotKept(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
 /// What a run stands on.
 pub struct Stage<'a, W, L: ?Sized> {

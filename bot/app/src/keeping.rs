@@ -27,14 +27,14 @@ impl Ledger for Keeping<'_> {
         self.journal
             .add(self.run, self.lease, &fact, now)
             .await
-            .map_err(|error| NotKept(error.to_string()))
+            .map_err(|error| NotKept(error.into()))
     }
 
     async fn facts(&mut self) -> Result<Vec<Noted>, NotKept> {
         self.journal
             .facts(self.run)
             .await
-            .map_err(|error| NotKept(error.to_string()))
+            .map_err(|error| NotKept(error.into()))
     }
 }
 
@@ -61,7 +61,40 @@ impl Epoch for Right<'_> {
 mod tests {
     use std::sync::Arc;
 
+    use journal::{JournalError, NewRun};
+
     use super::*;
+
+    /// The loop tells a store that failed from a right that another has by now: the cause says which.
+    #[tokio::test]
+    async fn a_fact_that_another_may_keep_by_now_says_so() {
+        let journal = Journal::open("sqlite::memory:").await.unwrap();
+        let at = |ms: i64| -> Clock { Arc::new(move || Timestamp(ms)) };
+        let lease = journal.take("a", "one", 1_000, Timestamp(0)).await;
+        let lease = lease.unwrap().unwrap();
+        let new = NewRun {
+            site: "a".to_owned(),
+            repository: String::new(),
+            pull: None,
+            digest: "d".to_owned(),
+            record: "{}".to_owned(),
+        };
+        let first = Fact::Finished;
+        let run = journal.begin(&new, &first, Timestamp(0)).await.unwrap();
+        let clock = at(5_000);
+        let other = journal.take("a", "two", 1_000, Timestamp(5_000)).await;
+        assert!(other.unwrap().is_some());
+        let mut keeping = Keeping {
+            journal: &journal,
+            run,
+            lease: &lease,
+            clock: &clock,
+        };
+        let error = anyhow::Error::from(keeping.add(Fact::Finished).await.unwrap_err());
+        assert!(crate::replica::is_lost(&journal, &lease, &clock, &error).await);
+        let cause = error.chain().nth(1).unwrap();
+        assert!(matches!(cause.downcast_ref(), Some(JournalError::Lost)));
+    }
 
     #[test]
     fn nothing_is_sent_in_the_pause_before_a_lease_ends() {

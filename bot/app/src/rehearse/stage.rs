@@ -210,7 +210,7 @@ struct InMemory {
 
 impl Ledger for InMemory {
     async fn add(&mut self, fact: Fact) -> Result<(), NotKept> {
-        let dark = || NotKept("the power went".to_owned());
+        let dark = || NotKept("the power went".into());
         if self.fuse.is_dark() {
             return Err(dark());
         }
