@@ -269,6 +269,36 @@ async fn two_of_one_name_cannot_be_told_apart_and_stand_in_the_way_where_they_wo
     }
 }
 
+/// Before 3.6 MAAS has a rack check what is hung up again; where there is none, none ever will.
+#[tokio::test]
+async fn where_no_rack_is_a_network_with_snippets_is_not_made_again_before_3_6() {
+    let mut layout: serde_json::Value = serde_json::from_str(CLOUD).unwrap();
+    layout["controllers"] = serde_json::json!([]);
+    for fabric in layout["fabrics"].as_array_mut().unwrap() {
+        for vlan in fabric["vlans"].as_array_mut().unwrap() {
+            let vlan = vlan.as_object_mut().unwrap();
+            for served in ["dhcp", "primary_rack", "secondary_rack", "relay"] {
+                vlan.remove(served);
+            }
+        }
+    }
+    for (version, planned_there) in [("2.9.2", false), ("3.5.12", false), ("3.6.5", true)] {
+        let world = world_of(&layout.to_string(), Some(version));
+        let (_, new) = declared(&world, &change("phones", "10.20.0.0/24", MADE_AGAIN)).await;
+        match planned(&world, &new).await {
+            Ok(_) => assert!(planned_there, "{version}"),
+            Err(refused) => {
+                assert!(!planned_there, "{version}: {:#?}", refused.refusals);
+                refused_as("no-rack", Err(refused)).unwrap();
+            }
+        }
+        // In place its row stays, and the snippets with it.
+        let (_, new) = declared(&world, &change("phones", "10.20.0.0/24", "10.21.0.0/24")).await;
+        let plan = planned(&world, &new).await.unwrap();
+        assert!(writes(&plan).is_empty(), "{version}");
+    }
+}
+
 async fn rehearsed(world: &World, topology: &Topology) -> (Plan, telling::Rehearsed, Vec<String>) {
     let observed = world.observe(topology).await;
     let plan = Plan::between(&observed, topology, &Policy::default()).unwrap();

@@ -11,6 +11,7 @@ use topology::observed::{Holder, NodeKind};
 use crate::drafting::Drafting;
 use crate::gate::{Evidence, Gate, GateName};
 use crate::jumphost::{self, Stand};
+use crate::refusal::{Code, Refusal};
 use crate::step::Phase;
 use crate::telling::quoted;
 
@@ -200,8 +201,8 @@ impl Drafting<'_> {
     }
 
     /// Where a release has a rack check what is written for dhcpd, the rack that lost its address with the network has one on
-    /// the new one first.
-    fn rack(&self) -> Option<Gate> {
+    /// the new one first. Where no rack is, none ever will.
+    fn rack(&mut self) -> Option<Gate> {
         let waiting: Vec<&Snippet> = self
             .steps
             .iter()
@@ -213,9 +214,22 @@ impl Drafting<'_> {
         let named = waiting
             .iter()
             .map(|snippet| format!("{} of {}", quoted(&snippet.name), snippet.subnet));
+        let before = before?.id;
+        if !self.observed.nodes.values().any(|node| node.is_rack) {
+            self.refusals.push(Refusal::new(
+                Code::NoRack,
+                format!(
+                    "MAAS {} has a rack controller check the DHCP snippets of {}, which would have to be hung up again, and there is none.",
+                    self.observed.version,
+                    words(&subnets)
+                ),
+                "Let the network change in place (`strategy: in-place`), or take its DHCP snippets off first.",
+            ));
+            return None;
+        }
         Some(Gate {
             name: GateName::Rack,
-            before: Some(before?.id),
+            before: Some(before),
             why: format!(
                 "MAAS {} has a rack controller with an address on {} check the DHCP snippets that are hung up there again, and refuses them without one",
                 self.observed.version,

@@ -26,6 +26,12 @@ struct Told {
     facts: Vec<Noted>,
 }
 
+/// What of a run's record is looked at.
+#[derive(serde::Deserialize)]
+struct Recorded {
+    plan: Plan,
+}
+
 /// Everything that can be looked at when a tale is over.
 struct Looking<'a> {
     days: &'a Days,
@@ -69,7 +75,8 @@ impl Looking<'_> {
         self.broken.push(what);
     }
 
-    /// Every write follows its own fact, is looked at before it is sent again, and takes effect once.
+    /// Every write follows its own fact, is looked at before it is sent again, and takes effect once; whether one that
+    /// changes nothing did cannot be looked at.
     fn writes(&mut self) {
         let (writes, looks) = self.days.weather.seen();
         let last = self.days.town.rows(|maas| maas.writes().len());
@@ -93,11 +100,23 @@ impl Looking<'_> {
                 wrong.push(format!("`{}` was sent twice without a look", write.what));
             }
             let after = writes.get(at + 1).map_or(last, |next| next.before);
-            if after > write.before && !took.insert(step) {
+            let again = after > write.before && !took.insert(step);
+            if again && !self.changes_nothing(step) {
                 wrong.push(format!("`{}` happened twice", write.what));
             }
         }
         self.broken.extend(wrong);
+    }
+
+    /// Whether a run's step writes what is there already, to make MAAS serve it.
+    fn changes_nothing(&self, (run, step): (i64, StepId)) -> bool {
+        let record = self.runs.iter().find(|told| told.run.id.0 == run);
+        record
+            .and_then(|told| serde_json::from_str::<Recorded>(&told.run.new.record).ok())
+            .is_some_and(|record| {
+                let mut steps = record.plan.steps.iter();
+                steps.any(|other| other.id == step && other.nudge)
+            })
     }
 
     /// The step of the last fact before a write, where that fact intends it.

@@ -232,6 +232,19 @@ impl Maas {
     pub(crate) fn lowest_free(&self, subnet: u64) -> Option<IpAddr> {
         self.pick_free(subnet).ok()
     }
+
+    /// An address that a person gives a host by hand, whatever MAAS would hand out: the lowest that nobody has, a router's or
+    /// a resolver's where there is no other.
+    pub(crate) fn spare(&self, subnet: u64) -> Option<IpAddr> {
+        let row = &self.subnets[&subnet];
+        let (first, last) = usable(row.cidr);
+        let had = |ip: &IpAddr| self.addresses.values().any(|other| other.ip == Some(*ip));
+        let named = |ip: &IpAddr| row.gateway == Some(*ip) || row.dns.contains(ip);
+        let mut all = (first..=last).map(|number| at(number, row.cidr.network()));
+        let mut again = all.clone();
+        all.find(|ip| !had(ip) && !named(ip))
+            .or_else(|| again.find(|ip| !had(ip)))
+    }
 }
 
 /// The low end of an IPv6 /64, and the subnet router's anycast address (RFC 4291 section 2.6.1).

@@ -249,7 +249,7 @@ impl Maas {
             .find(|row| racks.contains(&row.node) && row.vlan == Some(vlan))
             .map(|row| row.id);
         let interface = there.or_else(|| Some(self.plug_in(racks.first()?, vlan)));
-        if let (Some(interface), Some(ip)) = (interface, self.lowest_free(id)) {
+        if let (Some(interface), Some(ip)) = (interface, self.spare(id)) {
             self.add_link(interface, Alloc::Sticky, Some(id), Some(ip));
         }
     }

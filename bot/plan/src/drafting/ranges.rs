@@ -61,11 +61,7 @@ fn same_names(there: &[&IpRange], wanted: &[IpRange]) -> Vec<(IpRange, IpRange)>
             .copied()
             .filter(|range| !stays(range, Some(wanted))),
     );
-    let is_there = |range: &IpRange| {
-        there
-            .iter()
-            .any(|old| old.range == range.range && old.kind == range.kind)
-    };
+    let is_there = |range: &IpRange| there.iter().any(|old| is_row_of(old, range));
     let coming = only_ones(wanted.iter().filter(|range| !is_there(range)));
     going
         .into_iter()
@@ -270,13 +266,16 @@ impl Drafting<'_> {
     }
 }
 
-/// Whether a range keeps its addresses: the same, and the same kind, whatever its comment.
+/// Whether a range keeps its row where it is.
 fn stays(range: &IpRange, wanted: Option<&[IpRange]>) -> bool {
-    wanted.is_none_or(|wanted| {
-        wanted
-            .iter()
-            .any(|kept| kept.range == range.range && kept.kind == range.kind)
-    })
+    wanted.is_none_or(|wanted| wanted.iter().any(|kept| is_row_of(range, kept)))
+}
+
+/// Whether the row of a range stays where it shall be, with whatever comment. A comment is never taken away: an empty one is
+/// no change to MAAS, which reads it as nothing sent (3.6.5 maasserver/forms/__init__.py:201-234).
+fn is_row_of(range: &IpRange, wanted: &IpRange) -> bool {
+    let may_stay = range.comment.is_empty() || !wanted.comment.is_empty();
+    range.range == wanted.range && range.kind == wanted.kind && may_stay
 }
 
 /// Who has an address, in words.

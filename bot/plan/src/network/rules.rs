@@ -34,6 +34,12 @@ pub enum Broken {
     /// The range lies outside its subnet, or takes its network or broadcast address.
     #[error("range {0} does not fit into {1}")]
     RangeOutside(Range, topology::Cidr),
+    /// An empty comment is no change to MAAS (3.6.5 maasserver/forms/__init__.py:201-234, where it reads as nothing sent).
+    #[error("the comment of range {0} cannot be taken away in place")]
+    CommentStays(Range),
+    /// The reserved IP lies outside its subnet, or is its first or last address (3.6.5 maasserver/forms/reservedip.py:77-96).
+    #[error("reserved IP {0} must lie in {1}, and be neither its first address nor its last")]
+    ReservedOutside(IpAddr, topology::Cidr),
     /// The range meets something that it may not meet.
     #[error("range {0} would meet {1}")]
     RangeMeets(Range, String),
@@ -186,6 +192,9 @@ fn range_fits(network: &Network, range: &IpRange, before: Option<&IpRange>) -> R
     if !range.range.within(&cidr) || takes_an_end {
         return Err(Broken::RangeOutside(range.range, cidr));
     }
+    if before.is_some_and(|before| !before.comment.is_empty() && range.comment.is_empty()) {
+        return Err(Broken::CommentStays(range.range));
+    }
     let meets = |what: String| Err(Broken::RangeMeets(range.range, what));
     let others = network
         .ranges_of(cidr)
@@ -236,6 +245,11 @@ fn route_fits(network: &Network, route: &StaticRoute) -> Result<(), Broken> {
 /// 3.6.5 maasserver/forms/reservedip.py:50-99.
 fn reserved_ip_fits(network: &Network, reserved: &ReservedIp) -> Result<(), Broken> {
     needs(network, Key::Subnet(reserved.subnet))?;
+    // Python's broadcast address is the last one, of IPv6 too, and of a /31.
+    let (ip, cidr) = (reserved.ip, reserved.subnet);
+    if !cidr.contains(ip) || ip == cidr.network() || ip == cidr.last() {
+        return Err(Broken::ReservedOutside(ip, cidr));
+    }
     let dynamic = network
         .ranges_of(reserved.subnet)
         .find(|range| range.kind == RangeKind::Dynamic && range.range.contains(reserved.ip));

@@ -148,6 +148,9 @@ fn range_written(network: &Network, old: Option<&IpRange>, new: &IpRange) -> Opt
     if old.is_some_and(|old| old.kind != new.kind) {
         return says("changes its kind");
     }
+    if old.is_some_and(|old| !old.comment.is_empty() && new.comment.is_empty()) {
+        return says("loses its comment");
+    }
     if new.kind == RangeKind::Dynamic && !subnet.flags.managed {
         return says("is dynamic where MAAS does not manage");
     }
@@ -219,7 +222,8 @@ fn reserved_written(
     if let Some(old) = old {
         return (old.ip != new.ip || old.mac != new.mac).then(|| format!("{} changes", old.ip));
     }
-    if !new.subnet.contains(new.ip) || new.ip == new.subnet.network() {
+    let an_end = new.ip == new.subnet.network() || new.ip == new.subnet.last();
+    if !new.subnet.contains(new.ip) || an_end {
         return says("is outside its subnet");
     }
     let served = network

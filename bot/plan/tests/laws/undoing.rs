@@ -70,9 +70,11 @@ fn maas_takes_every_undo_or_the_step_says_that_there_is_none() {
                 }
                 Undo::Impossible(why) if why.is_empty() => return Some(format!("{step:?}")),
                 Undo::Impossible(_) => {
-                    // Only what serves has such rules.
+                    // Only what serves has such rules, and a comment that is taken away again.
                     let serves = match (&step.expects, &step.leaves) {
-                        (Some(Object::Range(range)), _) => range.kind == RangeKind::Dynamic,
+                        (Some(Object::Range(range)), _) => {
+                            range.kind == RangeKind::Dynamic || range.comment.is_empty()
+                        }
                         (Some(Object::Vlan(_)), _) => true,
                         _ => false,
                     };

@@ -245,9 +245,9 @@ impl Cloud {
             });
         let kept: BTreeSet<u128> = net.kept.iter().map(|kept| kept.at).collect();
         let reserved = kept.len() == net.kept.len()
-            && kept
-                .iter()
-                .all(|offset| own(*offset) && !net.serves(*offset));
+            && kept.iter().all(|offset| {
+                own(*offset) && !net.serves(*offset) && net.ip(*offset) != net.cidr.last()
+            });
         let guest = net.guest.as_ref().and_then(|guest| guest.at);
         let lives = guest.is_none_or(|offset| own(offset) && !net.serves(offset));
         let alone = apart && wide && lives;

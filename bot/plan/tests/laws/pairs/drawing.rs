@@ -271,6 +271,10 @@ pub(crate) fn keep(dice: &mut Dice, cloud: &mut Cloud, at: usize) {
     let number = cloud.number();
     let net = &mut cloud.nets[at];
     let offset = net.low(dice.below(12));
+    // MAAS keeps no network's last address, and a /31 has no other.
+    if net.ip(offset) == net.cidr.last() {
+        return;
+    }
     net.kept.push(Kept {
         at: offset,
         mac: format!("02:00:00:00:{:02x}:{:02x}", number / 256, number % 256),

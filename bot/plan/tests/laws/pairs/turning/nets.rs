@@ -144,7 +144,7 @@ pub(super) fn change_words(dice: &mut Dice, turning: &mut Turning) -> Option<()>
     let architectures = turning.cloud.has_architectures();
     let row = &mut turning.cloud.nets[net];
     if architectures && dice.chance(50) {
-        let one = (*dice.pick(&["pxe", "uefi_amd64_tftp", "arm64"])?).to_owned();
+        let one = (*dice.pick(&["pxe", "uefi_amd64_tftp", "uefi_arm64_tftp"])?).to_owned();
         if !row.architectures.remove(&one) {
             row.architectures.insert(one);
         }
