@@ -350,6 +350,18 @@ impl People {
             self.say(days, "bob", number, "/plan")?;
             return Ok(End::Open);
         };
+        // An order that was turned away says what to do instead.
+        let answer = keyed("answer").unwrap_or_default();
+        let ordered = |said: &Said| said.words.starts_with("/apply");
+        if self.said.last().is_some_and(ordered) && answer.contains("Not applied") {
+            if answer.contains("does not check") && days.weather.is_calm() {
+                return Ok(End::NoPlan("what was merged does not check".to_owned()));
+            }
+            if answer.contains("say `/plan`") {
+                self.say(days, "bob", number, "/plan")?;
+                return Ok(End::Open);
+            }
+        }
         match digest(&plan) {
             Some(digest) => self.say(days, "bob", number, &format!("/apply {digest}"))?,
             None => return Ok(End::NoPlan(heading(&plan))),
@@ -376,14 +388,15 @@ impl People {
             self.say(days, "bob", number, "/apply")?;
         } else {
             let gate = title.split('`').nth(1).unwrap_or_default().to_owned();
-            self.work(days, &gate);
+            self.work(days, number, &gate);
             self.say(days, "bob", number, &format!("/done {gate} no-juju-model"))?;
         }
         Ok(End::Open)
     }
 
-    /// What the gates ask: machines are released, and the networks that go are emptied.
-    pub(super) fn work(&self, days: &Days, gate: &str) {
+    /// What the gates ask: machines are released, and the networks that go are emptied, those that the comments name among
+    /// them.
+    pub(super) fn work(&self, days: &Days, number: u64, gate: &str) {
         let Some(newest) = self.newest() else { return };
         days.script
             .tell("bob", &format!("does what gate `{gate}` asks"));
@@ -392,6 +405,7 @@ impl People {
         let mut going = leaving(&self.declared);
         going.extend(self.pulls.iter().flat_map(|pull| leaving(&pull.declares)));
         going.extend(self.beginning.leaves(&newest.declares));
+        going.extend(named(days, number, gate));
         days.town.rows(|maas| {
             for host in hosts {
                 maas.release(&host);
@@ -406,6 +420,20 @@ impl People {
             }
         });
     }
+}
+
+/// The networks that the newest comment about a gate names.
+fn named(days: &Days, number: u64, gate: &str) -> Vec<String> {
+    let mut hub = days.town.github.github();
+    let comments = hub.at(REPOSITORY).comments(number);
+    let about = format!("Gate `{gate}`");
+    let newest = comments.iter().rev().find(|one| one.body.contains(&about));
+    let words = newest.into_iter().flat_map(|one| {
+        let text = one.body.as_str();
+        text.split(|c: char| !(c.is_ascii_digit() || c == '.' || c == '/'))
+    });
+    let is_network = |word: &&str| word.starts_with("10.7.") && word.ends_with(".0/24");
+    words.filter(is_network).map(str::to_owned).collect()
 }
 
 /// The first line, as it is read.

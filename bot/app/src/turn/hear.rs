@@ -348,17 +348,19 @@ impl Office {
         body: String,
         reaction: Option<&str>,
     ) -> anyhow::Result<()> {
-        if let Some(reaction) = reaction {
-            self.react(repository, comment.id, reaction).await?;
-        }
+        // The words first: what was decided is known by them.
         let reply = Reply {
-            key: format!("answer/{repository}/{}", comment.id),
+            key: answer_key(repository, comment.id),
             repository: repository.to_owned(),
             kind: ReplyKind::Comment,
             target: Some(i64::try_from(comment.number.0)?),
             body,
         };
-        Ok(self.journal.owe(&reply, (self.clock)()).await?)
+        self.journal.owe(&reply, (self.clock)()).await?;
+        if let Some(reaction) = reaction {
+            self.react(repository, comment.id, reaction).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn react(
@@ -368,7 +370,7 @@ impl Office {
         content: &str,
     ) -> anyhow::Result<()> {
         let reply = Reply {
-            key: format!("react/{repository}/{comment}/{content}"),
+            key: reaction_key(repository, comment, content),
             repository: repository.to_owned(),
             kind: ReplyKind::Reaction,
             target: Some(i64::try_from(comment)?),
@@ -376,4 +378,14 @@ impl Office {
         };
         Ok(self.journal.owe(&reply, (self.clock)()).await?)
     }
+}
+
+/// Under which key a mark on a comment is owed.
+pub(super) fn reaction_key(repository: &str, comment: u64, content: &str) -> String {
+    format!("react/{repository}/{comment}/{content}")
+}
+
+/// Under which key the answer to a comment is owed.
+pub(super) fn answer_key(repository: &str, comment: u64) -> String {
+    format!("answer/{repository}/{comment}")
 }

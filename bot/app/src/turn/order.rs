@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Office;
 use super::admission::{Admitted, Admitting, Halt, Shut};
-use super::hear::Heard;
+use super::hear::{Heard, answer_key, reaction_key};
 use super::record::{Record, Stage};
 use crate::command::{Command, Digest};
 use crate::reply::{self, RunSetting};
@@ -57,12 +57,31 @@ impl Office {
         command: Command,
         order: Result<Order, String>,
     ) -> anyhow::Result<()> {
+        // What became of the run since is no answer to an order that was followed, or turned away.
+        if heard.again && self.was_decided(heard).await? {
+            return Ok(());
+        }
         match command {
             Command::Apply(digest) => self.apply(heard, digest, order).await,
             Command::Done { gate, evidence } => self.done(heard, gate, evidence, order).await,
             Command::Abort => self.abort(heard, order).await,
             Command::Plan | Command::Status | Command::Why(_) | Command::Help => Ok(()),
         }
+    }
+
+    /// Whether this order was taken up before, or turned away; what is owed for the latter is owed whole.
+    async fn was_decided(&self, heard: &Heard<'_>) -> anyhow::Result<bool> {
+        let (repository, comment) = (&heard.site.repository, heard.comment.id);
+        let mark = reaction_key(repository, comment, "rocket");
+        if self.journal.reply(&mark).await?.is_some() {
+            return Ok(true);
+        }
+        let answer = answer_key(repository, comment);
+        if self.journal.reply(&answer).await?.is_none() {
+            return Ok(false);
+        }
+        self.react(repository, comment, "confused").await?;
+        Ok(true)
     }
 
     async fn refuse(&self, heard: &Heard<'_>, shut: &Shut) -> anyhow::Result<()> {
