@@ -11,7 +11,7 @@ use lab::github::{Options, Permission, Proposal, Serving, serve};
 const NAME: &str = "example/network";
 
 /// A command is acted on in that time, whatever happened to its webhook.
-const HEARD_WITHIN: Duration = Duration::from_secs(60);
+const HEARD_WITHIN: Duration = Duration::from_mins(1);
 
 /// A GitHub with one pull request that knows of no webhook.
 async fn hub() -> Serving {
