@@ -340,20 +340,22 @@ impl<'a> Admitting<'a> {
         merge_commit.clone_into(&mut record.commit);
         record.merge_commit = Some(merge_commit.to_owned());
         take_unasked(&mut record, survey);
-        self.office
-            .journal
-            .put_pull(
-                &record.row(&site.repository, self.heard.number, &site.name),
-                (self.office.clock)(),
-            )
-            .await?;
         let merge = Merge {
             site,
             number: self.heard.number,
             commit: merge_commit.to_owned(),
             at: record.merged_at,
         };
-        self.office.show_merged(&merge, &record).await
+        self.office.show_merged(&merge, &record).await?;
+        // Last: once it is the plan that stands, it is shown.
+        Ok(self
+            .office
+            .journal
+            .put_pull(
+                &record.row(&site.repository, self.heard.number, &site.name),
+                (self.office.clock)(),
+            )
+            .await?)
     }
 
     /// The window is open, and nobody else writes.

@@ -241,12 +241,14 @@ impl Office {
                 .await;
         };
         take(&mut record, &survey);
-        self.journal
+        self.show_merged(&merge, &record).await?;
+        // Last: once it is the plan that stands, it is shown.
+        Ok(self
+            .journal
             .put_pull(
                 &record.row(&site.repository, number, &site.name),
                 (self.clock)(),
             )
-            .await?;
-        self.show_merged(&merge, &record).await
+            .await?)
     }
 }
