@@ -73,7 +73,7 @@ impl<W: Wire, L: Epoch + ?Sized> Stage<'_, W, L> {
     }
 
     async fn step(&self, id: StepId, ledger: &mut impl Ledger) -> Result<(), NotKept> {
-        let Some(step) = self.plan.steps.iter().find(|step| step.id == id) else {
+        let Some(step) = self.plan.step(id) else {
             return ledger
                 .add(Fact::Stopped {
                     why: format!("step {id} is not in the plan"),

@@ -136,7 +136,7 @@ async fn cut_at(
         ));
     }
     // Whether a write that changes nothing happened cannot be looked at, so it may be sent once more.
-    let again = usize::from(is_nudge(play.plan, next));
+    let again = usize::from(changes_nothing(play.plan, next));
     let expected = calm.writes()..=calm.writes() + again;
     (!expected.contains(&dark.writes())).then(|| {
         format!(
@@ -146,10 +146,9 @@ async fn cut_at(
     })
 }
 
-fn is_nudge(plan: &Plan, next: &Move) -> bool {
+fn changes_nothing(plan: &Plan, next: &Move) -> bool {
     let Move::Make(id) = next else { return false };
-    let mut steps = plan.steps.iter();
-    steps.any(|step| step.id == *id && step.nudge)
+    plan.step(*id).is_some_and(|step| step.nudge)
 }
 
 fn stopped_because(facts: &[Noted]) -> String {
@@ -172,13 +171,10 @@ fn stopped_because(facts: &[Noted]) -> String {
 /// A move in words.
 pub fn told(plan: &Plan, next: &Move) -> String {
     match next {
-        Move::Make(id) => {
-            let step = plan.steps.iter().find(|step| step.id == *id);
-            step.map_or_else(
-                || format!("step {id}"),
-                |step| format!("{id:>3}  {}", plan::telling::line(step), id = step.id.0),
-            )
-        }
+        Move::Make(id) => plan.step(*id).map_or_else(
+            || format!("step {id}"),
+            |step| format!("{id:>3}  {}", plan::telling::line(step), id = step.id.0),
+        ),
         Move::Ask(gate) => format!("---  gate {}: the runbook is shown", gate.word()),
         Move::Examine(gate) => format!("---  gate {}: looking", gate.word()),
         Move::Verify { round } => format!("===  proof {round}: observed and planned again"),

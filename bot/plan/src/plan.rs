@@ -25,7 +25,7 @@ use crate::hazards::{dangling, in_transition, too_much, unseen};
 use crate::pairing::Pairing;
 use crate::refusal::{Code, Refusal};
 use crate::snippets;
-use crate::step::Step;
+use crate::step::{Step, StepId};
 use crate::wanted::{Wanted, WantedSubnet};
 use crate::warnings::{restless, warnings};
 
@@ -232,6 +232,11 @@ impl Plan {
                 .collect();
             Err(refused(refusals, &plan.steps))
         }
+    }
+
+    /// The step of that number.
+    pub fn step(&self, id: StepId) -> Option<&Step> {
+        self.steps.iter().find(|step| step.id == id)
     }
 
     /// The gate of that name.

@@ -113,10 +113,7 @@ impl Looking<'_> {
         let record = self.runs.iter().find(|told| told.run.id.0 == run);
         record
             .and_then(|told| serde_json::from_str::<Recorded>(&told.run.new.record).ok())
-            .is_some_and(|record| {
-                let mut steps = record.plan.steps.iter();
-                steps.any(|other| other.id == step && other.nudge)
-            })
+            .is_some_and(|record| record.plan.step(step).is_some_and(|step| step.nudge))
     }
 
     /// The step of the last fact before a write, where that fact intends it.

@@ -347,15 +347,8 @@ impl<'a> Admitting<'a> {
             at: record.merged_at,
         };
         self.office.show_merged(&merge, &record).await?;
-        // Last: once it is the plan that stands, it is shown.
-        Ok(self
-            .office
-            .journal
-            .put_pull(
-                &record.row(&site.repository, self.heard.number, &site.name),
-                (self.office.clock)(),
-            )
-            .await?)
+        let row = record.row(&site.repository, self.heard.number, &site.name);
+        self.office.remember(&row).await
     }
 
     /// The window is open, and nobody else writes.

@@ -183,8 +183,8 @@ impl Office {
                 self.merged(&merge, record, &pull).await?;
             } else {
                 record.stage = Stage::Closed;
-                let row = record.row(&site.repository, number, &site.name);
-                self.journal.put_pull(&row, (self.clock)()).await?;
+                self.remember(&record.row(&site.repository, number, &site.name))
+                    .await?;
             }
         }
         Ok(())

@@ -61,14 +61,8 @@ impl Office {
             record.stage = Stage::Closed;
         }
         record.base.clone_from(&pull.base);
-        // Last: once it is written down as merged, all of this was owed.
-        Ok(self
-            .journal
-            .put_pull(
-                &record.row(repository, merge.number, &site.name),
-                (self.clock)(),
-            )
-            .await?)
+        self.remember(&record.row(repository, merge.number, &site.name))
+            .await
     }
 
     /// Its place in the order of merges: when it was merged, and among those of one second, when it was heard.
@@ -191,11 +185,7 @@ impl Office {
                 };
                 self.show_merged(&merge, &record).await?;
             }
-            self.journal
-                .put_pull(
-                    &record.row(&row.repository, number, &row.site),
-                    (self.clock)(),
-                )
+            self.remember(&record.row(&row.repository, number, &row.site))
                 .await?;
         }
         Ok(())
@@ -242,13 +232,7 @@ impl Office {
         };
         take(&mut record, &survey);
         self.show_merged(&merge, &record).await?;
-        // Last: once it is the plan that stands, it is shown.
-        Ok(self
-            .journal
-            .put_pull(
-                &record.row(&site.repository, number, &site.name),
-                (self.clock)(),
-            )
-            .await?)
+        self.remember(&record.row(&site.repository, number, &site.name))
+            .await
     }
 }

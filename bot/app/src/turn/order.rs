@@ -338,8 +338,7 @@ impl Office {
             let mut record = Record::of(&row)?;
             if record.stage != stage {
                 record.stage = stage;
-                self.journal
-                    .put_pull(&record.row(repository, number, &row.site), (self.clock)())
+                self.remember(&record.row(repository, number, &row.site))
                     .await?;
             }
         }

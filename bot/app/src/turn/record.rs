@@ -6,6 +6,8 @@ use plan::telling::{Rehearsed, Setting, Stands};
 use serde::{Deserialize, Serialize};
 use topology::observed::Timestamp;
 
+use super::Office;
+
 /// Where a pull request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -66,6 +68,14 @@ pub struct Record {
     /// The plan became another one by itself, after people read it: an order has to name its digest.
     #[serde(default)]
     pub to_be_named: bool,
+}
+
+impl Office {
+    /// Remembers a pull request. Always last: once it is remembered, whatever people are told of it was owed, so a power
+    /// cut before it has all of it owed again and one after it has nothing missing.
+    pub(super) async fn remember(&self, row: &Pull) -> anyhow::Result<()> {
+        Ok(self.journal.put_pull(row, (self.clock)()).await?)
+    }
 }
 
 impl Record {

@@ -93,15 +93,11 @@ impl Office {
                 reply::plan(&survey.outcome, &setting, &survey.rehearsed)
             }
         };
-        self.journal
-            .put_pull(
-                &record.row(repository, pull.number, &site.name),
-                (self.clock)(),
-            )
-            .await?;
         self.owe_check(repository, &record, &commit.findings)
             .await?;
         self.owe_plan_comment(repository, pull.number, &site.name, body)
+            .await?;
+        self.remember(&record.row(repository, pull.number, &site.name))
             .await
     }
 
