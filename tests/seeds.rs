@@ -51,6 +51,10 @@ fn whatever_goes_wrong_every_promise_holds_once_it_stops() {
                         return;
                     }
                     let played = play(seed).unwrap();
+                    // At once: thousands of seeds play for an hour, and may be stopped before their end.
+                    if !played.broken.is_empty() {
+                        println!("broken: planebot lab --replay {seed}");
+                    }
                     harvest
                         .lock()
                         .unwrap_or_else(PoisonError::into_inner)
