@@ -96,7 +96,7 @@ pub(crate) fn remedy(code: Option<&str>) -> &'static str {
         }
         Some("3D000") => "make the database first, or name another",
         Some("42501") => {
-            "give this user a database of its own (`CREATE DATABASE … OWNER …`), or the right to make tables"
+            "give this user a database of its own (`CREATE DATABASE … OWNER …`), or the right to make tables, and make it the owner of the tables that are there"
         }
         Some("25006") => {
             "it may only be read: name the server that may be written to, and a user who may"

@@ -58,7 +58,7 @@ async fn a_database_that_cannot_be_used_is_refused_by_name_with_what_to_do() {
         (
             format!("postgres://guest:opensesame@{place}/strange"),
             format!(
-                "cannot open the store `postgres://{place}/strange`: error returned from database: permission denied for schema public; give this user a database of its own (`CREATE DATABASE … OWNER …`), or the right to make tables"
+                "cannot open the store `postgres://{place}/strange`: error returned from database: permission denied for schema public; give this user a database of its own (`CREATE DATABASE … OWNER …`), or the right to make tables, and make it the owner of the tables that are there"
             ),
         ),
         (

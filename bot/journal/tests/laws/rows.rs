@@ -205,6 +205,30 @@ async fn a_store_of_migration_2_is_brought_up_to_date_and_keeps_its_memory() {
     }
 }
 
+#[tokio::test]
+async fn an_older_database_that_this_user_may_not_change_is_refused_and_left_as_it_is() {
+    let Some(cluster) = cluster::shared() else {
+        return;
+    };
+    let url = cluster.database().await;
+    of_migration_2(&url).await;
+    cluster
+        .tell("postgres", "CREATE ROLE heir LOGIN PASSWORD 'hunter2'")
+        .await;
+    let rights =
+        "GRANT ALL ON ALL TABLES IN SCHEMA public TO heir; GRANT CREATE ON SCHEMA public TO heir";
+    cluster.tell(url.rsplit('/').next().unwrap(), rights).await;
+    let said = Journal::open(&url.replace("boss:", "heir:"))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(said.contains("must be owner of table"), "{said}");
+    assert!(said.contains("make it the owner of the tables"), "{said}");
+    let address = journal::Address::parse(&url).unwrap();
+    let older = Standing::Older { has: 2, known: 3 };
+    assert_eq!(Standing::of(&address).await.unwrap(), older);
+}
+
 async fn facts(journal: &Journal, run: RunId) -> Vec<Fact> {
     let noted = journal.facts(run).await.unwrap();
     noted.into_iter().map(|noted| noted.fact).collect()
