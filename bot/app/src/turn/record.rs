@@ -71,8 +71,8 @@ pub struct Record {
 }
 
 impl Office {
-    /// Remembers a pull request. Always last: once it is remembered, whatever people are told of it was owed, so a power
-    /// cut before it has all of it owed again and one after it has nothing missing.
+    /// Remembers a pull request. A merged one last: once it is remembered, whatever people are told of it was owed, so a
+    /// power cut before it has all of it owed again and one after it has nothing missing.
     pub(super) async fn remember(&self, row: &Pull) -> anyhow::Result<()> {
         Ok(self.journal.put_pull(row, (self.clock)()).await?)
     }

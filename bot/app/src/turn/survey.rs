@@ -93,11 +93,13 @@ impl Office {
                 reply::plan(&survey.outcome, &setting, &survey.rehearsed)
             }
         };
+        // First: one that is merged before this is heard again is shown from what is remembered of it, and one that was
+        // shown and not remembered would be nobody's.
+        self.remember(&record.row(repository, pull.number, &site.name))
+            .await?;
         self.owe_check(repository, &record, &commit.findings)
             .await?;
         self.owe_plan_comment(repository, pull.number, &site.name, body)
-            .await?;
-        self.remember(&record.row(repository, pull.number, &site.name))
             .await
     }
 
