@@ -50,3 +50,40 @@ async fn merges_that_are_heard_in_another_order_count_in_githubs() {
         Some("merged")
     );
 }
+
+/// Wherever the power goes while it is planned: what was shown is remembered, and told what became of it.
+#[tokio::test]
+async fn what_was_shown_before_the_power_went_and_merged_before_it_came_back_is_told_like_any_other()
+ {
+    let (mut cuts, mut shown) = (0, 0);
+    loop {
+        let mut stage = Stage::new().await;
+        stage.commit("wip", &[(DESKS, Some(WITH_GATEWAY))]);
+        let first = stage.open("alice", "wip", "main");
+        if !stage.is_cut_off(cuts + 1).await {
+            break;
+        }
+        cuts += 1;
+        stage.merge(first, How::Squash);
+        stage.work().await;
+        stage.commit("lamps", &[("topology/lamps.yaml", Some(LAMPS))]);
+        let second = stage.open("alice", "lamps", "main");
+        stage.work().await;
+        stage.merge(second, How::Squash);
+        stage.work().await;
+        let order = format!("/apply {}", stage.digest(second));
+        let said = stage.ask("bob", second, &order).await;
+        assert!(said.contains("✅ Applied"), "{said}");
+        let Some(last) = stage.own(first).pop() else {
+            continue;
+        };
+        shown += 1;
+        assert!(
+            last.body.contains(&format!("Carried out with #{second}")),
+            "cut {cuts}: {}",
+            last.body
+        );
+    }
+    println!("the power cut at {cuts} places of a planning; {shown} times the plan was shown");
+    assert!(shown > 0 && shown < cuts, "{shown} of {cuts}");
+}

@@ -189,6 +189,25 @@ impl Stage {
         }
     }
 
+    /// Brings the webhooks and works until the power goes, the journal's fuse being asked for the `cut`th time, and starts
+    /// the service again; false where all was done before.
+    pub(super) async fn is_cut_off(&mut self, cut: usize) -> bool {
+        for delivery in self.sent() {
+            self.keep(&delivery).await;
+        }
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        let fuse = Arc::new(move || counted.fetch_add(1, Ordering::SeqCst) + 1 == cut);
+        self.office.journal = self.office.journal.clone().with_fuse(fuse);
+        while let Ok(Some(until)) = self.office.settle_all().await {
+            self.pass((until.0 - self.now()).clamp(1, 10_000));
+        }
+        let config = self.office.config.clone();
+        let again = planebot::service::open(config, clock(&self.ahead)).await;
+        self.office = again.unwrap();
+        asked.load(Ordering::SeqCst) >= cut
+    }
+
     pub(super) async fn keep(&self, delivery: &Delivery) -> Kept {
         let now = (self.office.clock)();
         self.office.journal.keep(delivery, now).await.unwrap()
