@@ -132,10 +132,8 @@ async fn what_was_acknowledged_survives_the_end_of_postgres_itself() {
     let acknowledged = 21 + rest.iter().filter(|line| line.starts_with("kept ")).count();
     let stopped = rest.iter().find(|line| line.starts_with("stopped: "));
     let stopped = stopped.unwrap();
-    assert!(
-        stopped.contains("see that the database runs and can be reached"),
-        "{stopped}"
-    );
+    // Its connection was cut, or no new one was to be had: which of them depends on when.
+    assert!(stopped.contains("can be reached"), "{stopped}");
     let away = journal.queue().await.unwrap_err().to_string();
     assert!(away.contains("can be reached"), "{away}");
     assert!(!away.contains(PASSWORD), "{away}");
