@@ -13,8 +13,8 @@ mod stage;
 
 use std::path::PathBuf;
 
-use planebot::town::Life;
-use planebot::turn::Told;
+use service::runs::publish::Told;
+use simulation::harness::Life;
 
 use acts::Act;
 use stage::{Moment, Stage};

@@ -1,5 +1,6 @@
-//! The walls of the house, the sizes of its rooms, and the words we do not use.
+//! Rules that hold for the whole source tree: sizes, headers, names, and what the documents must say.
 
+mod crates;
 mod names;
 mod objects;
 mod threats;
@@ -89,7 +90,7 @@ fn the_walls_look_at_the_sources() {
 }
 
 #[test]
-fn the_pure_crates_lean_only_on_what_is_listed() {
+fn the_pure_crates_depend_only_on_what_is_listed() {
     let listed = [
         (
             "topology",
@@ -121,7 +122,7 @@ fn the_pure_crates_lean_only_on_what_is_listed() {
         for dependency in dependencies(name) {
             assert!(
                 may.contains(&dependency.as_str()),
-                "`{name}` leans on `{dependency}`"
+                "`{name}` depends on `{dependency}`"
             );
         }
         let manifest = read(&root().join("bot").join(name).join("Cargo.toml"));
@@ -130,34 +131,6 @@ fn the_pure_crates_lean_only_on_what_is_listed() {
                 !manifest.contains(elsewhere),
                 "`{name}` has `{elsewhere}`, where nobody looks"
             );
-        }
-    }
-}
-
-#[test]
-fn nobody_leans_where_the_house_has_a_wall() {
-    for (name, never) in [
-        ("lab", ["plan", "journal", "planebot"]),
-        ("journal", ["reqwest", "octocrab", "axum"]),
-    ] {
-        let own = dependencies(name);
-        let manifest = read(&root().join("bot").join(name).join("Cargo.toml"));
-        for wall in never {
-            assert!(
-                !own.iter().any(|other| other == wall),
-                "`{name}` leans on `{wall}`"
-            );
-            // Nor under another name, for one target only, or in its tests.
-            for way in [
-                format!("\n{wall}."),
-                format!("\n{wall} "),
-                format!("\"{wall}\""),
-            ] {
-                let named = manifest
-                    .split_once("\n[")
-                    .is_some_and(|(_, rest)| rest.contains(&way));
-                assert!(!named, "`{name}` names `{wall}` in its manifest");
-            }
         }
     }
 }
@@ -196,93 +169,6 @@ fn no_file_passes_five_hundred_lines_before_its_tests() {
         .map(|(lines, path)| format!("`{}` has {lines} lines", path.display()))
         .collect();
     assert!(long.is_empty(), "{long:#?}");
-}
-
-/// Words that say nothing about a network, so that no name is made of them.
-const HOLLOW: [&str; 13] = [
-    "manager",
-    "handler",
-    "service",
-    "processor",
-    "helper",
-    "util",
-    "common",
-    "data",
-    "info",
-    "misc",
-    "context",
-    "snapshot",
-    "core",
-];
-
-/// Names that may be made of one all the same, and why.
-const ALLOWED: [(&str, &str); 6] = [
-    (
-        "service",
-        "the file: the process that an operator calls the service",
-    ),
-    ("start_service", "the story starts that process"),
-    ("service_log", "the log of that process"),
-    ("kill_the_service_at_delete", "the story kills that process"),
-    (
-        "load_vlan_services",
-        "a VLAN's own DHCP and relay, as a layout has them",
-    ),
-    (
-        "common",
-        "the longest common lines, as the diff algorithm calls them",
-    ),
-];
-
-/// A name in its words: `StoryWorld` and `story_world` have the same two.
-fn words(name: &str) -> Vec<String> {
-    let mut apart = String::new();
-    for letter in name.chars() {
-        if letter.is_uppercase() {
-            apart.push('_');
-        }
-        apart.extend(letter.to_lowercase());
-    }
-    apart
-        .split('_')
-        .filter(|word| !word.is_empty())
-        .map(str::to_owned)
-        .collect()
-}
-
-/// The name that a line of code gives to a type, a function or a module.
-fn named(line: &str) -> Option<&str> {
-    let mut line = line.trim_start();
-    for before in ["pub ", "pub(crate) ", "pub(super) ", "const ", "async "] {
-        line = line.strip_prefix(before).unwrap_or(line);
-    }
-    let rest = ["struct ", "enum ", "trait ", "type ", "fn ", "mod "]
-        .iter()
-        .find_map(|kind| line.strip_prefix(kind))?;
-    rest.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
-        .next()
-}
-
-#[test]
-fn no_name_is_made_of_a_hollow_word() {
-    let mut hollow = Vec::new();
-    for path in files(&root().join("bot"), "rs")
-        .into_iter()
-        .filter(|path| !is_test(path))
-    {
-        let text = before_tests(&path);
-        let file = path.file_stem().unwrap_or_default().to_string_lossy();
-        for name in text.lines().filter_map(named).chain([file.as_ref()]) {
-            let allowed = ALLOWED.iter().any(|(own, _)| *own == name);
-            let banned = words(name)
-                .iter()
-                .any(|word| HOLLOW.contains(&word.trim_end_matches('s')));
-            if !allowed && (banned || name == "state" || name == "State") {
-                hollow.push(format!("{}: `{name}`", path.display()));
-            }
-        }
-    }
-    assert!(hollow.is_empty(), "{hollow:#?}");
 }
 
 #[test]
@@ -388,7 +274,7 @@ fn the_readme_names_every_command_and_the_plan_as_people_see_it() {
             "{command}"
         );
     }
-    for word in planebot::command::WORDS {
+    for word in service::command::WORDS {
         assert!(readme.contains(&format!("`/{word}")), "/{word}");
     }
     assert!(readme.contains("tests/golden/reference-plan.md"));
@@ -457,7 +343,7 @@ fn every_command_explains_itself() {
 
 #[test]
 fn every_gate_has_a_runbook_that_can_be_filled() {
-    let runbooks = planebot::desk::runbooks(&root().join("runbooks")).unwrap();
+    let runbooks = service::site::runbooks(&root().join("runbooks")).unwrap();
     for gate in plan::gate::GateName::ALL {
         assert!(
             runbooks.iter().any(|runbook| runbook.gate == gate),

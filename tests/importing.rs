@@ -18,7 +18,8 @@ use topology::write::{Unmerged, Wish, files, merged};
 
 use crate::lab::{World, all_layouts, outside, text, world_of};
 use clouds::cloud;
-use planebot::maas::{Client, InLab};
+use execution::rehearse::in_memory::InLab;
+use maas::Client;
 
 /// Of each line one that is in the field.
 const VERSIONS: [&str; 9] = [

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use execution::rehearse::in_memory::InLab;
 use lab::maas::Maas;
-use planebot::maas::{Client, InLab, Outside};
+use maas::{Client, Outside};
 use topology::Topology;
 use topology::object::{Object, RangeKind};
 use topology::observed::{NodeKind, Observed, Timestamp};
@@ -90,7 +91,7 @@ impl World {
     }
 
     pub(crate) async fn observe(&self, topology: &Topology) -> Observed {
-        planebot::executor::observe(&self.client.eyes(), topology)
+        execution::executor::observe(&self.client.eyes(), topology)
             .await
             .unwrap()
     }

@@ -6,8 +6,9 @@
 mod snippets;
 mod tenants;
 
+use execution::rehearse::in_memory::InLab;
+use maas::{Method, Request, Wire as _};
 use plan::plan::{Plan, Policy, Refused};
-use planebot::maas::{InLab, Method, Request, Wire as _};
 use topology::Topology;
 use topology::draft::Source;
 

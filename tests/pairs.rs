@@ -1,8 +1,8 @@
 //! The planner's random pairs of clouds, played in the lab: what the laws hold against rules of their own, the lab's MAAS
 //! holds against its, which are held to recordings of real ones.
 
+use execution::rehearse::{Play, rehearse};
 use plan::plan::{Plan, Policy};
-use planebot::rehearse::{Play, rehearse};
 
 use crate::laws::pairs::Pair;
 

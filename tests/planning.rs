@@ -1,9 +1,9 @@
 //! Plans over every layout and every change: from what a MAAS holds to what another one holds.
 
+use execution::rehearse::{Play, rehearse};
 use plan::plan::{Plan, Policy};
 use plan::step::{Phase, Step};
 use plan::telling;
-use planebot::rehearse::{Play, rehearse};
 use proptest::prelude::*;
 use topology::draft::Source;
 use topology::plane::Topology;
@@ -147,11 +147,11 @@ async fn the_reference_change_reads_as_in_the_golden_file() {
         }
     }
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let topology = planebot::desk::declared(&root.join("topology"))
+    let topology = service::site::declared(&root.join("topology"))
         .unwrap()
         .topology
         .unwrap();
-    let runbooks = planebot::desk::runbooks(&root.join("runbooks")).unwrap();
+    let runbooks = service::site::runbooks(&root.join("runbooks")).unwrap();
     let policy = Policy {
         runbooks: runbooks
             .iter()
@@ -245,16 +245,16 @@ async fn the_apply_comment_of_a_long_plan_counts_its_phases() {
     let topology = declared(&after.observe_all().await);
     let observed = before.observe(&topology).await;
     let mut plan = Plan::between(&observed, &topology, &Policy::default()).unwrap();
-    let setting = planebot::reply::RunSetting {
+    let setting = service::reply::RunSetting {
         site: "reference".to_owned(),
         by: "bob".to_owned(),
         merge_commit: "ab".repeat(20),
     };
-    let short = planebot::reply::progress(&plan, &[], &setting);
+    let short = service::reply::progress(&plan, &[], &setting);
     assert!(short.contains("<details>"));
     let steps = plan.steps.clone();
     plan.steps = std::iter::repeat_n(steps, 100).flatten().collect();
-    let long = planebot::reply::progress(&plan, &[], &setting);
+    let long = service::reply::progress(&plan, &[], &setting);
     assert!(!long.contains("<details>"), "{long}");
     assert!(
         long.contains(&format!("0 of {}", plan.steps.len())),

@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use execution::evidence::{Testimony, Witness};
+use execution::executor::{Ledger, NotKept, Stage};
 use lab::maas::Reported;
 use plan::gate::GateName;
 use plan::plan::{Plan, Policy};
 use plan::run::{Fact, Move, Noted, Pace, Progress, next_move};
 use plan::step::Step;
-use planebot::evidence::{Testimony, Witness};
-use planebot::executor::{Ledger, NotKept, Stage};
 use serde_json::{Value, json};
 use topology::Topology;
 use topology::object::Key;

@@ -10,8 +10,8 @@ mod watch;
 
 use std::io::Write as _;
 
-use planebot::story::site;
 use serde_json::Value;
+use simulation::demo::site;
 
 use crate::cluster::Cluster;
 use city::City;

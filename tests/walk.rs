@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use maas::{Epoch, Hands};
 use plan::gate::{Evidence, GateName};
 use plan::plan::{Plan, Policy};
 use plan::step::{Ground, Step, Undo};
 use plan::telling;
-use planebot::maas::{Epoch, Hands};
 use topology::Topology;
 use topology::object::{Key, Object};
 use topology::port::Outcome;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use lab::github::{How, Proposal};
-use planebot::story::site;
+use simulation::demo::site;
 
-use planebot::town::REPOSITORY;
+use simulation::harness::REPOSITORY;
 
 use super::stage::Stage;
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lab::maas::Fault;
-use planebot::town::{Fate, Operation, Stroke};
+use simulation::harness::{Fate, Operation, Stroke};
 
 /// Counts the operations: MAAS, GitHub, journal.
 #[derive(Default)]

@@ -10,9 +10,10 @@ use journal::Journal;
 use lab::github::GitHub;
 use lab::maas::Maas;
 use plan::run::Progress;
-use planebot::story::site;
-use planebot::town::{Hand, Life, Place, REPOSITORY, SITE, Town, declared};
-use planebot::turn::{Told, Turned};
+use service::runs::publish::Told;
+use service::worker::Turned;
+use simulation::demo::site;
+use simulation::harness::{Hand, Life, Place, REPOSITORY, SITE, Town, declared};
 
 use super::cut::Cut;
 

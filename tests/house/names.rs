@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::crates::CRATES;
 use super::{files, listed_commands, printed, read, root, without_tests};
 
 /// Fields whose text is what somebody called something.
@@ -360,14 +361,14 @@ fn is_whole(text: &str, word: &str) -> bool {
 /// the reference site, and tests may be.
 fn rooms() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for name in ["topology", "plan", "journal", "lab", "app"] {
+    for name in CRATES {
         let folder = root().join("bot").join(name);
         found.push(folder.join("Cargo.toml"));
         found.extend(files(&folder, "rs"));
     }
     found.retain(|path| {
         let text = path.strip_prefix(root()).unwrap_or(path).to_string_lossy();
-        let story = text == "bot/app/src/story.rs" || text.starts_with("bot/app/src/story/");
+        let story = text.starts_with("bot/simulation/src/demo");
         !story && !text.contains("/tests/") && !text.ends_with("/tests.rs")
     });
     found

@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{files, read, root};
 
-/// Numbers of threats by the file whose tests try them, its path below `bot/app/src` or `tests`.
+/// Numbers of threats by the file whose tests try them, its path from the repository's root.
 fn tried() -> BTreeMap<String, BTreeSet<u32>> {
     let mut tried: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
-    for folder in ["bot/app/src", "tests"] {
-        let folder = root().join(folder);
-        for path in files(&folder, "rs") {
+    for folder in ["bot", "tests"] {
+        for path in files(&root().join(folder), "rs") {
             let text = read(&path);
-            let name = path.strip_prefix(&folder).unwrap().to_string_lossy();
+            let name = path.strip_prefix(root()).unwrap().to_string_lossy();
             let mut lines = text.lines().map(str::trim);
             while let Some(line) = lines.next() {
                 if line != "#[test]" && line != "#[tokio::test]" {

@@ -1,10 +1,11 @@
 //! DHCP snippets: hung up again where MAAS would have dropped them, left where they stay, and never more than a text.
 
+use execution::rehearse::in_memory::InLab;
+use execution::rehearse::{Play, rehearse};
+use maas::{Method, Request, Wire as _};
 use plan::gate::GateName;
 use plan::plan::{Plan, Policy, Refused};
 use plan::telling;
-use planebot::maas::{InLab, Method, Request, Wire as _};
-use planebot::rehearse::{Play, rehearse};
 use topology::Topology;
 use topology::object::{Object, Snippet};
 use topology::observed::{Observed, Scope};

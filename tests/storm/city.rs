@@ -9,17 +9,18 @@ use std::time::Duration;
 use journal::Journal;
 use lab::github::{Demo, How, Options, Outcome, Proposal};
 use lab::maas::Maas;
-use planebot::clock::{Clock, machine};
-use planebot::story::site;
 use serde_json::Value;
+use service::clock::machine;
+use simulation::demo::site;
 use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
+use topology::port::Clock;
 
 use super::posts::{Post, Storm};
 use super::replicas::{NAMES, Replicas};
 use super::watch::Watch;
 use crate::cluster::Cluster;
-use planebot::town::{Hand, REPOSITORY, declared};
+use simulation::harness::{Hand, REPOSITORY, declared};
 
 pub(super) const SITE: &str = "reference";
 const BRANCH: &str = "vip-plane";

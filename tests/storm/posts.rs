@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::replicas::{NAMES, Replicas};
-use planebot::town::REPOSITORY;
+use simulation::harness::REPOSITORY;
 
 /// GitHub gives up on an answer after that.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use plan::plan::{Plan, Policy};
 use plan::run::Fact;
-use planebot::story::site;
+use simulation::demo::site;
 use topology::draft::Source;
 
 use super::city::City;
@@ -13,7 +13,7 @@ use super::mishaps::Tally;
 use super::posts::{DELIVERIES, DOUBLED, FORGED, MOVED};
 use super::replicas::NAMES;
 use crate::lab::{World, outside};
-use planebot::town::REPOSITORY;
+use simulation::harness::REPOSITORY;
 
 /// What the answer to a comment carries where people do not see it.
 pub(super) fn marker(comment: u64) -> String {
@@ -141,8 +141,8 @@ async fn as_declared(city: &City) {
         .collect();
     let topology = topology::check::check(&sources).topology.unwrap();
     let maas = std::sync::Arc::clone(&city.maas.maas);
-    let client = planebot::maas::Client::new(
-        planebot::maas::InLab::new(std::sync::Arc::clone(&maas), outside()),
+    let client = maas::Client::new(
+        execution::rehearse::in_memory::InLab::new(std::sync::Arc::clone(&maas), outside()),
         outside(),
     );
     let observed = World { maas, client }.observe(&topology).await;

@@ -5,15 +5,16 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use execution::rehearse::in_memory::InLab;
 use journal::{Delivery, Kept};
 use lab::github::{CommentSeen, How, Options, Permission, Proposal};
 use lab::maas::{Fault, Maas};
-use planebot::clock::Clock;
-use planebot::config::Config;
-use planebot::maas::{Client, Epoch, Hands, InLab};
-use planebot::turn::Office;
+use maas::{Client, Epoch, Hands};
+use service::config::Config;
+use service::worker::Office;
 use topology::object::{Object, Subnet};
 use topology::observed::{Scope, Timestamp};
+use topology::port::Clock;
 use topology::port::{Outcome, Write};
 
 pub(super) const NAME: &str = "acme/network";
@@ -203,7 +204,7 @@ impl Stage {
             self.pass((until.0 - self.now()).clamp(1, 10_000));
         }
         let config = self.office.config.clone();
-        let again = planebot::service::open(config, clock(&self.ahead)).await;
+        let again = service::service::open(config, clock(&self.ahead)).await;
         self.office = again.unwrap();
         asked.load(Ordering::SeqCst) >= cut
     }
@@ -308,7 +309,7 @@ impl Stage {
     }
 
     fn hands(&self) -> Arc<Client<InLab>> {
-        let outside = planebot::clock::outside(&self.office.clock);
+        let outside = maas::Outside::of_this_process(&self.office.clock);
         Client::new(
             InLab::new(Arc::clone(&self.maas.maas), outside.clone()),
             outside,
@@ -343,14 +344,14 @@ impl Stage {
     pub(super) async fn another(&self, port: u16) -> Office {
         let mut config = self.office.config.clone();
         config.server.listen.set_port(port);
-        planebot::service::open(config, clock(&self.ahead))
+        service::service::open(config, clock(&self.ahead))
             .await
             .unwrap()
     }
 }
 
 fn clock(ahead: &Arc<AtomicI64>) -> Clock {
-    let (machine, ahead) = (planebot::clock::machine(), Arc::clone(ahead));
+    let (machine, ahead) = (service::clock::machine(), Arc::clone(ahead));
     Arc::new(move || Timestamp(machine().0 + ahead.load(Ordering::SeqCst)))
 }
 
@@ -367,5 +368,5 @@ fn config(github: &str, maas: &str, folder: &Path, policy: &str) -> String {
 
 async fn open(text: &str, variables: &BTreeMap<String, String>, clock: Clock) -> Office {
     let config = Config::parse(text, Path::new("."), variables).unwrap();
-    planebot::service::open(config, clock).await.unwrap()
+    service::service::open(config, clock).await.unwrap()
 }

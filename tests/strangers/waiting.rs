@@ -3,7 +3,7 @@
 use journal::{Reply, ReplyKind, Retried};
 use lab::github::How;
 use lab::maas::Fault;
-use planebot::turn::Turned;
+use service::worker::Turned;
 use topology::observed::Timestamp;
 
 use super::stage::{DESKS, Stage, WITH_GATEWAY};

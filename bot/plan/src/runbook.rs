@@ -154,6 +154,13 @@ fn filled(line: &str, values: &BTreeMap<String, String>) -> String {
     out
 }
 
+/// Whether a path may be a runbook's.
+pub fn is_runbook(path: &str) -> bool {
+    std::path::Path::new(path)
+        .extension()
+        .is_some_and(|end| end == "md")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,9 +3,15 @@
 //! A [`Write`] is one request that changes MAAS, said in objects. Whoever sends it resolves names to row numbers by a
 //! fresh look; whoever plans never sees a row number. An [`Outcome`] has three values, because not knowing is one.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::object::Object;
+use crate::observed::Timestamp;
+
+/// What time it is: handed in by whoever may ask the machine, so that a test or a replay can set it.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// One request that changes MAAS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,421 @@
+//! What is looked at before a gate opens.
+//!
+//! Human steps are verified by reading the world, never by a ticked box: MAAS for addresses, links and machines; the
+//! Juju controllers' and the jumphost's own listings, read from where the site's configuration says. It must not know
+//! who claims, or what follows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use plan::gate::{Evidence, Gate};
+use topology::Cidr;
+use topology::observed::{Holder, Node, NodeKind, Observed, Occupant, Scope};
+
+use crate::occupants::{counts, tell};
+use maas::{Blind, Eyes, Wire};
+
+/// What MAAS cannot tell.
+pub trait Witness: Send + Sync {
+    /// The output of `juju models --format json` of every controller on this MAAS, read now.
+    fn juju_models(&self) -> Testimony;
+    /// The output of `ip -j addr` on the jumphost, read now.
+    fn jumphost_addresses(&self) -> Testimony;
+}
+
+/// What a witness says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Testimony {
+    /// The text.
+    Said(String),
+    /// It is configured and could not be read: nothing is proved.
+    Silent(String),
+    /// Nothing is configured: an operator must state what they see, word for word.
+    Nobody,
+}
+
+/// The states in which MAAS lets interfaces be changed.
+const CHANGEABLE: [&str; 5] = ["New", "Ready", "Failed testing", "Allocated", "Broken"];
+
+/// What is still missing before the gate may open, one line each.
+pub(crate) async fn missing<W: Wire>(
+    gate: &Gate,
+    claim: Option<&str>,
+    eyes: &Eyes<W>,
+    witness: &dyn Witness,
+) -> Result<Vec<String>, Blind> {
+    let subnets: BTreeSet<Cidr> = gate
+        .evidence
+        .iter()
+        .flat_map(|evidence| match evidence {
+            Evidence::Vacant { subnets, .. } | Evidence::Attended { subnets } => {
+                subnets.iter().copied().collect::<Vec<_>>()
+            }
+            Evidence::Changeable { .. } | Evidence::NoJujuModel | Evidence::Jumphost { .. } => {
+                Vec::new()
+            }
+        })
+        .collect();
+    let needs_maas = gate.evidence.iter().any(|evidence| {
+        matches!(
+            evidence,
+            Evidence::Vacant { .. } | Evidence::Changeable { .. } | Evidence::Attended { .. }
+        )
+    });
+    let observed = if needs_maas {
+        let first = eyes.observe(&Scope::default()).await?;
+        // A subnet that is gone holds nobody.
+        let there = subnets
+            .iter()
+            .filter(|cidr| first.subnet(cidr).is_some())
+            .copied()
+            .collect();
+        Some(
+            eyes.observe(&Scope {
+                occupants: there,
+                all_nodes: true,
+                ..Scope::default()
+            })
+            .await?,
+        )
+    } else {
+        None
+    };
+    let mut missing = Vec::new();
+    for evidence in &gate.evidence {
+        match (evidence, &observed) {
+            (
+                Evidence::Vacant {
+                    subnets,
+                    controllers,
+                },
+                Some(observed),
+            ) => missing.extend(holders(observed, subnets, *controllers)),
+            (Evidence::Changeable { machines }, Some(observed)) => {
+                missing.extend(not_released(observed, machines));
+            }
+            (Evidence::Attended { subnets }, Some(observed)) => {
+                missing.extend(unattended(&observed.nodes, &observed.occupants, subnets));
+            }
+            (Evidence::NoJujuModel, _) => missing.extend(models(witness, claim)),
+            (Evidence::Jumphost { has, lacks }, _) => {
+                missing.extend(bridges(witness, claim, has, lacks));
+            }
+            (
+                Evidence::Vacant { .. } | Evidence::Changeable { .. } | Evidence::Attended { .. },
+                None,
+            ) => {
+                missing.push("MAAS was not looked at".to_owned());
+            }
+        }
+    }
+    Ok(missing)
+}
+
+fn holders(observed: &Observed, subnets: &BTreeSet<Cidr>, controllers: bool) -> Vec<String> {
+    let is_controller = |host: &str| {
+        observed
+            .nodes
+            .get(host)
+            .is_some_and(|node| node.kind == NodeKind::Controller)
+    };
+    let mut lines: BTreeSet<String> = BTreeSet::new();
+    for link in observed
+        .links()
+        .filter(|link| subnets.contains(&link.subnet))
+    {
+        if controllers || !is_controller(&link.host) {
+            lines.insert(format!(
+                "{}: {} still has a link on {} ({})",
+                link.host, link.interface, link.subnet, link.mode
+            ));
+        }
+    }
+    for cidr in subnets {
+        for occupant in observed.occupants.get(cidr).into_iter().flatten() {
+            let node = if let Holder::Node { host, .. } = &occupant.holder {
+                Some(host)
+            } else {
+                None
+            };
+            // Nodes are told by their links above, unless their links were not read.
+            let told = node.is_some_and(|host| {
+                observed
+                    .links()
+                    .any(|link| link.host == *host && link.subnet == *cidr)
+            });
+            let spared = node.is_some_and(|host| is_controller(host)) && !controllers;
+            if counts(occupant, true) && !told && !spared {
+                lines.insert(tell(occupant, cidr));
+            }
+        }
+    }
+    lines.into_iter().collect()
+}
+
+/// Subnets on which MAAS shows no rack's address. A region that is no rack has no dhcpd to check anything with.
+fn unattended(
+    nodes: &BTreeMap<String, Node>,
+    occupants: &BTreeMap<Cidr, Vec<Occupant>>,
+    subnets: &BTreeSet<Cidr>,
+) -> Vec<String> {
+    let is_racks = |occupant: &Occupant| {
+        let host = match &occupant.holder {
+            Holder::Node { host, .. } => host,
+            Holder::Bmc { .. }
+            | Holder::Dns { .. }
+            | Holder::User { .. }
+            | Holder::Passing
+            | Holder::Unknown(_) => return false,
+        };
+        nodes.get(host).is_some_and(|node| node.is_rack)
+    };
+    let attended = |cidr: &Cidr| {
+        let living = occupants.get(cidr);
+        living.is_some_and(|all| all.iter().any(is_racks))
+    };
+    subnets
+        .iter()
+        .filter(|cidr| !attended(cidr))
+        .map(|cidr| format!("MAAS shows no rack controller's address on {cidr} yet"))
+        .collect()
+}
+
+fn not_released(observed: &Observed, machines: &BTreeSet<String>) -> Vec<String> {
+    machines
+        .iter()
+        .filter_map(|host| match observed.nodes.get(host) {
+            None => Some(format!("{host}: MAAS does not list it")),
+            Some(node) if CHANGEABLE.contains(&node.status.as_str()) => None,
+            Some(node) => Some(format!("{host} is {}", node.status)),
+        })
+        .collect()
+}
+
+/// Reads `juju models --format json`. A missing field blocks: what cannot be read proves nothing.
+fn models(witness: &dyn Witness, claim: Option<&str>) -> Vec<String> {
+    const STATED: &str = "no-juju-model";
+    let text = match witness.juju_models() {
+        Testimony::Said(text) => text,
+        Testimony::Silent(why) => return vec![format!("the Juju models could not be read: {why}")],
+        Testimony::Nobody
+            if claim.is_some_and(|claim| claim.split_whitespace().any(|word| word == STATED)) =>
+        {
+            return Vec::new();
+        }
+        Testimony::Nobody => {
+            return vec![format!(
+                "nobody here can look at Juju: say `/done teardown {STATED}` when `juju models` lists none on this MAAS"
+            )];
+        }
+    };
+    let value: serde_json::Value = match serde_json::from_str(&text) {
+        Ok(value) => value,
+        Err(error) => return vec![format!("the Juju models are no JSON: {error}")],
+    };
+    let Some(models) = value.get("models").and_then(|models| models.as_array()) else {
+        return vec!["the Juju models lack the field `models`".to_owned()];
+    };
+    let mut lines = Vec::new();
+    for model in models {
+        let field = |name: &str| model.get(name).and_then(|value| value.as_str());
+        let name = field("name").unwrap_or("?");
+        match (
+            field("type"),
+            model
+                .get("is-controller")
+                .and_then(serde_json::Value::as_bool),
+        ) {
+            (Some("maas"), Some(false)) => lines.push(format!(
+                "the Juju model {name} is still there ({})",
+                field("life").unwrap_or("?")
+            )),
+            (Some(_), Some(_)) => {}
+            (None, _) | (_, None) => lines.push(format!(
+                "the Juju model {name} does not say its type, or whether it is a controller"
+            )),
+        }
+    }
+    lines
+}
+
+/// Reads `ip -j addr`.
+fn bridges(
+    witness: &dyn Witness,
+    claim: Option<&str>,
+    has: &BTreeSet<(String, IpAddr)>,
+    lacks: &BTreeSet<(String, IpAddr)>,
+) -> Vec<String> {
+    let text = match witness.jumphost_addresses() {
+        Testimony::Said(text) => text,
+        Testimony::Silent(why) => {
+            return vec![format!("the jumphost's addresses could not be read: {why}")];
+        }
+        Testimony::Nobody => return stated(claim, has),
+    };
+    let there = match addresses(&text) {
+        Ok(there) => there,
+        Err(why) => return vec![why],
+    };
+    let holds =
+        |interface: &str, ip: &IpAddr| there.get(interface).is_some_and(|list| list.contains(ip));
+    let absent = has
+        .iter()
+        .filter(|(interface, ip)| !holds(interface, ip))
+        .map(|(interface, ip)| format!("the jumphost's {interface} does not have {ip} yet"));
+    let left = lacks
+        .iter()
+        .filter(|(interface, ip)| holds(interface, ip))
+        .map(|(interface, ip)| format!("the jumphost's {interface} still has {ip}"));
+    absent.chain(left).collect()
+}
+
+fn stated(claim: Option<&str>, has: &BTreeSet<(String, IpAddr)>) -> Vec<String> {
+    let said: BTreeSet<&str> = claim.unwrap_or_default().split_whitespace().collect();
+    let wanted: Vec<String> = has
+        .iter()
+        .map(|(interface, ip)| format!("{interface}={ip}"))
+        .collect();
+    if wanted.iter().all(|word| said.contains(word.as_str())) {
+        return Vec::new();
+    }
+    vec![format!(
+        "nobody here can look at the jumphost: say `/done jumphost {}` when `ip addr` shows it",
+        wanted.join(" ")
+    )]
+}
+
+fn addresses(text: &str) -> Result<BTreeMap<String, BTreeSet<IpAddr>>, String> {
+    let value: serde_json::Value = serde_json::from_str(text)
+        .map_err(|error| format!("the jumphost's addresses are no JSON: {error}"))?;
+    let list = value
+        .as_array()
+        .ok_or("the jumphost's addresses are no list")?;
+    if list.is_empty() {
+        // A machine has its loopback at least, so an empty list was never printed by `ip`.
+        return Err("the jumphost's addresses list no interface at all".to_owned());
+    }
+    let mut map: BTreeMap<String, BTreeSet<IpAddr>> = BTreeMap::new();
+    for interface in list {
+        // `ip` writes a VLAN interface as `br1.7`, with its parent in a field of its own.
+        let name = interface
+            .get("ifname")
+            .and_then(|name| name.as_str())
+            .ok_or("an interface of the jumphost has no name")?;
+        let infos = interface
+            .get("addr_info")
+            .and_then(|infos| infos.as_array());
+        for info in infos.into_iter().flatten() {
+            let ip: Option<IpAddr> = info
+                .get("local")
+                .and_then(|ip| ip.as_str())
+                .and_then(|ip| ip.parse().ok());
+            map.entry(name.to_owned()).or_default().extend(ip);
+        }
+    }
+    Ok(map)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Says(Testimony, Testimony);
+    impl Witness for Says {
+        fn juju_models(&self) -> Testimony {
+            self.0.clone()
+        }
+        fn jumphost_addresses(&self) -> Testimony {
+            self.1.clone()
+        }
+    }
+
+    fn juju(text: &str) -> Vec<String> {
+        models(
+            &Says(Testimony::Said(text.to_owned()), Testimony::Nobody),
+            Some("no-juju-model"),
+        )
+    }
+
+    #[test]
+    fn a_model_on_maas_keeps_the_gate_shut_whatever_is_claimed() {
+        let dying = r#"{"models":[{"name":"admin/openstack","type":"maas","is-controller":false,"life":"dying"}]}"#;
+        assert_eq!(
+            juju(dying),
+            ["the Juju model admin/openstack is still there (dying)"]
+        );
+        assert!(
+            juju(r#"{"models":[{"name":"admin/controller","type":"maas","is-controller":true}]}"#)
+                .is_empty()
+        );
+        assert_eq!(juju(r#"{"models":[{"name":"x"}]}"#).len(), 1);
+        assert_eq!(juju("{}").len(), 1);
+        assert_eq!(juju("<html>").len(), 1);
+    }
+
+    #[test]
+    fn without_a_source_an_operator_must_state_what_they_see() {
+        let nobody = Says(Testimony::Nobody, Testimony::Nobody);
+        assert_eq!(models(&nobody, None).len(), 1);
+        assert!(models(&nobody, Some("no-juju-model")).is_empty());
+        let has = BTreeSet::from([("virbr2".to_owned(), "10.0.0.1".parse().unwrap())]);
+        assert_eq!(
+            bridges(&nobody, Some("virbr2"), &has, &BTreeSet::new()).len(),
+            1
+        );
+        assert!(bridges(&nobody, Some("virbr2=10.0.0.1"), &has, &BTreeSet::new()).is_empty());
+    }
+
+    #[test]
+    fn the_jumphost_must_have_the_new_addresses_and_lack_the_old() {
+        let text =
+            r#"[{"ifname":"virbr2","addr_info":[{"local":"10.0.0.1"},{"local":"10.0.8.1"}]}]"#;
+        let says = Says(Testimony::Nobody, Testimony::Said(text.to_owned()));
+        let at = |ip: &str| BTreeSet::from([("virbr2".to_owned(), ip.parse::<IpAddr>().unwrap())]);
+        assert!(bridges(&says, None, &at("10.0.0.1"), &BTreeSet::new()).is_empty());
+        assert_eq!(
+            bridges(&says, None, &at("10.0.0.1"), &at("10.0.8.1")),
+            ["the jumphost's virbr2 still has 10.0.8.1"]
+        );
+        assert_eq!(
+            bridges(&says, None, &at("10.0.4.1"), &BTreeSet::new()).len(),
+            1
+        );
+        // What nobody printed does not show that an address is gone.
+        let empty = Says(Testimony::Nobody, Testimony::Said("[]".to_owned()));
+        let (has, lacks) = (BTreeSet::new(), at("10.0.8.1"));
+        assert_eq!(bridges(&empty, None, &has, &lacks).len(), 1);
+    }
+
+    /// Before MAAS 3.6 a rack checks the snippets that are hung up again; a region that is none cannot.
+    #[test]
+    fn the_gate_for_racks_stays_shut_until_maas_shows_a_racks_address() {
+        let cidr: Cidr = "10.0.0.0/24".parse().unwrap();
+        let shut = |living: &[(&str, Option<bool>)]| {
+            let (mut nodes, mut occupants) = (BTreeMap::new(), Vec::new());
+            for (host, is_rack) in living {
+                let kind = is_rack.map_or(NodeKind::Machine, |_| NodeKind::Controller);
+                let node = Node {
+                    system_id: (*host).to_owned(),
+                    host: (*host).to_owned(),
+                    kind,
+                    is_rack: *is_rack == Some(true),
+                    status: String::new(),
+                    boot: None,
+                };
+                nodes.insert((*host).to_owned(), node);
+                let holder = Holder::Node {
+                    host: (*host).to_owned(),
+                    kind,
+                    interface: None,
+                };
+                let ip = cidr.at(9);
+                occupants.push(Occupant { ip, holder });
+            }
+            let occupants = BTreeMap::from([(cidr, occupants)]);
+            unattended(&nodes, &occupants, &BTreeSet::from([cidr])).len() == 1
+        };
+        assert!(shut(&[]));
+        assert!(shut(&[("machine", None), ("region", Some(false))]));
+        assert!(!shut(&[("region", Some(false)), ("rack", Some(true))]));
+    }
+}

@@ -1,0 +1,36 @@
+//! Which occupants of a subnet stand in the way of its removal, and how each is named to people. Pure.
+
+use topology::Cidr;
+use topology::observed::{Holder, Occupant};
+
+/// Whether an occupant keeps a network from going. Passing leases and sightings do not; in place a BMC does not either.
+pub(crate) fn counts(occupant: &Occupant, in_place: bool) -> bool {
+    match &occupant.holder {
+        Holder::Passing => false,
+        Holder::Bmc { .. } => !in_place,
+        Holder::Node { .. } | Holder::Dns { .. } | Holder::User { .. } | Holder::Unknown(_) => true,
+    }
+}
+
+/// One occupant in one line.
+pub(crate) fn tell(occupant: &Occupant, cidr: &Cidr) -> String {
+    let ip = occupant
+        .ip
+        .map_or_else(|| format!("a link on {cidr}"), |ip| ip.to_string());
+    match &occupant.holder {
+        Holder::Node {
+            host, interface, ..
+        } => {
+            let interface = interface
+                .as_ref()
+                .map(|name| format!(":{name}"))
+                .unwrap_or_default();
+            format!("{host}{interface} holds {ip}")
+        }
+        Holder::Bmc { host } => format!("the BMC of {host} holds {ip}"),
+        Holder::Dns { names } => format!("the name {} points to {ip}", names.join(", ")),
+        Holder::User { user } => format!("{user} reserved {ip}"),
+        Holder::Passing => format!("{ip} was seen"),
+        Holder::Unknown(what) => format!("{what} holds {ip}"),
+    }
+}

@@ -1,0 +1,307 @@
+//! Check runs.
+
+use http::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::webhook::event::Sha;
+use crate::{GitHubError, Repository, request};
+
+/// Annotations that one request may add (GitHub's API description); more are added by further requests.
+pub const ANNOTATIONS_MAX: usize = 50;
+
+/// Characters of a summary or text (GitHub's API description). Counted in bytes, which is never more generous.
+const SUMMARY_BYTES_MAX: usize = 65_535;
+
+/// Characters of a title.
+const TITLE_BYTES_MAX: usize = 255;
+
+/// Bytes of an annotation's message: 64 KB.
+const MESSAGE_BYTES_MAX: usize = 64_000;
+
+/// A check run as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// `planebot/plan`, say.
+    pub name: String,
+    /// The commit.
+    pub head: Sha,
+    /// Our own key, by which it is found again after a crash.
+    pub external_id: String,
+    /// Where more can be read.
+    pub details_url: Option<String>,
+    /// How far it is.
+    pub status: CheckStatus,
+    /// One line.
+    pub title: String,
+    /// Markdown; cut to what GitHub takes.
+    pub summary: String,
+    /// Remarks about lines. GitHub only ever adds: an update adds these to those that are there.
+    pub annotations: Vec<Annotation>,
+    /// Buttons, at most three.
+    pub actions: Vec<CheckAction>,
+}
+
+/// How far a check is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckStatus {
+    /// Not begun.
+    Queued,
+    /// Under way.
+    InProgress,
+    /// Over.
+    Completed(Conclusion),
+}
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conclusion {
+    /// Good.
+    Success,
+    /// Bad.
+    Failure,
+    /// Nothing to say.
+    Neutral,
+    /// A person must do something.
+    ActionRequired,
+    /// It was ended.
+    Cancelled,
+    /// It does not apply.
+    Skipped,
+}
+
+impl CheckStatus {
+    fn words(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::Queued => ("queued", None),
+            Self::InProgress => ("in_progress", None),
+            Self::Completed(conclusion) => ("completed", Some(conclusion.word())),
+        }
+    }
+}
+
+impl Conclusion {
+    /// GitHub's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Neutral => "neutral",
+            Self::ActionRequired => "action_required",
+            Self::Cancelled => "cancelled",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// A remark about lines of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Annotation {
+    /// The file, from the repository's root.
+    pub path: String,
+    /// The first line, from 1.
+    pub start_line: u64,
+    /// The last line.
+    pub end_line: u64,
+    /// The columns, from 1, where both are on one line; GitHub takes none otherwise.
+    pub columns: Option<(u64, u64)>,
+    /// How bad it is.
+    pub level: Level,
+    /// One line.
+    pub title: String,
+    /// What is wrong, and what to try.
+    pub message: String,
+}
+
+/// How bad a remark is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Good to know.
+    Notice,
+    /// Worth a look.
+    Warning,
+    /// Wrong.
+    Failure,
+}
+
+impl Level {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Notice => "notice",
+            Self::Warning => "warning",
+            Self::Failure => "failure",
+        }
+    }
+}
+
+/// A button.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckAction {
+    /// At most 20 characters.
+    pub label: String,
+    /// At most 40 characters.
+    pub description: String,
+    /// At most 20 characters.
+    pub identifier: String,
+}
+
+/// A check run as GitHub has it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct CheckSeen {
+    /// GitHub's number.
+    pub id: u64,
+    /// Its name.
+    pub name: String,
+    /// The commit.
+    pub head_sha: Sha,
+    /// The key that its maker gave.
+    pub external_id: Option<String>,
+    /// `queued`, `in_progress`, `completed`.
+    pub status: String,
+    /// How it ended.
+    pub conclusion: Option<String>,
+}
+
+impl Repository {
+    /// Makes a check run. With more than [`ANNOTATIONS_MAX`] annotations it takes several requests.
+    pub async fn create_check(&self, check: &Check) -> Result<CheckSeen, GitHubError> {
+        let what = format!("creating the check `{}`", check.name);
+        let route = format!("{}/check-runs", self.root);
+        let (first, rest) = split(&check.annotations);
+        let mut body = shown(check, first);
+        body["head_sha"] = json!(check.head);
+        let seen: CheckSeen = self
+            .line
+            .write(&what, Method::POST, (&route, &body))
+            .await?;
+        self.annotate(seen.id, check, rest).await?;
+        Ok(seen)
+    }
+
+    /// Changes a check run of ours.
+    pub async fn update_check(&self, id: u64, check: &Check) -> Result<CheckSeen, GitHubError> {
+        let what = format!("updating the check `{}`", check.name);
+        let route = format!("{}/check-runs/{id}", self.root);
+        let (first, rest) = split(&check.annotations);
+        let seen = self
+            .line
+            .write(&what, Method::PATCH, (&route, &shown(check, first)))
+            .await?;
+        self.annotate(id, check, rest).await?;
+        Ok(seen)
+    }
+
+    async fn annotate(
+        &self,
+        id: u64,
+        check: &Check,
+        rest: &[Annotation],
+    ) -> Result<(), GitHubError> {
+        let what = format!("annotating the check `{}`", check.name);
+        let route = format!("{}/check-runs/{id}", self.root);
+        for batch in rest.chunks(ANNOTATIONS_MAX) {
+            let body = json!({ "output": output(check, batch) });
+            self.line
+                .tell(&what, Method::PATCH, (&route, &body))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// The check runs of a commit with that name, the newest of each app.
+    pub async fn checks(&self, commit: &Sha, name: &str) -> Result<Vec<CheckSeen>, GitHubError> {
+        #[derive(Deserialize)]
+        struct Page {
+            check_runs: Vec<CheckSeen>,
+        }
+        let route = format!(
+            "{}/commits/{commit}/check-runs?check_name={}",
+            self.root,
+            request::segment(name)
+        );
+        self.line
+            .list(
+                &format!("listing the checks of {}", commit.short()),
+                &route,
+                |page: Page| page.check_runs,
+            )
+            .await
+    }
+}
+
+fn split(annotations: &[Annotation]) -> (&[Annotation], &[Annotation]) {
+    annotations.split_at(annotations.len().min(ANNOTATIONS_MAX))
+}
+
+fn shown(check: &Check, annotations: &[Annotation]) -> Value {
+    let (status, conclusion) = check.status.words();
+    let mut body = json!({
+        "name": check.name,
+        "external_id": check.external_id,
+        "status": status,
+        "output": output(check, annotations),
+    });
+    if let Some(conclusion) = conclusion {
+        body["conclusion"] = json!(conclusion);
+    }
+    if let Some(url) = &check.details_url {
+        body["details_url"] = json!(url);
+    }
+    if !check.actions.is_empty() {
+        let actions: Vec<Value> = check
+            .actions
+            .iter()
+            .map(|action| {
+                json!({
+                    "label": cut(&action.label, 20),
+                    "description": cut(&action.description, 40),
+                    "identifier": cut(&action.identifier, 20),
+                })
+            })
+            .collect();
+        body["actions"] = json!(actions);
+    }
+    body
+}
+
+fn output(check: &Check, annotations: &[Annotation]) -> Value {
+    let mut output = json!({
+        "title": cut(&check.title, TITLE_BYTES_MAX),
+        "summary": cut(&check.summary, SUMMARY_BYTES_MAX),
+    });
+    if !annotations.is_empty() {
+        output["annotations"] = annotations.iter().map(annotation).collect();
+    }
+    output
+}
+
+fn annotation(remark: &Annotation) -> Value {
+    let mut shown = json!({
+        "path": remark.path,
+        "start_line": remark.start_line,
+        "end_line": remark.end_line,
+        "annotation_level": remark.level.word(),
+        "title": cut(&remark.title, TITLE_BYTES_MAX),
+        "message": cut(&remark.message, MESSAGE_BYTES_MAX),
+    });
+    if let Some((start, end)) = remark
+        .columns
+        .filter(|_| remark.start_line == remark.end_line)
+    {
+        shown["start_column"] = json!(start);
+        shown["end_column"] = json!(end);
+    }
+    shown
+}
+
+/// At most that many bytes, at the end of a character, with a sign that something is missing.
+fn cut(text: &str, bytes: usize) -> String {
+    if text.len() <= bytes {
+        return text.to_owned();
+    }
+    let end = (0..=bytes - '…'.len_utf8())
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0);
+    format!("{}…", &text[..end])
+}

@@ -1,0 +1,421 @@
+//! A folder of text files at one commit, through the API: never a checkout, never code.
+//!
+//! Whatever is no plain, small, readable text file is refused with its path: a symlink could lead out of the folder,
+//! a submodule into another repository, and a list that GitHub cut short would look like a deletion.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use tokio::task::JoinSet;
+
+use crate::webhook::event::Sha;
+use crate::{GitHubError, Repository};
+
+/// More files are no declaration of a network.
+pub(super) const FILES_MAX: usize = 2000;
+
+/// A larger file is no declaration either; the parser's budget is the same.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// All files together.
+const FOLDER_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Blobs read at once: GitHub asks for few at a time (docs, best practices).
+pub(super) const AT_ONCE: usize = 6;
+
+/// A folder at a commit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Folder {
+    /// The git name of the folder's tree: equal names, equal content. `None` where there is no such folder.
+    pub tree: Option<Sha>,
+    /// The files that were wanted: path from the repository's root, and text.
+    pub files: BTreeMap<String, String>,
+    /// Their git names, by the same path.
+    pub blobs: BTreeMap<String, Sha>,
+    /// The paths of the others.
+    pub unwanted: Vec<String>,
+}
+
+/// Why a folder is not read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FolderError {
+    /// GitHub did not give it.
+    #[error(transparent)]
+    GitHub(#[from] GitHubError),
+    /// It holds something that no declaration needs: all of it, by path.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Unfit(Vec<Unfit>),
+}
+
+/// Something that no declaration needs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum Unfit {
+    /// A symbolic link.
+    #[error("`{path}` is a symbolic link; only plain files are read")]
+    Symlink {
+        /// Which.
+        path: String,
+    },
+    /// Another repository.
+    #[error("`{path}` is a submodule; only plain files are read")]
+    Submodule {
+        /// Which.
+        path: String,
+    },
+    /// A file where a folder should be.
+    #[error("`{path}` is a file, not a folder")]
+    NotAFolder {
+        /// Which.
+        path: String,
+    },
+    /// A name with a control character, a backslash, `.` or `..`, or one that is not UTF-8.
+    #[error("`{path}` has a name that is not read: plain names only")]
+    Name {
+        /// Which, escaped.
+        path: String,
+    },
+    /// Two names that are one on some file systems.
+    #[error("`{path}` and `{other}` differ only in case")]
+    Case {
+        /// One.
+        path: String,
+        /// The other.
+        other: String,
+    },
+    /// More than 1 MiB.
+    #[error("`{path}` has {bytes} bytes; at most {FILE_BYTES_MAX} are read")]
+    TooLarge {
+        /// Which.
+        path: String,
+        /// Its size.
+        bytes: u64,
+    },
+    /// More than 16 MiB together.
+    #[error("the files have {bytes} bytes together; at most {FOLDER_BYTES_MAX} are read")]
+    TooMuch {
+        /// Their size.
+        bytes: u64,
+    },
+    /// More than 2,000 files.
+    #[error("there are {files} files; at most {FILES_MAX} are read")]
+    TooMany {
+        /// How many.
+        files: usize,
+    },
+    /// GitHub did not list all of it.
+    #[error("the folder is too large for GitHub to list")]
+    Truncated,
+    /// Not UTF-8.
+    #[error("`{path}` is not UTF-8 text")]
+    NotText {
+        /// Which.
+        path: String,
+    },
+    /// A pointer of Git LFS.
+    #[error("`{path}` is kept in Git LFS; only plain files are read")]
+    Lfs {
+        /// Which.
+        path: String,
+    },
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct WireTree {
+    sha: Sha,
+    tree: Vec<WireEntry>,
+    #[serde(default)]
+    truncated: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct WireEntry {
+    path: String,
+    mode: String,
+    r#type: String,
+    sha: Sha,
+    #[serde(default)]
+    size: Option<u64>,
+}
+
+impl Repository {
+    /// The wanted files of a folder (without a slash at either end) at a commit. `wanted` is asked with the path from
+    /// the repository's root; links and submodules are refused wherever they are in the folder.
+    pub async fn folder(
+        &self,
+        commit: &Sha,
+        folder: &str,
+        wanted: impl Fn(&str) -> bool + Send,
+    ) -> Result<Folder, FolderError> {
+        let Some(tree) = self.tree_of(commit, folder).await? else {
+            return Ok(Folder::default());
+        };
+        let listed = self.tree(&tree, true).await?;
+        let (blobs, unwanted) = fit(&listed, folder, wanted).map_err(FolderError::Unfit)?;
+        let files = self.texts(&blobs).await?;
+        Ok(Folder {
+            tree: Some(listed.sha),
+            files,
+            blobs,
+            unwanted,
+        })
+    }
+
+    /// The names of what lies directly in a folder of a branch, whatever is in it; none where there is no such branch or
+    /// folder.
+    pub async fn names_in(&self, branch: &str, folder: &str) -> Result<Vec<String>, FolderError> {
+        let Some(head) = self.branch(branch).await? else {
+            return Ok(Vec::new());
+        };
+        let Some(tree) = self.tree_of(&head, folder).await? else {
+            return Ok(Vec::new());
+        };
+        let level = self.tree(&tree, false).await?;
+        if level.truncated {
+            return Err(FolderError::Unfit(vec![Unfit::Truncated]));
+        }
+        Ok(level.tree.into_iter().map(|entry| entry.path).collect())
+    }
+
+    /// The tree of a folder, found a level at a time, so that the size of the repository does not matter.
+    async fn tree_of(&self, commit: &Sha, folder: &str) -> Result<Option<Sha>, FolderError> {
+        let mut tree = self.commit(commit).await?.tree;
+        let mut so_far = String::new();
+        for part in folder.split('/') {
+            so_far = if so_far.is_empty() {
+                part.to_owned()
+            } else {
+                format!("{so_far}/{part}")
+            };
+            let level = self.tree(&tree, false).await?;
+            if level.truncated {
+                return Err(FolderError::Unfit(vec![Unfit::Truncated]));
+            }
+            let Some(entry) = level.tree.into_iter().find(|entry| entry.path == part) else {
+                return Ok(None);
+            };
+            if entry.r#type != "tree" {
+                return Err(FolderError::Unfit(vec![not_a_folder(&entry, so_far)]));
+            }
+            tree = entry.sha;
+        }
+        Ok(Some(tree))
+    }
+
+    async fn tree(&self, tree: &Sha, recursive: bool) -> Result<WireTree, GitHubError> {
+        let tail = if recursive { "?recursive=1" } else { "" };
+        let route = format!("{}/git/trees/{tree}{tail}", self.root);
+        self.line.get("listing a folder", &route).await
+    }
+
+    async fn texts(
+        &self,
+        blobs: &BTreeMap<String, Sha>,
+    ) -> Result<BTreeMap<String, String>, FolderError> {
+        let mut texts = BTreeMap::new();
+        let mut unfit = Vec::new();
+        let mut waiting = blobs.iter();
+        let mut reading = JoinSet::new();
+        loop {
+            while reading.len() < self.line.at_once
+                && let Some((path, blob)) = waiting.next()
+            {
+                let (line, path) = (self.line.clone(), path.clone());
+                let route = format!("{}/git/blobs/{blob}", self.root);
+                reading.spawn(async move {
+                    let text = line.raw(&format!("reading `{path}`"), &route).await;
+                    (path, text)
+                });
+            }
+            let Some(read) = reading.join_next().await else {
+                break;
+            };
+            let (path, text) = read.expect("a reader neither panics nor is cancelled");
+            match text? {
+                Some(text) if text.starts_with("version https://git-lfs.github.com/spec/") => {
+                    unfit.push(Unfit::Lfs { path });
+                }
+                Some(text) => {
+                    texts.insert(path, text);
+                }
+                None => unfit.push(Unfit::NotText { path }),
+            }
+        }
+        if unfit.is_empty() {
+            Ok(texts)
+        } else {
+            unfit.sort();
+            Err(FolderError::Unfit(unfit))
+        }
+    }
+}
+
+fn not_a_folder(entry: &WireEntry, path: String) -> Unfit {
+    match (entry.mode.as_str(), entry.r#type.as_str()) {
+        ("120000", _) => Unfit::Symlink { path },
+        ("160000", _) | (_, "commit") => Unfit::Submodule { path },
+        _ => Unfit::NotAFolder { path },
+    }
+}
+
+/// The wanted blobs by path, and the paths of the others.
+type Fit = (BTreeMap<String, Sha>, Vec<String>);
+
+/// The wanted blobs of a listing and the paths of the others, or everything that speaks against it.
+fn fit(listed: &WireTree, folder: &str, wanted: impl Fn(&str) -> bool) -> Result<Fit, Vec<Unfit>> {
+    if listed.truncated {
+        return Err(vec![Unfit::Truncated]);
+    }
+    let (mut blobs, mut unwanted) = (BTreeMap::new(), Vec::new());
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    let mut unfit = Vec::new();
+    let mut bytes = 0;
+    for entry in &listed.tree {
+        let path = format!("{folder}/{}", entry.path);
+        if !is_plain(&entry.path) {
+            let path = path.escape_default().to_string();
+            unfit.push(Unfit::Name { path });
+            continue;
+        }
+        if let Some(other) = seen.insert(entry.path.to_lowercase(), &entry.path) {
+            let other = format!("{folder}/{other}");
+            unfit.push(Unfit::Case {
+                path: path.clone(),
+                other,
+            });
+        }
+        match (entry.mode.as_str(), entry.r#type.as_str()) {
+            (_, "tree") => {}
+            ("100644" | "100755", "blob") if !wanted(&path) => unwanted.push(path),
+            ("100644" | "100755", "blob") => {
+                let size = entry.size.unwrap_or(0);
+                bytes += size;
+                if size > FILE_BYTES_MAX {
+                    unfit.push(Unfit::TooLarge { path, bytes: size });
+                } else {
+                    blobs.insert(path, entry.sha.clone());
+                }
+            }
+            _ => unfit.push(not_a_folder(entry, path)),
+        }
+    }
+    if blobs.len() > FILES_MAX {
+        let files = blobs.len();
+        unfit.push(Unfit::TooMany { files });
+    }
+    if bytes > FOLDER_BYTES_MAX {
+        unfit.push(Unfit::TooMuch { bytes });
+    }
+    if unfit.is_empty() {
+        Ok((blobs, unwanted))
+    } else {
+        Err(unfit)
+    }
+}
+
+/// Git itself forbids most of the others; a name that is not UTF-8 comes with U+FFFD in it.
+fn is_plain(path: &str) -> bool {
+    path.split('/').all(|part| {
+        !part.is_empty()
+            && part != "."
+            && part != ".."
+            && !part.eq_ignore_ascii_case(".git")
+            && !part.chars().any(|c| {
+                c.is_control()
+                    || matches!(c, '\\' | '`' | '\u{fffd}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
+            })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHA: &str = "1111111111111111111111111111111111111111";
+
+    fn entry(path: &str, mode: &str, kind: &str, size: u64) -> WireEntry {
+        WireEntry {
+            path: path.to_owned(),
+            mode: mode.to_owned(),
+            r#type: kind.to_owned(),
+            sha: Sha::parse(SHA).unwrap(),
+            size: Some(size),
+        }
+    }
+
+    fn verdict(entries: Vec<WireEntry>) -> String {
+        let listed = WireTree {
+            sha: Sha::parse(SHA).unwrap(),
+            tree: entries,
+            truncated: false,
+        };
+        match fit(&listed, "topology/a", |path| !path.contains(".md")) {
+            Ok((blobs, _)) => blobs.into_keys().collect::<Vec<_>>().join("\n"),
+            Err(unfit) => FolderError::Unfit(unfit).to_string().replace("; `", "\n`"),
+        }
+    }
+
+    #[test]
+    fn plain_files_that_are_wanted_are_read() {
+        insta::assert_snapshot!(
+            verdict(vec![
+                entry("oam.yaml", "100644", "blob", 10),
+                entry("deep", "040000", "tree", 0),
+                entry("deep/ceph.yaml", "100755", "blob", 10),
+                entry("README.md", "100644", "blob", 5_000_000),
+            ]),
+            @"
+            topology/a/deep/ceph.yaml
+            topology/a/oam.yaml
+            "
+        );
+    }
+
+    #[test]
+    fn threat_47_what_no_declaration_needs_is_refused_with_its_path() {
+        insta::assert_snapshot!(
+            verdict(vec![
+                entry("link.yaml", "120000", "blob", 10),
+                entry("link.md", "120000", "blob", 10),
+                entry("other", "160000", "commit", 0),
+                entry("../up.yaml", "100644", "blob", 10),
+                entry("a/../b.yaml", "100644", "blob", 10),
+                entry("caf\u{fffd}.yaml", "100644", "blob", 10),
+                entry("two\nlines.yaml", "100644", "blob", 10),
+                entry("right\u{202e}left.yaml", "100644", "blob", 10),
+                entry("Oam.yaml", "100644", "blob", 10),
+                entry("oam.yaml", "100644", "blob", 10),
+                entry("large.yaml", "100644", "blob", 1_048_577),
+                entry("just.yaml", "100644", "blob", 1_048_576),
+            ]),
+            @r"
+            `topology/a/link.yaml` is a symbolic link; only plain files are read
+            `topology/a/link.md` is a symbolic link; only plain files are read
+            `topology/a/other` is a submodule; only plain files are read
+            `topology/a/../up.yaml` has a name that is not read: plain names only
+            `topology/a/a/../b.yaml` has a name that is not read: plain names only
+            `topology/a/caf\u{fffd}.yaml` has a name that is not read: plain names only
+            `topology/a/two\nlines.yaml` has a name that is not read: plain names only
+            `topology/a/right\u{202e}left.yaml` has a name that is not read: plain names only
+            `topology/a/oam.yaml` and `topology/a/Oam.yaml` differ only in case
+            `topology/a/large.yaml` has 1048577 bytes; at most 1048576 are read
+            "
+        );
+    }
+
+    #[test]
+    fn threat_47_too_many_files_too_many_bytes_and_a_cut_list_are_refused() {
+        let many = (0..=FILES_MAX).map(|at| entry(&format!("{at}.yaml"), "100644", "blob", 1));
+        assert_eq!(
+            verdict(many.collect()),
+            "there are 2001 files; at most 2000 are read"
+        );
+        let heavy = (0..17).map(|at| entry(&format!("{at}.yaml"), "100644", "blob", 1_048_576));
+        assert!(verdict(heavy.collect()).contains("together"));
+        let cut = WireTree {
+            sha: Sha::parse(SHA).unwrap(),
+            tree: Vec::new(),
+            truncated: true,
+        };
+        assert_eq!(fit(&cut, "topology", |_| true), Err(vec![Unfit::Truncated]));
+    }
+}

@@ -1,0 +1,69 @@
+//! `X-Hub-Signature-256`: HMAC-SHA-256 over the raw body (GitHub docs, validating webhook deliveries).
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::HeaderMap;
+use secrecy::ExposeSecret as _;
+use sha2::Sha256;
+use topology::observed::Timestamp;
+
+use crate::credentials::Secrets;
+
+/// Why a request is no delivery of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Forged {
+    /// No `X-Hub-Signature-256`; a SHA-1 signature does not count.
+    #[error("there is no `X-Hub-Signature-256`")]
+    Unsigned,
+    /// Not one header `sha256=` with 64 lower-case hex digits.
+    #[error("`X-Hub-Signature-256` is not one `sha256=` with 64 lower-case hex digits")]
+    Malformed,
+    /// The signature is of other bytes, or made with another secret.
+    #[error("the signature does not fit the body")]
+    Mismatch,
+    /// Signed, but not one header as GitHub sends it.
+    #[error("`{0}` is missing, twice there, or not as GitHub sends it")]
+    Header(&'static str),
+    /// Signed, but not plain JSON: the webhook's content type must be `application/json`.
+    #[error("the body must be `application/json`, without `Content-Encoding`")]
+    NotJson,
+    /// Signed, but not UTF-8.
+    #[error("the body is not UTF-8")]
+    NotText,
+}
+
+/// A signature in the right form, not yet believed.
+#[derive(Clone, Debug)]
+pub struct Signature([u8; 32]);
+
+impl Signature {
+    /// Reads the header. Only the form is looked at, so that a body need not be read for a hopeless request.
+    pub fn of(headers: &HeaderMap) -> Result<Self, Forged> {
+        let mut values = headers.get_all("x-hub-signature-256").iter();
+        let value = values.next().ok_or(Forged::Unsigned)?;
+        if values.next().is_some() {
+            return Err(Forged::Malformed);
+        }
+        let digits = value
+            .as_bytes()
+            .strip_prefix(b"sha256=")
+            .filter(|digits| !digits.iter().any(u8::is_ascii_uppercase))
+            .ok_or(Forged::Malformed)?;
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(digits, &mut bytes)
+            .ok()
+            .ok_or(Forged::Malformed)?;
+        Ok(Self(bytes))
+    }
+
+    /// Whether it fits the body under one of the secrets that count now. `verify_slice` takes the same time wherever
+    /// they differ.
+    pub(super) fn fits(&self, body: &[u8], secrets: &Secrets, now: Timestamp) -> bool {
+        let mut fits = false;
+        for secret in secrets.at(now) {
+            let mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes())
+                .expect("HMAC takes a key of any length");
+            fits |= mac.chain_update(body).verify_slice(&self.0).is_ok();
+        }
+        fits
+    }
+}

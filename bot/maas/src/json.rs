@@ -1,0 +1,257 @@
+//! Reading JSON strictly where it matters: whatever is needed must be there, with its type; whatever else is there is
+//! passed over. A fault is named by its place in the answer.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use serde::de::{DeserializeSeed, Error as _, SeqAccess, Visitor};
+use serde_json::Value;
+use topology::Cidr;
+
+use crate::ask::{Blind, Cause, blind, in_a_line};
+use crate::transport::Request;
+
+/// A value and where it stands.
+#[derive(Clone, Copy)]
+pub(crate) struct At<'a> {
+    up: Option<&'a Self>,
+    name: Name<'a>,
+    value: &'a Value,
+}
+
+#[derive(Clone, Copy)]
+enum Name<'a> {
+    Root,
+    Index(usize),
+    Field(&'a str),
+}
+
+/// A fault in an answer.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    place: String,
+    problem: String,
+}
+
+pub(crate) type Read<T> = Result<T, Fault>;
+
+/// The items of the list that answers `request`, one at a time: the lists are large, and each item repeats much.
+pub(crate) fn each<T>(
+    request: &Request,
+    body: &[u8],
+    read: impl FnMut(At<'_>) -> Read<T>,
+) -> Result<Vec<T>, Blind> {
+    let mut items = Items {
+        read,
+        done: Vec::new(),
+        fault: None,
+    };
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let outcome = (&mut items)
+        .deserialize(&mut deserializer)
+        .and_then(|()| deserializer.end());
+    match (items.fault, outcome) {
+        (Some(fault), _) => Err(fault.of(request)),
+        (None, Err(error)) => Err(not_json(request, &error)),
+        (None, Ok(())) => Ok(items.done),
+    }
+}
+
+/// The one object that answers `request`.
+pub(crate) fn one<T>(
+    request: &Request,
+    body: &[u8],
+    read: impl FnOnce(At<'_>) -> Read<T>,
+) -> Result<T, Blind> {
+    let value: Value = serde_json::from_slice(body).map_err(|error| not_json(request, &error))?;
+    let root = At {
+        up: None,
+        name: Name::Root,
+        value: &value,
+    };
+    read(root).map_err(|fault| fault.of(request))
+}
+
+fn not_json(request: &Request, error: &serde_json::Error) -> Blind {
+    let (place, problem) = if error.is_data() {
+        // Any JSON is a value, so only the shape of the whole can be wrong; the library's words would quote the answer.
+        ("the answer".to_owned(), "not a list".to_owned())
+    } else {
+        let place = format!("line {} column {}", error.line(), error.column());
+        (place, "not whole JSON".to_owned())
+    };
+    blind(request, Cause::Misread { place, problem })
+}
+
+struct Items<T, F> {
+    read: F,
+    done: Vec<T>,
+    fault: Option<Fault>,
+}
+
+impl<'de, T, F: FnMut(At<'_>) -> Read<T>> DeserializeSeed<'de> for &mut Items<T, F> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de, T, F: FnMut(At<'_>) -> Read<T>> Visitor<'de> for &mut Items<T, F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while let Some(value) = list.next_element::<Value>()? {
+            let item = At {
+                up: None,
+                name: Name::Index(self.done.len()),
+                value: &value,
+            };
+            match (self.read)(item) {
+                Ok(item) => self.done.push(item),
+                Err(fault) => {
+                    self.fault = Some(fault);
+                    return Err(A::Error::custom("the fault is told apart"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'a> At<'a> {
+    /// The field, which must be there; it may be null.
+    pub(crate) fn field(&'a self, name: &'a str) -> Read<Self> {
+        let object = self
+            .value
+            .as_object()
+            .ok_or_else(|| self.fault("not an object"))?;
+        let value = object
+            .get(name)
+            .ok_or_else(|| self.fault(&format!("`{name}` is missing")))?;
+        Ok(Self {
+            up: Some(self),
+            name: Name::Field(name),
+            value,
+        })
+    }
+
+    /// The field, if it is there and not null.
+    pub(crate) fn maybe(&'a self, name: &'a str) -> Option<Self> {
+        self.field(name).ok().filter(|field| !field.value.is_null())
+    }
+
+    /// The field, which must be there, or `None` when it is null.
+    pub(crate) fn nullable(&'a self, name: &'a str) -> Read<Option<Self>> {
+        let field = self.field(name)?;
+        Ok((!field.value.is_null()).then_some(field))
+    }
+
+    pub(crate) fn is_number(&self) -> bool {
+        self.value.is_u64()
+    }
+
+    pub(crate) fn text(&self) -> Read<&'a str> {
+        self.value.as_str().ok_or_else(|| self.fault("not a text"))
+    }
+
+    pub(crate) fn flag(&self) -> Read<bool> {
+        self.value
+            .as_bool()
+            .ok_or_else(|| self.fault("neither true nor false"))
+    }
+
+    /// A whole number that fits `N`.
+    pub(crate) fn number<N: TryFrom<u64>>(&self) -> Read<N> {
+        self.value
+            .as_u64()
+            .and_then(|number| N::try_from(number).ok())
+            .ok_or_else(|| self.fault("not a whole number in range"))
+    }
+
+    /// Whether it is the empty text.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.value.as_str() == Some("")
+    }
+
+    /// A text, or nothing at all.
+    pub(crate) fn text_or_null(&self) -> Read<&'a str> {
+        if self.value.is_null() {
+            return Ok("");
+        }
+        self.text()
+    }
+
+    pub(crate) fn address(&self) -> Read<IpAddr> {
+        self.parsed("not an address")
+    }
+
+    pub(crate) fn cidr(&self) -> Read<Cidr> {
+        self.parsed("not a canonical network")
+    }
+
+    fn parsed<T: FromStr>(&self, problem: &str) -> Read<T> {
+        self.text()?.parse().map_err(|_unread| self.fault(problem))
+    }
+
+    /// The items of a list.
+    pub(crate) fn list(&'a self) -> Read<Vec<Self>> {
+        let items = self
+            .value
+            .as_array()
+            .ok_or_else(|| self.fault("not a list"))?;
+        Ok(items
+            .iter()
+            .enumerate()
+            .map(|(index, value)| Self {
+                up: Some(self),
+                name: Name::Index(index),
+                value,
+            })
+            .collect())
+    }
+
+    /// What is wrong here.
+    pub(crate) fn fault(&self, problem: &str) -> Fault {
+        let seen = match self.value {
+            Value::String(text) => {
+                let head: String = text.chars().take(40).collect();
+                format!(": `{}`", in_a_line(&head))
+            }
+            Value::Null => ": null".to_owned(),
+            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => String::new(),
+        };
+        Fault {
+            place: self.place(),
+            problem: format!("{problem}{seen}"),
+        }
+    }
+
+    fn place(&self) -> String {
+        let above = self.up.map(At::place).unwrap_or_default();
+        match self.name {
+            Name::Root => "the answer".to_owned(),
+            Name::Index(index) => format!("{above}[{index}]"),
+            Name::Field(name) if above.is_empty() => name.to_owned(),
+            Name::Field(name) => format!("{above}.{name}"),
+        }
+    }
+}
+
+impl Fault {
+    /// As an unreadable answer to `request`.
+    pub(crate) fn of(self, request: &Request) -> Blind {
+        blind(
+            request,
+            Cause::Misread {
+                place: self.place,
+                problem: self.problem,
+            },
+        )
+    }
+}

@@ -1,0 +1,96 @@
+//! MAAS, spoken to: eyes that read and hands that write.
+//!
+//! A [`Client`] is one MAAS behind one [`Wire`]. Whoever plans is given [`Eyes`] only; [`Hands`] are got by showing a
+//! right to write ([`Epoch`]) and last no longer than it. The client knows API 2.0 of MAAS 2.9 to 3.7 and speaks in the
+//! nouns of `topology`; it must not know what anyone intends, and it has no clock of its own.
+//!
+//! The surprising thing: MAAS's row numbers are never handed out as identity. The client remembers them only to ask
+//! cheaply, and checks by each answer that the row is still the object that was meant.
+
+mod ask;
+mod environment;
+mod http;
+mod json;
+mod key;
+mod look;
+pub mod outgoing;
+mod read;
+mod row_cache;
+mod transport;
+mod writer;
+
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::Semaphore;
+
+pub use ask::{Blind, Cause};
+pub use environment::{Outside, Pausing, Stamp};
+pub use http::{
+    BODY_BYTES_MAX, CONNECT_SECONDS_MAX, Http, Limits, NotAUrl, READ_SECONDS_MAX,
+    SILENCE_SECONDS_MAX, WRITE_SECONDS_MAX,
+};
+pub use key::{ApiKey, NotAKey};
+pub use transport::{Answer, Lost, Method, Progress, Request, Wire};
+pub use writer::{Epoch, Hands, NOT_SENT};
+
+use row_cache::Memory;
+
+/// More than two requests at once gain nothing: MAAS's workers slow each other (8 at once took 4 to 6 times as long).
+pub const IN_FLIGHT_MAX: usize = 2;
+
+/// One MAAS.
+#[derive(Debug)]
+pub struct Client<W> {
+    wire: W,
+    outside: Outside,
+    gate: Semaphore,
+    memory: Mutex<Memory>,
+}
+
+/// The reading half.
+#[derive(Debug)]
+pub struct Eyes<W> {
+    client: Arc<Client<W>>,
+}
+
+impl<W> Clone for Eyes<W> {
+    fn clone(&self) -> Self {
+        Self {
+            client: Arc::clone(&self.client),
+        }
+    }
+}
+
+impl<W: Wire> Client<W> {
+    /// The MAAS at the other end of `wire`.
+    pub fn new(wire: W, outside: Outside) -> Arc<Self> {
+        Arc::new(Self {
+            wire,
+            outside,
+            gate: Semaphore::new(IN_FLIGHT_MAX),
+            memory: Mutex::default(),
+        })
+    }
+
+    /// The same with never two requests at once: for worlds in which their order is to be the same each time.
+    pub fn one_at_a_time(wire: W, outside: Outside) -> Arc<Self> {
+        Arc::new(Self {
+            wire,
+            outside,
+            gate: Semaphore::new(1),
+            memory: Mutex::default(),
+        })
+    }
+
+    /// Eyes on this MAAS.
+    pub fn eyes(self: &Arc<Self>) -> Eyes<W> {
+        Eyes {
+            client: Arc::clone(self),
+        }
+    }
+}
+
+#[cfg(test)]
+mod scripted;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+//! From an answer to an outcome: done, refused, or nobody knows. Pure.
+
+use serde_json::Value;
+use topology::object::Object;
+use topology::port::{Outcome, Write};
+
+use crate::ask::{WORDS_MAX, in_a_line, words};
+use crate::json::one;
+use crate::read::interface_row;
+use crate::transport::{Answer, Lost, Method, Request};
+
+/// What came of `write`, sent as `request`.
+pub(super) fn outcome(request: &Request, answer: Result<Answer, Lost>, write: &Write) -> Outcome {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(lost) => return unknown(format!("{request}: {lost}")),
+    };
+    match answer.status {
+        // MAAS never answers a write with a page (seen on 3.5.12 and 3.7.3), so something else did.
+        200..=299 | 404 if answer.is_html() => {
+            let status = answer.status;
+            unknown(format!("{request} answered {status} with a web page"))
+        }
+        200..=299 => done(request, &answer, write),
+        // Gone is what was wanted.
+        404 if request.method == Method::Delete => Outcome::Done(None),
+        // A conflict of transactions comes as a page with `Retry-After`, and may come after the deed; the plain words
+        // of a node in the wrong state are a refusal (seen on 3.5.12 and 3.7.3).
+        409 if !answer.is_html() && answer.retry_after.is_none() => refused(&answer),
+        408 | 409 | 429 | 500..=599 => {
+            let words = words(&answer);
+            unknown(format!("{request} answered {}: {words}", answer.status))
+        }
+        _ => refused(&answer),
+    }
+}
+
+fn done(request: &Request, answer: &Answer, write: &Write) -> Outcome {
+    match write {
+        Write::Delete(_) => Outcome::Done(None),
+        Write::Create(Object::Link(link)) => {
+            let row = one(request, &answer.body, interface_row).map(|row| {
+                let new = Object::Link(link.clone());
+                let found = row
+                    .seen(&link.host)
+                    .into_iter()
+                    .find(|seen| seen.object == new);
+                found.map(|seen| seen.id)
+            });
+            match row {
+                Ok(id) => Outcome::Done(id),
+                Err(blind) => unknown(blind.to_string()),
+            }
+        }
+        Write::Create(_) | Write::Update(..) => {
+            let id = one(request, &answer.body, |at| at.field("id")?.number());
+            match id {
+                Ok(id) => Outcome::Done(Some(id)),
+                Err(blind) => unknown(blind.to_string()),
+            }
+        }
+    }
+}
+
+fn refused(answer: &Answer) -> Outcome {
+    let why = match answer.status {
+        300..=399 => "a redirect, which is not followed".to_owned(),
+        401 | 403 if answer.body.is_empty() => "the API key's user may not do this".to_owned(),
+        _ => by_field(answer).unwrap_or_else(|| words(answer)),
+    };
+    Outcome::Refused {
+        status: answer.status,
+        why,
+    }
+}
+
+/// MAAS's map from field to complaints, as a sentence: `gateway_ip: Gateway IP must be within CIDR range.`
+fn by_field(answer: &Answer) -> Option<String> {
+    if answer.status == 401 {
+        return None;
+    }
+    let Ok(Value::Object(fields)) = serde_json::from_slice(&answer.body) else {
+        return None;
+    };
+    let mut sentences = Vec::new();
+    for (field, complaints) in &fields {
+        let complaints: Vec<&str> = complaints
+            .as_array()?
+            .iter()
+            .map_while(Value::as_str)
+            .collect();
+        let complaints = complaints.join(" ");
+        sentences.push(if field == "__all__" {
+            complaints
+        } else {
+            format!("{field}: {complaints}")
+        });
+    }
+    let text = sentences.join(" ");
+    Some(in_a_line(&text).chars().take(WORDS_MAX).collect())
+}
+
+fn unknown(why: String) -> Outcome {
+    Outcome::Unknown { why }
+}

@@ -1,0 +1,171 @@
+//! Variables over the file: `PLANEBOT_<TABLE>_<KEY>`, and `PLANEBOT_SITE_<NAME>_<KEY>` for a site.
+//!
+//! Secrets have a second name without `_FILE` that holds the secret itself; those are read in `check`. A variable in
+//! one of our tables that names no setting is refused, so that a misspelt one is seen.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::config::Wrong;
+use crate::config::file::{File, GitHub, Moment, OneOrMany, Site, User};
+
+/// Names of the variables that hold a secret itself.
+pub(super) const SECRETS: [&str; 4] = [
+    "PLANEBOT_GITHUB_PRIVATE_KEY",
+    "PLANEBOT_GITHUB_TOKEN",
+    "PLANEBOT_GITHUB_WEBHOOK_SECRET",
+    "PLANEBOT_GITHUB_PREVIOUS_WEBHOOK_SECRET",
+];
+
+/// The variable that holds the database's password itself.
+pub(super) const STORE_PASSWORD: &str = "PLANEBOT_STORE_PASSWORD";
+
+/// `PLANEBOT_SITE_PROD_OAM_` for `prod-oam`.
+pub(super) fn site_prefix(name: &str) -> String {
+    format!(
+        "PLANEBOT_SITE_{}_",
+        name.to_ascii_uppercase().replace('-', "_")
+    )
+}
+
+/// Puts the variables over the file.
+pub(super) fn apply(file: &mut File, variables: &BTreeMap<String, String>) -> Result<(), Wrong> {
+    let mut remarks = Vec::new();
+    for (name, value) in variables {
+        let taken = if let Some(key) = name.strip_prefix("PLANEBOT_SERVER_") {
+            server(file, key, value)
+        } else if SECRETS.contains(&name.as_str()) {
+            file.github.get_or_insert_default();
+            Ok(true)
+        } else if let Some(key) = name.strip_prefix("PLANEBOT_GITHUB_") {
+            github(file.github.get_or_insert_default(), key, value)
+        } else if let Some(key) = name.strip_prefix("PLANEBOT_STORE_") {
+            store(file, key, value)
+        } else if name.starts_with("PLANEBOT_SITE_") {
+            of_a_site(&mut file.site, name, value)
+        } else {
+            // The command line has variables of its own.
+            Ok(true)
+        };
+        match taken {
+            Ok(true) => {}
+            Ok(false) => remarks.push(format!("`{name}` names no setting")),
+            Err(wanted) => remarks.push(format!("`{name}` must be {wanted}")),
+        }
+    }
+    if remarks.is_empty() {
+        Ok(())
+    } else {
+        Err(Wrong(remarks))
+    }
+}
+
+/// Whether there is such a key; or what the value should have been.
+type Taken = Result<bool, &'static str>;
+
+fn store(file: &mut File, key: &str, value: &str) -> Taken {
+    match key {
+        "URL" => file.store.url = Some(value.to_owned()),
+        "PASSWORD_FILE" => file.store.password_file = Some(PathBuf::from(value)),
+        "KEEP_DAYS" => file.store.keep_days = Some(number(value)?),
+        // Holds the secret itself; read in `check`.
+        "PASSWORD" => {}
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn server(file: &mut File, key: &str, value: &str) -> Taken {
+    match key {
+        "LISTEN" => file.server.listen = Some(value.to_owned()),
+        "BODY_LIMIT_BYTES" => file.server.body_limit_bytes = Some(number(value)?),
+        "REPLICA" => file.server.replica = Some(value.to_owned()),
+        "TAKEOVER_SECONDS" => file.server.takeover_seconds = Some(number(value)?),
+        "PUBLIC_URL" => file.server.public_url = Some(value.to_owned()),
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn github(github: &mut GitHub, key: &str, value: &str) -> Taken {
+    match key {
+        "API_URL" => github.api_url = Some(value.to_owned()),
+        "APP_ID" => github.app_id = Some(number(value)?),
+        "PRIVATE_KEY_FILE" => github.private_key_file = Some(PathBuf::from(value)),
+        "TOKEN_FILE" => github.token_file = Some(PathBuf::from(value)),
+        "WEBHOOK_SECRET_FILE" => github.webhook_secret_file = Some(PathBuf::from(value)),
+        "PREVIOUS_WEBHOOK_SECRET_FILE" => {
+            github.previous_webhook_secret_file = Some(PathBuf::from(value));
+        }
+        "PREVIOUS_WEBHOOK_SECRET_UNTIL" => {
+            github.previous_webhook_secret_until = Some(Moment::Text(value.to_owned()));
+        }
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn of_a_site(sites: &mut [Site], name: &str, value: &str) -> Taken {
+    // `prod` and `prod-oam` may both be sites: the longest name that fits is meant.
+    let fitting = sites
+        .iter_mut()
+        .filter_map(|site| {
+            let prefix = site_prefix(&site.name);
+            Some((prefix.len(), name.strip_prefix(&prefix)?, site))
+        })
+        .max_by_key(|(length, ..)| *length);
+    match fitting {
+        Some((_, key, site)) => site_key(site, key, value),
+        None => Ok(false),
+    }
+}
+
+fn site_key(site: &mut Site, key: &str, value: &str) -> Taken {
+    match key {
+        "REPOSITORY" => value.clone_into(&mut site.repository),
+        "PATH" => site.path = Some(value.to_owned()),
+        "RUNBOOKS" => site.runbooks = Some(value.to_owned()),
+        "MAAS_URL" => value.clone_into(&mut site.maas_url),
+        // Holds the secret itself; read in `check`.
+        "MAAS_API_KEY" => {}
+        "MAAS_API_KEY_FILE" => site.maas_api_key_file = Some(PathBuf::from(value)),
+        "OPERATORS_USERS" => site.operators.users = list(value).map(User::Login).collect(),
+        "OPERATORS_TEAMS" => site.operators.teams = list(value).collect(),
+        "POLICY_SETTLE_SECONDS" => site.policy.settle_seconds = Some(number(value)?),
+        "POLICY_UNKNOWN_PAUSE_SECONDS" => site.policy.unknown_pause_seconds = Some(number(value)?),
+        "POLICY_LEASE_SECONDS" => site.policy.lease_seconds = Some(number(value)?),
+        "POLICY_MAX_DELETIONS_SHARE" => {
+            site.policy.max_deletions_share =
+                Some(value.parse().ok().ok_or("a share from 0 to 1")?);
+        }
+        "POLICY_TWO_PERSON" => {
+            site.policy.two_person = Some(value.parse().ok().ok_or("`true` or `false`")?);
+        }
+        "POLICY_WINDOWS" => {
+            site.policy.windows = value
+                .split(';')
+                .map(|part| part.trim().to_owned())
+                .collect();
+        }
+        "EVIDENCE_JUJU_MODELS" => {
+            site.evidence.juju_models = Some(OneOrMany::Many(list(value).collect()));
+        }
+        "EVIDENCE_JUMPHOST_ADDRESSES" => {
+            site.evidence.jumphost_addresses = Some(OneOrMany::Many(list(value).collect()));
+        }
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn number<T: std::str::FromStr>(value: &str) -> Result<T, &'static str> {
+    value.parse().ok().ok_or("a whole number")
+}
+
+fn list(value: &str) -> impl Iterator<Item = String> {
+    value
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+}

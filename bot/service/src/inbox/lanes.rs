@@ -1,0 +1,43 @@
+//! What a delivery must not overtake: pure, by what it tells.
+//!
+//! Order counts within one pull request (a merge after its last push, an order after the merge), and between the changes
+//! of one branch (merges are carried out in the order in which they were made). It must not know what is done about them.
+
+use journal::Lanes;
+
+use github::webhook::event::{Occurrence, PullNumber, What};
+
+/// The lane of a pull request. Numbers, because names change hands.
+pub(crate) fn pull_lane(repository: u64, number: PullNumber) -> String {
+    format!("{repository}#{number}")
+}
+
+/// What a delivery must not overtake.
+pub(crate) fn lanes_of(occurrence: &Occurrence) -> Lanes {
+    let repository = occurrence.place.repository_id;
+    let pull = |number| Some(pull_lane(repository, number));
+    let branch = |name: &str| Some(format!("{repository}@{name}"));
+    match &occurrence.what {
+        What::PullOpened(it)
+        | What::PullSynchronized(it)
+        | What::PullReopened(it)
+        | What::PullRetargeted(it) => Lanes {
+            pull: pull(it.number),
+            branch: None,
+        },
+        What::PullClosed(it) => Lanes {
+            pull: pull(it.number),
+            branch: it.merged.as_ref().and_then(|_| branch(&it.base)),
+        },
+        What::Commented(it) | What::CommentEdited(it) | What::CommentDeleted(it) => Lanes {
+            pull: pull(it.number),
+            branch: None,
+        },
+        What::Pushed(it) => Lanes {
+            pull: None,
+            branch: it.reference.strip_prefix("refs/heads/").and_then(branch),
+        },
+        // Whatever was planned at that commit is planned again, as it is then.
+        What::CheckRerequested { .. } => Lanes::default(),
+    }
+}

@@ -1,0 +1,370 @@
+//! What no webhook told.
+//!
+//! A webhook may be lost or late, so GitHub is asked now and then what changed, and each change that nobody told becomes
+//! a delivery of our own, in the webhook's form and kept in the same place: it goes the same way, and what was told
+//! after all is acted on once. One request for each repository while nothing happens. It must not act on anything.
+
+use std::collections::BTreeMap;
+
+use journal::{Delivery, Heard, Kept, Settled};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::command;
+use crate::pulls::record::{Record, Stage};
+use crate::worker::Office;
+use github::webhook::event::Account;
+use github::{CommentSeen, PullSeen, Repository};
+
+/// Where the first look begins in a repository without pull requests.
+const BEGINNING: &str = "1970-01-01T00:00:00Z";
+
+impl Office {
+    /// Asks GitHub what changed since the last time; says how many deliveries were kept that no webhook had brought.
+    /// While there are deliveries to take up nothing is asked: they may tell it.
+    pub async fn catch_up(&self) -> anyhow::Result<usize> {
+        if self.journal.next_delivery((self.clock)()).await?.is_some() {
+            return Ok(0);
+        }
+        let mut repositories: BTreeMap<String, String> = BTreeMap::new();
+        for site in &self.config.sites {
+            repositories.insert(
+                site.repository.to_ascii_lowercase(),
+                site.repository.clone(),
+            );
+        }
+        let mut kept = 0;
+        for name in repositories.values() {
+            kept += self.catch_up_with(name).await?;
+        }
+        Ok(kept)
+    }
+
+    async fn catch_up_with(&self, name: &str) -> anyhow::Result<usize> {
+        let repository = self.github.0.repository(name).await?;
+        let cursor = format!("missed/{}", repository.about.id);
+        let since = self.journal.cursor(&cursor).await?;
+        let pulls = repository.recent_pulls(since.as_deref()).await?;
+        let mut kept = 0;
+        for pull in &pulls {
+            if self.is_news(name, pull).await? {
+                kept += self.keep_own(&told_by_pull(&repository, pull)).await?;
+            }
+            if let Some(since) = &since {
+                for told in commands_of(&repository, pull, since).await? {
+                    kept += self.keep_own(&told).await?;
+                }
+            }
+        }
+        if since.is_none() {
+            self.pass_over(&repository, &pulls).await?;
+        }
+        // Newest first. What changed in that very second is looked at once more, and known by its delivery's id.
+        let newest = pulls.first().map(|pull| pull.updated_at.clone());
+        let next = newest.or(since).unwrap_or_else(|| BEGINNING.to_owned());
+        self.journal.set_cursor(&cursor, &next).await?;
+        Ok(kept)
+    }
+
+    /// Whether what we remember of a pull request is not what GitHub says.
+    async fn is_news(&self, repository: &str, pull: &PullSeen) -> anyhow::Result<bool> {
+        let number = i64::try_from(pull.number.0)?;
+        let Some(row) = self.journal.pull(repository, number).await? else {
+            return Ok(pull.open);
+        };
+        let record = Record::of(&row)?;
+        Ok(match record.stage {
+            Stage::Planned if pull.open => {
+                record.commit != pull.head.as_str() || record.base != pull.base
+            }
+            Stage::Planned => true,
+            Stage::Closed => pull.open,
+            Stage::Merged | Stage::Running | Stage::Applied | Stage::Superseded => false,
+        })
+    }
+
+    /// Commands from before the first look are nobody's orders. The next look begins in the second of the newest
+    /// change, so those of that second are settled now.
+    async fn pass_over(&self, repository: &Repository, pulls: &[PullSeen]) -> anyhow::Result<()> {
+        let Some(newest) = pulls.first().map(|pull| pull.updated_at.as_str()) else {
+            return Ok(());
+        };
+        for pull in pulls.iter().filter(|pull| pull.updated_at == newest) {
+            for told in commands_of(repository, pull, newest).await? {
+                self.keep_own(&told).await?;
+                let (id, now) = (delivery_of(&told).id, (self.clock)());
+                // Claimed, so that it stays nobody's order when the delivery's own row is gone.
+                if let Some(heard) = claim_of(&repository.about.full_name, &told, &id) {
+                    self.journal.hear(&heard, now).await?;
+                }
+                let why = Settled::Ignored("from before the first look".to_owned());
+                self.journal.settle(&id, &why, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn keep_own(&self, told: &Told) -> anyhow::Result<usize> {
+        let kept = self
+            .journal
+            .keep(&delivery_of(told), (self.clock)())
+            .await?;
+        Ok(usize::from(kept == Kept::New))
+    }
+}
+
+/// An event's name and body, as a webhook would have told it.
+type Told = (&'static str, Value);
+
+/// A delivery of our own. Its id is made of what it says: the same news twice is one delivery.
+fn delivery_of((event, body): &Told) -> Delivery {
+    let body = body.to_string();
+    let hash = hex::encode(Sha256::digest(body.as_bytes()));
+    Delivery {
+        id: format!("missed-{}", &hash[..32]),
+        event: (*event).to_owned(),
+        body,
+    }
+}
+
+/// The claim of a comment, by the delivery that tells of it.
+fn claim_of(repository: &str, (_, body): &Told, delivery: &str) -> Option<Heard> {
+    let comment = &body["comment"];
+    Some(Heard {
+        repository: repository.to_owned(),
+        comment: comment["id"].as_i64()?,
+        body_hash: hex::encode(Sha256::digest(comment["body"].as_str()?.as_bytes())),
+        delivery: delivery.to_owned(),
+    })
+}
+
+/// The comments since then that are commands, or mean to be.
+async fn commands_of(
+    repository: &Repository,
+    pull: &PullSeen,
+    since: &str,
+) -> anyhow::Result<Vec<Told>> {
+    let comments = repository.comments(pull.number, Some(since)).await?;
+    Ok(comments
+        .iter()
+        .filter(|comment| !comment.edited() && command::parse(&comment.body).is_some())
+        .map(|comment| told_by_comment(repository, pull, comment))
+        .collect())
+}
+
+fn told_by_pull(repository: &Repository, pull: &PullSeen) -> Told {
+    let action = if pull.open { "synchronize" } else { "closed" };
+    let body = json!({
+        "action": action,
+        "number": pull.number,
+        "pull_request": {
+            "number": pull.number,
+            "state": if pull.open { "open" } else { "closed" },
+            "user": account(pull.author.as_ref()),
+            "head": end("", pull.head.as_str(), pull.head_repository),
+            "base": end(&pull.base, pull.base_sha.as_str(), Some(repository.about.id)),
+            "merged": pull.merged.is_some(),
+            "merge_commit_sha": pull.merged,
+            "updated_at": pull.updated_at,
+        },
+        "repository": place(repository),
+        "sender": account(pull.author.as_ref()),
+    });
+    ("pull_request", body)
+}
+
+fn told_by_comment(repository: &Repository, pull: &PullSeen, comment: &CommentSeen) -> Told {
+    let body = json!({
+        "action": "created",
+        "issue": {
+            "number": pull.number,
+            "user": account(pull.author.as_ref()),
+            "pull_request": {},
+        },
+        "comment": {
+            "id": comment.id,
+            "body": comment.body,
+            "user": account(comment.author.as_ref()),
+            "created_at": comment.created_at,
+            "updated_at": comment.updated_at,
+            "performed_via_github_app": comment.app.map(|id| json!({ "id": id })),
+        },
+        "repository": place(repository),
+        // GitHub says who wrote it, and nobody else can write in their name but an app, which it says too.
+        "sender": account(comment.author.as_ref()),
+    });
+    ("issue_comment", body)
+}
+
+fn place(repository: &Repository) -> Value {
+    json!({ "id": repository.about.id, "full_name": repository.about.full_name })
+}
+
+fn end(reference: &str, sha: &str, repository: Option<u64>) -> Value {
+    json!({ "ref": reference, "sha": sha, "repo": repository.map(|id| json!({ "id": id })) })
+}
+
+fn account(account: Option<&Account>) -> Option<Value> {
+    account.map(|account| json!({ "id": account.id, "login": account.login, "type": account.kind }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use journal::Journal;
+    use lab::github::{How, Options, Permission, Proposal, Serving, serve};
+    use topology::observed::Timestamp;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::github_port::Forge;
+    use github::GitHub;
+    use github::webhook::event::{Event, What};
+
+    const NAME: &str = "acme/network";
+
+    struct Stage {
+        lab: Serving,
+        office: Office,
+        _folder: tempfile::TempDir,
+    }
+
+    /// A GitHub whose webhooks go nowhere, and an office that knows it.
+    async fn stage() -> Stage {
+        let mut hub = lab::github::GitHub::new("planebot");
+        hub.create_repository(NAME, false);
+        hub.add_team_member("acme", "net-ops", "alice");
+        let mut at = hub.at(NAME);
+        at.grant_team("net-ops", Permission::Write);
+        at.commit_files(
+            "alice",
+            "main",
+            "Begin",
+            &[("topology/a.yaml", Some("1\n"))],
+        )
+        .unwrap();
+        let token = hub.bot_token();
+        let lab = serve(hub, Options::default()).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!(
+            "[github]\napi_url = '{}'\n[[site]]\nname = 'a'\nrepository = '{NAME}'\npath = 'topology'\nmaas_url = 'http://127.0.0.1:1/MAAS'\n",
+            lab.url
+        );
+        let variables = [("PLANEBOT_GITHUB_TOKEN".to_owned(), token)].into();
+        let config = Config::parse(&text, Path::new("."), &variables).unwrap();
+        let clock: topology::port::Clock = Arc::new(|| Timestamp(1_000));
+        let github = GitHub::connect(config.github.as_ref().unwrap(), Arc::clone(&clock)).unwrap();
+        let url = format!("sqlite://{}", folder.path().join("p.db").display());
+        let office = Office {
+            config,
+            journal: Journal::open(&url).await.unwrap(),
+            github: Forge(github),
+            desks: BTreeMap::new(),
+            clock,
+            owner: "test".to_owned(),
+            told: crate::runs::publish::Told::default(),
+        };
+        Stage {
+            lab,
+            office,
+            _folder: folder,
+        }
+    }
+
+    impl Stage {
+        fn open_pull(&self) -> u64 {
+            let mut hub = self.lab.github();
+            let mut at = hub.at(NAME);
+            at.commit_files("alice", "wip", "Two", &[("topology/a.yaml", Some("2\n"))])
+                .unwrap();
+            let proposal = Proposal {
+                head: "wip",
+                base: "main",
+                title: "Two",
+                body: "",
+            };
+            at.open_pull("alice", proposal).unwrap()
+        }
+
+        fn comment(&self, number: u64, body: &str) -> u64 {
+            let mut hub = self.lab.github();
+            hub.at(NAME).comment("alice", number, body).unwrap()
+        }
+
+        /// The deliveries that wait, settled without anybody acting on them.
+        async fn told(&self) -> Vec<What> {
+            let journal = &self.office.journal;
+            let mut told = Vec::new();
+            while let Some(stored) = journal.next_delivery(Timestamp(1_000)).await.unwrap() {
+                let delivery = stored.delivery;
+                let Ok(Some(Event::Happened(occurrence))) =
+                    github::webhook::event::read(&delivery.event, &delivery.body)
+                else {
+                    panic!("{delivery:?}")
+                };
+                told.push(occurrence.what);
+                let done = journal::Settled::Done;
+                journal
+                    .settle(&delivery.id, &done, Timestamp(1))
+                    .await
+                    .unwrap();
+            }
+            told
+        }
+
+        async fn catch_up(&self) -> usize {
+            self.office.catch_up().await.unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn an_open_pull_request_that_nobody_told_of_is_found_once() {
+        let stage = stage().await;
+        assert_eq!(stage.catch_up().await, 0);
+        stage.open_pull();
+        assert_eq!(stage.catch_up().await, 1);
+        assert_eq!(stage.catch_up().await, 0, "it waits");
+        let told = stage.told().await;
+        assert!(matches!(&told[..], [What::PullSynchronized(pull)] if pull.open));
+        assert_eq!(stage.catch_up().await, 0, "it was told");
+    }
+
+    #[tokio::test]
+    async fn a_command_whose_webhook_was_lost_is_heard() {
+        let stage = stage().await;
+        let number = stage.open_pull();
+        let early = stage.comment(number, "/plan");
+        stage.catch_up().await;
+        stage.told().await;
+        stage.lab.github().pass(5);
+        stage.comment(number, "just talking");
+        let late = stage.comment(number, "/apply 7f3a-91c2");
+        assert!(stage.catch_up().await >= 1);
+        let told = stage.told().await;
+        let mut commands = Vec::new();
+        for what in &told {
+            if let What::Commented(comment) = what {
+                commands.push(comment.id);
+            }
+        }
+        assert_eq!(
+            commands,
+            [late],
+            "and {early} is from before the first look"
+        );
+        assert_eq!(stage.catch_up().await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_closed_pull_request_that_was_never_seen_is_no_news() {
+        let stage = stage().await;
+        let number = stage.open_pull();
+        {
+            let mut hub = stage.lab.github();
+            hub.at(NAME).merge("alice", number, How::Merge).unwrap();
+        }
+        assert_eq!(stage.catch_up().await, 0);
+    }
+}

@@ -1,0 +1,22 @@
+//! The service: deliveries in, plans, orders and runs, messages out.
+//!
+//! Everything between GitHub's webhooks and MAAS that must survive a crash. It must not know the terminal or the lab.
+
+pub mod clock;
+pub mod command;
+pub mod config;
+pub mod github_port;
+pub mod history;
+pub mod inbox;
+pub mod orders;
+pub mod outbox;
+pub mod pulls;
+mod replica;
+pub mod reply;
+mod retention;
+pub mod roster;
+pub mod runs;
+pub mod server;
+pub mod service;
+pub mod site;
+pub mod worker;

@@ -1,0 +1,4 @@
+//! Commands that lead to writes.
+
+pub(crate) mod admission;
+pub(crate) mod order;

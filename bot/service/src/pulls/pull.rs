@@ -1,0 +1,16 @@
+//! A pull request as GitHub describes it now.
+
+use topology::observed::Timestamp;
+
+/// A pull request as it is now.
+pub(crate) struct Pull {
+    pub(crate) number: u64,
+    pub(crate) open: bool,
+    pub(crate) merged: bool,
+    pub(crate) merge_commit: Option<String>,
+    /// When it was merged, by GitHub's clock.
+    pub(crate) merged_at: Option<Timestamp>,
+    pub(crate) head: String,
+    pub(crate) base: String,
+    pub(crate) author: Option<u64>,
+}

@@ -1,0 +1,202 @@
+//! The apply comment: how far a run is, in words. It must not know where it is posted.
+
+use std::collections::BTreeMap;
+
+use plan::gate::Gate;
+use plan::plan::Plan;
+use plan::run::{Fact, Noted, Progress};
+use plan::step::{Phase, Step, StepId};
+use plan::telling::{self, fence, span, utc};
+use topology::observed::Timestamp;
+
+use crate::reply::RunSetting;
+use crate::reply::fit::LONGEST;
+
+/// A run on its way into words.
+struct Telling<'a> {
+    plan: &'a Plan,
+    progress: Progress,
+    /// Steps that are done, and the row that each left.
+    left: BTreeMap<StepId, Option<u64>>,
+    /// Whether there is room for each step.
+    steps: bool,
+}
+
+/// The apply comment, edited in place while the run goes on. Where each step would make it too long for GitHub, only
+/// the phases are counted.
+pub fn progress(plan: &Plan, facts: &[Noted], setting: &RunSetting) -> String {
+    let full = told(plan, facts, setting, true);
+    if full.chars().count() <= LONGEST {
+        return full;
+    }
+    told(plan, facts, setting, false)
+}
+
+fn told(plan: &Plan, facts: &[Noted], setting: &RunSetting, steps: bool) -> String {
+    let telling = Telling {
+        plan,
+        progress: Progress::of(facts),
+        left: facts.iter().filter_map(|noted| left(&noted.fact)).collect(),
+        steps,
+    };
+    let progress = &telling.progress;
+    let mut out = format!("### {}\n\n", run_heading(plan, facts, progress, setting));
+    out.push_str(&format!(
+        "Started by {} · merge commit {} · plan {}\n\n",
+        span(&setting.by),
+        span(&setting.merge_commit.chars().take(10).collect::<String>()),
+        span(&plan.digest.to_string())
+    ));
+    for phase in Phase::ALL {
+        out.push_str(&phase_lines(&telling, phase));
+    }
+    for gate in plan.gates.iter().filter(|gate| gate.before.is_none()) {
+        out.push_str(&gate_line(gate, progress));
+    }
+    for noted in facts {
+        if let Fact::Verified { round, drift } = &noted.fact {
+            out.push_str(&proof_line(*round, drift.len(), noted.at));
+        }
+    }
+    if let Some(why) = &progress.stopped {
+        out.push_str(&stopped(plan, progress, why));
+    }
+    out
+}
+
+fn left(fact: &Fact) -> Option<(StepId, Option<u64>)> {
+    if let Fact::Done { step, id, .. } = fact {
+        return Some((*step, *id));
+    }
+    None
+}
+
+fn proof_line(round: u8, differences: usize, at: Timestamp) -> String {
+    let (mark, words) = match differences {
+        0 => ('x', "**no changes**".to_owned()),
+        count => (' ', format!("{count} differences")),
+    };
+    format!(
+        "- [{mark}] proof {round}: planned again at {}: {words}\n",
+        utc(at)
+    )
+}
+
+fn run_heading(plan: &Plan, facts: &[Noted], progress: &Progress, setting: &RunSetting) -> String {
+    let (digest, site) = (&plan.digest, span(&setting.site));
+    if facts.iter().any(|noted| noted.fact == Fact::Finished) {
+        return format!("✅ Applied {digest} to {site}, proved twice");
+    }
+    if progress.over {
+        return format!(
+            "⏹ Aborted {digest} on {site} after step {} of {}",
+            progress.done.len(),
+            plan.steps.len()
+        );
+    }
+    if progress.stopped.is_some() {
+        return format!(
+            "🛑 Stopped {digest} on {site} after step {} of {}: nothing after it was run",
+            progress.done.len(),
+            plan.steps.len()
+        );
+    }
+    match waiting_gate(plan, facts, progress) {
+        Some(gate) => format!(
+            "⏸ Waiting for a person at gate `{}`: {digest} on {site}",
+            gate.name.word()
+        ),
+        None => format!(
+            "🔵 Applying {digest} to {site} — {} of {}",
+            progress.done.len(),
+            plan.steps.len()
+        ),
+    }
+}
+
+/// The gate that was asked and is not open.
+pub fn waiting_gate<'a>(plan: &'a Plan, facts: &[Noted], progress: &Progress) -> Option<&'a Gate> {
+    let asked = |gate: &Gate| {
+        facts
+            .iter()
+            .any(|noted| noted.fact == Fact::Asked(gate.name))
+    };
+    plan.gates
+        .iter()
+        .find(|gate| !progress.opened.contains(&gate.name))
+        .filter(|gate| asked(gate))
+}
+
+/// The lines of one phase: its gate, how far it is, and under a fold each step, where there is room for that.
+fn phase_lines(telling: &Telling<'_>, phase: Phase) -> String {
+    let steps: Vec<_> = telling
+        .plan
+        .steps
+        .iter()
+        .filter(|step| step.phase == phase)
+        .collect();
+    let mut out = String::new();
+    if steps.is_empty() {
+        return out;
+    }
+    let begins = |gate: &&Gate| steps.iter().any(|step| gate.before == Some(step.id));
+    for gate in telling.plan.gates.iter().filter(begins) {
+        out.push_str(&gate_line(gate, &telling.progress));
+    }
+    let done = steps
+        .iter()
+        .filter(|step| telling.progress.done.contains(&step.id))
+        .count();
+    out.push_str(&format!(
+        "- [{}] {}: {done} of {}\n",
+        if done == steps.len() { 'x' } else { ' ' },
+        telling::phase(phase),
+        steps.len()
+    ));
+    if !telling.steps {
+        return out;
+    }
+    let lines: String = steps
+        .iter()
+        .map(|step| step_line(step, telling.left.get(&step.id)))
+        .collect();
+    out.push_str(&format!(
+        "\n  <details><summary>{} steps</summary>\n\n{}\n  </details>\n\n",
+        telling::phase(phase),
+        fence("text", &lines)
+    ));
+    out
+}
+
+/// A step, whether it is done, and the row that it left.
+fn step_line(step: &Step, left: Option<&Option<u64>>) -> String {
+    let mark = if left.is_some() { 'x' } else { ' ' };
+    let id = left.and_then(|id| id.map(|id| format!("  (id {id})")));
+    format!(
+        "[{mark}] {:>3}  {}{}\n",
+        step.id.0,
+        telling::line(step),
+        id.unwrap_or_default()
+    )
+}
+
+fn gate_line(gate: &Gate, progress: &Progress) -> String {
+    let open = progress.opened.contains(&gate.name);
+    format!(
+        "- [{}] gate `{}`{}\n",
+        if open { 'x' } else { ' ' },
+        gate.name.word(),
+        if open { ", looked at and open" } else { "" }
+    )
+}
+
+fn stopped(plan: &Plan, progress: &Progress, why: &str) -> String {
+    let unknown = usize::from(progress.unknown.is_some());
+    let done = progress.done.len();
+    format!(
+        "\n{}\n| done | not done | unknown |\n|---|---|---|\n| {done} | {} | {unknown} |\n\n*Next:* `/apply {}` looks again and goes on from here; `/abort` ends the run.\n",
+        fence("text", why),
+        plan.steps.len().saturating_sub(done + unknown),
+        plan.digest
+    )
+}

@@ -1,0 +1,121 @@
+//! A run's facts in the journal, under its lease.
+
+use journal::{Journal, Lease, RunId};
+use plan::run::{Fact, Noted};
+use topology::observed::Timestamp;
+
+use crate::config::Policy;
+use execution::executor::{Ledger, NotKept};
+use maas::Epoch;
+use topology::port::Clock;
+
+/// A run in the journal.
+pub struct Keeping<'a> {
+    /// The journal.
+    pub journal: &'a Journal,
+    /// The run.
+    pub run: RunId,
+    /// The right to add to it.
+    pub lease: &'a Lease,
+    /// What time it is.
+    pub clock: &'a Clock,
+}
+
+impl Ledger for Keeping<'_> {
+    async fn add(&mut self, fact: Fact) -> Result<(), NotKept> {
+        let now = (self.clock)();
+        self.journal
+            .add(self.run, self.lease, &fact, now)
+            .await
+            .map_err(|error| NotKept(error.into()))
+    }
+
+    async fn facts(&mut self) -> Result<Vec<Noted>, NotKept> {
+        self.journal
+            .facts(self.run)
+            .await
+            .map_err(|error| NotKept(error.into()))
+    }
+}
+
+/// A lease as the hands see it: held until MAAS could no longer be through with a request before it ends. The journal
+/// refuses the fact before each write once the epoch has moved on; this is the second lock on the door, for a worker that
+/// is paused between that fact and the request.
+pub struct Right<'a> {
+    /// The lease.
+    pub lease: &'a Lease,
+    /// What time it is.
+    pub clock: &'a Clock,
+    /// The site's policy: how long MAAS may be at work on a request.
+    pub policy: &'a Policy,
+}
+
+impl Epoch for Right<'_> {
+    fn still_held(&self) -> bool {
+        let now: Timestamp = (self.clock)();
+        now.0 < self.lease.until.0 - self.policy.unknown_pause_ms()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use journal::{JournalError, NewRun};
+
+    use super::*;
+
+    /// The loop tells a store that failed from a right that another has by now: the cause says which.
+    #[tokio::test]
+    async fn a_fact_that_another_may_keep_by_now_says_so() {
+        let journal = Journal::open("sqlite::memory:").await.unwrap();
+        let at = |ms: i64| -> Clock { Arc::new(move || Timestamp(ms)) };
+        let lease = journal.take("a", "one", 1_000, Timestamp(0)).await;
+        let lease = lease.unwrap().unwrap();
+        let new = NewRun {
+            site: "a".to_owned(),
+            repository: String::new(),
+            pull: None,
+            digest: "d".to_owned(),
+            record: "{}".to_owned(),
+        };
+        let first = Fact::Finished;
+        let run = journal.begin(&new, &first, Timestamp(0)).await.unwrap();
+        let clock = at(5_000);
+        let other = journal.take("a", "two", 1_000, Timestamp(5_000)).await;
+        assert!(other.unwrap().is_some());
+        let mut keeping = Keeping {
+            journal: &journal,
+            run,
+            lease: &lease,
+            clock: &clock,
+        };
+        let error = anyhow::Error::from(keeping.add(Fact::Finished).await.unwrap_err());
+        assert!(crate::replica::is_lost(&journal, &lease, &clock, &error).await);
+        let cause = error.chain().nth(1).unwrap();
+        assert!(matches!(cause.downcast_ref(), Some(JournalError::Lost)));
+    }
+
+    #[test]
+    fn nothing_is_sent_in_the_pause_before_a_lease_ends() {
+        let lease = Lease {
+            site: "a".to_owned(),
+            owner: "w".to_owned(),
+            epoch: 1,
+            until: Timestamp(180_000),
+        };
+        let policy = Policy::default();
+        let is_held_at = |now| {
+            let clock: Clock = Arc::new(move || Timestamp(now));
+            let right = Right {
+                lease: &lease,
+                clock: &clock,
+                policy: &policy,
+            };
+            right.still_held()
+        };
+        // MAAS may be at work on a request for 95 s.
+        assert!(is_held_at(84_999));
+        assert!(!is_held_at(85_000) && !is_held_at(181_000));
+    }
+}

@@ -1,0 +1,210 @@
+//! A small cloud, and what may be changed in it, as layouts. It must not know how a change is declared or carried out.
+
+use serde_json::{Value, json};
+
+use crate::fuzz::rng::Dice;
+
+/// Of each line a release that is in the field.
+const RELEASES: [&str; 5] = ["2.9.2", "3.4.8", "3.5.12", "3.6.5", "3.7.3"];
+
+/// One plane: a VLAN with one subnet, `10.7.N.0/24`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Plane {
+    name: &'static str,
+    vid: u16,
+    net: u32,
+    gateway: Option<u32>,
+    dns: bool,
+    band: Option<(u32, u32)>,
+    mtu: u32,
+    space: Option<&'static str>,
+}
+
+/// A cloud of some planes on one fabric, perhaps with a machine and a rack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Cloud {
+    pub(super) release: &'static str,
+    planes: Vec<Plane>,
+    machine: bool,
+    rack: bool,
+}
+
+impl Cloud {
+    pub(super) fn draw(dice: &mut Dice) -> Self {
+        let names = ["office", "store", "guests"];
+        let count = usize::try_from(2 + dice.below(2)).unwrap_or(2);
+        let planes = names.iter().take(count).zip(0_u16..);
+        Self {
+            release: dice.pick(&RELEASES).unwrap_or(RELEASES[0]),
+            planes: planes
+                .map(|(name, at)| Plane {
+                    name,
+                    vid: at * 100,
+                    net: u32::from(at) + 1,
+                    gateway: dice.chance(600).then_some(1),
+                    dns: dice.chance(400),
+                    band: dice.chance(600).then_some((10, 20)),
+                    mtu: 1500,
+                    space: dice.chance(300).then_some("work"),
+                })
+                .collect(),
+            machine: dice.chance(400),
+            rack: dice.chance(200),
+        }
+    }
+
+    /// The same cloud after one or two changes, and what they are.
+    pub(super) fn changed(&self, dice: &mut Dice) -> (Self, String) {
+        let mut next = self.clone();
+        let mut words = vec![next.change(dice)];
+        if dice.chance(500) {
+            words.push(next.change(dice));
+        }
+        if next == *self {
+            next.planes[0].band = Some((30, 40 + dice.below(10)));
+            words = vec!["office promises another band".to_owned()];
+        }
+        (next, words.join("; "))
+    }
+
+    fn change(&mut self, dice: &mut Dice) -> String {
+        let count = u32::try_from(self.planes.len()).unwrap_or(1);
+        let at = usize::try_from(dice.below(count)).unwrap_or_default();
+        let other = (at + 1) % self.planes.len();
+        let free = 1 + self.planes.iter().map(|plane| plane.net).max().unwrap_or(0);
+        let name = self.planes[at].name;
+        let kind = dice.below(8);
+        if kind == 5
+            && let Some(words) = self.grows(free)
+        {
+            return words;
+        }
+        let plane = &mut self.planes[at];
+        match kind {
+            0 => {
+                plane.gateway = if plane.gateway == Some(1) {
+                    Some(254)
+                } else {
+                    Some(1)
+                };
+                format!("{name} has another gateway")
+            }
+            1 => {
+                plane.dns = !plane.dns;
+                format!("{name} has other resolvers")
+            }
+            2 => {
+                plane.band = if plane.band.is_some() && dice.chance(400) {
+                    None
+                } else {
+                    let first = 10 + dice.below(60);
+                    Some((first, first + 1 + dice.below(20)))
+                };
+                format!("{name} promises other addresses")
+            }
+            3 => {
+                plane.mtu = if plane.mtu == 1500 { 9000 } else { 1500 };
+                format!("{name} has another MTU")
+            }
+            4 => {
+                plane.space = Some(if plane.space == Some("work") {
+                    "play"
+                } else {
+                    "work"
+                });
+                format!("{name} is in another space")
+            }
+            6 => {
+                let net = self.planes[other].net;
+                self.planes[other].net = self.planes[at].net;
+                self.planes[at].net = net;
+                format!(
+                    "{name} and {} change their networks",
+                    self.planes[other].name
+                )
+            }
+            _ => {
+                plane.net = free;
+                format!("{name} moves to another network")
+            }
+        }
+    }
+
+    /// One plane more, where there is room.
+    fn grows(&mut self, net: u32) -> Option<String> {
+        let (name, vid) = [("fresh", 700), ("late", 800)]
+            .into_iter()
+            .find(|(name, _)| self.planes.iter().all(|plane| plane.name != *name))?;
+        self.planes.push(Plane {
+            name,
+            vid,
+            net,
+            gateway: Some(1),
+            dns: false,
+            band: Some((30, 33)),
+            mtu: 1500,
+            space: None,
+        });
+        Some(format!("the plane {name} is new"))
+    }
+
+    /// The networks of this cloud that another one does not have on the same plane.
+    pub(super) fn leaves(&self, after: &Self) -> Vec<String> {
+        let kept = |plane: &Plane| {
+            after
+                .planes
+                .iter()
+                .any(|other| other.name == plane.name && other.net == plane.net)
+        };
+        let gone = self.planes.iter().filter(|plane| !kept(plane));
+        gone.map(|plane| format!("10.7.{}.0/24", plane.net))
+            .collect()
+    }
+
+    /// In the lab's neutral form.
+    pub(super) fn layout(&self) -> String {
+        let vlans: Vec<Value> = self.planes.iter().map(vlan).collect();
+        let links = |at: usize, ip: u32| -> Value {
+            let net = self.planes[at].net;
+            json!([{"mode": "STATIC", "subnet": format!("10.7.{net}.0/24"), "ip": format!("10.7.{net}.{ip}")}])
+        };
+        let machine = json!({"hostname": "m1", "status": "Deployed", "interfaces": [
+            {"name": "eth0", "fabric": "blue", "vlan": self.planes[0].vid, "links": links(0, 50)},
+            {"name": "eth1", "fabric": "blue", "vlan": self.planes[1].vid, "links": links(1, 50)},
+        ]});
+        let rack = json!({"hostname": "rack-a", "kind": "region+rack", "interfaces": [
+            {"name": "eth0", "fabric": "blue", "vlan": self.planes[0].vid, "links": links(0, 5)},
+        ]});
+        let if_there =
+            |there: bool, node: Value| there.then_some(node).into_iter().collect::<Vec<_>>();
+        json!({
+            "fabrics": [{"name": "blue", "vlans": vlans}],
+            "machines": if_there(self.machine, machine),
+            "controllers": if_there(self.rack, rack),
+        })
+        .to_string()
+    }
+}
+
+fn vlan(plane: &Plane) -> Value {
+    let at = |host: u32| format!("10.7.{}.{host}", plane.net);
+    let mut subnet = json!({"cidr": at(0) + "/24", "name": plane.name, "dns": [], "ranges": []});
+    if let Some(gateway) = plane.gateway {
+        subnet["gateway"] = json!(at(gateway));
+    }
+    if plane.dns {
+        subnet["dns"] = json!([at(2)]);
+    }
+    if let Some((first, last)) = plane.band {
+        subnet["ranges"] =
+            json!([{"type": "reserved", "start": at(first), "end": at(last), "comment": "band"}]);
+    }
+    let mut vlan = json!({"vid": plane.vid, "mtu": plane.mtu, "subnets": [subnet]});
+    if plane.vid > 0 {
+        vlan["name"] = json!(plane.name);
+    }
+    if let Some(space) = plane.space {
+        vlan["space"] = json!(space);
+    }
+    vlan
+}

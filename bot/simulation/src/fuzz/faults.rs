@@ -1,0 +1,329 @@
+//! What goes wrong, drawn for each operation in its order. It must not know what an operation is for.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lab::maas::{Fault, Maas};
+use lab::wire::Request;
+
+use crate::fuzz::rng::Dice;
+use crate::fuzz::transcript::Transcript;
+use crate::harness::{Fate, Hand, Operation, Stroke};
+
+/// GitHub's patience with itself, and ours with it.
+const GITHUB_SECONDS: i64 = 30_000;
+
+/// What may befall a request to MAAS, in words.
+const AT_MAAS: [(&str, Fault); 14] = [
+    ("the connection breaks before", Fault::CutBefore),
+    ("the answer is lost", Fault::LoseAnswer),
+    ("500", Fault::Answer(500)),
+    ("502", Fault::Answer(502)),
+    ("503 with Retry-After", Fault::Answer(503)),
+    ("409 with Retry-After", Fault::Answer(409)),
+    ("503, later", Fault::Later(503, 7)),
+    ("429, later", Fault::Later(429, 7)),
+    ("half an answer", Fault::Truncate),
+    ("an answer cut short", Fault::Halve),
+    ("a proxy's page", Fault::Page),
+    ("a redirect", Fault::Redirect),
+    ("done and never answered", Fault::Silence),
+    ("never heard", Fault::Deaf),
+];
+
+/// What may befall a request to GitHub.
+const AT_GITHUB: [(&str, Fault); 10] = [
+    ("the connection breaks before", Fault::CutBefore),
+    ("the answer is lost", Fault::LoseAnswer),
+    ("500", Fault::Answer(500)),
+    ("502", Fault::Answer(502)),
+    ("503", Fault::Answer(503)),
+    ("a secondary limit, 403", Fault::Later(403, 20)),
+    ("a secondary limit, 429", Fault::Later(429, 60)),
+    ("half an answer", Fault::Truncate),
+    ("an answer cut short", Fault::Halve),
+    ("a proxy's page", Fault::Page),
+];
+
+/// A request that would change MAAS, as it arrived.
+#[derive(Clone, Debug)]
+pub(super) struct Written {
+    pub(super) at: i64,
+    pub(super) what: String,
+    /// How many writes MAAS had taken before.
+    pub(super) before: usize,
+    /// Something went wrong with it, so that no answer of MAAS's own came.
+    pub(super) unanswered: bool,
+}
+
+/// How many there were of what.
+pub type Counts = BTreeMap<&'static str, usize>;
+
+/// What happened to a webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carried {
+    AsSent,
+    Lost,
+    Twice,
+    Later,
+}
+
+/// The weather of a tale.
+pub(super) struct Weather(Mutex<Sky>);
+
+struct Sky {
+    dice: Dice,
+    calm: bool,
+    /// In a thousand operations: wrong at MAAS, at GitHub, the power, a webhook.
+    rates: [u32; 4],
+    faults_left: u32,
+    cuts_left: u32,
+    /// Until when nobody answers: MAAS, GitHub.
+    away: [i64; 2],
+    counts: Counts,
+    writes: Vec<Written>,
+    looks: Vec<i64>,
+    rows: Option<Arc<Mutex<Maas>>>,
+    hand: Hand,
+    script: Transcript,
+}
+
+impl Weather {
+    /// The weather of a seed; it begins calm.
+    pub(super) fn draw(mut dice: Dice, hand: Hand, script: Transcript) -> Self {
+        let mut rate = |all: &[u32]| dice.pick(all).unwrap_or_default();
+        let rates = [
+            rate(&[0, 10, 30, 80]),
+            rate(&[0, 10, 30, 60]),
+            rate(&[0, 5, 10, 20]),
+            rate(&[0, 100, 300]),
+        ];
+        Self(Mutex::new(Sky {
+            faults_left: 5 + dice.below(30),
+            cuts_left: 1 + dice.below(6),
+            dice,
+            calm: true,
+            rates,
+            away: [0; 2],
+            counts: Counts::new(),
+            writes: Vec::new(),
+            looks: Vec::new(),
+            rows: None,
+            hand,
+            script,
+        }))
+    }
+
+    fn sky(&self) -> MutexGuard<'_, Sky> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The MAAS whose writes are counted.
+    pub(super) fn over(&self, rows: Arc<Mutex<Maas>>) {
+        self.sky().rows = Some(rows);
+    }
+
+    /// From now on things go wrong, or nothing does any more.
+    pub(super) fn turns(&self, calm: bool) {
+        let mut sky = self.sky();
+        sky.calm = calm;
+        sky.away = [0; 2];
+    }
+
+    /// A second spell, for the time in which orders are carried out: what was spent on the way there would leave the writes
+    /// to MAAS in good weather.
+    pub(super) fn blows_again(&self) {
+        let mut sky = self.sky();
+        sky.faults_left = 3 + sky.dice.below(10);
+        sky.cuts_left = sky.dice.below(4);
+        sky.rates[0] = sky.dice.pick(&[10, 30, 60]).unwrap_or_default();
+        sky.rates[2] = sky.dice.pick(&[0, 5, 20]).unwrap_or_default();
+    }
+
+    pub(super) fn is_calm(&self) -> bool {
+        self.sky().calm
+    }
+
+    pub(super) fn count(&self, what: &'static str) {
+        self.sky().count(what);
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        self.sky().counts.clone()
+    }
+
+    /// Somebody wrote to MAAS past planebot.
+    pub(super) fn by_hand(&self, before: usize) {
+        let mut sky = self.sky();
+        let at = sky.hand.now();
+        sky.writes.push(Written {
+            at,
+            what: String::new(),
+            before,
+            unanswered: false,
+        });
+    }
+
+    /// Requests that would change MAAS, those by hand without words, and when MAAS was read.
+    pub(super) fn seen(&self) -> (Vec<Written>, Vec<i64>) {
+        let sky = self.sky();
+        (sky.writes.clone(), sky.looks.clone())
+    }
+
+    /// What happens to the next webhook.
+    pub(super) fn carries(&self) -> Carried {
+        let mut sky = self.sky();
+        sky.count("webhooks");
+        let rate = sky.rates[3];
+        if sky.calm || !sky.dice.chance(rate) {
+            return Carried::AsSent;
+        }
+        let drawn = [
+            (Carried::Lost, "webhooks lost"),
+            (Carried::Twice, "webhooks doubled"),
+            (Carried::Later, "webhooks late"),
+        ];
+        let (carried, counted) = sky.dice.pick(&drawn).unwrap_or(drawn[0]);
+        sky.count(counted);
+        carried
+    }
+}
+
+impl Fate for Weather {
+    fn of(&self, operation: Operation<'_>) -> Stroke {
+        let mut sky = self.sky();
+        // Each operation has a moment of its own, so that what happened is in one order.
+        sky.hand.pass(1);
+        match operation {
+            Operation::Maas(request) => {
+                sky.count("requests to MAAS");
+                sky.note(request);
+                let stroke = sky.strikes(0, request, &AT_MAAS);
+                let answered = matches!(stroke, Stroke::Fault(Fault::None | Fault::Redirect));
+                if request.method != "GET"
+                    && let Some(write) = sky.writes.last_mut()
+                {
+                    write.unanswered = !answered;
+                }
+                stroke
+            }
+            Operation::GitHub(request) => {
+                sky.count("requests to GitHub");
+                sky.strikes(1, request, &AT_GITHUB)
+            }
+            Operation::Journal => {
+                sky.count("writes of the journal, before and after");
+                if sky.cuts(1) {
+                    sky.script
+                        .tell("-", "the power goes at a write of the journal");
+                    sky.count("power cuts at the journal");
+                    return Stroke::DarkAfter;
+                }
+                Stroke::Fault(Fault::None)
+            }
+        }
+    }
+}
+
+impl Sky {
+    fn count(&mut self, what: &'static str) {
+        *self.counts.entry(what).or_default() += 1;
+    }
+
+    fn note(&mut self, request: &Request) {
+        let at = self.hand.now();
+        if request.method == "GET" {
+            self.looks.push(at);
+            return;
+        }
+        let what = told(request);
+        self.script.tell("planebot", &format!("asks MAAS: {what}"));
+        let rows = self.rows.as_ref();
+        let before = rows.map_or(0, |rows| {
+            let rows = rows.lock().unwrap_or_else(PoisonError::into_inner);
+            rows.writes().len()
+        });
+        self.writes.push(Written {
+            at,
+            what,
+            before,
+            unanswered: false,
+        });
+    }
+
+    fn cuts(&mut self, often: u32) -> bool {
+        if self.calm || self.cuts_left == 0 {
+            return false;
+        }
+        let rate = self.rates[2] * often;
+        let goes = self.dice.chance(rate);
+        self.cuts_left -= u32::from(goes);
+        goes
+    }
+
+    fn strikes(&mut self, at: usize, request: &Request, all: &[(&'static str, Fault)]) -> Stroke {
+        let (place, counted) = [
+            ("MAAS", "power cuts at MAAS"),
+            ("GitHub", "power cuts at GitHub"),
+        ][at];
+        if self.calm {
+            return Stroke::Fault(Fault::None);
+        }
+        let now = self.hand.now();
+        if now < self.away[at] {
+            self.count("requests while it is away");
+            return Stroke::Fault(Fault::CutBefore);
+        }
+        let what = told(request);
+        // What would change something goes wrong more often than what only reads, at MAAS above all.
+        let often = match (request.method.as_str(), at) {
+            ("GET", _) => 1,
+            (_, 0) => 8,
+            (_, _) => 4,
+        };
+        if self.cuts(often) {
+            self.count(counted);
+            let after = self.dice.chance(600);
+            let when = if after { "done and unheard" } else { "unsaid" };
+            let line = format!("the power goes: {what} at {place}, {when}");
+            self.script.tell("-", &line);
+            return if after {
+                Stroke::DarkAfter
+            } else {
+                Stroke::DarkBefore
+            };
+        }
+        if self.faults_left == 0 || !self.dice.chance(self.rates[at] * often) {
+            return Stroke::Fault(Fault::None);
+        }
+        self.faults_left -= 1;
+        if self.dice.chance(80) {
+            let seconds = 5 + i64::from(self.dice.below(300));
+            self.away[at] = now + seconds * 1000;
+            self.count("times away");
+            self.script
+                .tell("-", &format!("{place} is away for {seconds} s"));
+            return Stroke::Fault(Fault::CutBefore);
+        }
+        let (words, fault) = self.dice.pick(all).unwrap_or(all[0]);
+        self.count(words);
+        if at == 0 && request.method != "GET" {
+            self.count("writes to MAAS that went wrong");
+        }
+        self.script.tell("-", &format!("{place}: {words}: {what}"));
+        if matches!(fault, Fault::Silence | Fault::Deaf) {
+            self.hand.stall();
+        }
+        if at == 1 && fault == Fault::LoseAnswer && self.dice.chance(500) {
+            self.hand.pass(GITHUB_SECONDS);
+        }
+        Stroke::Fault(fault)
+    }
+}
+
+/// A request in a few words, without what differs from one machine to another.
+fn told(request: &Request) -> String {
+    let path = request.path.trim_start_matches("/MAAS/api/2.0/");
+    let op = request.param("op").map(|op| format!(" {op}"));
+    format!("{} {path}{}", request.method, op.unwrap_or_default())
+}
