@@ -13,8 +13,8 @@ mod stage;
 
 use std::path::PathBuf;
 
-use service::runs::publish::Told;
-use simulation::harness::Life;
+use service::runs::publish::PublishedFacts;
+use simulation::harness::ServiceInstance;
 
 use acts::Act;
 use stage::{Moment, Stage};
@@ -76,7 +76,7 @@ impl std::fmt::Debug for Law {
 struct Beat {
     before: Moment,
     /// What the process had told; none where it was not there yet: the beat is its waking up.
-    told: Option<Told>,
+    told: Option<PublishedFacts>,
     after: Moment,
     portrait: String,
 }
@@ -113,7 +113,7 @@ impl Law {
 
     /// Plays the next beat calmly, the waking up where there is no life yet, and then with every cut. `None` when
     /// nothing is left to do.
-    async fn beat(&mut self, what: &str, life: Option<Life>) -> Option<Life> {
+    async fn beat(&mut self, what: &str, life: Option<ServiceInstance>) -> Option<ServiceInstance> {
         let stage = &self.stage;
         let told = life.as_ref().map(|life| life.office.told.clone());
         let before = stage.save(&self.store, "before.db");

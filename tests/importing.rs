@@ -18,8 +18,8 @@ use topology::write::{Unmerged, Wish, files, merged};
 
 use crate::lab::{World, all_layouts, outside, text, world_of};
 use clouds::cloud;
-use execution::rehearse::in_memory::InLab;
-use maas::Client;
+use execution::rehearse::in_memory::InMemoryMaas;
+use maas::MaasClient;
 
 /// Of each line one that is in the field.
 const VERSIONS: [&str; 9] = [
@@ -64,7 +64,7 @@ fn over(texts: &Texts, observed: &Observed, wish: &Wish) -> Result<Texts, Vec<Un
 fn loaded(cloud: &Value, version: &str) -> Option<World> {
     let maas = lab::maas::Maas::load(&cloud.to_string(), Some(version)).ok()?;
     let maas = Arc::new(Mutex::new(maas));
-    let client = Client::new(InLab::new(Arc::clone(&maas), outside()), outside());
+    let client = MaasClient::new(InMemoryMaas::new(Arc::clone(&maas), outside()), outside());
     Some(World { maas, client })
 }
 

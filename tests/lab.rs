@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use execution::rehearse::in_memory::InLab;
+use execution::rehearse::in_memory::InMemoryMaas;
 use lab::maas::Maas;
-use maas::{Client, Outside};
+use maas::{Environment, MaasClient};
 use topology::Topology;
 use topology::object::{Object, RangeKind};
 use topology::observed::{NodeKind, Observed, Timestamp};
@@ -53,9 +53,9 @@ pub(crate) fn all_changes() -> Vec<String> {
         .collect()
 }
 
-pub(crate) fn outside() -> Outside {
+pub(crate) fn outside() -> Environment {
     static NONCE: AtomicU64 = AtomicU64::new(0);
-    Outside {
+    Environment {
         now: Arc::new(|| Timestamp(1_795_442_531_000)),
         nonce: Arc::new(|| format!("t{}", NONCE.fetch_add(1, Ordering::Relaxed))),
         pause: Arc::new(|_| Box::pin(std::future::ready(()))),
@@ -65,7 +65,7 @@ pub(crate) fn outside() -> Outside {
 /// A MAAS in memory and a client on it.
 pub(crate) struct World {
     pub(crate) maas: Arc<Mutex<Maas>>,
-    pub(crate) client: Arc<Client<InLab>>,
+    pub(crate) client: Arc<MaasClient<InMemoryMaas>>,
 }
 
 pub(crate) fn world(name: &str, version: Option<&str>) -> World {
@@ -76,7 +76,7 @@ pub(crate) fn world(name: &str, version: Option<&str>) -> World {
 pub(crate) fn world_of(layout: &str, version: Option<&str>) -> World {
     let maas = Maas::load(layout, version).unwrap_or_else(|error| panic!("{error}"));
     let maas = Arc::new(Mutex::new(maas));
-    let client = Client::new(InLab::new(Arc::clone(&maas), outside()), outside());
+    let client = MaasClient::new(InMemoryMaas::new(Arc::clone(&maas), outside()), outside());
     World { maas, client }
 }
 

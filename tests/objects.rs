@@ -6,8 +6,8 @@
 mod snippets;
 mod tenants;
 
-use execution::rehearse::in_memory::InLab;
-use maas::{Method, Request, Wire as _};
+use execution::rehearse::in_memory::InMemoryMaas;
+use maas::{MaasRequest, Method, Transport as _};
 use plan::plan::{Plan, Policy, Refused};
 use topology::Topology;
 use topology::draft::Source;
@@ -296,8 +296,8 @@ async fn a_vlan_that_leaves_the_fabric_of_a_parent_says_so() {
 async fn a_vlan_older_than_a_fabrics_default_stays_and_its_network_goes() {
     let world = world_of(CLOUD, Some("3.5.12"));
     let files = imported(&world).await;
-    let lab = InLab::new(std::sync::Arc::clone(&world.maas), outside());
-    let request = Request::new(Method::Post, "fabrics/").with("name", "young");
+    let lab = InMemoryMaas::new(std::sync::Arc::clone(&world.maas), outside());
+    let request = MaasRequest::new(Method::Post, "fabrics/").with("name", "young");
     assert_eq!(lab.send(request).await.unwrap().status, 200);
     let plan = moved_between_fabrics(&world, files, ["plain", "blue", "young"]).await;
     let told = lines(&plan).join("\n");

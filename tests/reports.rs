@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use execution::evidence::{Testimony, Witness};
-use execution::executor::{Ledger, NotKept, Stage};
+use execution::evidence::{EvidenceReading, EvidenceSource};
+use execution::executor::{Executor, Ledger, NotKept};
 use lab::maas::Reported;
 use plan::gate::GateName;
 use plan::plan::{Plan, Policy};
@@ -162,7 +162,7 @@ impl<'a> Play<'a> {
     }
 
     async fn make(&mut self, next: &Move) {
-        let stage = Stage {
+        let stage = Executor {
             plan: &self.plan,
             topology: self.topology,
             policy: &Policy::default(),
@@ -237,13 +237,13 @@ impl Ledger for Facts {
 
 struct Nobody;
 
-impl Witness for Nobody {
-    fn juju_models(&self) -> Testimony {
-        Testimony::Nobody
+impl EvidenceSource for Nobody {
+    fn juju_models(&self) -> EvidenceReading {
+        EvidenceReading::Nobody
     }
 
-    fn jumphost_addresses(&self) -> Testimony {
-        Testimony::Nobody
+    fn jumphost_addresses(&self) -> EvidenceReading {
+        EvidenceReading::Nobody
     }
 }
 

@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use simulation::fuzz::{Counts, Played, play};
+use simulation::fuzz::{FaultCounts, Played, play};
 
 /// As many as take a minute or two on two cores, unoptimized; CI plays several hundred, every night 10,000.
 const SEEDS: u64 = 60;
@@ -14,7 +14,7 @@ const SEEDS: u64 = 60;
 /// What came of all the seeds.
 #[derive(Default)]
 struct Harvest {
-    counts: Counts,
+    counts: FaultCounts,
     broken: Vec<String>,
 }
 

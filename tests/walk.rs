@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use maas::{Epoch, Hands};
+use maas::{MaasWriter, WriteFence};
 use plan::gate::{Evidence, GateName};
 use plan::plan::{Plan, Policy};
 use plan::step::{Ground, Step, Undo};
@@ -49,7 +49,7 @@ pub(crate) async fn undone(world: &World, plan: &Plan) -> Result<(), String> {
         let Undo::By(write) = &step.undo else {
             return Err(format!("step {}: {:?}", step.id, step.undo));
         };
-        let outcome = Hands::new(&world.client, &Held).make(write).await;
+        let outcome = MaasWriter::new(&world.client, &Held).make(write).await;
         if !matches!(outcome, Outcome::Done(_)) {
             return Err(format!("step {}: {outcome:?}", step.id));
         }
@@ -63,7 +63,9 @@ async fn made(world: &World, step: &Step) -> Result<(), String> {
         Ground::Ready => {}
         Ground::Foreign(found) => return Err(format!("found {found:?}")),
     }
-    let outcome = Hands::new(&world.client, &Held).make(&step.write()).await;
+    let outcome = MaasWriter::new(&world.client, &Held)
+        .make(&step.write())
+        .await;
     if !matches!(outcome, Outcome::Done(_)) {
         return Err(format!("{outcome:?}"));
     }
@@ -132,7 +134,7 @@ fn released(evidence: &[Evidence]) -> impl Iterator<Item = &String> {
 
 pub(crate) struct Held;
 
-impl Epoch for Held {
+impl WriteFence for Held {
     fn still_held(&self) -> bool {
         true
     }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lab::maas::Fault;
-use simulation::harness::{Fate, Operation, Stroke};
+use simulation::harness::{FaultPolicy, InjectedFault, Operation};
 
 /// Counts the operations: MAAS, GitHub, journal.
 #[derive(Default)]
@@ -27,8 +27,8 @@ impl Cut {
     }
 }
 
-impl Fate for Cut {
-    fn of(&self, operation: Operation<'_>) -> Stroke {
+impl FaultPolicy for Cut {
+    fn of(&self, operation: Operation<'_>) -> InjectedFault {
         let kind = match operation {
             Operation::Maas(_) => 0,
             Operation::GitHub(_) => 1,
@@ -36,8 +36,8 @@ impl Fate for Cut {
         };
         self.counts[kind].fetch_add(1, Ordering::SeqCst);
         if self.counted().iter().sum::<usize>() == self.at.load(Ordering::SeqCst) {
-            return Stroke::DarkAfter;
+            return InjectedFault::DarkAfter;
         }
-        Stroke::Fault(Fault::None)
+        InjectedFault::Fault(Fault::None)
     }
 }

@@ -10,10 +10,12 @@ use journal::Journal;
 use lab::github::GitHub;
 use lab::maas::Maas;
 use plan::run::Progress;
-use service::runs::publish::Told;
-use service::worker::Turned;
+use service::runs::publish::PublishedFacts;
+use service::worker::WorkerState;
 use simulation::demo::site;
-use simulation::harness::{Hand, Life, Place, REPOSITORY, SITE, Town, declared};
+use simulation::harness::{
+    Harness, Location, REPOSITORY, SITE, ServiceInstance, SimClock, declared,
+};
 
 use super::cut::Cut;
 
@@ -29,7 +31,7 @@ jumphost_addresses = 'jumphost.json'
 /// The town and its fate.
 pub(super) struct Stage {
     folder: tempfile::TempDir,
-    pub(super) town: Town,
+    pub(super) town: Harness,
     pub(super) cut: Arc<Cut>,
     /// The pull request, once there is one.
     pub(super) number: u64,
@@ -51,19 +53,19 @@ impl Stage {
         for host in rows.machines() {
             rows.set_status(&host, "Deployed");
         }
-        let hand = Hand::default();
+        let hand = SimClock::default();
         let before = declared(&rows, &hand).await.unwrap();
         let mut files = before.clone();
         files.extend(site::RUNBOOKS.map(|(path, text)| (path.to_owned(), text.to_owned())));
         let folder = tempfile::tempdir().unwrap();
-        let place = Place {
+        let place = Location {
             rows,
             files,
             site: TABLES,
             folder: folder.path().to_owned(),
         };
         let cut = Arc::new(Cut::default());
-        let town = Town::open(place, Arc::clone(&cut) as _, hand)
+        let town = Harness::open(place, Arc::clone(&cut) as _, hand)
             .await
             .unwrap();
         let stage = Self {
@@ -116,7 +118,7 @@ impl Stage {
     }
 
     /// The service starts, and asks GitHub what no webhook told; `None` when the power goes meanwhile.
-    pub(super) async fn wake(&self, store: &Path) -> Option<Life> {
+    pub(super) async fn wake(&self, store: &Path) -> Option<ServiceInstance> {
         let waking = async {
             let Ok(life) = self.started(store).await else {
                 // Only the fuse's doing: the power is gone, and this life with it.
@@ -131,13 +133,13 @@ impl Stage {
     }
 
     /// A life that goes on where another one stands: it remembers what that one told, and need not ask GitHub.
-    pub(super) async fn alive(&self, store: &Path, told: Told) -> Life {
+    pub(super) async fn alive(&self, store: &Path, told: PublishedFacts) -> ServiceInstance {
         let mut life = self.started(store).await.unwrap();
         life.office.told = told;
         life
     }
 
-    async fn started(&self, store: &Path) -> anyhow::Result<Life> {
+    async fn started(&self, store: &Path) -> anyhow::Result<ServiceInstance> {
         let address = format!("sqlite://{}", store.display());
         let journal = Journal::open(&address).await.unwrap();
         self.town.started(journal, &address).await
@@ -145,7 +147,7 @@ impl Stage {
 
     /// Carries the webhooks, then turns until the next move of a run, or until there is nothing to do: then true.
     /// `None` when the power goes meanwhile.
-    pub(super) async fn beat(&self, life: &Life) -> Option<bool> {
+    pub(super) async fn beat(&self, life: &ServiceInstance) -> Option<bool> {
         let work = async {
             self.carry(life).await;
             self.turns(life).await
@@ -153,7 +155,7 @@ impl Stage {
         self.town.fuse.until_dark(work).await
     }
 
-    async fn carry(&self, life: &Life) {
+    async fn carry(&self, life: &ServiceInstance) {
         loop {
             let next = self.town.github.github().take_delivery();
             let Some(one) = next else { return };
@@ -163,16 +165,16 @@ impl Stage {
         }
     }
 
-    async fn turns(&self, life: &Life) -> bool {
+    async fn turns(&self, life: &ServiceInstance) -> bool {
         loop {
             match life.office.turn().await {
-                Ok(Turned::Rests(None)) => return true,
-                Ok(Turned::Rests(Some(until))) => {
+                Ok(WorkerState::Rests(None)) => return true,
+                Ok(WorkerState::Rests(Some(until))) => {
                     self.town.hand.put(until.0);
                     return false;
                 }
-                Ok(Turned::Moved) if life.is_quiet().await.unwrap() => return false,
-                Ok(Turned::Moved) => {}
+                Ok(WorkerState::Moved) if life.is_quiet().await.unwrap() => return false,
+                Ok(WorkerState::Moved) => {}
                 // Only the fuse's doing.
                 Err(_) if self.town.fuse.is_dark() => return false,
                 Err(error) => panic!("a turn failed: {error:#}"),
@@ -208,7 +210,7 @@ impl Stage {
     }
 
     /// What the people and the next process see of all this, but for times.
-    pub(super) async fn portrait(&self, life: &Life) -> String {
+    pub(super) async fn portrait(&self, life: &ServiceInstance) -> String {
         let journal = &life.office.journal;
         let mut told = Vec::new();
         for run in journal.runs(SITE, 9).await.unwrap() {
@@ -274,13 +276,13 @@ impl Stage {
 
 /// What GitHub tells that no webhook did, settled and answered.
 /// Deliveries that wait come first: they may tell it.
-async fn caught_up(life: &Life) -> anyhow::Result<()> {
+async fn caught_up(life: &ServiceInstance) -> anyhow::Result<()> {
     quieted(life).await?;
     life.office.catch_up().await?;
     quieted(life).await
 }
 
-async fn quieted(life: &Life) -> anyhow::Result<()> {
+async fn quieted(life: &ServiceInstance) -> anyhow::Result<()> {
     while !life.is_quiet().await? {
         life.office.turn().await?;
     }

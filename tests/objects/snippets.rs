@@ -1,8 +1,8 @@
 //! DHCP snippets: hung up again where MAAS would have dropped them, left where they stay, and never more than a text.
 
-use execution::rehearse::in_memory::InLab;
+use execution::rehearse::in_memory::InMemoryMaas;
 use execution::rehearse::{Play, rehearse};
-use maas::{Method, Request, Wire as _};
+use maas::{MaasRequest, Method, Transport as _};
 use plan::gate::GateName;
 use plan::plan::{Plan, Policy, Refused};
 use plan::telling;
@@ -55,8 +55,8 @@ async fn snippets_of(world: &World, cidr: &str) -> Vec<(u64, Snippet)> {
 const MADE_AGAIN: &str = "10.21.0.0/24\nstrategy: recreate";
 const BACK: &str = "10.20.0.0/24\nstrategy: recreate";
 
-async fn ask(world: &World, request: Request) -> u16 {
-    let lab = InLab::new(std::sync::Arc::clone(&world.maas), outside());
+async fn ask(world: &World, request: MaasRequest) -> u16 {
+    let lab = InMemoryMaas::new(std::sync::Arc::clone(&world.maas), outside());
     lab.send(request).await.unwrap().status
 }
 
@@ -154,7 +154,7 @@ async fn with_a_pool_snippet(version: &str) -> World {
     };
     let office = row(&|object| object.as_subnet().is_some_and(|it| it.name == "office"));
     let pool = row(&|object| object.as_range().is_some_and(|it| it.comment == "pool"));
-    let request = Request::new(Method::Post, "dhcp-snippets/")
+    let request = MaasRequest::new(Method::Post, "dhcp-snippets/")
         .with("name", "of the pool")
         .with("value", "default-lease-time 1200;")
         .with("subnet", office)
@@ -249,7 +249,7 @@ async fn two_of_one_name_cannot_be_told_apart_and_stand_in_the_way_where_they_wo
         ),
     ] {
         let world = world_of(CLOUD, Some("3.7.3"));
-        let request = Request::new(Method::Post, "dhcp-snippets/")
+        let request = MaasRequest::new(Method::Post, "dhcp-snippets/")
             .with("name", "handsets")
             .with("value", "next-server 10.0.0.1;")
             .with("subnet", "phones");
@@ -431,7 +431,7 @@ fn outside_of_tags(comment: &str) -> usize {
 #[tokio::test]
 async fn the_labs_maas_takes_and_refuses_snippets_as_each_release_does() {
     let post = |fields: &[(&str, &str)]| {
-        let request = Request::new(Method::Post, "dhcp-snippets/");
+        let request = MaasRequest::new(Method::Post, "dhcp-snippets/");
         fields
             .iter()
             .fold(request, |request, (name, value)| request.with(name, *value))
@@ -498,7 +498,7 @@ async fn the_labs_maas_drops_a_snippet_with_what_it_hangs_on() {
                 .is_some_and(|it| it.comment == "pool")
         })
         .unwrap();
-    let request = Request::new(Method::Delete, format!("ipranges/{}/", pool.id));
+    let request = MaasRequest::new(Method::Delete, format!("ipranges/{}/", pool.id));
     assert_eq!(ask(&world, request).await, 204);
     assert_eq!(snippets_of(&world, "10.10.0.0/24").await, []);
 }

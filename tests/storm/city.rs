@@ -20,7 +20,7 @@ use super::posts::{Post, Storm};
 use super::replicas::{NAMES, Replicas};
 use super::watch::Watch;
 use crate::cluster::Cluster;
-use simulation::harness::{Hand, REPOSITORY, declared};
+use simulation::harness::{REPOSITORY, SimClock, declared};
 
 pub(super) const SITE: &str = "reference";
 const BRANCH: &str = "vip-plane";
@@ -56,7 +56,7 @@ impl City {
         for host in rows.machines() {
             rows.set_status(&host, "Deployed");
         }
-        let mut files = declared(&rows, &Hand::default()).await.unwrap();
+        let mut files = declared(&rows, &SimClock::default()).await.unwrap();
         files.extend(site::RUNBOOKS.map(|(path, text)| (path.to_owned(), text.to_owned())));
         let keys = NAMES.map(|name| {
             rows.add_user(name, true);

@@ -141,8 +141,8 @@ async fn as_declared(city: &City) {
         .collect();
     let topology = topology::check::check(&sources).topology.unwrap();
     let maas = std::sync::Arc::clone(&city.maas.maas);
-    let client = maas::Client::new(
-        execution::rehearse::in_memory::InLab::new(std::sync::Arc::clone(&maas), outside()),
+    let client = maas::MaasClient::new(
+        execution::rehearse::in_memory::InMemoryMaas::new(std::sync::Arc::clone(&maas), outside()),
         outside(),
     );
     let observed = World { maas, client }.observe(&topology).await;

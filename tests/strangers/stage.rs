@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use execution::rehearse::in_memory::InLab;
+use execution::rehearse::in_memory::InMemoryMaas;
 use journal::{Delivery, Kept};
 use lab::github::{CommentSeen, How, Options, Permission, Proposal};
 use lab::maas::{Fault, Maas};
-use maas::{Client, Epoch, Hands};
+use maas::{MaasClient, MaasWriter, WriteFence};
 use service::config::Config;
 use service::worker::Office;
 use topology::object::{Object, Subnet};
@@ -37,13 +37,13 @@ pub(super) struct Stage {
     writes: Arc<AtomicUsize>,
     ahead: Arc<AtomicI64>,
     told: u64,
-    wire: Arc<Mutex<Wire>>,
+    wire: Arc<Mutex<Transport>>,
     pub(super) folder: tempfile::TempDir,
 }
 
 /// What GitHub was asked, and when; and what goes wrong with what.
 #[derive(Default)]
-struct Wire {
+struct Transport {
     asked: Vec<(i64, String)>,
     trouble: Vec<(String, Fault)>,
 }
@@ -51,7 +51,7 @@ struct Wire {
 /// A person at MAAS needs nobody's leave.
 struct Anybody;
 
-impl Epoch for Anybody {
+impl WriteFence for Anybody {
     fn still_held(&self) -> bool {
         true
     }
@@ -91,7 +91,7 @@ impl Stage {
         at.commit_files("alice", "main", "Begin", &files).unwrap();
         let token = hub.bot_token();
         let ahead = Arc::new(AtomicI64::new(0));
-        let (wire, now) = (Arc::new(Mutex::new(Wire::default())), clock(&ahead));
+        let (wire, now) = (Arc::new(Mutex::new(Transport::default())), clock(&ahead));
         let heard = Arc::clone(&wire);
         let options = Options {
             faults: Some(Arc::new(move |request: &lab::wire::Request| {
@@ -308,10 +308,10 @@ impl Stage {
         plan[at + 7..at + 16].to_owned()
     }
 
-    fn hands(&self) -> Arc<Client<InLab>> {
-        let outside = maas::Outside::of_this_process(&self.office.clock);
-        Client::new(
-            InLab::new(Arc::clone(&self.maas.maas), outside.clone()),
+    fn hands(&self) -> Arc<MaasClient<InMemoryMaas>> {
+        let outside = maas::Environment::of_this_process(&self.office.clock);
+        MaasClient::new(
+            InMemoryMaas::new(Arc::clone(&self.maas.maas), outside.clone()),
             outside,
         )
     }
@@ -336,7 +336,7 @@ impl Stage {
             Box::new(Object::Subnet(before)),
             Box::new(Object::Subnet(after)),
         );
-        let outcome = Hands::new(&self.hands(), &Anybody).make(&write).await;
+        let outcome = MaasWriter::new(&self.hands(), &Anybody).make(&write).await;
         assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
     }
 

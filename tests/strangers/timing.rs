@@ -367,8 +367,10 @@ async fn threat_37_two_orders_in_one_second_on_two_services_are_one_run() {
     for _ in 0..200 {
         let (one, other) = tokio::join!(stage.office.turn(), second.turn());
         let (one, other) = (one.unwrap(), other.unwrap());
-        if let (service::worker::Turned::Rests(None), service::worker::Turned::Rests(None)) =
-            (one, other)
+        if let (
+            service::worker::WorkerState::Rests(None),
+            service::worker::WorkerState::Rests(None),
+        ) = (one, other)
         {
             break;
         }

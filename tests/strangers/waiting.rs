@@ -3,7 +3,7 @@
 use journal::{Reply, ReplyKind, Retried};
 use lab::github::How;
 use lab::maas::Fault;
-use service::worker::Turned;
+use service::worker::WorkerState;
 use topology::observed::Timestamp;
 
 use super::stage::{DESKS, Stage, WITH_GATEWAY};
@@ -132,7 +132,7 @@ async fn a_run_gets_its_turn_while_many_deliveries_wait() {
         if stage.writes() == 1 {
             break;
         }
-        assert_eq!(stage.office.turn().await.unwrap(), Turned::Moved);
+        assert_eq!(stage.office.turn().await.unwrap(), WorkerState::Moved);
     }
     let (waiting, _) = stage.office.journal.queue().await.unwrap();
     assert!(waiting > 20, "{waiting} still wait");

@@ -9,7 +9,7 @@ mod store;
 use serde::Serialize;
 use topology::observed::Timestamp;
 
-use ::github::credentials::Withheld;
+use ::github::credentials::SecretError;
 use service::config::Config;
 use service::reply::because;
 use topology::port::Clock;
@@ -149,7 +149,7 @@ fn configured(config: &Config) -> Vec<Finding> {
     chart.findings
 }
 
-fn said(withheld: Withheld) -> String {
+fn said(withheld: SecretError) -> String {
     because(&anyhow::Error::from(withheld))
 }
 

@@ -15,7 +15,7 @@ use plan::telling::{self, Setting};
 use serde_json::json;
 use topology::plane::Topology;
 
-use service::site::{Desk, Survey, declared, runbooks};
+use service::site::{PlanningResult, SiteRuntime, declared, runbooks};
 use topology::port::Clock;
 
 pub use apply::Asked;
@@ -34,7 +34,7 @@ pub enum Format {
 /// A site, a declaration, and how to speak.
 pub struct Terminal<'a> {
     /// The site.
-    pub desk: Desk,
+    pub desk: SiteRuntime,
     /// The folder of the declaration.
     pub folder: PathBuf,
     /// The folder of the runbooks.
@@ -87,7 +87,7 @@ impl Terminal<'_> {
         })
     }
 
-    async fn survey(&mut self, ready: &Ready) -> anyhow::Result<Survey> {
+    async fn survey(&mut self, ready: &Ready) -> anyhow::Result<PlanningResult> {
         (self.tell)(format!("observing {}", self.desk.site.maas_url));
         self.desk
             .survey(&ready.topology, &ready.policy, &mut |_| {})
@@ -137,7 +137,7 @@ impl Terminal<'_> {
         })
     }
 
-    fn print(&self, survey: &Survey, out: &mut dyn Write) -> anyhow::Result<()> {
+    fn print(&self, survey: &PlanningResult, out: &mut dyn Write) -> anyhow::Result<()> {
         let site = &self.desk.site.name;
         let setting = Setting {
             site: site.clone(),
@@ -199,7 +199,7 @@ impl Terminal<'_> {
 }
 
 /// The plan as JSON: `digest`, `verdict`, `steps`, `gates`, `refusals` at the top.
-pub fn as_json(outcome: &Result<Plan, Refused>, survey: &Survey) -> serde_json::Value {
+pub fn as_json(outcome: &Result<Plan, Refused>, survey: &PlanningResult) -> serde_json::Value {
     match outcome {
         Ok(plan) => {
             let verdict = match (plan.steps.is_empty(), survey.rehearsed.failures.is_empty()) {

@@ -12,19 +12,19 @@ use topology::Cidr;
 use topology::observed::{Holder, Node, NodeKind, Observed, Occupant, Scope};
 
 use crate::occupants::{counts, tell};
-use maas::{Blind, Eyes, Wire};
+use maas::{MaasReader, ReadError, Transport};
 
 /// What MAAS cannot tell.
-pub trait Witness: Send + Sync {
+pub trait EvidenceSource: Send + Sync {
     /// The output of `juju models --format json` of every controller on this MAAS, read now.
-    fn juju_models(&self) -> Testimony;
+    fn juju_models(&self) -> EvidenceReading;
     /// The output of `ip -j addr` on the jumphost, read now.
-    fn jumphost_addresses(&self) -> Testimony;
+    fn jumphost_addresses(&self) -> EvidenceReading;
 }
 
 /// What a witness says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Testimony {
+pub enum EvidenceReading {
     /// The text.
     Said(String),
     /// It is configured and could not be read: nothing is proved.
@@ -37,12 +37,12 @@ pub enum Testimony {
 const CHANGEABLE: [&str; 5] = ["New", "Ready", "Failed testing", "Allocated", "Broken"];
 
 /// What is still missing before the gate may open, one line each.
-pub(crate) async fn missing<W: Wire>(
+pub(crate) async fn missing<W: Transport>(
     gate: &Gate,
     claim: Option<&str>,
-    eyes: &Eyes<W>,
-    witness: &dyn Witness,
-) -> Result<Vec<String>, Blind> {
+    eyes: &MaasReader<W>,
+    witness: &dyn EvidenceSource,
+) -> Result<Vec<String>, ReadError> {
     let subnets: BTreeSet<Cidr> = gate
         .evidence
         .iter()
@@ -192,17 +192,19 @@ fn not_released(observed: &Observed, machines: &BTreeSet<String>) -> Vec<String>
 }
 
 /// Reads `juju models --format json`. A missing field blocks: what cannot be read proves nothing.
-fn models(witness: &dyn Witness, claim: Option<&str>) -> Vec<String> {
+fn models(witness: &dyn EvidenceSource, claim: Option<&str>) -> Vec<String> {
     const STATED: &str = "no-juju-model";
     let text = match witness.juju_models() {
-        Testimony::Said(text) => text,
-        Testimony::Silent(why) => return vec![format!("the Juju models could not be read: {why}")],
-        Testimony::Nobody
+        EvidenceReading::Said(text) => text,
+        EvidenceReading::Silent(why) => {
+            return vec![format!("the Juju models could not be read: {why}")];
+        }
+        EvidenceReading::Nobody
             if claim.is_some_and(|claim| claim.split_whitespace().any(|word| word == STATED)) =>
         {
             return Vec::new();
         }
-        Testimony::Nobody => {
+        EvidenceReading::Nobody => {
             return vec![format!(
                 "nobody here can look at Juju: say `/done teardown {STATED}` when `juju models` lists none on this MAAS"
             )];
@@ -240,17 +242,17 @@ fn models(witness: &dyn Witness, claim: Option<&str>) -> Vec<String> {
 
 /// Reads `ip -j addr`.
 fn bridges(
-    witness: &dyn Witness,
+    witness: &dyn EvidenceSource,
     claim: Option<&str>,
     has: &BTreeSet<(String, IpAddr)>,
     lacks: &BTreeSet<(String, IpAddr)>,
 ) -> Vec<String> {
     let text = match witness.jumphost_addresses() {
-        Testimony::Said(text) => text,
-        Testimony::Silent(why) => {
+        EvidenceReading::Said(text) => text,
+        EvidenceReading::Silent(why) => {
             return vec![format!("the jumphost's addresses could not be read: {why}")];
         }
-        Testimony::Nobody => return stated(claim, has),
+        EvidenceReading::Nobody => return stated(claim, has),
     };
     let there = match addresses(&text) {
         Ok(there) => there,
@@ -319,19 +321,22 @@ fn addresses(text: &str) -> Result<BTreeMap<String, BTreeSet<IpAddr>>, String> {
 mod tests {
     use super::*;
 
-    struct Says(Testimony, Testimony);
-    impl Witness for Says {
-        fn juju_models(&self) -> Testimony {
+    struct Says(EvidenceReading, EvidenceReading);
+    impl EvidenceSource for Says {
+        fn juju_models(&self) -> EvidenceReading {
             self.0.clone()
         }
-        fn jumphost_addresses(&self) -> Testimony {
+        fn jumphost_addresses(&self) -> EvidenceReading {
             self.1.clone()
         }
     }
 
     fn juju(text: &str) -> Vec<String> {
         models(
-            &Says(Testimony::Said(text.to_owned()), Testimony::Nobody),
+            &Says(
+                EvidenceReading::Said(text.to_owned()),
+                EvidenceReading::Nobody,
+            ),
             Some("no-juju-model"),
         )
     }
@@ -354,7 +359,7 @@ mod tests {
 
     #[test]
     fn without_a_source_an_operator_must_state_what_they_see() {
-        let nobody = Says(Testimony::Nobody, Testimony::Nobody);
+        let nobody = Says(EvidenceReading::Nobody, EvidenceReading::Nobody);
         assert_eq!(models(&nobody, None).len(), 1);
         assert!(models(&nobody, Some("no-juju-model")).is_empty());
         let has = BTreeSet::from([("virbr2".to_owned(), "10.0.0.1".parse().unwrap())]);
@@ -369,7 +374,10 @@ mod tests {
     fn the_jumphost_must_have_the_new_addresses_and_lack_the_old() {
         let text =
             r#"[{"ifname":"virbr2","addr_info":[{"local":"10.0.0.1"},{"local":"10.0.8.1"}]}]"#;
-        let says = Says(Testimony::Nobody, Testimony::Said(text.to_owned()));
+        let says = Says(
+            EvidenceReading::Nobody,
+            EvidenceReading::Said(text.to_owned()),
+        );
         let at = |ip: &str| BTreeSet::from([("virbr2".to_owned(), ip.parse::<IpAddr>().unwrap())]);
         assert!(bridges(&says, None, &at("10.0.0.1"), &BTreeSet::new()).is_empty());
         assert_eq!(
@@ -381,7 +389,10 @@ mod tests {
             1
         );
         // What nobody printed does not show that an address is gone.
-        let empty = Says(Testimony::Nobody, Testimony::Said("[]".to_owned()));
+        let empty = Says(
+            EvidenceReading::Nobody,
+            EvidenceReading::Said("[]".to_owned()),
+        );
         let (has, lacks) = (BTreeSet::new(), at("10.0.8.1"));
         assert_eq!(bridges(&empty, None, &has, &lacks).len(), 1);
     }

@@ -15,9 +15,9 @@ use topology::observed::Observed;
 use topology::plane::Topology;
 use topology::port::Outcome;
 
-use crate::evidence::{Witness, missing};
+use crate::evidence::{EvidenceSource, missing};
 use crate::occupants::{counts, tell};
-use maas::{Blind, Client, Epoch, Eyes, Hands, Wire};
+use maas::{MaasClient, MaasReader, MaasWriter, ReadError, Transport, WriteFence};
 
 /// Where a run's facts are kept, in order. The journal is one; a rehearsal keeps them in memory.
 pub trait Ledger: Send {
@@ -33,7 +33,7 @@ pub trait Ledger: Send {
 pub struct NotKept(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
 /// What a run stands on.
-pub struct Stage<'a, W, L: ?Sized> {
+pub struct Executor<'a, W, L: ?Sized> {
     /// The plan, fixed.
     pub plan: &'a Plan,
     /// The declaration it leads to.
@@ -41,15 +41,18 @@ pub struct Stage<'a, W, L: ?Sized> {
     /// The site's policy.
     pub policy: &'a Policy,
     /// The MAAS.
-    pub client: &'a Arc<Client<W>>,
+    pub client: &'a Arc<MaasClient<W>>,
     /// The right to write to it.
     pub lease: &'a L,
     /// Who is asked about what MAAS does not know.
-    pub witness: &'a dyn Witness,
+    pub witness: &'a dyn EvidenceSource,
 }
 
 /// Observes with everything that a plan between the declaration and this MAAS needs.
-pub async fn observe<W: Wire>(eyes: &Eyes<W>, topology: &Topology) -> Result<Observed, Blind> {
+pub async fn observe<W: Transport>(
+    eyes: &MaasReader<W>,
+    topology: &Topology,
+) -> Result<Observed, ReadError> {
     let first = eyes.observe(&topology::observed::Scope::default()).await?;
     let more = scope(topology, &first);
     if more == topology::observed::Scope::default() {
@@ -58,7 +61,7 @@ pub async fn observe<W: Wire>(eyes: &Eyes<W>, topology: &Topology) -> Result<Obs
     eyes.observe(&more).await
 }
 
-impl<W: Wire, L: Epoch + ?Sized> Stage<'_, W, L> {
+impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
     /// Makes one move and notes what came of it. Moves that only wait note nothing.
     pub async fn make(&self, next: &Move, ledger: &mut impl Ledger) -> Result<(), NotKept> {
         match next {
@@ -122,12 +125,12 @@ impl<W: Wire, L: Epoch + ?Sized> Stage<'_, W, L> {
 
     async fn write(
         &self,
-        eyes: &Eyes<W>,
+        eyes: &MaasReader<W>,
         step: &Step,
         ledger: &mut impl Ledger,
     ) -> Result<(), NotKept> {
         ledger.add(Fact::Intended(step.id)).await?;
-        let hands = Hands::new(self.client, self.lease);
+        let hands = MaasWriter::new(self.client, self.lease);
         match hands.make(&step.write()).await {
             Outcome::Refused { status, why } => {
                 ledger
@@ -181,7 +184,11 @@ impl<W: Wire, L: Epoch + ?Sized> Stage<'_, W, L> {
     }
 
     /// Looks at the step's objects, and at the row number of what it leaves.
-    async fn look(&self, eyes: &Eyes<W>, step: &Step) -> Result<(Ground, Option<u64>), Blind> {
+    async fn look(
+        &self,
+        eyes: &MaasReader<W>,
+        step: &Step,
+    ) -> Result<(Ground, Option<u64>), ReadError> {
         let keys = step.keys();
         let seen = eyes.look(&keys).await?;
         let object = |key: &Key| {
@@ -199,7 +206,11 @@ impl<W: Wire, L: Epoch + ?Sized> Stage<'_, W, L> {
     }
 
     /// Who lives on a network that the step takes away, on every release: MAAS before 3.7.3 would not refuse.
-    async fn inhabitants(&self, eyes: &Eyes<W>, step: &Step) -> Result<Option<String>, Blind> {
+    async fn inhabitants(
+        &self,
+        eyes: &MaasReader<W>,
+        step: &Step,
+    ) -> Result<Option<String>, ReadError> {
         let subnet = step
             .expects
             .as_ref()

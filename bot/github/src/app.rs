@@ -6,7 +6,7 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::request::{Ask, read, segment};
+use crate::request::{ApiRequest, read, segment};
 use crate::{CommentSeen, GitHub, GitHubError, SignedIn};
 
 /// Who we are.
@@ -112,7 +112,7 @@ impl GitHub {
             route = format!("{route}&cursor={}", segment(cursor));
         }
         let what = "listing the webhooks that were sent";
-        let answer = self.line.send(what, &Ask::get(&route)).await?;
+        let answer = self.line.send(what, &ApiRequest::get(&route)).await?;
         Ok((read(what, &answer)?, answer.next_cursor()))
     }
 

@@ -39,7 +39,7 @@ impl CommentSeen {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reaction {
     /// Seen.
-    Eyes,
+    MaasReader,
     /// Done.
     Rocket,
     /// Refused.
@@ -50,7 +50,7 @@ impl Reaction {
     /// GitHub's word.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Eyes => "eyes",
+            Self::MaasReader => "eyes",
             Self::Rocket => "rocket",
             Self::Confused => "confused",
         }

@@ -100,7 +100,7 @@ impl Repository {
         match self.folder(commit, folder, |_| false).await {
             Ok(found) => Ok(found.unwanted),
             Err(FolderError::GitHub(error)) => Err(error),
-            Err(error @ FolderError::Unfit(_)) => Err(GitHubError::Refused {
+            Err(error @ FolderError::UnreadableEntry(_)) => Err(GitHubError::Refused {
                 what: format!("reading `{folder}`"),
                 status: 422,
                 why: error.to_string(),

@@ -20,7 +20,7 @@ pub struct CommitSeen {
 
 /// How a head stands to a base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stand {
+pub enum Ancestry {
     /// The same commit.
     Identical,
     /// The head has everything of the base, and more.
@@ -35,7 +35,7 @@ pub enum Stand {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Comparison {
     /// How the head stands to the base.
-    pub stand: Stand,
+    pub stand: Ancestry,
     /// The paths that differ, old names too; `None` when there are as many as GitHub lists at most, so perhaps more.
     pub paths: Option<Vec<String>>,
 }
@@ -105,10 +105,10 @@ impl Repository {
         );
         let wire: WireComparison = self.line.get(&what, &route).await?;
         let stand = match wire.status.as_str() {
-            "identical" => Stand::Identical,
-            "ahead" => Stand::Ahead,
-            "behind" => Stand::Behind,
-            _ => Stand::Diverged,
+            "identical" => Ancestry::Identical,
+            "ahead" => Ancestry::Ahead,
+            "behind" => Ancestry::Behind,
+            _ => Ancestry::Diverged,
         };
         let complete = wire.files.len() < FILES_MAX;
         let paths = wire
@@ -125,7 +125,7 @@ impl Repository {
     /// Whether a commit is on a branch now: it may have been, before somebody rewrote the branch.
     pub async fn is_on(&self, commit: &Sha, branch: &str) -> Result<bool, GitHubError> {
         match GitHubError::absent(self.compare(commit.as_str(), branch).await)? {
-            Some(found) => Ok(matches!(found.stand, Stand::Identical | Stand::Ahead)),
+            Some(found) => Ok(matches!(found.stand, Ancestry::Identical | Ancestry::Ahead)),
             None => Ok(false),
         }
     }

@@ -34,8 +34,8 @@ pub enum Identity {
 
 impl GitHubSettings {
     /// The secrets that a webhook may be signed with. An empty one is refused: anybody can sign with it.
-    pub fn secrets(&self) -> Result<Secrets, Withheld> {
-        let current = self.webhook_secret.as_ref().ok_or(Withheld::Unset {
+    pub fn secrets(&self) -> Result<Secrets, SecretError> {
+        let current = self.webhook_secret.as_ref().ok_or(SecretError::Unset {
             name: "webhook secret (`github.webhook_secret_file`, or `PLANEBOT_GITHUB_WEBHOOK_SECRET`)",
         })?;
         Secrets::read(current, self.previous_webhook_secret.as_ref())
@@ -67,22 +67,22 @@ impl Eq for Secret {}
 
 impl Secret {
     /// The secret. An empty one is refused.
-    pub fn read(&self) -> Result<SecretString, Withheld> {
+    pub fn read(&self) -> Result<SecretString, SecretError> {
         match self {
             Self::Given(secret) if secret.expose_secret().trim_end().is_empty() => {
-                Err(Withheld::Empty {
+                Err(SecretError::Empty {
                     place: "a variable".to_owned(),
                 })
             }
             Self::Given(secret) => Ok(secret.clone()),
             Self::File(path) => {
-                let text = std::fs::read_to_string(path).map_err(|source| Withheld::Unread {
+                let text = std::fs::read_to_string(path).map_err(|source| SecretError::Unread {
                     path: path.clone(),
                     source,
                 })?;
                 let text = text.trim_end();
                 if text.is_empty() {
-                    return Err(Withheld::Empty {
+                    return Err(SecretError::Empty {
                         place: format!("`{}`", path.display()),
                     });
                 }
@@ -94,7 +94,7 @@ impl Secret {
 
 /// Why there is no secret.
 #[derive(Debug, thiserror::Error)]
-pub enum Withheld {
+pub enum SecretError {
     /// Nothing says where it is.
     #[error("no {name} is set")]
     Unset {
@@ -126,7 +126,7 @@ pub struct Secrets {
 
 impl Secrets {
     /// One secret; an empty one is refused.
-    pub fn new(current: SecretString) -> Result<Self, Withheld> {
+    pub fn new(current: SecretString) -> Result<Self, SecretError> {
         Self::read(&Secret::Given(current), None)
     }
 
@@ -134,7 +134,7 @@ impl Secrets {
     pub(crate) fn read(
         current: &Secret,
         previous: Option<&(Secret, Timestamp)>,
-    ) -> Result<Self, Withheld> {
+    ) -> Result<Self, SecretError> {
         Ok(Self {
             current: current.read()?,
             previous: match previous {
@@ -145,7 +145,11 @@ impl Secrets {
     }
 
     /// The same with an older secret that is believed until then.
-    pub fn with_previous(self, previous: SecretString, until: Timestamp) -> Result<Self, Withheld> {
+    pub fn with_previous(
+        self,
+        previous: SecretString,
+        until: Timestamp,
+    ) -> Result<Self, SecretError> {
         let previous = Secret::Given(previous).read()?;
         Ok(Self {
             previous: Some((previous, until)),

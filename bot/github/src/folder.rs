@@ -44,12 +44,12 @@ pub enum FolderError {
     GitHub(#[from] GitHubError),
     /// It holds something that no declaration needs: all of it, by path.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Unfit(Vec<Unfit>),
+    UnreadableEntry(Vec<UnreadableEntry>),
 }
 
 /// Something that no declaration needs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
-pub enum Unfit {
+pub enum UnreadableEntry {
     /// A symbolic link.
     #[error("`{path}` is a symbolic link; only plain files are read")]
     Symlink {
@@ -150,7 +150,8 @@ impl Repository {
             return Ok(Folder::default());
         };
         let listed = self.tree(&tree, true).await?;
-        let (blobs, unwanted) = fit(&listed, folder, wanted).map_err(FolderError::Unfit)?;
+        let (blobs, unwanted) =
+            fit(&listed, folder, wanted).map_err(FolderError::UnreadableEntry)?;
         let files = self.texts(&blobs).await?;
         Ok(Folder {
             tree: Some(listed.sha),
@@ -171,7 +172,9 @@ impl Repository {
         };
         let level = self.tree(&tree, false).await?;
         if level.truncated {
-            return Err(FolderError::Unfit(vec![Unfit::Truncated]));
+            return Err(FolderError::UnreadableEntry(vec![
+                UnreadableEntry::Truncated,
+            ]));
         }
         Ok(level.tree.into_iter().map(|entry| entry.path).collect())
     }
@@ -188,13 +191,17 @@ impl Repository {
             };
             let level = self.tree(&tree, false).await?;
             if level.truncated {
-                return Err(FolderError::Unfit(vec![Unfit::Truncated]));
+                return Err(FolderError::UnreadableEntry(vec![
+                    UnreadableEntry::Truncated,
+                ]));
             }
             let Some(entry) = level.tree.into_iter().find(|entry| entry.path == part) else {
                 return Ok(None);
             };
             if entry.r#type != "tree" {
-                return Err(FolderError::Unfit(vec![not_a_folder(&entry, so_far)]));
+                return Err(FolderError::UnreadableEntry(vec![not_a_folder(
+                    &entry, so_far,
+                )]));
             }
             tree = entry.sha;
         }
@@ -232,28 +239,28 @@ impl Repository {
             let (path, text) = read.expect("a reader neither panics nor is cancelled");
             match text? {
                 Some(text) if text.starts_with("version https://git-lfs.github.com/spec/") => {
-                    unfit.push(Unfit::Lfs { path });
+                    unfit.push(UnreadableEntry::Lfs { path });
                 }
                 Some(text) => {
                     texts.insert(path, text);
                 }
-                None => unfit.push(Unfit::NotText { path }),
+                None => unfit.push(UnreadableEntry::NotText { path }),
             }
         }
         if unfit.is_empty() {
             Ok(texts)
         } else {
             unfit.sort();
-            Err(FolderError::Unfit(unfit))
+            Err(FolderError::UnreadableEntry(unfit))
         }
     }
 }
 
-fn not_a_folder(entry: &WireEntry, path: String) -> Unfit {
+fn not_a_folder(entry: &WireEntry, path: String) -> UnreadableEntry {
     match (entry.mode.as_str(), entry.r#type.as_str()) {
-        ("120000", _) => Unfit::Symlink { path },
-        ("160000", _) | (_, "commit") => Unfit::Submodule { path },
-        _ => Unfit::NotAFolder { path },
+        ("120000", _) => UnreadableEntry::Symlink { path },
+        ("160000", _) | (_, "commit") => UnreadableEntry::Submodule { path },
+        _ => UnreadableEntry::NotAFolder { path },
     }
 }
 
@@ -261,9 +268,13 @@ fn not_a_folder(entry: &WireEntry, path: String) -> Unfit {
 type Fit = (BTreeMap<String, Sha>, Vec<String>);
 
 /// The wanted blobs of a listing and the paths of the others, or everything that speaks against it.
-fn fit(listed: &WireTree, folder: &str, wanted: impl Fn(&str) -> bool) -> Result<Fit, Vec<Unfit>> {
+fn fit(
+    listed: &WireTree,
+    folder: &str,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Fit, Vec<UnreadableEntry>> {
     if listed.truncated {
-        return Err(vec![Unfit::Truncated]);
+        return Err(vec![UnreadableEntry::Truncated]);
     }
     let (mut blobs, mut unwanted) = (BTreeMap::new(), Vec::new());
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
@@ -273,12 +284,12 @@ fn fit(listed: &WireTree, folder: &str, wanted: impl Fn(&str) -> bool) -> Result
         let path = format!("{folder}/{}", entry.path);
         if !is_plain(&entry.path) {
             let path = path.escape_default().to_string();
-            unfit.push(Unfit::Name { path });
+            unfit.push(UnreadableEntry::Name { path });
             continue;
         }
         if let Some(other) = seen.insert(entry.path.to_lowercase(), &entry.path) {
             let other = format!("{folder}/{other}");
-            unfit.push(Unfit::Case {
+            unfit.push(UnreadableEntry::Case {
                 path: path.clone(),
                 other,
             });
@@ -290,7 +301,7 @@ fn fit(listed: &WireTree, folder: &str, wanted: impl Fn(&str) -> bool) -> Result
                 let size = entry.size.unwrap_or(0);
                 bytes += size;
                 if size > FILE_BYTES_MAX {
-                    unfit.push(Unfit::TooLarge { path, bytes: size });
+                    unfit.push(UnreadableEntry::TooLarge { path, bytes: size });
                 } else {
                     blobs.insert(path, entry.sha.clone());
                 }
@@ -300,10 +311,10 @@ fn fit(listed: &WireTree, folder: &str, wanted: impl Fn(&str) -> bool) -> Result
     }
     if blobs.len() > FILES_MAX {
         let files = blobs.len();
-        unfit.push(Unfit::TooMany { files });
+        unfit.push(UnreadableEntry::TooMany { files });
     }
     if bytes > FOLDER_BYTES_MAX {
-        unfit.push(Unfit::TooMuch { bytes });
+        unfit.push(UnreadableEntry::TooMuch { bytes });
     }
     if unfit.is_empty() {
         Ok((blobs, unwanted))
@@ -350,7 +361,9 @@ mod tests {
         };
         match fit(&listed, "topology/a", |path| !path.contains(".md")) {
             Ok((blobs, _)) => blobs.into_keys().collect::<Vec<_>>().join("\n"),
-            Err(unfit) => FolderError::Unfit(unfit).to_string().replace("; `", "\n`"),
+            Err(unfit) => FolderError::UnreadableEntry(unfit)
+                .to_string()
+                .replace("; `", "\n`"),
         }
     }
 
@@ -416,6 +429,9 @@ mod tests {
             tree: Vec::new(),
             truncated: true,
         };
-        assert_eq!(fit(&cut, "topology", |_| true), Err(vec![Unfit::Truncated]));
+        assert_eq!(
+            fit(&cut, "topology", |_| true),
+            Err(vec![UnreadableEntry::Truncated])
+        );
     }
 }

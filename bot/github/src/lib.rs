@@ -32,9 +32,9 @@ use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use topology::observed::Timestamp;
 
-use credentials::{GitHubSettings, Identity, Withheld};
+use credentials::{GitHubSettings, Identity, SecretError};
 use outgoing::client_to;
-use request::Line;
+use request::SignedInClient;
 use topology::port::Clock;
 
 pub use app::{HookDelivery, Me};
@@ -43,10 +43,10 @@ pub use checks::{
 };
 pub use comments::{COMMENT_CHARACTERS_MAX, CommentSeen, Reaction};
 pub use commit_files::Content;
-pub use commits::{CommitSeen, Comparison, Stand};
+pub use commits::{Ancestry, CommitSeen, Comparison};
 pub use deployments::{Deployed, DeploymentStatus};
 pub use error::GitHubError;
-pub use folder::{Folder, FolderError, Unfit};
+pub use folder::{Folder, FolderError, UnreadableEntry};
 pub use people::{Membership, Memberships, Permission, Team};
 pub use pulls::{Mergeable, PullSeen};
 
@@ -59,7 +59,7 @@ const CONNECT_SECONDS_MAX: Duration = Duration::from_secs(10);
 /// One GitHub and who we are there.
 #[derive(Clone)]
 pub struct GitHub {
-    line: Line,
+    line: SignedInClient,
     signed_in: SignedIn,
 }
 
@@ -67,13 +67,13 @@ pub struct GitHub {
 #[derive(Clone)]
 enum SignedIn {
     Token,
-    App(Arc<Mutex<BTreeMap<String, Line>>>),
+    App(Arc<Mutex<BTreeMap<String, SignedInClient>>>),
 }
 
 /// What is read and written in one repository.
 #[derive(Clone)]
 pub struct Repository {
-    line: Line,
+    line: SignedInClient,
     /// `/repos/owner/name`.
     root: String,
     /// What GitHub says about it.
@@ -99,7 +99,7 @@ pub struct About {
 pub enum NotSignedIn {
     /// The token or the key is not there.
     #[error("signing in to GitHub")]
-    Withheld(#[source] Withheld),
+    Secret(#[source] SecretError),
     /// The key is not an RSA key in PEM, or the URL is none.
     #[error("the private key is not an RSA key in PEM, or the address of GitHub is not a URL")]
     Malformed,
@@ -114,11 +114,11 @@ impl GitHub {
             .ok_or(NotSignedIn::Malformed)?;
         let (builder, signed_in) = match &settings.identity {
             Identity::Token(token) => {
-                let token = token.read().map_err(NotSignedIn::Withheld)?;
+                let token = token.read().map_err(NotSignedIn::Secret)?;
                 (builder.personal_token(token), SignedIn::Token)
             }
             Identity::App { id, private_key } => {
-                let key = private_key.read().map_err(NotSignedIn::Withheld)?;
+                let key = private_key.read().map_err(NotSignedIn::Secret)?;
                 let builder = builder
                     .app_from_rsa_pem(AppId(*id), key.expose_secret())
                     .ok()
@@ -138,7 +138,7 @@ impl GitHub {
             .ok()
             .ok_or(NotSignedIn::Malformed)?;
         Ok(Self {
-            line: Line::new(crab, now),
+            line: SignedInClient::new(crab, now),
             signed_in,
         })
     }
@@ -177,8 +177,8 @@ impl GitHub {
         &self,
         full_name: &str,
         root: &str,
-        lines: &Mutex<BTreeMap<String, Line>>,
-    ) -> Result<Line, GitHubError> {
+        lines: &Mutex<BTreeMap<String, SignedInClient>>,
+    ) -> Result<SignedInClient, GitHubError> {
         #[derive(Deserialize)]
         struct Installation {
             id: u64,
@@ -199,7 +199,7 @@ impl GitHub {
         crab.installation_token()
             .await
             .map_err(|error| self.line.lost("asking for a token", &error))?;
-        let line = Line {
+        let line = SignedInClient {
             crab: Arc::new(crab),
             turned_away: Arc::new(AtomicBool::new(false)),
             ..self.line.clone()

@@ -33,7 +33,7 @@ const WHY_CHARACTERS_MAX: usize = 300;
 
 /// A signed-in client.
 #[derive(Clone)]
-pub(super) struct Line {
+pub(super) struct SignedInClient {
     pub(super) crab: Arc<Octocrab>,
     pub(super) now: Clock,
     /// GitHub said 401: whoever keeps this line makes a new one.
@@ -47,13 +47,13 @@ pub(super) struct Line {
 }
 
 /// The body of a 2xx.
-pub(super) struct Answer {
+pub(super) struct ApiResponse {
     /// `None` when it is not UTF-8.
     pub(super) body: Option<String>,
     headers: HeaderMap,
 }
 
-impl Answer {
+impl ApiResponse {
     /// The cursor of the next page, where the list goes on (RFC 8288, as GitHub writes it).
     pub(super) fn next_cursor(&self) -> Option<String> {
         let links = self.headers.get(header::LINK)?.to_str().ok()?;
@@ -68,7 +68,7 @@ impl Answer {
     }
 }
 
-impl Line {
+impl SignedInClient {
     pub(super) fn new(crab: Octocrab, now: Clock) -> Self {
         Self {
             crab: Arc::new(crab),
@@ -106,15 +106,15 @@ impl Line {
         what: &str,
         route: &str,
     ) -> Result<T, GitHubError> {
-        let answer = self.send(what, &Ask::get(route)).await?;
+        let answer = self.send(what, &ApiRequest::get(route)).await?;
         read(what, &answer)
     }
 
     /// The body as it is, for blobs; `None` when it is not UTF-8.
     pub(super) async fn raw(&self, what: &str, route: &str) -> Result<Option<String>, GitHubError> {
-        let ask = Ask {
+        let ask = ApiRequest {
             accept: Some("application/vnd.github.raw+json"),
-            ..Ask::get(route)
+            ..ApiRequest::get(route)
         };
         Ok(self.send(what, &ask).await?.body)
     }
@@ -125,7 +125,9 @@ impl Line {
         method: Method,
         (route, body): (&str, &impl Serialize),
     ) -> Result<T, GitHubError> {
-        let answer = self.send(what, &Ask::write(method, route, body)).await?;
+        let answer = self
+            .send(what, &ApiRequest::write(method, route, body))
+            .await?;
         read(what, &answer)
     }
 
@@ -137,7 +139,7 @@ impl Line {
         method: Method,
         (route, body): (&str, &impl Serialize),
     ) -> Result<(), GitHubError> {
-        let ask = Ask::write(method, route, body);
+        let ask = ApiRequest::write(method, route, body);
         let answer = self.send(what, &ask).await?;
         read::<IgnoredAny>(what, &answer).map(drop)
     }
@@ -165,7 +167,11 @@ impl Line {
     }
 
     /// Sends once. 2xx is an answer, everything else an error.
-    pub(super) async fn send(&self, what: &str, ask: &Ask<'_>) -> Result<Answer, GitHubError> {
+    pub(super) async fn send(
+        &self,
+        what: &str,
+        ask: &ApiRequest<'_>,
+    ) -> Result<ApiResponse, GitHubError> {
         if let Some(retry_at) = self.quiet_until((self.now)()) {
             let what = what.to_owned();
             return Err(GitHubError::Limited { what, retry_at });
@@ -192,7 +198,7 @@ impl Line {
             Err(error) => return Err(lost(error)),
         };
         if status.is_success() {
-            return Ok(Answer { body, headers });
+            return Ok(ApiResponse { body, headers });
         }
         if status == StatusCode::UNAUTHORIZED {
             self.turned_away.store(true, Ordering::Relaxed);
@@ -285,14 +291,14 @@ impl Line {
 }
 
 /// One request.
-pub(super) struct Ask<'a> {
+pub(super) struct ApiRequest<'a> {
     pub(super) method: Method,
     pub(super) route: &'a str,
     pub(super) body: Option<Value>,
     pub(super) accept: Option<&'static str>,
 }
 
-impl<'a> Ask<'a> {
+impl<'a> ApiRequest<'a> {
     pub(super) fn get(route: &'a str) -> Self {
         Self {
             method: Method::GET,
@@ -313,7 +319,10 @@ impl<'a> Ask<'a> {
 }
 
 /// Reads an answer; one that cannot be read leaves everything open.
-pub(super) fn read<T: DeserializeOwned>(what: &str, answer: &Answer) -> Result<T, GitHubError> {
+pub(super) fn read<T: DeserializeOwned>(
+    what: &str,
+    answer: &ApiResponse,
+) -> Result<T, GitHubError> {
     // An empty answer (204) is JSON's null.
     let body = match answer.body.as_deref() {
         Some("") => "null",

@@ -184,7 +184,7 @@ async fn a_folder_is_read_at_a_commit_without_its_neighbours() {
         .unwrap();
     assert_eq!(nothing, Folder::default());
     let file = stage.repository.folder(&main, "README.md", |_| true).await;
-    assert!(matches!(file, Err(FolderError::Unfit(_))));
+    assert!(matches!(file, Err(FolderError::UnreadableEntry(_))));
 }
 
 #[tokio::test]
@@ -238,8 +238,16 @@ async fn comments_are_written_changed_listed_and_reacted_to() {
     let asked = stage.people(|mut at| at.comment("alice", number.0, "/plan").unwrap());
     let seen = stage.repository.comment(asked).await.unwrap();
     assert_eq!((seen.body.as_str(), seen.edited()), ("/plan", false));
-    stage.repository.react(asked, Reaction::Eyes).await.unwrap();
-    stage.repository.react(asked, Reaction::Eyes).await.unwrap();
+    stage
+        .repository
+        .react(asked, Reaction::MaasReader)
+        .await
+        .unwrap();
+    stage
+        .repository
+        .react(asked, Reaction::MaasReader)
+        .await
+        .unwrap();
     let reactions = stage.people(|at| at.reactions(asked));
     assert_eq!(reactions, [("planebot[bot]".to_owned(), "eyes".to_owned())]);
 
@@ -418,7 +426,7 @@ async fn threat_32_a_commit_is_on_a_branch_until_somebody_rewrites_it() {
         .compare(before.as_str(), merged.as_str())
         .await
         .unwrap();
-    assert_eq!(found.stand, Stand::Ahead);
+    assert_eq!(found.stand, Ancestry::Ahead);
     assert_eq!(found.paths.unwrap(), ["topology/a/oam.yaml"]);
 }
 

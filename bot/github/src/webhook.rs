@@ -4,5 +4,5 @@ pub mod event;
 mod signature;
 mod verify;
 
-pub use signature::{Forged, Signature};
+pub use signature::{Forged, WebhookSignature};
 pub use verify::{SignedDelivery, receive};

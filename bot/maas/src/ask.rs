@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use crate::Client;
-use crate::transport::{Answer, Lost, Method, Request, Wire};
+use crate::MaasClient;
+use crate::transport::{LostAnswer, MaasRequest, MaasResponse, Method, Transport};
 
 /// Three more tries ride out a conflict or a restart of MAAS's workers; a MAAS that is down longer is for a person.
 const RETRIES_MAX: u32 = 3;
@@ -23,7 +23,7 @@ pub(crate) const WORDS_MAX: usize = 300;
 /// A read that gave nothing to go by: which request, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{request}`: {cause}")]
-pub struct Blind {
+pub struct ReadError {
     /// Method, path and query.
     pub request: String,
     /// What stood in the way. Its words are in ours, so it is no source of its own: a chain would say it twice.
@@ -35,7 +35,7 @@ pub struct Blind {
 pub enum Cause {
     /// No answer.
     #[error("no answer from MAAS: {0}")]
-    NoAnswer(Lost),
+    NoAnswer(LostAnswer),
     /// A redirect, which is not followed: the key would go along.
     #[error("answered with a redirect ({0}); give the URL that it leads to, ending in `/MAAS`")]
     Redirected(u16),
@@ -83,7 +83,7 @@ pub enum Cause {
     },
     /// The lists name what no list has, also when they are read again.
     #[error("MAAS's lists do not fit each other: {0}; is somebody else changing this MAAS now?")]
-    Unfit(String),
+    UnreadableEntry(String),
     /// Several nodes or objects answer to one name.
     #[error("{0}")]
     Ambiguous(String),
@@ -97,9 +97,9 @@ fn times(asked: u32) -> String {
     format!(", asked {asked} times")
 }
 
-impl<W: Wire> Client<W> {
+impl<W: Transport> MaasClient<W> {
     /// The body of a successful answer.
-    pub(crate) async fn read(&self, request: &Request) -> Result<Vec<u8>, Blind> {
+    pub(crate) async fn read(&self, request: &MaasRequest) -> Result<Vec<u8>, ReadError> {
         match self.read_if_there(request).await? {
             Ok(body) => Ok(body),
             Err(words) if words.starts_with("Unknown API endpoint") => {
@@ -114,8 +114,8 @@ impl<W: Wire> Client<W> {
     /// The body, or MAAS's words where it says that there is no such thing.
     pub(crate) async fn read_if_there(
         &self,
-        request: &Request,
-    ) -> Result<Result<Vec<u8>, String>, Blind> {
+        request: &MaasRequest,
+    ) -> Result<Result<Vec<u8>, String>, ReadError> {
         let mut asked = 0;
         loop {
             asked += 1;
@@ -128,7 +128,7 @@ impl<W: Wire> Client<W> {
     }
 
     /// One request, no more than two at once. Every request of this client passes here.
-    pub(crate) async fn send(&self, request: Request) -> Result<Answer, Lost> {
+    pub(crate) async fn send(&self, request: MaasRequest) -> Result<MaasResponse, LostAnswer> {
         let _slot = self
             .gate
             .acquire()
@@ -139,22 +139,24 @@ impl<W: Wire> Client<W> {
 }
 
 /// How long to wait before the next try; `None` when this was the last.
-fn again(answer: &Result<Answer, Lost>, asked: u32) -> Option<Duration> {
+fn again(answer: &Result<MaasResponse, LostAnswer>, asked: u32) -> Option<Duration> {
     let wished = match answer {
         Ok(answer) if matches!(answer.status, 409 | 503) => answer.retry_after,
-        Err(Lost::Unreachable(_) | Lost::Broken(_)) => None,
+        Err(LostAnswer::Unreachable(_) | LostAnswer::Broken(_)) => None,
         // Late and silent answers were waited for long enough, and a large one stays large.
-        Ok(_) | Err(Lost::Late(_) | Lost::Silent(_) | Lost::TooLarge(_)) => return None,
+        Ok(_) | Err(LostAnswer::Late(_) | LostAnswer::Silent(_) | LostAnswer::TooLarge(_)) => {
+            return None;
+        }
     };
     let doubled = PAUSE_FIRST * 2_u32.pow(asked - 1);
     (asked <= RETRIES_MAX).then(|| wished.unwrap_or(doubled).min(PAUSE_SECONDS_MAX))
 }
 
 fn judge(
-    request: &Request,
-    answer: Result<Answer, Lost>,
+    request: &MaasRequest,
+    answer: Result<MaasResponse, LostAnswer>,
     asked: u32,
-) -> Result<Result<Vec<u8>, String>, Blind> {
+) -> Result<Result<Vec<u8>, String>, ReadError> {
     debug_assert_eq!(request.method, Method::Get, "only reads are judged here");
     let answer = answer.map_err(|lost| blind(request, Cause::NoAnswer(lost)))?;
     let status = answer.status;
@@ -179,15 +181,15 @@ fn judge(
 }
 
 /// That request, and why it gave nothing.
-pub(crate) fn blind(request: &Request, cause: Cause) -> Blind {
-    Blind {
+pub(crate) fn blind(request: &MaasRequest, cause: Cause) -> ReadError {
+    ReadError {
         request: request.to_string(),
         cause,
     }
 }
 
 /// What MAAS says in an answer, fit for people: no markup, no control characters, cut short; nothing of a 401.
-pub(crate) fn words(answer: &Answer) -> String {
+pub(crate) fn words(answer: &MaasResponse) -> String {
     if answer.status == 401 {
         return "MAAS does not accept the API key".to_owned();
     }

@@ -24,7 +24,7 @@ pub type Pausing = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Time and chance.
 #[derive(Clone)]
-pub struct Outside {
+pub struct Environment {
     /// What time it is.
     pub now: Clock,
     /// A text of unreserved characters that was never given before, by this process or another.
@@ -33,7 +33,7 @@ pub struct Outside {
     pub pause: Arc<dyn Fn(Duration) -> Pausing + Send + Sync>,
 }
 
-impl Outside {
+impl Environment {
     /// The process's own: real pauses, and nonces that no other process gives.
     pub fn of_this_process(clock: &Clock) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -60,8 +60,8 @@ impl Outside {
     }
 }
 
-impl fmt::Debug for Outside {
+impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Outside")
+        f.write_str("Environment")
     }
 }

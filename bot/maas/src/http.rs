@@ -6,10 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::environment::{Outside, Pausing};
+use crate::environment::{Environment, Pausing};
 use crate::key::ApiKey;
 use crate::outgoing::client_to;
-use crate::transport::{Answer, Lost, Method, Progress, Request, Wire};
+use crate::transport::{LostAnswer, MaasRequest, MaasResponse, Method, ReadProgress, Transport};
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 
@@ -35,7 +35,7 @@ pub struct Http {
     client: reqwest::Client,
     base: Url,
     key: ApiKey,
-    outside: Outside,
+    outside: Environment,
     limits: Limits,
     patience: Arc<Patience>,
     watch: Option<Arc<Watch>>,
@@ -43,7 +43,7 @@ pub struct Http {
 
 type Patience = dyn Fn(Duration) -> Pausing + Send + Sync;
 
-type Watch = dyn Fn(Progress<'_>) + Send + Sync;
+type Watch = dyn Fn(ReadProgress<'_>) + Send + Sync;
 
 /// How long and how much. [`Default`] is what production uses.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +91,7 @@ pub enum NotAUrl {
 
 impl Http {
     /// A way to the MAAS at `url`, with or without `/api/2.0/` at its end.
-    pub fn new(url: &str, key: ApiKey, outside: Outside) -> Result<Self, NotAUrl> {
+    pub fn new(url: &str, key: ApiKey, outside: Environment) -> Result<Self, NotAUrl> {
         let client = client_to(url)
             .connect_timeout(CONNECT_SECONDS_MAX)
             .user_agent(concat!("planebot/", env!("CARGO_PKG_VERSION")))
@@ -136,19 +136,19 @@ impl Http {
 
     /// The same, telling `watch` how far each answer is.
     #[must_use]
-    pub fn watched(mut self, watch: impl Fn(Progress<'_>) + Send + Sync + 'static) -> Self {
+    pub fn watched(mut self, watch: impl Fn(ReadProgress<'_>) + Send + Sync + 'static) -> Self {
         self.watch = Some(Arc::new(watch));
         self
     }
 
-    fn url(&self, request: &Request) -> Url {
+    fn url(&self, request: &MaasRequest) -> Url {
         let mut url = self.base.clone();
         // `set_path` percent-encodes what a path may not hold and leaves `:` and `/`, which CIDR paths need.
         url.set_path(&format!("{}{}", self.base.path(), request.path));
         url
     }
 
-    async fn fetch(&self, request: &Request) -> Result<Answer, Lost> {
+    async fn fetch(&self, request: &MaasRequest) -> Result<MaasResponse, LostAnswer> {
         let mut url = self.url(request);
         let header = self
             .key
@@ -190,7 +190,7 @@ impl Http {
         if !(200..300).contains(&status) {
             body = self.key.hide(body);
         }
-        Ok(Answer {
+        Ok(MaasResponse {
             status,
             content_type,
             retry_after,
@@ -198,27 +198,27 @@ impl Http {
         })
     }
 
-    fn tell(&self, request: &Request, bytes: usize, whole: bool) {
+    fn tell(&self, request: &MaasRequest, bytes: usize, whole: bool) {
         if let Some(watch) = &self.watch {
             let what = &request.to_string();
-            watch(Progress { what, bytes, whole });
+            watch(ReadProgress { what, bytes, whole });
         }
     }
 
     async fn body(
         &self,
-        request: &Request,
+        request: &MaasRequest,
         mut response: reqwest::Response,
-    ) -> Result<Vec<u8>, Lost> {
+    ) -> Result<Vec<u8>, LostAnswer> {
         let mut body = Vec::new();
         while let Some(chunk) = self
             .waited(self.limits.silence, response.chunk())
             .await
-            .ok_or(Lost::Silent(self.limits.silence))?
+            .ok_or(LostAnswer::Silent(self.limits.silence))?
             .map_err(lost)?
         {
             if body.len() + chunk.len() > self.limits.bytes {
-                return Err(Lost::TooLarge(self.limits.bytes));
+                return Err(LostAnswer::TooLarge(self.limits.bytes));
             }
             body.extend_from_slice(&chunk);
             self.tell(request, body.len(), false);
@@ -228,15 +228,15 @@ impl Http {
     }
 }
 
-impl Wire for Http {
-    async fn send(&self, request: Request) -> Result<Answer, Lost> {
+impl Transport for Http {
+    async fn send(&self, request: MaasRequest) -> Result<MaasResponse, LostAnswer> {
         let whole = match request.method {
             Method::Get => self.limits.read,
             Method::Post | Method::Put | Method::Delete => self.limits.write,
         };
         self.waited(whole, self.fetch(&request))
             .await
-            .ok_or(Lost::Late(whole))?
+            .ok_or(LostAnswer::Late(whole))?
     }
 }
 
@@ -267,7 +267,7 @@ fn shown(text: &str) -> String {
 }
 
 /// In the words of the innermost cause: those around it say that a request was being sent, which is said anyway.
-fn lost(error: reqwest::Error) -> Lost {
+fn lost(error: reqwest::Error) -> LostAnswer {
     let refused = error.is_connect();
     let error = error.without_url();
     let mut words = error.to_string();
@@ -277,9 +277,9 @@ fn lost(error: reqwest::Error) -> Lost {
         cause = inner.source();
     }
     if refused {
-        Lost::Unreachable(words)
+        LostAnswer::Unreachable(words)
     } else {
-        Lost::Broken(words)
+        LostAnswer::Broken(words)
     }
 }
 

@@ -9,12 +9,12 @@ use serde::de::{DeserializeSeed, Error as _, SeqAccess, Visitor};
 use serde_json::Value;
 use topology::Cidr;
 
-use crate::ask::{Blind, Cause, blind, in_a_line};
-use crate::transport::Request;
+use crate::ask::{Cause, ReadError, blind, in_a_line};
+use crate::transport::MaasRequest;
 
 /// A value and where it stands.
 #[derive(Clone, Copy)]
-pub(crate) struct At<'a> {
+pub(crate) struct JsonAt<'a> {
     up: Option<&'a Self>,
     name: Name<'a>,
     value: &'a Value,
@@ -29,19 +29,19 @@ enum Name<'a> {
 
 /// A fault in an answer.
 #[derive(Debug)]
-pub(crate) struct Fault {
+pub(crate) struct Misread {
     place: String,
     problem: String,
 }
 
-pub(crate) type Read<T> = Result<T, Fault>;
+pub(crate) type JsonResult<T> = Result<T, Misread>;
 
 /// The items of the list that answers `request`, one at a time: the lists are large, and each item repeats much.
 pub(crate) fn each<T>(
-    request: &Request,
+    request: &MaasRequest,
     body: &[u8],
-    read: impl FnMut(At<'_>) -> Read<T>,
-) -> Result<Vec<T>, Blind> {
+    read: impl FnMut(JsonAt<'_>) -> JsonResult<T>,
+) -> Result<Vec<T>, ReadError> {
     let mut items = Items {
         read,
         done: Vec::new(),
@@ -60,12 +60,12 @@ pub(crate) fn each<T>(
 
 /// The one object that answers `request`.
 pub(crate) fn one<T>(
-    request: &Request,
+    request: &MaasRequest,
     body: &[u8],
-    read: impl FnOnce(At<'_>) -> Read<T>,
-) -> Result<T, Blind> {
+    read: impl FnOnce(JsonAt<'_>) -> JsonResult<T>,
+) -> Result<T, ReadError> {
     let value: Value = serde_json::from_slice(body).map_err(|error| not_json(request, &error))?;
-    let root = At {
+    let root = JsonAt {
         up: None,
         name: Name::Root,
         value: &value,
@@ -73,7 +73,7 @@ pub(crate) fn one<T>(
     read(root).map_err(|fault| fault.of(request))
 }
 
-fn not_json(request: &Request, error: &serde_json::Error) -> Blind {
+fn not_json(request: &MaasRequest, error: &serde_json::Error) -> ReadError {
     let (place, problem) = if error.is_data() {
         // Any JSON is a value, so only the shape of the whole can be wrong; the library's words would quote the answer.
         ("the answer".to_owned(), "not a list".to_owned())
@@ -87,10 +87,10 @@ fn not_json(request: &Request, error: &serde_json::Error) -> Blind {
 struct Items<T, F> {
     read: F,
     done: Vec<T>,
-    fault: Option<Fault>,
+    fault: Option<Misread>,
 }
 
-impl<'de, T, F: FnMut(At<'_>) -> Read<T>> DeserializeSeed<'de> for &mut Items<T, F> {
+impl<'de, T, F: FnMut(JsonAt<'_>) -> JsonResult<T>> DeserializeSeed<'de> for &mut Items<T, F> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -98,7 +98,7 @@ impl<'de, T, F: FnMut(At<'_>) -> Read<T>> DeserializeSeed<'de> for &mut Items<T,
     }
 }
 
-impl<'de, T, F: FnMut(At<'_>) -> Read<T>> Visitor<'de> for &mut Items<T, F> {
+impl<'de, T, F: FnMut(JsonAt<'_>) -> JsonResult<T>> Visitor<'de> for &mut Items<T, F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -107,7 +107,7 @@ impl<'de, T, F: FnMut(At<'_>) -> Read<T>> Visitor<'de> for &mut Items<T, F> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         while let Some(value) = list.next_element::<Value>()? {
-            let item = At {
+            let item = JsonAt {
                 up: None,
                 name: Name::Index(self.done.len()),
                 value: &value,
@@ -124,9 +124,9 @@ impl<'de, T, F: FnMut(At<'_>) -> Read<T>> Visitor<'de> for &mut Items<T, F> {
     }
 }
 
-impl<'a> At<'a> {
+impl<'a> JsonAt<'a> {
     /// The field, which must be there; it may be null.
-    pub(crate) fn field(&'a self, name: &'a str) -> Read<Self> {
+    pub(crate) fn field(&'a self, name: &'a str) -> JsonResult<Self> {
         let object = self
             .value
             .as_object()
@@ -147,7 +147,7 @@ impl<'a> At<'a> {
     }
 
     /// The field, which must be there, or `None` when it is null.
-    pub(crate) fn nullable(&'a self, name: &'a str) -> Read<Option<Self>> {
+    pub(crate) fn nullable(&'a self, name: &'a str) -> JsonResult<Option<Self>> {
         let field = self.field(name)?;
         Ok((!field.value.is_null()).then_some(field))
     }
@@ -156,18 +156,18 @@ impl<'a> At<'a> {
         self.value.is_u64()
     }
 
-    pub(crate) fn text(&self) -> Read<&'a str> {
+    pub(crate) fn text(&self) -> JsonResult<&'a str> {
         self.value.as_str().ok_or_else(|| self.fault("not a text"))
     }
 
-    pub(crate) fn flag(&self) -> Read<bool> {
+    pub(crate) fn flag(&self) -> JsonResult<bool> {
         self.value
             .as_bool()
             .ok_or_else(|| self.fault("neither true nor false"))
     }
 
     /// A whole number that fits `N`.
-    pub(crate) fn number<N: TryFrom<u64>>(&self) -> Read<N> {
+    pub(crate) fn number<N: TryFrom<u64>>(&self) -> JsonResult<N> {
         self.value
             .as_u64()
             .and_then(|number| N::try_from(number).ok())
@@ -180,27 +180,27 @@ impl<'a> At<'a> {
     }
 
     /// A text, or nothing at all.
-    pub(crate) fn text_or_null(&self) -> Read<&'a str> {
+    pub(crate) fn text_or_null(&self) -> JsonResult<&'a str> {
         if self.value.is_null() {
             return Ok("");
         }
         self.text()
     }
 
-    pub(crate) fn address(&self) -> Read<IpAddr> {
+    pub(crate) fn address(&self) -> JsonResult<IpAddr> {
         self.parsed("not an address")
     }
 
-    pub(crate) fn cidr(&self) -> Read<Cidr> {
+    pub(crate) fn cidr(&self) -> JsonResult<Cidr> {
         self.parsed("not a canonical network")
     }
 
-    fn parsed<T: FromStr>(&self, problem: &str) -> Read<T> {
+    fn parsed<T: FromStr>(&self, problem: &str) -> JsonResult<T> {
         self.text()?.parse().map_err(|_unread| self.fault(problem))
     }
 
     /// The items of a list.
-    pub(crate) fn list(&'a self) -> Read<Vec<Self>> {
+    pub(crate) fn list(&'a self) -> JsonResult<Vec<Self>> {
         let items = self
             .value
             .as_array()
@@ -217,7 +217,7 @@ impl<'a> At<'a> {
     }
 
     /// What is wrong here.
-    pub(crate) fn fault(&self, problem: &str) -> Fault {
+    pub(crate) fn fault(&self, problem: &str) -> Misread {
         let seen = match self.value {
             Value::String(text) => {
                 let head: String = text.chars().take(40).collect();
@@ -226,14 +226,14 @@ impl<'a> At<'a> {
             Value::Null => ": null".to_owned(),
             Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => String::new(),
         };
-        Fault {
+        Misread {
             place: self.place(),
             problem: format!("{problem}{seen}"),
         }
     }
 
     fn place(&self) -> String {
-        let above = self.up.map(At::place).unwrap_or_default();
+        let above = self.up.map(JsonAt::place).unwrap_or_default();
         match self.name {
             Name::Root => "the answer".to_owned(),
             Name::Index(index) => format!("{above}[{index}]"),
@@ -243,9 +243,9 @@ impl<'a> At<'a> {
     }
 }
 
-impl Fault {
+impl Misread {
     /// As an unreadable answer to `request`.
-    pub(crate) fn of(self, request: &Request) -> Blind {
+    pub(crate) fn of(self, request: &MaasRequest) -> ReadError {
         blind(
             request,
             Cause::Misread {

@@ -12,14 +12,14 @@ use topology::object::{Key, Object};
 use topology::observed::{NodeKind, Seen};
 use topology::version::MaasVersion;
 
-use crate::Eyes;
-use crate::ask::{Blind, Cause, blind};
-use crate::json::{At, Read, each, one};
+use crate::MaasReader;
+use crate::ask::{Cause, ReadError, blind};
+use crate::json::{JsonAt, JsonResult, each, one};
 use crate::read::{
     InterfaceRow, NodeRow, SnippetRow, interface_row, node_row, range, reserved_ip, route, snippet,
     subnet,
 };
-use crate::transport::{Request, Wire};
+use crate::transport::{MaasRequest, Transport};
 
 /// A node that was found by name, with its interfaces as they are now.
 pub(crate) struct Found {
@@ -30,7 +30,7 @@ pub(crate) struct Found {
 
 /// The keys of one look, by the request that settles them.
 #[derive(Default)]
-struct Asked<'a> {
+struct LookedUp<'a> {
     network: Vec<&'a Key>,
     subnets: Vec<(&'a Key, Cidr)>,
     ranges: Vec<(&'a Key, Cidr, Range)>,
@@ -40,7 +40,7 @@ struct Asked<'a> {
     nodes: BTreeMap<&'a str, Vec<&'a Key>>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> LookedUp<'a> {
     fn of(keys: &'a [Key]) -> Self {
         let mut asked = Self::default();
         for key in keys {
@@ -60,10 +60,10 @@ impl<'a> Asked<'a> {
     }
 }
 
-impl<W: Wire> Eyes<W> {
+impl<W: Transport> MaasReader<W> {
     /// What is there now under each of `keys`; `None` where there is nothing. A space in use is told with row 0.
-    pub async fn look(&self, keys: &[Key]) -> Result<BTreeMap<Key, Option<Seen>>, Blind> {
-        let asked = Asked::of(keys);
+    pub async fn look(&self, keys: &[Key]) -> Result<BTreeMap<Key, Option<Seen>>, ReadError> {
+        let asked = LookedUp::of(keys);
         let mut found: BTreeMap<Key, Option<Seen>> =
             keys.iter().map(|key| (key.clone(), None)).collect();
         let mut take = |seen: Seen| {
@@ -115,7 +115,7 @@ impl<W: Wire> Eyes<W> {
 
     /// Fabrics and VLANs, and the spaces that are asked for: from `fabrics/` when a VLAN carries them, else from the
     /// slow `spaces/`.
-    async fn network_now(&self, keys: &[&Key]) -> Result<Vec<Seen>, Blind> {
+    async fn network_now(&self, keys: &[&Key]) -> Result<Vec<Seen>, ReadError> {
         let fabrics = self.fabrics().await?;
         let mut seen: Vec<Seen> = fabrics.seen().collect();
         let mut loose = false;
@@ -136,7 +136,7 @@ impl<W: Wire> Eyes<W> {
     }
 
     /// The subnet with exactly that CIDR.
-    pub(crate) async fn find_subnet(&self, cidr: Cidr) -> Result<Option<Seen>, Blind> {
+    pub(crate) async fn find_subnet(&self, cidr: Cidr) -> Result<Option<Seen>, ReadError> {
         let key = Key::Subnet(cidr);
         if let Some(id) = self.client.subnet_row(cidr) {
             let there = self.row(&format!("subnets/{id}/"), subnet).await?;
@@ -164,7 +164,7 @@ impl<W: Wire> Eyes<W> {
         key: &Key,
         cidr: Cidr,
         wanted: Range,
-    ) -> Result<Option<Seen>, Blind> {
+    ) -> Result<Option<Seen>, ReadError> {
         if let Some(id) = self.client.range_row(key) {
             let there = self.row(&format!("ipranges/{id}/"), range).await?;
             if let Some(seen) = there.filter(|seen| seen.object.key() == *key) {
@@ -191,13 +191,13 @@ impl<W: Wire> Eyes<W> {
 
     /// Whether MAAS says that no range touches `wanted`. In an unmanaged subnet, and outside of the subnet, it does not
     /// say so: then the answer is no.
-    async fn is_clear(&self, subnet: &Seen, cidr: Cidr, wanted: Range) -> Result<bool, Blind> {
+    async fn is_clear(&self, subnet: &Seen, cidr: Cidr, wanted: Range) -> Result<bool, ReadError> {
         let managed = subnet.object.as_subnet().is_some_and(|it| it.flags.managed);
         if !managed || !wanted.within(&cidr) {
             return Ok(false);
         }
         let request =
-            Request::get(format!("subnets/{}/", subnet.id)).asking("op", "reserved_ip_ranges");
+            MaasRequest::get(format!("subnets/{}/", subnet.id)).asking("op", "reserved_ip_ranges");
         let body = self.client.read(&request).await?;
         let taken = each(&request, &body, |at| {
             let (start, end) = (at.field("start")?, at.field("end")?);
@@ -215,9 +215,9 @@ impl<W: Wire> Eyes<W> {
     }
 
     /// The node of that name, with its interfaces.
-    pub(crate) async fn find_node(&self, host: &str) -> Result<Option<Found>, Blind> {
+    pub(crate) async fn find_node(&self, host: &str) -> Result<Option<Found>, ReadError> {
         if let Some((system_id, kind)) = self.client.node(host) {
-            let request = Request::get(format!("nodes/{system_id}/interfaces/"));
+            let request = MaasRequest::get(format!("nodes/{system_id}/interfaces/"));
             if let Ok(body) = self.client.read_if_there(&request).await? {
                 let interfaces = each(&request, &body, interface_row)?;
                 return Ok(Some(Found {
@@ -231,7 +231,7 @@ impl<W: Wire> Eyes<W> {
         let mut rows = self.machines_named(&[host]).await?;
         rows.retain(|row| row.answers_to(host));
         if rows.is_empty() {
-            let request = Request::get("devices/").asking("hostname", host);
+            let request = MaasRequest::get("devices/").asking("hostname", host);
             let body = self.client.read(&request).await?;
             rows = each(&request, &body, |at| node_row(at, NodeKind::Device))?;
             rows.retain(|row| row.answers_to(host));
@@ -241,7 +241,7 @@ impl<W: Wire> Eyes<W> {
             (None, _) => Ok(None),
             (Some(row), None) => Ok(Some(self.known(host, row))),
             (Some(_), Some(_)) => Err(blind(
-                &Request::get("machines/").asking("hostname", host),
+                &MaasRequest::get("machines/").asking("hostname", host),
                 Cause::Ambiguous(format!("two nodes are called `{host}`; rename one")),
             )),
         }
@@ -256,11 +256,11 @@ impl<W: Wire> Eyes<W> {
         }
     }
 
-    async fn knows_reserved_ips(&self) -> Result<bool, Blind> {
+    async fn knows_reserved_ips(&self) -> Result<bool, ReadError> {
         if let Some(known) = self.client.has_reserved_ips() {
             return Ok(known);
         }
-        let request = Request::get("version/");
+        let request = MaasRequest::get("version/");
         let body = self.client.read(&request).await?;
         let text = one(&request, &body, |at| {
             Ok(at.field("version")?.text()?.to_owned())
@@ -272,9 +272,9 @@ impl<W: Wire> Eyes<W> {
     async fn row(
         &self,
         path: &str,
-        read: impl FnOnce(At<'_>) -> Read<Seen>,
-    ) -> Result<Option<Seen>, Blind> {
-        let request = Request::get(path);
+        read: impl FnOnce(JsonAt<'_>) -> JsonResult<Seen>,
+    ) -> Result<Option<Seen>, ReadError> {
+        let request = MaasRequest::get(path);
         match self.client.read_if_there(&request).await? {
             Ok(body) => one(&request, &body, read).map(Some),
             Err(_words) => Ok(None),

@@ -22,10 +22,10 @@ use nodes::rack_row;
 pub(crate) use nodes::{InterfaceRow, NodeRow, interface_row, node_row};
 pub(crate) use snippets::{SnippetRow, snippet};
 
-use crate::Eyes;
-use crate::ask::{Blind, Cause, blind};
+use crate::MaasReader;
+use crate::ask::{Cause, ReadError, blind};
 use crate::json::{each, one};
-use crate::transport::{Request, Wire};
+use crate::transport::{MaasRequest, Transport};
 
 /// Host names in one request: a URL of 8,000 characters is where nginx stops reading.
 const HOSTS_PER_REQUEST: usize = 50;
@@ -33,12 +33,12 @@ const HOSTS_PER_REQUEST: usize = 50;
 /// A change that fell between two lists is over when they are read once more; what still does not fit then is no change.
 const READINGS_MAX: u32 = 2;
 
-impl<W: Wire> Eyes<W> {
+impl<W: Transport> MaasReader<W> {
     /// Asks MAAS for everything in `scope`.
     ///
     /// 9 requests (8 before MAAS 3.6), plus one per subnet in `scope.occupants`, two for `all_nodes` or one per 50
     /// `machines`, one each for `all_spaces` and `snippets`, two for `elsewhere`, five for `settings`.
-    pub async fn observe(&self, scope: &Scope) -> Result<Observed, Blind> {
+    pub async fn observe(&self, scope: &Scope) -> Result<Observed, ReadError> {
         let mut readings = 0;
         loop {
             readings += 1;
@@ -48,13 +48,13 @@ impl<W: Wire> Eyes<W> {
             };
             if readings == READINGS_MAX {
                 let words = format!("`{key}` needs `{lost}`, which is not listed");
-                return Err(blind(&list_of(&lost), Cause::Unfit(words)));
+                return Err(blind(&list_of(&lost), Cause::UnreadableEntry(words)));
             }
         }
     }
 
     /// One reading of every list in `scope`.
-    async fn gather(&self, scope: &Scope) -> Result<Reading, Blind> {
+    async fn gather(&self, scope: &Scope) -> Result<Reading, ReadError> {
         let at = (self.client.outside.now)();
         let (version, reader) = tokio::try_join!(self.version(), self.reader())?;
         let (network, rows, spaces) = tokio::try_join!(
@@ -97,7 +97,7 @@ impl<W: Wire> Eyes<W> {
     }
 
     /// The reading, with who lives on the subnets in `scope`.
-    async fn inhabited(&self, reading: Reading, scope: &Scope) -> Result<Observed, Blind> {
+    async fn inhabited(&self, reading: Reading, scope: &Scope) -> Result<Observed, ReadError> {
         let mut observed = reading.observed;
         self.client.remember_all(&observed);
         observed.occupants = self.all_occupants(&observed, scope).await?;
@@ -122,7 +122,7 @@ impl<W: Wire> Eyes<W> {
 
     /// Who lives on that subnet now: addresses of nodes, baseboard controllers, DNS names and users, asked afresh. A
     /// link without an address yet (AUTO of a machine that is not deployed) is no row there; look at the links for it.
-    pub async fn occupants(&self, cidr: &Cidr) -> Result<Vec<Occupant>, Blind> {
+    pub async fn occupants(&self, cidr: &Cidr) -> Result<Vec<Occupant>, ReadError> {
         let Some(seen) = self.find_subnet(*cidr).await? else {
             return Ok(Vec::new());
         };
@@ -133,12 +133,12 @@ impl<W: Wire> Eyes<W> {
     }
 
     /// Which release answers, and what its API key's user cannot see.
-    pub async fn introduced(&self) -> Result<(MaasVersion, Option<BlindSpot>), Blind> {
+    pub async fn introduced(&self) -> Result<(MaasVersion, Option<BlindSpot>), ReadError> {
         tokio::try_join!(self.version(), self.reader())
     }
 
-    async fn version(&self) -> Result<MaasVersion, Blind> {
-        let request = Request::get("version/");
+    async fn version(&self) -> Result<MaasVersion, ReadError> {
+        let request = MaasRequest::get("version/");
         let body = self.client.read(&request).await?;
         one(&request, &body, |at| {
             Ok(MaasVersion::read(at.field("version")?.text()?))
@@ -146,8 +146,8 @@ impl<W: Wire> Eyes<W> {
     }
 
     /// What the API key's user cannot see: MAAS leaves out controllers and others' machines without a word.
-    async fn reader(&self) -> Result<Option<BlindSpot>, Blind> {
-        let request = Request::get("users/").asking("op", "whoami");
+    async fn reader(&self) -> Result<Option<BlindSpot>, ReadError> {
+        let request = MaasRequest::get("users/").asking("op", "whoami");
         let body = self.client.read(&request).await?;
         one(&request, &body, |at| {
             let admin = at.field("is_superuser")?.flag()?;
@@ -161,7 +161,7 @@ impl<W: Wire> Eyes<W> {
         })
     }
 
-    async fn network(&self, has_reserved_ips: bool) -> Result<Network, Blind> {
+    async fn network(&self, has_reserved_ips: bool) -> Result<Network, ReadError> {
         let (fabrics, subnets, ranges, routes, reserved_ips) = tokio::try_join!(
             self.fabrics(),
             self.list("subnets/", subnet),
@@ -186,8 +186,8 @@ impl<W: Wire> Eyes<W> {
         })
     }
 
-    pub(crate) async fn fabrics(&self) -> Result<Fabrics, Blind> {
-        let request = Request::get("fabrics/");
+    pub(crate) async fn fabrics(&self) -> Result<Fabrics, ReadError> {
+        let request = MaasRequest::get("fabrics/");
         let body = self.client.read(&request).await?;
         Fabrics::read(&request, &body)
     }
@@ -195,15 +195,15 @@ impl<W: Wire> Eyes<W> {
     pub(crate) async fn list<T>(
         &self,
         path: &str,
-        read: impl FnMut(crate::json::At<'_>) -> crate::json::Read<T>,
-    ) -> Result<Vec<T>, Blind> {
-        let request = Request::get(path);
+        read: impl FnMut(crate::json::JsonAt<'_>) -> crate::json::JsonResult<T>,
+    ) -> Result<Vec<T>, ReadError> {
+        let request = MaasRequest::get(path);
         let body = self.client.read(&request).await?;
         each(&request, &body, read)
     }
 
     /// Every space with its row number, when they matter.
-    pub(crate) async fn spaces(&self, wanted: bool) -> Result<Vec<Seen>, Blind> {
+    pub(crate) async fn spaces(&self, wanted: bool) -> Result<Vec<Seen>, ReadError> {
         if !wanted {
             return Ok(Vec::new());
         }
@@ -215,7 +215,7 @@ impl<W: Wire> Eyes<W> {
             .collect())
     }
 
-    async fn node_rows(&self, scope: &Scope) -> Result<Vec<NodeRow>, Blind> {
+    async fn node_rows(&self, scope: &Scope) -> Result<Vec<NodeRow>, ReadError> {
         let (racks, regions, machines, devices) = tokio::try_join!(
             self.list("rackcontrollers/", rack_row),
             self.list("regioncontrollers/", |at| node_row(
@@ -245,7 +245,7 @@ impl<W: Wire> Eyes<W> {
         Ok(rows.into_values().collect())
     }
 
-    async fn machines(&self, scope: &Scope) -> Result<Vec<NodeRow>, Blind> {
+    async fn machines(&self, scope: &Scope) -> Result<Vec<NodeRow>, ReadError> {
         if scope.all_nodes {
             return self
                 .list("machines/", |at| node_row(at, NodeKind::Machine))
@@ -260,8 +260,8 @@ impl<W: Wire> Eyes<W> {
     }
 
     /// The machines with those host names; a name with a domain is asked by its first part.
-    pub(crate) async fn machines_named(&self, hosts: &[&str]) -> Result<Vec<NodeRow>, Blind> {
-        let mut request = Request::get("machines/");
+    pub(crate) async fn machines_named(&self, hosts: &[&str]) -> Result<Vec<NodeRow>, ReadError> {
+        let mut request = MaasRequest::get("machines/");
         for host in hosts {
             let name = host.split('.').next().unwrap_or_default();
             request = request.asking("hostname", name);
@@ -274,7 +274,7 @@ impl<W: Wire> Eyes<W> {
         &self,
         observed: &Observed,
         scope: &Scope,
-    ) -> Result<BTreeMap<Cidr, Vec<Occupant>>, Blind> {
+    ) -> Result<BTreeMap<Cidr, Vec<Occupant>>, ReadError> {
         let hosts: BTreeMap<&str, &str> = observed
             .nodes
             .values()
@@ -297,7 +297,7 @@ impl<W: Wire> Eyes<W> {
                     };
                     found.push((cidr, occupants));
                 }
-                Ok::<_, Blind>(found)
+                Ok::<_, ReadError>(found)
             }
         };
         let (mut found, others) = tokio::try_join!(asking(evens), asking(odds))?;
@@ -309,9 +309,9 @@ impl<W: Wire> Eyes<W> {
         &self,
         subnet: u64,
         hosts: &BTreeMap<&str, &str>,
-    ) -> Result<Vec<Occupant>, Blind> {
+    ) -> Result<Vec<Occupant>, ReadError> {
         // With its summary (the default), since only that names the node, the BMC, the DNS name.
-        let request = Request::get(format!("subnets/{subnet}/")).asking("op", "ip_addresses");
+        let request = MaasRequest::get(format!("subnets/{subnet}/")).asking("op", "ip_addresses");
         let body = self.client.read(&request).await?;
         let remembered = |system_id: &str| {
             let told = hosts.get(system_id).map(|host| (*host).to_owned());
@@ -330,8 +330,8 @@ struct Reading {
 }
 
 /// The list that would have that object.
-fn list_of(key: &Key) -> Request {
-    Request::get(match key {
+fn list_of(key: &Key) -> MaasRequest {
+    MaasRequest::get(match key {
         Key::Vlan(_) | Key::Fabric(_) => "fabrics/",
         Key::Space(_) => "spaces/",
         Key::Subnet(_) => "subnets/",

@@ -8,19 +8,19 @@ use topology::Cidr;
 use topology::object::Key;
 use topology::observed::{NodeKind, Observed, Seen};
 
-use crate::Client;
+use crate::MaasClient;
 
 /// What is remembered of one MAAS.
 #[derive(Debug, Default)]
-pub(crate) struct Memory {
+pub(crate) struct RowCache {
     subnets: BTreeMap<Cidr, u64>,
     ranges: BTreeMap<Key, u64>,
     nodes: BTreeMap<String, (String, NodeKind)>,
     reserved_ips: Option<bool>,
 }
 
-impl<W> Client<W> {
-    fn remembering<T>(&self, with: impl FnOnce(&mut Memory) -> T) -> T {
+impl<W> MaasClient<W> {
+    fn remembering<T>(&self, with: impl FnOnce(&mut RowCache) -> T) -> T {
         // A panic while the lock was held leaves a memory that is as good as any: it is checked against each answer.
         let mut memory = self
             .memory
@@ -32,7 +32,7 @@ impl<W> Client<W> {
     /// Takes in everything that an observation saw.
     pub(crate) fn remember_all(&self, observed: &Observed) {
         self.remembering(|memory| {
-            *memory = Memory::default();
+            *memory = RowCache::default();
             memory.reserved_ips = Some(observed.version.has_reserved_ips());
             for (key, seen) in &observed.objects {
                 memory.note(key, seen.id);
@@ -98,7 +98,7 @@ impl<W> Client<W> {
     }
 }
 
-impl Memory {
+impl RowCache {
     fn note(&mut self, key: &Key, id: u64) {
         match key {
             Key::Subnet(cidr) => {

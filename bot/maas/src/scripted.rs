@@ -7,27 +7,27 @@ use std::time::Duration;
 
 use topology::observed::Timestamp;
 
-use crate::environment::Outside;
-use crate::transport::{Answer, Lost, Request, Wire};
+use crate::environment::Environment;
+use crate::transport::{LostAnswer, MaasRequest, MaasResponse, Transport};
 
 /// Answers by request; the last answer of a request stays.
 #[derive(Debug, Default)]
-pub(crate) struct Told {
-    answers: Mutex<BTreeMap<String, VecDeque<Result<Answer, Lost>>>>,
-    asked: Mutex<Vec<Request>>,
+pub(crate) struct ScriptedTransport {
+    answers: Mutex<BTreeMap<String, VecDeque<Result<MaasResponse, LostAnswer>>>>,
+    asked: Mutex<Vec<MaasRequest>>,
     flying: AtomicI64,
     most: AtomicI64,
 }
 
-impl Told {
+impl ScriptedTransport {
     /// With one more answer to that request.
-    pub(crate) fn to(self, request: &str, answer: Result<Answer, Lost>) -> Self {
+    pub(crate) fn to(self, request: &str, answer: Result<MaasResponse, LostAnswer>) -> Self {
         self.tell(request, answer);
         self
     }
 
     /// One more answer to that request.
-    pub(crate) fn tell(&self, request: &str, answer: Result<Answer, Lost>) {
+    pub(crate) fn tell(&self, request: &str, answer: Result<MaasResponse, LostAnswer>) {
         let mut answers = self.answers.lock().unwrap();
         answers
             .entry(request.to_owned())
@@ -60,8 +60,8 @@ impl Told {
     }
 }
 
-impl Wire for Arc<Told> {
-    async fn send(&self, request: Request) -> Result<Answer, Lost> {
+impl Transport for Arc<ScriptedTransport> {
+    async fn send(&self, request: MaasRequest) -> Result<MaasResponse, LostAnswer> {
         let flying = self.flying.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(flying, Ordering::SeqCst);
         tokio::task::yield_now().await;
@@ -78,8 +78,8 @@ impl Wire for Arc<Told> {
 }
 
 /// A JSON answer.
-pub(crate) fn json(status: u16, body: &str) -> Answer {
-    Answer {
+pub(crate) fn json(status: u16, body: &str) -> MaasResponse {
+    MaasResponse {
         status,
         content_type: "application/json; charset=utf-8".to_owned(),
         retry_after: None,
@@ -88,26 +88,26 @@ pub(crate) fn json(status: u16, body: &str) -> Answer {
 }
 
 /// A plain answer.
-pub(crate) fn text(status: u16, body: &str) -> Answer {
-    Answer {
+pub(crate) fn text(status: u16, body: &str) -> MaasResponse {
+    MaasResponse {
         content_type: "text/plain; charset=utf-8".to_owned(),
         ..json(status, body)
     }
 }
 
 /// A page.
-pub(crate) fn page(status: u16, body: &str) -> Answer {
-    Answer {
+pub(crate) fn page(status: u16, body: &str) -> MaasResponse {
+    MaasResponse {
         content_type: "text/html; charset=utf-8".to_owned(),
         ..json(status, body)
     }
 }
 
 /// An outside where it is always the same time, and pauses are noted instead of waited for.
-pub(crate) fn still() -> (Outside, Arc<Mutex<Vec<Duration>>>) {
+pub(crate) fn still() -> (Environment, Arc<Mutex<Vec<Duration>>>) {
     let pauses: Arc<Mutex<Vec<Duration>>> = Arc::default();
     let noted = Arc::clone(&pauses);
-    let outside = Outside {
+    let outside = Environment {
         now: Arc::new(|| Timestamp(1_000)),
         nonce: Arc::new(|| "nonce".to_owned()),
         pause: Arc::new(move |pause| {
@@ -119,9 +119,9 @@ pub(crate) fn still() -> (Outside, Arc<Mutex<Vec<Duration>>>) {
 }
 
 /// As [`still`], with a nonce that is new each time, for a MAAS that remembers them.
-pub(crate) fn ticking() -> Outside {
+pub(crate) fn ticking() -> Environment {
     let count = AtomicI64::new(0);
-    Outside {
+    Environment {
         nonce: Arc::new(move || format!("nonce{}", count.fetch_add(1, Ordering::SeqCst))),
         ..still().0
     }

@@ -11,7 +11,7 @@ use topology::Key;
 use topology::observed::{Holder, NodeKind, Scope};
 
 use super::*;
-use crate::scripted::{Told, json, page, still, text};
+use crate::scripted::{ScriptedTransport, json, page, still, text};
 
 const VERSION: &str = r#"{"version": "3.6.1", "subversion": "", "capabilities": []}"#;
 const ADMIN: &str = r#"{"username": "root", "is_superuser": true}"#;
@@ -26,8 +26,8 @@ const RANGE: &str = r#"{"id": 5, "type": "reserved", "start_ip": "192.0.2.3", "e
     "subnet": {"cidr": "192.0.2.0/24"}}"#;
 
 /// A small MAAS whose answers can be replaced one by one: what is told first is answered first.
-fn small() -> Told {
-    Told::default()
+fn small() -> ScriptedTransport {
+    ScriptedTransport::default()
 }
 
 /// What that MAAS answers to each request.
@@ -66,15 +66,15 @@ fn answers() -> Vec<(&'static str, String)> {
     ]
 }
 
-fn filled(told: Told) -> Arc<Told> {
+fn filled(told: ScriptedTransport) -> Arc<ScriptedTransport> {
     for (request, body) in answers() {
         told.tell(request, Ok(json(200, &body)));
     }
     Arc::new(told)
 }
 
-fn eyes(told: &Arc<Told>) -> Eyes<Arc<Told>> {
-    Client::new(Arc::clone(told), still().0).eyes()
+fn eyes(told: &Arc<ScriptedTransport>) -> MaasReader<Arc<ScriptedTransport>> {
+    MaasClient::new(Arc::clone(told), still().0).eyes()
 }
 
 #[tokio::test]
@@ -263,9 +263,9 @@ async fn a_row_that_has_become_something_else_is_not_believed() {
 }
 
 /// `GET subnets/` answered so, each time, is told so.
-async fn told_as(rows: Vec<(Answer, &str)>) {
+async fn told_as(rows: Vec<(MaasResponse, &str)>) {
     for (answer, expected) in rows {
-        let told = Told::default();
+        let told = ScriptedTransport::default();
         for _ in 0..4 {
             told.tell("GET subnets/", Ok(answer.clone()));
         }
@@ -282,7 +282,7 @@ async fn what_cannot_be_read_is_told_with_its_place() {
     let bad_flag = SUBNET.replace(r#""managed": true"#, r#""managed": "yes""#);
     let host_bits = SUBNET.replace("192.0.2.0/24", "192.0.2.7/24");
     let list = |item: &str| json(200, &format!("[{SUBNET}, {item}]"));
-    let rows: Vec<(Answer, &str)> = vec![
+    let rows: Vec<(MaasResponse, &str)> = vec![
         (
             json(200, &format!("[{SUBNET}")),
             "cannot make sense of the answer: line 3 column 85: not whole JSON",
@@ -311,7 +311,7 @@ async fn what_cannot_be_read_is_told_with_its_place() {
 async fn a_bad_status_is_told_with_what_to_try_and_never_with_a_secret() {
     let secret =
         "Authorization Error: 'Invalid signature. Expected signature base string: &s3cret'";
-    let rows: Vec<(Answer, &str)> = vec![
+    let rows: Vec<(MaasResponse, &str)> = vec![
         (
             page(200, "<html>sign in</html>"),
             "answered with a web page (200) instead of data; is the URL MAAS's own, ending in `/MAAS`?",
@@ -349,7 +349,7 @@ async fn a_bad_status_is_told_with_what_to_try_and_never_with_a_secret() {
 
 #[tokio::test]
 async fn a_read_is_tried_again_while_that_may_help_and_waits_as_asked_within_bounds() {
-    let busy = |seconds| Answer {
+    let busy = |seconds| MaasResponse {
         retry_after: Some(Duration::from_secs(seconds)),
         ..text(503, "")
     };
@@ -357,15 +357,18 @@ async fn a_read_is_tried_again_while_that_may_help_and_waits_as_asked_within_bou
         small()
             .to("GET version/", Ok(busy(5)))
             .to("GET version/", Ok(busy(3600)))
-            .to("GET version/", Err(Lost::Broken("reset".to_owned()))),
+            .to("GET version/", Err(LostAnswer::Broken("reset".to_owned()))),
     );
     let (outside, pauses) = still();
-    let eyes = Client::new(Arc::clone(&told), outside).eyes();
+    let eyes = MaasClient::new(Arc::clone(&told), outside).eyes();
     eyes.observe(&Scope::default()).await.unwrap();
     assert_eq!(*pauses.lock().unwrap(), [5, 10, 4].map(Duration::from_secs));
 
-    let told = filled(small().to("GET version/", Err(Lost::Late(Duration::from_mins(5)))));
-    let blind = Client::new(Arc::clone(&told), still().0)
+    let told = filled(small().to(
+        "GET version/",
+        Err(LostAnswer::Late(Duration::from_mins(5))),
+    ));
+    let blind = MaasClient::new(Arc::clone(&told), still().0)
         .eyes()
         .observe(&Scope::default())
         .await;

@@ -1,6 +1,6 @@
 //! A request to MAAS and its answer, as bytes: the seam between the client and whatever carries it.
 //!
-//! Two things carry it: [`crate::Http`] to a real MAAS, [`execution::rehearse::in_memory::InLab`] to the lab's. Must not know what a
+//! Two things carry it: [`crate::Http`] to a real MAAS, [`execution::rehearse::in_memory::InMemoryMaas`] to the lab's. Must not know what a
 //! subnet is, nor what an API key looks like.
 
 use std::fmt;
@@ -8,9 +8,12 @@ use std::future::Future;
 use std::time::Duration;
 
 /// Carries one request to one MAAS and brings back what it answered, whatever the status.
-pub trait Wire: Send + Sync {
+pub trait Transport: Send + Sync {
     /// Sends once. Never repeats, never follows a redirect.
-    fn send(&self, request: Request) -> impl Future<Output = Result<Answer, Lost>> + Send;
+    fn send(
+        &self,
+        request: MaasRequest,
+    ) -> impl Future<Output = Result<MaasResponse, LostAnswer>> + Send;
 }
 
 /// The four methods that MAAS's API 2.0 uses.
@@ -40,7 +43,7 @@ impl Method {
 
 /// One request, below `/api/2.0/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
+pub struct MaasRequest {
     /// What kind.
     pub method: Method,
     /// Below `/api/2.0/`, with its trailing slash (a missing one is a 404), not percent-encoded: `subnets/7/`.
@@ -51,7 +54,7 @@ pub struct Request {
     pub form: Vec<(String, String)>,
 }
 
-impl Request {
+impl MaasRequest {
     /// A read.
     pub fn get(path: impl Into<String>) -> Self {
         Self::new(Method::Get, path)
@@ -83,7 +86,7 @@ impl Request {
 }
 
 /// Method, path and query, as people talk of it; never the form.
-impl fmt::Display for Request {
+impl fmt::Display for MaasRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.method.name(), self.path)?;
         for (index, (name, value)) in self.query.iter().enumerate() {
@@ -96,7 +99,7 @@ impl fmt::Display for Request {
 
 /// What came back, whole.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct MaasResponse {
     /// The HTTP status.
     pub status: u16,
     /// The `Content-Type`, or nothing.
@@ -107,7 +110,7 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl MaasResponse {
     /// Whether the content type says HTML: an error page, or not MAAS at all.
     pub fn is_html(&self) -> bool {
         self.content_type
@@ -118,9 +121,9 @@ impl Answer {
 }
 
 /// Without the body, which may hold a secret.
-impl fmt::Debug for Answer {
+impl fmt::Debug for MaasResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer")
+        f.debug_struct("MaasResponse")
             .field("status", &self.status)
             .field("content_type", &self.content_type)
             .field("retry_after", &self.retry_after)
@@ -131,7 +134,7 @@ impl fmt::Debug for Answer {
 
 /// Why there is no answer. Whether the request arrived is unknown, except where it says so.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Lost {
+pub enum LostAnswer {
     /// No connection was made, so nothing was sent.
     #[error("cannot connect: {0}")]
     Unreachable(String),
@@ -151,7 +154,7 @@ pub enum Lost {
 
 /// How far the reading of one answer is, for people who wait.
 #[derive(Clone, Copy, Debug)]
-pub struct Progress<'a> {
+pub struct ReadProgress<'a> {
     /// What is being read, for example `GET subnets/`.
     pub what: &'a str,
     /// Bytes so far.

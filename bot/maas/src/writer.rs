@@ -10,31 +10,31 @@ use topology::object::{Key, Object};
 use topology::observed::{NodeKind, Seen};
 use topology::port::{Outcome, Write};
 
-use crate::ask::Blind;
+use crate::ask::ReadError;
 use crate::look::Found;
 use crate::read::Fabrics;
-use crate::transport::{Request, Wire};
-use crate::{Client, Eyes};
+use crate::transport::{MaasRequest, Transport};
+use crate::{MaasClient, MaasReader};
 use std::sync::Arc;
 
 /// The status of a refusal that is ours: nothing was sent. MAAS's API 2.0 never answers it.
 pub const NOT_SENT: u16 = 412;
 
 /// The right to write to one MAAS, which may be lost at any time.
-pub trait Epoch: Send + Sync {
+pub trait WriteFence: Send + Sync {
     /// Whether the right is still held now.
     fn still_held(&self) -> bool;
 }
 
 /// The writing half. Got by showing the right to write, and no longer than it lives.
 #[derive(Debug)]
-pub struct Hands<'a, W, L: ?Sized> {
-    eyes: Eyes<W>,
+pub struct MaasWriter<'a, W, L: ?Sized> {
+    eyes: MaasReader<W>,
     lease: &'a L,
 }
 
 /// What the look directly before a write found.
-pub(crate) struct Ground {
+pub(crate) struct ResolvedRefs {
     /// The object that is to be changed or removed.
     target: Option<Seen>,
     fabrics: Option<Fabrics>,
@@ -50,9 +50,9 @@ pub(crate) enum NoRequest {
     Because(String),
 }
 
-impl<'a, W: Wire, L: Epoch + ?Sized> Hands<'a, W, L> {
-    /// Hands on that MAAS, while `lease` is held.
-    pub fn new(client: &Arc<Client<W>>, lease: &'a L) -> Self {
+impl<'a, W: Transport, L: WriteFence + ?Sized> MaasWriter<'a, W, L> {
+    /// MaasWriter on that MAAS, while `lease` is held.
+    pub fn new(client: &Arc<MaasClient<W>>, lease: &'a L) -> Self {
         Self {
             eyes: client.eyes(),
             lease,
@@ -81,7 +81,7 @@ impl<'a, W: Wire, L: Epoch + ?Sized> Hands<'a, W, L> {
         outcome
     }
 
-    async fn prepare(&self, write: &Write) -> Result<Result<Request, NoRequest>, Blind> {
+    async fn prepare(&self, write: &Write) -> Result<Result<MaasRequest, NoRequest>, ReadError> {
         if !self.lease.still_held() {
             return Ok(Err(NoRequest::Because(
                 "the lease on this MAAS is not held".to_owned(),
@@ -103,13 +103,13 @@ impl<'a, W: Wire, L: Epoch + ?Sized> Hands<'a, W, L> {
     }
 
     /// Looks at the object and at everything that its request must name by row number.
-    async fn ground(&self, write: &Write) -> Result<Ground, Blind> {
+    async fn ground(&self, write: &Write) -> Result<ResolvedRefs, ReadError> {
         let (target, named) = match write {
             Write::Create(new) => (new.key(), vec![new]),
             Write::Update(before, after) => (before.key(), vec![&**before, &**after]),
             Write::Delete(before) => (before.key(), vec![before]),
         };
-        let mut ground = Ground {
+        let mut ground = ResolvedRefs {
             target: None,
             fabrics: None,
             subnets: Vec::new(),
@@ -140,7 +140,7 @@ impl<'a, W: Wire, L: Epoch + ?Sized> Hands<'a, W, L> {
     }
 
     /// The object under `key`, from what was just read where it is in there.
-    async fn target(&self, key: &Key, ground: &Ground) -> Result<Option<Seen>, Blind> {
+    async fn target(&self, key: &Key, ground: &ResolvedRefs) -> Result<Option<Seen>, ReadError> {
         let is_it = |seen: &Seen| seen.object.key() == *key;
         match (key, &ground.fabrics, &ground.node) {
             (Key::Space(_), _, _) => {
@@ -194,7 +194,7 @@ impl<'a, W: Wire, L: Epoch + ?Sized> Hands<'a, W, L> {
     }
 }
 
-impl Ground {
+impl ResolvedRefs {
     /// The row number of the object that is to be changed.
     fn row(&self) -> Result<u64, NoRequest> {
         let seen = self.target.as_ref();

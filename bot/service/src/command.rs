@@ -20,7 +20,7 @@ pub enum Command {
     /// Plan again.
     Plan,
     /// Carry the plan out; with a digest only that one.
-    Apply(Option<Digest>),
+    Apply(Option<ShortDigest>),
     /// A gate's work is done.
     Done {
         /// Which.
@@ -66,9 +66,9 @@ impl Command {
 
 /// The eight hex digits by which people name a plan: `7f3a-91c2`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Digest(String);
+pub struct ShortDigest(String);
 
-impl Digest {
+impl ShortDigest {
     /// Believes `xxxx-xxxx` in lower-case hex, and nothing that is nearly so.
     pub fn parse(text: &str) -> Option<Self> {
         let good = text.len() == 9
@@ -85,7 +85,7 @@ impl Digest {
     }
 }
 
-impl std::fmt::Display for Digest {
+impl std::fmt::Display for ShortDigest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
@@ -253,7 +253,7 @@ fn apply(rest: &str) -> Result<Command, Misspelt> {
             takes: "at most a digest",
         });
     }
-    let digest = Digest::parse(rest).ok_or(Misspelt::NotADigest)?;
+    let digest = ShortDigest::parse(rest).ok_or(Misspelt::NotADigest)?;
     Ok(Command::Apply(Some(digest)))
 }
 

@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 
 use github::credentials::GitHubSettings;
 
-pub use site::{Evidence, OperatorName, Operators, Policy, Site, Source};
-pub use store::Store;
+pub use site::{EvidenceLocation, EvidenceSources, OperatorName, Operators, Site, SitePolicy};
+pub use store::StoreSettings;
 pub use window::{NotAWindow, Window};
 
 /// GitHub's own limit for a webhook's payload: larger ones are not sent (GitHub docs, webhook events and payloads).
@@ -39,18 +39,18 @@ const SECONDS_MAX: u64 = 86_400;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// The service's door.
-    pub server: Server,
+    pub server: ServerSettings,
     /// GitHub; commands that never speak to GitHub need none.
     pub github: Option<GitHubSettings>,
     /// Where the journal is kept.
-    pub store: Store,
+    pub store: StoreSettings,
     /// The sites, in the order of the file.
     pub sites: Vec<Site>,
 }
 
 /// The service's door.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
+pub struct ServerSettings {
     /// Where to listen.
     pub listen: SocketAddr,
     /// The largest webhook that is read, in bytes; at most [`BODY_BYTES_MAX`].
@@ -74,7 +74,7 @@ impl Config {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             Some(_) | None => Path::new("."),
         };
-        Self::parse(&text, folder, variables).map_err(|why| Unusable::Wrong {
+        Self::parse(&text, folder, variables).map_err(|why| Unusable::Invalid {
             path: path.to_owned(),
             why,
         })
@@ -85,9 +85,9 @@ impl Config {
         text: &str,
         folder: &Path,
         variables: &BTreeMap<String, String>,
-    ) -> Result<Self, Wrong> {
-        let mut file: file::File =
-            toml::from_str(text).map_err(|error| Wrong::one(&unread(text, &error)))?;
+    ) -> Result<Self, ConfigErrors> {
+        let mut file: file::ConfigFile =
+            toml::from_str(text).map_err(|error| ConfigErrors::one(&unread(text, &error)))?;
         env::apply(&mut file, variables)?;
         check::check(&file, folder, variables)
     }
@@ -150,31 +150,31 @@ pub enum Unusable {
     },
     /// The file, or a variable, says something that cannot be.
     #[error("`{}`:\n{why}", path.display())]
-    Wrong {
+    Invalid {
         /// Which.
         path: PathBuf,
         /// What.
-        why: Wrong,
+        why: ConfigErrors,
     },
 }
 
 /// What is wrong with a configuration: one remark a line, or the parser's line with its caret.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wrong(pub Vec<String>);
+pub struct ConfigErrors(pub Vec<String>);
 
-impl Wrong {
+impl ConfigErrors {
     fn one(text: &str) -> Self {
         Self(vec![text.to_owned()])
     }
 }
 
-impl std::fmt::Display for Wrong {
+impl std::fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0.join("\n"))
     }
 }
 
-impl std::error::Error for Wrong {}
+impl std::error::Error for ConfigErrors {}
 
 #[cfg(test)]
 mod tests;

@@ -9,11 +9,11 @@ use topology::observed::Timestamp;
 
 use crate::config::Site;
 use crate::history::BRANCH;
-use crate::pulls::pull::Pull;
+use crate::pulls::pull::PullRequest;
 use github::Content;
 use github::Memberships;
 use github::Team;
-use github::webhook::event::{Comment, PullNumber, Sha};
+use github::webhook::event::{CommentEvent, PullNumber, Sha};
 use github::{
     Annotation, Check, CheckStatus, Conclusion, GitHub, GitHubError, Level, Reaction, Repository,
 };
@@ -42,9 +42,9 @@ struct Remark {
 }
 
 /// GitHub, as a turn asks it.
-pub struct Forge(pub GitHub);
+pub struct GitHubPort(pub GitHub);
 
-impl Forge {
+impl GitHubPort {
     async fn at(&self, repository: &str) -> anyhow::Result<Repository> {
         Ok(self.0.repository(repository).await?)
     }
@@ -58,7 +58,7 @@ impl Forge {
     pub(crate) async fn still_says(
         &self,
         repository: &str,
-        comment: &Comment,
+        comment: &CommentEvent,
     ) -> anyhow::Result<bool> {
         let seen = self.at(repository).await?.comment(comment.id).await;
         let by = |author: &Option<github::webhook::event::Account>| author.as_ref().map(|it| it.id);
@@ -95,9 +95,9 @@ impl Forge {
             .collect())
     }
 
-    pub(crate) async fn pull(&self, repository: &str, number: u64) -> anyhow::Result<Pull> {
+    pub(crate) async fn pull(&self, repository: &str, number: u64) -> anyhow::Result<PullRequest> {
         let seen = self.at(repository).await?.pull(PullNumber(number)).await?;
-        Ok(Pull {
+        Ok(PullRequest {
             number,
             open: seen.open,
             merged: seen.merged.is_some(),
@@ -205,7 +205,7 @@ impl Forge {
         comment: u64,
         word: &str,
     ) -> anyhow::Result<()> {
-        let reaction = [Reaction::Eyes, Reaction::Rocket, Reaction::Confused]
+        let reaction = [Reaction::MaasReader, Reaction::Rocket, Reaction::Confused]
             .into_iter()
             .find(|reaction| reaction.word() == word);
         let reaction = reaction.with_context(|| format!("there is no reaction `{word}`"))?;

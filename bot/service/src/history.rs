@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use chrono::DateTime;
 use topology::observed::Timestamp;
 
-use crate::command::Digest;
+use crate::command::ShortDigest;
 use github::Content;
 use github::webhook::event::{PullNumber, Sha};
 
@@ -18,7 +18,7 @@ pub const BRANCH: &str = "planebot-history";
 
 /// One run, told in files.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct RunArchive {
     /// The site.
     pub site: String,
     /// When the run began.
@@ -26,7 +26,7 @@ pub struct Record {
     /// The pull request; `None` for a run from a terminal.
     pub pull: Option<PullNumber>,
     /// The plan's digest.
-    pub digest: Digest,
+    pub digest: ShortDigest,
     /// Who ordered it, by login.
     pub by: String,
     /// The merge commit.
@@ -44,7 +44,7 @@ pub struct Record {
     pub observed: Option<BTreeMap<String, String>>,
 }
 
-impl Record {
+impl RunArchive {
     /// `history/prod/2026-11-23T140211Z-pr12-7f3a-91c2`.
     pub fn folder(&self) -> String {
         // Without colons, which some file systems do not take.
@@ -101,12 +101,12 @@ impl Record {
 mod tests {
     use super::*;
 
-    fn record() -> Record {
-        Record {
+    fn record() -> RunArchive {
+        RunArchive {
             site: "prod".to_owned(),
             began: Timestamp(1_795_442_531_999),
             pull: Some(PullNumber(12)),
-            digest: Digest::parse("7f3a-91c2").unwrap(),
+            digest: ShortDigest::parse("7f3a-91c2").unwrap(),
             by: "alice".to_owned(),
             merge: Some(Sha::parse(&"ab".repeat(20)).unwrap()),
             outcome: "applied".to_owned(),
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn what_was_not_seen_is_not_forgotten() {
-        let blind = Record {
+        let blind = RunArchive {
             observed: None,
             ..record()
         };
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_run_from_a_terminal_says_so() {
-        let terminal = Record {
+        let terminal = RunArchive {
             pull: None,
             merge: None,
             ..record()

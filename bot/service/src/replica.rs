@@ -52,10 +52,14 @@ pub(crate) async fn stand_by(
 /// Holds the queue until the task is dropped, and notes when it was lost.
 ///
 /// It has a task of its own: a rehearsal takes seconds of thought, and the right must not run out meanwhile.
-pub(crate) fn renewing(office: &Office, journal: &Journal, lease: &Lease) -> (JoinSet<()>, Lost) {
+pub(crate) fn renewing(
+    office: &Office,
+    journal: &Journal,
+    lease: &Lease,
+) -> (JoinSet<()>, LeaseLost) {
     let (journal, lease, clock) = (journal.clone(), lease.clone(), Arc::clone(&office.clock));
     let length = takeover(office);
-    let lost = Lost::default();
+    let lost = LeaseLost::default();
     let noted = lost.clone();
     let mut task = JoinSet::new();
     task.spawn(async move {
@@ -76,9 +80,9 @@ pub(crate) fn renewing(office: &Office, journal: &Journal, lease: &Lease) -> (Jo
 
 /// Whether the right to work was found to be another's.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Lost(Arc<AtomicBool>);
+pub(crate) struct LeaseLost(Arc<AtomicBool>);
 
-impl Lost {
+impl LeaseLost {
     pub(crate) fn is_so(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }

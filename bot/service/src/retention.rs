@@ -4,13 +4,17 @@
 
 use topology::observed::Timestamp;
 
-use crate::pulls::record::{Record, Stage};
+use crate::pulls::record::{PullRecord, PullStatus};
 use crate::worker::Office;
 
 const DAY_MS: i64 = 86_400_000;
 
 /// Stages after which nobody asks for the plan any more.
-const OVER: [Stage; 3] = [Stage::Applied, Stage::Superseded, Stage::Closed];
+const OVER: [PullStatus; 3] = [
+    PullStatus::Applied,
+    PullStatus::Superseded,
+    PullStatus::Closed,
+];
 
 impl Office {
     /// Takes out some of what was over before the days that are kept; true where there may be more.
@@ -20,11 +24,11 @@ impl Office {
         let compacted = self.journal.compact(before).await?;
         let idle = self
             .journal
-            .idle_pulls(&OVER.map(Stage::word), before, now)
+            .idle_pulls(&OVER.map(PullStatus::word), before, now)
             .await?;
         for row in &idle {
             let number = u64::try_from(row.number)?;
-            let record = Record::of(row)?.without_plan();
+            let record = PullRecord::of(row)?.without_plan();
             let row = record.row(&row.repository, number, &row.site);
             self.journal.put_pull(&row, now).await?;
         }

@@ -7,7 +7,7 @@
 
 use crate::command::Command;
 use crate::config::{OperatorName, Operators, Site};
-use github::webhook::event::{Account, Comment, Occurrence, PullNumber};
+use github::webhook::event::{Account, CommentEvent, Occurrence, PullNumber};
 use github::{Membership, Memberships, Team};
 
 /// The people of one site.
@@ -19,7 +19,7 @@ pub struct Roster {
 
 /// Who asks, and how that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asker {
+pub struct Commenter {
     /// The comment.
     pub comment: u64,
     /// Where it is.
@@ -38,9 +38,9 @@ pub struct Asker {
     pub via_app: bool,
 }
 
-impl Asker {
+impl Commenter {
     /// As the delivery says.
-    pub fn of(occurrence: &Occurrence, comment: &Comment) -> Self {
+    pub fn of(occurrence: &Occurrence, comment: &CommentEvent) -> Self {
         Self {
             comment: comment.id,
             pull: comment.number,
@@ -56,7 +56,7 @@ impl Asker {
 
 /// By what somebody may.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Entitlement {
     /// Named on the roster.
     Named,
     /// An active member of this team.
@@ -72,7 +72,7 @@ pub enum Standing {
 pub struct Order {
     command: Command,
     by: String,
-    standing: Standing,
+    standing: Entitlement,
     place: Option<(PullNumber, u64)>,
 }
 
@@ -88,7 +88,7 @@ impl Order {
     }
 
     /// By what they may.
-    pub fn standing(&self) -> &Standing {
+    pub fn standing(&self) -> &Entitlement {
         &self.standing
     }
 
@@ -100,7 +100,7 @@ impl Order {
 
 /// Why somebody was turned away.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TurnedAway {
+pub enum NotAdmitted {
     /// A comment on an issue.
     #[error("commands are given on pull requests, and this is an issue")]
     NotAPull,
@@ -175,7 +175,7 @@ impl Roster {
     }
 
     /// The teams whose membership decides, so that only those are asked for.
-    pub fn teams_to_ask(&self, command: &Command, asker: &Asker) -> Vec<Team> {
+    pub fn teams_to_ask(&self, command: &Command, asker: &Commenter) -> Vec<Team> {
         match person(asker) {
             Ok(author) if command.is_order() && !self.names(author) => self.operators.teams.clone(),
             Ok(_) | Err(_) => Vec::new(),
@@ -186,21 +186,21 @@ impl Roster {
     pub fn admit(
         &self,
         command: Command,
-        asker: &Asker,
+        asker: &Commenter,
         memberships: &Memberships,
-    ) -> Result<Order, TurnedAway> {
+    ) -> Result<Order, NotAdmitted> {
         let author = person(asker)?;
         let standing = if command.is_order() {
             let standing = self.standing(author, memberships)?;
             let own = asker.opener.as_ref().is_some_and(|it| it.id == author.id);
             if self.two_person && own && matches!(command, Command::Apply(_)) {
-                return Err(TurnedAway::OwnChange {
+                return Err(NotAdmitted::OwnChange {
                     author: author.login.clone(),
                 });
             }
             standing
         } else {
-            Standing::Anybody
+            Entitlement::Anybody
         };
         Ok(Order {
             command,
@@ -215,9 +215,9 @@ impl Roster {
         &self,
         account: &Account,
         memberships: &Memberships,
-    ) -> Result<Standing, TurnedAway> {
+    ) -> Result<Entitlement, NotAdmitted> {
         if self.names(account) {
-            return Ok(Standing::Named);
+            return Ok(Entitlement::Named);
         }
         let member = self
             .operators
@@ -225,11 +225,11 @@ impl Roster {
             .iter()
             .find(|team| memberships.get(team) == Some(&Membership::Active));
         if let Some(team) = member {
-            return Ok(Standing::Member(team.clone()));
+            return Ok(Entitlement::Member(team.clone()));
         }
         let author = account.login.clone();
         if self.named(account).next().is_some() {
-            return Err(TurnedAway::AnotherAccount { author });
+            return Err(NotAdmitted::AnotherAccount { author });
         }
         let unseen = self
             .operators
@@ -244,7 +244,7 @@ impl Roster {
                 None => Some((team.clone(), "nobody looked".to_owned())),
             })
             .collect();
-        Err(TurnedAway::NotOnTheRoster { author, unseen })
+        Err(NotAdmitted::NotOnTheRoster { author, unseen })
     }
 
     /// An order given at a terminal: whoever holds the site's MAAS key could do as much without planebot.
@@ -252,7 +252,7 @@ impl Roster {
         Order {
             command,
             by: login.to_owned(),
-            standing: Standing::Terminal,
+            standing: Entitlement::Terminal,
             place: None,
         }
     }
@@ -272,32 +272,32 @@ impl Roster {
 }
 
 /// The person who wrote the comment, if it is one and nobody else had a hand in it.
-fn person(asker: &Asker) -> Result<&Account, TurnedAway> {
+fn person(asker: &Commenter) -> Result<&Account, NotAdmitted> {
     if !asker.on_pull {
-        return Err(TurnedAway::NotAPull);
+        return Err(NotAdmitted::NotAPull);
     }
     let (Some(author), Some(sender)) = (&asker.author, &asker.sender) else {
-        return Err(TurnedAway::Ghost);
+        return Err(NotAdmitted::Ghost);
     };
     let login = author.login.clone();
     // GitHub puts this account in the place of deleted ones.
     if login.eq_ignore_ascii_case("ghost") {
-        return Err(TurnedAway::Ghost);
+        return Err(NotAdmitted::Ghost);
     }
     if author.kind != "User" || login.ends_with("[bot]") {
-        return Err(TurnedAway::NotAPerson { author: login });
+        return Err(NotAdmitted::NotAPerson { author: login });
     }
     if asker.via_app {
-        return Err(TurnedAway::ViaApp { author: login });
+        return Err(NotAdmitted::ViaApp { author: login });
     }
     if author.id != sender.id || author.login != sender.login {
-        return Err(TurnedAway::NotTheSender {
+        return Err(NotAdmitted::NotTheSender {
             author: login,
             sender: sender.login.clone(),
         });
     }
     if asker.edited {
-        return Err(TurnedAway::Edited);
+        return Err(NotAdmitted::Edited);
     }
     Ok(author)
 }

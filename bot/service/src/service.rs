@@ -16,15 +16,15 @@ use tokio::task::JoinSet;
 use topology::observed::Timestamp;
 
 use crate::config::Config;
-use crate::github_port::Forge;
-use crate::inbox::redeliver::AskedAgain;
+use crate::github_port::GitHubPort;
+use crate::inbox::redeliver::Redelivered;
 use crate::replica;
-use crate::replica::Lost;
-use crate::runs::publish::Told;
+use crate::replica::LeaseLost;
+use crate::runs::publish::PublishedFacts;
 use crate::server::accept::{Patience, serve};
-use crate::server::routes::{BODY_SECONDS_MAX, Counts, Door, router};
-use crate::site::Desk;
-use crate::worker::{Office, Turned};
+use crate::server::routes::{BODY_SECONDS_MAX, WebhookCounts, WebhookState, router};
+use crate::site::SiteRuntime;
+use crate::worker::{Office, WorkerState};
 use github::GitHub;
 use topology::port::Clock;
 
@@ -71,10 +71,10 @@ fn furnished(config: Config, journal: Journal, clock: Clock) -> anyhow::Result<O
         .github
         .as_ref()
         .context("the configuration has no `[github]`, which the service needs")?;
-    let github = Forge(GitHub::connect(github, Arc::clone(&clock))?);
+    let github = GitHubPort(GitHub::connect(github, Arc::clone(&clock))?);
     let mut desks = BTreeMap::new();
     for site in &config.sites {
-        let desk = Desk::open(site.clone(), &clock, |_| {})
+        let desk = SiteRuntime::open(site.clone(), &clock, |_| {})
             .with_context(|| format!("opening site `{}`", site.name))?;
         desks.insert(site.name.clone(), desk);
     }
@@ -85,7 +85,7 @@ fn furnished(config: Config, journal: Journal, clock: Clock) -> anyhow::Result<O
         desks,
         clock,
         owner: String::new(),
-        told: Told::default(),
+        told: PublishedFacts::default(),
     })
 }
 
@@ -123,14 +123,14 @@ pub async fn run(
         .with_context(|| format!("listening on {listen}"))?;
     office.owner = named(&office).await?;
     let kept = Arc::new(Notify::new());
-    let door = Door {
+    let door = WebhookState {
         journal: office.journal.clone(),
         secrets: Arc::new(secrets),
         now: clock,
         body_limit,
         body_patience: BODY_SECONDS_MAX,
         kept: Arc::clone(&kept),
-        counts: Arc::new(Counts::default()),
+        counts: Arc::new(WebhookCounts::default()),
     };
     ready(listener.local_addr()?);
     let over = Arc::new(Notify::new());
@@ -180,7 +180,7 @@ async fn look(office: &Office, asked: &mut Asked) {
     }
     if is_time(&mut asked.failed, FAILED_EVERY_MS, now) {
         match tokio::time::timeout(LOOK_MAX, Box::pin(office.ask_for_failed())).await {
-            Ok(Ok(AskedAgain { asked: count, more })) => {
+            Ok(Ok(Redelivered { asked: count, more })) => {
                 if count > 0 {
                     tracing::warn!(count, "GitHub sends webhooks again that had failed");
                 }
@@ -238,7 +238,7 @@ struct Lead<'a> {
     office: &'a Office,
     journal: &'a Journal,
     lease: &'a Lease,
-    lost: &'a Lost,
+    lost: &'a LeaseLost,
 }
 
 impl Lead<'_> {
@@ -256,9 +256,9 @@ impl Lead<'_> {
             look(office, &mut asked).await;
             tidy(office, &mut tidied).await;
             let rest = match Box::pin(office.turn()).await {
-                Ok(Turned::Moved) => Duration::ZERO,
-                Ok(Turned::Rests(None)) => rest_max,
-                Ok(Turned::Rests(Some(until))) => {
+                Ok(WorkerState::Moved) => Duration::ZERO,
+                Ok(WorkerState::Rests(None)) => rest_max,
+                Ok(WorkerState::Rests(Some(until))) => {
                     let left = until.0 - (office.clock)().0;
                     Duration::from_millis(u64::try_from(left).unwrap_or(0)).min(rest_max)
                 }

@@ -21,12 +21,12 @@ use topology::plane::Topology;
 
 use crate::config;
 use crate::config::Site;
-use execution::evidence::{Testimony, Witness};
+use execution::evidence::{EvidenceReading, EvidenceSource};
 use execution::executor::observe;
 use execution::rehearse::{Play, Rehearsals};
-use maas::Outside;
+use maas::Environment;
 use maas::outgoing::client_to;
-use maas::{ApiKey, Client, Http, Progress};
+use maas::{ApiKey, Http, MaasClient, ReadProgress};
 use topology::port::Clock;
 
 /// A witness is a listing of a few kilobytes: 30 s is a witness that does not answer.
@@ -36,17 +36,17 @@ const WITNESS_SECONDS_MAX: Duration = Duration::from_secs(30);
 const WITNESS_BYTES_MAX: usize = 4 << 20;
 
 /// One site at work.
-pub struct Desk {
+pub struct SiteRuntime {
     /// Its configuration.
     pub site: Site,
     /// Its MAAS.
-    pub client: Arc<Client<Http>>,
+    pub client: Arc<MaasClient<Http>>,
     /// Its last rehearsal.
     pub rehearsals: Rehearsals,
 }
 
 /// What came of looking and planning.
-pub struct Survey {
+pub struct PlanningResult {
     /// What MAAS said.
     pub observed: Observed,
     /// The plan, or why there is none.
@@ -55,12 +55,12 @@ pub struct Survey {
     pub rehearsed: Rehearsed,
 }
 
-impl Desk {
+impl SiteRuntime {
     /// Opens a site. `watch` hears how far long reads are.
     pub fn open(
         site: Site,
         clock: &Clock,
-        watch: impl Fn(Progress<'_>) + Send + Sync + 'static,
+        watch: impl Fn(ReadProgress<'_>) + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
         let secret = site.maas_api_key.as_ref().with_context(|| {
             format!(
@@ -69,8 +69,9 @@ impl Desk {
             )
         })?;
         let key = ApiKey::read(secret.read()?.expose_secret())?;
-        let http = Http::new(&site.maas_url, key, Outside::of_this_process(clock))?.watched(watch);
-        let client = Client::new(http, Outside::of_this_process(clock));
+        let http =
+            Http::new(&site.maas_url, key, Environment::of_this_process(clock))?.watched(watch);
+        let client = MaasClient::new(http, Environment::of_this_process(clock));
         Ok(Self {
             site,
             client,
@@ -103,7 +104,7 @@ impl Desk {
         topology: &Topology,
         policy: &Policy,
         tell: &mut (dyn FnMut(String) + Send),
-    ) -> anyhow::Result<Survey> {
+    ) -> anyhow::Result<PlanningResult> {
         let observed = observe(&self.client.eyes(), topology)
             .await
             .context("observing MAAS")?;
@@ -120,7 +121,7 @@ impl Desk {
             }
             Err(_) => Rehearsed::default(),
         };
-        Ok(Survey {
+        Ok(PlanningResult {
             observed,
             outcome,
             rehearsed,
@@ -128,15 +129,15 @@ impl Desk {
     }
 
     /// Asks the site's witnesses, now, where the move is one that looks at a gate; no other needs them.
-    pub async fn witness(&self, next: &Move) -> Asked {
+    pub async fn witness(&self, next: &Move) -> EvidenceReadings {
         if !matches!(next, Move::Examine(_)) {
-            return Asked {
-                juju: Testimony::Nobody,
-                jumphost: Testimony::Nobody,
+            return EvidenceReadings {
+                juju: EvidenceReading::Nobody,
+                jumphost: EvidenceReading::Nobody,
             };
         }
         let evidence = &self.site.evidence;
-        Asked {
+        EvidenceReadings {
             juju: asked(&evidence.juju_models, true).await,
             jumphost: asked(&evidence.jumphost_addresses, false).await,
         }
@@ -144,35 +145,35 @@ impl Desk {
 }
 
 /// What the witnesses said when they were asked.
-pub struct Asked {
-    juju: Testimony,
-    jumphost: Testimony,
+pub struct EvidenceReadings {
+    juju: EvidenceReading,
+    jumphost: EvidenceReading,
 }
 
-impl Witness for Asked {
-    fn juju_models(&self) -> Testimony {
+impl EvidenceSource for EvidenceReadings {
+    fn juju_models(&self) -> EvidenceReading {
         self.juju.clone()
     }
 
-    fn jumphost_addresses(&self) -> Testimony {
+    fn jumphost_addresses(&self) -> EvidenceReading {
         self.jumphost.clone()
     }
 }
 
 /// Reads every source and lays their lists together: `{"models": […]}` of each controller, or `[…]`.
-async fn asked(sources: &[config::Source], models: bool) -> Testimony {
+async fn asked(sources: &[config::EvidenceLocation], models: bool) -> EvidenceReading {
     if sources.is_empty() {
-        return Testimony::Nobody;
+        return EvidenceReading::Nobody;
     }
     let mut all = Vec::new();
     for source in sources {
         let text = match read(source).await {
             Ok(text) => text,
-            Err(why) => return Testimony::Silent(format!("{why:#}")),
+            Err(why) => return EvidenceReading::Silent(format!("{why:#}")),
         };
         let value: serde_json::Value = match serde_json::from_str(&text) {
             Ok(value) => value,
-            Err(error) => return Testimony::Silent(format!("no JSON: {error}")),
+            Err(error) => return EvidenceReading::Silent(format!("no JSON: {error}")),
         };
         let list = if models {
             value.get("models").and_then(|list| list.as_array())
@@ -181,23 +182,23 @@ async fn asked(sources: &[config::Source], models: bool) -> Testimony {
         };
         match list {
             Some(list) => all.extend(list.iter().cloned()),
-            None => return Testimony::Silent("not the list that was expected".to_owned()),
+            None => return EvidenceReading::Silent("not the list that was expected".to_owned()),
         }
     }
     let all = serde_json::Value::Array(all);
-    Testimony::Said(if models {
+    EvidenceReading::Said(if models {
         serde_json::json!({"models": all}).to_string()
     } else {
         all.to_string()
     })
 }
 
-async fn read(source: &config::Source) -> anyhow::Result<String> {
+async fn read(source: &config::EvidenceLocation) -> anyhow::Result<String> {
     match source {
-        config::Source::File(path) => {
+        config::EvidenceLocation::File(path) => {
             std::fs::read_to_string(path).with_context(|| format!("reading `{}`", path.display()))
         }
-        config::Source::Url(url) => fetched(url)
+        config::EvidenceLocation::Url(url) => fetched(url)
             .await
             .map_err(reqwest::Error::without_url)
             .context("asking a witness")?,

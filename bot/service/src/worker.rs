@@ -11,9 +11,9 @@ use journal::Journal;
 use topology::observed::Timestamp;
 
 use crate::config::Config;
-use crate::github_port::Forge;
-use crate::runs::publish::Told;
-use crate::site::Desk;
+use crate::github_port::GitHubPort;
+use crate::runs::publish::PublishedFacts;
+use crate::site::SiteRuntime;
 use github::GitHubError;
 use topology::port::Clock;
 
@@ -22,7 +22,7 @@ pub(crate) const AGAIN_MS: i64 = 1_000;
 
 /// What a turn came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turned {
+pub enum WorkerState {
     /// Something was done; there may be more.
     Moved,
     /// Nothing to do before that time, or before somebody speaks.
@@ -36,37 +36,37 @@ pub struct Office {
     /// The memory.
     pub journal: Journal,
     /// GitHub.
-    pub github: Forge,
+    pub github: GitHubPort,
     /// The sites at work, by name.
-    pub desks: BTreeMap<String, Desk>,
+    pub desks: BTreeMap<String, SiteRuntime>,
     /// What time it is.
     pub clock: Clock,
     /// Who this process is, for leases.
     pub owner: String,
     /// What this process has told of the runs.
-    pub told: Told,
+    pub told: PublishedFacts,
 }
 
 impl Office {
     /// One turn.
-    pub async fn turn(&self) -> anyhow::Result<Turned> {
+    pub async fn turn(&self) -> anyhow::Result<WorkerState> {
         let now = (self.clock)();
         // Both need GitHub. A storm of deliveries must not keep a run from its next move.
         let quiet = self.github.0.quiet_until(now);
         let runs_first = self.told.is_runs_turn();
         if quiet.is_none() {
             if self.say_one(now).await? {
-                return Ok(Turned::Moved);
+                return Ok(WorkerState::Moved);
             }
             if !runs_first && self.settle_one(now).await? {
                 self.told.settled();
-                return Ok(Turned::Moved);
+                return Ok(WorkerState::Moved);
             }
         }
         self.told.runs_had_their_turn();
         // A GitHub or a MAAS that does not answer keeps a run from being told, not from moving.
         let mut again = match self.tell_a_run().await {
-            Ok(true) => return Ok(Turned::Moved),
+            Ok(true) => return Ok(WorkerState::Moved),
             Ok(false) => None,
             Err(error) => {
                 tracing::warn!("a run was not told: {error:#}");
@@ -74,7 +74,7 @@ impl Office {
             }
         };
         match self.move_a_run(now).await {
-            Ok(true) => return Ok(Turned::Moved),
+            Ok(true) => return Ok(WorkerState::Moved),
             Ok(false) => {}
             Err(error) if is_githubs(&error) => {
                 tracing::warn!("a run was not moved: {error:#}");
@@ -85,7 +85,7 @@ impl Office {
         }
         if quiet.is_none() && runs_first && self.settle_one(now).await? {
             self.told.settled();
-            return Ok(Turned::Moved);
+            return Ok(WorkerState::Moved);
         }
         self.rest(now, quiet, again).await
     }
@@ -96,7 +96,7 @@ impl Office {
         now: Timestamp,
         quiet: Option<Timestamp>,
         again: Option<Timestamp>,
-    ) -> anyhow::Result<Turned> {
+    ) -> anyhow::Result<WorkerState> {
         let github = match quiet {
             Some(until) => [Some(until), None],
             None => [
@@ -109,13 +109,13 @@ impl Office {
             .chain([self.next_move_at(now).await?, again])
             .flatten()
             .min();
-        Ok(Turned::Rests(wake))
+        Ok(WorkerState::Rests(wake))
     }
 
     /// Turns until there is nothing to do.
     pub async fn settle_all(&self) -> anyhow::Result<Option<Timestamp>> {
         loop {
-            if let Turned::Rests(until) = self.turn().await? {
+            if let WorkerState::Rests(until) = self.turn().await? {
                 return Ok(until);
             }
         }

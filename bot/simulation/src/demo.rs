@@ -13,7 +13,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail, ensure};
 
-use invariants::Promises;
+use invariants::Invariants;
 pub use world::World;
 use world::tell;
 
@@ -25,7 +25,7 @@ const STRANGER: &str = "mallory";
 /// Plays the story with that program as the service. The answer says whether every promise held.
 pub async fn play(program: &Path, out: &mut (dyn Write + Send)) -> anyhow::Result<bool> {
     let mut world = World::open(program).await?;
-    let mut promises = Promises::default();
+    let mut promises = Invariants::default();
     world.places(out)?;
     let outcome = Box::pin(acts(&mut world, &mut promises, out)).await;
     if let Err(error) = &outcome {
@@ -56,7 +56,7 @@ pub async fn leave_running(program: &Path, out: &mut dyn Write) -> anyhow::Resul
 
 async fn acts(
     world: &mut World,
-    promises: &mut Promises,
+    promises: &mut Invariants,
     out: &mut (dyn Write + Send),
 ) -> anyhow::Result<()> {
     let digest = proposed(world, promises, out).await?;
@@ -71,7 +71,7 @@ async fn acts(
 /// The pull request, and its plan.
 async fn proposed(
     world: &mut World,
-    promises: &mut Promises,
+    promises: &mut Invariants,
     out: &mut (dyn Write + Send),
 ) -> anyhow::Result<String> {
     world.propose(AUTHOR)?;
@@ -113,7 +113,7 @@ async fn proposed(
 /// A stranger, and an operator who is too early.
 async fn refused(
     world: &mut World,
-    promises: &mut Promises,
+    promises: &mut Invariants,
     out: &mut (dyn Write + Send),
     digest: &str,
 ) -> anyhow::Result<()> {
@@ -148,7 +148,7 @@ async fn refused(
 /// The merge, the order, the first gate.
 async fn merged_and_ordered(
     world: &mut World,
-    promises: &mut Promises,
+    promises: &mut Invariants,
     out: &mut (dyn Write + Send),
     digest: &str,
 ) -> anyhow::Result<()> {
@@ -193,7 +193,7 @@ async fn merged_and_ordered(
 /// Machines are released, and their static links are not.
 async fn torn_down(
     world: &mut World,
-    promises: &mut Promises,
+    promises: &mut Invariants,
     out: &mut (dyn Write + Send),
 ) -> anyhow::Result<()> {
     world.destroy_juju_model()?;
@@ -229,7 +229,7 @@ async fn torn_down(
 /// The power goes in the middle of the deletes.
 async fn killed_and_resumed(
     world: &mut World,
-    promises: &mut Promises,
+    promises: &mut Invariants,
     out: &mut (dyn Write + Send),
 ) -> anyhow::Result<()> {
     const DELETE: usize = 4;
@@ -263,7 +263,7 @@ async fn killed_and_resumed(
 /// The bridges move, in order.
 async fn moved_the_jumphost(
     world: &mut World,
-    promises: &mut Promises,
+    promises: &mut Invariants,
     out: &mut (dyn Write + Send),
 ) -> anyhow::Result<()> {
     let gate = world

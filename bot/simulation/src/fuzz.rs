@@ -22,12 +22,12 @@ use journal::Journal;
 use lab::maas::Maas;
 
 use crate::demo::site::RUNBOOKS;
-use crate::harness::{Hand, Place, Town, declared};
+use crate::harness::{Harness, Location, SimClock, declared};
 use actors::{End, People};
 use cloud::Cloud;
-use driver::Days;
-use faults::Weather;
-use rng::Dice;
+use driver::Driver;
+use faults::FaultInjector;
+use rng::SeededRng;
 use transcript::Transcript;
 
 pub use faults::Counts;
@@ -40,7 +40,7 @@ pub struct Played {
     /// What did not hold, one line each.
     pub broken: Vec<String>,
     /// Operations, faults and webhooks.
-    pub counts: Counts,
+    pub counts: FaultCounts,
 }
 
 /// Plays the tale of a seed to its end, on this thread alone.
@@ -53,14 +53,14 @@ pub fn play(seed: u64) -> anyhow::Result<Played> {
 }
 
 /// A tale under way.
-struct Tale {
-    days: Days,
+struct FuzzRun {
+    days: Driver,
     people: People,
-    dice: Dice,
+    dice: SeededRng,
 }
 
 async fn played(seed: u64) -> anyhow::Result<Played> {
-    let mut tale = Tale::open(seed).await?;
+    let mut tale = FuzzRun::open(seed).await?;
     let script = tale.days.script.clone();
     let weather = Arc::clone(&tale.days.weather);
     let told = match Box::pin(tale.told()).await {
@@ -94,31 +94,31 @@ fn words(end: &End) -> String {
     }
 }
 
-impl Tale {
+impl FuzzRun {
     async fn open(seed: u64) -> anyhow::Result<Self> {
-        let hand = Hand::default();
+        let hand = SimClock::default();
         let script = Transcript::default();
-        let mut dice = Dice::of(seed, 1);
+        let mut dice = SeededRng::of(seed, 1);
         let cloud = Cloud::draw(&mut dice);
         script.tell("", &format!("seed {seed}: a MAAS {}", cloud.release));
         let rows = Maas::load(&cloud.layout(), Some(cloud.release))?;
         let mut files = declared(&rows, &hand).await?;
         let [_, (path, text), _] = RUNBOOKS;
         files.insert(path.to_owned(), text.to_owned());
-        let weather = Weather::draw(Dice::of(seed, 2), hand.clone(), script.clone());
+        let weather = FaultInjector::draw(SeededRng::of(seed, 2), hand.clone(), script.clone());
         let weather = Arc::new(weather);
-        let place = Place {
+        let place = Location {
             rows,
             files,
             site: "",
             folder: PathBuf::new(),
         };
-        let town = Town::open(place, Arc::clone(&weather) as _, hand).await?;
+        let town = Harness::open(place, Arc::clone(&weather) as _, hand).await?;
         weather.over(Arc::clone(&town.maas.maas));
         let journal = Journal::open("sqlite::memory:").await?;
         Ok(Self {
-            days: Days::new(town, weather, script, journal, Dice::of(seed, 3)),
-            people: People::new(Dice::of(seed, 4), cloud),
+            days: Driver::new(town, weather, script, journal, SeededRng::of(seed, 3)),
+            people: People::new(SeededRng::of(seed, 4), cloud),
             dice,
         })
     }

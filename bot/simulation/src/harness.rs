@@ -24,16 +24,16 @@ use topology::observed::{Scope, Timestamp};
 use tower::ServiceExt as _;
 
 use execution::rehearse::Rehearsals;
-use execution::rehearse::in_memory::InLab;
+use execution::rehearse::in_memory::InMemoryMaas;
 use github::GitHub;
-use maas::{ApiKey, Client, Http, Outside};
+use maas::{ApiKey, Environment, Http, MaasClient};
 use service::config::Config;
-use service::github_port::Forge;
-use service::server::routes::{BODY_SECONDS_MAX, Counts, Door, router};
+use service::github_port::GitHubPort;
+use service::server::routes::{BODY_SECONDS_MAX, WebhookCounts, WebhookState, router};
 use service::worker::Office;
 use topology::port::Clock;
 
-pub use crash::{Fate, Fuse, Operation, Stroke};
+pub use crash::{CrashPoint, FaultPolicy, InjectedFault, Operation};
 
 /// The one repository.
 pub const REPOSITORY: &str = "example/network";
@@ -44,7 +44,7 @@ pub const SITE: &str = "reference";
 const BEGINNING: i64 = 1_795_442_531_000;
 
 /// What a town is made of.
-pub struct Place {
+pub struct Location {
     /// The rows of its MAAS.
     pub rows: Maas,
     /// The repository's files.
@@ -57,34 +57,34 @@ pub struct Place {
 
 /// The town's time, and the client's patience that goes by it.
 #[derive(Clone)]
-pub struct Hand {
+pub struct SimClock {
     now: Arc<AtomicI64>,
     nonces: Arc<AtomicU64>,
     stalled: Arc<Notify>,
 }
 
 /// Everything outside the process, and the clock.
-pub struct Town {
+pub struct Harness {
     /// The MAAS.
     pub maas: lab::maas::Serving,
     /// The GitHub.
     pub github: lab::github::Serving,
     /// What everything that leaves the process passes.
-    pub fuse: Arc<Fuse>,
+    pub fuse: Arc<CrashPoint>,
     /// The time.
-    pub hand: Hand,
+    pub hand: SimClock,
     place: (&'static str, PathBuf),
     rehearsals: Rehearsals,
 }
 
 /// One life of the service.
-pub struct Life {
+pub struct ServiceInstance {
     /// What it works with.
     pub office: Office,
     door: Router,
 }
 
-impl Default for Hand {
+impl Default for SimClock {
     fn default() -> Self {
         Self {
             now: Arc::new(AtomicI64::new(BEGINNING)),
@@ -94,7 +94,7 @@ impl Default for Hand {
     }
 }
 
-impl Hand {
+impl SimClock {
     /// What time it is, in milliseconds since 1970.
     pub fn now(&self) -> i64 {
         self.now.load(Ordering::SeqCst)
@@ -123,9 +123,9 @@ impl Hand {
     }
 
     /// Time and chance for the MAAS client: pauses that pass at once.
-    fn outside(&self) -> Outside {
+    fn outside(&self) -> Environment {
         let (nonces, hand) = (Arc::clone(&self.nonces), self.clone());
-        Outside {
+        Environment {
             now: self.clock(),
             nonce: Arc::new(move || format!("town{}", nonces.fetch_add(1, Ordering::SeqCst))),
             pause: Arc::new(move |length| {
@@ -145,10 +145,14 @@ fn milliseconds(length: Duration) -> i64 {
     i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
-impl Town {
+impl Harness {
     /// Opens a town; `fate` decides what becomes of everything that leaves the service.
-    pub async fn open(place: Place, fate: Arc<dyn Fate>, hand: Hand) -> anyhow::Result<Self> {
-        let fuse = Arc::new(Fuse::new(fate));
+    pub async fn open(
+        place: Location,
+        fate: Arc<dyn FaultPolicy>,
+        hand: SimClock,
+    ) -> anyhow::Result<Self> {
+        let fuse = Arc::new(CrashPoint::new(fate));
         let (at_maas, time) = (Arc::clone(&fuse), hand.clone());
         let maas = lab::maas::serve_in_time(
             place.rows,
@@ -225,7 +229,7 @@ impl Town {
     }
 
     /// A service that starts on that journal, under the fuse. `store` is where the journal is.
-    pub async fn started(&self, journal: Journal, store: &str) -> anyhow::Result<Life> {
+    pub async fn started(&self, journal: Journal, store: &str) -> anyhow::Result<ServiceInstance> {
         let config = self.config(store)?;
         let github = config.github.as_ref().context("no GitHub is configured")?;
         let secrets = github.secrets()?;
@@ -235,33 +239,33 @@ impl Town {
         let journal = journal.with_fuse(Arc::new(move || fuse.burn()));
         let opened = service::service::open_with(config, journal.clone(), Arc::clone(&clock));
         let mut office = opened.await?;
-        office.github = Forge(connected);
+        office.github = GitHubPort(connected);
         for desk in office.desks.values_mut() {
             let hand = self.hand.clone();
             let key = desk.site.maas_api_key.as_ref().context("no API key")?;
             let key = ApiKey::read(key.read()?.expose_secret())?;
             let wire = Http::new(&desk.site.maas_url, key, self.hand.outside())?
                 .patient(move |length| Box::pin(hand.clone().patience(length)));
-            desk.client = Client::one_at_a_time(wire, self.hand.outside());
+            desk.client = MaasClient::one_at_a_time(wire, self.hand.outside());
             // A rehearsal follows from what it is given, so that all lives may remember the same one.
             desk.rehearsals = self.rehearsals.clone();
         }
-        let door = router(Door {
+        let door = router(WebhookState {
             journal,
             secrets: Arc::new(secrets),
             now: clock,
             body_limit: 1 << 20,
             body_patience: BODY_SECONDS_MAX,
             kept: Arc::new(Notify::new()),
-            counts: Arc::new(Counts::default()),
+            counts: Arc::new(WebhookCounts::default()),
         });
-        Ok(Life { office, door })
+        Ok(ServiceInstance { office, door })
     }
 }
 
-impl Life {
+impl ServiceInstance {
     /// Brings a webhook to the door; what came of it.
-    pub async fn receives(&self, town: &Town, one: Delivery) -> anyhow::Result<Outcome> {
+    pub async fn receives(&self, town: &Harness, one: Delivery) -> anyhow::Result<Outcome> {
         let headers = town.github.github().headers(&one);
         let mut request = http::Request::post("/webhook");
         for (name, value) in headers {
@@ -285,9 +289,9 @@ impl Life {
 }
 
 /// The files that say what a MAAS has, without runbooks.
-pub async fn declared(rows: &Maas, hand: &Hand) -> anyhow::Result<BTreeMap<String, String>> {
+pub async fn declared(rows: &Maas, hand: &SimClock) -> anyhow::Result<BTreeMap<String, String>> {
     let shared = Arc::new(Mutex::new(rows.clone()));
-    let client = Client::new(InLab::new(shared, hand.outside()), hand.outside());
+    let client = MaasClient::new(InMemoryMaas::new(shared, hand.outside()), hand.outside());
     let everything = Scope {
         all_nodes: true,
         all_spaces: true,

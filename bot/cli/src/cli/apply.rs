@@ -7,7 +7,7 @@ use plan::gate::GateName;
 
 use crate::cli::told::remark_line;
 use crate::cli::{Console, Format, Where};
-use crate::terminal::{Asked, Terminal, store_beside};
+use crate::terminal::{ApplyRequest, Terminal, store_beside};
 use service::clock;
 
 /// Carries out the plan of that digest, journalled, with the same gates; goes on with a run that stopped
@@ -89,7 +89,7 @@ impl Apply {
             clock: &clock,
             tell: &mut |line| remark_line(&line),
         };
-        let asked = Asked {
+        let asked = ApplyRequest {
             digest: self.digest.to_string(),
             done: self.done.map(|gate| (gate, self.evidence)),
             abort: self.abort,

@@ -20,9 +20,9 @@ use topology::write::{Wish, merged};
 use crate::cli::told::remark;
 use crate::cli::{Console, Where};
 use crate::terminal::exit;
-use folder::Changes;
+use folder::FolderChanges;
 use service::clock;
-use service::site::{Desk, sources};
+use service::site::{SiteRuntime, sources};
 
 /// Writes down what a MAAS has now, so that a plan then says no changes
 #[derive(Debug, clap::Args)]
@@ -89,13 +89,13 @@ impl Import {
         };
         prove(&observed, &before, &files, &wish)?;
         let told = told(&observed, &before, &files, &folder);
-        Changes::of(&folder, before, files)?.make()?;
+        FolderChanges::of(&folder, before, files)?.make()?;
         write!(console.out, "{told}")?;
         Ok(exit::OK)
     }
 
     /// The site's folder: as told, where it is declared already, or where it is looked for.
-    fn folder(&self, place: &Where, desk: &Desk) -> PathBuf {
+    fn folder(&self, place: &Where, desk: &SiteRuntime) -> PathBuf {
         let site = &desk.site.name;
         if let Some(out) = &self.out {
             return out.join(site);

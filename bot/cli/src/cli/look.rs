@@ -20,7 +20,7 @@ pub(super) struct Look {
 
 /// Which look.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Kind {
+pub(super) enum Report {
     Audit,
     Plan,
     Rehearse,
@@ -29,7 +29,7 @@ pub(super) enum Kind {
 impl Look {
     pub(super) async fn run(
         self,
-        kind: Kind,
+        kind: Report,
         place: &Where,
         console: &mut Console<'_>,
     ) -> anyhow::Result<u8> {
@@ -48,9 +48,9 @@ impl Look {
             tell: &mut |line| remark_line(&line),
         };
         match kind {
-            Kind::Audit => terminal.audit(console.out).await,
-            Kind::Plan => terminal.plan(console.out).await,
-            Kind::Rehearse => terminal.rehearse(console.out).await,
+            Report::Audit => terminal.audit(console.out).await,
+            Report::Plan => terminal.plan(console.out).await,
+            Report::Rehearse => terminal.rehearse(console.out).await,
         }
     }
 }

@@ -8,9 +8,9 @@ use secrecy::SecretString;
 
 use crate::cli::{Console, files};
 use github::credentials::Secret;
-use maas::Progress;
-use service::config::{Config, Evidence, Operators, Policy, Site};
-use service::site::Desk;
+use maas::ReadProgress;
+use service::config::{Config, EvidenceSources, Operators, Site, SitePolicy};
+use service::site::SiteRuntime;
 use topology::port::Clock;
 
 /// Which site: from the configuration, or ad hoc.
@@ -72,9 +72,9 @@ impl Where {
     }
 
     /// That site at work, drawing its progress where someone watches.
-    pub(crate) fn desk(&self, console: &Console<'_>, clock: &Clock) -> anyhow::Result<Desk> {
+    pub(crate) fn desk(&self, console: &Console<'_>, clock: &Clock) -> anyhow::Result<SiteRuntime> {
         let watched = console.watched;
-        Desk::open(self.site(console)?, clock, move |progress| {
+        SiteRuntime::open(self.site(console)?, clock, move |progress| {
             if watched {
                 draw(progress);
             }
@@ -113,8 +113,8 @@ impl Where {
             maas_url: url.to_owned(),
             maas_api_key: Some(key),
             operators: Operators::default(),
-            policy: Policy::default(),
-            evidence: Evidence::default(),
+            policy: SitePolicy::default(),
+            evidence: EvidenceSources::default(),
         })
     }
 
@@ -136,7 +136,7 @@ impl Where {
 }
 
 /// Draws how far a read is, over the line before it.
-fn draw(progress: Progress<'_>) {
+fn draw(progress: ReadProgress<'_>) {
     let mut err = std::io::stderr().lock();
     let drawn = if progress.whole {
         write!(err, "\r\x1b[K")

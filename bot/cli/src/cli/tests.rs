@@ -217,14 +217,14 @@ const LIVED_IN: &str = r#"{"fabrics": [{"name": "blue", "vlans": [{"vid": 0, "su
     "mac": "52:54:00:00:07:07", "links": [{"subnet": "192.0.2.0/24", "mode": "STATIC", "ip": "192.0.2.40"}]}]}]}"#;
 
 /// A MAAS, a configuration and a declaration that moves its network.
-struct Desk {
+struct SiteRuntime {
     folder: tempfile::TempDir,
     key: String,
     serving: ::lab::maas::Serving,
     runtime: tokio::runtime::Runtime,
 }
 
-impl Desk {
+impl SiteRuntime {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -259,7 +259,7 @@ impl Desk {
 
 #[test]
 fn a_run_at_a_terminal_waits_at_its_gate_goes_on_by_looking_and_can_be_ended() {
-    let desk = Desk::new();
+    let desk = SiteRuntime::new();
     let (code, told, err) = desk.typed(&["plan", "--format", "json"]);
     let plan: serde_json::Value = serde_json::from_str(&told).unwrap();
     let digest = plan["digest"].as_str().unwrap();
@@ -314,7 +314,7 @@ fn a_run_at_a_terminal_waits_at_its_gate_goes_on_by_looking_and_can_be_ended() {
 }
 
 /// A configuration with a GitHub in memory.
-fn with_github(desk: &Desk, url: &str) {
+fn with_github(desk: &SiteRuntime, url: &str) {
     let path = desk.folder.path().join("planebot.toml");
     let github = format!(
         "[github]\napi_url = '{url}'\ntoken_file = 'token'\nwebhook_secret_file = 'secret'\n"
@@ -335,7 +335,7 @@ fn with_github(desk: &Desk, url: &str) {
 
 #[test]
 fn the_doctor_says_what_to_do_changes_nothing_and_has_what_is_parked_tried_again() {
-    let desk = Desk::new();
+    let desk = SiteRuntime::new();
     let (code, told, _) = desk.typed(&["doctor", "--only", "maas"]);
     assert_eq!(code, 1);
     assert!(
@@ -397,7 +397,7 @@ fn the_doctor_says_what_to_do_changes_nothing_and_has_what_is_parked_tried_again
 
 #[test]
 fn the_doctor_takes_a_store_that_cannot_be_used_and_a_broken_configuration_for_findings() {
-    let desk = Desk::new();
+    let desk = SiteRuntime::new();
     with_github(&desk, "http://127.0.0.1:1");
     put(
         desk.folder.path(),

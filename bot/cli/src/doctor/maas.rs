@@ -3,12 +3,12 @@
 use crate::doctor::{Chart, Finding};
 use service::config::Site;
 use service::reply::because;
-use service::site::Desk;
+use service::site::SiteRuntime;
 use topology::port::Clock;
 
 pub(super) async fn examine(site: &Site, clock: &Clock) -> Vec<Finding> {
     let mut chart = Chart::of(&format!("maas {}", site.name));
-    let desk = match Desk::open(site.clone(), clock, |_| {}) {
+    let desk = match SiteRuntime::open(site.clone(), clock, |_| {}) {
         Ok(desk) => desk,
         Err(error) => {
             chart.wrong(

@@ -13,13 +13,13 @@ use plan::runbook::Runbook;
 use plan::telling;
 
 use crate::terminal::{Ready, Terminal, exit};
-use execution::executor::{Ledger as _, Stage};
+use execution::executor::{Executor, Ledger as _};
 use execution::rehearse::told;
-use service::runs::ledger::{Keeping, Right};
+use service::runs::ledger::{Right, RunLedger};
 
 /// What is asked of a run.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct ApplyRequest {
     /// The digest of its plan.
     pub digest: String,
     /// A gate whose work is done, with what is given as evidence.
@@ -36,7 +36,7 @@ impl Terminal<'_> {
     pub async fn apply(
         &mut self,
         journal: &Journal,
-        asked: Asked,
+        asked: ApplyRequest,
         out: &mut dyn Write,
     ) -> anyhow::Result<u8> {
         let ready = self.ready()?;
@@ -62,7 +62,7 @@ impl Terminal<'_> {
         journal: &Journal,
         lease: &Lease,
         ready: &Ready,
-        asked: Asked,
+        asked: ApplyRequest,
         out: &mut dyn Write,
     ) -> anyhow::Result<u8> {
         let site = &self.desk.site.name;
@@ -193,7 +193,7 @@ impl Terminal<'_> {
                 policy: &self.desk.site.policy,
             };
             let witness = self.desk.witness(&next).await;
-            let stage = Stage {
+            let stage = Executor {
                 plan: &acting.plan,
                 topology: &ready.topology,
                 policy: &ready.policy,
@@ -201,7 +201,7 @@ impl Terminal<'_> {
                 lease: &right,
                 witness: &witness,
             };
-            let mut keeping = Keeping {
+            let mut keeping = RunLedger {
                 journal,
                 run: acting.run,
                 lease: &lease,

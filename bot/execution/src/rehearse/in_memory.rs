@@ -9,19 +9,19 @@ use std::time::Duration;
 use lab::maas::Maas;
 use reqwest::Url;
 
-use maas::{Answer, ApiKey, Lost, Outside, Request, Wire};
+use maas::{ApiKey, Environment, LostAnswer, MaasRequest, MaasResponse, Transport};
 
 /// The lab's MAAS, asked as its administrator.
 #[derive(Clone)]
-pub struct InLab {
+pub struct InMemoryMaas {
     maas: Arc<Mutex<Maas>>,
     key: ApiKey,
-    outside: Outside,
+    outside: Environment,
 }
 
-impl InLab {
+impl InMemoryMaas {
     /// A way to `maas`.
-    pub fn new(maas: Arc<Mutex<Maas>>, outside: Outside) -> Self {
+    pub fn new(maas: Arc<Mutex<Maas>>, outside: Environment) -> Self {
         let key = maas
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -31,7 +31,7 @@ impl InLab {
         Self { maas, key, outside }
     }
 
-    fn as_lab_reads_it(&self, request: &Request) -> lab::wire::Request {
+    fn as_lab_reads_it(&self, request: &MaasRequest) -> lab::wire::Request {
         let path = format!("/MAAS/api/2.0/{}", request.path);
         let stamp = self.outside.stamp();
         let signature = self.key.header(
@@ -57,14 +57,14 @@ impl InLab {
     }
 }
 
-impl std::fmt::Debug for InLab {
+impl std::fmt::Debug for InMemoryMaas {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("InLab")
+        f.write_str("InMemoryMaas")
     }
 }
 
-impl Wire for InLab {
-    async fn send(&self, request: Request) -> Result<Answer, Lost> {
+impl Transport for InMemoryMaas {
+    async fn send(&self, request: MaasRequest) -> Result<MaasResponse, LostAnswer> {
         let request = self.as_lab_reads_it(&request);
         let response = self
             .maas
@@ -75,7 +75,7 @@ impl Wire for InLab {
             let found = response.headers.iter().find(|(known, _)| known == name);
             found.map(|(_, value)| value.clone()).unwrap_or_default()
         };
-        Ok(Answer {
+        Ok(MaasResponse {
             status: response.status,
             content_type: header("content-type"),
             retry_after: header("retry-after").parse().ok().map(Duration::from_secs),

@@ -3,7 +3,7 @@
 //! The neutral JSON that the lab loads, with two additions: nodes carry the `system_id` that MAAS gave them, because
 //! VLANs name their racks by it and a rehearsed plan must meet the same names; and a fabric's default VLAN that is not
 //! VID 0 says so. Loading it and observing again gives an
-//! equal observation but for row numbers and time; what the format cannot say is told in [`Layout::lost`].
+//! equal observation but for row numbers and time; what the format cannot say is told in [`ObservedLayout::lost`].
 
 mod snippets;
 
@@ -19,7 +19,7 @@ use topology::observed::{Holder, Node, NodeKind, Observed};
 
 /// A layout, and what it leaves out.
 #[derive(Clone, Debug)]
-pub struct Layout {
+pub struct ObservedLayout {
     /// For the lab's loader.
     pub json: Value,
     /// What the format has no words for, for people; a rehearsal says so.
@@ -27,7 +27,7 @@ pub struct Layout {
 }
 
 /// What `observed` says, as a layout.
-pub fn layout(observed: &Observed) -> Layout {
+pub fn layout(observed: &Observed) -> ObservedLayout {
     let mut drawing = Drawing::new(observed);
     let fabrics = drawing.fabrics();
     let (nodes, unread) = (drawing.nodes(), drawing.unread_nodes());
@@ -49,7 +49,7 @@ pub fn layout(observed: &Observed) -> Layout {
         "users": drawing.users(),
         "snippets": drawing.loose_snippets(),
     });
-    Layout {
+    ObservedLayout {
         json,
         lost: drawing.lost,
     }
@@ -508,14 +508,14 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use maas::{Client, Outside};
+    use maas::{Environment, MaasClient};
 
-    use crate::rehearse::in_memory::InLab;
+    use crate::rehearse::in_memory::InMemoryMaas;
 
     /// Always the same time, no pauses, and a nonce that is new each time, because MAAS remembers them.
-    fn ticking() -> Outside {
+    fn ticking() -> Environment {
         let count = AtomicU64::new(0);
-        Outside {
+        Environment {
             now: Arc::new(|| topology::observed::Timestamp(1_000)),
             nonce: Arc::new(move || format!("nonce{}", count.fetch_add(1, Ordering::SeqCst))),
             pause: Arc::new(|_| Box::pin(async {})),
@@ -560,8 +560,8 @@ mod tests {
 
     async fn observed(text: &str, version: &str, scope: &Scope) -> Observed {
         let maas = Maas::load(text, Some(version)).unwrap();
-        let wire = InLab::new(Arc::new(Mutex::new(maas)), ticking());
-        let client = Client::new(wire, ticking());
+        let wire = InMemoryMaas::new(Arc::new(Mutex::new(maas)), ticking());
+        let client = MaasClient::new(wire, ticking());
         let mut seen = client.eyes().observe(scope).await.unwrap();
         for row in seen.objects.values_mut() {
             row.id = 0;

@@ -10,12 +10,12 @@ use plan::gate::Evidence;
 use plan::run::{Fact, Move, Noted};
 use topology::observed::Timestamp;
 
-use crate::evidence::{Testimony, Witness};
-use crate::executor::{Ledger, NotKept, Stage};
+use crate::evidence::{EvidenceReading, EvidenceSource};
+use crate::executor::{Executor, Ledger, NotKept};
 use crate::rehearse::Play;
-use crate::rehearse::in_memory::InLab;
+use crate::rehearse::in_memory::InMemoryMaas;
 use crate::rehearse::layout::layout;
-use maas::{Answer, Client, Epoch, Lost, Outside, Request, Wire};
+use maas::{Environment, LostAnswer, MaasClient, MaasRequest, MaasResponse, Transport, WriteFence};
 
 /// One moment of a rehearsal: everything that outlives a power cut.
 #[derive(Clone)]
@@ -54,11 +54,11 @@ impl Scene {
         let fuse = Arc::new(Fuse::new(cut));
         let shared = Arc::new(Mutex::new(self.maas.clone()));
         let wire = Fused {
-            lab: InLab::new(Arc::clone(&shared), outside(self.now)),
+            lab: InMemoryMaas::new(Arc::clone(&shared), outside(self.now)),
             fuse: Arc::clone(&fuse),
         };
-        let client = Client::new(wire, outside(self.now));
-        let stage = Stage {
+        let client = MaasClient::new(wire, outside(self.now));
+        let stage = Executor {
             plan: play.plan,
             topology: play.topology,
             policy: play.policy,
@@ -167,13 +167,13 @@ impl Fuse {
 
 /// A wire behind a fuse: when it is dark nothing arrives, and the answer of the last request is lost.
 struct Fused {
-    lab: InLab,
+    lab: InMemoryMaas,
     fuse: Arc<Fuse>,
 }
 
-impl Wire for Fused {
-    async fn send(&self, request: Request) -> Result<Answer, Lost> {
-        let dark = || Lost::Broken("the power went".to_owned());
+impl Transport for Fused {
+    async fn send(&self, request: MaasRequest) -> Result<MaasResponse, LostAnswer> {
+        let dark = || LostAnswer::Broken("the power went".to_owned());
         if self.fuse.is_dark() {
             return Err(dark());
         }
@@ -186,9 +186,9 @@ impl Wire for Fused {
     }
 }
 
-fn outside(now: Timestamp) -> Outside {
+fn outside(now: Timestamp) -> Environment {
     static NONCE: AtomicU64 = AtomicU64::new(0);
-    Outside {
+    Environment {
         now: Arc::new(move || now),
         nonce: Arc::new(|| format!("n{}", NONCE.fetch_add(1, Ordering::Relaxed))),
         pause: Arc::new(|_| Box::pin(std::future::ready(()))),
@@ -198,7 +198,7 @@ fn outside(now: Timestamp) -> Outside {
 /// Nobody else writes to a MAAS in memory.
 struct Held;
 
-impl Epoch for Held {
+impl WriteFence for Held {
     fn still_held(&self) -> bool {
         true
     }
@@ -262,12 +262,12 @@ impl Obliging {
     }
 }
 
-impl Witness for Obliging {
-    fn juju_models(&self) -> Testimony {
-        Testimony::Said("{\"models\":[]}".to_owned())
+impl EvidenceSource for Obliging {
+    fn juju_models(&self) -> EvidenceReading {
+        EvidenceReading::Said("{\"models\":[]}".to_owned())
     }
 
-    fn jumphost_addresses(&self) -> Testimony {
-        Testimony::Said(self.addresses.clone())
+    fn jumphost_addresses(&self) -> EvidenceReading {
+        EvidenceReading::Said(self.addresses.clone())
     }
 }

@@ -19,7 +19,7 @@ pub enum Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Occurrence {
     /// The repository.
-    pub place: Place,
+    pub place: RepositoryRef,
     /// Whose action it was; `None` for an account that is gone.
     pub sender: Option<Account>,
     /// What.
@@ -28,7 +28,7 @@ pub struct Occurrence {
 
 /// A repository. The number stays when it is renamed or transferred; a recreated one has another.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct RepositoryRef {
     /// GitHub's number of the repository.
     pub repository_id: u64,
     /// `owner/name` as of now.
@@ -41,21 +41,21 @@ pub struct Place {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     /// A pull request was opened.
-    PullOpened(Pull),
+    PullOpened(PullEvent),
     /// Its head moved.
-    PullSynchronized(Pull),
+    PullSynchronized(PullEvent),
     /// It was opened again.
-    PullReopened(Pull),
+    PullReopened(PullEvent),
     /// Its base branch was changed.
-    PullRetargeted(Pull),
-    /// It was merged or closed: see [`Pull::merged`].
-    PullClosed(Pull),
+    PullRetargeted(PullEvent),
+    /// It was merged or closed: see [`PullEvent::merged`].
+    PullClosed(PullEvent),
     /// A comment was written.
-    Commented(Comment),
+    Commented(CommentEvent),
     /// A comment was changed: whatever it says now, it is no command.
-    CommentEdited(Comment),
+    CommentEdited(CommentEvent),
     /// A comment was removed.
-    CommentDeleted(Comment),
+    CommentDeleted(CommentEvent),
     /// A branch or tag moved.
     Pushed(Push),
     /// Somebody asks for a check again.
@@ -71,7 +71,7 @@ pub enum What {
 
 /// A pull request as the delivery has it; it may be older than what GitHub says now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pull {
+pub struct PullEvent {
     /// Its number.
     pub number: PullNumber,
     /// Who opened it.
@@ -92,7 +92,7 @@ pub struct Pull {
 
 /// A comment in a pull request's or an issue's conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Comment {
+pub struct CommentEvent {
     /// GitHub's number.
     pub id: u64,
     /// The pull request or issue.

@@ -1,4 +1,4 @@
-//! `X-Hub-Signature-256`: HMAC-SHA-256 over the raw body (GitHub docs, validating webhook deliveries).
+//! `X-Hub-WebhookSignature-256`: HMAC-SHA-256 over the raw body (GitHub docs, validating webhook deliveries).
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::HeaderMap;
@@ -11,11 +11,11 @@ use crate::credentials::Secrets;
 /// Why a request is no delivery of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Forged {
-    /// No `X-Hub-Signature-256`; a SHA-1 signature does not count.
-    #[error("there is no `X-Hub-Signature-256`")]
+    /// No `X-Hub-WebhookSignature-256`; a SHA-1 signature does not count.
+    #[error("there is no `X-Hub-WebhookSignature-256`")]
     Unsigned,
     /// Not one header `sha256=` with 64 lower-case hex digits.
-    #[error("`X-Hub-Signature-256` is not one `sha256=` with 64 lower-case hex digits")]
+    #[error("`X-Hub-WebhookSignature-256` is not one `sha256=` with 64 lower-case hex digits")]
     Malformed,
     /// The signature is of other bytes, or made with another secret.
     #[error("the signature does not fit the body")]
@@ -33,9 +33,9 @@ pub enum Forged {
 
 /// A signature in the right form, not yet believed.
 #[derive(Clone, Debug)]
-pub struct Signature([u8; 32]);
+pub struct WebhookSignature([u8; 32]);
 
-impl Signature {
+impl WebhookSignature {
     /// Reads the header. Only the form is looked at, so that a body need not be read for a hopeless request.
     pub fn of(headers: &HeaderMap) -> Result<Self, Forged> {
         let mut values = headers.get_all("x-hub-signature-256").iter();

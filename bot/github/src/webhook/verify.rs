@@ -7,7 +7,7 @@ use topology::observed::Timestamp;
 
 use crate::credentials::Secrets;
 
-use super::signature::{Forged, Signature};
+use super::signature::{Forged, WebhookSignature};
 
 /// A request that GitHub signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub fn receive(
     secrets: &Secrets,
     now: Timestamp,
 ) -> Result<SignedDelivery, Forged> {
-    let signature = Signature::of(headers)?;
+    let signature = WebhookSignature::of(headers)?;
     if !signature.fits(body, secrets, now) {
         return Err(Forged::Mismatch);
     }

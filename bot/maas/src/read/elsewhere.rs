@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use topology::observed::{Holder, Observed, Occupant, Setting};
 
-use crate::ask::Blind;
-use crate::json::{At, Read, each, one};
-use crate::read::Eyes;
-use crate::transport::{Request, Wire};
+use crate::ask::ReadError;
+use crate::json::{JsonAt, JsonResult, each, one};
+use crate::read::MaasReader;
+use crate::transport::{MaasRequest, Transport};
 
 /// The settings that hold addresses (3.5.9 maasserver/forms/settings.py; all of them in 2.9.2 and 3.7.3 too).
 const NAMING: [&str; 5] = [
@@ -21,15 +21,15 @@ const NAMING: [&str; 5] = [
     "remote_syslog",
 ];
 
-impl<W: Wire> Eyes<W> {
+impl<W: Transport> MaasReader<W> {
     /// Addresses that MAAS keeps outside of every subnet of theirs, and neighbours that its racks saw there.
-    pub(super) async fn elsewhere(&self, observed: &Observed) -> Result<Vec<Occupant>, Blind> {
+    pub(super) async fn elsewhere(&self, observed: &Observed) -> Result<Vec<Occupant>, ReadError> {
         let hosts: BTreeMap<&str, &str> = observed
             .nodes
             .values()
             .map(|node| (node.system_id.as_str(), node.host.as_str()))
             .collect();
-        let request = Request::get("ipaddresses/").asking("all", "true");
+        let request = MaasRequest::get("ipaddresses/").asking("all", "true");
         let body = self.client.read(&request).await?;
         let kept = each(&request, &body, |at| kept(at, &hosts))?;
         let seen = self.list("discovery/", seen).await?;
@@ -47,10 +47,10 @@ impl<W: Wire> Eyes<W> {
     }
 
     /// The settings that may name addresses, those that are empty left out.
-    pub(super) async fn settings(&self) -> Result<Vec<Setting>, Blind> {
+    pub(super) async fn settings(&self) -> Result<Vec<Setting>, ReadError> {
         let mut settings = Vec::new();
         for name in NAMING {
-            let request = Request::get("maas/")
+            let request = MaasRequest::get("maas/")
                 .asking("op", "get_config")
                 .asking("name", name);
             let body = self.client.read(&request).await?;
@@ -65,7 +65,7 @@ impl<W: Wire> Eyes<W> {
 }
 
 /// An address row that no subnet has, or that lies outside of its subnet.
-fn kept(at: At<'_>, hosts: &BTreeMap<&str, &str>) -> Read<Option<Occupant>> {
+fn kept(at: JsonAt<'_>, hosts: &BTreeMap<&str, &str>) -> JsonResult<Option<Occupant>> {
     let Some(ip) = at.nullable("ip")? else {
         return Ok(None);
     };
@@ -86,7 +86,7 @@ fn kept(at: At<'_>, hosts: &BTreeMap<&str, &str>) -> Read<Option<Occupant>> {
 
 /// By `alloc_type` (3.5.9 maasserver/enum.py: 4 user-reserved, 5 DHCP, 6 discovered). A BMC's and a DNS name's row say no
 /// more than that they are there.
-fn holder(at: At<'_>, hosts: &BTreeMap<&str, &str>) -> Read<Holder> {
+fn holder(at: JsonAt<'_>, hosts: &BTreeMap<&str, &str>) -> JsonResult<Holder> {
     let kind = at.field("alloc_type")?.number::<u64>()?;
     if let Some(interfaces) = at.maybe("interface_set") {
         for interface in interfaces.list()? {
@@ -110,7 +110,7 @@ fn holder(at: At<'_>, hosts: &BTreeMap<&str, &str>) -> Read<Holder> {
 }
 
 /// A neighbour (`discovery/`, in all releases from 2.1).
-fn seen(at: At<'_>) -> Read<Occupant> {
+fn seen(at: JsonAt<'_>) -> JsonResult<Occupant> {
     Ok(Occupant {
         ip: Some(at.field("ip")?.address()?),
         holder: Holder::Passing,

@@ -7,9 +7,9 @@ use topology::object::{
 };
 use topology::observed::Seen;
 
-use crate::ask::Blind;
-use crate::json::{At, Read, each};
-use crate::transport::Request;
+use crate::ask::ReadError;
+use crate::json::{JsonAt, JsonResult, each};
+use crate::transport::MaasRequest;
 
 /// Everything that `fabrics/` says.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ struct Unresolved {
 }
 
 impl Fabrics {
-    pub(crate) fn read(request: &Request, body: &[u8]) -> Result<Self, Blind> {
+    pub(crate) fn read(request: &MaasRequest, body: &[u8]) -> Result<Self, ReadError> {
         let mut fabrics = Vec::new();
         let mut unresolved = Vec::new();
         let rows = each(request, body, fabric)?;
@@ -49,7 +49,7 @@ impl Fabrics {
             if let Some(relay) = relay {
                 let place = places.iter().find(|(id, _)| *id == relay);
                 let Some((_, at)) = place else {
-                    return Err(Blind {
+                    return Err(ReadError {
                         request: request.to_string(),
                         cause: crate::ask::Cause::Misread {
                             place: format!("vlan {}", row.vlan.at),
@@ -102,7 +102,7 @@ impl Fabrics {
     }
 }
 
-fn fabric(at: At<'_>) -> Read<(u64, String, Vec<Unresolved>)> {
+fn fabric(at: JsonAt<'_>) -> JsonResult<(u64, String, Vec<Unresolved>)> {
     let name = at.field("name")?.text()?.to_owned();
     let mut vlans = Vec::new();
     for item in at.field("vlans")?.list()? {
@@ -116,7 +116,7 @@ fn fabric(at: At<'_>) -> Read<(u64, String, Vec<Unresolved>)> {
     Ok((at.field("id")?.number()?, name, vlans))
 }
 
-fn vlan(at: At<'_>, fabric: &str) -> Read<Unresolved> {
+fn vlan(at: JsonAt<'_>, fabric: &str) -> JsonResult<Unresolved> {
     let relay = match at.nullable("relay_vlan")? {
         None => None,
         Some(relay) if relay.is_number() => Some(relay.number()?),
@@ -149,7 +149,7 @@ fn vlan(at: At<'_>, fabric: &str) -> Read<Unresolved> {
 }
 
 /// `undefined` is how MAAS says none (3.5.9 maasserver/models/space.py:19-25).
-fn bound_space(at: At<'_>) -> Read<Option<String>> {
+fn bound_space(at: JsonAt<'_>) -> JsonResult<Option<String>> {
     let name = match at.nullable("space")? {
         Some(space) => space.text()?.to_owned(),
         None => return Ok(None),
@@ -158,7 +158,7 @@ fn bound_space(at: At<'_>) -> Read<Option<String>> {
 }
 
 /// The place of a VLAN that is told inside another object.
-pub(crate) fn vlan_at(at: At<'_>) -> Read<VlanAt> {
+pub(crate) fn vlan_at(at: JsonAt<'_>) -> JsonResult<VlanAt> {
     Ok(VlanAt {
         fabric: at.field("fabric")?.text()?.to_owned(),
         vid: at.field("vid")?.number()?,
@@ -166,7 +166,7 @@ pub(crate) fn vlan_at(at: At<'_>) -> Read<VlanAt> {
 }
 
 /// A space; `None` for the pseudo space that collects VLANs without one.
-pub(crate) fn space(at: At<'_>) -> Read<Option<Seen>> {
+pub(crate) fn space(at: JsonAt<'_>) -> JsonResult<Option<Seen>> {
     let name = at.field("name")?.text()?.to_owned();
     if name == "undefined" {
         return Ok(None);
@@ -177,7 +177,7 @@ pub(crate) fn space(at: At<'_>) -> Read<Option<Seen>> {
     }))
 }
 
-pub(crate) fn subnet(at: At<'_>) -> Read<Seen> {
+pub(crate) fn subnet(at: JsonAt<'_>) -> JsonResult<Seen> {
     let flag = |name| at.field(name)?.flag();
     let flags = SubnetFlags {
         managed: flag("managed")?,
@@ -222,7 +222,7 @@ pub(crate) fn subnet(at: At<'_>) -> Read<Seen> {
     })
 }
 
-pub(crate) fn range(at: At<'_>) -> Read<Seen> {
+pub(crate) fn range(at: JsonAt<'_>) -> JsonResult<Seen> {
     let kind = at.field("type")?;
     let kind = match kind.text()? {
         "reserved" => RangeKind::Reserved,
@@ -244,7 +244,7 @@ pub(crate) fn range(at: At<'_>) -> Read<Seen> {
     })
 }
 
-pub(crate) fn route(at: At<'_>) -> Read<Seen> {
+pub(crate) fn route(at: JsonAt<'_>) -> JsonResult<Seen> {
     let route = StaticRoute {
         source: at.field("source")?.field("cidr")?.cidr()?,
         destination: at.field("destination")?.field("cidr")?.cidr()?,
@@ -257,7 +257,7 @@ pub(crate) fn route(at: At<'_>) -> Read<Seen> {
     })
 }
 
-pub(crate) fn reserved_ip(at: At<'_>) -> Read<Seen> {
+pub(crate) fn reserved_ip(at: JsonAt<'_>) -> JsonResult<Seen> {
     let reserved = ReservedIp {
         ip: at.field("ip")?.address()?,
         mac: at.field("mac_address")?.text()?.to_lowercase(),
@@ -271,7 +271,7 @@ pub(crate) fn reserved_ip(at: At<'_>) -> Read<Seen> {
 }
 
 /// Free text that MAAS may give as null.
-fn free_text(at: At<'_>, name: &str) -> Read<String> {
+fn free_text(at: JsonAt<'_>, name: &str) -> JsonResult<String> {
     match at.nullable(name)? {
         Some(text) => Ok(text.text()?.to_owned()),
         None => Ok(String::new()),

@@ -8,7 +8,7 @@ use topology::Cidr;
 use topology::object::{Interface, InterfaceKind, Link, Mode, Object, VlanAt};
 use topology::observed::{BlindSpot, Node, NodeKind, Seen};
 
-use crate::json::{At, Read};
+use crate::json::{JsonAt, JsonResult};
 use crate::read::network::vlan_at;
 
 /// One node as listed.
@@ -44,7 +44,7 @@ struct LinkRow {
     address: Option<IpAddr>,
 }
 
-pub(crate) fn node_row(at: At<'_>, kind: NodeKind) -> Read<NodeRow> {
+pub(crate) fn node_row(at: JsonAt<'_>, kind: NodeKind) -> JsonResult<NodeRow> {
     let status = match kind {
         NodeKind::Machine => at.field("status_name")?.text()?.to_owned(),
         NodeKind::Device => "Device".to_owned(),
@@ -71,14 +71,14 @@ pub(crate) fn node_row(at: At<'_>, kind: NodeKind) -> Read<NodeRow> {
 }
 
 /// One of `rackcontrollers/`.
-pub(crate) fn rack_row(at: At<'_>) -> Read<NodeRow> {
+pub(crate) fn rack_row(at: JsonAt<'_>) -> JsonResult<NodeRow> {
     Ok(NodeRow {
         is_rack: true,
         ..node_row(at, NodeKind::Controller)?
     })
 }
 
-pub(crate) fn interface_row(at: At<'_>) -> Read<InterfaceRow> {
+pub(crate) fn interface_row(at: JsonAt<'_>) -> JsonResult<InterfaceRow> {
     let kind = match at.field("type")?.text()? {
         "physical" => InterfaceKind::Physical,
         "bond" => InterfaceKind::Bond,
@@ -108,7 +108,7 @@ pub(crate) fn interface_row(at: At<'_>) -> Read<InterfaceRow> {
     })
 }
 
-fn link(at: At<'_>) -> Read<Option<LinkRow>> {
+fn link(at: JsonAt<'_>) -> JsonResult<Option<LinkRow>> {
     let (id, mode) = (at.field("id")?.number()?, at.field("mode")?);
     let Some(subnet) = at.maybe("subnet") else {
         return Ok(None);

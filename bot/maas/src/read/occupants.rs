@@ -2,14 +2,14 @@
 
 use topology::observed::{Holder, NodeKind, Occupant};
 
-use crate::json::{At, Read};
+use crate::json::{JsonAt, JsonResult};
 
 /// The holders of one address row. `host_of` gives a node's name where it was read, which is unique; MAAS's host name
 /// may not be.
 pub(crate) fn occupants(
-    at: At<'_>,
+    at: JsonAt<'_>,
     host_of: &dyn Fn(&str) -> Option<String>,
-) -> Read<Vec<Occupant>> {
+) -> JsonResult<Vec<Occupant>> {
     let ip = Some(at.field("ip")?.address()?);
     let mut holders = Vec::new();
     if let Some(node) = at.maybe("node_summary") {
@@ -28,7 +28,7 @@ pub(crate) fn occupants(
 }
 
 /// By `node_type` (3.5.9 maasserver/enum.py: 0 machine, 1 device, 2 rack, 3 region, 4 region and rack).
-fn node_holder(node: At<'_>, host_of: &dyn Fn(&str) -> Option<String>) -> Read<Holder> {
+fn node_holder(node: JsonAt<'_>, host_of: &dyn Fn(&str) -> Option<String>) -> JsonResult<Holder> {
     let name = node.field("hostname")?.text()?;
     let kind = match node.field("node_type")?.number::<u64>()? {
         0 => NodeKind::Machine,
@@ -48,7 +48,10 @@ fn node_holder(node: At<'_>, host_of: &dyn Fn(&str) -> Option<String>) -> Read<H
     })
 }
 
-fn bmc_holders(bmc: At<'_>, host_of: &dyn Fn(&str) -> Option<String>) -> Read<Vec<Holder>> {
+fn bmc_holders(
+    bmc: JsonAt<'_>,
+    host_of: &dyn Fn(&str) -> Option<String>,
+) -> JsonResult<Vec<Holder>> {
     let mut holders = Vec::new();
     if let Some(nodes) = bmc.maybe("nodes") {
         for node in nodes.list()? {
@@ -70,7 +73,7 @@ fn bmc_holders(bmc: At<'_>, host_of: &dyn Fn(&str) -> Option<String>) -> Read<Ve
 }
 
 /// By DNS names, else by `alloc_type` (3.5.9 maasserver/enum.py: 4 user-reserved, 5 DHCP, 6 discovered).
-fn nodeless(at: At<'_>) -> Read<Holder> {
+fn nodeless(at: JsonAt<'_>) -> JsonResult<Holder> {
     let mut names = Vec::new();
     if let Some(records) = at.maybe("dns_records") {
         for record in records.list()? {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use topology::object::{Key, Object, Snippet};
 use topology::observed::{LooseSnippet, Seen, SnippetOn};
 
-use crate::json::{At, Read};
+use crate::json::{JsonAt, JsonResult};
 
 /// One snippet.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(crate) enum SnippetRow {
 }
 
 /// One snippet. On which range of its subnet it hangs is in no answer (3.7.3 maasserver/api/dhcpsnippets.py:24-34).
-pub(crate) fn snippet(at: At<'_>) -> Read<SnippetRow> {
+pub(crate) fn snippet(at: JsonAt<'_>) -> JsonResult<SnippetRow> {
     let name = at.field("name")?.text()?.to_owned();
     let value = match at.nullable("value")? {
         Some(value) => Some(value.text()?.to_owned()),

@@ -250,7 +250,7 @@ fn fit_for_people(text: &str) {
 #[tokio::test]
 async fn threat_57_whichever_request_is_answered_badly_it_is_named_and_nothing_is_observed() {
     let maas = Broken::new().await;
-    let client = Client::new(maas.http(), still().0);
+    let client = MaasClient::new(maas.http(), still().0);
     client.eyes().observe(&everything()).await.unwrap();
     let requests: Vec<String> = maas.asked.lock().unwrap().clone();
     assert_eq!(requests.len(), 21, "{requests:?}");
@@ -281,7 +281,7 @@ async fn threat_57_whichever_request_is_answered_badly_it_is_named_and_nothing_i
 #[tokio::test]
 async fn threat_57_a_write_that_is_answered_badly_is_not_done_and_is_sent_once() {
     let maas = Broken::new().await;
-    let client = Client::new(maas.http(), still().0);
+    let client = MaasClient::new(maas.http(), still().0);
     let observed = client.eyes().observe(&Scope::default()).await.unwrap();
     let desks = observed.subnets().next().unwrap().clone();
     let renamed = topology::object::Subnet {
@@ -304,7 +304,7 @@ async fn threat_57_a_write_that_is_answered_badly_is_not_done_and_is_sent_once()
     for (request, write) in writes {
         for (trouble, word) in troubles() {
             maas.at(request, &trouble);
-            let outcome = Hands::new(&client, &crate::tests::wires::Always)
+            let outcome = MaasWriter::new(&client, &crate::tests::wires::Always)
                 .make(&write)
                 .await;
             let told = match &outcome {
@@ -336,7 +336,7 @@ async fn threat_57_a_write_that_is_answered_badly_is_not_done_and_is_sent_once()
         "DELETE subnets/3/",
         &says(&format!("404 Not Found\r\n{HTML}"), "<h1>nginx</h1>"),
     );
-    let gone = Hands::new(&client, &crate::tests::wires::Always)
+    let gone = MaasWriter::new(&client, &crate::tests::wires::Always)
         .make(&Write::Delete(Object::Subnet(
             observed.subnets().next().unwrap().clone(),
         )))
@@ -358,7 +358,7 @@ async fn a_pause_that_maas_asks_for_has_an_end() {
         let head = format!("503 Busy\r\n{TEXT}\r\nretry-after: {asked}");
         maas.at("GET version/", &says(&head, "busy"));
         let (outside, pauses) = still();
-        let blind = Client::new(maas.http(), outside)
+        let blind = MaasClient::new(maas.http(), outside)
             .eyes()
             .observe(&Scope::default())
             .await;

@@ -63,8 +63,8 @@ fn rich() -> Vec<(&'static str, String)> {
     all
 }
 
-async fn observed(answers: &[(&'static str, String)]) -> Result<Observed, Blind> {
-    let told = Told::default();
+async fn observed(answers: &[(&'static str, String)]) -> Result<Observed, ReadError> {
+    let told = ScriptedTransport::default();
     for (request, body) in answers {
         told.tell(request, Ok(json(200, body)));
     }
@@ -232,7 +232,7 @@ async fn lists_that_do_not_fit_each_other_are_no_observation() {
 
 #[tokio::test]
 async fn a_change_between_two_lists_is_read_again() {
-    let told = Told::default().to("GET subnets/", Ok(json(200, "[]")));
+    let told = ScriptedTransport::default().to("GET subnets/", Ok(json(200, "[]")));
     let told = filled(told);
     let seen = eyes(&told).observe(&Scope::default()).await.unwrap();
     assert_eq!(seen.subnets().count(), 1);

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lab::maas::{Fault, Maas};
+use lab::maas::{Maas, Misread};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use topology::Object;
@@ -15,7 +15,7 @@ use crate::*;
 
 pub(super) struct Always;
 
-impl Epoch for Always {
+impl WriteFence for Always {
     fn still_held(&self) -> bool {
         true
     }
@@ -25,7 +25,7 @@ const OFFICE: &str = r#"{"fabrics": [{"name": "blue", "vlans": [{"vid": 0, "subn
 
 fn way(url: &str, key: &str) -> Http {
     // The lab's MAAS compares timestamps with its own clock; one that is fast is not refused.
-    let outside = Outside {
+    let outside = Environment {
         now: Arc::new(|| topology::observed::Timestamp(4_102_444_800_000)),
         ..ticking()
     };
@@ -44,7 +44,7 @@ async fn over_http_a_subnet_is_made_looked_at_and_removed() {
             *counted.lock().unwrap() += progress.bytes;
         }
     });
-    let client = Client::new(http, ticking());
+    let client = MaasClient::new(http, ticking());
     let observed = client.eyes().observe(&Scope::default()).await.unwrap();
     assert!(*read.lock().unwrap() > 100);
     let desks = observed.subnets().next().unwrap().clone();
@@ -55,7 +55,7 @@ async fn over_http_a_subnet_is_made_looked_at_and_removed() {
         ..desks
     };
     let more = Object::Subnet(more);
-    let hands = Hands::new(&client, &Always);
+    let hands = MaasWriter::new(&client, &Always);
     let outcome = hands.make(&Write::Create(more.clone())).await;
     assert!(matches!(outcome, Outcome::Done(Some(_))), "{outcome:?}");
     let found = client.eyes().look(&[more.key()]).await.unwrap();
@@ -77,16 +77,16 @@ async fn threat_39_a_lost_answer_to_a_write_is_unknown_and_a_look_tells() {
     let key = maas.api_key("admin").unwrap();
     let faults = Arc::new(|request: &lab::wire::Request| {
         if request.method == "DELETE" {
-            Fault::LoseAnswer
+            Misread::LoseAnswer
         } else {
-            Fault::None
+            Misread::None
         }
     });
     let serving = lab::maas::serve(maas, Some(faults)).await.unwrap();
-    let client = Client::new(way(&serving.url, &key), ticking());
+    let client = MaasClient::new(way(&serving.url, &key), ticking());
     let observed = client.eyes().observe(&Scope::default()).await.unwrap();
     let desks = Object::Subnet(observed.subnets().next().unwrap().clone());
-    let outcome = Hands::new(&client, &Always)
+    let outcome = MaasWriter::new(&client, &Always)
         .make(&Write::Delete(desks.clone()))
         .await;
     assert!(matches!(outcome, Outcome::Unknown { .. }), "{outcome:?}");
@@ -103,7 +103,7 @@ async fn threat_53_a_wrong_key_is_refused_without_showing_any_secret() {
     let secret = key.rsplit(':').next().unwrap().to_owned();
     let serving = lab::maas::serve(maas, None).await.unwrap();
     let wrong = key.replace(&secret, "wrong");
-    let client = Client::new(way(&serving.url, &wrong), ticking());
+    let client = MaasClient::new(way(&serving.url, &wrong), ticking());
     let blind = client.eyes().observe(&Scope::default()).await.unwrap_err();
     let shown = format!("{blind} {blind:?}");
     assert!(shown.contains("401") && !shown.contains(&secret), "{shown}");
@@ -159,7 +159,7 @@ async fn a_body_that_dies_stalls_or_grows_without_end_is_lost() {
         let (url, task) = saying(answer, hold).await;
         let http = way(&url, "a:b:c").within(limits);
         let lost = http
-            .send(Request::get("subnets/"))
+            .send(MaasRequest::get("subnets/"))
             .await
             .unwrap_err()
             .to_string();
@@ -167,9 +167,9 @@ async fn a_body_that_dies_stalls_or_grows_without_end_is_lost() {
         task.abort();
     }
     let gone = way("http://127.0.0.1:1/MAAS", "a:b:c")
-        .send(Request::get("version/"))
+        .send(MaasRequest::get("version/"))
         .await;
-    assert!(matches!(gone, Err(Lost::Unreachable(_))), "{gone:?}");
+    assert!(matches!(gone, Err(LostAnswer::Unreachable(_))), "{gone:?}");
 }
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn threat_54_a_redirect_is_not_followed() {
     )
     .await;
     let answer = way(&url, "a:b:c")
-        .send(Request::get("version/"))
+        .send(MaasRequest::get("version/"))
         .await
         .unwrap();
     assert_eq!(answer.status, 301);

@@ -7,10 +7,14 @@ use topology::port::{Outcome, Write};
 use crate::ask::{WORDS_MAX, in_a_line, words};
 use crate::json::one;
 use crate::read::interface_row;
-use crate::transport::{Answer, Lost, Method, Request};
+use crate::transport::{LostAnswer, MaasRequest, MaasResponse, Method};
 
 /// What came of `write`, sent as `request`.
-pub(super) fn outcome(request: &Request, answer: Result<Answer, Lost>, write: &Write) -> Outcome {
+pub(super) fn outcome(
+    request: &MaasRequest,
+    answer: Result<MaasResponse, LostAnswer>,
+    write: &Write,
+) -> Outcome {
     let answer = match answer {
         Ok(answer) => answer,
         Err(lost) => return unknown(format!("{request}: {lost}")),
@@ -35,7 +39,7 @@ pub(super) fn outcome(request: &Request, answer: Result<Answer, Lost>, write: &W
     }
 }
 
-fn done(request: &Request, answer: &Answer, write: &Write) -> Outcome {
+fn done(request: &MaasRequest, answer: &MaasResponse, write: &Write) -> Outcome {
     match write {
         Write::Delete(_) => Outcome::Done(None),
         Write::Create(Object::Link(link)) => {
@@ -62,7 +66,7 @@ fn done(request: &Request, answer: &Answer, write: &Write) -> Outcome {
     }
 }
 
-fn refused(answer: &Answer) -> Outcome {
+fn refused(answer: &MaasResponse) -> Outcome {
     let why = match answer.status {
         300..=399 => "a redirect, which is not followed".to_owned(),
         401 | 403 if answer.body.is_empty() => "the API key's user may not do this".to_owned(),
@@ -75,7 +79,7 @@ fn refused(answer: &Answer) -> Outcome {
 }
 
 /// MAAS's map from field to complaints, as a sentence: `gateway_ip: Gateway IP must be within CIDR range.`
-fn by_field(answer: &Answer) -> Option<String> {
+fn by_field(answer: &MaasResponse) -> Option<String> {
     if answer.status == 401 {
         return None;
     }

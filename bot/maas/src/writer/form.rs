@@ -12,10 +12,10 @@ use topology::object::{
 };
 use topology::port::Write;
 
-use crate::transport::{Method, Request};
-use crate::writer::{Ground, NoRequest, because};
+use crate::transport::{MaasRequest, Method};
+use crate::writer::{NoRequest, ResolvedRefs, because};
 
-type Made = Result<Request, NoRequest>;
+type Made = Result<MaasRequest, NoRequest>;
 
 /// What an object's request names by row number.
 #[derive(Debug, Default)]
@@ -64,7 +64,7 @@ pub(super) fn references(object: &Object) -> References {
 }
 
 /// The one request.
-pub(super) fn request(write: &Write, ground: &Ground) -> Made {
+pub(super) fn request(write: &Write, ground: &ResolvedRefs) -> Made {
     match write {
         Write::Create(new) => create(new, ground),
         Write::Update(before, after) => update(before, after, ground),
@@ -72,7 +72,7 @@ pub(super) fn request(write: &Write, ground: &Ground) -> Made {
     }
 }
 
-fn create(new: &Object, ground: &Ground) -> Made {
+fn create(new: &Object, ground: &ResolvedRefs) -> Made {
     match new {
         Object::Space(space) => Ok(post("spaces/").with("name", &space.name)),
         Object::Fabric(fabric) => Ok(post("fabrics/").with("name", &fabric.name)),
@@ -100,7 +100,7 @@ fn create(new: &Object, ground: &Ground) -> Made {
     }
 }
 
-fn update(before: &Object, after: &Object, ground: &Ground) -> Made {
+fn update(before: &Object, after: &Object, ground: &ResolvedRefs) -> Made {
     let row = ground.row()?;
     match (before, after) {
         (Object::Space(a), Object::Space(b)) => Ok(rename(&format!("spaces/{row}/"), a, b)),
@@ -139,7 +139,7 @@ fn update(before: &Object, after: &Object, ground: &Ground) -> Made {
     }
 }
 
-fn delete(before: &Object, ground: &Ground) -> Made {
+fn delete(before: &Object, ground: &ResolvedRefs) -> Made {
     let row = ground.row()?;
     let path = match before {
         Object::Space(_) => format!("spaces/{row}/"),
@@ -153,14 +153,14 @@ fn delete(before: &Object, ground: &Ground) -> Made {
         Object::Interface(interface) => return node::delete_interface(interface, row, ground),
         Object::Link(link) => return node::delete_link(link, row, ground),
     };
-    Ok(Request::new(Method::Delete, path))
+    Ok(MaasRequest::new(Method::Delete, path))
 }
 
-fn rename(path: &str, _before: &Space, after: &Space) -> Request {
+fn rename(path: &str, _before: &Space, after: &Space) -> MaasRequest {
     put(path.to_owned()).with("name", &after.name)
 }
 
-fn create_vlan(vlan: &Vlan, ground: &Ground) -> Made {
+fn create_vlan(vlan: &Vlan, ground: &ResolvedRefs) -> Made {
     let racks = vlan.primary_rack.is_some() || vlan.secondary_rack.is_some();
     if vlan.dhcp_on || racks || vlan.relay.is_some() {
         return Err(because(format!(
@@ -181,7 +181,7 @@ fn create_vlan(vlan: &Vlan, ground: &Ground) -> Made {
     Ok(request)
 }
 
-fn update_vlan(row: u64, before: &Vlan, after: &Vlan, ground: &Ground) -> Made {
+fn update_vlan(row: u64, before: &Vlan, after: &Vlan, ground: &ResolvedRefs) -> Made {
     let mut request = put(format!("vlans/{row}/"));
     if before.at.fabric != after.at.fabric {
         request = request.with("fabric", ground.fabric(&after.at.fabric)?);
@@ -237,7 +237,7 @@ fn space_name(name: &str) -> Result<&str, NoRequest> {
     Ok(name)
 }
 
-fn create_subnet(subnet: &Subnet, ground: &Ground) -> Made {
+fn create_subnet(subnet: &Subnet, ground: &ResolvedRefs) -> Made {
     let mut request = post("subnets/")
         .with("cidr", subnet.cidr.to_string())
         .with("name", &subnet.name)
@@ -260,7 +260,7 @@ fn create_subnet(subnet: &Subnet, ground: &Ground) -> Made {
     Ok(with_flags(request, SubnetFlags::default(), subnet.flags))
 }
 
-fn update_subnet(row: u64, before: &Subnet, after: &Subnet, ground: &Ground) -> Made {
+fn update_subnet(row: u64, before: &Subnet, after: &Subnet, ground: &ResolvedRefs) -> Made {
     let mut request = put(format!("subnets/{row}/"));
     let moved = before.cidr != after.cidr;
     if moved {
@@ -294,7 +294,7 @@ fn update_subnet(row: u64, before: &Subnet, after: &Subnet, ground: &Ground) -> 
     Ok(request)
 }
 
-fn with_flags(mut request: Request, before: SubnetFlags, after: SubnetFlags) -> Request {
+fn with_flags(mut request: MaasRequest, before: SubnetFlags, after: SubnetFlags) -> MaasRequest {
     let flags = [
         ("managed", before.managed, after.managed),
         ("allow_dns", before.allow_dns, after.allow_dns),
@@ -316,7 +316,7 @@ fn with_flags(mut request: Request, before: SubnetFlags, after: SubnetFlags) -> 
     request
 }
 
-fn update_range(row: u64, before: &IpRange, after: &IpRange, ground: &Ground) -> Made {
+fn update_range(row: u64, before: &IpRange, after: &IpRange, ground: &ResolvedRefs) -> Made {
     let mut request = put(format!("ipranges/{row}/"));
     if before.subnet != after.subnet {
         request = request.with("subnet", ground.subnet(after.subnet)?);
@@ -336,7 +336,12 @@ fn update_range(row: u64, before: &IpRange, after: &IpRange, ground: &Ground) ->
     Ok(request)
 }
 
-fn update_route(row: u64, before: &StaticRoute, after: &StaticRoute, ground: &Ground) -> Made {
+fn update_route(
+    row: u64,
+    before: &StaticRoute,
+    after: &StaticRoute,
+    ground: &ResolvedRefs,
+) -> Made {
     let mut request = put(format!("static-routes/{row}/"));
     if before.source != after.source {
         request = request.with("source", ground.subnet(after.source)?);
@@ -364,7 +369,7 @@ fn update_reserved_ip(row: u64, before: &ReservedIp, after: &ReservedIp) -> Made
     Ok(put(format!("reservedips/{row}/")).with("comment", &after.comment))
 }
 
-fn create_snippet(snippet: &Snippet, ground: &Ground) -> Made {
+fn create_snippet(snippet: &Snippet, ground: &ResolvedRefs) -> Made {
     Ok(post("dhcp-snippets/")
         .with("name", &snippet.name)
         .with("value", &snippet.value)
@@ -373,12 +378,12 @@ fn create_snippet(snippet: &Snippet, ground: &Ground) -> Made {
         .with("subnet", ground.subnet(snippet.subnet)?))
 }
 
-fn post(path: &str) -> Request {
-    Request::new(Method::Post, path)
+fn post(path: &str) -> MaasRequest {
+    MaasRequest::new(Method::Post, path)
 }
 
-fn put(path: String) -> Request {
-    Request::new(Method::Put, path)
+fn put(path: String) -> MaasRequest {
+    MaasRequest::new(Method::Put, path)
 }
 
 fn boolean(value: bool) -> &'static str {

@@ -8,12 +8,12 @@ use topology::object::{
 };
 
 use super::*;
-use crate::scripted::{Told, json, page, still, text};
-use crate::transport::{Answer, Lost};
+use crate::scripted::{ScriptedTransport, json, page, still, text};
+use crate::transport::{LostAnswer, MaasResponse};
 
 struct Held(AtomicBool);
 
-impl Epoch for Held {
+impl WriteFence for Held {
     fn still_held(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
@@ -86,9 +86,9 @@ const BY_CIDR: &str = "GET subnets/cidr:192.0.2.0/24/";
 const RESERVED: &str = "GET subnets/9/?op=reserved_ip_ranges";
 
 /// A MAAS with the VLAN, and with the subnet and the range where they are given.
-fn maas(subnet: bool, range: bool) -> Told {
+fn maas(subnet: bool, range: bool) -> ScriptedTransport {
     let phones = format!("[{PHONES}]");
-    let told = Told::default().to("GET fabrics/", Ok(json(200, FABRICS)));
+    let told = ScriptedTransport::default().to("GET fabrics/", Ok(json(200, FABRICS)));
     let told = if subnet {
         told.to(BY_CIDR, Ok(json(200, DESKS)))
     } else {
@@ -105,11 +105,11 @@ fn maas(subnet: bool, range: bool) -> Told {
 }
 
 /// Makes `write` in `maas`: the outcome, and the writes that left.
-async fn made(maas: Told, write: &Write) -> (Outcome, Vec<String>) {
+async fn made(maas: ScriptedTransport, write: &Write) -> (Outcome, Vec<String>) {
     let maas = Arc::new(maas);
-    let client = Client::new(Arc::clone(&maas), still().0);
+    let client = MaasClient::new(Arc::clone(&maas), still().0);
     let lease = held();
-    let outcome = Hands::new(&client, &lease).make(write).await;
+    let outcome = MaasWriter::new(&client, &lease).make(write).await;
     let sent = maas
         .asked()
         .into_iter()
@@ -129,7 +129,7 @@ const M1: &str = r#"[{"system_id": "m1m1m1", "hostname": "m1", "fqdn": "m1.test"
     {"id": 61, "name": "eth1", "type": "physical", "parents": [], "vlan": null, "links": []}]}]"#;
 
 /// A MAAS with the machine `m1`.
-fn with_m1() -> Told {
+fn with_m1() -> ScriptedTransport {
     maas(true, false).to("GET machines/?hostname=m1", Ok(json(200, M1)))
 }
 
@@ -227,10 +227,10 @@ async fn what_is_gone_needs_no_delete() {
 #[tokio::test]
 async fn threat_38_without_the_lease_nothing_is_sent() {
     let maas = Arc::new(maas(true, false));
-    let client = Client::new(Arc::clone(&maas), still().0);
+    let client = MaasClient::new(Arc::clone(&maas), still().0);
     let lease = Held(AtomicBool::new(false));
     let write = Write::Delete(Object::Subnet(desks()));
-    let outcome = Hands::new(&client, &lease).make(&write).await;
+    let outcome = MaasWriter::new(&client, &lease).make(&write).await;
     assert!(matches!(
         outcome,
         Outcome::Refused {
@@ -245,15 +245,15 @@ async fn threat_38_without_the_lease_nothing_is_sent() {
 async fn an_answer_is_done_refused_or_unknown_and_a_write_is_never_repeated() {
     let secret =
         "Authorization Error: 'Invalid signature. Expected signature base string: &s3cret'";
-    let conflict = Answer {
+    let conflict = MaasResponse {
         retry_after: Some(std::time::Duration::from_secs(5)),
         ..page(
             409,
             "<html><head><title>x</title></head><body><h2>Conflict error.</h2></body></html>",
         )
     };
-    let late = Lost::Late(std::time::Duration::from_mins(2));
-    let rows: Vec<(Result<Answer, Lost>, &str)> = vec![
+    let late = LostAnswer::Late(std::time::Duration::from_mins(2));
+    let rows: Vec<(Result<MaasResponse, LostAnswer>, &str)> = vec![
         (Ok(text(204, "")), "Done(None)"),
         (
             Ok(text(404, "No Subnet matches the given query.")),

@@ -24,7 +24,7 @@ fn a_command_is_a_whole_comment() {
     assert_eq!(command("/apply"), Command::Apply(None));
     assert_eq!(
         command("/apply 7f3a-91c2"),
-        Command::Apply(Digest::parse("7f3a-91c2"))
+        Command::Apply(ShortDigest::parse("7f3a-91c2"))
     );
     assert_eq!(
         command("/done teardown"),

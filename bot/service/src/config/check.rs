@@ -8,16 +8,17 @@ use secrecy::SecretString;
 use topology::observed::Timestamp;
 
 use crate::config::file;
-use crate::config::file::{File, OneOrMany, User};
+use crate::config::file::{ConfigFile, OneOrMany, UserEntry};
 use crate::config::{
-    BODY_BYTES_MAX, Config, Evidence, LEASE_MARGIN_SECONDS, OperatorName, Operators, Policy,
-    SECONDS_MAX, Server, Site, Source, Store, TAKEOVER_SECONDS_MIN, Window, Wrong, env, store,
+    BODY_BYTES_MAX, Config, ConfigErrors, EvidenceLocation, EvidenceSources, LEASE_MARGIN_SECONDS,
+    OperatorName, Operators, SECONDS_MAX, ServerSettings, Site, SitePolicy, StoreSettings,
+    TAKEOVER_SECONDS_MIN, Window, env, store,
 };
 use github::Team;
 use github::credentials::{GitHubSettings, Identity, Secret};
 
 /// What is at hand while checking.
-struct Desk<'a> {
+struct SiteRuntime<'a> {
     folder: &'a Path,
     variables: &'a BTreeMap<String, String>,
     remarks: Vec<String>,
@@ -25,11 +26,11 @@ struct Desk<'a> {
 
 /// Believes the file, or says why not.
 pub(super) fn check(
-    file: &File,
+    file: &ConfigFile,
     folder: &Path,
     variables: &BTreeMap<String, String>,
-) -> Result<Config, Wrong> {
-    let mut desk = Desk {
+) -> Result<Config, ConfigErrors> {
+    let mut desk = SiteRuntime {
         folder,
         variables,
         remarks: Vec::new(),
@@ -46,11 +47,11 @@ pub(super) fn check(
             store,
             sites,
         }),
-        Some(_) | None => Err(Wrong(desk.remarks)),
+        Some(_) | None => Err(ConfigErrors(desk.remarks)),
     }
 }
 
-impl Desk<'_> {
+impl SiteRuntime<'_> {
     fn remark(&mut self, text: String) {
         self.remarks.push(text);
     }
@@ -72,7 +73,7 @@ impl Desk<'_> {
         }
     }
 
-    fn server(&mut self, server: &file::Server) -> Server {
+    fn server(&mut self, server: &file::ServerTable) -> ServerSettings {
         let text = server.listen.as_deref().unwrap_or("127.0.0.1:8080");
         let listen = text.parse().unwrap_or_else(|_| {
             self.remark(format!(
@@ -102,7 +103,7 @@ impl Desk<'_> {
                 "`server.takeover_seconds` must be from {TAKEOVER_SECONDS_MIN} to {SECONDS_MAX}: the store alone is given 5 s for an answer"
             ));
         }
-        Server {
+        ServerSettings {
             listen,
             body_limit,
             public_url,
@@ -111,7 +112,7 @@ impl Desk<'_> {
         }
     }
 
-    fn github(&mut self, github: &file::GitHub) -> Option<GitHubSettings> {
+    fn github(&mut self, github: &file::GitHubTable) -> Option<GitHubSettings> {
         let api_url = github
             .api_url
             .as_deref()
@@ -220,7 +221,7 @@ impl Desk<'_> {
         }
     }
 
-    fn store(&mut self, store: &file::Store) -> Option<Store> {
+    fn store(&mut self, store: &file::StoreTable) -> Option<StoreSettings> {
         let password = self.secret(
             "`store.password_file`",
             store.password_file.as_ref(),
@@ -231,7 +232,7 @@ impl Desk<'_> {
             .ok()
     }
 
-    fn site(&mut self, site: &file::Site) -> Site {
+    fn site(&mut self, site: &file::SiteTable) -> Site {
         let name = &site.name;
         if !is_site_name(name) {
             self.remark(format!(
@@ -274,19 +275,19 @@ impl Desk<'_> {
             maas_api_key,
             operators: self.operators(name, &site.operators),
             policy: self.policy(name, &site.policy),
-            evidence: Evidence {
+            evidence: EvidenceSources {
                 juju_models: self.sources(name, site.evidence.juju_models.as_ref()),
                 jumphost_addresses: self.sources(name, site.evidence.jumphost_addresses.as_ref()),
             },
         }
     }
 
-    fn operators(&mut self, site: &str, operators: &file::Operators) -> Operators {
+    fn operators(&mut self, site: &str, operators: &file::OperatorsTable) -> Operators {
         let mut users = Vec::new();
         for user in &operators.users {
             let (login, id) = match user {
-                User::Login(login) => (login, None),
-                User::Pinned(pinned) => (&pinned.login, pinned.id),
+                UserEntry::Login(login) => (login, None),
+                UserEntry::Pinned(pinned) => (&pinned.login, pinned.id),
             };
             if is_login(login) {
                 users.push(OperatorName {
@@ -314,8 +315,8 @@ impl Desk<'_> {
         Operators { users, teams }
     }
 
-    fn policy(&mut self, site: &str, policy: &file::Policy) -> Policy {
-        let usual = Policy::default();
+    fn policy(&mut self, site: &str, policy: &file::PolicyTable) -> SitePolicy {
+        let usual = SitePolicy::default();
         let mut windows = Vec::new();
         for text in &policy.windows {
             match Window::parse(text) {
@@ -335,7 +336,7 @@ impl Desk<'_> {
                 "site `{site}`: `lease_seconds` must be from {shortest} to {SECONDS_MAX}: MAAS may be at work on a request for `unknown_pause_seconds`, and the looks before it take time too"
             ));
         }
-        Policy {
+        SitePolicy {
             settle_seconds: policy.settle_seconds.unwrap_or(usual.settle_seconds),
             unknown_pause_seconds,
             lease_seconds,
@@ -363,7 +364,7 @@ impl Desk<'_> {
         Some(thousandths)
     }
 
-    fn sources(&mut self, site: &str, places: Option<&OneOrMany>) -> Vec<Source> {
+    fn sources(&mut self, site: &str, places: Option<&OneOrMany>) -> Vec<EvidenceLocation> {
         let places = match places {
             None => return Vec::new(),
             Some(OneOrMany::One(place)) => std::slice::from_ref(place),
@@ -372,9 +373,9 @@ impl Desk<'_> {
         let mut sources = Vec::new();
         for place in places {
             if !place.contains("://") {
-                sources.push(Source::File(self.place(Path::new(place))));
+                sources.push(EvidenceLocation::File(self.place(Path::new(place))));
             } else if let Some(url) = self.url(&format!("site `{site}`: `evidence`"), place) {
-                sources.push(Source::Url(url));
+                sources.push(EvidenceLocation::Url(url));
             }
         }
         sources

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::config::Wrong;
-use crate::config::file::{File, GitHub, Moment, OneOrMany, Site, User};
+use crate::config::ConfigErrors;
+use crate::config::file::{ConfigFile, GitHubTable, Moment, OneOrMany, SiteTable, UserEntry};
 
 /// Names of the variables that hold a secret itself.
 pub(super) const SECRETS: [&str; 4] = [
@@ -29,7 +29,10 @@ pub(super) fn site_prefix(name: &str) -> String {
 }
 
 /// Puts the variables over the file.
-pub(super) fn apply(file: &mut File, variables: &BTreeMap<String, String>) -> Result<(), Wrong> {
+pub(super) fn apply(
+    file: &mut ConfigFile,
+    variables: &BTreeMap<String, String>,
+) -> Result<(), ConfigErrors> {
     let mut remarks = Vec::new();
     for (name, value) in variables {
         let taken = if let Some(key) = name.strip_prefix("PLANEBOT_SERVER_") {
@@ -56,14 +59,14 @@ pub(super) fn apply(file: &mut File, variables: &BTreeMap<String, String>) -> Re
     if remarks.is_empty() {
         Ok(())
     } else {
-        Err(Wrong(remarks))
+        Err(ConfigErrors(remarks))
     }
 }
 
 /// Whether there is such a key; or what the value should have been.
 type Taken = Result<bool, &'static str>;
 
-fn store(file: &mut File, key: &str, value: &str) -> Taken {
+fn store(file: &mut ConfigFile, key: &str, value: &str) -> Taken {
     match key {
         "URL" => file.store.url = Some(value.to_owned()),
         "PASSWORD_FILE" => file.store.password_file = Some(PathBuf::from(value)),
@@ -75,7 +78,7 @@ fn store(file: &mut File, key: &str, value: &str) -> Taken {
     Ok(true)
 }
 
-fn server(file: &mut File, key: &str, value: &str) -> Taken {
+fn server(file: &mut ConfigFile, key: &str, value: &str) -> Taken {
     match key {
         "LISTEN" => file.server.listen = Some(value.to_owned()),
         "BODY_LIMIT_BYTES" => file.server.body_limit_bytes = Some(number(value)?),
@@ -87,7 +90,7 @@ fn server(file: &mut File, key: &str, value: &str) -> Taken {
     Ok(true)
 }
 
-fn github(github: &mut GitHub, key: &str, value: &str) -> Taken {
+fn github(github: &mut GitHubTable, key: &str, value: &str) -> Taken {
     match key {
         "API_URL" => github.api_url = Some(value.to_owned()),
         "APP_ID" => github.app_id = Some(number(value)?),
@@ -105,7 +108,7 @@ fn github(github: &mut GitHub, key: &str, value: &str) -> Taken {
     Ok(true)
 }
 
-fn of_a_site(sites: &mut [Site], name: &str, value: &str) -> Taken {
+fn of_a_site(sites: &mut [SiteTable], name: &str, value: &str) -> Taken {
     // `prod` and `prod-oam` may both be sites: the longest name that fits is meant.
     let fitting = sites
         .iter_mut()
@@ -120,7 +123,7 @@ fn of_a_site(sites: &mut [Site], name: &str, value: &str) -> Taken {
     }
 }
 
-fn site_key(site: &mut Site, key: &str, value: &str) -> Taken {
+fn site_key(site: &mut SiteTable, key: &str, value: &str) -> Taken {
     match key {
         "REPOSITORY" => value.clone_into(&mut site.repository),
         "PATH" => site.path = Some(value.to_owned()),
@@ -129,7 +132,7 @@ fn site_key(site: &mut Site, key: &str, value: &str) -> Taken {
         // Holds the secret itself; read in `check`.
         "MAAS_API_KEY" => {}
         "MAAS_API_KEY_FILE" => site.maas_api_key_file = Some(PathBuf::from(value)),
-        "OPERATORS_USERS" => site.operators.users = list(value).map(User::Login).collect(),
+        "OPERATORS_USERS" => site.operators.users = list(value).map(UserEntry::Login).collect(),
         "OPERATORS_TEAMS" => site.operators.teams = list(value).collect(),
         "POLICY_SETTLE_SECONDS" => site.policy.settle_seconds = Some(number(value)?),
         "POLICY_UNKNOWN_PAUSE_SECONDS" => site.policy.unknown_pause_seconds = Some(number(value)?),

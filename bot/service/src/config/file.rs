@@ -9,19 +9,19 @@ use serde::Deserialize;
 /// The whole file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct File {
+pub(super) struct ConfigFile {
     #[serde(default)]
-    pub(super) server: Server,
-    pub(super) github: Option<GitHub>,
+    pub(super) server: ServerTable,
+    pub(super) github: Option<GitHubTable>,
     #[serde(default)]
-    pub(super) store: Store,
+    pub(super) store: StoreTable,
     #[serde(default)]
-    pub(super) site: Vec<Site>,
+    pub(super) site: Vec<SiteTable>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Server {
+pub(super) struct ServerTable {
     pub(super) listen: Option<String>,
     pub(super) body_limit_bytes: Option<usize>,
     pub(super) public_url: Option<String>,
@@ -31,7 +31,7 @@ pub(super) struct Server {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct GitHub {
+pub(super) struct GitHubTable {
     pub(super) api_url: Option<String>,
     pub(super) app_id: Option<u64>,
     pub(super) private_key_file: Option<PathBuf>,
@@ -44,7 +44,7 @@ pub(super) struct GitHub {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Store {
+pub(super) struct StoreTable {
     pub(super) url: Option<String>,
     pub(super) password_file: Option<PathBuf>,
     pub(super) keep_days: Option<i64>,
@@ -52,7 +52,7 @@ pub(super) struct Store {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Site {
+pub(super) struct SiteTable {
     pub(super) name: String,
     pub(super) repository: String,
     pub(super) path: Option<String>,
@@ -61,18 +61,18 @@ pub(super) struct Site {
     pub(super) maas_url: String,
     pub(super) maas_api_key_file: Option<PathBuf>,
     #[serde(default)]
-    pub(super) operators: Operators,
+    pub(super) operators: OperatorsTable,
     #[serde(default)]
-    pub(super) policy: Policy,
+    pub(super) policy: PolicyTable,
     #[serde(default)]
-    pub(super) evidence: Evidence,
+    pub(super) evidence: EvidenceTable,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Operators {
+pub(super) struct OperatorsTable {
     #[serde(default)]
-    pub(super) users: Vec<User>,
+    pub(super) users: Vec<UserEntry>,
     #[serde(default)]
     pub(super) teams: Vec<String>,
 }
@@ -83,7 +83,7 @@ pub(super) struct Operators {
     untagged,
     expecting = "expected a login, or `{ login = \"…\", id = … }`"
 )]
-pub(super) enum User {
+pub(super) enum UserEntry {
     Login(String),
     Pinned(Pinned),
 }
@@ -97,7 +97,7 @@ pub(super) struct Pinned {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Policy {
+pub(super) struct PolicyTable {
     pub(super) settle_seconds: Option<u64>,
     pub(super) unknown_pause_seconds: Option<u64>,
     pub(super) lease_seconds: Option<u64>,
@@ -109,7 +109,7 @@ pub(super) struct Policy {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Evidence {
+pub(super) struct EvidenceTable {
     pub(super) juju_models: Option<OneOrMany>,
     pub(super) jumphost_addresses: Option<OneOrMany>,
 }

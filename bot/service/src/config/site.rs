@@ -25,9 +25,9 @@ pub struct Site {
     /// Who may give orders.
     pub operators: Operators,
     /// How changes are made here.
-    pub policy: Policy,
+    pub policy: SitePolicy,
     /// Where the evidence for the gates is.
-    pub evidence: Evidence,
+    pub evidence: EvidenceSources,
 }
 
 impl Site {
@@ -58,7 +58,7 @@ pub struct OperatorName {
 
 /// How changes are made at a site.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Policy {
+pub struct SitePolicy {
     /// Between the proof and the second proof, in seconds; 60 unless set.
     pub settle_seconds: u64,
     /// Between not knowing and looking, in seconds; 95 unless set, because MAAS retries a request for up to 90 s.
@@ -75,7 +75,7 @@ pub struct Policy {
     pub windows: Vec<Window>,
 }
 
-impl Policy {
+impl SitePolicy {
     /// How long the right to write lasts, in milliseconds.
     pub fn lease_ms(&self) -> i64 {
         milliseconds(self.lease_seconds)
@@ -101,7 +101,7 @@ fn milliseconds(seconds: u64) -> i64 {
     i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX)
 }
 
-impl Default for Policy {
+impl Default for SitePolicy {
     fn default() -> Self {
         Self {
             settle_seconds: 60,
@@ -116,16 +116,16 @@ impl Default for Policy {
 
 /// Where the evidence for the gates is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Evidence {
+pub struct EvidenceSources {
     /// What `juju models --format json` printed, one place for each controller that uses this MAAS.
-    pub juju_models: Vec<Source>,
+    pub juju_models: Vec<EvidenceLocation>,
     /// What `ip -j addr` printed on the jumphost.
-    pub jumphost_addresses: Vec<Source>,
+    pub jumphost_addresses: Vec<EvidenceLocation>,
 }
 
 /// A place that is read when a gate is looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum EvidenceLocation {
     /// A file.
     File(PathBuf),
     /// `http://…` or `https://…`.

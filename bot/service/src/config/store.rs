@@ -7,11 +7,11 @@ use journal::Address;
 use secrecy::ExposeSecret as _;
 
 use crate::config::file;
-use github::credentials::{Secret, Withheld};
+use github::credentials::{Secret, SecretError};
 
 /// Where the journal is kept. No password shows, wherever it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Store {
+pub struct StoreSettings {
     /// Where; a file's path is absolute after reading.
     pub place: Address,
     /// The database's password, when the address has none.
@@ -27,9 +27,9 @@ const KEEP_DAYS: i64 = 30;
 const KEEP_DAYS_LEAST: i64 = 4;
 const KEEP_DAYS_MOST: i64 = 3_650;
 
-impl Store {
+impl StoreSettings {
     /// The address as it is opened, with its password.
-    pub fn address(&self) -> Result<Address, Withheld> {
+    pub fn address(&self) -> Result<Address, SecretError> {
         let place = self.place.clone();
         Ok(match &self.password {
             Some(password) => place.with_password(password.read()?.expose_secret()),
@@ -40,10 +40,10 @@ impl Store {
 
 /// Believes what the file says, or says why not.
 pub(super) fn check(
-    store: &file::Store,
+    store: &file::StoreTable,
     password: Option<Secret>,
     folder: &Path,
-) -> Result<Store, String> {
+) -> Result<StoreSettings, String> {
     let url = store.url.as_deref().unwrap_or("sqlite://planebot.db");
     let wrong = |why: journal::OpenError| format!("`store.url`: {why}");
     let mut place = Address::parse(url).map_err(wrong)?;
@@ -68,7 +68,7 @@ pub(super) fn check(
             "`store.keep_days` must be from {KEEP_DAYS_LEAST} to {KEEP_DAYS_MOST}: GitHub sends a webhook again for three days"
         ));
     }
-    Ok(Store {
+    Ok(StoreSettings {
         place,
         password,
         keep_days,

@@ -21,7 +21,7 @@ maas_url = "http://maas.example:5240/MAAS/"
 maas_api_key_file = "maas.key"
 "#;
 
-fn parsed(text: &str, variables: &[(&str, &str)]) -> Result<Config, Wrong> {
+fn parsed(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
     let variables = variables
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -51,7 +51,7 @@ fn a_small_file_is_enough_and_its_paths_are_against_its_folder() {
     assert_eq!(site.path, "topology/prod");
     assert_eq!(site.runbooks, "runbooks");
     assert_eq!(site.maas_url, "http://maas.example:5240/MAAS");
-    assert_eq!(site.policy, Policy::default());
+    assert_eq!(site.policy, SitePolicy::default());
     assert!(site.owns("topology/prod/oam.yaml"));
     assert!(!site.owns("topology/production/oam.yaml"));
     assert_eq!(config.sites_of("Acme/Network").count(), 1);
@@ -111,8 +111,8 @@ fn everything_can_be_said() {
     assert_eq!(
         site.evidence.juju_models,
         [
-            Source::File("/etc/planebot/a.json".into()),
-            Source::Url("https://juju.example/models".to_owned())
+            EvidenceLocation::File("/etc/planebot/a.json".into()),
+            EvidenceLocation::Url("https://juju.example/models".to_owned())
         ]
     );
 }

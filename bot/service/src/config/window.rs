@@ -3,7 +3,7 @@
 use chrono::{DateTime, Datelike as _, Timelike as _, Weekday};
 use topology::observed::Timestamp;
 
-/// Days of the week and a time of day, in UTC. The end does not belong to it; a window does not cross midnight.
+/// Driver of the week and a time of day, in UTC. The end does not belong to it; a window does not cross midnight.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
     days: Vec<Weekday>,

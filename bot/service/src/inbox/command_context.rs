@@ -1,14 +1,14 @@
 //! A command, where it was given, and the keys of what is answered to it.
 
-use github::webhook::event::Comment;
+use github::webhook::event::CommentEvent;
 
 use crate::config::Site;
 
 /// A command, where it was given, and who gave it.
-pub(crate) struct Heard<'a> {
+pub(crate) struct CommandContext<'a> {
     pub(crate) site: &'a Site,
     pub(crate) number: u64,
-    pub(crate) comment: &'a Comment,
+    pub(crate) comment: &'a CommentEvent,
     pub(crate) login: String,
     /// GitHub's number of the repository.
     pub(crate) repository_id: u64,

@@ -6,25 +6,25 @@ use sha2::{Digest as _, Sha256};
 use crate::command;
 use crate::command::Command;
 use crate::config::Site;
-use crate::inbox::command_context::{Heard, answer_key, reaction_key};
+use crate::inbox::command_context::{CommandContext, answer_key, reaction_key};
 use crate::inbox::lanes::pull_lane;
 use crate::pulls::merge::Merge;
-use crate::pulls::record::{Record, Stage};
+use crate::pulls::record::{PullRecord, PullStatus};
 use crate::pulls::several;
 use crate::reply;
-use crate::roster::{Asker, Order, Roster};
+use crate::roster::{Commenter, Order, Roster};
 use crate::worker::Office;
-use github::webhook::event::{Comment, Occurrence, What};
+use github::webhook::event::{CommentEvent, Occurrence, What};
 
 /// The delivery that tells of something.
-pub(crate) struct Telling<'a> {
+pub(crate) struct DeliveryAttempt<'a> {
     pub(crate) delivery: &'a str,
     /// Whether it was begun before.
     pub(crate) again: bool,
 }
 
 /// Whether a person changed or removed what a program wrote, perhaps our plan: then it is said again as it is.
-fn is_tampering(occurrence: &Occurrence, comment: &Comment) -> bool {
+fn is_tampering(occurrence: &Occurrence, comment: &CommentEvent) -> bool {
     let is = |account: Option<&github::webhook::event::Account>, kind: &str| {
         account.is_some_and(|account| account.kind == kind)
     };
@@ -49,7 +49,7 @@ fn may_matter(occurrence: &Occurrence) -> bool {
 }
 
 /// Our own words, and other programs', are never commands; nor is what was changed after it was written.
-fn is_a_persons_command(comment: &Comment) -> bool {
+fn is_a_persons_command(comment: &CommentEvent) -> bool {
     let author = comment.author.as_ref();
     comment.on_pull
         && !comment.edited
@@ -63,7 +63,7 @@ impl Office {
     pub(crate) async fn hear(
         &self,
         occurrence: &Occurrence,
-        telling: &Telling<'_>,
+        telling: &DeliveryAttempt<'_>,
     ) -> anyhow::Result<()> {
         let sites: Vec<Site> = self
             .config
@@ -134,9 +134,11 @@ impl Office {
     /// Somebody asks for a check again: what was planned at that commit is planned again.
     async fn check_again(&self, sites: &[Site], head: &str) -> anyhow::Result<()> {
         for site in sites {
-            let planned = self.journal.pulls_at(&site.name, Stage::Planned.word());
+            let planned = self
+                .journal
+                .pulls_at(&site.name, PullStatus::Planned.word());
             for row in planned.await? {
-                if row.repository == site.repository && Record::of(&row)?.commit == head {
+                if row.repository == site.repository && PullRecord::of(&row)?.commit == head {
                     self.pull_changed(sites, u64::try_from(row.number)?).await?;
                 }
             }
@@ -154,8 +156,8 @@ impl Office {
             else {
                 continue;
             };
-            let mut record = Record::of(&row)?;
-            if record.stage != Stage::Planned {
+            let mut record = PullRecord::of(&row)?;
+            if record.stage != PullStatus::Planned {
                 continue;
             }
             let pull = self.github.pull(&site.repository, number).await?;
@@ -172,7 +174,7 @@ impl Office {
                 };
                 self.merged(&merge, record, &pull).await?;
             } else {
-                record.stage = Stage::Closed;
+                record.stage = PullStatus::Closed;
                 self.remember(&record.row(&site.repository, number, &site.name))
                     .await?;
             }
@@ -184,8 +186,8 @@ impl Office {
         &self,
         sites: &[Site],
         occurrence: &Occurrence,
-        comment: &Comment,
-        telling: &Telling<'_>,
+        comment: &CommentEvent,
+        telling: &DeliveryAttempt<'_>,
     ) -> anyhow::Result<()> {
         let Some(parsed) = command::parse(&comment.body) else {
             return Ok(());
@@ -231,7 +233,7 @@ impl Office {
                 .await;
         };
         let login = comment.author.as_ref().map(|author| author.login.clone());
-        let heard = Heard {
+        let heard = CommandContext {
             site,
             number: comment.number.0,
             comment,
@@ -240,14 +242,14 @@ impl Office {
             again: telling.again,
         };
         let order = self
-            .admit(site, &command, &Asker::of(occurrence, comment))
+            .admit(site, &command, &Commenter::of(occurrence, comment))
             .await;
         self.obey(&heard, command, order).await
     }
 
     async fn obey(
         &self,
-        heard: &Heard<'_>,
+        heard: &CommandContext<'_>,
         command: Command,
         order: Result<Order, String>,
     ) -> anyhow::Result<()> {
@@ -280,7 +282,12 @@ impl Office {
     }
 
     /// Asks the roster; teams are looked up only where they decide, and what cannot be looked up is a no.
-    async fn admit(&self, site: &Site, command: &Command, asker: &Asker) -> Result<Order, String> {
+    async fn admit(
+        &self,
+        site: &Site,
+        command: &Command,
+        asker: &Commenter,
+    ) -> Result<Order, String> {
         let roster = Roster::of(site);
         let teams = roster.teams_to_ask(command, asker);
         let login = asker
@@ -298,15 +305,18 @@ impl Office {
             .map_err(|away| away.to_string())
     }
 
-    pub(crate) async fn record(&self, heard: &Heard<'_>) -> anyhow::Result<Option<Record>> {
+    pub(crate) async fn record(
+        &self,
+        heard: &CommandContext<'_>,
+    ) -> anyhow::Result<Option<PullRecord>> {
         let row = self
             .journal
             .pull(&heard.site.repository, i64::try_from(heard.number)?)
             .await?;
-        row.map(|row| Record::of(&row)).transpose()
+        row.map(|row| PullRecord::of(&row)).transpose()
     }
 
-    async fn tell_status(&self, heard: &Heard<'_>) -> anyhow::Result<()> {
+    async fn tell_status(&self, heard: &CommandContext<'_>) -> anyhow::Result<()> {
         let record = self.record(heard).await?;
         let run = self.run_of(heard.site, heard.number).await?;
         let facts = match &run {
@@ -334,7 +344,7 @@ impl Office {
     pub(crate) async fn answer(
         &self,
         repository: &str,
-        comment: &Comment,
+        comment: &CommentEvent,
         body: String,
         reaction: Option<&str>,
     ) -> anyhow::Result<()> {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::command;
-use crate::pulls::record::{Record, Stage};
+use crate::pulls::record::{PullRecord, PullStatus};
 use crate::worker::Office;
 use github::webhook::event::Account;
 use github::{CommentSeen, PullSeen, Repository};
@@ -72,14 +72,17 @@ impl Office {
         let Some(row) = self.journal.pull(repository, number).await? else {
             return Ok(pull.open);
         };
-        let record = Record::of(&row)?;
+        let record = PullRecord::of(&row)?;
         Ok(match record.stage {
-            Stage::Planned if pull.open => {
+            PullStatus::Planned if pull.open => {
                 record.commit != pull.head.as_str() || record.base != pull.base
             }
-            Stage::Planned => true,
-            Stage::Closed => pull.open,
-            Stage::Merged | Stage::Running | Stage::Applied | Stage::Superseded => false,
+            PullStatus::Planned => true,
+            PullStatus::Closed => pull.open,
+            PullStatus::Merged
+            | PullStatus::Running
+            | PullStatus::Applied
+            | PullStatus::Superseded => false,
         })
     }
 
@@ -104,7 +107,7 @@ impl Office {
         Ok(())
     }
 
-    async fn keep_own(&self, told: &Told) -> anyhow::Result<usize> {
+    async fn keep_own(&self, told: &PublishedFacts) -> anyhow::Result<usize> {
         let kept = self
             .journal
             .keep(&delivery_of(told), (self.clock)())
@@ -114,10 +117,10 @@ impl Office {
 }
 
 /// An event's name and body, as a webhook would have told it.
-type Told = (&'static str, Value);
+type PublishedFacts = (&'static str, Value);
 
 /// A delivery of our own. Its id is made of what it says: the same news twice is one delivery.
-fn delivery_of((event, body): &Told) -> Delivery {
+fn delivery_of((event, body): &PublishedFacts) -> Delivery {
     let body = body.to_string();
     let hash = hex::encode(Sha256::digest(body.as_bytes()));
     Delivery {
@@ -128,7 +131,7 @@ fn delivery_of((event, body): &Told) -> Delivery {
 }
 
 /// The claim of a comment, by the delivery that tells of it.
-fn claim_of(repository: &str, (_, body): &Told, delivery: &str) -> Option<Heard> {
+fn claim_of(repository: &str, (_, body): &PublishedFacts, delivery: &str) -> Option<Heard> {
     let comment = &body["comment"];
     Some(Heard {
         repository: repository.to_owned(),
@@ -143,7 +146,7 @@ async fn commands_of(
     repository: &Repository,
     pull: &PullSeen,
     since: &str,
-) -> anyhow::Result<Vec<Told>> {
+) -> anyhow::Result<Vec<PublishedFacts>> {
     let comments = repository.comments(pull.number, Some(since)).await?;
     Ok(comments
         .iter()
@@ -152,7 +155,7 @@ async fn commands_of(
         .collect())
 }
 
-fn told_by_pull(repository: &Repository, pull: &PullSeen) -> Told {
+fn told_by_pull(repository: &Repository, pull: &PullSeen) -> PublishedFacts {
     let action = if pull.open { "synchronize" } else { "closed" };
     let body = json!({
         "action": action,
@@ -173,7 +176,11 @@ fn told_by_pull(repository: &Repository, pull: &PullSeen) -> Told {
     ("pull_request", body)
 }
 
-fn told_by_comment(repository: &Repository, pull: &PullSeen, comment: &CommentSeen) -> Told {
+fn told_by_comment(
+    repository: &Repository,
+    pull: &PullSeen,
+    comment: &CommentSeen,
+) -> PublishedFacts {
     let body = json!({
         "action": "created",
         "issue": {
@@ -219,20 +226,20 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::github_port::Forge;
+    use crate::github_port::GitHubPort;
     use github::GitHub;
     use github::webhook::event::{Event, What};
 
     const NAME: &str = "acme/network";
 
-    struct Stage {
+    struct PullStatus {
         lab: Serving,
         office: Office,
         _folder: tempfile::TempDir,
     }
 
     /// A GitHub whose webhooks go nowhere, and an office that knows it.
-    async fn stage() -> Stage {
+    async fn stage() -> PullStatus {
         let mut hub = lab::github::GitHub::new("planebot");
         hub.create_repository(NAME, false);
         hub.add_team_member("acme", "net-ops", "alice");
@@ -260,20 +267,20 @@ mod tests {
         let office = Office {
             config,
             journal: Journal::open(&url).await.unwrap(),
-            github: Forge(github),
+            github: GitHubPort(github),
             desks: BTreeMap::new(),
             clock,
             owner: "test".to_owned(),
-            told: crate::runs::publish::Told::default(),
+            told: crate::runs::publish::PublishedFacts::default(),
         };
-        Stage {
+        PullStatus {
             lab,
             office,
             _folder: folder,
         }
     }
 
-    impl Stage {
+    impl PullStatus {
         fn open_pull(&self) -> u64 {
             let mut hub = self.lab.github();
             let mut at = hub.at(NAME);

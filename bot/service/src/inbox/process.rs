@@ -7,9 +7,9 @@ use anyhow::Context as _;
 use journal::{Lanes, Setback, Settled, StoredDelivery};
 use topology::observed::Timestamp;
 
-use crate::inbox::dispatch::Telling;
+use crate::inbox::dispatch::DeliveryAttempt;
 use crate::inbox::lanes::lanes_of;
-use crate::outbox::backoff::Pauses;
+use crate::outbox::backoff::Backoff;
 use crate::reply::because;
 use crate::worker::{Office, limit_in};
 use github::webhook::event;
@@ -19,7 +19,7 @@ use github::webhook::event::{Event, Occurrence};
 /// MAAS or the store may be away.
 const ATTEMPTS_MAX: i64 = 9;
 
-const PAUSES: Pauses = Pauses {
+const PAUSES: Backoff = Backoff {
     first: 1_000,
     longest: 300_000,
 };
@@ -61,7 +61,7 @@ impl Office {
         if !self.journal.take_up(id, lanes).await? {
             return Ok(None);
         }
-        let telling = Telling {
+        let telling = DeliveryAttempt {
             delivery: id,
             again: stored.attempts > 0,
         };

@@ -46,7 +46,7 @@ struct UnderWay {
 
 /// What came of a look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AskedAgain {
+pub struct Redelivered {
     /// How many webhooks GitHub was asked to send again.
     pub asked: usize,
     /// Whether there is more to look at than one look may.
@@ -55,9 +55,9 @@ pub struct AskedAgain {
 
 impl Office {
     /// Asks GitHub to send again what it could not deliver and we do not have. A token has no such log, and asks nothing.
-    pub async fn ask_for_failed(&self) -> anyhow::Result<AskedAgain> {
+    pub async fn ask_for_failed(&self) -> anyhow::Result<Redelivered> {
         if !self.github.0.is_app() {
-            return Ok(AskedAgain::default());
+            return Ok(Redelivered::default());
         }
         let found = self.journal.cursor(BOOKMARK).await?;
         // One that cannot be read is of another version: the log is read from its beginning.
@@ -76,13 +76,13 @@ impl Office {
             self.journal.set_cursor(BOOKMARK, &text).await?;
             asked += page?;
             if bookmark.under_way.is_none() {
-                return Ok(AskedAgain { asked, more: false });
+                return Ok(Redelivered { asked, more: false });
             }
             if asked >= ASKS_ENOUGH {
                 break;
             }
         }
-        Ok(AskedAgain { asked, more: true })
+        Ok(Redelivered { asked, more: true })
     }
 
     /// Reads one page and asks for what failed on it; how many that was. `log` is what this look has read before.

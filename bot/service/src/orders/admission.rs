@@ -6,17 +6,17 @@
 use plan::plan::Plan;
 use plan::telling::span;
 
-use crate::command::Digest;
+use crate::command::ShortDigest;
 use crate::github_port::time_of;
 use crate::history::BRANCH;
-use crate::inbox::command_context::Heard;
+use crate::inbox::command_context::CommandContext;
 use crate::pulls::merge::Merge;
-use crate::pulls::plan::{Commit, take_unasked};
-use crate::pulls::pull::Pull;
-use crate::pulls::record::{Record, Stage};
+use crate::pulls::plan::{DeclaredAt, take_unasked};
+use crate::pulls::pull::PullRequest;
+use crate::pulls::record::{PullRecord, PullStatus};
 use crate::reply::Admission;
 use crate::roster::Order;
-use crate::site::{Desk, Survey};
+use crate::site::{PlanningResult, SiteRuntime};
 use crate::worker::Office;
 
 /// The gates, in order.
@@ -64,7 +64,7 @@ impl<E: Into<anyhow::Error>> From<E> for Halt {
 /// An order on its way through the gates.
 pub(crate) struct Admitting<'a> {
     office: &'a Office,
-    heard: &'a Heard<'a>,
+    heard: &'a CommandContext<'a>,
     gates: Vec<Admission>,
 }
 
@@ -72,7 +72,7 @@ impl<'a> Admitting<'a> {
     /// The first two gates: the webhook's signature, and the operator.
     pub(crate) fn of(
         office: &'a Office,
-        heard: &'a Heard<'a>,
+        heard: &'a CommandContext<'a>,
         order: Result<Order, String>,
     ) -> Result<Self, Shut> {
         let mut admitting = Self {
@@ -122,7 +122,7 @@ impl<'a> Admitting<'a> {
     }
 
     /// All the other gates.
-    pub(crate) async fn look(self, digest: Option<Digest>) -> Result<Admitted, Halt> {
+    pub(crate) async fn look(self, digest: Option<ShortDigest>) -> Result<Admitted, Halt> {
         let (admitting, merge_commit) = self.merged().await?;
         let (admitting, record, desk) = admitting.newest(&merge_commit).await?;
         let admitting = admitting.reviewed(&record, digest.as_ref()).await?;
@@ -134,7 +134,7 @@ impl<'a> Admitting<'a> {
     /// Merged, into the default branch, and still there.
     async fn merged(mut self) -> Result<(Self, String), Halt> {
         let repository = &self.heard.site.repository;
-        let pull: Pull = self
+        let pull: PullRequest = self
             .office
             .github
             .pull(repository, self.heard.number)
@@ -192,7 +192,10 @@ impl<'a> Admitting<'a> {
 
     /// No newer declaration of this site waits or was applied: neither a pull request's, nor one that came to the branch
     /// without any.
-    async fn newest(mut self, merge_commit: &str) -> Result<(Self, Record, &'a Desk), Halt> {
+    async fn newest(
+        mut self,
+        merge_commit: &str,
+    ) -> Result<(Self, PullRecord, &'a SiteRuntime), Halt> {
         let record = self.office.record(self.heard).await?;
         let (site, number) = (self.heard.site, self.heard.number);
         let (Some(record), Some(desk)) = (record, self.office.desks.get(&site.name)) else {
@@ -213,7 +216,7 @@ impl<'a> Admitting<'a> {
         let branch = self.office.github.default_branch(&site.repository).await?;
         let merged = self.office.commit(site, merge_commit, merge_commit).await?;
         let now = self.office.commit(site, &branch, &branch).await?;
-        let tree = |commit: Commit| commit.topology.map(|topology| topology.tree);
+        let tree = |commit: DeclaredAt| commit.topology.map(|topology| topology.tree);
         if tree(merged) != tree(now) {
             let facts = format!("{} declares this site otherwise by now", span(&branch));
             return self.halt(
@@ -236,8 +239,12 @@ impl<'a> Admitting<'a> {
     }
 
     /// The plan here is the one that was named, and was not carried out before.
-    async fn reviewed(mut self, record: &Record, digest: Option<&Digest>) -> Result<Self, Halt> {
-        if record.stage == Stage::Applied {
+    async fn reviewed(
+        mut self,
+        record: &PullRecord,
+        digest: Option<&ShortDigest>,
+    ) -> Result<Self, Halt> {
+        if record.stage == PullStatus::Applied {
             return self.halt(
                 "This is applied already.",
                 "it was applied",
@@ -287,8 +294,8 @@ impl<'a> Admitting<'a> {
     async fn unchanged(
         mut self,
         merge_commit: &str,
-        record: Record,
-        desk: &Desk,
+        record: PullRecord,
+        desk: &SiteRuntime,
     ) -> Result<(Self, Plan), Halt> {
         let site = self.heard.site;
         let commit = self.office.commit(site, merge_commit, merge_commit).await?;
@@ -334,8 +341,8 @@ impl<'a> Admitting<'a> {
     async fn show_anew(
         &self,
         merge_commit: &str,
-        mut record: Record,
-        survey: &Survey,
+        mut record: PullRecord,
+        survey: &PlanningResult,
     ) -> anyhow::Result<()> {
         let site = self.heard.site;
         merge_commit.clone_into(&mut record.commit);

@@ -6,10 +6,10 @@ use plan::run::{Fact, Noted, Progress};
 use plan::telling::span;
 use serde::{Deserialize, Serialize};
 
-use crate::command::{Command, Digest};
-use crate::inbox::command_context::{Heard, answer_key, reaction_key};
+use crate::command::{Command, ShortDigest};
+use crate::inbox::command_context::{CommandContext, answer_key, reaction_key};
 use crate::orders::admission::{Admitted, Admitting, Halt, Shut};
-use crate::pulls::record::{Record, Stage};
+use crate::pulls::record::{PullRecord, PullStatus};
 use crate::reply;
 use crate::reply::RunSetting;
 use crate::roster::Order;
@@ -39,7 +39,7 @@ impl RunRecord {
     }
 }
 
-impl Heard<'_> {
+impl CommandContext<'_> {
     /// Whether the run goes on by this person's last word.
     fn ordered(&self, facts: &[Noted]) -> bool {
         facts.iter().rev().find_map(|noted| {
@@ -54,7 +54,7 @@ impl Heard<'_> {
 impl Office {
     pub(crate) async fn order(
         &self,
-        heard: &Heard<'_>,
+        heard: &CommandContext<'_>,
         command: Command,
         order: Result<Order, String>,
     ) -> anyhow::Result<()> {
@@ -71,7 +71,7 @@ impl Office {
     }
 
     /// Whether this order was taken up before, or turned away; what is owed for the latter is owed whole.
-    async fn was_decided(&self, heard: &Heard<'_>) -> anyhow::Result<bool> {
+    async fn was_decided(&self, heard: &CommandContext<'_>) -> anyhow::Result<bool> {
         let (repository, comment) = (&heard.site.repository, heard.comment.id);
         let mark = reaction_key(repository, comment, "rocket");
         if self.journal.reply(&mark).await?.is_some() {
@@ -85,7 +85,7 @@ impl Office {
         Ok(true)
     }
 
-    async fn refuse(&self, heard: &Heard<'_>, shut: &Shut) -> anyhow::Result<()> {
+    async fn refuse(&self, heard: &CommandContext<'_>, shut: &Shut) -> anyhow::Result<()> {
         let body = reply::not_applied(&shut.reason, &shut.gates, shut.next);
         self.answer(
             &heard.site.repository,
@@ -96,7 +96,11 @@ impl Office {
         .await
     }
 
-    pub(crate) async fn turn_away(&self, heard: &Heard<'_>, reason: &str) -> anyhow::Result<()> {
+    pub(crate) async fn turn_away(
+        &self,
+        heard: &CommandContext<'_>,
+        reason: &str,
+    ) -> anyhow::Result<()> {
         self.answer(
             &heard.site.repository,
             heard.comment,
@@ -107,7 +111,10 @@ impl Office {
     }
 
     /// The right to write for this site; without it, who asked is told so.
-    async fn lease_for(&self, heard: &Heard<'_>) -> anyhow::Result<Option<journal::Lease>> {
+    async fn lease_for(
+        &self,
+        heard: &CommandContext<'_>,
+    ) -> anyhow::Result<Option<journal::Lease>> {
         let (site, length) = (&heard.site.name, heard.site.policy.lease_ms());
         let lease = self
             .journal
@@ -122,8 +129,8 @@ impl Office {
 
     async fn apply(
         &self,
-        heard: &Heard<'_>,
-        digest: Option<Digest>,
+        heard: &CommandContext<'_>,
+        digest: Option<ShortDigest>,
         order: Result<Order, String>,
     ) -> anyhow::Result<()> {
         let admitting = match Admitting::of(self, heard, order) {
@@ -144,7 +151,7 @@ impl Office {
         }
     }
 
-    async fn begin(&self, heard: &Heard<'_>, admitted: Admitted) -> anyhow::Result<()> {
+    async fn begin(&self, heard: &CommandContext<'_>, admitted: Admitted) -> anyhow::Result<()> {
         let site = heard.site;
         if let Some(desk) = self.desks.get(&site.name) {
             self.tell_newest(&site.name, desk).await?;
@@ -191,9 +198,9 @@ impl Office {
 
     async fn resume(
         &self,
-        heard: &Heard<'_>,
+        heard: &CommandContext<'_>,
         run: &Run,
-        digest: Option<&Digest>,
+        digest: Option<&ShortDigest>,
     ) -> anyhow::Result<()> {
         if digest.is_some_and(|digest| digest.as_str() != run.new.digest) {
             return self
@@ -233,7 +240,7 @@ impl Office {
 
     async fn done(
         &self,
-        heard: &Heard<'_>,
+        heard: &CommandContext<'_>,
         gate: plan::gate::GateName,
         evidence: Option<String>,
         order: Result<Order, String>,
@@ -289,7 +296,11 @@ impl Office {
             .await?)
     }
 
-    async fn abort(&self, heard: &Heard<'_>, order: Result<Order, String>) -> anyhow::Result<()> {
+    async fn abort(
+        &self,
+        heard: &CommandContext<'_>,
+        order: Result<Order, String>,
+    ) -> anyhow::Result<()> {
         if let Err(why) = order {
             return self
                 .turn_away(
@@ -329,14 +340,14 @@ impl Office {
         &self,
         repository: &str,
         number: u64,
-        stage: Stage,
+        stage: PullStatus,
     ) -> anyhow::Result<()> {
         if let Some(row) = self
             .journal
             .pull(repository, i64::try_from(number)?)
             .await?
         {
-            let mut record = Record::of(&row)?;
+            let mut record = PullRecord::of(&row)?;
             if record.stage != stage {
                 record.stage = stage;
                 self.remember(&record.row(repository, number, &row.site))

@@ -8,12 +8,12 @@ use topology::observed::Timestamp;
 
 /// The first pause, and the longest, in milliseconds.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pauses {
+pub(crate) struct Backoff {
     pub(crate) first: i64,
     pub(crate) longest: i64,
 }
 
-impl Pauses {
+impl Backoff {
     /// When to try again what failed `attempts` times before this one. The same for the same name and count.
     pub(crate) fn after(self, now: Timestamp, name: &str, attempts: i64) -> Timestamp {
         let doubled = self
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn a_pause_doubles_up_to_the_longest_and_differs_from_name_to_name() {
-        let pauses = Pauses {
+        let pauses = Backoff {
             first: 1_000,
             longest: 300_000,
         };

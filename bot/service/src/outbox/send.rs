@@ -9,7 +9,7 @@ use journal::{Made, Owed, Posted, Reply, ReplyKind, Room, Unsaid};
 use topology::observed::Timestamp;
 
 use crate::history::BRANCH;
-use crate::outbox::backoff::Pauses;
+use crate::outbox::backoff::Backoff;
 use crate::outbox::rate_limit::{HOUR, Limit, MINUTE};
 use crate::reply::{because, fitted};
 use crate::worker::{AGAIN_MS, Office, limit_in};
@@ -20,7 +20,7 @@ use github::GitHubError;
 const EDIT_MS: i64 = 5_000;
 
 /// How long to wait before a reply that failed is tried again.
-const PAUSES: Pauses = Pauses {
+const PAUSES: Backoff = Backoff {
     first: 2_000,
     longest: 600_000,
 };

@@ -9,30 +9,30 @@ use plan::telling::span;
 use topology::observed::Timestamp;
 
 use crate::config::Site;
-use crate::inbox::command_context::Heard;
+use crate::inbox::command_context::CommandContext;
 use crate::pulls::merge::Merge;
 use crate::pulls::plan::{take, take_unasked};
-use crate::pulls::pull::Pull;
-use crate::pulls::record::{Record, Stage};
+use crate::pulls::pull::PullRequest;
+use crate::pulls::record::{PullRecord, PullStatus};
 use crate::reply;
-use crate::site::Survey;
+use crate::site::PlanningResult;
 use crate::worker::Office;
 
 /// Stages of a pull request whose merge counts.
-const ON_BRANCH: [Stage; 3] = [Stage::Merged, Stage::Running, Stage::Applied];
+const ON_BRANCH: [PullStatus; 3] = [PullStatus::Merged, PullStatus::Running, PullStatus::Applied];
 
 impl Office {
     /// A pull request was merged: it is planned again and waits for an operator.
     pub(crate) async fn merged(
         &self,
         merge: &Merge<'_>,
-        mut record: Record,
-        pull: &Pull,
+        mut record: PullRecord,
+        pull: &PullRequest,
     ) -> anyhow::Result<()> {
         let site = merge.site;
         let repository = &site.repository;
         if pull.base == self.github.default_branch(repository).await? {
-            record.stage = Stage::Merged;
+            record.stage = PullStatus::Merged;
             record.merged_at = Some(self.place_of(merge).await?);
             record.merge_commit = Some(merge.commit.clone());
             self.owe_apply_check(repository, &merge.commit, None, "merged, not applied")
@@ -50,7 +50,7 @@ impl Office {
             self.show_merged(merge, &record).await?;
         } else {
             // What went to another branch is not what this site is to be.
-            record.stage = Stage::Closed;
+            record.stage = PullStatus::Closed;
         }
         record.base.clone_from(&pull.base);
         self.remember(&record.row(repository, merge.number, &site.name))
@@ -73,7 +73,7 @@ impl Office {
     }
 
     /// Looks, plans and rehearses what a merge commit declares; `None` where that does not check.
-    async fn survey_of(&self, merge: &Merge<'_>) -> anyhow::Result<Option<Survey>> {
+    async fn survey_of(&self, merge: &Merge<'_>) -> anyhow::Result<Option<PlanningResult>> {
         let Some(desk) = self.desks.get(&merge.site.name) else {
             return Ok(None);
         };
@@ -91,7 +91,7 @@ impl Office {
     pub(crate) async fn show_merged(
         &self,
         merge: &Merge<'_>,
-        record: &Record,
+        record: &PullRecord,
     ) -> anyhow::Result<()> {
         let Some(outcome) = record.outcome() else {
             return Ok(());
@@ -111,9 +111,9 @@ impl Office {
         &self,
         site: &Site,
         number: u64,
-        record: &Record,
+        record: &PullRecord,
     ) -> anyhow::Result<Vec<i64>> {
-        let rows = self.journal.pulls_at(&site.name, Stage::Merged.word());
+        let rows = self.journal.pulls_at(&site.name, PullStatus::Merged.word());
         let mut waiting: Vec<i64> = rows
             .await?
             .iter()
@@ -130,7 +130,7 @@ impl Office {
         &self,
         site: &Site,
         number: u64,
-        record: &Record,
+        record: &PullRecord,
     ) -> anyhow::Result<Option<i64>> {
         for stage in ON_BRANCH {
             let rows = self.journal.pulls_at(&site.name, stage.word()).await?;
@@ -147,12 +147,12 @@ impl Office {
 
     /// Tells what was merged before a pull request that is applied now: it was carried out with it.
     pub(crate) async fn overtake(&self, site: &Site, by: &Row) -> anyhow::Result<()> {
-        let waiting = self.journal.pulls_at(&site.name, Stage::Merged.word());
+        let waiting = self.journal.pulls_at(&site.name, PullStatus::Merged.word());
         for row in waiting.await? {
             if row.number == by.number || row.merged >= by.merged {
                 continue;
             }
-            let mut record = Record::of(&row)?;
+            let mut record = PullRecord::of(&row)?;
             let words = format!("carried out with #{}", by.number);
             if let Some(commit) = &record.merge_commit {
                 self.owe_apply_check(&row.repository, commit, Some("neutral"), &words)
@@ -166,7 +166,7 @@ impl Office {
                 body: reply::overtaken(by.number),
             };
             self.journal.owe(&reply, (self.clock)()).await?;
-            record.stage = Stage::Superseded;
+            record.stage = PullStatus::Superseded;
             let number = u64::try_from(row.number)?;
             if let Some(commit) = record.merge_commit.clone() {
                 let merge = Merge {
@@ -184,7 +184,11 @@ impl Office {
     }
 
     /// `/plan` on a pull request that is not open: planned again, from its merge commit.
-    pub(crate) async fn replan_merged(&self, heard: &Heard<'_>, pull: &Pull) -> anyhow::Result<()> {
+    pub(crate) async fn replan_merged(
+        &self,
+        heard: &CommandContext<'_>,
+        pull: &PullRequest,
+    ) -> anyhow::Result<()> {
         let (site, number) = (heard.site, heard.number);
         let Some(commit) = pull.merge_commit.clone().filter(|_| pull.merged) else {
             return self
@@ -199,7 +203,7 @@ impl Office {
         };
         let Some(mut record) = self.record(heard).await? else {
             // It came and went while nobody listened.
-            let record = Record::new(pull, (self.clock)());
+            let record = PullRecord::new(pull, (self.clock)());
             self.merged(&merge, record, pull).await?;
             let planned = self.record(heard).await?;
             if planned.is_some_and(|record| record.outcome().is_some()) {
@@ -208,7 +212,7 @@ impl Office {
             let reason = "This was merged without a plan, and there is none to make of it.";
             return self.turn_away(heard, reason).await;
         };
-        if record.stage != Stage::Merged {
+        if record.stage != PullStatus::Merged {
             let reason = format!("This is {}; there is nothing to plan.", record.stage.word());
             return self.turn_away(heard, &reason).await;
         }

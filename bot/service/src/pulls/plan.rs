@@ -9,15 +9,15 @@ use topology::finding::Finding;
 use topology::plane::Topology;
 
 use crate::config::Site;
-use crate::pulls::pull::Pull;
-use crate::pulls::record::Record;
+use crate::pulls::pull::PullRequest;
+use crate::pulls::record::PullRecord;
 use crate::pulls::unreadable;
 use crate::reply;
-use crate::site::{Desk, Survey};
+use crate::site::{PlanningResult, SiteRuntime};
 use crate::worker::Office;
 
 /// What a commit declares.
-pub(crate) struct Commit {
+pub(crate) struct DeclaredAt {
     pub(crate) topology: Option<Topology>,
     pub(crate) findings: Vec<Finding>,
     pub(crate) runbooks: Vec<Runbook>,
@@ -30,7 +30,7 @@ impl Office {
         site: &Site,
         commit: &str,
         runbooks_at: &str,
-    ) -> anyhow::Result<Commit> {
+    ) -> anyhow::Result<DeclaredAt> {
         let read = self
             .github
             .folder(&site.repository, commit, &site.path)
@@ -40,7 +40,7 @@ impl Office {
             Ok(files) => files,
             Err(error) => {
                 let findings = unreadable::findings(&error, &site.path).ok_or(error)?;
-                return Ok(Commit {
+                return Ok(DeclaredAt {
                     topology: None,
                     findings,
                     runbooks: Vec::new(),
@@ -65,7 +65,7 @@ impl Office {
                 runbooks.push(runbook);
             }
         }
-        Ok(Commit {
+        Ok(DeclaredAt {
             topology: checked.topology,
             findings: checked.findings,
             runbooks,
@@ -76,13 +76,13 @@ impl Office {
     pub(crate) async fn plan_pull(
         &self,
         site: &Site,
-        desk: &Desk,
-        pull: &Pull,
+        desk: &SiteRuntime,
+        pull: &PullRequest,
     ) -> anyhow::Result<()> {
         let repository = &site.repository;
         let branch = self.github.default_branch(repository).await?;
         let commit = self.commit(site, &pull.head, &branch).await?;
-        let mut record = Record::new(pull, (self.clock)());
+        let mut record = PullRecord::new(pull, (self.clock)());
         let body = match &commit.topology {
             None => reply::findings(&commit.findings, &site.name),
             Some(topology) => {
@@ -124,7 +124,7 @@ impl Office {
     async fn owe_check(
         &self,
         repository: &str,
-        record: &Record,
+        record: &PullRecord,
         findings: &[Finding],
     ) -> anyhow::Result<()> {
         let (conclusion, title) = match (&record.plan, record.rehearsed.failures.is_empty()) {
@@ -213,14 +213,14 @@ impl Office {
 }
 
 /// Takes a survey that nobody asked for into the record: where another plan was read before, an order has to name this one.
-pub(crate) fn take_unasked(record: &mut Record, survey: &Survey) {
+pub(crate) fn take_unasked(record: &mut PullRecord, survey: &PlanningResult) {
     let reviewed = record.digest();
     take(record, survey);
     record.to_be_named |= reviewed.is_some() && record.digest() != reviewed;
 }
 
 /// Takes a survey into the record.
-pub(crate) fn take(record: &mut Record, survey: &Survey) {
+pub(crate) fn take(record: &mut PullRecord, survey: &PlanningResult) {
     record.rehearsed = survey.rehearsed.clone();
     record.read_at = survey.observed.at;
     match &survey.outcome {

@@ -3,7 +3,7 @@
 use topology::observed::Timestamp;
 
 /// A pull request as it is now.
-pub(crate) struct Pull {
+pub(crate) struct PullRequest {
     pub(crate) number: u64,
     pub(crate) open: bool,
     pub(crate) merged: bool,

@@ -11,7 +11,7 @@ use crate::worker::Office;
 /// Where a pull request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Stage {
+pub enum PullStatus {
     /// A plan, a refusal or findings were posted.
     Planned,
     /// Merged, waiting for an operator.
@@ -26,7 +26,7 @@ pub enum Stage {
     Closed,
 }
 
-impl Stage {
+impl PullStatus {
     /// The word, as it is stored.
     pub fn word(self) -> &'static str {
         match self {
@@ -42,11 +42,11 @@ impl Stage {
 
 /// What is remembered. Versioned: rows of every past version are read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Record {
+pub struct PullRecord {
     /// The format's version.
     pub v: u32,
     /// Where it stands.
-    pub stage: Stage,
+    pub stage: PullStatus,
     /// The commit that was planned: the head, or the merge commit once merged.
     pub commit: String,
     /// The branch it goes to.
@@ -78,12 +78,12 @@ impl Office {
     }
 }
 
-impl Record {
+impl PullRecord {
     /// A pull request of which nothing is remembered yet.
-    pub(crate) fn new(pull: &crate::pulls::pull::Pull, now: Timestamp) -> Self {
+    pub(crate) fn new(pull: &crate::pulls::pull::PullRequest, now: Timestamp) -> Self {
         Self {
             v: 1,
-            stage: Stage::Planned,
+            stage: PullStatus::Planned,
             commit: pull.head.clone(),
             base: pull.base.clone(),
             merge_commit: None,
@@ -133,7 +133,7 @@ impl Record {
             tree_url,
             read_at: self.read_at,
             stands: match (self.stage, &self.merge_commit) {
-                (Stage::Applied | Stage::Superseded, _) => Stands::Applied,
+                (PullStatus::Applied | PullStatus::Superseded, _) => Stands::Applied,
                 (_, Some(_)) => Stands::Merged,
                 (_, None) => Stands::Open,
             },

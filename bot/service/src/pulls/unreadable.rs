@@ -2,36 +2,42 @@
 
 use topology::finding::{Finding, Severity};
 
-use github::{FolderError, Unfit};
+use github::{FolderError, UnreadableEntry};
 
 /// The findings, if the error is about what the folder holds and not about GitHub.
 pub(crate) fn findings(error: &anyhow::Error, folder: &str) -> Option<Vec<Finding>> {
     match error.downcast_ref::<FolderError>()? {
-        FolderError::Unfit(unfit) => Some(unfit.iter().map(|it| finding(it, folder)).collect()),
+        FolderError::UnreadableEntry(unfit) => {
+            Some(unfit.iter().map(|it| finding(it, folder)).collect())
+        }
         FolderError::GitHub(_) => None,
     }
 }
 
-fn finding(unfit: &Unfit, folder: &str) -> Finding {
+fn finding(unfit: &UnreadableEntry, folder: &str) -> Finding {
     let (code, file, help) = match unfit {
-        Unfit::Symlink { path } | Unfit::Submodule { path } => (
+        UnreadableEntry::Symlink { path } | UnreadableEntry::Submodule { path } => (
             "file/path",
             path.as_str(),
             "put the file itself here, or remove it",
         ),
-        Unfit::NotAFolder { path } => ("file/path", path.as_str(), "declare the site in a folder"),
-        Unfit::Name { .. } => (
+        UnreadableEntry::NotAFolder { path } => {
+            ("file/path", path.as_str(), "declare the site in a folder")
+        }
+        UnreadableEntry::Name { .. } => (
             "file/path",
             folder,
             "rename it: letters, digits, `-`, `_`, `.`",
         ),
-        Unfit::Case { path, .. } => ("file/path", path.as_str(), "rename one of them"),
-        Unfit::TooLarge { path, .. } => ("file/size", path.as_str(), "split it, or remove it"),
-        Unfit::TooMuch { .. } | Unfit::TooMany { .. } | Unfit::Truncated => {
-            ("file/size", folder, "keep only the declaration here")
+        UnreadableEntry::Case { path, .. } => ("file/path", path.as_str(), "rename one of them"),
+        UnreadableEntry::TooLarge { path, .. } => {
+            ("file/size", path.as_str(), "split it, or remove it")
         }
-        Unfit::NotText { path } => ("file/utf-8", path.as_str(), "save it as UTF-8"),
-        Unfit::Lfs { path } => ("file/lfs", path.as_str(), "commit the file itself"),
+        UnreadableEntry::TooMuch { .. }
+        | UnreadableEntry::TooMany { .. }
+        | UnreadableEntry::Truncated => ("file/size", folder, "keep only the declaration here"),
+        UnreadableEntry::NotText { path } => ("file/utf-8", path.as_str(), "save it as UTF-8"),
+        UnreadableEntry::Lfs { path } => ("file/lfs", path.as_str(), "commit the file itself"),
     };
     Finding {
         file: file.to_owned(),
@@ -56,25 +62,26 @@ mod tests {
     fn threat_47_what_a_folder_may_not_hold_is_said_as_findings() {
         let path = || "topology/a/x.yaml".to_owned();
         let all = vec![
-            Unfit::Symlink { path: path() },
-            Unfit::Submodule { path: path() },
-            Unfit::NotAFolder { path: path() },
-            Unfit::Name { path: path() },
-            Unfit::Case {
+            UnreadableEntry::Symlink { path: path() },
+            UnreadableEntry::Submodule { path: path() },
+            UnreadableEntry::NotAFolder { path: path() },
+            UnreadableEntry::Name { path: path() },
+            UnreadableEntry::Case {
                 path: path(),
                 other: path(),
             },
-            Unfit::TooLarge {
+            UnreadableEntry::TooLarge {
                 path: path(),
                 bytes: 1,
             },
-            Unfit::TooMuch { bytes: 1 },
-            Unfit::TooMany { files: 1 },
-            Unfit::Truncated,
-            Unfit::NotText { path: path() },
-            Unfit::Lfs { path: path() },
+            UnreadableEntry::TooMuch { bytes: 1 },
+            UnreadableEntry::TooMany { files: 1 },
+            UnreadableEntry::Truncated,
+            UnreadableEntry::NotText { path: path() },
+            UnreadableEntry::Lfs { path: path() },
         ];
-        let error = anyhow::Error::new(FolderError::Unfit(all)).context("reading the declaration");
+        let error = anyhow::Error::new(FolderError::UnreadableEntry(all))
+            .context("reading the declaration");
         let found = findings(&error, "topology/a").unwrap();
         assert_eq!(found.len(), 11);
         for finding in found {

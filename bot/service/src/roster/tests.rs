@@ -9,8 +9,8 @@ fn account(login: &str, id: u64) -> Account {
     }
 }
 
-fn asker(login: &str, id: u64) -> Asker {
-    Asker {
+fn asker(login: &str, id: u64) -> Commenter {
+    Commenter {
         comment: 100,
         pull: PullNumber(7),
         on_pull: true,
@@ -48,12 +48,12 @@ fn looked(membership: Membership) -> Memberships {
     Memberships::from([(team(), membership)])
 }
 
-fn apply(asker: &Asker, memberships: &Memberships) -> Result<Order, TurnedAway> {
+fn apply(asker: &Commenter, memberships: &Memberships) -> Result<Order, NotAdmitted> {
     roster().admit(Command::Apply(None), asker, memberships)
 }
 
 #[track_caller]
-fn turned_away(asker: &Asker, why: &str) {
+fn turned_away(asker: &Commenter, why: &str) {
     let away = apply(asker, &Memberships::new()).unwrap_err();
     assert!(away.to_string().contains(why), "{away}");
 }
@@ -62,7 +62,7 @@ fn turned_away(asker: &Asker, why: &str) {
 fn an_operator_gives_an_order() {
     let order = apply(&asker("alice", 1), &Memberships::new()).unwrap();
     assert_eq!(order.by(), "alice");
-    assert_eq!(order.standing(), &Standing::Named);
+    assert_eq!(order.standing(), &Entitlement::Named);
     assert_eq!(order.place(), Some((PullNumber(7), 100)));
     assert_eq!(order.command(), &Command::Apply(None));
     assert!(apply(&asker("Alice", 1), &Memberships::new()).is_ok());
@@ -82,13 +82,13 @@ fn anybody_may_ask_to_look_and_only_operators_what_leads_to_writes() {
     ] {
         let order = roster().admit(command.clone(), &stranger, &Memberships::new());
         assert_eq!(order.is_ok(), admitted, "{command:?}");
-        assert!(order.is_err() || order.unwrap().standing() == &Standing::Anybody);
+        assert!(order.is_err() || order.unwrap().standing() == &Entitlement::Anybody);
     }
 }
 
 #[test]
 fn only_what_decides_is_looked_up() {
-    let ask = |command: &Command, asker: &Asker| roster().teams_to_ask(command, asker);
+    let ask = |command: &Command, asker: &Commenter| roster().teams_to_ask(command, asker);
     assert_eq!(ask(&Command::Abort, &asker("carol", 3)), [team()]);
     assert!(ask(&Command::Abort, &asker("alice", 1)).is_empty());
     assert!(ask(&Command::Plan, &asker("carol", 3)).is_empty());
@@ -137,14 +137,14 @@ fn threat_16_an_owner_without_membership_is_turned_away() {
     let github::webhook::event::What::Commented(comment) = &occurrence.what else {
         panic!("no comment")
     };
-    turned_away(&Asker::of(&occurrence, comment), "not on the roster");
+    turned_away(&Commenter::of(&occurrence, comment), "not on the roster");
 }
 
 #[test]
 fn threat_17_what_cannot_be_looked_up_is_a_no_with_the_reason() {
     let member = asker("carol", 3);
     let order = apply(&member, &looked(Membership::Active)).unwrap();
-    assert_eq!(order.standing(), &Standing::Member(team()));
+    assert_eq!(order.standing(), &Entitlement::Member(team()));
     for (membership, why) in [
         (Membership::Pending, "pending"),
         (
@@ -227,7 +227,7 @@ fn threat_21_the_author_does_not_apply_where_two_people_are_asked_for() {
     let mut own = asker("alice", 1);
     own.opener = Some(account("alice", 1));
     let away = strict.admit(Command::Apply(None), &own, &Memberships::new());
-    assert!(matches!(away, Err(TurnedAway::OwnChange { .. })));
+    assert!(matches!(away, Err(NotAdmitted::OwnChange { .. })));
     assert!(
         strict
             .admit(Command::Abort, &own, &Memberships::new())

@@ -4,13 +4,13 @@ use journal::{Journal, Lease, RunId};
 use plan::run::{Fact, Noted};
 use topology::observed::Timestamp;
 
-use crate::config::Policy;
+use crate::config::SitePolicy;
 use execution::executor::{Ledger, NotKept};
-use maas::Epoch;
+use maas::WriteFence;
 use topology::port::Clock;
 
 /// A run in the journal.
-pub struct Keeping<'a> {
+pub struct RunLedger<'a> {
     /// The journal.
     pub journal: &'a Journal,
     /// The run.
@@ -21,7 +21,7 @@ pub struct Keeping<'a> {
     pub clock: &'a Clock,
 }
 
-impl Ledger for Keeping<'_> {
+impl Ledger for RunLedger<'_> {
     async fn add(&mut self, fact: Fact) -> Result<(), NotKept> {
         let now = (self.clock)();
         self.journal
@@ -47,10 +47,10 @@ pub struct Right<'a> {
     /// What time it is.
     pub clock: &'a Clock,
     /// The site's policy: how long MAAS may be at work on a request.
-    pub policy: &'a Policy,
+    pub policy: &'a SitePolicy,
 }
 
-impl Epoch for Right<'_> {
+impl WriteFence for Right<'_> {
     fn still_held(&self) -> bool {
         let now: Timestamp = (self.clock)();
         now.0 < self.lease.until.0 - self.policy.unknown_pause_ms()
@@ -84,7 +84,7 @@ mod tests {
         let clock = at(5_000);
         let other = journal.take("a", "two", 1_000, Timestamp(5_000)).await;
         assert!(other.unwrap().is_some());
-        let mut keeping = Keeping {
+        let mut keeping = RunLedger {
             journal: &journal,
             run,
             lease: &lease,
@@ -104,7 +104,7 @@ mod tests {
             epoch: 1,
             until: Timestamp(180_000),
         };
-        let policy = Policy::default();
+        let policy = SitePolicy::default();
         let is_held_at = |now| {
             let clock: Clock = Arc::new(move || Timestamp(now));
             let right = Right {

@@ -14,13 +14,13 @@ use plan::gate::GateName;
 use plan::run::{Fact, Noted, Progress};
 use topology::observed::{Observed, Scope};
 
-use crate::command::Digest;
+use crate::command::ShortDigest;
 use crate::history;
 use crate::orders::order::RunRecord;
 use crate::pulls::merge::Merge;
-use crate::pulls::record::{Record, Stage};
+use crate::pulls::record::{PullRecord, PullStatus};
 use crate::reply;
-use crate::site::Desk;
+use crate::site::SiteRuntime;
 use crate::worker::Office;
 use github::webhook::event::{PullNumber, Sha};
 
@@ -29,13 +29,13 @@ const DELIVERIES_PER_MOVE: usize = 8;
 
 /// How many facts of each run this process has told, and how many deliveries it has settled meanwhile.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct PublishedFacts {
     counts: Mutex<BTreeMap<i64, usize>>,
     /// Deliveries since the runs had their turn.
     deliveries: AtomicUsize,
 }
 
-impl Clone for Told {
+impl Clone for PublishedFacts {
     /// What another process would have told, had it lived until now.
     fn clone(&self) -> Self {
         Self {
@@ -45,7 +45,7 @@ impl Clone for Told {
     }
 }
 
-impl Told {
+impl PublishedFacts {
     fn is(&self, run: &Run, facts: usize) -> bool {
         self.counts().get(&run.id.0) == Some(&facts)
     }
@@ -77,7 +77,7 @@ struct Telling<'a> {
     run: &'a Run,
     record: RunRecord,
     facts: Vec<Noted>,
-    desk: &'a Desk,
+    desk: &'a SiteRuntime,
 }
 
 impl Office {
@@ -99,7 +99,7 @@ impl Office {
 
     /// Tells the newest run of a site; false when all its facts were told. A run begins after the one before it was told:
     /// from then on nobody looks at that one again.
-    pub(crate) async fn tell_newest(&self, site: &str, desk: &Desk) -> anyhow::Result<bool> {
+    pub(crate) async fn tell_newest(&self, site: &str, desk: &SiteRuntime) -> anyhow::Result<bool> {
         let newest = self.journal.runs(site, 1).await?.into_iter().next();
         let Some(run) = newest.filter(|run| run.new.pull.is_some()) else {
             return Ok(false);
@@ -155,13 +155,17 @@ impl Office {
             .iter()
             .any(|noted| noted.fact == Fact::Finished);
         let (conclusion, title, stage) = if finished {
-            (Some("success"), "applied, proved twice", Stage::Applied)
+            (
+                Some("success"),
+                "applied, proved twice",
+                PullStatus::Applied,
+            )
         } else if progress.over {
-            (Some("cancelled"), "aborted", Stage::Merged)
+            (Some("cancelled"), "aborted", PullStatus::Merged)
         } else if progress.stopped.is_some() {
-            (Some("action_required"), "stopped", Stage::Running)
+            (Some("action_required"), "stopped", PullStatus::Running)
         } else {
-            (None, "applying", Stage::Running)
+            (None, "applying", PullStatus::Running)
         };
         let new = &telling.run.new;
         self.owe_apply_check(
@@ -185,7 +189,7 @@ impl Office {
                     commit: telling.record.merge_commit.clone(),
                     at: row.merged,
                 };
-                self.show_merged(&merge, &Record::of(&row)?).await
+                self.show_merged(&merge, &PullRecord::of(&row)?).await
             }
             Some(_) | None => Ok(()),
         }
@@ -299,7 +303,7 @@ impl Telling<'_> {
         format!("aborted after step {} of {steps}", progress.done.len())
     }
 
-    fn history(&self, observed: Option<&Observed>) -> anyhow::Result<history::Record> {
+    fn history(&self, observed: Option<&Observed>) -> anyhow::Result<history::RunArchive> {
         let (run, record) = (self.run, &self.record);
         let setting = plan::telling::Setting {
             site: run.new.site.clone(),
@@ -309,11 +313,11 @@ impl Telling<'_> {
             stands: plan::telling::Stands::Applied,
         };
         let number = run.new.pull.and_then(|number| u64::try_from(number).ok());
-        Ok(history::Record {
+        Ok(history::RunArchive {
             site: run.new.site.clone(),
             began: run.began,
             pull: number.map(PullNumber),
-            digest: Digest::parse(&run.new.digest).context("the run's digest is none")?,
+            digest: ShortDigest::parse(&run.new.digest).context("the run's digest is none")?,
             by: record.by.clone(),
             merge: Some(Sha::parse(&record.merge_commit)?),
             outcome: self.outcome(),

@@ -8,10 +8,10 @@ use topology::observed::Timestamp;
 use topology::plane::Topology;
 
 use crate::orders::order::RunRecord;
-use crate::runs::ledger::{Keeping, Right};
-use crate::site::Desk;
+use crate::runs::ledger::{Right, RunLedger};
+use crate::site::SiteRuntime;
 use crate::worker::{Office, is_githubs};
-use execution::executor::Stage as Acting;
+use execution::executor::Executor;
 
 impl Office {
     /// Makes one move of one run that can make one; false when none can. One that GitHub stands in the way of keeps no
@@ -71,7 +71,7 @@ impl Office {
         &self,
         run: &Run,
         record: &RunRecord,
-        desk: &Desk,
+        desk: &SiteRuntime,
         next: &Move,
     ) -> anyhow::Result<bool> {
         let length = desk.site.policy.lease_ms();
@@ -87,7 +87,7 @@ impl Office {
             clock: &self.clock,
             policy: &desk.site.policy,
         };
-        let mut keeping = Keeping {
+        let mut keeping = RunLedger {
             journal: &self.journal,
             run: run.id,
             lease: &lease,
@@ -106,7 +106,7 @@ impl Office {
             | Move::Over => (Topology::default(), Policy::default()),
         };
         let witness = desk.witness(next).await;
-        let acting = Acting {
+        let acting = Executor {
             plan: &record.plan,
             topology: &topology,
             policy: &policy,
@@ -124,7 +124,7 @@ impl Office {
     /// The merged declaration, and the policy with the runbooks beside it.
     async fn proved_against(
         &self,
-        desk: &Desk,
+        desk: &SiteRuntime,
         record: &RunRecord,
     ) -> anyhow::Result<(Topology, Policy)> {
         let merged = &record.merge_commit;

@@ -18,7 +18,7 @@ use tokio::sync::{Notify, Semaphore};
 use topology::port::Clock;
 
 use github::credentials::Secrets;
-use github::webhook::{Forged, Signature, SignedDelivery, receive};
+use github::webhook::{Forged, SignedDelivery, WebhookSignature, receive};
 
 /// GitHub gives up on an answer after 10 s, so a body that takes longer is nobody's.
 pub const BODY_SECONDS_MAX: Duration = Duration::from_secs(10);
@@ -31,7 +31,7 @@ const LARGE_BODIES_MAX: usize = 4;
 
 /// What the door needs.
 #[derive(Clone)]
-pub struct Door {
+pub struct WebhookState {
     /// Where deliveries are kept.
     pub journal: Journal,
     /// What they are signed with.
@@ -45,12 +45,12 @@ pub struct Door {
     /// Told when a delivery was kept, so that nobody needs to poll for it.
     pub kept: Arc<Notify>,
     /// What was counted since the start.
-    pub counts: Arc<Counts>,
+    pub counts: Arc<WebhookCounts>,
 }
 
 /// What was counted since the start.
 #[derive(Debug, Default)]
-pub struct Counts {
+pub struct WebhookCounts {
     kept: AtomicU64,
     seen_before: AtomicU64,
     forged: AtomicU64,
@@ -59,12 +59,12 @@ pub struct Counts {
 
 #[derive(Clone)]
 struct Inside {
-    door: Door,
+    door: WebhookState,
     large: Arc<Semaphore>,
 }
 
 /// The routes.
-pub fn router(door: Door) -> Router {
+pub fn router(door: WebhookState) -> Router {
     let inside = Inside {
         door,
         large: Arc::new(Semaphore::new(LARGE_BODIES_MAX)),
@@ -81,7 +81,7 @@ async fn webhook(State(inside): State<Inside>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let door = &inside.door;
     // A request that nobody could have signed is turned away before its body is read.
-    if let Err(forged) = Signature::of(&parts.headers) {
+    if let Err(forged) = WebhookSignature::of(&parts.headers) {
         return turned_away(door, forged);
     }
     let body = match read(&inside, &parts.headers, body).await {
@@ -106,7 +106,7 @@ async fn webhook(State(inside): State<Inside>, request: Request) -> Response {
     }
 }
 
-fn answer(door: &Door, kept: Kept) -> Response {
+fn answer(door: &WebhookState, kept: Kept) -> Response {
     match kept {
         Kept::New => {
             door.counts.kept.fetch_add(1, Ordering::Relaxed);
@@ -120,7 +120,7 @@ fn answer(door: &Door, kept: Kept) -> Response {
     }
 }
 
-fn turned_away(door: &Door, forged: Forged) -> Response {
+fn turned_away(door: &WebhookState, forged: Forged) -> Response {
     door.counts.forged.fetch_add(1, Ordering::Relaxed);
     tracing::warn!(%forged, "a webhook was turned away");
     let status = match forged {

@@ -220,7 +220,7 @@ fn odd_headers_and_bytes_are_refused_even_when_signed() {
 }
 
 struct Porch {
-    door: Door,
+    door: WebhookState,
     now: Arc<AtomicI64>,
     _folder: tempfile::TempDir,
 }
@@ -231,7 +231,7 @@ async fn porch() -> Porch {
     let now = Arc::new(AtomicI64::new(NOW.0));
     let clock = Arc::clone(&now);
     Porch {
-        door: Door {
+        door: WebhookState {
             journal: Journal::open(&url).await.unwrap(),
             secrets: Arc::new(secrets()),
             now: Arc::new(move || Timestamp(clock.load(Ordering::Relaxed))),

@@ -12,11 +12,11 @@ use topology::observed::Observed;
 
 use crate::demo::World;
 
-/// Promises, in the order in which they were looked at.
+/// Invariants, in the order in which they were looked at.
 #[derive(Debug, Default)]
-pub(super) struct Promises(Vec<(String, bool)>);
+pub(super) struct Invariants(Vec<(String, bool)>);
 
-impl Promises {
+impl Invariants {
     pub(super) fn look(&mut self, promise: &str, held: bool) {
         self.0.push((promise.to_owned(), held));
     }
@@ -44,7 +44,7 @@ impl Promises {
 }
 
 /// What must be so when all is done.
-pub(super) async fn at_the_end(world: &mut World, promises: &mut Promises) -> anyhow::Result<()> {
+pub(super) async fn at_the_end(world: &mut World, promises: &mut Invariants) -> anyhow::Result<()> {
     let topology = world.declared()?;
     let observed = world.observe(&topology).await?;
     let again = Plan::between(&observed, &topology, &Policy::default());
@@ -97,7 +97,7 @@ pub(super) async fn at_the_end(world: &mut World, promises: &mut Promises) -> an
 }
 
 /// What the journal intended is what MAAS was asked, once each.
-fn written_once(world: &World, promises: &mut Promises, facts: &[Noted]) {
+fn written_once(world: &World, promises: &mut Invariants, facts: &[Noted]) {
     let intended: BTreeSet<StepId> = facts
         .iter()
         .filter_map(|noted| {

@@ -17,9 +17,9 @@ use lab::maas::{Fault, Maas};
 use topology::observed::{Observed, Scope};
 use topology::plane::Topology;
 
-use execution::rehearse::in_memory::InLab;
-use maas::Outside;
-use maas::{ApiKey, Client, Http};
+use execution::rehearse::in_memory::InMemoryMaas;
+use maas::Environment;
+use maas::{ApiKey, Http, MaasClient};
 use service::clock::machine;
 use service::site::declared;
 use topology::port::Clock;
@@ -106,9 +106,9 @@ impl World {
         port: u16,
         clock: &Clock,
     ) -> anyhow::Result<lab::github::Serving> {
-        let observed = Client::new(
-            InLab::new(Arc::clone(&maas.maas), Outside::of_this_process(clock)),
-            Outside::of_this_process(clock),
+        let observed = MaasClient::new(
+            InMemoryMaas::new(Arc::clone(&maas.maas), Environment::of_this_process(clock)),
+            Environment::of_this_process(clock),
         )
         .eyes()
         .observe(&Scope {
@@ -421,18 +421,18 @@ impl World {
         let http = Http::new(
             &self.maas.url,
             ApiKey::read(&key)?,
-            Outside::of_this_process(&self.clock),
+            Environment::of_this_process(&self.clock),
         )?;
-        let client = Client::new(http, Outside::of_this_process(&self.clock));
+        let client = MaasClient::new(http, Environment::of_this_process(&self.clock));
         Ok(execution::executor::observe(&client.eyes(), topology).await?)
     }
 
     /// A MAAS that was made as the layout after the change says.
     pub(super) async fn after(&self) -> anyhow::Result<Observed> {
         let rows = Arc::new(Mutex::new(Maas::load(AFTER, None)?));
-        let client = Client::new(
-            InLab::new(rows, Outside::of_this_process(&self.clock)),
-            Outside::of_this_process(&self.clock),
+        let client = MaasClient::new(
+            InMemoryMaas::new(rows, Environment::of_this_process(&self.clock)),
+            Environment::of_this_process(&self.clock),
         );
         Ok(client.eyes().observe(&Scope::default()).await?)
     }

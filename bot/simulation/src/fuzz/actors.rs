@@ -10,12 +10,12 @@ use topology::observed::Scope;
 use topology::port::{Outcome, Write};
 
 use crate::fuzz::cloud::Cloud;
-use crate::fuzz::driver::Days;
-use crate::fuzz::rng::Dice;
+use crate::fuzz::driver::Driver;
+use crate::fuzz::rng::SeededRng;
 use crate::harness::REPOSITORY;
-use execution::rehearse::in_memory::InLab;
-use maas::Outside;
-use maas::{Client, Epoch, Hands};
+use execution::rehearse::in_memory::InMemoryMaas;
+use maas::Environment;
+use maas::{MaasClient, MaasWriter, WriteFence};
 
 /// A run that stops as often is ended; a gate that stays shut as often, too.
 const PATIENCE: usize = 4;
@@ -25,7 +25,7 @@ const WORDS_MAX: usize = 40;
 
 /// A pull request, as people know it.
 #[derive(Clone, Debug)]
-pub(super) struct Pull {
+pub(super) struct OpenPull {
     pub(super) number: u64,
     pub(super) branch: String,
     pub(super) declares: Cloud,
@@ -37,7 +37,7 @@ pub(super) struct Pull {
 
 /// Something that was said.
 #[derive(Clone, Debug)]
-pub(super) struct Said {
+pub(super) struct PostedComment {
     pub(super) id: u64,
     pub(super) pull: u64,
     pub(super) who: &'static str,
@@ -47,15 +47,15 @@ pub(super) struct Said {
 
 /// Everybody, and what they know.
 pub(super) struct People {
-    pub(super) dice: Dice,
+    pub(super) dice: SeededRng,
     /// What is declared on the default branch.
     pub(super) declared: Cloud,
     /// A plan was asked for in good weather.
     asked: bool,
     /// What there was before anything was proposed.
     beginning: Cloud,
-    pub(super) pulls: Vec<Pull>,
-    pub(super) said: Vec<Said>,
+    pub(super) pulls: Vec<OpenPull>,
+    pub(super) said: Vec<PostedComment>,
     /// When MAAS was changed by hand.
     pub(super) by_hand: Vec<i64>,
     headings: BTreeMap<u64, String>,
@@ -81,14 +81,14 @@ pub(super) enum End {
 /// A person at MAAS needs nobody's leave.
 struct Anybody;
 
-impl Epoch for Anybody {
+impl WriteFence for Anybody {
     fn still_held(&self) -> bool {
         true
     }
 }
 
 impl People {
-    pub(super) fn new(dice: Dice, declared: Cloud) -> Self {
+    pub(super) fn new(dice: SeededRng, declared: Cloud) -> Self {
         Self {
             dice,
             beginning: declared.clone(),
@@ -105,7 +105,7 @@ impl People {
 
     pub(super) fn say(
         &mut self,
-        days: &Days,
+        days: &Driver,
         who: &'static str,
         pull: u64,
         words: &str,
@@ -119,7 +119,7 @@ impl People {
             .comment(who, pull, words)?;
         let at = days.town.hand.now();
         let words = words.to_owned();
-        self.said.push(Said {
+        self.said.push(PostedComment {
             id,
             pull,
             who,
@@ -132,7 +132,7 @@ impl People {
     /// A pull request that declares a cloud.
     pub(super) fn propose(
         &mut self,
-        days: &Days,
+        days: &Driver,
         declares: Cloud,
         files: BTreeMap<String, String>,
         what: &str,
@@ -154,7 +154,7 @@ impl People {
         let number = opened?;
         days.script
             .tell("alice", &format!("opens #{number}: {what}"));
-        self.pulls.push(Pull {
+        self.pulls.push(OpenPull {
             number,
             branch,
             declares,
@@ -168,7 +168,7 @@ impl People {
     /// Another commit on a pull request.
     pub(super) fn push(
         &mut self,
-        days: &Days,
+        days: &Driver,
         at: usize,
         (declares, files): (Cloud, BTreeMap<String, String>),
         what: &str,
@@ -183,7 +183,7 @@ impl People {
     }
 
     fn commit(
-        days: &Days,
+        days: &Driver,
         branch: &str,
         declared: &BTreeMap<String, String>,
     ) -> anyhow::Result<()> {
@@ -210,7 +210,7 @@ impl People {
     }
 
     /// Merges; false when GitHub will not.
-    pub(super) fn merge(&mut self, days: &Days, at: usize) -> anyhow::Result<bool> {
+    pub(super) fn merge(&mut self, days: &Driver, at: usize) -> anyhow::Result<bool> {
         let number = self.pulls[at].number;
         // GitHub tells times in seconds, and of two merges in one second nobody can tell the order by it.
         days.town.hand.pass(1_000);
@@ -242,10 +242,10 @@ impl People {
     }
 
     /// Somebody changes the resolvers of a subnet in MAAS, past planebot.
-    pub(super) async fn meddle(&mut self, days: &Days) -> anyhow::Result<()> {
-        let outside = Outside::of_this_process(&days.town.hand.clock());
-        let client = Client::new(
-            InLab::new(Arc::clone(&days.town.maas.maas), outside.clone()),
+    pub(super) async fn meddle(&mut self, days: &Driver) -> anyhow::Result<()> {
+        let outside = Environment::of_this_process(&days.town.hand.clock());
+        let client = MaasClient::new(
+            InMemoryMaas::new(Arc::clone(&days.town.maas.maas), outside.clone()),
             outside,
         );
         let seen = client.eyes().observe(&Scope::default()).await?;
@@ -263,7 +263,7 @@ impl People {
             Box::new(Object::Subnet(before.clone())),
             Box::new(Object::Subnet(after)),
         );
-        let outcome = Hands::new(&client, &Anybody).make(&write).await;
+        let outcome = MaasWriter::new(&client, &Anybody).make(&write).await;
         if matches!(outcome, Outcome::Done(_)) {
             let words = format!("gives {} other resolvers, by hand", before.cidr);
             days.script.tell("mallory", &words);
@@ -273,14 +273,14 @@ impl People {
     }
 
     /// planebot's comments in a pull request, oldest first.
-    fn heard(days: &Days, pull: u64) -> Vec<CommentSeen> {
+    fn heard(days: &Driver, pull: u64) -> Vec<CommentSeen> {
         let mut all = days.town.github.github().at(REPOSITORY).comments(pull);
         all.retain(|comment| comment.author == "planebot[bot]");
         all
     }
 
     /// Writes down what planebot said since.
-    pub(super) fn listen(&mut self, days: &Days) {
+    pub(super) fn listen(&mut self, days: &Driver) {
         for pull in &self.pulls {
             for comment in Self::heard(days, pull.number) {
                 let now = heading(&comment.body);
@@ -295,7 +295,7 @@ impl People {
     }
 
     /// The newest that is on the branch.
-    pub(super) fn newest(&self) -> Option<&Pull> {
+    pub(super) fn newest(&self) -> Option<&OpenPull> {
         self.pulls
             .iter()
             .filter(|pull| pull.merged.is_some())
@@ -303,7 +303,7 @@ impl People {
     }
 
     /// The operator answers what stands in the conversation of the newest merge, once.
-    pub(super) fn answer(&mut self, days: &Days) -> anyhow::Result<End> {
+    pub(super) fn answer(&mut self, days: &Driver) -> anyhow::Result<End> {
         self.words += 1;
         let Some(number) = self.newest().map(|pull| pull.number) else {
             return self.merge_one(days);
@@ -353,7 +353,7 @@ impl People {
         };
         // An order that was turned away says what to do instead.
         let answer = keyed("answer").unwrap_or_default();
-        let ordered = |said: &Said| said.words.starts_with("/apply");
+        let ordered = |said: &PostedComment| said.words.starts_with("/apply");
         if self.said.last().is_some_and(ordered) && answer.contains("Not applied") {
             if answer.contains("does not check") && days.weather.is_calm() {
                 return Ok(End::NoPlan("what was merged does not check".to_owned()));
@@ -370,7 +370,7 @@ impl People {
         Ok(End::Open)
     }
 
-    fn merge_one(&mut self, days: &Days) -> anyhow::Result<End> {
+    fn merge_one(&mut self, days: &Driver) -> anyhow::Result<End> {
         let open = self.pulls.iter().position(|pull| !pull.closed);
         let Some(at) = open else {
             return Ok(End::NothingMerged);
@@ -380,7 +380,7 @@ impl People {
     }
 
     /// A run that stopped, or that waits at a gate.
-    fn go_on(&mut self, days: &Days, number: u64, title: &str) -> anyhow::Result<End> {
+    fn go_on(&mut self, days: &Driver, number: u64, title: &str) -> anyhow::Result<End> {
         self.stops += 1;
         if self.stops > PATIENCE {
             self.stops = 0;
@@ -397,7 +397,7 @@ impl People {
 
     /// What the gates ask: machines are released, and the networks that go are emptied, those that the comments name among
     /// them.
-    pub(super) fn work(&self, days: &Days, number: u64, gate: &str) {
+    pub(super) fn work(&self, days: &Driver, number: u64, gate: &str) {
         let Some(newest) = self.newest() else { return };
         days.script
             .tell("bob", &format!("does what gate `{gate}` asks"));
@@ -424,7 +424,7 @@ impl People {
 }
 
 /// The networks that the newest comment about a gate names.
-fn named(days: &Days, number: u64, gate: &str) -> Vec<String> {
+fn named(days: &Driver, number: u64, gate: &str) -> Vec<String> {
     let mut hub = days.town.github.github();
     let comments = hub.at(REPOSITORY).comments(number);
     let about = format!("Gate `{gate}`");

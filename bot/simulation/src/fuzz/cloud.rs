@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::fuzz::rng::Dice;
+use crate::fuzz::rng::SeededRng;
 
 /// Of each line a release that is in the field.
 const RELEASES: [&str; 5] = ["2.9.2", "3.4.8", "3.5.12", "3.6.5", "3.7.3"];
@@ -30,7 +30,7 @@ pub(super) struct Cloud {
 }
 
 impl Cloud {
-    pub(super) fn draw(dice: &mut Dice) -> Self {
+    pub(super) fn draw(dice: &mut SeededRng) -> Self {
         let names = ["office", "store", "guests"];
         let count = usize::try_from(2 + dice.below(2)).unwrap_or(2);
         let planes = names.iter().take(count).zip(0_u16..);
@@ -54,7 +54,7 @@ impl Cloud {
     }
 
     /// The same cloud after one or two changes, and what they are.
-    pub(super) fn changed(&self, dice: &mut Dice) -> (Self, String) {
+    pub(super) fn changed(&self, dice: &mut SeededRng) -> (Self, String) {
         let mut next = self.clone();
         let mut words = vec![next.change(dice)];
         if dice.chance(500) {
@@ -67,7 +67,7 @@ impl Cloud {
         (next, words.join("; "))
     }
 
-    fn change(&mut self, dice: &mut Dice) -> String {
+    fn change(&mut self, dice: &mut SeededRng) -> String {
         let count = u32::try_from(self.planes.len()).unwrap_or(1);
         let at = usize::try_from(dice.below(count)).unwrap_or_default();
         let other = (at + 1) % self.planes.len();

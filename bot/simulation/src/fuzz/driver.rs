@@ -7,11 +7,11 @@ use journal::Journal;
 use lab::github::{Delivery, Outcome};
 use topology::observed::Timestamp;
 
-use crate::fuzz::faults::{Carried, Weather};
-use crate::fuzz::rng::Dice;
+use crate::fuzz::faults::{Carried, FaultInjector};
+use crate::fuzz::rng::SeededRng;
 use crate::fuzz::transcript::Transcript;
-use crate::harness::{Life, Town};
-use service::worker::Turned;
+use crate::harness::{Harness, ServiceInstance};
+use service::worker::WorkerState;
 
 /// How often the service asks GitHub for what no webhook told: a third as often as production's, so that a tale is mostly
 /// of other things.
@@ -24,14 +24,14 @@ const FAILED_REST_MS: i64 = 2_000;
 const TURNS_MAX: usize = 3_000;
 
 /// The service and the post, in a town.
-pub(super) struct Days {
-    pub(super) town: Town,
-    pub(super) weather: Arc<Weather>,
+pub(super) struct Driver {
+    pub(super) town: Harness,
+    pub(super) weather: Arc<FaultInjector>,
     pub(super) script: Transcript,
     /// The journal as it is when no life writes to it.
     pub(super) journal: Journal,
-    dice: Dice,
-    life: Option<Life>,
+    dice: SeededRng,
+    life: Option<ServiceInstance>,
     post: Post,
 }
 
@@ -50,13 +50,13 @@ enum Moment {
     Rests(Option<Timestamp>),
 }
 
-impl Days {
+impl Driver {
     pub(super) fn new(
-        town: Town,
-        weather: Arc<Weather>,
+        town: Harness,
+        weather: Arc<FaultInjector>,
         script: Transcript,
         journal: Journal,
-        dice: Dice,
+        dice: SeededRng,
     ) -> Self {
         Self {
             town,
@@ -169,9 +169,9 @@ impl Post {
     /// What production's loop does once: webhooks came meanwhile, GitHub is asked when it is time, one turn.
     async fn live(
         &mut self,
-        town: &Town,
-        life: &Life,
-        weather: &Weather,
+        town: &Harness,
+        life: &ServiceInstance,
+        weather: &FaultInjector,
         script: &Transcript,
     ) -> anyhow::Result<Moment> {
         self.carry(town, life, weather).await?;
@@ -184,8 +184,8 @@ impl Post {
             }
         }
         match life.office.turn().await {
-            Ok(Turned::Moved) => Ok(Moment::Moved),
-            Ok(Turned::Rests(until)) => Ok(Moment::Rests(until)),
+            Ok(WorkerState::Moved) => Ok(Moment::Moved),
+            Ok(WorkerState::Rests(until)) => Ok(Moment::Rests(until)),
             Err(error) => {
                 anyhow::ensure!(!weather.is_calm(), "a turn failed: {error:#}");
                 weather.count("turns that failed");
@@ -195,7 +195,12 @@ impl Post {
         }
     }
 
-    async fn carry(&mut self, town: &Town, life: &Life, weather: &Weather) -> anyhow::Result<()> {
+    async fn carry(
+        &mut self,
+        town: &Harness,
+        life: &ServiceInstance,
+        weather: &FaultInjector,
+    ) -> anyhow::Result<()> {
         let late = std::mem::take(&mut self.late);
         loop {
             let next = town.github.github().take_delivery();
@@ -218,7 +223,7 @@ impl Post {
     }
 }
 
-async fn brought(town: &Town, life: &Life, one: Delivery) -> anyhow::Result<()> {
+async fn brought(town: &Harness, life: &ServiceInstance, one: Delivery) -> anyhow::Result<()> {
     let id = one.id;
     let outcome = life.receives(town, one).await?;
     town.github.github().delivered(id, outcome);

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use lab::maas::{Fault, Maas};
 use lab::wire::Request;
 
-use crate::fuzz::rng::Dice;
+use crate::fuzz::rng::SeededRng;
 use crate::fuzz::transcript::Transcript;
-use crate::harness::{Fate, Hand, Operation, Stroke};
+use crate::harness::{FaultPolicy, InjectedFault, Operation, SimClock};
 
 /// GitHub's patience with itself, and ours with it.
 const GITHUB_SECONDS: i64 = 30_000;
@@ -57,7 +57,7 @@ pub(super) struct Written {
 }
 
 /// How many there were of what.
-pub type Counts = BTreeMap<&'static str, usize>;
+pub type FaultCounts = BTreeMap<&'static str, usize>;
 
 /// What happened to a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,10 +69,10 @@ pub(super) enum Carried {
 }
 
 /// The weather of a tale.
-pub(super) struct Weather(Mutex<Sky>);
+pub(super) struct FaultInjector(Mutex<FaultState>);
 
-struct Sky {
-    dice: Dice,
+struct FaultState {
+    dice: SeededRng,
     calm: bool,
     /// In a thousand operations: wrong at MAAS, at GitHub, the power, a webhook.
     rates: [u32; 4],
@@ -80,17 +80,17 @@ struct Sky {
     cuts_left: u32,
     /// Until when nobody answers: MAAS, GitHub.
     away: [i64; 2],
-    counts: Counts,
+    counts: FaultCounts,
     writes: Vec<Written>,
     looks: Vec<i64>,
     rows: Option<Arc<Mutex<Maas>>>,
-    hand: Hand,
+    hand: SimClock,
     script: Transcript,
 }
 
-impl Weather {
+impl FaultInjector {
     /// The weather of a seed; it begins calm.
-    pub(super) fn draw(mut dice: Dice, hand: Hand, script: Transcript) -> Self {
+    pub(super) fn draw(mut dice: SeededRng, hand: SimClock, script: Transcript) -> Self {
         let mut rate = |all: &[u32]| dice.pick(all).unwrap_or_default();
         let rates = [
             rate(&[0, 10, 30, 80]),
@@ -98,14 +98,14 @@ impl Weather {
             rate(&[0, 5, 10, 20]),
             rate(&[0, 100, 300]),
         ];
-        Self(Mutex::new(Sky {
+        Self(Mutex::new(FaultState {
             faults_left: 5 + dice.below(30),
             cuts_left: 1 + dice.below(6),
             dice,
             calm: true,
             rates,
             away: [0; 2],
-            counts: Counts::new(),
+            counts: FaultCounts::new(),
             writes: Vec::new(),
             looks: Vec::new(),
             rows: None,
@@ -114,7 +114,7 @@ impl Weather {
         }))
     }
 
-    fn sky(&self) -> MutexGuard<'_, Sky> {
+    fn sky(&self) -> MutexGuard<'_, FaultState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -148,7 +148,7 @@ impl Weather {
         self.sky().count(what);
     }
 
-    pub(super) fn counts(&self) -> Counts {
+    pub(super) fn counts(&self) -> FaultCounts {
         self.sky().counts.clone()
     }
 
@@ -189,8 +189,8 @@ impl Weather {
     }
 }
 
-impl Fate for Weather {
-    fn of(&self, operation: Operation<'_>) -> Stroke {
+impl FaultPolicy for FaultInjector {
+    fn of(&self, operation: Operation<'_>) -> InjectedFault {
         let mut sky = self.sky();
         // Each operation has a moment of its own, so that what happened is in one order.
         sky.hand.pass(1);
@@ -199,7 +199,8 @@ impl Fate for Weather {
                 sky.count("requests to MAAS");
                 sky.note(request);
                 let stroke = sky.strikes(0, request, &AT_MAAS);
-                let answered = matches!(stroke, Stroke::Fault(Fault::None | Fault::Redirect));
+                let answered =
+                    matches!(stroke, InjectedFault::Fault(Fault::None | Fault::Redirect));
                 if request.method != "GET"
                     && let Some(write) = sky.writes.last_mut()
                 {
@@ -217,15 +218,15 @@ impl Fate for Weather {
                     sky.script
                         .tell("-", "the power goes at a write of the journal");
                     sky.count("power cuts at the journal");
-                    return Stroke::DarkAfter;
+                    return InjectedFault::DarkAfter;
                 }
-                Stroke::Fault(Fault::None)
+                InjectedFault::Fault(Fault::None)
             }
         }
     }
 }
 
-impl Sky {
+impl FaultState {
     fn count(&mut self, what: &'static str) {
         *self.counts.entry(what).or_default() += 1;
     }
@@ -261,18 +262,23 @@ impl Sky {
         goes
     }
 
-    fn strikes(&mut self, at: usize, request: &Request, all: &[(&'static str, Fault)]) -> Stroke {
+    fn strikes(
+        &mut self,
+        at: usize,
+        request: &Request,
+        all: &[(&'static str, Fault)],
+    ) -> InjectedFault {
         let (place, counted) = [
             ("MAAS", "power cuts at MAAS"),
             ("GitHub", "power cuts at GitHub"),
         ][at];
         if self.calm {
-            return Stroke::Fault(Fault::None);
+            return InjectedFault::Fault(Fault::None);
         }
         let now = self.hand.now();
         if now < self.away[at] {
             self.count("requests while it is away");
-            return Stroke::Fault(Fault::CutBefore);
+            return InjectedFault::Fault(Fault::CutBefore);
         }
         let what = told(request);
         // What would change something goes wrong more often than what only reads, at MAAS above all.
@@ -288,13 +294,13 @@ impl Sky {
             let line = format!("the power goes: {what} at {place}, {when}");
             self.script.tell("-", &line);
             return if after {
-                Stroke::DarkAfter
+                InjectedFault::DarkAfter
             } else {
-                Stroke::DarkBefore
+                InjectedFault::DarkBefore
             };
         }
         if self.faults_left == 0 || !self.dice.chance(self.rates[at] * often) {
-            return Stroke::Fault(Fault::None);
+            return InjectedFault::Fault(Fault::None);
         }
         self.faults_left -= 1;
         if self.dice.chance(80) {
@@ -303,7 +309,7 @@ impl Sky {
             self.count("times away");
             self.script
                 .tell("-", &format!("{place} is away for {seconds} s"));
-            return Stroke::Fault(Fault::CutBefore);
+            return InjectedFault::Fault(Fault::CutBefore);
         }
         let (words, fault) = self.dice.pick(all).unwrap_or(all[0]);
         self.count(words);
@@ -317,7 +323,7 @@ impl Sky {
         if at == 1 && fault == Fault::LoseAnswer && self.dice.chance(500) {
             self.hand.pass(GITHUB_SECONDS);
         }
-        Stroke::Fault(fault)
+        InjectedFault::Fault(fault)
     }
 }
 

@@ -10,14 +10,14 @@ use plan::run::{Fact, Noted};
 use plan::step::StepId;
 use topology::draft::Source;
 
-use crate::fuzz::actors::{End, People, Said, heading};
-use crate::fuzz::driver::Days;
+use crate::fuzz::actors::{End, People, PostedComment, heading};
+use crate::fuzz::driver::Driver;
 use crate::fuzz::faults::Written;
 use crate::harness::{REPOSITORY, SITE};
 use execution::executor::observe;
-use execution::rehearse::in_memory::InLab;
-use maas::Outside;
-use maas::{Client, NOT_SENT};
+use execution::rehearse::in_memory::InMemoryMaas;
+use maas::Environment;
+use maas::{MaasClient, NOT_SENT};
 use service::command;
 use service::reply::fitted;
 
@@ -35,14 +35,18 @@ struct Recorded {
 
 /// Everything that can be looked at when a tale is over.
 struct Looking<'a> {
-    days: &'a Days,
+    days: &'a Driver,
     people: &'a People,
     runs: Vec<Told>,
     broken: Vec<String>,
 }
 
 /// What does not hold, one line each.
-pub(super) async fn broken(days: &Days, people: &People, end: &End) -> anyhow::Result<Vec<String>> {
+pub(super) async fn broken(
+    days: &Driver,
+    people: &People,
+    end: &End,
+) -> anyhow::Result<Vec<String>> {
     let mut runs = Vec::new();
     for run in days.journal.runs(SITE, 1000).await? {
         let facts = days.journal.facts(run.id).await?;
@@ -166,7 +170,7 @@ impl Looking<'_> {
                 .iter()
                 .find(|pull| Some(pull.number) == number);
             let merged = pull.and_then(|pull| pull.merged);
-            let ordered = |said: &&Said| {
+            let ordered = |said: &&PostedComment| {
                 said.who == "bob"
                     && Some(said.pull) == number
                     && said.words.starts_with("/apply")
@@ -261,14 +265,14 @@ impl Looking<'_> {
     }
 
     /// How planebot marked a comment.
-    fn marks(&self, said: &Said) -> Vec<String> {
+    fn marks(&self, said: &PostedComment) -> Vec<String> {
         let mut hub = self.days.town.github.github();
         let all = hub.at(REPOSITORY).reactions(said.id);
         let own = all.into_iter().filter(|(by, _)| by.ends_with("[bot]"));
         own.map(|(_, kind)| kind).collect()
     }
 
-    async fn is_answered(&self, said: &Said) -> anyhow::Result<bool> {
+    async fn is_answered(&self, said: &PostedComment) -> anyhow::Result<bool> {
         let marks = self.marks(said);
         let is = |mark: &str| marks.iter().any(|kind| kind == mark);
         let answer = format!("answer/{REPOSITORY}/{}", said.id);
@@ -423,9 +427,9 @@ impl Looking<'_> {
             self.says("what was applied does not check".to_owned());
             return Ok(());
         };
-        let outside = Outside::of_this_process(&self.days.town.hand.clock());
-        let wire = InLab::new(Arc::clone(&self.days.town.maas.maas), outside.clone());
-        let observed = observe(&Client::new(wire, outside).eyes(), &topology).await?;
+        let outside = Environment::of_this_process(&self.days.town.hand.clock());
+        let wire = InMemoryMaas::new(Arc::clone(&self.days.town.maas.maas), outside.clone());
+        let observed = observe(&MaasClient::new(wire, outside).eyes(), &topology).await?;
         match Plan::between(&observed, &topology, &Policy::default()) {
             Ok(plan) if plan.steps.iter().all(|step| step.nudge) => {}
             Ok(plan) => {

@@ -1,10 +1,10 @@
 //! Chance that comes again: the same seed throws the same dice, on every machine. It must not know what is drawn.
 
-/// Dice of one seed (splitmix64, whose every seed is as good as another).
+/// SeededRng of one seed (splitmix64, whose every seed is as good as another).
 #[derive(Clone, Debug)]
-pub(super) struct Dice(u64);
+pub(super) struct SeededRng(u64);
 
-impl Dice {
+impl SeededRng {
     /// The dice of a seed; each `use` of it has its own, so that one does not change the throws of another.
     pub(super) fn of(seed: u64, part: u64) -> Self {
         let mut dice = Self(seed);

@@ -21,7 +21,7 @@ pub enum Operation<'a> {
 
 /// What becomes of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stroke {
+pub enum InjectedFault {
     /// It goes as it should, or wrong in that way. The journal knows none.
     Fault(Fault),
     /// The power goes before it arrives.
@@ -31,20 +31,20 @@ pub enum Stroke {
 }
 
 /// Decides what becomes of each operation, asked once for each and in order.
-pub trait Fate: Send + Sync {
+pub trait FaultPolicy: Send + Sync {
     /// What becomes of this one.
-    fn of(&self, operation: Operation<'_>) -> Stroke;
+    fn of(&self, operation: Operation<'_>) -> InjectedFault;
 }
 
 /// Hears of the operations, asks the fate of each, and goes dark with one of them.
-pub struct Fuse {
-    fate: Arc<dyn Fate>,
+pub struct CrashPoint {
+    fate: Arc<dyn FaultPolicy>,
     dark: watch::Sender<bool>,
 }
 
-impl Fuse {
+impl CrashPoint {
     /// A fuse that this fate burns.
-    pub fn new(fate: Arc<dyn Fate>) -> Self {
+    pub fn new(fate: Arc<dyn FaultPolicy>) -> Self {
         Self {
             fate,
             dark: watch::Sender::new(false),
@@ -64,8 +64,8 @@ impl Fuse {
     /// A write of the journal; true when the power goes with it.
     pub(super) fn burn(&self) -> bool {
         match self.fate.of(Operation::Journal) {
-            Stroke::Fault(_) => false,
-            Stroke::DarkBefore | Stroke::DarkAfter => {
+            InjectedFault::Fault(_) => false,
+            InjectedFault::DarkBefore | InjectedFault::DarkAfter => {
                 self.dark.send_replace(true);
                 true
             }
@@ -78,9 +78,9 @@ impl Fuse {
             return Fault::CutBefore;
         }
         let (fault, goes) = match self.fate.of(operation) {
-            Stroke::Fault(fault) => (fault, false),
-            Stroke::DarkBefore => (Fault::CutBefore, true),
-            Stroke::DarkAfter => (Fault::LoseAnswer, true),
+            InjectedFault::Fault(fault) => (fault, false),
+            InjectedFault::DarkBefore => (Fault::CutBefore, true),
+            InjectedFault::DarkAfter => (Fault::LoseAnswer, true),
         };
         if goes {
             self.dark.send_replace(true);

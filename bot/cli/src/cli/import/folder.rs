@@ -1,4 +1,4 @@
-//! Changes of a folder's files: all of them or none.
+//! FolderChanges of a folder's files: all of them or none.
 //!
 //! Everything is written beside its place first, so that a full disk is met before anything is changed; then names are
 //! exchanged, which takes no space; what went wrong on the way is taken back. Must not know what the files say.
@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use topology::draft::Source;
 
-/// Changes that are ready to be made.
-pub(super) struct Changes {
+/// FolderChanges that are ready to be made.
+pub(super) struct FolderChanges {
     changes: Vec<Change>,
     /// Folders that did not exist before, outermost first.
     made: Vec<PathBuf>,
@@ -24,12 +24,12 @@ struct Change {
     new: Option<PathBuf>,
     /// Where the file as it was is put meanwhile, and its bytes; none where there was no file.
     old: Option<(PathBuf, Vec<u8>)>,
-    stage: Stage,
+    stage: StagedFolder,
 }
 
 /// How far a change has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum StagedFolder {
     /// The new text waits beside its place.
     Waiting,
     /// The old file was put aside.
@@ -38,7 +38,7 @@ enum Stage {
     Made,
 }
 
-impl Changes {
+impl FolderChanges {
     /// Writes every new text beside its place. `before` is what was read from the folder.
     pub(super) fn of(
         folder: &Path,
@@ -79,7 +79,7 @@ impl Changes {
             new: text.map(|_| beside("import-new")),
             old: old.map(|bytes| (beside("import-old"), bytes)),
             place: place.to_owned(),
-            stage: Stage::Waiting,
+            stage: StagedFolder::Waiting,
         };
         self.make_folder(place.parent().unwrap_or(Path::new(".")))?;
         let mode = fs::metadata(place).map(|there| there.permissions()).ok();
@@ -124,7 +124,7 @@ impl Changes {
     }
 }
 
-impl Drop for Changes {
+impl Drop for FolderChanges {
     /// What was not made whole is taken back.
     fn drop(&mut self) {
         for change in self.changes.iter().rev() {
@@ -157,21 +157,23 @@ impl Change {
     fn put(&mut self) -> std::io::Result<()> {
         if let Some((old, _)) = &self.old {
             fs::rename(&self.place, old)?;
-            self.stage = Stage::Aside;
+            self.stage = StagedFolder::Aside;
         }
         if let Some(new) = &self.new {
             fs::rename(new, &self.place)?;
         }
-        self.stage = Stage::Made;
+        self.stage = StagedFolder::Made;
         Ok(())
     }
 
     /// Nothing more can be done about what fails here: the first failure is the one that is told.
     fn take_back(&self) {
         match (&self.old, self.stage) {
-            (Some((old, _)), Stage::Aside | Stage::Made) => drop(fs::rename(old, &self.place)),
-            (None, Stage::Made) => drop(fs::remove_file(&self.place)),
-            (_, Stage::Waiting) | (None, Stage::Aside) => {}
+            (Some((old, _)), StagedFolder::Aside | StagedFolder::Made) => {
+                drop(fs::rename(old, &self.place))
+            }
+            (None, StagedFolder::Made) => drop(fs::remove_file(&self.place)),
+            (_, StagedFolder::Waiting) | (None, StagedFolder::Aside) => {}
         }
         if let Some(new) = &self.new {
             drop(fs::remove_file(new));
@@ -241,7 +243,7 @@ mod tests {
             ("new.yaml", Some("N")),
         ];
         let files = files.map(|(path, text)| (path.to_owned(), text.map(str::to_owned)));
-        Changes::of(folder, before(), files.into())?.make()
+        FolderChanges::of(folder, before(), files.into())?.make()
     }
 
     #[test]
@@ -289,7 +291,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir_all(root.path().join(".topology.schema.json.import-new")).unwrap();
         let files = BTreeMap::from([("a.yaml".to_owned(), Some("A".to_owned()))]);
-        assert!(Changes::of(&root.path().join("dc1"), Vec::new(), files).is_err());
+        assert!(FolderChanges::of(&root.path().join("dc1"), Vec::new(), files).is_err());
         assert!(!root.path().join("dc1").exists());
     }
 }

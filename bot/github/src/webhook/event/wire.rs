@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::webhook::event::{
-    Account, Comment, Event, Occurrence, Place, Pull, PullNumber, Push, Sha, Unreadable, What,
+    Account, CommentEvent, Event, Occurrence, PullEvent, PullNumber, Push, RepositoryRef, Sha,
+    Unreadable, What,
 };
 
 #[derive(Deserialize)]
@@ -232,8 +233,8 @@ pub(super) fn read(header: &str, text: &str) -> Result<Option<Event>, Unreadable
 
 type Read = (Option<What>, Option<WireAccount>);
 
-fn place(body: &Body) -> Option<Place> {
-    body.repository.as_ref().map(|repository| Place {
+fn place(body: &Body) -> Option<RepositoryRef> {
+    body.repository.as_ref().map(|repository| RepositoryRef {
         repository_id: repository.id,
         full_name: repository.full_name.clone(),
         installation: body.installation.as_ref().map(|it| it.id),
@@ -256,7 +257,7 @@ fn pull_request(header: &str, body: Body) -> Result<Read, Unreadable> {
         return Err(lacking(header, "number"));
     }
     let merged = wire.merged == Some(true);
-    let pull = Pull {
+    let pull = PullEvent {
         number: PullNumber(wire.number),
         author: wire.user.map(Account::from),
         head: wire.head.sha,
@@ -284,7 +285,7 @@ fn pull_request(header: &str, body: Body) -> Result<Read, Unreadable> {
 fn issue_comment(header: &str, body: Body) -> Result<Read, Unreadable> {
     let issue = body.issue.ok_or_else(|| lacking(header, "issue"))?;
     let wire = body.comment.ok_or_else(|| lacking(header, "comment"))?;
-    let comment = Comment {
+    let comment = CommentEvent {
         id: wire.id,
         number: PullNumber(issue.number),
         on_pull: issue.pull_request.is_some(),

@@ -3,10 +3,10 @@
 use topology::object::{Interface, InterfaceKind, Link, Mode, VlanAt};
 
 use crate::look::Found;
-use crate::transport::{Method, Request};
-use crate::writer::form::{Ground, Made, NoRequest, because};
+use crate::transport::{MaasRequest, Method};
+use crate::writer::form::{Made, NoRequest, ResolvedRefs, because};
 
-pub(super) fn create_interface(interface: &Interface, ground: &Ground) -> Made {
+pub(super) fn create_interface(interface: &Interface, ground: &ResolvedRefs) -> Made {
     let node = ground.node(&interface.host)?;
     let mut parents = Vec::new();
     for parent in &interface.parents {
@@ -58,7 +58,7 @@ pub(super) fn update_interface(
     row: u64,
     before: &Interface,
     after: &Interface,
-    ground: &Ground,
+    ground: &ResolvedRefs,
 ) -> Made {
     let node = ground.node(&before.host)?;
     let fixed = |it: &Interface| (it.host.clone(), it.kind, it.parents.clone());
@@ -82,7 +82,7 @@ pub(super) fn update_interface(
     Ok(request)
 }
 
-pub(super) fn create_link(link: &Link, ground: &Ground) -> Made {
+pub(super) fn create_link(link: &Link, ground: &ResolvedRefs) -> Made {
     let node = ground.node(&link.host)?;
     let interface = interface_row(node, &link.interface)?;
     let (mode, address) = match link.mode {
@@ -116,12 +116,12 @@ fn placed(interface: &Interface) -> Result<&VlanAt, NoRequest> {
     })
 }
 
-pub(super) fn delete_interface(interface: &Interface, row: u64, ground: &Ground) -> Made {
+pub(super) fn delete_interface(interface: &Interface, row: u64, ground: &ResolvedRefs) -> Made {
     let node = ground.node(&interface.host)?;
     Ok(below_node(Method::Delete, node, &format!("{row}/")))
 }
 
-pub(super) fn delete_link(link: &Link, row: u64, ground: &Ground) -> Made {
+pub(super) fn delete_link(link: &Link, row: u64, ground: &ResolvedRefs) -> Made {
     let node = ground.node(&link.host)?;
     let interface = interface_row(node, &link.interface)?;
     Ok(below_node(Method::Post, node, &format!("{interface}/"))
@@ -130,8 +130,8 @@ pub(super) fn delete_link(link: &Link, row: u64, ground: &Ground) -> Made {
 }
 
 /// A request for something below a node.
-fn below_node(method: Method, node: &Found, tail: &str) -> Request {
-    Request::new(
+fn below_node(method: Method, node: &Found, tail: &str) -> MaasRequest {
+    MaasRequest::new(
         method,
         format!("nodes/{}/interfaces/{tail}", node.system_id),
     )

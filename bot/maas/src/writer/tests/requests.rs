@@ -3,7 +3,7 @@ use topology::object::{Fabric, InterfaceKind, ReservedIp, Space, StaticRoute};
 use super::*;
 
 /// Each write leaves as exactly that request.
-async fn leave_as(rows: Vec<(Told, Write, &str)>) {
+async fn leave_as(rows: Vec<(ScriptedTransport, Write, &str)>) {
     for (maas, write, request) in rows {
         let line = request.split(": ").next().unwrap();
         let maas = maas.to(line, Ok(json(200, r#"{"id": 9}"#)));

@@ -13,9 +13,9 @@ use tower::ServiceExt as _;
 
 use super::*;
 use crate::config::Config;
-use crate::github_port::Forge;
-use crate::runs::publish::Told;
-use crate::server::routes::{BODY_SECONDS_MAX, Counts, Door, router};
+use crate::github_port::GitHubPort;
+use crate::runs::publish::PublishedFacts;
+use crate::server::routes::{BODY_SECONDS_MAX, WebhookCounts, WebhookState, router};
 use github::GitHub;
 use topology::port::Clock;
 
@@ -28,7 +28,7 @@ enum As {
     Token,
 }
 
-struct Stage {
+struct PullStatus {
     lab: Serving,
     office: Office,
     door: axum::Router,
@@ -82,7 +82,7 @@ fn config(url: &str, who: As, app: u64, token: String) -> Config {
 }
 
 /// That GitHub, and an office with its door.
-async fn stage(who: As) -> Stage {
+async fn stage(who: As) -> PullStatus {
     let hub = hub();
     let (app, token, began) = (hub.app_ids().0, hub.bot_token(), hub.now());
     let asked = Arc::new(AtomicUsize::new(0));
@@ -113,25 +113,25 @@ async fn stage(who: As) -> Stage {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("p.db").display());
     let journal = Journal::open(&url).await.unwrap();
-    let door = router(Door {
+    let door = router(WebhookState {
         journal: journal.clone(),
         secrets: Arc::new(secrets),
         now: Arc::clone(&clock),
         body_limit: 1 << 20,
         body_patience: BODY_SECONDS_MAX,
         kept: Arc::new(Notify::new()),
-        counts: Arc::new(Counts::default()),
+        counts: Arc::new(WebhookCounts::default()),
     });
     let office = Office {
         config,
         journal,
-        github: Forge(github),
+        github: GitHubPort(github),
         desks: BTreeMap::new(),
         clock,
         owner: "test".to_owned(),
-        told: Told::default(),
+        told: PublishedFacts::default(),
     };
-    Stage {
+    PullStatus {
         lab,
         office,
         door,
@@ -141,7 +141,7 @@ async fn stage(who: As) -> Stage {
     }
 }
 
-impl Stage {
+impl PullStatus {
     fn comment(&self, body: &str) {
         self.lab
             .github()
@@ -184,7 +184,7 @@ impl Stage {
     }
 
     async fn asks(&self) -> usize {
-        let AskedAgain { asked, more } = self.office.ask_for_failed().await.unwrap();
+        let Redelivered { asked, more } = self.office.ask_for_failed().await.unwrap();
         assert!(!more);
         asked
     }
@@ -266,7 +266,7 @@ async fn what_is_older_than_three_days_is_left_alone() {
     let stage = stage(As::App).await;
     stage.fails(Outcome::Unreachable);
     let four_days = Timestamp((stage.office.clock)().0 + 4 * 86_400_000);
-    let old = Stage {
+    let old = PullStatus {
         office: Office {
             clock: Arc::new(move || four_days),
             ..stage.office
