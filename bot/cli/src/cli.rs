@@ -147,9 +147,9 @@ impl Command {
         match self {
             Self::Check(check) => check.run(place, console),
             Self::Import(import) => awaited(import.run(place, console)),
-            Self::Audit(look) => awaited(look.run(look::Kind::Audit, place, console)),
-            Self::Plan(look) => awaited(look.run(look::Kind::Plan, place, console)),
-            Self::Rehearse(look) => awaited(look.run(look::Kind::Rehearse, place, console)),
+            Self::Audit(look) => awaited(look.run(look::Report::Audit, place, console)),
+            Self::Plan(look) => awaited(look.run(look::Report::Plan, place, console)),
+            Self::Rehearse(look) => awaited(look.run(look::Report::Rehearse, place, console)),
             Self::Apply(apply) => awaited(apply.run(place, console)),
             Self::Serve(serve) => awaited(serve.run(place, console)),
             Self::Doctor(doctor) => awaited(doctor.run(place, console)),

@@ -18,7 +18,7 @@ use topology::plane::Topology;
 use service::site::{PlanningResult, SiteRuntime, declared, runbooks};
 use topology::port::Clock;
 
-pub use apply::Asked;
+pub use apply::ApplyRequest;
 
 /// How a plan is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

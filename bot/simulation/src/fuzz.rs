@@ -30,7 +30,7 @@ use faults::FaultInjector;
 use rng::SeededRng;
 use transcript::Transcript;
 
-pub use faults::Counts;
+pub use faults::FaultCounts;
 
 /// A tale that was played.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lab::maas::{Maas, Misread};
+use lab::maas::{Fault, Maas};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use topology::Object;
@@ -77,9 +77,9 @@ async fn threat_39_a_lost_answer_to_a_write_is_unknown_and_a_look_tells() {
     let key = maas.api_key("admin").unwrap();
     let faults = Arc::new(|request: &lab::wire::Request| {
         if request.method == "DELETE" {
-            Misread::LoseAnswer
+            Fault::LoseAnswer
         } else {
-            Misread::None
+            Fault::None
         }
     });
     let serving = lab::maas::serve(maas, Some(faults)).await.unwrap();
