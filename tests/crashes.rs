@@ -13,7 +13,7 @@ mod stage;
 
 use std::path::PathBuf;
 
-use service::runs::publish::PublishedFacts;
+use service::runs::PublishedFacts;
 use simulation::harness::ServiceInstance;
 
 use acts::Act;
@@ -115,7 +115,7 @@ impl Law {
     /// nothing is left to do.
     async fn beat(&mut self, what: &str, life: Option<ServiceInstance>) -> Option<ServiceInstance> {
         let stage = &self.stage;
-        let told = life.as_ref().map(|life| life.office.told.clone());
+        let told = life.as_ref().map(|life| life.worker.published());
         let before = stage.save(&self.store, "before.db");
         stage.arm(None);
         let (life, over) = match life {

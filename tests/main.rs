@@ -5,9 +5,6 @@
     reason = "tests say what went wrong by stopping"
 )]
 
-#[path = "../bot/journal/tests/laws/cluster.rs"]
-#[expect(dead_code, reason = "the journal's laws ask more of it")]
-mod cluster;
 mod crashes;
 mod hazards;
 mod house;

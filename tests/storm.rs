@@ -13,9 +13,9 @@ use std::io::Write as _;
 use serde_json::Value;
 use simulation::demo::site;
 
-use crate::cluster::Cluster;
 use city::City;
 use mishaps::Tally;
+use support_postgres::Cluster;
 
 /// What of the storm goes before the run; the rest goes in parts, at each mishap of it.
 const BEFORE_THE_RUN: usize = 7_500;

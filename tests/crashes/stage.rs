@@ -10,7 +10,7 @@ use journal::Journal;
 use lab::github::GitHub;
 use lab::maas::Maas;
 use plan::run::Progress;
-use service::runs::publish::PublishedFacts;
+use service::runs::PublishedFacts;
 use service::worker::WorkerState;
 use simulation::demo::site;
 use simulation::harness::{
@@ -135,7 +135,7 @@ impl Stage {
     /// A life that goes on where another one stands: it remembers what that one told, and need not ask GitHub.
     pub(super) async fn alive(&self, store: &Path, told: PublishedFacts) -> ServiceInstance {
         let mut life = self.started(store).await.unwrap();
-        life.office.told = told;
+        life.worker = life.wiring.worker_after(&life.journal, told);
         life
     }
 
@@ -167,14 +167,14 @@ impl Stage {
 
     async fn turns(&self, life: &ServiceInstance) -> bool {
         loop {
-            match life.office.turn().await {
-                Ok(WorkerState::Rests(None)) => return true,
-                Ok(WorkerState::Rests(Some(until))) => {
+            match life.worker.step().await {
+                Ok(WorkerState::Idle(None)) => return true,
+                Ok(WorkerState::Idle(Some(until))) => {
                     self.town.hand.put(until.0);
                     return false;
                 }
-                Ok(WorkerState::Moved) if life.is_quiet().await.unwrap() => return false,
-                Ok(WorkerState::Moved) => {}
+                Ok(WorkerState::Progressed) if life.is_quiet().await.unwrap() => return false,
+                Ok(WorkerState::Progressed) => {}
                 // Only the fuse's doing.
                 Err(_) if self.town.fuse.is_dark() => return false,
                 Err(error) => panic!("a turn failed: {error:#}"),
@@ -211,7 +211,7 @@ impl Stage {
 
     /// What the people and the next process see of all this, but for times.
     pub(super) async fn portrait(&self, life: &ServiceInstance) -> String {
-        let journal = &life.office.journal;
+        let journal = &life.journal;
         let mut told = Vec::new();
         for run in journal.runs(SITE, 9).await.unwrap() {
             let facts = journal.facts(run.id).await.unwrap();
@@ -227,7 +227,10 @@ impl Stage {
                 told.push(format!("pull request {number}: {}", pull.stage));
             }
         }
-        told.push(format!("deliveries: {:?}", journal.queue().await.unwrap()));
+        told.push(format!(
+            "deliveries: {:?}",
+            journal.queue_depth().await.unwrap()
+        ));
         let mut hub = self.town.github.github().clone();
         let at = hub.at(REPOSITORY);
         for comment in (1..=2).flat_map(|number| at.comments(number)) {
@@ -237,7 +240,7 @@ impl Stage {
                 .find_map(|line| line.strip_prefix("<!-- planebot:")?.strip_suffix(" -->"));
             // A comment may be edited once in five seconds: what it is to say counts, not what it says yet.
             let said = match key {
-                Some(key) => journal.reply(key).await.unwrap().unwrap().reply.body,
+                Some(key) => text_of(&journal.message(key).await.unwrap().unwrap()),
                 None => comment.body.clone(),
             };
             told.push(format!(
@@ -278,13 +281,13 @@ impl Stage {
 /// Deliveries that wait come first: they may tell it.
 async fn caught_up(life: &ServiceInstance) -> anyhow::Result<()> {
     quieted(life).await?;
-    life.office.catch_up().await?;
+    life.worker.poll().await?;
     quieted(life).await
 }
 
 async fn quieted(life: &ServiceInstance) -> anyhow::Result<()> {
     while !life.is_quiet().await? {
-        life.office.turn().await?;
+        life.worker.step().await?;
     }
     Ok(())
 }
@@ -299,5 +302,13 @@ fn copied(from: &Path, to: &Path) {
         if beside(from, end).exists() {
             std::fs::copy(beside(from, end), beside(to, end)).unwrap();
         }
+    }
+}
+
+/// The text of a message that is a comment.
+fn text_of(message: &journal::PendingMessage) -> String {
+    match message.payload.clone().unwrap() {
+        journal::OutboxPayload::Comment { text } => text,
+        other => panic!("{other:?} is no comment"),
     }
 }

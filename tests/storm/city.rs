@@ -19,8 +19,8 @@ use topology::port::Clock;
 use super::posts::{Post, Storm};
 use super::replicas::{NAMES, Replicas};
 use super::watch::Watch;
-use crate::cluster::Cluster;
 use simulation::harness::{REPOSITORY, SimClock, declared};
+use support_postgres::Cluster;
 
 pub(super) const SITE: &str = "reference";
 const BRANCH: &str = "vip-plane";

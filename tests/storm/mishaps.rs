@@ -115,9 +115,9 @@ impl City {
 
     /// PostgreSQL is stopped hard and started again; nobody is ready meanwhile, and everybody is afterwards.
     pub(super) async fn restart_postgres(&self) {
-        tokio::task::block_in_place(|| self.cluster.killed());
+        tokio::task::block_in_place(|| self.cluster.stop_immediately());
         self.all_are("not ready without its store", false).await;
-        assert!(tokio::task::block_in_place(|| self.cluster.up()));
+        assert!(tokio::task::block_in_place(|| self.cluster.restart()));
         // One that was starting when the store went has ended with an error: an init system would start it again.
         for which in 0..NAMES.len() {
             if self.replicas.ended(which).is_some() {

@@ -74,7 +74,7 @@ async fn each_delivery_is_settled_once(city: &City) {
         .await;
     assert_eq!((settled, before), (distinct, Some(0)));
     assert_eq!(all, settled);
-    let (waiting, parked) = city.journal.queue().await.unwrap();
+    let (waiting, parked) = city.journal.queue_depth().await.unwrap();
     assert_eq!((waiting, parked), (0, 0));
 }
 

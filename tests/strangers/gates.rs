@@ -191,7 +191,7 @@ async fn threat_42_a_run_that_began_in_its_window_goes_on_to_its_end() {
         ..Set::default()
     })
     .await;
-    let noon = 12 * 3_600_000 - (stage.office.clock)().0.rem_euclid(24 * 3_600_000);
+    let noon = 12 * 3_600_000 - (stage.service.wiring.clock)().0.rem_euclid(24 * 3_600_000);
     stage.pass(noon + 24 * 3_600_000);
     let number = stage.proposed(&[(DESKS, Some(MOVED))]).await;
     stage.merge(number, How::Squash);

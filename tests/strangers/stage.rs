@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use execution::rehearse::in_memory::InMemoryMaas;
-use journal::{Delivery, Kept};
+use journal::Journal;
+use journal::{Delivery, Stored};
 use lab::github::{CommentSeen, How, Options, Permission, Proposal};
 use lab::maas::{Fault, Maas};
 use maas::{MaasClient, MaasWriter, WriteFence};
 use service::config::Config;
-use service::worker::Office;
+use service::worker::{Wiring, Worker};
 use topology::object::{Object, Subnet};
 use topology::observed::{Scope, Timestamp};
 use topology::port::Clock;
@@ -33,12 +34,36 @@ pub(super) const DESKS: &str = "topology/desks.yaml";
 pub(super) struct Stage {
     pub(super) hub: lab::github::Serving,
     pub(super) maas: lab::maas::Serving,
-    pub(super) office: Office,
+    pub(super) service: Instance,
     writes: Arc<AtomicUsize>,
     ahead: Arc<AtomicI64>,
     told: u64,
     wire: Arc<Mutex<Transport>>,
     pub(super) folder: tempfile::TempDir,
+}
+
+/// A service that nobody drives but the test.
+pub(super) struct Instance {
+    config: Config,
+    pub(super) journal: Journal,
+    pub(super) wiring: Wiring,
+    pub(super) worker: Worker,
+}
+
+impl Instance {
+    async fn open(config: Config, clock: Clock) -> Self {
+        let address = config.store.address().unwrap();
+        let journal = Journal::open_at(&address).await.unwrap();
+        let wiring = service::service::open(&config, &journal, clock)
+            .await
+            .unwrap();
+        Self {
+            worker: wiring.worker(&journal),
+            config,
+            journal,
+            wiring,
+        }
+    }
 }
 
 /// What GitHub was asked, and when; and what goes wrong with what.
@@ -127,11 +152,12 @@ impl Stage {
         if set.policy.contains("name = 'east'") {
             variables.insert("PLANEBOT_SITE_EAST_MAAS_API_KEY".to_owned(), key);
         }
-        let office = open(&config, &variables, clock(&ahead)).await;
+        let config = Config::parse(&config, Path::new("."), &variables).unwrap();
+        let service = Instance::open(config, clock(&ahead)).await;
         Self {
             hub,
             maas,
-            office,
+            service,
             writes,
             ahead,
             told: 0,
@@ -159,7 +185,7 @@ impl Stage {
     }
 
     pub(super) fn now(&self) -> i64 {
-        (self.office.clock)().0
+        (self.service.wiring.clock)().0
     }
 
     /// Writes that MAAS was asked for so far.
@@ -183,10 +209,10 @@ impl Stage {
     /// Works on what is kept.
     pub(super) async fn settle(&self) {
         for _ in 0..60 {
-            let Some(until) = self.office.settle_all().await.unwrap() else {
+            let Some(until) = self.service.worker.run_until_idle().await.unwrap() else {
                 return;
             };
-            self.pass((until.0 - (self.office.clock)().0).clamp(1, 10_000));
+            self.pass((until.0 - (self.service.wiring.clock)().0).clamp(1, 10_000));
         }
     }
 
@@ -199,19 +225,23 @@ impl Stage {
         let asked = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&asked);
         let fuse = Arc::new(move || counted.fetch_add(1, Ordering::SeqCst) + 1 == cut);
-        self.office.journal = self.office.journal.clone().with_fuse(fuse);
-        while let Ok(Some(until)) = self.office.settle_all().await {
+        let cut_off = self.service.journal.clone().with_crash_point(fuse);
+        let worker = self.service.wiring.worker(&cut_off);
+        while let Ok(Some(until)) = worker.run_until_idle().await {
             self.pass((until.0 - self.now()).clamp(1, 10_000));
         }
-        let config = self.office.config.clone();
-        let again = service::service::open(config, clock(&self.ahead)).await;
-        self.office = again.unwrap();
+        let config = self.service.config.clone();
+        self.service = Instance::open(config, clock(&self.ahead)).await;
         asked.load(Ordering::SeqCst) >= cut
     }
 
-    pub(super) async fn keep(&self, delivery: &Delivery) -> Kept {
-        let now = (self.office.clock)();
-        self.office.journal.keep(delivery, now).await.unwrap()
+    pub(super) async fn keep(&self, delivery: &Delivery) -> Stored {
+        let now = (self.service.wiring.clock)();
+        self.service
+            .journal
+            .store_delivery(delivery, now)
+            .await
+            .unwrap()
     }
 
     /// The webhooks that GitHub has sent since the last time.
@@ -309,7 +339,7 @@ impl Stage {
     }
 
     fn hands(&self) -> Arc<MaasClient<InMemoryMaas>> {
-        let outside = maas::Environment::of_this_process(&self.office.clock);
+        let outside = maas::Environment::of_this_process(&self.service.wiring.clock);
         MaasClient::new(
             InMemoryMaas::new(Arc::clone(&self.maas.maas), outside.clone()),
             outside,
@@ -341,12 +371,10 @@ impl Stage {
     }
 
     /// A second service on the same store, as after a restart or beside the first.
-    pub(super) async fn another(&self, port: u16) -> Office {
-        let mut config = self.office.config.clone();
+    pub(super) async fn another(&self, port: u16) -> Instance {
+        let mut config = self.service.config.clone();
         config.server.listen.set_port(port);
-        service::service::open(config, clock(&self.ahead))
-            .await
-            .unwrap()
+        Instance::open(config, clock(&self.ahead)).await
     }
 }
 
@@ -364,9 +392,4 @@ fn config(github: &str, maas: &str, folder: &Path, policy: &str) -> String {
          [site.policy]\nsettle_seconds = 1\nunknown_pause_seconds = 1\n{policy}\n",
         store.display()
     )
-}
-
-async fn open(text: &str, variables: &BTreeMap<String, String>, clock: Clock) -> Office {
-    let config = Config::parse(text, Path::new("."), variables).unwrap();
-    service::service::open(config, clock).await.unwrap()
 }

@@ -1,6 +1,6 @@
 //! Orders that come too early, too late, twice, out of order, or for something else than was read.
 
-use journal::{Delivery, Kept};
+use journal::{Delivery, Stored};
 use lab::github::How;
 
 use super::stage::{DESKS, NAME, Set, Stage, WITH_GATEWAY};
@@ -58,7 +58,7 @@ async fn threat_9_a_comment_under_a_fresh_delivery_is_no_second_order() {
             id: id.to_owned(),
             ..order.clone()
         };
-        assert_eq!(stage.keep(&again).await, Kept::New);
+        assert_eq!(stage.keep(&again).await, Stored::New);
     }
     stage.settle().await;
     assert_eq!(stage.writes(), 1);
@@ -84,7 +84,7 @@ async fn threat_11_an_old_delivery_replayed_after_days_changes_nothing() {
     stage.by_hand(|subnet| subnet.gateway = None).await;
     stage.pass(3 * 24 * 3_600_000);
     for (index, delivery) in sent.iter().enumerate() {
-        assert_eq!(stage.keep(delivery).await, Kept::SeenBefore);
+        assert_eq!(stage.keep(delivery).await, Stored::Duplicate);
         let renamed = Delivery {
             id: format!("replayed-{index}"),
             ..delivery.clone()
@@ -365,11 +365,11 @@ async fn threat_37_two_orders_in_one_second_on_two_services_are_one_run() {
         stage.keep(&delivery).await;
     }
     for _ in 0..200 {
-        let (one, other) = tokio::join!(stage.office.turn(), second.turn());
+        let (one, other) = tokio::join!(stage.service.worker.step(), second.worker.step());
         let (one, other) = (one.unwrap(), other.unwrap());
         if let (
-            service::worker::WorkerState::Rests(None),
-            service::worker::WorkerState::Rests(None),
+            service::worker::WorkerState::Idle(None),
+            service::worker::WorkerState::Idle(None),
         ) = (one, other)
         {
             break;
@@ -394,7 +394,7 @@ async fn threat_41_a_clock_that_is_wrong_by_an_hour_applies_nothing_twice() {
         stage.pass(-wrong);
         stage.settle().await;
         assert!(!said.is_empty(), "the order ends in silence");
-        let runs = stage.office.journal.runs("dc", 9).await.unwrap();
+        let runs = stage.service.journal.runs("dc", 9).await.unwrap();
         assert!(stage.writes() <= 1 && runs.len() <= 1, "{said}");
     }
 }
@@ -427,7 +427,7 @@ async fn threat_42_outside_of_its_window_nothing_begins() {
     })
     .await;
     // Into the middle of some day, whenever this is run.
-    let now = (stage.office.clock)().0;
+    let now = (stage.service.wiring.clock)().0;
     stage.pass(12 * 3_600_000 - now.rem_euclid(24 * 3_600_000) + 24 * 3_600_000);
     let number = stage.proposed(&[(DESKS, Some(WITH_GATEWAY))]).await;
     stage.merge(number, How::Squash);
@@ -458,7 +458,7 @@ async fn restored(since: Since) {
     let store = stage.folder.path().join("journal.db");
     let backup = stage.folder.path().join("backup.db");
     let url = format!("sqlite://{}", store.display());
-    stage.office.catch_up().await.unwrap();
+    stage.service.worker.poll().await.unwrap();
     stage.settle().await;
     // The copy of a store that nobody writes to just then.
     let copied = journal::Journal::open(&url).await.unwrap();
@@ -487,15 +487,15 @@ async fn restored(since: Since) {
             at.push("bob", "planebot-history", other).unwrap();
         }
     }
-    stage.office.journal = journal::Journal::open(&format!("sqlite://{}", backup.display()))
+    stage.service.journal = journal::Journal::open(&format!("sqlite://{}", backup.display()))
         .await
         .unwrap();
     // GitHub sends everything again, and is asked for what is missing.
     for delivery in &sent {
-        assert_eq!(stage.keep(delivery).await, Kept::New);
+        assert_eq!(stage.keep(delivery).await, Stored::New);
     }
     stage.settle().await;
-    stage.office.catch_up().await.unwrap();
+    stage.service.worker.poll().await.unwrap();
     stage.settle().await;
     assert_eq!(stage.writes(), 1);
     let said = stage.ask("bob", number, "/apply").await;

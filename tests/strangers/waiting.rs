@@ -1,6 +1,6 @@
 //! What waits, and what does not wait for it: deliveries that fail, replies that GitHub does not take now or ever.
 
-use journal::{Reply, ReplyKind, Retried};
+use journal::{OutboxMessage, OutboxPayload, Retried};
 use lab::github::How;
 use lab::maas::Fault;
 use service::worker::WorkerState;
@@ -24,7 +24,7 @@ async fn at_once(stage: &mut Stage) -> Option<Timestamp> {
     for delivery in stage.sent() {
         stage.keep(&delivery).await;
     }
-    stage.office.settle_all().await.unwrap()
+    stage.service.worker.run_until_idle().await.unwrap()
 }
 
 fn files_of(number: u64) -> String {
@@ -40,7 +40,7 @@ async fn a_delivery_that_fails_holds_up_its_own_pull_request_alone_and_keeps_its
     stage.say("alice", other, "/status");
     assert!(at_once(&mut stage).await.is_some());
     assert_eq!((stage.own(one).len(), stage.own(other).len()), (1, 2));
-    assert_eq!(stage.office.journal.queue().await.unwrap(), (2, 0));
+    assert_eq!(stage.service.journal.queue_depth().await.unwrap(), (2, 0));
     stage.mends();
     stage.settle().await;
     let said: Vec<String> = stage.own(one).into_iter().map(|it| it.body).collect();
@@ -64,9 +64,9 @@ async fn poison_is_parked_told_and_shown_frees_its_lane_and_can_be_tried_again()
     assert_eq!(tries.len(), 9, "{tries:?}");
     // One second, then two, then four, …
     assert!(tries[8] - tries[0] >= 255_000, "{tries:?}");
-    let journal = &stage.office.journal;
-    assert_eq!(journal.queue().await.unwrap(), (0, 1));
-    let parked = journal.parked(9).await.unwrap().remove(0);
+    let journal = &stage.service.journal;
+    assert_eq!(journal.queue_depth().await.unwrap(), (0, 1));
+    let parked = journal.dead_letters(9).await.unwrap().remove(0);
     assert_eq!(parked.id, poison.id);
     assert!(parked.why.contains("502"), "{parked:?}");
     assert!(
@@ -83,10 +83,10 @@ async fn poison_is_parked_told_and_shown_frees_its_lane_and_can_be_tried_again()
         said.contains("1 webhook about this"),
         "its lane is free: {said}"
     );
-    let journal = &stage.office.journal;
+    let journal = &stage.service.journal;
     assert_eq!(journal.retry(&poison.id).await.unwrap(), Retried::Delivery);
     stage.settle().await;
-    assert_eq!(stage.office.journal.queue().await.unwrap(), (0, 0));
+    assert_eq!(stage.service.journal.queue_depth().await.unwrap(), (0, 0));
     assert!(stage.own(one).pop().unwrap().body.contains("planned"));
 }
 
@@ -98,14 +98,20 @@ async fn a_delivery_that_ends_the_process_each_time_is_parked() {
     for _ in 0..9 {
         let lanes = journal::Lanes::default();
         stage
-            .office
+            .service
             .journal
-            .take_up(&poison.id, &lanes)
+            .start_delivery(&poison.id, &lanes)
             .await
             .unwrap();
     }
     stage.settle().await;
-    let parked = stage.office.journal.parked(9).await.unwrap().remove(0);
+    let parked = stage
+        .service
+        .journal
+        .dead_letters(9)
+        .await
+        .unwrap()
+        .remove(0);
     assert!(parked.why.contains("stopped each time"), "{parked:?}");
     assert!(
         stage
@@ -132,9 +138,12 @@ async fn a_run_gets_its_turn_while_many_deliveries_wait() {
         if stage.writes() == 1 {
             break;
         }
-        assert_eq!(stage.office.turn().await.unwrap(), WorkerState::Moved);
+        assert_eq!(
+            stage.service.worker.step().await.unwrap(),
+            WorkerState::Progressed
+        );
     }
-    let (waiting, _) = stage.office.journal.queue().await.unwrap();
+    let (waiting, _) = stage.service.journal.queue_depth().await.unwrap();
     assert!(waiting > 20, "{waiting} still wait");
 }
 
@@ -145,21 +154,27 @@ async fn while_github_wants_to_be_left_alone_nothing_is_sent_and_runs_go_on() {
     stage.work().await;
     let order = stage.order("bob", one, "/apply");
     stage.keep(&order).await;
-    while stage.office.journal.open_runs().await.unwrap().is_empty() {
-        stage.office.turn().await.unwrap();
+    while stage.service.journal.open_runs().await.unwrap().is_empty() {
+        stage.service.worker.step().await.unwrap();
     }
     stage.breaks(" /", Fault::Later(429, 600));
     let question = stage.order("alice", other, "/status");
     stage.keep(&question).await;
     let began = stage.now();
-    let until = stage.office.settle_all().await.unwrap().unwrap();
+    let until = stage
+        .service
+        .worker
+        .run_until_idle()
+        .await
+        .unwrap()
+        .unwrap();
     assert!(until.0 >= began + 600_000, "{}", until.0 - began);
     assert_eq!(stage.writes(), 1, "MAAS has no part in it");
     let sent = |stage: &Stage| stage.asked(" /").iter().filter(|at| **at >= began).count();
     assert_eq!(sent(&stage), 1, "the one that was told so");
     stage.mends();
     stage.pass(300_000);
-    stage.office.settle_all().await.unwrap();
+    stage.service.worker.run_until_idle().await.unwrap();
     assert_eq!(sent(&stage), 1);
     stage.settle().await;
     assert!(stage.own(other).pop().unwrap().body.contains("planned"));
@@ -170,8 +185,8 @@ async fn while_github_wants_to_be_left_alone_nothing_is_sent_and_runs_go_on() {
             .any(|it| it.body.contains("✅ Applied"))
     );
     // A limit is no failure: nothing was counted, and nothing is shown.
-    assert_eq!(stage.office.journal.queue().await.unwrap(), (0, 0));
-    assert_eq!(stage.office.journal.replies().await.unwrap(), (0, 0));
+    assert_eq!(stage.service.journal.queue_depth().await.unwrap(), (0, 0));
+    assert_eq!(stage.service.journal.outbox_depth().await.unwrap(), (0, 0));
 }
 
 #[tokio::test]
@@ -183,10 +198,10 @@ async fn no_more_is_made_in_a_minute_than_github_takes_and_checks_go_first_also_
     }
     at_once(&mut stage).await.unwrap();
     // Words wait now; what stands in a check does not, nor does a process that starts again begin to count anew.
-    stage.office = stage.another(9_998).await;
+    stage.service = stage.another(9_998).await;
     let (_, waiting) = (
         stage.own(one).len(),
-        stage.office.journal.replies().await.unwrap().0,
+        stage.service.journal.outbox_depth().await.unwrap().0,
     );
     assert!(waiting > 20, "{waiting}");
     stage.commit("wip2", &[(DESKS, Some(&WITH_GATEWAY.replace("+1", "+3")))]);
@@ -202,7 +217,7 @@ async fn no_more_is_made_in_a_minute_than_github_takes_and_checks_go_first_also_
         stage.settle().await;
     }
     assert_eq!(stage.own(one).len(), before + 70);
-    assert_eq!(stage.office.journal.replies().await.unwrap(), (0, 0));
+    assert_eq!(stage.service.journal.outbox_depth().await.unwrap(), (0, 0));
     let made = stage.asked("POST /repos");
     for (index, at) in made.iter().enumerate() {
         let minute = made[index..]
@@ -215,16 +230,22 @@ async fn no_more_is_made_in_a_minute_than_github_takes_and_checks_go_first_also_
 #[tokio::test]
 async fn a_comment_is_edited_once_in_five_seconds_at_most_and_says_the_last_words() {
     let (mut stage, one, _) = two().await;
-    let body = |count: i64| Reply {
+    let body = |count: i64| OutboxMessage {
         key: "counting".to_owned(),
         repository: super::stage::NAME.to_owned(),
-        kind: ReplyKind::Comment,
         target: Some(i64::try_from(one).unwrap()),
-        body: format!("{count} so far"),
+        payload: OutboxPayload::Comment {
+            text: format!("{count} so far"),
+        },
     };
     for count in 0..20 {
         let now = Timestamp(stage.now());
-        stage.office.journal.owe(&body(count), now).await.unwrap();
+        stage
+            .service
+            .journal
+            .enqueue(&body(count), now)
+            .await
+            .unwrap();
         at_once(&mut stage).await;
         stage.pass(1_000);
     }
@@ -255,16 +276,16 @@ async fn a_reply_that_github_refuses_is_given_up_and_holds_up_no_other() {
             for _ in 0..3 {
                 stage.settle().await;
             }
-            assert_eq!(stage.office.journal.replies().await.unwrap(), (0, 0));
+            assert_eq!(stage.service.journal.outbox_depth().await.unwrap(), (0, 0));
             continue;
         }
         assert_eq!(stage.asked(&comments).len() - tried, 3, "{status}");
-        let journal = &stage.office.journal;
-        assert_eq!(journal.replies().await.unwrap(), (0, 1));
-        let shown = journal.given_up(9).await.unwrap().remove(0);
+        let journal = &stage.service.journal;
+        assert_eq!(journal.outbox_depth().await.unwrap(), (0, 1));
+        let shown = journal.given_up_messages(9).await.unwrap().remove(0);
         assert!(shown.why.contains(&status.to_string()), "{shown:?}");
         stage.mends();
-        assert_eq!(journal.retry(&shown.id).await.unwrap(), Retried::Reply);
+        assert_eq!(journal.retry(&shown.id).await.unwrap(), Retried::Message);
         let before = stage.own(one).len();
         stage.settle().await;
         assert_eq!(stage.own(one).len(), before + 1);
@@ -284,13 +305,13 @@ async fn what_is_over_goes_and_what_is_ordered_after_it_is_answered_as_ever() {
     let words = stage.own(one).len();
     // Everybody says everything once more, as after a restart.
     stage.pass(31 * DAY);
-    while stage.office.tidy().await.unwrap() {}
-    assert_eq!(stage.office.journal.counts().await.unwrap().deliveries, 0);
-    assert_eq!(stage.office.journal.counts().await.unwrap().replies, 0);
-    stage.office = stage.another(9_997).await;
+    while stage.service.worker.remove_finished().await.unwrap() {}
+    assert_eq!(stage.service.journal.counts().await.unwrap().deliveries, 0);
+    assert_eq!(stage.service.journal.counts().await.unwrap().messages, 0);
+    stage.service = stage.another(9_997).await;
     stage.settle().await;
-    stage.office.catch_up().await.unwrap();
-    assert_eq!(stage.keep(&order).await, journal::Kept::New);
+    stage.service.worker.poll().await.unwrap();
+    assert_eq!(stage.keep(&order).await, journal::Stored::New);
     stage.settle().await;
     assert_eq!((stage.writes(), stage.own(one).len()), (1, words));
     let said = stage.ask("bob", one, "/apply").await;

@@ -90,7 +90,7 @@ impl Terminal<'_> {
     async fn survey(&mut self, ready: &Ready) -> anyhow::Result<PlanningResult> {
         (self.tell)(format!("observing {}", self.desk.site.maas_url));
         self.desk
-            .survey(&ready.topology, &ready.policy, &mut |_| {})
+            .plan(&ready.topology, &ready.policy, &mut |_| {})
             .await
     }
 
@@ -178,7 +178,7 @@ impl Terminal<'_> {
         let mut lines = Vec::new();
         let survey = self
             .desk
-            .survey(&ready.topology, &ready.policy, &mut |line| lines.push(line))
+            .plan(&ready.topology, &ready.policy, &mut |line| lines.push(line))
             .await?;
         let sound = survey.outcome.is_ok() && survey.rehearsed.failures.is_empty();
         let told = match &survey.outcome {

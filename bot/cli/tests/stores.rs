@@ -2,9 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-#[path = "../../journal/tests/laws/cluster.rs"]
-#[expect(dead_code, reason = "the journal's laws need more of it")]
-mod cluster;
+use support_postgres as cluster;
 
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -151,7 +149,7 @@ async fn a_database_that_cannot_be_used_is_refused_before_anything_listens() {
         "CREATE ROLE reader LOGIN PASSWORD 'hunter2'",
         "CREATE DATABASE narrow ENCODING 'LATIN1' TEMPLATE template0",
     ] {
-        cluster.tell("postgres", statement).await;
+        cluster.execute("postgres", statement).await;
     }
     let said = refused(planebot(), &cluster.url("narrow"));
     assert!(said.contains("ENCODING 'UTF8'"), "{said}");
@@ -163,12 +161,12 @@ async fn a_database_that_cannot_be_used_is_refused_before_anything_listens() {
     let name = url.rsplit('/').next().unwrap();
     let shut =
         |mode: &str| format!("ALTER DATABASE {name} SET default_transaction_read_only = {mode}");
-    cluster.tell("postgres", &shut("on")).await;
+    cluster.execute("postgres", &shut("on")).await;
     let said = refused(planebot(), &url);
     assert!(said.contains("it may only be read"), "{said}");
-    cluster.tell("postgres", &shut("off")).await;
+    cluster.execute("postgres", &shut("off")).await;
     let rights = "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader; GRANT CREATE ON SCHEMA public TO reader";
-    cluster.tell(name, rights).await;
+    cluster.execute(name, rights).await;
     let readers = url.replace("boss:", "reader:");
     let said = refused(planebot(), &readers);
     assert!(
@@ -190,7 +188,7 @@ async fn a_database_on_a_full_disk_is_refused_before_anything_listens() {
     let url = cluster.database().await;
     drop(Journal::open(&url).await.unwrap());
     let name = url.rsplit('/').next().unwrap();
-    cluster.up_on_a_full_disk(name, "cursor").await;
+    cluster.restart_on_full_disk(name, "cursor").await;
     let said = refused(planebot(), &url);
     assert!(said.contains("make room on the database's disk"), "{said}");
 }

@@ -39,7 +39,7 @@ impl CommentSeen {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reaction {
     /// Seen.
-    MaasReader,
+    Eyes,
     /// Done.
     Rocket,
     /// Refused.
@@ -50,7 +50,7 @@ impl Reaction {
     /// GitHub's word.
     pub fn word(self) -> &'static str {
         match self {
-            Self::MaasReader => "eyes",
+            Self::Eyes => "eyes",
             Self::Rocket => "rocket",
             Self::Confused => "confused",
         }

@@ -238,16 +238,8 @@ async fn comments_are_written_changed_listed_and_reacted_to() {
     let asked = stage.people(|mut at| at.comment("alice", number.0, "/plan").unwrap());
     let seen = stage.repository.comment(asked).await.unwrap();
     assert_eq!((seen.body.as_str(), seen.edited()), ("/plan", false));
-    stage
-        .repository
-        .react(asked, Reaction::MaasReader)
-        .await
-        .unwrap();
-    stage
-        .repository
-        .react(asked, Reaction::MaasReader)
-        .await
-        .unwrap();
+    stage.repository.react(asked, Reaction::Eyes).await.unwrap();
+    stage.repository.react(asked, Reaction::Eyes).await.unwrap();
     let reactions = stage.people(|at| at.reactions(asked));
     assert_eq!(reactions, [("planebot[bot]".to_owned(), "eyes".to_owned())]);
 

@@ -1,47 +1,50 @@
-//! Whether the store is whole, for the doctor: the database, what belongs to what, and whether every fact can be read.
+//! Health checks: whether the store accepts writes, and whether it is intact (the database's own check, references, and
+//! every fact readable).
 
-use crate::fact::fact_of;
-use crate::{Journal, JournalError};
+use crate::backend;
+use crate::error::JournalError;
+use crate::fact::decode_fact;
+use crate::journal::Journal;
 
-/// What is kept and taken away when a store is opened, in bytes: twice what GitHub's webhooks of a pull request take.
-const TRIED: usize = 64 << 10;
+/// Bytes that are written and deleted when a store is opened: twice the size of GitHub's webhooks about a pull request.
+const TRIAL_BYTES: usize = 64 << 10;
 
-/// Facts read at a time.
+/// Facts that one query reads.
 const PAGE: i64 = 1000;
 
 impl Journal {
-    /// Whether the store answers and can be written to now; cheap, so that it can be asked often.
+    /// Whether the store answers and accepts writes now. Cheap enough for a readiness probe.
     pub async fn ready(&self) -> Result<(), JournalError> {
-        let mut transaction = self.dialect.begin(self.reading()?).await?;
-        // Changes nothing, and is refused where nothing may be changed.
+        let mut transaction = self.dialect.begin(self.pool()?).await?;
+        // Changes no row, and fails where the store is read-only.
         sqlx::query("UPDATE lease SET epoch = epoch WHERE site = ''")
             .execute(&mut *transaction)
             .await?;
         Ok(transaction.rollback().await?)
     }
 
-    /// Whether the store may be written to, and has room for more: keeps a bookmark of [`TRIED`] bytes and takes it away
-    /// again. Each is committed, since what is rolled back may never come to the disk.
-    pub(crate) async fn tried_out(&self) -> Result<(), JournalError> {
+    /// Whether the store accepts writes and its disk has room: writes a bookmark of [`TRIAL_BYTES`] and deletes it. Both
+    /// are committed, since a rolled back write may never reach the disk.
+    pub(crate) async fn try_write(&self) -> Result<(), JournalError> {
         self.ready().await?;
-        let mut transaction = self.dialect.begin(self.reading()?).await?;
-        let keep = "INSERT INTO cursor (name, value) VALUES ('tried', $1)
+        let mut transaction = self.dialect.begin(self.pool()?).await?;
+        let insert = "INSERT INTO cursor (name, value) VALUES ('tried', $1)
                     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        sqlx::query(keep)
-            .bind(incompressible(TRIED))
+        sqlx::query(insert)
+            .bind(incompressible(TRIAL_BYTES))
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        let mut transaction = self.dialect.begin(self.reading()?).await?;
+        let mut transaction = self.dialect.begin(self.pool()?).await?;
         sqlx::query("DELETE FROM cursor WHERE name = 'tried'")
             .execute(&mut *transaction)
             .await?;
         Ok(transaction.commit().await?)
     }
 
-    /// Whether the store is whole. Reads all of it, so it is for a person's question; [`Journal::ready`] is for a probe's.
+    /// Whether the store is intact. It reads every fact, so it is for operators; probes use [`Journal::ready`].
     pub async fn check(&self) -> Result<(), JournalError> {
-        let found = self.dialect.damage(self.reading()?).await?;
+        let found = backend::damage(self.dialect, self.pool()?).await?;
         if !found.is_empty() {
             return Err(JournalError::Damaged(found));
         }
@@ -54,20 +57,20 @@ impl Journal {
             .bind(after.0)
             .bind(after.1)
             .bind(PAGE)
-            .fetch_all(self.reading()?)
+            .fetch_all(self.pool()?)
             .await?;
             let Some((run, place, _)) = rows.last() else {
                 return Ok(());
             };
             after = (*run, *place);
             for (_, _, record) in &rows {
-                fact_of(record)?;
+                decode_fact(record)?;
             }
         }
     }
 }
 
-/// So many letters in which nothing comes again, so that no database makes them fewer (splitmix64 in hexadecimal).
+/// Text of that length that no database can compress (splitmix64 in hexadecimal).
 fn incompressible(bytes: usize) -> String {
     let mixed = |place: u64| {
         let mut mixed = place.wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -1,25 +1,28 @@
-//! Runs and their facts as rows, and how old rows are read.
+//! Runs and their facts as rows.
 //!
-//! Every record carries the version of its format, `v`; rows written by every past version can be read.
+//! Each fact's record carries the version of its format, `v`. Rows of every past version are read.
 
 use plan::run::{Fact, Noted};
 use serde::{Deserialize, Serialize};
 use topology::observed::Timestamp;
 
-use crate::dialect::is_there;
-use crate::{Journal, JournalError, Lease, read, text, written};
+use crate::Lease;
+use crate::dialect::is_duplicate_key;
+use crate::error::JournalError;
+use crate::journal::Journal;
+use crate::row::{from_json, text, to_json};
 
-/// The format of records that this program writes.
+/// The format in which facts are written.
 const FORMAT: u32 = 1;
 
-/// How often a run's beginning is tried: each other try lost its number to a run of another site, of which there are few.
-const BEGINNINGS_MAX: u32 = 16;
+/// Attempts to insert a run. Each failed one lost its number to a run of another site, of which there are few.
+const BEGIN_ATTEMPTS_MAX: u32 = 16;
 
 /// A run's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RunId(pub i64);
 
-/// What a run begins with.
+/// A run before it has a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRun {
     /// The site.
@@ -30,20 +33,20 @@ pub struct NewRun {
     pub pull: Option<i64>,
     /// The plan's digest.
     pub digest: String,
-    /// The plan, the order and what belongs to it, as JSON text.
+    /// The plan and the order, as JSON text.
     pub record: String,
 }
 
-/// A run as kept.
+/// A run as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
     /// Its number.
     pub id: RunId,
-    /// What it began with.
+    /// What it was begun with.
     pub new: NewRun,
-    /// When.
+    /// When it began.
     pub began: Timestamp,
-    /// When it was over, if it is.
+    /// When it finished or was aborted.
     pub ended: Option<Timestamp>,
 }
 
@@ -58,17 +61,17 @@ struct Format {
     v: u32,
 }
 
-fn record_of(fact: &Fact) -> String {
-    written(&FactRow {
+fn encode_fact(fact: &Fact) -> String {
+    to_json(&FactRow {
         v: FORMAT,
         fact: fact.clone(),
     })
 }
 
-/// A fact of any format that was ever written.
-pub(crate) fn fact_of(record: &str) -> Result<Fact, JournalError> {
-    match read::<Format>("fact", record)?.v {
-        1 => Ok(read::<FactRow>("fact", record)?.fact),
+/// Reads a fact of any format that was ever written.
+pub(crate) fn decode_fact(record: &str) -> Result<Fact, JournalError> {
+    match from_json::<Format>("fact", record)?.v {
+        1 => Ok(from_json::<FactRow>("fact", record)?.fact),
         v => Err(JournalError::TooNew { table: "fact", v }),
     }
 }
@@ -84,7 +87,7 @@ type RunRow = (
     String,
 );
 
-fn run_of(row: RunRow) -> Run {
+fn run_from(row: RunRow) -> Run {
     let (id, site, repository, pull, digest, began, ended, record) = row;
     Run {
         id: RunId(id),
@@ -103,15 +106,15 @@ fn run_of(row: RunRow) -> Run {
 const COLUMNS: &str = "SELECT id, site, repository, pull, digest, began, ended, record FROM run";
 
 impl Journal {
-    /// Begins a run with its first fact, in one transaction. A site has one run at a time.
+    /// Begins a run with its first fact, in one transaction. A site has at most one open run.
     pub async fn begin(
         &self,
         new: &NewRun,
         first: &Fact,
         now: Timestamp,
     ) -> Result<RunId, JournalError> {
-        for _ in 0..BEGINNINGS_MAX {
-            if let Some(id) = self.try_to_begin(new, first, now).await? {
+        for _ in 0..BEGIN_ATTEMPTS_MAX {
+            if let Some(id) = self.try_begin(new, first, now).await? {
                 return Ok(id);
             }
             if self.has_open_run(&new.site).await? {
@@ -121,16 +124,16 @@ impl Journal {
         Err(JournalError::Busy)
     }
 
-    /// None where a row of the same number, or an open run of the same site, came first.
-    async fn try_to_begin(
+    /// `None` where a run of the same number, or an open run of the same site, was inserted first.
+    async fn try_begin(
         &self,
         new: &NewRun,
         first: &Fact,
         now: Timestamp,
     ) -> Result<Option<RunId>, JournalError> {
-        let mut writing = self.write().await?;
+        let mut write = self.write().await?;
         let (id,): (i64,) = sqlx::query_as("SELECT COALESCE(MAX(id), 0) + 1 FROM run")
-            .fetch_one(writing.at())
+            .fetch_one(write.connection())
             .await?;
         let inserted = sqlx::query(
             "INSERT INTO run (id, site, repository, pull, digest, began, record) VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -142,20 +145,20 @@ impl Journal {
         .bind(&new.digest)
         .bind(now.0)
         .bind(text(&new.record))
-        .execute(writing.at())
+        .execute(write.connection())
         .await;
         match inserted {
-            Err(error) if is_there(&error) => return Ok(None),
+            Err(error) if is_duplicate_key(&error) => return Ok(None),
             Err(error) => return Err(error.into()),
             Ok(_) => {}
         }
         sqlx::query("INSERT INTO fact (run, place, at, record) VALUES ($1, 1, $2, $3)")
             .bind(id)
             .bind(now.0)
-            .bind(record_of(first))
-            .execute(writing.at())
+            .bind(encode_fact(first))
+            .execute(write.connection())
             .await?;
-        writing.end().await?;
+        write.commit().await?;
         Ok(Some(RunId(id)))
     }
 
@@ -163,12 +166,12 @@ impl Journal {
         let row: Option<(i64,)> =
             sqlx::query_as("SELECT id FROM run WHERE site = $1 AND ended IS NULL")
                 .bind(site)
-                .fetch_optional(self.reading()?)
+                .fetch_optional(self.pool()?)
                 .await?;
         Ok(row.is_some())
     }
 
-    /// Adds a fact under the lease. A lease that moved on refuses, in the same transaction.
+    /// Appends a fact under the lease, which is checked in the same transaction.
     pub async fn add(
         &self,
         run: RunId,
@@ -176,8 +179,8 @@ impl Journal {
         fact: &Fact,
         now: Timestamp,
     ) -> Result<(), JournalError> {
-        let mut writing = self.write().await?;
-        writing.wants(lease).await?;
+        let mut write = self.write().await?;
+        write.require(lease).await?;
         let inserted = sqlx::query(
             "INSERT INTO fact (run, place, at, record)
              SELECT id, (SELECT COALESCE(MAX(place), 0) + 1 FROM fact WHERE run = $1), $2, $3
@@ -185,21 +188,21 @@ impl Journal {
         )
         .bind(run.0)
         .bind(now.0)
-        .bind(record_of(fact))
+        .bind(encode_fact(fact))
         .bind(&lease.site)
-        .execute(writing.at())
+        .execute(write.connection())
         .await?;
         if inserted.rows_affected() == 0 {
-            return Err(JournalError::Lost);
+            return Err(JournalError::LeaseLost);
         }
         if matches!(fact, Fact::Finished | Fact::Aborted { .. }) {
             sqlx::query("UPDATE run SET ended = $1 WHERE id = $2 AND ended IS NULL")
                 .bind(now.0)
                 .bind(run.0)
-                .execute(writing.at())
+                .execute(write.connection())
                 .await?;
         }
-        writing.end().await
+        write.commit().await
     }
 
     /// All facts of a run, in order.
@@ -207,11 +210,11 @@ impl Journal {
         let rows: Vec<(i64, String)> =
             sqlx::query_as("SELECT at, record FROM fact WHERE run = $1 ORDER BY place")
                 .bind(run.0)
-                .fetch_all(self.reading()?)
+                .fetch_all(self.pool()?)
                 .await?;
         rows.into_iter()
             .map(|(at, record)| {
-                fact_of(&record).map(|fact| Noted {
+                decode_fact(&record).map(|fact| Noted {
                     at: Timestamp(at),
                     fact,
                 })
@@ -219,28 +222,28 @@ impl Journal {
             .collect()
     }
 
-    /// Runs that are not over, oldest first.
+    /// Runs that have not finished, oldest first.
     pub async fn open_runs(&self) -> Result<Vec<Run>, JournalError> {
         let rows: Vec<RunRow> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
             "{COLUMNS} WHERE ended IS NULL ORDER BY id"
         )))
-        .fetch_all(self.reading()?)
+        .fetch_all(self.pool()?)
         .await?;
-        Ok(rows.into_iter().map(run_of).collect())
+        Ok(rows.into_iter().map(run_from).collect())
     }
 
-    /// The run of that number.
+    /// The run of that number, if there is one.
     pub async fn run(&self, id: RunId) -> Result<Option<Run>, JournalError> {
         let row: Option<RunRow> =
             sqlx::query_as(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE id = $1")))
                 .bind(id.0)
-                .fetch_optional(self.reading()?)
+                .fetch_optional(self.pool()?)
                 .await?;
-        Ok(row.map(run_of))
+        Ok(row.map(run_from))
     }
 
     /// How many runs of one plan of a pull request were begun.
-    pub async fn runs_of(
+    pub async fn count_runs(
         &self,
         repository: &str,
         pull: i64,
@@ -252,20 +255,20 @@ impl Journal {
         .bind(repository)
         .bind(pull)
         .bind(digest)
-        .fetch_one(self.reading()?)
+        .fetch_one(self.pool()?)
         .await?;
         Ok(count)
     }
 
-    /// The last runs of a site, newest first.
+    /// The latest runs of a site, newest first.
     pub async fn runs(&self, site: &str, limit: i64) -> Result<Vec<Run>, JournalError> {
         let rows: Vec<RunRow> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
             "{COLUMNS} WHERE site = $1 ORDER BY id DESC LIMIT $2"
         )))
         .bind(site)
         .bind(limit)
-        .fetch_all(self.reading()?)
+        .fetch_all(self.pool()?)
         .await?;
-        Ok(rows.into_iter().map(run_of).collect())
+        Ok(rows.into_iter().map(run_from).collect())
     }
 }

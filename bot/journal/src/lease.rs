@@ -1,70 +1,54 @@
-//! The right to write to one MAAS.
+//! Leases: the exclusive right to write to one site's MAAS, or to work off the queue.
 //!
-//! Taken with an epoch that grows at every change of hands. Facts are added under the epoch, so a worker that was
-//! paused and lost its lease cannot add one, and without a fact it may not write.
+//! A lease's epoch is its fencing token: it grows with every new holder. Facts are added under the epoch, so a worker that
+//! was paused and lost its lease cannot add one, and without a fact it may not write to MAAS.
 
 use std::sync::Arc;
 
 use topology::observed::Timestamp;
 
 use crate::dialect::Dialect;
-use crate::writing::Writing;
-use crate::{Journal, JournalError};
+use crate::error::JournalError;
+use crate::journal::Journal;
+use crate::lease_clock::LeaseClock;
+use crate::write::WriteTransaction;
 
-/// Names the right to work off what waits: deliveries, replies, runs that can move. Of many replicas one holds it, so that
-/// what waits is done in its order and by one; no site has this name.
+/// The lease for working off deliveries, outbox messages and open runs. One replica of many holds it, so they are handled
+/// in order and by one worker. No site can have this name.
 pub const QUEUE: &str = "(queue)";
 
-/// The right to write to one MAAS until a time.
+/// A lease as its holder knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// Whose MAAS.
+    /// The site, or [`QUEUE`].
     pub site: String,
-    /// Who holds it.
+    /// The process that holds it; see [`Journal::owner_name`].
     pub owner: String,
-    /// Grows at every change of hands.
+    /// The fencing token: grows with every new holder.
     pub epoch: i64,
-    /// Until when, by the holder's own clock. A holder stops by then; others may take it then or a little later.
+    /// When it expires, by the holder's own clock. The holder stops by then; others may take it then or a little later.
     pub until: Timestamp,
 }
 
-/// By which clock a lease runs out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LeaseTime {
-    /// The times that are passed in: all who share the store are on one machine, or in one world of a test.
-    PassedIn,
-    /// The database's: a replica whose clock is ahead must not take a lease that another still writes under.
-    Databases,
-}
-
-impl LeaseTime {
-    pub(crate) fn of(dialect: Dialect) -> Self {
-        match dialect {
-            Dialect::Sqlite => Self::PassedIn,
-            Dialect::Postgres => Self::Databases,
-        }
-    }
-}
-
 impl Journal {
-    /// The same journal whose leases run by the times that are passed in, on every database: for worlds with a clock of
-    /// their own.
+    /// The same journal, whose leases expire by the times that callers pass in, on every database. For simulations with
+    /// their own clock.
     #[must_use]
-    pub fn by_the_passed_in_time(mut self) -> Self {
-        self.lease_time = LeaseTime::PassedIn;
+    pub fn with_caller_clock(mut self) -> Self {
+        self.lease_clock = LeaseClock::Caller;
         self
     }
 
-    /// The same journal, every write of which wants this lease's epoch to be in force, in the same transaction: a replica
+    /// The same journal, where every write requires in its own transaction that this lease's epoch is in force: a replica
     /// that was paused and lost the queue writes nothing more.
     #[must_use]
-    pub fn under(mut self, lease: &Lease) -> Self {
-        self.right = Some(Arc::new(lease.clone()));
+    pub fn fenced_by(mut self, lease: &Lease) -> Self {
+        self.fence = Some(Arc::new(lease.clone()));
         self
     }
 
-    /// Takes the lease if it is free, expired, or one's own already. An owner is one process's whole life: a name that a
-    /// second process shares would share the epoch too.
+    /// Takes the lease if it is free, expired, or already the owner's. An owner names one process from start to exit: two
+    /// processes of one name would share the epoch too.
     pub async fn take(
         &self,
         site: &str,
@@ -72,8 +56,8 @@ impl Journal {
         length_ms: i64,
         now: Timestamp,
     ) -> Result<Option<Lease>, JournalError> {
-        let mut writing = self.write().await?;
-        let at = writing.lease_time(now).await?;
+        let mut write = self.write().await?;
+        let at = write.lease_time(now).await?;
         let row: Option<(i64,)> = sqlx::query_as(
             "INSERT INTO lease (site, owner, epoch, until_ms) VALUES ($1, $2, 1, $3)
              ON CONFLICT (site) DO UPDATE SET
@@ -86,9 +70,9 @@ impl Journal {
         .bind(owner)
         .bind(at.0 + length_ms)
         .bind(at.0)
-        .fetch_optional(writing.at())
+        .fetch_optional(write.connection())
         .await?;
-        writing.end().await?;
+        write.commit().await?;
         Ok(row.map(|(epoch,)| Lease {
             site: site.to_owned(),
             owner: owner.to_owned(),
@@ -97,126 +81,104 @@ impl Journal {
         }))
     }
 
-    /// Holds the lease for longer; none when it has changed hands.
+    /// Extends the lease; `None` when its epoch is no longer in force.
     pub async fn renew(
         &self,
         lease: &Lease,
         length_ms: i64,
         now: Timestamp,
     ) -> Result<Option<Lease>, JournalError> {
-        let mut writing = self.write().await?;
-        let at = writing.lease_time(now).await?;
+        let mut write = self.write().await?;
+        let at = write.lease_time(now).await?;
         let done = sqlx::query("UPDATE lease SET until_ms = $1 WHERE site = $2 AND epoch = $3")
             .bind(at.0 + length_ms)
             .bind(&lease.site)
             .bind(lease.epoch)
-            .execute(writing.at())
+            .execute(write.connection())
             .await?;
-        writing.end().await?;
+        write.commit().await?;
         Ok((done.rows_affected() == 1).then(|| Lease {
             until: Timestamp(now.0 + length_ms),
             ..lease.clone()
         }))
     }
 
-    /// The name under which a process that listens at `door` holds leases, for this one life of it.
+    /// The owner's name under which a process that listens at `address` holds leases until it exits.
     ///
-    /// On one machine nobody else can listen there, so the door is name enough, and what its earlier life held is ended
-    /// ([`Journal::outlive`]): it goes on at once. Replicas on many machines may all listen at the same address; each
-    /// life of each gets a name of its own, and what a dead one held runs out.
-    pub async fn name(&self, door: &str) -> Result<String, JournalError> {
+    /// On one machine no other process can listen there, so the address is the name, and the leases of its predecessor end
+    /// now ([`Journal::end_leases_of`]): it continues at once. Replicas on many machines may all listen at the same
+    /// address; each start of each gets its own name, and the leases of a dead one expire.
+    pub async fn owner_name(&self, address: &str) -> Result<String, JournalError> {
         if self.dialect == Dialect::Sqlite {
-            self.outlive(door).await?;
-            return Ok(door.to_owned());
+            self.end_leases_of(address).await?;
+            return Ok(address.to_owned());
         }
-        let mut writing = self.write().await?;
-        let (life,): (String,) = sqlx::query_as(
+        let mut write = self.write().await?;
+        let (start,): (String,) = sqlx::query_as(
             "INSERT INTO cursor (name, value) VALUES ('(lives)', '1')
              ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(cursor.value AS BIGINT) + 1 AS TEXT)
              RETURNING value",
         )
-        .fetch_one(writing.at())
+        .fetch_one(write.connection())
         .await?;
-        writing.end().await?;
-        Ok(format!("{door}, life {life}"))
+        write.commit().await?;
+        Ok(format!("{address}, start {start}"))
     }
 
-    /// Whether other machines may share the store: then deliveries come that this process did not keep.
+    /// Whether other machines may share the store: then they store deliveries that this process has not received.
     pub fn is_shared(&self) -> bool {
         self.dialect == Dialect::Postgres
     }
 
-    /// Ends what an earlier life of `owner` held: a process that starts again under its name goes on at once, and
-    /// nothing is written any more under an epoch that the dead one had.
-    pub async fn outlive(&self, owner: &str) -> Result<(), JournalError> {
-        let mut writing = self.write().await?;
+    /// Ends all leases of `owner`: a process that restarts under that name continues at once, and nothing more is written
+    /// under its predecessor's epochs.
+    pub async fn end_leases_of(&self, owner: &str) -> Result<(), JournalError> {
+        let mut write = self.write().await?;
         sqlx::query("UPDATE lease SET epoch = epoch + 1, until_ms = 0 WHERE owner = $1")
             .bind(owner)
-            .execute(writing.at())
+            .execute(write.connection())
             .await?;
-        writing.end().await
+        write.commit().await
     }
 
-    /// Gives the lease back. The epoch moves on, so that nothing more is written under it.
+    /// Gives the lease up. The epoch moves on, so nothing more is written under it.
     pub async fn release(&self, lease: &Lease) -> Result<(), JournalError> {
-        let mut writing = self.write().await?;
+        let mut write = self.write().await?;
         sqlx::query(
             "UPDATE lease SET owner = '', epoch = epoch + 1, until_ms = 0 WHERE site = $1 AND epoch = $2",
         )
         .bind(&lease.site)
         .bind(lease.epoch)
-        .execute(writing.at())
+        .execute(write.connection())
         .await?;
-        writing.end().await
+        write.commit().await
     }
 
-    /// Asks whether the right that every write of this journal wants is still in force: [`JournalError::Lost`] where it is
-    /// not. For what leaves the process and cannot be fenced, directly before it leaves.
-    pub async fn still_ours(&self, now: Timestamp) -> Result<(), JournalError> {
-        match &self.right {
-            Some(right) if !self.still_held(right, now).await? => Err(JournalError::Lost),
+    /// Fails with [`JournalError::LeaseLost`] when the fence of this journal is no longer in force. For requests that
+    /// leave the process, which no transaction can fence: called directly before they are sent.
+    pub async fn check_fence(&self, now: Timestamp) -> Result<(), JournalError> {
+        match &self.fence {
+            Some(fence) if !self.is_in_force(fence, now).await? => Err(JournalError::LeaseLost),
             Some(_) | None => Ok(()),
         }
     }
 
-    /// Whether the lease is still the one in force.
-    pub async fn still_held(&self, lease: &Lease, now: Timestamp) -> Result<bool, JournalError> {
-        let mut reading = self.reading()?.acquire().await?;
-        let at = self.lease_time.at(&mut reading, now).await?;
+    /// Whether the lease has not expired and nobody else has taken it.
+    pub async fn is_in_force(&self, lease: &Lease, now: Timestamp) -> Result<bool, JournalError> {
+        let mut connection = self.pool()?.acquire().await?;
+        let at = self.lease_clock.now(&mut connection, now).await?;
         let row: Option<(i64, i64)> =
             sqlx::query_as("SELECT epoch, until_ms FROM lease WHERE site = $1")
                 .bind(&lease.site)
-                .fetch_optional(&mut *reading)
+                .fetch_optional(&mut *connection)
                 .await?;
         Ok(row.is_some_and(|(epoch, until)| epoch == lease.epoch && until > at.0))
     }
 }
 
-impl LeaseTime {
-    /// What time it is for a lease. It is read after `now` was and before the lease is written, so that whoever counts
-    /// from `now` stops before anybody else may begin.
-    pub(crate) async fn at(
-        self,
-        connection: &mut sqlx::AnyConnection,
-        now: Timestamp,
-    ) -> Result<Timestamp, sqlx::Error> {
-        match self {
-            Self::PassedIn => Ok(now),
-            Self::Databases => {
-                let (at,): (i64,) = sqlx::query_as(
-                    "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
-                )
-                .fetch_one(connection)
-                .await?;
-                Ok(Timestamp(at))
-            }
-        }
-    }
-}
-
-impl Writing<'_> {
+impl WriteTransaction<'_> {
     async fn lease_time(&mut self, now: Timestamp) -> Result<Timestamp, JournalError> {
-        let lease_time = self.journal().lease_time;
-        Ok(lease_time.at(self.at(), now).await?)
+        let clock = self.journal().lease_clock;
+        Ok(clock.now(self.connection(), now).await?)
     }
 }

@@ -1,14 +1,16 @@
-//! Every migration that was ever shipped, for every database.
+//! Every migration that was ever released, for both databases.
 //!
-//! One that was shipped is never edited: its checksum is in the stores. All are of the kind that a program of the version
-//! before goes on working with (what is added has a default, what is read is not taken away).
+//! A released migration is never edited: stores hold its checksum. Each one lets a program of the version before go on
+//! working: an added column has a default, and nothing that is read is dropped.
 
 use std::borrow::Cow;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{Any, Transaction};
 
-use crate::{Address, OpenError, remedy};
+use crate::address::StoreAddress;
+use crate::error::OpenError;
+use crate::remedy::remedy;
 
 const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "first", include_str!("../migrations/0001_first.sql")),
@@ -24,7 +26,7 @@ const MIGRATIONS: [(i64, &str, &str); 3] = [
     ),
 ];
 
-/// How many this program knows.
+/// How many migrations this program has.
 pub(crate) const KNOWN: usize = MIGRATIONS.len();
 
 fn all() -> [Migration; KNOWN] {
@@ -39,8 +41,11 @@ fn all() -> [Migration; KNOWN] {
     })
 }
 
-/// Whether these migrations, by version and checksum, are this program's own, as far as they go.
-pub(crate) fn fits(address: &Address, applied: &[(i64, Vec<u8>)]) -> Result<(), OpenError> {
+/// Fails unless these migrations, by version and checksum, are the first of this program's own.
+pub(crate) fn check_applied(
+    address: &StoreAddress,
+    applied: &[(i64, Vec<u8>)],
+) -> Result<(), OpenError> {
     let all = all();
     for (version, checksum) in applied {
         let Some(own) = all.iter().find(|own| own.version == *version) else {
@@ -57,18 +62,18 @@ pub(crate) fn fits(address: &Address, applied: &[(i64, Vec<u8>)]) -> Result<(), 
     Ok(())
 }
 
-/// Brings the store up to date, inside a transaction that no other program's migrating overlaps.
+/// Migrates the store inside the caller's transaction, which must keep other programs from migrating.
 pub(crate) async fn migrate(transaction: &mut Transaction<'_, Any>) -> Result<(), MigrateError> {
     let migrator = Migrator {
         migrations: Cow::Owned(all().to_vec()),
-        // Nobody else migrates while the caller's transaction is open; the migrator's own lock would end before it does.
+        // The migrator's own lock would be released before the caller's transaction ends.
         locking: false,
         ..Migrator::DEFAULT
     };
     migrator.run(&mut **transaction).await
 }
 
-pub(crate) fn unreachable(address: &Address, source: sqlx::Error) -> OpenError {
+pub(crate) fn unreachable(address: &StoreAddress, source: sqlx::Error) -> OpenError {
     OpenError::Unreachable {
         path: address.to_string(),
         remedy: remedy(&source),
@@ -76,7 +81,7 @@ pub(crate) fn unreachable(address: &Address, source: sqlx::Error) -> OpenError {
     }
 }
 
-pub(crate) fn not_migrated(address: &Address, source: MigrateError) -> OpenError {
+pub(crate) fn not_migrated(address: &StoreAddress, source: MigrateError) -> OpenError {
     if let MigrateError::VersionMissing(version) = source {
         return OpenError::TooNew {
             path: address.to_string(),

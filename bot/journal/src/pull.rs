@@ -1,37 +1,37 @@
-//! Pull requests as the bot sees them: one row each, its record written by the app.
+//! Pull requests: one row each. It must not know what the record says; the application writes and reads it.
 
 use topology::observed::Timestamp;
 
-use crate::{Journal, JournalError};
+use crate::error::JournalError;
+use crate::journal::Journal;
 
-/// One pull request.
+/// A pull request as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pull {
+pub struct PullRow {
     /// `owner/name`.
     pub repository: String,
-    /// Its number.
     pub number: i64,
-    /// The site that it touches.
+    /// The site whose declaration it changes.
     pub site: String,
-    /// When it was merged, in the order of merges.
+    /// When it was merged. Rows are ordered by it.
     pub merged: Option<Timestamp>,
-    /// A word for where it stands, to select by.
+    /// Its status as one word, to select by.
     pub stage: String,
     /// Everything else, as JSON text.
     pub record: String,
 }
 
-/// A record with more characters holds a plan.
+/// Characters of a record. A longer one holds a plan.
 const LONG_RECORD: i64 = 4_000;
 
-/// How many idle pull requests of a stage are told of at a time.
+/// Idle pull requests that one call returns for each stage, at most.
 const IDLE_MAX: i64 = 50;
 
-type PullRow = (String, i64, String, Option<i64>, String, String);
+type Columns = (String, i64, String, Option<i64>, String, String);
 
-fn pull_of(row: PullRow) -> Pull {
+fn pull_row(row: Columns) -> PullRow {
     let (repository, number, site, merged, stage, record) = row;
-    Pull {
+    PullRow {
         repository,
         number,
         site,
@@ -42,21 +42,25 @@ fn pull_of(row: PullRow) -> Pull {
 }
 
 impl Journal {
-    /// The pull request, if it was seen.
-    pub async fn pull(&self, repository: &str, number: i64) -> Result<Option<Pull>, JournalError> {
-        let row: Option<PullRow> = sqlx::query_as(
+    /// The pull request's row, if there is one.
+    pub async fn pull(
+        &self,
+        repository: &str,
+        number: i64,
+    ) -> Result<Option<PullRow>, JournalError> {
+        let row: Option<Columns> = sqlx::query_as(
             "SELECT repository, number, site, merged_place, stage, record FROM pull WHERE repository = $1 AND number = $2",
         )
         .bind(repository)
         .bind(number)
-        .fetch_optional(self.reading()?)
+        .fetch_optional(self.pool()?)
         .await?;
-        Ok(row.map(pull_of))
+        Ok(row.map(pull_row))
     }
 
-    /// Writes the pull request's row.
-    pub async fn put_pull(&self, pull: &Pull, now: Timestamp) -> Result<(), JournalError> {
-        let mut writing = self.write().await?;
+    /// Inserts or replaces the pull request's row.
+    pub async fn put_pull(&self, pull: &PullRow, now: Timestamp) -> Result<(), JournalError> {
+        let mut write = self.write().await?;
         sqlx::query(
             "INSERT INTO pull (repository, number, site, merged_place, stage, record, touched) VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (repository, number) DO UPDATE SET site = excluded.site, merged_place = excluded.merged_place,
@@ -69,40 +73,40 @@ impl Journal {
         .bind(&pull.stage)
         .bind(&pull.record)
         .bind(now.0)
-        .execute(writing.at())
+        .execute(write.connection())
         .await?;
-        writing.end().await
+        write.commit().await
     }
 
-    /// A site's pull requests at a stage, in the order of their merges, then of their numbers.
-    pub async fn pulls_at(&self, site: &str, stage: &str) -> Result<Vec<Pull>, JournalError> {
-        let rows: Vec<PullRow> = sqlx::query_as(
+    /// A site's pull requests at a stage, ordered by merge time, then by number.
+    pub async fn pulls_at(&self, site: &str, stage: &str) -> Result<Vec<PullRow>, JournalError> {
+        let rows: Vec<Columns> = sqlx::query_as(
             "SELECT repository, number, site, merged_place, stage, record FROM pull
              WHERE site = $1 AND stage = $2 ORDER BY merged_place, number",
         )
         .bind(site)
         .bind(stage)
-        .fetch_all(self.reading()?)
+        .fetch_all(self.pool()?)
         .await?;
-        Ok(rows.into_iter().map(pull_of).collect())
+        Ok(rows.into_iter().map(pull_row).collect())
     }
 
-    /// Pull requests at one of those stages whose records are long and were not written since `before`. A row that a
-    /// version wrote which noted no time counts from now on.
+    /// Pull requests at one of these stages whose records are long and were not written since `before`. Versions without
+    /// migration 3 stored no time of writing: such a row ages from `now` on.
     pub async fn idle_pulls(
         &self,
         stages: &[&str],
         before: Timestamp,
         now: Timestamp,
-    ) -> Result<Vec<Pull>, JournalError> {
-        let mut writing = self.write().await?;
+    ) -> Result<Vec<PullRow>, JournalError> {
+        let mut write = self.write().await?;
         sqlx::query("UPDATE pull SET touched = $1 WHERE touched IS NULL")
             .bind(now.0)
-            .execute(writing.at())
+            .execute(write.connection())
             .await?;
         let mut idle = Vec::new();
         for stage in stages {
-            let rows: Vec<PullRow> = sqlx::query_as(
+            let rows: Vec<Columns> = sqlx::query_as(
                 "SELECT repository, number, site, merged_place, stage, record FROM pull
                  WHERE stage = $1 AND touched < $2 AND LENGTH(record) > $3 ORDER BY touched LIMIT $4",
             )
@@ -110,11 +114,11 @@ impl Journal {
             .bind(before.0)
             .bind(LONG_RECORD)
             .bind(IDLE_MAX)
-            .fetch_all(writing.at())
+            .fetch_all(write.connection())
             .await?;
-            idle.extend(rows.into_iter().map(pull_of));
+            idle.extend(rows.into_iter().map(pull_row));
         }
-        writing.end().await?;
+        write.commit().await?;
         Ok(idle)
     }
 }

@@ -1,6 +1,4 @@
-//! The SQLite dialect: how the file is opened, what makes a commit durable, and what its error codes mean.
-//!
-//! Everything that another database would say differently is here; the queries elsewhere serve both.
+//! SQLite: how the file is opened, what makes a commit durable, and how damage shows.
 
 use std::str::FromStr as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,57 +9,55 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::MigrateError;
 use sqlx::{AnyConnection, AnyPool, Connection as _};
 
-use crate::dialect::{Dialect, Opened};
+use crate::address::StoreAddress;
+use crate::dialect::{Dialect, OpenStore};
+use crate::error::OpenError;
 use crate::migration::{migrate, not_migrated, unreachable};
-use crate::{Address, OpenError};
-
-/// How a transaction that reads before it writes begins: it takes the write lock first, and so waits for another writer
-/// instead of failing when it finds that what it read has moved.
-pub(crate) const WRITING: &str = "BEGIN IMMEDIATE";
+use crate::remedy::sqlite_primary_code;
 
 /// Five seconds: longer than any transaction of ours, shorter than GitHub waits for a webhook's answer (10 s).
-const WAIT: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Between two tries to set a connection up, and how many: [`WAIT`] in all.
-const REST: Duration = Duration::from_millis(20);
-const RESTS: u32 = 250;
+/// The pause between two attempts to set a connection up, and how many there are: [`TIMEOUT`] in all.
+const SET_UP_PAUSE: Duration = Duration::from_millis(20);
+const SET_UP_RETRIES: u32 = 250;
 
-/// Stores in memory so far, so that each has a name of its own.
-static MEMORIES: AtomicUsize = AtomicUsize::new(0);
+/// How many stores in memory this process has opened: each gets its own name.
+static MEMORY_STORES: AtomicUsize = AtomicUsize::new(0);
 
 const PRAGMAS: [&str; 4] = [
     "PRAGMA busy_timeout = 5000",
     "PRAGMA journal_mode = WAL",
-    // A fact that was acknowledged survives a power cut.
+    // An acknowledged fact survives a power cut.
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
 ];
 
-/// Opens a store of its own in memory.
-pub(crate) async fn in_memory(address: &Address) -> Result<Opened, OpenError> {
-    let number = MEMORIES.fetch_add(1, Ordering::SeqCst);
-    // SQLite's own file system in memory: a name that begins with `/` is one store for all connections of this
-    // process. (sqlx gives `mode=memory` another name at each connection.)
+/// Opens a new store in memory.
+pub(crate) async fn open_memory(address: &StoreAddress) -> Result<OpenStore, OpenError> {
+    let number = MEMORY_STORES.fetch_add(1, Ordering::SeqCst);
+    // SQLite's `memdb` file system: a name that begins with `/` is one store for all connections of this process. (sqlx
+    // gives `mode=memory` another name at each connection.)
     let url = format!("sqlite:///journal-{number}?vfs=memdb&mode=rwc");
-    // A store in memory lives as long as a connection to it: this one is held, whatever the pool does with its own.
-    let held = held(&url)
+    // A store in memory exists as long as a connection to it: this one stays open, whatever the pool does with its own.
+    let anchor = connect(&url)
         .await
         .map_err(|source| unreachable(address, source))?;
-    let opened = opened(address, &url).await?;
-    Ok(Opened {
-        anchor: Some(Arc::new(Mutex::new(held))),
-        ..opened
+    let store = open(address, &url).await?;
+    Ok(OpenStore {
+        anchor: Some(Arc::new(Mutex::new(anchor))),
+        ..store
     })
 }
 
-/// Opens the file, made when missing.
-pub(crate) async fn on_a_file(address: &Address, path: &str) -> Result<Opened, OpenError> {
-    opened(address, &format!("sqlite://{}?mode=rwc", escaped(path))).await
+/// Opens the file, which is created when missing.
+pub(crate) async fn open_file(address: &StoreAddress, path: &str) -> Result<OpenStore, OpenError> {
+    open(address, &format!("sqlite://{}?mode=rwc", escaped(path))).await
 }
 
-/// A connection to the file that makes nothing and sets nothing; none where there is no file.
-pub(crate) async fn look(
-    address: &Address,
+/// A connection that creates and sets nothing; `None` where there is no file.
+pub(crate) async fn connect_only(
+    address: &StoreAddress,
     path: &str,
 ) -> Result<Option<AnyConnection>, OpenError> {
     if !std::path::Path::new(path).exists() {
@@ -69,60 +65,40 @@ pub(crate) async fn look(
     }
     sqlx::any::install_default_drivers();
     let url = format!("sqlite://{}?mode=rw", escaped(path));
-    let looking = async {
+    let connecting = async {
         let mut connection = AnyConnection::connect(&url).await?;
         sqlx::query(PRAGMAS[0]).execute(&mut connection).await?;
         Ok(connection)
     };
-    looking
+    connecting
         .await
         .map(Some)
         .map_err(|source| unreachable(address, source))
 }
 
-async fn opened(address: &Address, url: &str) -> Result<Opened, OpenError> {
-    let pool = connected(url)
+async fn open(address: &StoreAddress, url: &str) -> Result<OpenStore, OpenError> {
+    let pool = open_pool(url)
         .await
         .map_err(|source| unreachable(address, source))?;
-    migrated(&pool)
+    migrate_pool(&pool)
         .await
         .map_err(|source| not_migrated(address, source))?;
-    Ok(Opened {
+    Ok(OpenStore {
         dialect: Dialect::Sqlite,
         pool,
         anchor: None,
     })
 }
 
-/// What to try, said by SQLite's primary result code (<https://www.sqlite.org/rescode.html>).
-pub(crate) fn remedy(code: Option<&str>) -> &'static str {
-    match primary_code(code) {
-        5 | 6 => "another program holds it: end that one, or try again",
-        8 => "make the file and its folder writable for this user",
-        10 => "see that the disk is sound and has room",
-        11 => "it is damaged: restore a backup",
-        13 => "make room on the disk",
-        14 => "see that its folder exists and may be written to",
-        26 => "it is no planebot store: name another file",
-        _ => "see that its folder exists, is writable and has room",
-    }
-}
-
-/// SQLite's primary result code; 0 where there is none.
-fn primary_code(code: Option<&str>) -> i64 {
-    code.and_then(|code| code.parse::<i64>().ok())
-        .map_or(0, |code| code & 0xff)
-}
-
 /// Damage that SQLite finds in its own file, one line each.
 pub(crate) async fn damage(pool: &AnyPool) -> Result<Vec<String>, sqlx::Error> {
-    let words: Vec<(String,)> = sqlx::query_as("PRAGMA integrity_check")
+    let lines: Vec<(String,)> = sqlx::query_as("PRAGMA integrity_check")
         .fetch_all(pool)
         .await?;
-    let mut found: Vec<String> = words
+    let mut found: Vec<String> = lines
         .into_iter()
-        .map(|(word,)| word)
-        .filter(|word| word != "ok")
+        .map(|(line,)| line)
+        .filter(|line| line != "ok")
         .collect();
     let (orphans,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM pragma_foreign_key_check")
         .fetch_one(pool)
@@ -133,62 +109,62 @@ pub(crate) async fn damage(pool: &AnyPool) -> Result<Vec<String>, sqlx::Error> {
     Ok(found)
 }
 
-async fn connected(address: &str) -> Result<AnyPool, sqlx::Error> {
+async fn open_pool(url: &str) -> Result<AnyPool, sqlx::Error> {
     sqlx::any::install_default_drivers();
-    let options = AnyConnectOptions::from_str(address)?;
-    // Once by hand first: the pool would try again for as long as it waits, and then only say that it waited.
-    by_hand(&options).await?;
+    let options = AnyConnectOptions::from_str(url)?;
+    // Outside the pool first: the pool would retry until its timeout, and then report only that it timed out.
+    try_connection(&options).await?;
     // One connection: SQLite has one writer, and a second one only waits for it.
     let pool = AnyPoolOptions::new()
         .max_connections(1)
         .min_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
-        .acquire_timeout(WAIT)
+        .acquire_timeout(TIMEOUT)
         .after_connect(|connection, _| Box::pin(prepare(connection)))
         .connect_with(options.clone())
         .await;
-    // What the file is turned to at first may leave no room for the second.
+    // Turning the file to WAL for the first connection may have filled the disk.
     if let Err(sqlx::Error::PoolTimedOut) = pool {
-        by_hand(&options).await?;
+        try_connection(&options).await?;
     }
     pool
 }
 
-/// Connects and hangs up: the database's own words where that fails.
-async fn by_hand(options: &AnyConnectOptions) -> Result<(), sqlx::Error> {
+/// Connects and disconnects, for the database's own error where that fails.
+async fn try_connection(options: &AnyConnectOptions) -> Result<(), sqlx::Error> {
     let mut connection = AnyConnection::connect_with(options).await?;
     prepare(&mut connection).await?;
     connection.close().await
 }
 
-async fn held(address: &str) -> Result<AnyConnection, sqlx::Error> {
+async fn connect(url: &str) -> Result<AnyConnection, sqlx::Error> {
     sqlx::any::install_default_drivers();
-    let options = AnyConnectOptions::from_str(address)?;
+    let options = AnyConnectOptions::from_str(url)?;
     let mut connection = AnyConnection::connect_with(&options).await?;
     prepare(&mut connection).await?;
     Ok(connection)
 }
 
-/// Sets the connection up, again and again for as long as another one holds the file: turning a new file to WAL, and the
-/// last connection's clearing up, take the file for a moment without SQLite's own waiting (`busy_timeout` is not asked).
+/// Sets the connection up, and retries while another connection holds the file: turning a new file to WAL, and the last
+/// connection's cleanup, lock it for a moment in which SQLite ignores `busy_timeout`.
 /// <https://www.sqlite.org/wal.html>, "Sometimes Queries Return `SQLITE_BUSY` In WAL Mode".
 async fn prepare(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
-    let mut rests = RESTS;
+    let mut retries = SET_UP_RETRIES;
     loop {
         match set_up(connection).await {
-            Err(error) if rests > 0 && is_held(&error) => rests -= 1,
-            ended => return ended,
+            Err(error) if retries > 0 && is_locked(&error) => retries -= 1,
+            result => return result,
         }
-        tokio::time::sleep(REST).await;
+        tokio::time::sleep(SET_UP_PAUSE).await;
     }
 }
 
-fn is_held(error: &sqlx::Error) -> bool {
+fn is_locked(error: &sqlx::Error) -> bool {
     let code = error
         .as_database_error()
         .and_then(sqlx::error::DatabaseError::code);
-    matches!(primary_code(code.as_deref()), 5 | 6)
+    matches!(sqlite_primary_code(code.as_deref()), 5 | 6)
 }
 
 async fn set_up(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
@@ -198,16 +174,16 @@ async fn set_up(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// The path as an address takes it.
+/// The path, escaped for a URL.
 fn escaped(path: &str) -> String {
     path.replace('%', "%25")
         .replace('?', "%3F")
         .replace('#', "%23")
 }
 
-/// All of it in one transaction under the write lock: of several processes that open a store at once, one migrates it.
-async fn migrated(pool: &AnyPool) -> Result<(), MigrateError> {
-    let mut transaction = pool.begin_with(WRITING).await?;
+/// In one transaction under the write lock: of several processes that open a store at once, one migrates it.
+async fn migrate_pool(pool: &AnyPool) -> Result<(), MigrateError> {
+    let mut transaction = Dialect::Sqlite.begin(pool).await?;
     migrate(&mut transaction).await?;
     Ok(transaction.commit().await?)
 }
@@ -215,9 +191,9 @@ async fn migrated(pool: &AnyPool) -> Result<(), MigrateError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Journal, JournalError, delivery, reply};
+    use crate::{Journal, JournalError, delivery, outbox};
 
-    async fn made(folder: &tempfile::TempDir) -> String {
+    async fn created(folder: &tempfile::TempDir) -> String {
         let path = folder.path().join("journal.db");
         drop(Journal::open(&format!("sqlite://{}", path.display())).await);
         format!("sqlite://{}", path.display())
@@ -228,9 +204,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_store_that_may_only_be_read_is_to_be_made_writable() {
+    async fn a_read_only_store_says_to_make_it_writable() {
         let folder = tempfile::tempdir().unwrap();
-        let address = made(&folder).await;
+        let address = created(&folder).await;
         let error = sqlx::query("DELETE FROM cursor")
             .execute(&mut raw(&format!("{address}?mode=ro")).await)
             .await
@@ -242,9 +218,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_store_without_room_wants_room() {
+    async fn a_store_on_a_full_disk_says_to_make_room() {
         let folder = tempfile::tempdir().unwrap();
-        let mut connection = raw(&made(&folder).await).await;
+        let mut connection = raw(&created(&folder).await).await;
         let error = sqlx::raw_sql(
             "PRAGMA max_page_count = 1; INSERT INTO cursor VALUES ('a', zeroblob(1000000))",
         )
@@ -259,11 +235,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_store_that_another_program_holds_says_so() {
+    async fn a_store_that_another_program_locks_says_so() {
         let folder = tempfile::tempdir().unwrap();
-        let address = made(&folder).await;
+        let address = created(&folder).await;
         let mut holder = raw(&address).await;
-        sqlx::query(WRITING).execute(&mut holder).await.unwrap();
+        sqlx::query(Dialect::Sqlite.begin_statement())
+            .execute(&mut holder)
+            .await
+            .unwrap();
         let error = sqlx::raw_sql("PRAGMA busy_timeout = 0; DELETE FROM cursor")
             .execute(&mut raw(&address).await)
             .await
@@ -275,11 +254,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_acknowledged_is_on_the_disk() {
+    async fn acknowledged_writes_are_on_the_disk() {
         let folder = tempfile::tempdir().unwrap();
-        let journal = Journal::open(&made(&folder).await).await.unwrap();
+        let journal = Journal::open(&created(&folder).await).await.unwrap();
         let mode: (String,) = sqlx::query_as("PRAGMA journal_mode")
-            .fetch_one(&journal.pool)
+            .fetch_one(journal.pool().unwrap())
             .await
             .unwrap();
         assert_eq!(mode.0, "wal");
@@ -291,7 +270,7 @@ mod tests {
         ] {
             let asked = sqlx::AssertSqlSafe(format!("PRAGMA {pragma}"));
             let found: (i64,) = sqlx::query_as(asked)
-                .fetch_one(&journal.pool)
+                .fetch_one(journal.pool().unwrap())
                 .await
                 .unwrap();
             assert_eq!(found.0, wanted, "{pragma}");
@@ -299,7 +278,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_queues_are_read_by_index() {
+    async fn queue_queries_use_indexes() {
         let journal = Journal::open("sqlite::memory:").await.unwrap();
         for query in [
             "SELECT COALESCE(MAX(place), 0) + 1 FROM delivery",
@@ -308,16 +287,16 @@ mod tests {
             "SELECT COUNT(*) FROM delivery WHERE settled IS NULL",
             "SELECT COUNT(*) FROM delivery WHERE verdict LIKE '{\"parked\"%'",
             "SELECT COALESCE(MAX(place), 0) + 1 FROM reply",
-            reply::NEXT,
-            reply::NEXT_AT,
-            reply::MADE,
+            outbox::NEXT,
+            outbox::NEXT_AT,
+            outbox::CREATED,
             "SELECT number FROM pull WHERE site = 's' AND stage = 'merged'",
             "SELECT id FROM run WHERE site = 's' ORDER BY id DESC LIMIT 1",
         ] {
             let explained = format!("EXPLAIN QUERY PLAN {query}");
             let steps: Vec<(i64, i64, i64, String)> =
                 sqlx::query_as(sqlx::AssertSqlSafe(explained))
-                    .fetch_all(&journal.pool)
+                    .fetch_all(journal.pool().unwrap())
                     .await
                     .unwrap();
             for (_, _, _, step) in steps {

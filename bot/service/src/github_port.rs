@@ -1,93 +1,150 @@
-//! What a turn asks of GitHub, in a turn's words.
+//! GitHub as the service asks it: names and numbers in, plain values out.
 //!
-//! Names and numbers in, plain values out; a commit's name that is none is refused before anything is asked. It must not
-//! know why anything is asked.
+//! A [`RepositoryPort`] is read once for each piece of work and handed on, so that everything in that work sees the same
+//! repository. It must not know why anything is asked.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
-use serde::Deserialize;
-use topology::observed::Timestamp;
-
-use crate::config::Site;
-use crate::history::BRANCH;
-use crate::pulls::pull::PullRequest;
-use github::Content;
-use github::Memberships;
-use github::Team;
-use github::webhook::event::{CommentEvent, PullNumber, Sha};
+use github::webhook::event::{Account, CommentEvent, PullNumber, Sha};
 use github::{
-    Annotation, Check, CheckStatus, Conclusion, GitHub, GitHubError, Level, Reaction, Repository,
+    Annotation, Check, CheckStatus, Conclusion, Content, GitHub, GitHubError, Level, Memberships,
+    Reaction, Repository, Team,
+};
+use journal::{
+    AnnotationLevel, AnnotationPayload, CheckConclusion, CheckPayload, CheckState, HistoryPayload,
+    ReactionContent,
 };
 use plan::runbook::is_runbook;
+use topology::observed::Timestamp;
 
-/// A check as a turn writes it down.
-#[derive(Deserialize)]
-struct Owed {
-    name: String,
-    head_sha: String,
-    status: String,
-    conclusion: Option<String>,
-    title: String,
-    summary: String,
-    annotations: Vec<Remark>,
+use crate::history::BRANCH;
+use crate::pulls::pull::PullRequest;
+
+/// GitHub, and the repositories as they were read last.
+#[derive(Clone)]
+pub struct GitHubPort {
+    client: GitHub,
+    api_url: String,
+    read_last: Arc<Mutex<BTreeMap<String, Repository>>>,
 }
 
-#[derive(Deserialize)]
-struct Remark {
-    path: String,
-    start_line: u64,
-    end_line: u64,
-    annotation_level: String,
-    title: String,
-    message: String,
+/// One repository, as it was when it was read.
+#[derive(Clone)]
+pub(crate) struct RepositoryPort {
+    repository: Repository,
+    me: GitHub,
 }
-
-/// GitHub, as a turn asks it.
-pub struct GitHubPort(pub GitHub);
 
 impl GitHubPort {
-    async fn at(&self, repository: &str) -> anyhow::Result<Repository> {
-        Ok(self.0.repository(repository).await?)
+    /// The GitHub whose API is at that URL.
+    pub fn new(client: GitHub, api_url: &str) -> Self {
+        Self {
+            client,
+            api_url: api_url.to_owned(),
+            read_last: Arc::default(),
+        }
     }
 
-    /// Whether the repository of that name is the one with that number.
-    pub(crate) async fn is_repository(&self, repository: &str, id: u64) -> anyhow::Result<bool> {
-        Ok(self.at(repository).await?.about.id == id)
+    /// The client, for what concerns no repository.
+    pub(crate) fn client(&self) -> &GitHub {
+        &self.client
     }
 
-    /// Whether a comment is still there, says what it said, and is by whom it was.
-    pub(crate) async fn still_says(
-        &self,
-        repository: &str,
-        comment: &CommentEvent,
-    ) -> anyhow::Result<bool> {
-        let seen = self.at(repository).await?.comment(comment.id).await;
-        let by = |author: &Option<github::webhook::event::Account>| author.as_ref().map(|it| it.id);
+    /// Reads a repository: for a new piece of work.
+    pub(crate) async fn read(&self, name: &str) -> anyhow::Result<RepositoryPort> {
+        let repository = self.client.repository(name).await?;
+        self.remember(name, Some(repository.clone()));
+        Ok(self.port(repository))
+    }
+
+    /// A repository as it was read last, for work that began with another request; read now if it never was.
+    pub(crate) async fn read_last(&self, name: &str) -> anyhow::Result<RepositoryPort> {
+        let known = self.locked().get(&name.to_ascii_lowercase()).cloned();
+        match known {
+            Some(repository) => Ok(self.port(repository)),
+            None => self.read(name).await,
+        }
+    }
+
+    /// Reads the repository anew the next time: what was remembered may be why something failed.
+    pub(crate) fn forget(&self, name: &str) {
+        self.remember(name, None);
+    }
+
+    /// Where a commit's files are shown to people.
+    pub(crate) fn tree_url(&self, repository: &str, commit: &str) -> String {
+        let site = match self.api_url.strip_suffix("/api/v3") {
+            Some(site) => site.to_owned(),
+            None => self.api_url.replace("://api.", "://"),
+        };
+        format!("{site}/{repository}/blob/{commit}")
+    }
+
+    fn port(&self, repository: Repository) -> RepositoryPort {
+        RepositoryPort {
+            repository,
+            me: self.client.clone(),
+        }
+    }
+
+    fn remember(&self, name: &str, repository: Option<Repository>) {
+        let name = name.to_ascii_lowercase();
+        match repository {
+            Some(repository) => self.locked().insert(name, repository),
+            None => self.locked().remove(&name),
+        };
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Repository>> {
+        self.read_last
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl RepositoryPort {
+    /// GitHub's number of the repository: a recreated one has another.
+    pub(crate) fn id(&self) -> u64 {
+        self.repository.about.id
+    }
+
+    /// The branch whose merges count.
+    pub(crate) fn default_branch(&self) -> &str {
+        &self.repository.about.default_branch
+    }
+
+    /// The client's own handle, for lists that only one module reads.
+    pub(crate) fn client(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// Whether a comment is still there, with the same text and author as the event says, and was never edited.
+    pub(crate) async fn has_unedited(&self, comment: &CommentEvent) -> anyhow::Result<bool> {
+        let seen = self.repository.comment(comment.id).await;
+        let by = |author: &Option<Account>| author.as_ref().map(|account| account.id);
         Ok(GitHubError::absent(seen)?.is_some_and(|seen| {
             seen.body == comment.body && !seen.edited() && by(&seen.author) == by(&comment.author)
         }))
     }
 
-    pub(crate) async fn default_branch(&self, repository: &str) -> anyhow::Result<String> {
-        Ok(self.at(repository).await?.about.default_branch)
-    }
-
-    /// The declaration's and the runbooks' files at a commit or on a branch, by path.
+    /// The declaration's and the runbooks' files in a folder, by path, at a commit or on a branch.
     pub(crate) async fn folder(
         &self,
-        repository: &str,
         at: &str,
         folder: &str,
     ) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
-        let repository = self.at(repository).await?;
         let commit = match Sha::parse(at) {
             Ok(commit) => commit,
-            Err(_) => repository
+            Err(_) => self
+                .repository
                 .branch(at)
                 .await?
                 .with_context(|| format!("there is no branch `{at}`"))?,
         };
         let wanted = |path: &str| topology::draft::is_declaration(path) || is_runbook(path);
-        let folder = repository.folder(&commit, folder, wanted).await?;
+        let folder = self.repository.folder(&commit, folder, wanted).await?;
         Ok(folder
             .files
             .into_iter()
@@ -95,8 +152,9 @@ impl GitHubPort {
             .collect())
     }
 
-    pub(crate) async fn pull(&self, repository: &str, number: u64) -> anyhow::Result<PullRequest> {
-        let seen = self.at(repository).await?.pull(PullNumber(number)).await?;
+    /// A pull request as it is now.
+    pub(crate) async fn pull(&self, number: u64) -> anyhow::Result<PullRequest> {
+        let seen = self.repository.pull(PullNumber(number)).await?;
         Ok(PullRequest {
             number,
             open: seen.open,
@@ -110,56 +168,41 @@ impl GitHubPort {
     }
 
     /// The paths that a pull request changes; `None` when they are more than GitHub lists.
-    pub(crate) async fn changed_files(
-        &self,
-        repository: &str,
-        number: u64,
-    ) -> anyhow::Result<Option<Vec<String>>> {
-        Ok(self
-            .at(repository)
-            .await?
-            .pull_paths(PullNumber(number))
-            .await?)
+    pub(crate) async fn changed_files(&self, number: u64) -> anyhow::Result<Option<Vec<String>>> {
+        Ok(self.repository.pull_paths(PullNumber(number)).await?)
     }
 
-    pub(crate) async fn is_on_branch(
-        &self,
-        repository: &str,
-        commit: &str,
-        branch: &str,
-    ) -> anyhow::Result<bool> {
-        Ok(self
-            .at(repository)
-            .await?
-            .is_on(&Sha::parse(commit)?, branch)
-            .await?)
+    pub(crate) async fn is_on_branch(&self, commit: &str, branch: &str) -> anyhow::Result<bool> {
+        let commit = Sha::parse(commit)?;
+        Ok(self.repository.is_on(&commit, branch).await?)
     }
 
     /// What GitHub says of a person and these teams; what it does not say is a no.
-    pub(crate) async fn memberships(
-        &self,
-        repository: &str,
-        teams: &[Team],
-        login: &str,
-    ) -> anyhow::Result<Memberships> {
-        if teams.is_empty() {
-            return Ok(Memberships::new());
-        }
-        Ok(self.at(repository).await?.memberships(teams, login).await)
+    pub(crate) async fn memberships(&self, teams: &[Team], login: &str) -> Memberships {
+        self.repository.memberships(teams, login).await
     }
 
-    /// Our own comment that carries the marker: after a power cut it may have been posted without being written down.
+    /// How many runs of a plan of a pull request the history branch has.
+    pub(crate) async fn recorded_runs(
+        &self,
+        site: &str,
+        number: u64,
+        digest: &str,
+    ) -> anyhow::Result<i64> {
+        let folder = format!("history/{site}");
+        let names = self.repository.names_in(BRANCH, &folder).await?;
+        let own = format!("-pr{number}-{digest}");
+        let count = names.iter().filter(|name| name.ends_with(&own)).count();
+        Ok(i64::try_from(count)?)
+    }
+
+    /// Our own comment that carries the marker: after a power cut it may have been posted without being noted.
     pub(crate) async fn own_comment(
         &self,
-        repository: &str,
         number: u64,
         marker: &str,
     ) -> anyhow::Result<Option<u64>> {
-        let comments = self
-            .at(repository)
-            .await?
-            .comments(PullNumber(number), None)
-            .await?;
+        let comments = self.repository.comments(PullNumber(number), None).await?;
         let mut marked = comments
             .iter()
             .filter(|comment| comment.body.contains(marker))
@@ -168,106 +211,64 @@ impl GitHubPort {
             return Ok(None);
         }
         // Anybody can write the marker; only our own account's comment is ours.
-        let me = self.0.me().await?;
+        let me = self.me.me().await?;
         Ok(marked.find(|comment| me.wrote(comment)).map(|own| own.id))
     }
 
-    pub(crate) async fn comment(
-        &self,
-        repository: &str,
-        number: u64,
-        body: &str,
-    ) -> anyhow::Result<u64> {
-        Ok(self
-            .at(repository)
-            .await?
-            .create_comment(PullNumber(number), body)
-            .await?
-            .id)
+    pub(crate) async fn comment(&self, number: u64, body: &str) -> anyhow::Result<u64> {
+        let number = PullNumber(number);
+        Ok(self.repository.create_comment(number, body).await?.id)
     }
 
-    /// False when the comment is gone.
-    pub(crate) async fn edit_comment(
-        &self,
-        repository: &str,
-        id: u64,
-        body: &str,
-    ) -> anyhow::Result<bool> {
-        Ok(
-            GitHubError::absent(self.at(repository).await?.update_comment(id, body).await)?
-                .is_some(),
-        )
+    /// False when the comment is not there any more.
+    pub(crate) async fn edit_comment(&self, id: u64, body: &str) -> anyhow::Result<bool> {
+        let edited = self.repository.update_comment(id, body).await;
+        Ok(GitHubError::absent(edited)?.is_some())
     }
 
-    pub(crate) async fn react(
-        &self,
-        repository: &str,
-        comment: u64,
-        word: &str,
-    ) -> anyhow::Result<()> {
-        let reaction = [Reaction::MaasReader, Reaction::Rocket, Reaction::Confused]
-            .into_iter()
-            .find(|reaction| reaction.word() == word);
-        let reaction = reaction.with_context(|| format!("there is no reaction `{word}`"))?;
-        // A comment that is gone needs no mark.
-        Ok(
-            GitHubError::absent(self.at(repository).await?.react(comment, reaction).await)
-                .map(drop)?,
-        )
+    pub(crate) async fn react(&self, comment: u64, content: ReactionContent) -> anyhow::Result<()> {
+        let reaction = match content {
+            ReactionContent::Eyes => Reaction::Eyes,
+            ReactionContent::Rocket => Reaction::Rocket,
+            ReactionContent::Confused => Reaction::Confused,
+        };
+        // A comment that is not there any more needs no reaction.
+        GitHubError::absent(self.repository.react(comment, reaction).await)?;
+        Ok(())
     }
 
-    /// Creates the check, or updates the one that carries the key.
+    /// Creates the check, or updates the one that carries the key. Its id at GitHub.
     pub(crate) async fn check(
         &self,
-        repository: &str,
         key: &str,
         id: Option<u64>,
-        owed: &str,
+        payload: &CheckPayload,
     ) -> anyhow::Result<u64> {
-        let owed: Owed = serde_json::from_str(owed)?;
-        let repository = self.at(repository).await?;
-        let head = Sha::parse(&owed.head_sha)?;
+        let head = Sha::parse(&payload.head_sha)?;
         let known = if let Some(id) = id {
             Some(id)
         } else {
-            let seen = repository.checks(&head, &owed.name).await?;
+            let seen = self.repository.checks(&head, &payload.name).await?;
             seen.into_iter()
                 .find(|check| check.external_id.as_deref() == Some(key))
                 .map(|check| check.id)
         };
-        let check = check_of(owed, head, key)?;
+        let check = check_of(payload, head, key);
         let seen = match known {
-            Some(id) => repository.update_check(id, &check).await?,
-            None => repository.create_check(&check).await?,
+            Some(id) => self.repository.update_check(id, &check).await?,
+            None => self.repository.create_check(&check).await?,
         };
         Ok(seen.id)
     }
 
-    /// How many runs of a plan of a pull request the history has.
-    pub(crate) async fn recorded_runs(
-        &self,
-        site: &Site,
-        number: u64,
-        digest: &str,
-    ) -> anyhow::Result<i64> {
-        let folder = format!("history/{}", site.name);
-        let repository = self.at(&site.repository).await?;
-        let names = repository.names_in(BRANCH, &folder).await?;
-        let own = format!("-pr{number}-{digest}");
-        let count = names.iter().filter(|name| name.ends_with(&own)).count();
-        Ok(i64::try_from(count)?)
-    }
-
-    pub(crate) async fn commit_files(
-        &self,
-        repository: &str,
-        branch: &str,
-        content: &Content,
-        message: &str,
-    ) -> anyhow::Result<()> {
-        self.at(repository)
-            .await?
-            .commit_files(branch, content, message)
+    /// Commits files to the history branch; where they are there already, nothing is written.
+    pub(crate) async fn commit_history(&self, commit: &HistoryPayload) -> anyhow::Result<()> {
+        let content = Content {
+            files: commit.files.clone(),
+            whole: commit.whole.clone(),
+        };
+        self.repository
+            .commit_files(BRANCH, &content, &commit.message)
             .await?;
         Ok(())
     }
@@ -279,50 +280,41 @@ pub(crate) fn time_of(text: &str) -> Option<Timestamp> {
     Some(Timestamp(time.timestamp_millis()))
 }
 
-fn check_of(owed: Owed, head: Sha, key: &str) -> anyhow::Result<Check> {
-    let conclusions = [
-        Conclusion::Success,
-        Conclusion::Failure,
-        Conclusion::Neutral,
-        Conclusion::ActionRequired,
-        Conclusion::Cancelled,
-    ];
-    let status = match (owed.status.as_str(), owed.conclusion) {
-        ("completed", Some(word)) => {
-            let conclusion = conclusions
-                .into_iter()
-                .find(|conclusion| conclusion.word() == word);
-            CheckStatus::Completed(
-                conclusion.with_context(|| format!("there is no conclusion `{word}`"))?,
-            )
-        }
-        _ => CheckStatus::InProgress,
+fn check_of(payload: &CheckPayload, head: Sha, key: &str) -> Check {
+    let status = match payload.state {
+        CheckState::InProgress => CheckStatus::InProgress,
+        CheckState::Completed(conclusion) => CheckStatus::Completed(match conclusion {
+            CheckConclusion::Success => Conclusion::Success,
+            CheckConclusion::Failure => Conclusion::Failure,
+            CheckConclusion::Neutral => Conclusion::Neutral,
+            CheckConclusion::ActionRequired => Conclusion::ActionRequired,
+            CheckConclusion::Cancelled => Conclusion::Cancelled,
+        }),
     };
-    Ok(Check {
-        name: owed.name,
+    Check {
+        name: payload.name.clone(),
         head,
         external_id: key.to_owned(),
         details_url: None,
         status,
-        title: owed.title,
-        summary: owed.summary,
-        annotations: owed.annotations.into_iter().map(annotation_of).collect(),
+        title: payload.title.clone(),
+        summary: payload.summary.clone(),
+        annotations: payload.annotations.iter().map(annotation_of).collect(),
         actions: Vec::new(),
-    })
+    }
 }
 
-fn annotation_of(remark: Remark) -> Annotation {
+fn annotation_of(payload: &AnnotationPayload) -> Annotation {
     Annotation {
-        path: remark.path,
-        start_line: remark.start_line,
-        end_line: remark.end_line,
+        path: payload.path.clone(),
+        start_line: payload.start_line,
+        end_line: payload.end_line,
         columns: None,
-        level: if remark.annotation_level == "failure" {
-            Level::Failure
-        } else {
-            Level::Warning
+        level: match payload.level {
+            AnnotationLevel::Failure => Level::Failure,
+            AnnotationLevel::Warning => Level::Warning,
         },
-        title: remark.title,
-        message: remark.message,
+        title: payload.title.clone(),
+        message: payload.message.clone(),
     }
 }

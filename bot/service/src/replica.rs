@@ -12,7 +12,7 @@ use std::time::Duration;
 use journal::{Journal, JournalError, Lease, QUEUE};
 use tokio::task::JoinSet;
 
-use crate::worker::Office;
+use crate::worker::Wiring;
 use topology::port::Clock;
 
 /// The right to work is renewed that often in the time that it lasts.
@@ -21,25 +21,26 @@ const RENEWALS: u32 = 3;
 /// How often one that stands by asks, at least; a part of a second more for each, so that they do not ask together.
 const ASK_EVERY_MS: u64 = 2_000;
 
-/// Waits until this replica is the one that works; none when it is told to stop before.
+/// Waits until this replica is the leader; none when it is told to stop before.
 pub(crate) async fn stand_by(
-    office: &Office,
+    wiring: &Wiring,
+    journal: &Journal,
+    takeover: Duration,
     mut stop: Pin<&mut impl Future<Output = ()>>,
 ) -> Option<Lease> {
-    let length = milliseconds(takeover(office));
-    let ask_every = Duration::from_millis(ASK_EVERY_MS + spread(&office.owner));
-    let mut said = false;
+    let length = milliseconds(takeover);
+    let ask_every = Duration::from_millis(ASK_EVERY_MS + spread(&wiring.owner));
+    let mut logged = false;
     loop {
-        let now = (office.clock)();
-        let asked = office.journal.take(QUEUE, &office.owner, length, now);
+        let asked = journal.take(QUEUE, &wiring.owner, length, (wiring.clock)());
         match asked.await {
             Ok(Some(lease)) => return Some(lease),
-            Ok(None) if said => {}
+            Ok(None) if logged => {}
             Ok(None) => {
-                said = true;
-                tracing::info!("another replica works; this one stands by");
+                logged = true;
+                tracing::info!("another replica is the leader; this one stands by");
             }
-            Err(error) => tracing::error!("asking who works: {error}"),
+            Err(error) => tracing::error!("asking for the leader lease failed: {error}"),
         }
         tokio::select! {
             biased;
@@ -53,12 +54,12 @@ pub(crate) async fn stand_by(
 ///
 /// It has a task of its own: a rehearsal takes seconds of thought, and the right must not run out meanwhile.
 pub(crate) fn renewing(
-    office: &Office,
+    clock: &Clock,
     journal: &Journal,
     lease: &Lease,
+    length: Duration,
 ) -> (JoinSet<()>, LeaseLost) {
-    let (journal, lease, clock) = (journal.clone(), lease.clone(), Arc::clone(&office.clock));
-    let length = takeover(office);
+    let (journal, lease, clock) = (journal.clone(), lease.clone(), Arc::clone(clock));
     let lost = LeaseLost::default();
     let noted = lost.clone();
     let mut task = JoinSet::new();
@@ -68,10 +69,10 @@ pub(crate) fn renewing(
             match journal.renew(&lease, milliseconds(length), clock()).await {
                 Ok(Some(_)) => {}
                 Ok(None) => {
-                    tracing::warn!("another replica works now");
+                    tracing::warn!("another replica is the leader now");
                     noted.0.store(true, Ordering::SeqCst);
                 }
-                Err(error) => tracing::error!("renewing the right to work: {error}"),
+                Err(error) => tracing::error!("renewing the leader lease failed: {error}"),
             }
         }
     });
@@ -83,7 +84,7 @@ pub(crate) fn renewing(
 pub(crate) struct LeaseLost(Arc<AtomicBool>);
 
 impl LeaseLost {
-    pub(crate) fn is_so(&self) -> bool {
+    pub(crate) fn is_lost(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 }
@@ -97,13 +98,8 @@ pub(crate) async fn is_lost(
 ) -> bool {
     let refused = error
         .chain()
-        .any(|cause| matches!(cause.downcast_ref(), Some(JournalError::Lost)));
-    refused && matches!(journal.still_held(lease, clock()).await, Ok(false))
-}
-
-/// How long the queue stays a dead replica's.
-fn takeover(office: &Office) -> Duration {
-    Duration::from_secs(office.config.server.takeover_seconds)
+        .any(|cause| matches!(cause.downcast_ref(), Some(JournalError::LeaseLost)));
+    refused && matches!(journal.is_in_force(lease, clock()).await, Ok(false))
 }
 
 fn milliseconds(length: Duration) -> i64 {

@@ -18,20 +18,20 @@ pub use progress::{progress, waiting_gate};
 
 use crate::command::Misspelt;
 
-/// One gate of admission, and how it stands.
+/// One gate of admission, and what it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Admission {
+pub struct GateResult {
     /// Its name.
     pub name: &'static str,
-    /// `None`: not looked at, because one before it failed.
+    /// `None`: not checked, because one before it is closed.
     pub open: Option<bool>,
     /// The facts, one sentence; may quote in spans.
     pub facts: String,
 }
 
-impl Admission {
-    /// It is open.
-    pub fn open(name: &'static str, facts: impl Into<String>) -> Self {
+impl GateResult {
+    /// The order passed it.
+    pub fn passed(name: &'static str, facts: impl Into<String>) -> Self {
         Self {
             name,
             open: Some(true),
@@ -39,8 +39,8 @@ impl Admission {
         }
     }
 
-    /// It is shut.
-    pub fn shut(name: &'static str, facts: impl Into<String>) -> Self {
+    /// It stopped the order.
+    pub fn closed(name: &'static str, facts: impl Into<String>) -> Self {
         Self {
             name,
             open: Some(false),
@@ -48,12 +48,12 @@ impl Admission {
         }
     }
 
-    /// It was not looked at.
-    pub fn not_looked(name: &'static str) -> Self {
+    /// It was not checked.
+    pub fn not_checked(name: &'static str) -> Self {
         Self {
             name,
             open: None,
-            facts: "not looked at".to_owned(),
+            facts: "not checked".to_owned(),
         }
     }
 }
@@ -138,7 +138,7 @@ pub fn findings(findings: &[Finding], site: &str) -> String {
 }
 
 /// A refusal of an order: every gate of admission, and what to do.
-pub fn not_applied(reason: &str, gates: &[Admission], next: &str) -> String {
+pub fn not_applied(reason: &str, gates: &[GateResult], next: &str) -> String {
     let mut out = format!("### ✋ Not applied\n\n{reason}\n\n");
     for gate in gates {
         let mark = match gate.open {
@@ -155,7 +155,7 @@ pub fn not_applied(reason: &str, gates: &[Admission], next: &str) -> String {
 }
 
 /// A refusal of anything else.
-pub fn turned_away(reason: &str) -> String {
+pub fn refused(reason: &str) -> String {
     format!("### ✋ Not done\n\n{reason}\n\nNothing was changed: 0 writes to MAAS.\n")
 }
 
@@ -168,7 +168,7 @@ pub fn given_up(why: &str) -> String {
 }
 
 /// That something about a pull request waits for whoever runs planebot.
-pub fn parked(count: i64) -> String {
+pub fn dead_letters(count: i64) -> String {
     let what = if count == 1 { "webhook" } else { "webhooks" };
     format!(
         "\n{count} {what} about this could not be acted on; where planebot runs, `planebot doctor` says why and has it tried again.\n"
@@ -316,7 +316,7 @@ pub fn status(stage: &str, plan: Option<&Plan>, facts: Option<&[Noted]>) -> Stri
 /// Which steps touch an object, and why.
 pub fn why(plan: Option<&Plan>, object: &str) -> String {
     let Some(plan) = plan else {
-        return turned_away("There is no plan here to explain.");
+        return refused("There is no plan here to explain.");
     };
     let lines: Vec<String> = plan
         .steps

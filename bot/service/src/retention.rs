@@ -1,30 +1,46 @@
-//! The store stays bounded: what is over is taken out, a batch at a time, by the one that works.
-//!
-//! It must not know how the store does it.
+//! The store stays bounded: finished work is removed after some days, a batch at a time. It must not know how the store
+//! does it.
 
+use journal::{Journal, Removed};
 use topology::observed::Timestamp;
+use topology::port::Clock;
 
 use crate::pulls::record::{PullRecord, PullStatus};
-use crate::worker::Office;
 
 const DAY_MS: i64 = 86_400_000;
 
-/// Stages after which nobody asks for the plan any more.
-const OVER: [PullStatus; 3] = [
+/// Statuses after which nobody asks for the plan any more.
+const FINISHED: [PullStatus; 3] = [
     PullStatus::Applied,
     PullStatus::Superseded,
     PullStatus::Closed,
 ];
 
-impl Office {
-    /// Takes out some of what was over before the days that are kept; true where there may be more.
-    pub async fn tidy(&self) -> anyhow::Result<bool> {
+/// Removes finished work.
+pub(crate) struct Retention {
+    journal: Journal,
+    clock: Clock,
+    /// How many days finished work is kept.
+    keep_days: i64,
+}
+
+impl Retention {
+    pub(crate) fn new(journal: Journal, clock: Clock, keep_days: i64) -> Self {
+        Self {
+            journal,
+            clock,
+            keep_days,
+        }
+    }
+
+    /// Removes one batch of what finished before the days that are kept; true where there may be more.
+    pub(crate) async fn remove_batch(&self) -> anyhow::Result<bool> {
         let now = (self.clock)();
-        let before = Timestamp(now.0 - self.config.store.keep_days * DAY_MS);
-        let compacted = self.journal.compact(before).await?;
+        let before = Timestamp(now.0 - self.keep_days * DAY_MS);
+        let removed = self.journal.remove_finished(before).await?;
         let idle = self
             .journal
-            .idle_pulls(&OVER.map(PullStatus::word), before, now)
+            .idle_pulls(&FINISHED.map(PullStatus::word), before, now)
             .await?;
         for row in &idle {
             let number = u64::try_from(row.number)?;
@@ -32,9 +48,9 @@ impl Office {
             let row = record.row(&row.repository, number, &row.site);
             self.journal.put_pull(&row, now).await?;
         }
-        if compacted != journal::Compacted::default() || !idle.is_empty() {
-            tracing::info!(pulls = idle.len(), "taken out of the store: {compacted:?}");
+        if removed != Removed::default() || !idle.is_empty() {
+            tracing::debug!(pulls = idle.len(), ?removed, "removed finished work");
         }
-        Ok(compacted.is_full())
+        Ok(removed.is_full())
     }
 }

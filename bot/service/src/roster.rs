@@ -67,8 +67,8 @@ pub enum Entitlement {
     Terminal,
 }
 
-/// A command that its giver was entitled to give.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A command that its giver was entitled to give. It is consumed by what it entitles to, so that one order is followed once.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Order {
     command: Command,
     by: String,
@@ -85,6 +85,12 @@ impl Order {
     /// Who gave it, by login.
     pub fn by(&self) -> &str {
         &self.by
+    }
+
+    /// Uses the order up: what is left is who gave it, by login, for the record.
+    #[must_use]
+    pub fn into_giver(self) -> String {
+        self.by
     }
 
     /// By what they may.

@@ -30,7 +30,8 @@ use maas::{ApiKey, Environment, Http, MaasClient};
 use service::config::Config;
 use service::github_port::GitHubPort;
 use service::server::routes::{BODY_SECONDS_MAX, WebhookCounts, WebhookState, router};
-use service::worker::Office;
+use service::sites::Sites;
+use service::worker::{Wiring, Worker};
 use topology::port::Clock;
 
 pub use crash::{CrashPoint, FaultPolicy, InjectedFault, Operation};
@@ -79,8 +80,13 @@ pub struct Harness {
 
 /// One life of the service.
 pub struct ServiceInstance {
-    /// What it works with.
-    pub office: Office,
+    /// What its worker is built from.
+    pub wiring: Wiring,
+    /// Its worker.
+    pub worker: Worker,
+    /// Its journal.
+    pub journal: Journal,
+    clock: Clock,
     door: Router,
 }
 
@@ -236,30 +242,39 @@ impl Harness {
         let clock = self.hand.clock();
         let connected = GitHub::connect(github, Arc::clone(&clock))?.one_at_a_time();
         let fuse = Arc::clone(&self.fuse);
-        let journal = journal.with_fuse(Arc::new(move || fuse.burn()));
-        let opened = service::service::open_with(config, journal.clone(), Arc::clone(&clock));
-        let mut office = opened.await?;
-        office.github = GitHubPort(connected);
-        for desk in office.desks.values_mut() {
-            let hand = self.hand.clone();
-            let key = desk.site.maas_api_key.as_ref().context("no API key")?;
+        let journal = journal.with_crash_point(Arc::new(move || fuse.burn()));
+        let opened = service::service::open(&config, &journal, Arc::clone(&clock));
+        let mut wiring = opened.await?;
+        wiring.github = GitHubPort::new(connected, &github.api_url);
+        let mut sites = Sites::open(&config, &clock)?;
+        for site in sites.iter_mut() {
+            let sim = self.hand.clone();
+            let key = site.site.maas_api_key.as_ref().context("no API key")?;
             let key = ApiKey::read(key.read()?.expose_secret())?;
-            let wire = Http::new(&desk.site.maas_url, key, self.hand.outside())?
-                .patient(move |length| Box::pin(hand.clone().patience(length)));
-            desk.client = MaasClient::one_at_a_time(wire, self.hand.outside());
-            // A rehearsal follows from what it is given, so that all lives may remember the same one.
-            desk.rehearsals = self.rehearsals.clone();
+            let transport = Http::new(&site.site.maas_url, key, self.hand.outside())?
+                .patient(move |length| Box::pin(sim.clone().patience(length)));
+            site.client = MaasClient::one_at_a_time(transport, self.hand.outside());
+            // A rehearsal follows from what it is given, so that all instances may remember the same one.
+            site.rehearsals = self.rehearsals.clone();
         }
+        wiring.sites = Arc::new(sites);
+        let worker = wiring.worker(&journal);
         let door = router(WebhookState {
-            journal,
+            journal: journal.clone(),
             secrets: Arc::new(secrets),
-            now: clock,
+            now: Arc::clone(&clock),
             body_limit: 1 << 20,
             body_patience: BODY_SECONDS_MAX,
             kept: Arc::new(Notify::new()),
             counts: Arc::new(WebhookCounts::default()),
         });
-        Ok(ServiceInstance { office, door })
+        Ok(ServiceInstance {
+            wiring,
+            worker,
+            journal,
+            clock,
+            door,
+        })
     }
 }
 
@@ -278,11 +293,10 @@ impl ServiceInstance {
 
     /// Nothing waits to be settled, and nothing is to be said now.
     pub async fn is_quiet(&self) -> anyhow::Result<bool> {
-        let office = &self.office;
-        let (waiting, _) = office.journal.queue().await?;
-        let owed = office
+        let (waiting, _) = self.journal.queue_depth().await?;
+        let owed = self
             .journal
-            .next_reply((office.clock)(), journal::Room::All)
+            .next_message((self.clock)(), journal::RateTier::All)
             .await?;
         Ok(waiting == 0 && owed.is_none())
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use journal::{Address, Journal};
+use journal::{Journal, StoreAddress};
 use plan::gate::GateName;
 
 use crate::cli::told::remark_line;
@@ -59,7 +59,7 @@ impl Apply {
         let clock = clock::machine();
         let desk = place.desk(console, &clock)?;
         let folder = place.declaration(&desk.site)?;
-        let asked = self.store.as_deref().map(Address::parse).transpose()?;
+        let asked = self.store.as_deref().map(StoreAddress::parse).transpose()?;
         // A configuration that cannot be read is an error: two journals would allow two runs.
         let configured = if place.has_config() {
             Some(place.load(console)?.store)
@@ -74,7 +74,7 @@ impl Apply {
             (None, None) => {
                 let store = store_beside(&folder);
                 remark_line(&format!("the journal of this run is {store}"));
-                Address::parse(&store)?
+                StoreAddress::parse(&store)?
             }
         };
         let journal = Journal::open_at(&store).await?;

@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 use anyhow::Context as _;
-use journal::{Journal, Retried, Standing};
+use journal::{Journal, Retried, SchemaState};
 use serde_json::json;
 
 use crate::cli::{Console, Format, Where};
@@ -100,9 +100,9 @@ fn unusable(error: &anyhow::Error) -> Finding {
 
 async fn retry(config: &Config, id: &str, console: &mut Console<'_>) -> anyhow::Result<u8> {
     let address = config.store.address()?;
-    let standing = Standing::of(&address).await?;
+    let standing = SchemaState::of(&address).await?;
     anyhow::ensure!(
-        standing == Standing::Current,
+        standing == SchemaState::Current,
         "the store is not this version's yet: start `planebot serve` first"
     );
     let journal = Journal::open_at(&address).await?;
@@ -111,7 +111,7 @@ async fn retry(config: &Config, id: &str, console: &mut Console<'_>) -> anyhow::
         Retried::Delivery => {
             "the delivery is taken up again, before the later ones of its pull request"
         }
-        Retried::Reply => "the reply is said again",
+        Retried::Message => "the reply is said again",
         Retried::Nothing => anyhow::bail!(
             "nothing of the name `{id}` is parked or given up; `planebot doctor --only store` shows what is"
         ),

@@ -364,8 +364,8 @@ fn the_doctor_says_what_to_do_changes_nothing_and_has_what_is_parked_tried_again
             event: "issue_comment".to_owned(),
             body: "{}".to_owned(),
         };
-        journal.keep(&poison, now).await.unwrap();
-        let why = journal::Settled::Parked("observing MAAS:\n502".to_owned());
+        journal.store_delivery(&poison, now).await.unwrap();
+        let why = journal::Settled::DeadLetter("observing MAAS:\n502".to_owned());
         journal.settle(&poison.id, &why, now).await.unwrap();
     });
     let (code, told, _) = desk.typed(&["doctor", "--only", "store"]);

@@ -1,6 +1,6 @@
 //! The store: whether it can be used, whether it is whole, what is in it, and what in it waits for a person.
 
-use journal::{Address, Held, Journal, JournalError, QUEUE, Standing, Stuck};
+use journal::{FailedItem, HeldLease, Journal, JournalError, QUEUE, SchemaState, StoreAddress};
 use plan::run::{Fact, Progress};
 use topology::observed::Timestamp;
 
@@ -37,16 +37,16 @@ pub(super) async fn examine(config: &Config, clock: &Clock) -> Vec<Finding> {
 }
 
 /// The store, where it is this version's and can be used.
-async fn opened(chart: &mut Chart, address: &Address) -> Option<Journal> {
-    match Standing::of(address).await {
-        Ok(Standing::Current) => {}
-        Ok(Standing::New) => {
+async fn opened(chart: &mut Chart, address: &StoreAddress) -> Option<Journal> {
+    match SchemaState::of(address).await {
+        Ok(SchemaState::Current) => {}
+        Ok(SchemaState::New) => {
             chart.note(format!(
                 "`{address}` is not made yet: the first `planebot serve` makes it"
             ));
             return None;
         }
-        Ok(Standing::Older { has, known }) => {
+        Ok(SchemaState::Older { has, known }) => {
             chart.note(format!(
                 "`{address}` is an older version's, with {has} of {known} migrations: the next `planebot serve` brings it up to date; replicas of the version before go on meanwhile"
             ));
@@ -87,15 +87,15 @@ async fn look(chart: &mut Chart, journal: &Journal, now: Timestamp) -> Result<()
             counted(counts.runs, "run"),
             counted(counts.facts, "fact"),
             counted(counts.deliveries, "delivery"),
-            counted(counts.replies, "reply"),
-            counted(counts.heard, "command"),
+            counted(counts.messages, "message"),
+            counted(counts.comments, "command"),
             counts.bytes / 1024,
         )),
         Err(error) => {
             chart.wrong(error.to_string(), "stop planebot, keep a copy of the store, and restore a backup: what was done meanwhile is found by looking");
         }
     }
-    let ahead = now.0 - journal.time(now).await?.0;
+    let ahead = now.0 - journal.lease_time(now).await?.0;
     if ahead.abs() > AHEAD_MS_MAX {
         let says = format!(
             "this machine's clock is {} off the database's",
@@ -103,13 +103,13 @@ async fn look(chart: &mut Chart, journal: &Journal, now: Timestamp) -> Result<()
         );
         chart.wrong(says, "see that both run `chronyd` or the like");
     }
-    works(chart, &journal.held(now).await?);
+    works(chart, &journal.held_leases(now).await?);
     queues(chart, journal, now).await?;
     runs(chart, journal, now).await
 }
 
 /// Who works, and who may write to which MAAS.
-fn works(chart: &mut Chart, held: &[Held]) {
+fn works(chart: &mut Chart, held: &[HeldLease]) {
     for lease in held {
         let left = spoken(lease.left);
         if lease.site == QUEUE {
@@ -131,33 +131,33 @@ fn works(chart: &mut Chart, held: &[Held]) {
 
 /// What waits, and what waits for a person.
 async fn queues(chart: &mut Chart, journal: &Journal, now: Timestamp) -> Result<(), JournalError> {
-    let (waiting, parked) = journal.queue().await?;
-    let (owed, given_up) = journal.replies().await?;
+    let (waiting, parked) = journal.queue_depth().await?;
+    let (owed, given_up) = journal.outbox_depth().await?;
     chart.note(format!(
         "{} to act on, {} to say",
         counted(waiting, "delivery"),
         counted(owed, "reply")
     ));
-    let put_off = journal.put_off_until(SHOWN).await?;
+    let put_off = journal.deferred(SHOWN).await?;
     if !put_off.is_empty() {
         let finding = chart.add(Mark::Note, "failed, and tried again by itself:");
-        let until = |it: &Stuck| format!("in {}", spoken(it.at.0 - now.0));
+        let until = |it: &FailedItem| format!("in {}", spoken(it.at.0 - now.0));
         finding.lines = put_off.iter().map(|it| line(it, &until(it))).collect();
     }
     if parked > 0 {
         let says = format!("{} failed too often:", counted(parked, "delivery"));
-        let stuck = journal.parked(SHOWN).await?;
+        let stuck = journal.dead_letters(SHOWN).await?;
         chart.wrong(says, RETRY).lines = lines(&stuck, parked, now);
     }
     if given_up > 0 {
         let says = format!("GitHub does not take {}:", counted(given_up, "reply"));
-        let stuck = journal.given_up(SHOWN).await?;
+        let stuck = journal.given_up_messages(SHOWN).await?;
         chart.wrong(says, RETRY).lines = lines(&stuck, given_up, now);
     }
     Ok(())
 }
 
-fn lines(stuck: &[Stuck], all: i64, now: Timestamp) -> Vec<String> {
+fn lines(stuck: &[FailedItem], all: i64, now: Timestamp) -> Vec<String> {
     let mut lines: Vec<String> = stuck.iter().map(|it| line(it, &ago(now, it.at))).collect();
     if all > SHOWN {
         lines.push(format!("and {} older", all - SHOWN));
@@ -165,7 +165,7 @@ fn lines(stuck: &[Stuck], all: i64, now: Timestamp) -> Vec<String> {
     lines
 }
 
-fn line(stuck: &Stuck, when: &str) -> String {
+fn line(stuck: &FailedItem, when: &str) -> String {
     let whole: String = stuck.why.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut why: String = whole.chars().take(WHY_CHARACTERS_MAX).collect();
     if why.len() < whole.len() {

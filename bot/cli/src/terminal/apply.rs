@@ -15,7 +15,7 @@ use plan::telling;
 use crate::terminal::{Ready, Terminal, exit};
 use execution::executor::{Executor, Ledger as _};
 use execution::rehearse::told;
-use service::runs::ledger::{Right, RunLedger};
+use service::runs::ledger::{LeaseFence, RunLedger};
 
 /// What is asked of a run.
 #[derive(Clone, Debug)]
@@ -187,12 +187,12 @@ impl Terminal<'_> {
                 | Move::Finish => {}
             }
             writeln!(out, "{}", told(&acting.plan, &next))?;
-            let right = Right {
+            let right = LeaseFence {
                 lease: &lease,
                 clock: self.clock,
                 policy: &self.desk.site.policy,
             };
-            let witness = self.desk.witness(&next).await;
+            let witness = self.desk.evidence_for(&next).await;
             let stage = Executor {
                 plan: &acting.plan,
                 topology: &ready.topology,

@@ -45,7 +45,7 @@ async fn a_page_of_something_in_between_is_no_yes() {
     let page = "<html><body>Sign in</body></html>";
     for (status, body, is_yes) in [(200, page, false), (204, "", true), (201, "{}", true)] {
         let (repository, _tasks) = scripted(status, &[], body).await;
-        let said = repository.react(7, Reaction::MaasReader).await;
+        let said = repository.react(7, Reaction::Eyes).await;
         assert_eq!(said.is_ok(), is_yes, "{status}: {said:?}");
         assert!(
             is_yes || matches!(said, Err(GitHubError::Unknown { .. })),

@@ -1,4 +1,4 @@
-//! A real process, killed hard in the middle of its writing: what it was told is kept is there, and nothing is half there.
+//! A real process, killed while it writes: every fact that it acknowledged is stored, and none is stored in part.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
@@ -7,32 +7,32 @@ use journal::{Journal, RunId};
 use plan::run::Fact;
 use plan::step::StepId;
 
-use crate::cluster::{Cluster, PASSWORD};
 use crate::{NOW, Store, began, new_run, opened};
+use support_postgres::{Cluster, PASSWORD};
 
-/// Tells this same binary, run again, which store to write to.
+/// The environment variable by which this binary, run as a child, learns which store to write to.
 const STORE: &str = "JOURNAL_LAWS_STORE";
 
-/// The child's part: adds facts and keeps owing replies for ever, and says each fact's number once it is kept. Without a
-/// store there is nothing for it to do.
+/// The child: adds facts without end, and prints each fact's number once it is stored. In an ordinary test run there is no
+/// store for it, and nothing to do.
 #[tokio::test]
 async fn writer() {
     let Some(url) = std::env::var_os(STORE) else {
         return;
     };
-    let mut said = std::io::stderr();
-    let stopped = match endless(&url.into_string().unwrap(), &mut said).await {
+    let mut output = std::io::stderr();
+    let stopped = match write_facts(&url.into_string().unwrap(), &mut output).await {
         Ok(never) => match never {},
         Err(error) => error,
     };
-    writeln!(said, "stopped: {stopped}").unwrap();
+    writeln!(output, "stopped: {stopped}").unwrap();
 }
 
-async fn endless(
+async fn write_facts(
     url: &str,
-    said: &mut impl std::io::Write,
+    output: &mut impl std::io::Write,
 ) -> Result<std::convert::Infallible, Box<dyn std::error::Error>> {
-    let journal = Journal::open(url).await?.by_the_passed_in_time();
+    let journal = Journal::open(url).await?.with_caller_clock();
     let lease = journal.take("s", "w1", 1000, NOW).await?.unwrap();
     let run = match journal.open_runs().await?.first() {
         Some(run) => run.id,
@@ -41,7 +41,7 @@ async fn endless(
     let first = u32::try_from(journal.facts(run).await?.len())?;
     for step in first.. {
         journal.add(run, &lease, &fact(step), NOW).await?;
-        writeln!(said, "kept {step}")?;
+        writeln!(output, "stored {step}")?;
     }
     unreachable!("four billion facts are enough")
 }
@@ -69,8 +69,8 @@ fn itself() -> Command {
     command
 }
 
-/// The number of facts, all of which are whole and in order.
-async fn whole(it: &Store) -> usize {
+/// The number of facts, which are all complete and in order.
+async fn intact_facts(it: &Store) -> usize {
     let journal = it.again().await;
     journal.check().await.unwrap();
     let facts = journal.facts(RunId(1)).await.unwrap();
@@ -82,12 +82,12 @@ async fn whole(it: &Store) -> usize {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_survives_a_kill_and_nothing_is_half_there() {
+async fn acknowledged_facts_survive_a_kill_and_none_is_partial() {
     survives_a_kill(Store::on_a_file().await).await;
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_survives_a_kill_on_postgres() {
+async fn acknowledged_facts_survive_a_kill_on_postgres() {
     if let Some(it) = Store::on_postgres().await {
         survives_a_kill(it).await;
     }
@@ -98,49 +98,60 @@ async fn survives_a_kill(it: Store) {
     let mut before = 1;
     for lines in [1, 2, 7, 30, 90] {
         let mut child = started(url, itself());
-        let told = BufReader::new(child.stderr.take().unwrap())
+        let acknowledged = BufReader::new(child.stderr.take().unwrap())
             .lines()
             .map(Result::unwrap)
-            .filter_map(|line| line.strip_prefix("kept ")?.parse::<usize>().ok())
+            .filter_map(|line| line.strip_prefix("stored ")?.parse::<usize>().ok())
             .nth(lines - 1)
             .unwrap();
-        assert_eq!(told, before + lines - 1, "it went on where it was killed");
+        assert_eq!(
+            acknowledged,
+            before + lines - 1,
+            "it continued where it was killed"
+        );
         child.kill().unwrap();
         child.wait().unwrap();
-        let kept = whole(&it).await;
-        assert!(kept > told, "{kept} facts after {told} was acknowledged");
-        before = kept;
+        let stored = intact_facts(&it).await;
+        assert!(
+            stored > acknowledged,
+            "{stored} facts after {acknowledged} was acknowledged"
+        );
+        before = stored;
     }
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_survives_the_end_of_postgres_itself() {
+async fn acknowledged_facts_survive_a_power_cut_of_postgres() {
     let Some(cluster) = Cluster::start() else {
         return;
     };
     let url = cluster.database().await;
     let journal = opened(&url).await;
     let mut child = started(&url, itself());
-    let mut said = BufReader::new(child.stderr.take().unwrap())
+    let mut output = BufReader::new(child.stderr.take().unwrap())
         .lines()
         .map(Result::unwrap);
-    let mut told = said.by_ref().filter(|line| line.starts_with("kept "));
-    assert!(told.nth(20).is_some());
-    cluster.killed();
-    let rest: Vec<String> = said.collect();
+    let mut stored = output.by_ref().filter(|line| line.starts_with("stored "));
+    assert!(stored.nth(20).is_some());
+    cluster.stop_immediately();
+    let rest: Vec<String> = output.collect();
     assert!(!child.wait().unwrap().success() || !rest.is_empty());
-    let acknowledged = 21 + rest.iter().filter(|line| line.starts_with("kept ")).count();
+    let acknowledged = 21
+        + rest
+            .iter()
+            .filter(|line| line.starts_with("stored "))
+            .count();
     let stopped = rest.iter().find(|line| line.starts_with("stopped: "));
     let stopped = stopped.unwrap();
-    // Its connection was cut, or no new one was to be had: which of them depends on when.
+    // Its connection broke, or it got no new one: which of the two depends on the time.
     assert!(stopped.contains("can be reached"), "{stopped}");
-    let away = journal.queue().await.unwrap_err().to_string();
-    assert!(away.contains("can be reached"), "{away}");
-    assert!(!away.contains(PASSWORD), "{away}");
+    let error = journal.queue_depth().await.unwrap_err().to_string();
+    assert!(error.contains("can be reached"), "{error}");
+    assert!(!error.contains(PASSWORD), "{error}");
     assert!(journal.ready().await.is_err());
 
-    assert!(cluster.up());
-    // The journal that was open all the time goes on.
+    assert!(cluster.restart());
+    // The journal that was open all the time continues.
     journal.ready().await.unwrap();
     journal.check().await.unwrap();
     let facts = journal.facts(RunId(1)).await.unwrap();
@@ -148,7 +159,7 @@ async fn what_was_acknowledged_survives_the_end_of_postgres_itself() {
         let wanted = if step == 0 { began() } else { fact(step) };
         assert_eq!(noted.fact, wanted);
     }
-    // The first fact is the beginning's, and the last may have been on its way.
+    // The first fact began the run, and the last one may have been stored without an acknowledgement.
     assert!(
         [acknowledged + 1, acknowledged + 2].contains(&facts.len()),
         "{} facts after {acknowledged} were acknowledged",
@@ -158,7 +169,7 @@ async fn what_was_acknowledged_survives_the_end_of_postgres_itself() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_full_disk_stops_it_with_what_to_do_and_loses_nothing() {
+async fn a_full_disk_is_reported_with_a_remedy_and_loses_nothing() {
     let it = Store::on_a_file().await;
     let url = it.url.as_ref().unwrap();
     // Files may grow to 2000 blocks of 512 or 1024 bytes; the write that passes them fails as on a full disk.
@@ -167,15 +178,15 @@ async fn a_full_disk_stops_it_with_what_to_do_and_loses_nothing() {
     command.arg(std::env::current_exe().unwrap());
     command.args(["--exact", "killed::writer", "--nocapture"]);
     let child = started(url, command);
-    let said = child.wait_with_output().unwrap();
-    let said = String::from_utf8(said.stderr).unwrap();
-    let acknowledged = said
+    let output = child.wait_with_output().unwrap();
+    let output = String::from_utf8(output.stderr).unwrap();
+    let acknowledged = output
         .lines()
-        .filter(|line| line.starts_with("kept "))
+        .filter(|line| line.starts_with("stored "))
         .count();
-    let stopped = said.lines().find(|line| line.starts_with("stopped: "));
+    let stopped = output.lines().find(|line| line.starts_with("stopped: "));
     let stopped = stopped.unwrap();
-    assert!(acknowledged > 5, "{said}");
+    assert!(acknowledged > 5, "{output}");
     assert!(stopped.contains("room"), "{stopped}");
-    assert_eq!(whole(&it).await, acknowledged + 1);
+    assert_eq!(intact_facts(&it).await, acknowledged + 1);
 }

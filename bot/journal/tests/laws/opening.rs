@@ -1,11 +1,11 @@
-//! What opens, and what is refused by name, at once, with something to try.
+//! Which stores open; and that others are refused at once, by name, with a remedy.
 
-use journal::{Journal, Kept, OpenError};
+use journal::{Journal, OpenError, Stored};
 use sqlx::Connection as _;
 
 use crate::{NOW, Store, delivery};
 
-pub(crate) async fn what_tries_a_store_out_leaves_nothing_behind(it: Store) {
+pub(crate) async fn the_trial_write_leaves_nothing_behind(it: Store) {
     assert_eq!(it.one.cursor("tried").await.unwrap(), None);
     assert_eq!(it.again().await.cursor("tried").await.unwrap(), None);
 }
@@ -19,38 +19,40 @@ fn url(path: &std::path::Path) -> String {
 }
 
 #[tokio::test]
-async fn what_is_no_store_is_refused_by_name() {
+async fn what_is_not_a_store_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
-    let letter = folder.path().join("note.txt");
-    let words = "this is no database, it is a letter to a friend, and long enough to be one\n";
-    std::fs::write(&letter, words.repeat(20)).unwrap();
+    let file = folder.path().join("note.txt");
+    let text = "this is not a database, but a text that is long enough to be one\n";
+    std::fs::write(&file, text.repeat(20)).unwrap();
     assert_eq!(
-        refused(&url(&letter)).await,
+        refused(&url(&file)).await,
         format!(
             "cannot open the store `{}`: error returned from database: (code: 26) file is not a database; it is no planebot store: name another file",
-            letter.display()
+            file.display()
         )
     );
     assert_eq!(
-        std::fs::read_to_string(&letter).unwrap(),
-        words.repeat(20),
-        "and not a letter of it is changed"
+        std::fs::read_to_string(&file).unwrap(),
+        text.repeat(20),
+        "and is unchanged"
     );
     assert_eq!(
         refused("sqlite:///no/such/folder/j.db").await,
         "cannot open the store `/no/such/folder/j.db`: error returned from database: (code: 14) unable to open database file; see that its folder exists and may be written to"
     );
     assert!(refused(&url(folder.path())).await.contains("see that"));
-    for no in ["redis://x", "", "sqlite://", "/var/lib/planebot.db"] {
+    for bad in ["redis://x", "", "sqlite://", "/var/lib/planebot.db"] {
         assert_eq!(
-            refused(no).await,
-            format!("`{no}` is no store: write `sqlite://FILE` or `postgres://USER@HOST/DATABASE`")
+            refused(bad).await,
+            format!(
+                "`{bad}` is not a store address: write `sqlite://FILE` or `postgres://USER@HOST/DATABASE`"
+            )
         );
     }
 }
 
 #[tokio::test]
-async fn a_store_of_a_newer_planebot_is_refused_and_left_as_it_is() {
+async fn a_store_of_a_newer_planebot_is_refused_and_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.db");
     drop(Journal::open(&url(&path)).await.unwrap());
@@ -74,20 +76,20 @@ async fn a_store_of_a_newer_planebot_is_refused_and_left_as_it_is() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_database_that_was_good_until_its_disk_was_full_wants_room() {
-    // A server of its own: it is stopped in between.
-    let Some(cluster) = crate::cluster::Cluster::start() else {
+async fn a_database_on_a_full_disk_is_refused_with_a_remedy() {
+    // Its own server: it is stopped and restarted.
+    let Some(cluster) = support_postgres::Cluster::start() else {
         return;
     };
     let url = cluster.database().await;
     drop(Journal::open(&url).await.unwrap());
     let name = url.rsplit('/').next().unwrap();
-    cluster.up_on_a_full_disk(name, "cursor").await;
-    let said = refused(&url).await;
+    cluster.restart_on_full_disk(name, "cursor").await;
+    let error = refused(&url).await;
     assert!(
-        said.contains("No space left on device")
-            && said.ends_with("make room on the database's disk"),
-        "{said}"
+        error.contains("No space left on device")
+            && error.ends_with("make room on the database's disk"),
+        "{error}"
     );
 }
 
@@ -105,7 +107,7 @@ async fn many_programs_may_open_a_new_store_at_once() {
 }
 
 #[tokio::test]
-async fn a_name_with_odd_letters_is_the_name_of_the_file() {
+async fn a_path_with_special_characters_is_the_path_of_the_file() {
     let folder = tempfile::tempdir().unwrap();
     for name in [
         "a b.db",
@@ -117,8 +119,8 @@ async fn a_name_with_odd_letters_is_the_name_of_the_file() {
     ] {
         let path = folder.path().join(name);
         let journal = Journal::open(&url(&path)).await.unwrap();
-        let kept = journal.keep(&delivery("a"), NOW).await.unwrap();
-        assert_eq!(kept, Kept::New);
+        let stored = journal.store_delivery(&delivery("a"), NOW).await.unwrap();
+        assert_eq!(stored, Stored::New);
         assert!(path.exists(), "{name}");
     }
 }
@@ -133,12 +135,12 @@ async fn a_write_waits_for_another_program_and_a_read_does_not() {
         .execute(&mut other)
         .await
         .unwrap();
-    assert_eq!(journal.queue().await.unwrap(), (0, 0));
-    let letter = delivery("a");
-    let (kept, ended) = tokio::join!(
-        journal.keep(&letter, NOW),
+    assert_eq!(journal.queue_depth().await.unwrap(), (0, 0));
+    let delivery = delivery("a");
+    let (stored, ended) = tokio::join!(
+        journal.store_delivery(&delivery, NOW),
         sqlx::query("ROLLBACK").execute(&mut other)
     );
     ended.unwrap();
-    assert_eq!(kept.unwrap(), Kept::New);
+    assert_eq!(stored.unwrap(), Stored::New);
 }

@@ -1,35 +1,39 @@
-//! Cut the power before and after every write in turn; the end must not depend on when.
+//! The power is cut before and after every write in turn; the end state must not depend on when.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use journal::{Journal, JournalError, Kept, Room, Settled};
+use journal::{Journal, JournalError, RateTier, Settled, Stored};
 use plan::run::{Fact, Noted};
 use plan::step::StepId;
 
-use crate::{NOW, Store, began, cluster, delivery, heard, later, made, new_run, reply, taken_up};
+use crate::{NOW, Store, began, comment, created, delivery, later, message, new_run, started};
 
-/// Goes dark at the `cut`th time it is asked.
-fn fused(journal: &Journal, cut: usize) -> Journal {
-    let asked = AtomicUsize::new(0);
-    journal.clone().with_fuse(Arc::new(move || {
-        asked.fetch_add(1, Ordering::SeqCst) == cut
+/// Cuts the power when the crash point is reached for the `cut`th time, from 0.
+fn crashing(journal: &Journal, cut: usize) -> Journal {
+    let reached = AtomicUsize::new(0);
+    journal.clone().with_crash_point(Arc::new(move || {
+        reached.fetch_add(1, Ordering::SeqCst) == cut
     }))
 }
 
-/// A small service: keeps a command, claims it, carries out a run of three steps, and says so. Made to be begun again.
-async fn story(journal: &Journal) -> Result<(), JournalError> {
-    journal.keep(&delivery("a"), NOW).await?;
-    while let Some(next) = taken_up(journal).await? {
-        assert!(journal.hear(&heard(7, &next.delivery.id), NOW).await?);
+/// A small service: stores a command, claims it, carries out a run of three steps, and reports it. It can be repeated.
+async fn service(journal: &Journal) -> Result<(), JournalError> {
+    journal.store_delivery(&delivery("a"), NOW).await?;
+    while let Some(next) = started(journal).await? {
+        assert!(
+            journal
+                .claim_comment(&comment(7, &next.delivery.id), NOW)
+                .await?
+        );
         carried_out(journal).await?;
-        journal.owe(&reply("run/1", "applied"), NOW).await?;
+        journal.enqueue(&message("run/1", "applied"), NOW).await?;
         journal
             .settle(&next.delivery.id, &Settled::Done, NOW)
             .await?;
     }
-    while let Some(owed) = journal.next_reply(later(1), Room::All).await? {
-        journal.posted(&owed, made(77), NOW, NOW).await?;
+    while let Some(pending) = journal.next_message(later(1), RateTier::All).await? {
+        journal.mark_sent(&pending, created(77), NOW, NOW).await?;
     }
     journal.set_cursor("comments", "7").await
 }
@@ -50,33 +54,33 @@ async fn carried_out(journal: &Journal) -> Result<(), JournalError> {
     journal.release(&lease).await
 }
 
-async fn the_end(journal: &Journal) -> (Vec<Noted>, (i64, i64), Option<i64>, Option<String>) {
+async fn end_state(journal: &Journal) -> (Vec<Noted>, (i64, i64), Option<i64>, Option<String>) {
     journal.check().await.unwrap();
     let runs = journal.runs("s", 9).await.unwrap();
     assert_eq!(runs.len(), 1);
     (
         journal.facts(runs[0].id).await.unwrap(),
-        journal.queue().await.unwrap(),
-        journal.reply("run/1").await.unwrap().unwrap().remote,
+        journal.queue_depth().await.unwrap(),
+        journal.message("run/1").await.unwrap().unwrap().remote,
         journal.cursor("comments").await.unwrap(),
     )
 }
 
-async fn ends_the_same(stores: impl AsyncFn() -> Store) {
-    let calm = stores().await;
-    story(&calm.one).await.unwrap();
-    let wanted = the_end(&calm.one).await;
+async fn has_one_end_state(stores: impl AsyncFn() -> Store) {
+    let uncut = stores().await;
+    service(&uncut.one).await.unwrap();
+    let wanted = end_state(&uncut.one).await;
     let mut cuts = 0;
     loop {
         let it = stores().await;
-        let cut = story(&fused(&it.one, cuts)).await;
+        let cut = service(&crashing(&it.one, cuts)).await;
         if cut.is_ok() {
             break;
         }
         assert!(matches!(cut, Err(JournalError::PowerCut)), "cut {cuts}");
         let again = it.again().await;
-        story(&again).await.unwrap();
-        assert_eq!(the_end(&again).await, wanted, "power cut at {cuts}");
+        service(&again).await.unwrap();
+        assert_eq!(end_state(&again).await, wanted, "power cut at {cuts}");
         cuts += 1;
     }
     assert!(cuts > 20, "only {cuts} cuts");
@@ -84,40 +88,53 @@ async fn ends_the_same(stores: impl AsyncFn() -> Store) {
 }
 
 #[tokio::test]
-async fn a_file_ends_the_same_wherever_the_power_is_cut() {
-    ends_the_same(Store::on_a_file).await;
+async fn a_file_has_the_same_end_state_after_any_power_cut() {
+    has_one_end_state(Store::on_a_file).await;
 }
 
 #[tokio::test]
-async fn memory_ends_the_same_wherever_the_power_is_cut() {
-    ends_the_same(Store::in_memory).await;
+async fn memory_has_the_same_end_state_after_any_power_cut() {
+    has_one_end_state(Store::in_memory).await;
 }
 
 #[tokio::test]
-async fn postgres_ends_the_same_wherever_the_power_is_cut() {
-    if cluster::shared().is_some() {
-        ends_the_same(async || Store::on_postgres().await.unwrap()).await;
+async fn postgres_has_the_same_end_state_after_any_power_cut() {
+    if support_postgres::shared().is_some() {
+        has_one_end_state(async || Store::on_postgres().await.unwrap()).await;
     }
 }
 
 #[tokio::test]
-async fn once_the_power_went_nothing_more_is_done_or_said() {
+async fn after_a_power_cut_nothing_is_read_or_written() {
     let it = Store::in_memory().await;
-    // Asked before and after the first write, then before the second.
-    let journal = fused(&it.one, 2);
-    assert_eq!(journal.keep(&delivery("a"), NOW).await.unwrap(), Kept::New);
-    let cut = journal.keep(&delivery("b"), NOW).await;
+    // Reached before and after the first write, then before the second.
+    let journal = crashing(&it.one, 2);
+    assert_eq!(
+        journal.store_delivery(&delivery("a"), NOW).await.unwrap(),
+        Stored::New
+    );
+    let cut = journal.store_delivery(&delivery("b"), NOW).await;
     assert!(matches!(cut, Err(JournalError::PowerCut)));
-    for dark in [
+    for result in [
         journal.settle("a", &Settled::Done, NOW).await,
-        journal.queue().await.map(drop),
+        journal.queue_depth().await.map(drop),
         journal.clone().check().await,
         journal.ready().await,
     ] {
-        assert!(matches!(dark, Err(JournalError::PowerCut)));
+        assert!(matches!(result, Err(JournalError::PowerCut)));
     }
-    assert_eq!(it.one.queue().await.unwrap(), (1, 0), "before: not durable");
-    let cut = fused(&it.one, 1).keep(&delivery("b"), NOW).await;
+    assert_eq!(
+        it.one.queue_depth().await.unwrap(),
+        (1, 0),
+        "before: not durable"
+    );
+    let cut = crashing(&it.one, 1)
+        .store_delivery(&delivery("b"), NOW)
+        .await;
     assert!(matches!(cut, Err(JournalError::PowerCut)));
-    assert_eq!(it.one.queue().await.unwrap(), (2, 0), "after: durable");
+    assert_eq!(
+        it.one.queue_depth().await.unwrap(),
+        (2, 0),
+        "after: durable"
+    );
 }

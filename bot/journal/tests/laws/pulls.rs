@@ -1,11 +1,11 @@
-//! Pull requests and bookmarks: one row each.
+//! Pull requests and cursors: one row each.
 
-use journal::Pull;
+use journal::PullRow;
 
 use crate::{NOW, Store, later};
 
-fn pull(number: i64, stage: &str, merged: Option<i64>) -> Pull {
-    Pull {
+fn pull(number: i64, stage: &str, merged: Option<i64>) -> PullRow {
+    PullRow {
         repository: "o/r".to_owned(),
         number,
         site: "s".to_owned(),
@@ -34,7 +34,7 @@ pub(crate) async fn merged_changes_wait_in_the_order_of_their_merges(it: Store) 
         it.one.put_pull(&merged, NOW).await.unwrap();
     }
     it.one.put_pull(&pull(4, "open", None), NOW).await.unwrap();
-    let elsewhere = Pull {
+    let elsewhere = PullRow {
         site: "t".to_owned(),
         ..pull(5, "merged", Some(1))
     };
@@ -51,7 +51,7 @@ pub(crate) async fn merged_changes_wait_in_the_order_of_their_merges(it: Store) 
     assert_eq!(waiting, [2, 3, 12, 1]);
 }
 
-pub(crate) async fn a_bookmark_moves(it: Store) {
+pub(crate) async fn a_cursor_is_overwritten(it: Store) {
     assert_eq!(it.one.cursor("comments").await.unwrap(), None);
     it.one.set_cursor("comments", "5").await.unwrap();
     it.two.set_cursor("comments", "9").await.unwrap();
@@ -60,13 +60,13 @@ pub(crate) async fn a_bookmark_moves(it: Store) {
     assert_eq!(read.as_deref(), Some("9"));
 }
 
-pub(crate) async fn a_pull_request_that_nobody_writes_to_is_idle(it: Store) {
-    let long = Pull {
+pub(crate) async fn a_pull_request_that_is_not_written_to_is_idle(it: Store) {
+    let long = PullRow {
         record: "x".repeat(5_000),
         ..pull(1, "applied", None)
     };
     it.one.put_pull(&long, NOW).await.unwrap();
-    let open = Pull {
+    let open = PullRow {
         record: long.record.clone(),
         ..pull(2, "open", None)
     };

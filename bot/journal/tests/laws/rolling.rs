@@ -1,12 +1,12 @@
-//! Two versions on one store during a rolling upgrade: what the one before writes is read rightly by this one, and the
-//! other way round. Its statements are here word for word, as they were.
+//! Two versions on one store during a rolling upgrade: each reads correctly what the other writes. The older version's
+//! statements are here word for word.
 
-use journal::{Kept, Lanes, Room, Setback, Settled, Unsaid};
+use journal::{DeferReason, Lanes, OutboxMessage, RateTier, SendFailure, Settled, Stored};
 use sqlx::AnyConnection;
 
-use crate::{NOW, Store, delivery, later, reply};
+use crate::{NOW, Store, as_message, created, delivery, edited, later, message, rows, text_of};
 
-const KEEP: &str = "INSERT INTO delivery (id, event, received, place, body)
+const STORE_DELIVERY: &str = "INSERT INTO delivery (id, event, received, place, body)
              VALUES ($1, $2, $3, (SELECT COALESCE(MAX(place), 0) + 1 FROM delivery), $4)
              ON CONFLICT (id) DO NOTHING";
 const NEXT_DELIVERY: &str =
@@ -14,16 +14,16 @@ const NEXT_DELIVERY: &str =
 const BEGIN: &str = "UPDATE delivery SET attempts = attempts + 1 WHERE id = $1";
 const SETTLE: &str =
     "UPDATE delivery SET settled = $1, verdict = $2 WHERE id = $3 AND settled IS NULL";
-const OWE: &str =
+const ENQUEUE: &str =
     "INSERT INTO reply (key, place, repository, kind, target, body, owed, not_before)
              VALUES ($1, (SELECT COALESCE(MAX(place), 0) + 1 FROM reply), $2, $3, $4, $5, $6, $6)
              ON CONFLICT (key) DO UPDATE SET
                  place = CASE WHEN reply.body = excluded.body THEN reply.place ELSE excluded.place END,
                  posted = CASE WHEN reply.body = excluded.body THEN reply.posted ELSE NULL END,
                  body = excluded.body";
-const NEXT_REPLY: &str = "SELECT key, repository, kind, target, body, remote, attempts FROM reply
+const NEXT_MESSAGE: &str = "SELECT key, repository, kind, target, body, remote, attempts FROM reply
              WHERE posted IS NULL AND not_before <= $1 ORDER BY place LIMIT 1";
-const POSTED: &str =
+const MARK_SENT: &str =
     "UPDATE reply SET remote = COALESCE($1, remote), attempts = 0, failure = NULL, not_before = $2,
                  posted = CASE WHEN body = $3 THEN $4 ELSE NULL END
              WHERE key = $5";
@@ -33,16 +33,16 @@ const PUT_PULL: &str =
                  stage = excluded.stage, record = excluded.record";
 
 /// The version before.
-struct Before(AnyConnection);
+struct Older(AnyConnection);
 
-impl Before {
-    async fn keep(&mut self, id: &str) {
-        let told = delivery(id);
-        sqlx::query(KEEP)
-            .bind(&told.id)
-            .bind(&told.event)
+impl Older {
+    async fn store_delivery(&mut self, id: &str) {
+        let delivery = delivery(id);
+        sqlx::query(STORE_DELIVERY)
+            .bind(&delivery.id)
+            .bind(&delivery.event)
             .bind(NOW.0)
-            .bind(&told.body)
+            .bind(&delivery.body)
             .execute(&mut self.0)
             .await
             .unwrap();
@@ -72,11 +72,15 @@ impl Before {
             .unwrap();
     }
 
-    async fn owe(&mut self, key: &str, body: &str) {
-        sqlx::query(OWE)
+    async fn enqueue(&mut self, key: &str, text: &str) {
+        self.enqueue_kind(key, "\"comment\"", text).await;
+    }
+
+    async fn enqueue_kind(&mut self, key: &str, kind: &str, body: &str) {
+        sqlx::query(ENQUEUE)
             .bind(key)
             .bind("o/r")
-            .bind("\"comment\"")
+            .bind(kind)
             .bind(1_i64)
             .bind(body)
             .bind(NOW.0)
@@ -85,7 +89,7 @@ impl Before {
             .unwrap();
     }
 
-    async fn next_reply(&mut self) -> Option<(String, String)> {
+    async fn next_message(&mut self) -> Option<(String, String)> {
         type Row = (
             String,
             String,
@@ -95,7 +99,7 @@ impl Before {
             Option<i64>,
             i64,
         );
-        let row: Option<Row> = sqlx::query_as(NEXT_REPLY)
+        let row: Option<Row> = sqlx::query_as(NEXT_MESSAGE)
             .bind(later(9_000).0)
             .fetch_optional(&mut self.0)
             .await
@@ -103,8 +107,8 @@ impl Before {
         row.map(|(key, _, _, _, body, ..)| (key, body))
     }
 
-    async fn posted(&mut self, (key, body): (&str, &str), at: i64) {
-        sqlx::query(POSTED)
+    async fn mark_sent(&mut self, (key, body): (&str, &str), at: i64) {
+        sqlx::query(MARK_SENT)
             .bind(77_i64)
             .bind(at)
             .bind(body)
@@ -116,102 +120,155 @@ impl Before {
     }
 }
 
-pub(crate) async fn two_versions_work_side_by_side(it: Store) {
-    // A store in memory is nobody else's.
+pub(crate) async fn two_versions_share_a_store(it: Store) {
+    // No other process can open a store in memory.
     if it.url.is_none() {
         return;
     }
-    let mut before = Before(it.raw().await);
-    deliveries(&it, &mut before).await;
-    replies(&it, &mut before).await;
-    pulls(&it, &mut before).await;
+    let mut older = Older(it.raw().await);
+    deliveries(&it, &mut older).await;
+    outbox(&it, &mut older).await;
+    payloads(&it, &mut older).await;
+    pulls(&it, &mut older).await;
     it.again().await.check().await.unwrap();
 }
 
-async fn deliveries(it: &Store, before: &mut Before) {
+async fn deliveries(it: &Store, older: &mut Older) {
     let journal = &it.one;
-    before.keep("a").await;
+    older.store_delivery("a").await;
     assert_eq!(
-        journal.keep(&delivery("a"), NOW).await.unwrap(),
-        Kept::SeenBefore
+        journal.store_delivery(&delivery("a"), NOW).await.unwrap(),
+        Stored::Duplicate
     );
-    journal.keep(&delivery("b"), NOW).await.unwrap();
-    before.keep("c").await;
+    journal.store_delivery(&delivery("b"), NOW).await.unwrap();
+    older.store_delivery("c").await;
     let lanes = Lanes {
         pull: Some("1".to_owned()),
         branch: None,
     };
-    // What the other kept is taken up, and fails; the other one takes it up too, in its own order.
+    // This version starts a delivery that the older one stored, and it fails. The older one starts it too, in its own
+    // order.
     let next = journal.next_delivery(NOW).await.unwrap().unwrap();
     assert_eq!((next.delivery, next.attempts), (delivery("a"), 0));
-    assert!(journal.take_up("a", &lanes).await.unwrap());
+    assert!(journal.start_delivery("a", &lanes).await.unwrap());
     journal
-        .put_off("a", later(60_000), "502", Setback::Failed)
+        .defer("a", later(60_000), "502", DeferReason::Failed)
         .await
         .unwrap();
-    assert!(!journal.take_up("b", &lanes).await.unwrap());
+    assert!(!journal.start_delivery("b", &lanes).await.unwrap());
     let next = journal.next_delivery(NOW).await.unwrap().unwrap();
     assert_eq!(next.delivery.id, "c");
-    assert_eq!(before.next_delivery().await, Some(("a".to_owned(), 1)));
-    before.settle("a", "\"done\"").await;
-    // Which frees the lane.
+    assert_eq!(older.next_delivery().await, Some(("a".to_owned(), 1)));
+    older.settle("a", "\"done\"").await;
+    // That unblocks the lane.
     let next = journal.next_delivery(NOW).await.unwrap().unwrap();
     assert_eq!(next.delivery.id, "b");
-    assert!(journal.take_up("b", &lanes).await.unwrap());
-    before.settle("b", "{\"parked\":\"no\"}").await;
-    assert_eq!(journal.parked(9).await.unwrap()[0].why, "no");
-    assert_eq!(journal.queue().await.unwrap(), (1, 1));
+    assert!(journal.start_delivery("b", &lanes).await.unwrap());
+    older.settle("b", "{\"parked\":\"no\"}").await;
+    assert_eq!(journal.dead_letters(9).await.unwrap()[0].why, "no");
+    assert_eq!(journal.queue_depth().await.unwrap(), (1, 1));
     journal.retry("b").await.unwrap();
-    assert_eq!(before.next_delivery().await, Some(("b".to_owned(), 0)));
+    assert_eq!(older.next_delivery().await, Some(("b".to_owned(), 0)));
     for id in ["b", "c"] {
         journal.settle(id, &Settled::Done, NOW).await.unwrap();
     }
-    assert_eq!(before.next_delivery().await, None);
+    assert_eq!(older.next_delivery().await, None);
 }
 
-async fn replies(it: &Store, before: &mut Before) {
+async fn outbox(it: &Store, older: &mut Older) {
     let journal = &it.one;
-    before.owe("plan/1", "one").await;
-    let owed = journal.next_reply(NOW, Room::All).await.unwrap().unwrap();
-    assert_eq!(owed.reply, reply("plan/1", "one"));
+    older.enqueue("plan/1", "one").await;
+    let pending = journal
+        .next_message(NOW, RateTier::All)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(as_message(&pending), message("plan/1", "one"));
     journal
-        .not_posted("plan/1", Unsaid::GivenUp(NOW), "locked")
+        .mark_failed("plan/1", SendFailure::GivenUp(NOW), "locked")
         .await
         .unwrap();
-    assert_eq!(journal.next_reply(NOW, Room::All).await.unwrap(), None);
-    // The other knows no giving up: it tries once more.
-    let tried = before.next_reply().await.unwrap();
-    assert_eq!(tried, ("plan/1".to_owned(), "one".to_owned()));
-    // And other words of its are owed by both.
-    before.owe("plan/1", "two").await;
-    let owed = journal.next_reply(NOW, Room::All).await.unwrap().unwrap();
-    assert_eq!(owed.reply.body, "two");
-    before.posted(("plan/1", "two"), later(5_000).0).await;
     assert_eq!(
-        journal.next_reply(later(9_000), Room::All).await.unwrap(),
+        journal.next_message(NOW, RateTier::All).await.unwrap(),
         None
     );
-    assert_eq!(journal.replies().await.unwrap(), (0, 0));
-    let said = journal.reply("plan/1").await.unwrap().unwrap();
-    assert_eq!(said.remote, Some(77));
-    // What the other made counts, and once: not again when it is edited.
-    assert_eq!(journal.made_since(NOW).await.unwrap().count, 1);
+    // The older version does not know that messages are given up: it tries once more.
+    let tried = older.next_message().await.unwrap();
+    assert_eq!(tried, ("plan/1".to_owned(), "one".to_owned()));
+    // A new text that it enqueues is pending for both.
+    older.enqueue("plan/1", "two").await;
+    let pending = journal
+        .next_message(NOW, RateTier::All)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(text_of(&pending), "two");
+    older.mark_sent(("plan/1", "two"), later(5_000).0).await;
+    assert_eq!(
+        journal
+            .next_message(later(9_000), RateTier::All)
+            .await
+            .unwrap(),
+        None
+    );
+    assert_eq!(journal.outbox_depth().await.unwrap(), (0, 0));
+    let sent = journal.message("plan/1").await.unwrap().unwrap();
+    assert_eq!(sent.remote, Some(77));
+    // What the older version created counts once: not again when it is edited.
+    assert_eq!(journal.created_since(NOW).await.unwrap().count, 1);
     journal
-        .owe(&reply("plan/1", "three"), later(6_000))
+        .enqueue(&message("plan/1", "three"), later(6_000))
         .await
         .unwrap();
-    let edit = before.next_reply().await.unwrap();
+    let edit = older.next_message().await.unwrap();
     assert_eq!(edit.1, "three");
-    let owed = journal.next_reply(later(9_000), Room::Edits).await.unwrap();
-    journal
-        .posted(&owed.unwrap(), crate::edited(), later(9_000), NOW)
+    let pending = journal
+        .next_message(later(9_000), RateTier::EditsOnly)
         .await
         .unwrap();
-    assert_eq!(journal.made_since(NOW).await.unwrap().count, 0);
-    assert_eq!(before.next_reply().await, None);
+    journal
+        .mark_sent(&pending.unwrap(), edited(), later(9_000), NOW)
+        .await
+        .unwrap();
+    assert_eq!(journal.created_since(NOW).await.unwrap().count, 0);
+    assert_eq!(older.next_message().await, None);
 }
 
-async fn pulls(it: &Store, before: &mut Before) {
+/// Every kind of payload: neither version sees a change where the other one enqueued the same payload.
+async fn payloads(it: &Store, older: &mut Older) {
+    let late = later(9_000);
+    for (place, (row, payload)) in rows::outbox_1().into_iter().enumerate() {
+        let key = format!("older/{place}");
+        older.enqueue_kind(&key, &row.kind, &row.body).await;
+        let pending = it.one.next_message(late, RateTier::All).await.unwrap();
+        let pending = pending.unwrap();
+        assert_eq!(
+            (&pending.key, &pending.payload),
+            (&key, &Ok(payload.clone()))
+        );
+        it.one
+            .mark_sent(&pending, created(1), late, late)
+            .await
+            .unwrap();
+        let mut same = OutboxMessage {
+            payload,
+            ..message(&key, "")
+        };
+        it.one.enqueue(&same, late).await.unwrap();
+        assert_eq!(older.next_message().await, None, "{key} is unchanged");
+
+        same.key = format!("newer/{place}");
+        it.one.enqueue(&same, NOW).await.unwrap();
+        let read = older.next_message().await.unwrap();
+        assert_eq!(read, (same.key.clone(), row.body.clone()));
+        older.mark_sent((&read.0, &read.1), late.0).await;
+        older.enqueue_kind(&same.key, &row.kind, &row.body).await;
+        let next = it.one.next_message(late, RateTier::All).await.unwrap();
+        assert_eq!(next, None, "{} is unchanged", same.key);
+    }
+}
+
+async fn pulls(it: &Store, older: &mut Older) {
     let long = "x".repeat(5_000);
     sqlx::query(PUT_PULL)
         .bind("o/r")
@@ -220,10 +277,10 @@ async fn pulls(it: &Store, before: &mut Before) {
         .bind(None::<i64>)
         .bind("applied")
         .bind(&long)
-        .execute(&mut before.0)
+        .execute(&mut older.0)
         .await
         .unwrap();
-    // A row without a time begins to age when it is first seen.
+    // A row without a time begins to age when it is first read.
     let idle = async |before, now| {
         let found = it.one.idle_pulls(&["applied"], before, now).await;
         found.unwrap().len()

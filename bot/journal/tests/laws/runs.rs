@@ -1,4 +1,4 @@
-//! Facts are only added, and read back in order.
+//! Facts are only appended, and read back in order.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -27,9 +27,9 @@ pub(crate) async fn facts_are_read_back_in_order_also_after_opening_again(it: St
     wanted.extend((1..=5).map(|step| Fact::Intended(StepId(step))));
     let found: Vec<Fact> = facts.into_iter().map(|noted| noted.fact).collect();
     assert_eq!(found, wanted);
-    let kept = again.run(run).await.unwrap().unwrap();
+    let stored = again.run(run).await.unwrap().unwrap();
     assert_eq!(
-        (kept.new, kept.began, kept.ended),
+        (stored.new, stored.began, stored.ended),
         (new_run("s"), NOW, None)
     );
 }
@@ -65,7 +65,7 @@ pub(crate) async fn a_site_has_one_run_at_a_time(it: Store) {
     assert_eq!(ids(it.one.runs("s", 9).await.unwrap()), [next, run]);
     assert_eq!(ids(it.one.runs("s", 1).await.unwrap()), [next]);
     for (digest, count) in [("0000-0000", 3), ("0000-0001", 0)] {
-        assert_eq!(it.two.runs_of("o/r", 1, digest).await.unwrap(), count);
+        assert_eq!(it.two.count_runs("o/r", 1, digest).await.unwrap(), count);
     }
 }
 
@@ -86,14 +86,14 @@ pub(crate) async fn of_two_orders_in_the_same_second_one_begins(it: Store) {
     assert_eq!(it.one.open_runs().await.unwrap().len(), 10);
 }
 
-pub(crate) async fn a_run_that_is_over_stays_over(it: Store) {
+pub(crate) async fn a_finished_run_stays_finished(it: Store) {
     let lease = taken(&it.one, "s").await;
     let run = it.one.begin(&new_run("s"), &began(), NOW).await.unwrap();
     let aborted = Fact::Aborted {
         by: "alice".to_owned(),
     };
     it.one.add(run, &lease, &aborted, later(1)).await.unwrap();
-    // The answer to a write that was on its way when the run was aborted is still told.
+    // The answer to a request that was under way when the run was aborted is still recorded.
     let late = Fact::Done {
         step: StepId(1),
         id: Some(5),
@@ -101,8 +101,8 @@ pub(crate) async fn a_run_that_is_over_stays_over(it: Store) {
     };
     it.one.add(run, &lease, &late, later(2)).await.unwrap();
     it.one.add(run, &lease, &aborted, later(3)).await.unwrap();
-    let kept = it.again().await.run(run).await.unwrap().unwrap();
-    assert_eq!(kept.ended, Some(later(1)));
+    let stored = it.again().await.run(run).await.unwrap().unwrap();
+    assert_eq!(stored.ended, Some(later(1)));
     assert_eq!(it.one.facts(run).await.unwrap().len(), 4);
 }
 
@@ -124,22 +124,22 @@ pub(crate) async fn two_workers_adding_at_once_lose_no_fact(it: Store) {
     }
 }
 
-/// As when a web server stops waiting for an answer.
-pub(crate) async fn a_call_that_is_given_up_leaves_nothing_half_done(it: Store) {
+/// As when a web server drops a handler whose client has disconnected.
+pub(crate) async fn a_cancelled_call_leaves_no_partial_write(it: Store) {
     let lease = taken(&it.one, "s").await;
     let run = it.one.begin(&new_run("s"), &began(), NOW).await.unwrap();
     let mut before = 1;
     for polls in 0..40 {
         let fact = Fact::Intended(StepId(polls));
-        let mut given_up = Box::pin(it.one.add(run, &lease, &fact, NOW));
+        let mut call = Box::pin(it.one.add(run, &lease, &fact, NOW));
         for _ in 0..polls {
-            let over = poll_fn(|task| Poll::Ready(given_up.as_mut().poll(task).is_ready())).await;
-            if over {
+            let finished = poll_fn(|task| Poll::Ready(call.as_mut().poll(task).is_ready())).await;
+            if finished {
                 break;
             }
             tokio::task::yield_now().await;
         }
-        drop(given_up);
+        drop(call);
         it.one.add(run, &lease, &began(), NOW).await.unwrap();
         let facts = it.two.facts(run).await.unwrap();
         let new: Vec<Fact> = facts[before..]
@@ -149,7 +149,7 @@ pub(crate) async fn a_call_that_is_given_up_leaves_nothing_half_done(it: Store) 
         before = facts.len();
         assert!(
             new == [began()] || new == [fact, began()],
-            "given up after {polls} polls: {new:?}"
+            "cancelled after {polls} polls: {new:?}"
         );
     }
     it.again().await.check().await.unwrap();

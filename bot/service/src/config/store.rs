@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use journal::Address;
+use journal::StoreAddress;
 use secrecy::ExposeSecret as _;
 
 use crate::config::file;
@@ -13,7 +13,7 @@ use github::credentials::{Secret, SecretError};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreSettings {
     /// Where; a file's path is absolute after reading.
-    pub place: Address,
+    pub place: StoreAddress,
     /// The database's password, when the address has none.
     pub password: Option<Secret>,
     /// How many days what is over is kept: webhooks that were acted on, words that were said, plans that were applied.
@@ -29,7 +29,7 @@ const KEEP_DAYS_MOST: i64 = 3_650;
 
 impl StoreSettings {
     /// The address as it is opened, with its password.
-    pub fn address(&self) -> Result<Address, SecretError> {
+    pub fn address(&self) -> Result<StoreAddress, SecretError> {
         let place = self.place.clone();
         Ok(match &self.password {
             Some(password) => place.with_password(password.read()?.expose_secret()),
@@ -46,17 +46,17 @@ pub(super) fn check(
 ) -> Result<StoreSettings, String> {
     let url = store.url.as_deref().unwrap_or("sqlite://planebot.db");
     let wrong = |why: journal::OpenError| format!("`store.url`: {why}");
-    let mut place = Address::parse(url).map_err(wrong)?;
+    let mut place = StoreAddress::parse(url).map_err(wrong)?;
     if let Some(path) = place.file() {
         let path = folder.join(path);
-        place = Address::parse(&format!("sqlite://{}", path.display())).map_err(wrong)?;
+        place = StoreAddress::parse(&format!("sqlite://{}", path.display())).map_err(wrong)?;
     }
     if password.is_some() && place.has_password() {
         return Err(
             "`store.url` and `store.password_file` both hold a password: keep one".to_owned(),
         );
     }
-    if password.is_some() && !place.is_a_server() {
+    if password.is_some() && !place.is_server() {
         return Err(
             "`store.password_file` is set, and `store.url` is a file, which asks for none"
                 .to_owned(),

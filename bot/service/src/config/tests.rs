@@ -185,7 +185,7 @@ fn every_remark_is_said_at_once() {
         `server.listen`: `everywhere` is not an address with a port, as `0.0.0.0:8080`
         `github.api_url` must be a URL that begins with `http://` or `https://`, without user and password
         `github` needs `app_id` with `private_key_file`, or `token_file`
-        `store.url`: `mysql://…` is no store: write `sqlite://FILE` or `postgres://USER@HOST/DATABASE`
+        `store.url`: `mysql://…` is not a store address: write `sqlite://FILE` or `postgres://USER@HOST/DATABASE`
         `Prod` is not a name for a site: lower-case letters, digits and `-`, beginning with a letter, at most 40
         site `Prod`: `network` is not a repository, as `owner/name`
         site `Prod`: `path` must be a folder inside the repository, not `../topology`
@@ -345,14 +345,14 @@ fn the_databases_password_comes_from_a_file_or_a_variable_and_never_shows() {
     ] {
         let config = Config::parse(&text, folder.path(), &variables).unwrap();
         let address = config.store.address().unwrap();
-        assert_eq!(address, journal::Address::parse(full).unwrap());
+        assert_eq!(address, journal::StoreAddress::parse(full).unwrap());
         let shown = format!("{config:?} {address} {address:?}");
         assert!(!shown.contains("hunter2"), "{shown}");
     }
     let twice = file.replace("planebot@", "planebot:hunter2@");
     assert_snapshot!(remarks(&twice, &[]), @"`store.url` and `store.password_file` both hold a password: keep one");
     let misspelt = file.replace("?sslmode", "?sslmod");
-    assert_snapshot!(remarks(&misspelt, &[]), @"`store.url`: the store's address is not `postgres://USER@HOST/DATABASE`: behind the `?` may stand application_name, dbname, host, options, port, sslcert, sslkey, sslmode, sslrootcert and user");
+    assert_snapshot!(remarks(&misspelt, &[]), @"`store.url`: the store's address is not `postgres://USER@HOST/DATABASE`: only these settings may follow the `?`: application_name, dbname, host, options, port, sslcert, sslkey, sslmode, sslrootcert and user");
     assert_snapshot!(remarks("[store]\npassword_file = \"pw\"\n", &[]), @"`store.password_file` is set, and `store.url` is a file, which asks for none");
 }
 

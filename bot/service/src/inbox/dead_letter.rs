@@ -1,17 +1,18 @@
-//! What is said when a delivery could not be acted on: nothing that a person asked for ends in silence.
+//! The answer where a delivery could not be acted on: nothing that a person asked for ends in silence.
 //!
-//! It must not know what stood in the way, nor try again.
+//! It must not know why it failed, nor try again.
 
-use journal::{Reply, ReplyKind};
-
-use crate::command;
-use crate::reply;
-use crate::worker::Office;
 use github::webhook::event::{Occurrence, What};
 
-impl Office {
-    /// Owes a word to whoever waits for this: the person who commanded, or the pull request that was to be planned.
-    pub(crate) async fn tell_parked(
+use super::Inbox;
+use crate::command;
+use crate::outbox::Conversation;
+use crate::reply;
+use crate::trace::TraceId;
+
+impl Inbox {
+    /// Answers whoever waits for this: the person who gave a command, or the pull request that was to be planned.
+    pub(super) async fn answer_dead_letter(
         &self,
         occurrence: &Occurrence,
         delivery: &str,
@@ -34,16 +35,17 @@ impl Office {
             | What::Pushed(_)
             | What::CheckRerequested { .. } => return Ok(()),
         };
-        let Some(site) = self.config.sites_of(&occurrence.place.full_name).next() else {
+        let sites = self.sites.of_repository(&occurrence.place.full_name);
+        let Some(runtime) = sites.first() else {
             return Ok(());
         };
-        let reply = Reply {
-            key: format!("parked/{delivery}"),
-            repository: site.repository.clone(),
-            kind: ReplyKind::Comment,
-            target: Some(i64::try_from(number.0)?),
-            body: reply::given_up(&reply::because(error)),
+        let conversation = Conversation {
+            repository: &runtime.site.repository,
+            number: number.0,
         };
-        Ok(self.journal.owe(&reply, (self.clock)()).await?)
+        let trace = super::trace_of(occurrence).unwrap_or(TraceId::of_pull(number.0));
+        let text = reply::given_up(&reply::because(error));
+        let key = format!("parked/{delivery}");
+        self.queue.comment(conversation, key, &trace, &text).await
     }
 }

@@ -5,64 +5,93 @@
 //! after all is acted on once. One request for each repository while nothing happens. It must not act on anything.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
-use journal::{Delivery, Heard, Kept, Settled};
+use journal::{Delivery, HandledComment, Settled, Stored};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::Inbox;
 use crate::command;
 use crate::pulls::record::{PullRecord, PullStatus};
-use crate::worker::Office;
 use github::webhook::event::Account;
 use github::{CommentSeen, PullSeen, Repository};
 
 /// Where the first look begins in a repository without pull requests.
 const BEGINNING: &str = "1970-01-01T00:00:00Z";
 
-impl Office {
+/// The lists that the last polls saw, by repository.
+///
+/// GitHub's times are whole seconds: a comment may follow in the very second of a list that was read in that second. So a
+/// list is known once two polls, which are many seconds apart, have acted on it.
+#[derive(Default)]
+pub(super) struct Polled(Mutex<BTreeMap<String, (Vec<PullSeen>, u8)>>);
+
+impl Polled {
+    fn is_known(&self, repository: &str, pulls: &[PullSeen]) -> bool {
+        let lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lists
+            .get(repository)
+            .is_some_and(|(list, polls)| *polls >= 2 && list == pulls)
+    }
+
+    fn note(&self, repository: &str, pulls: &[PullSeen]) {
+        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lists.entry(repository.to_owned()).or_default();
+        if known.0 != pulls {
+            *known = (pulls.to_vec(), 0);
+        }
+        known.1 = known.1.saturating_add(1);
+    }
+}
+
+impl Inbox {
     /// Asks GitHub what changed since the last time; says how many deliveries were kept that no webhook had brought.
     /// While there are deliveries to take up nothing is asked: they may tell it.
-    pub async fn catch_up(&self) -> anyhow::Result<usize> {
+    pub async fn poll(&self) -> anyhow::Result<usize> {
         if self.journal.next_delivery((self.clock)()).await?.is_some() {
             return Ok(0);
         }
-        let mut repositories: BTreeMap<String, String> = BTreeMap::new();
-        for site in &self.config.sites {
-            repositories.insert(
-                site.repository.to_ascii_lowercase(),
-                site.repository.clone(),
-            );
-        }
         let mut kept = 0;
-        for name in repositories.values() {
-            kept += self.catch_up_with(name).await?;
+        for name in self.sites.repositories() {
+            kept += self.poll_repository(name).await?;
         }
         Ok(kept)
     }
 
-    async fn catch_up_with(&self, name: &str) -> anyhow::Result<usize> {
-        let repository = self.github.0.repository(name).await?;
-        let cursor = format!("missed/{}", repository.about.id);
+    async fn poll_repository(&self, name: &str) -> anyhow::Result<usize> {
+        let port = self.github.read_last(name).await?;
+        let cursor = format!("missed/{}", port.id());
         let since = self.journal.cursor(&cursor).await?;
-        let pulls = repository.recent_pulls(since.as_deref()).await?;
+        let pulls = port.client().recent_pulls(since.as_deref()).await?;
+        if self.polled.is_known(name, &pulls) {
+            return Ok(0);
+        }
+        // Something changed: perhaps the repository too.
+        let read = self.github.read(name).await?;
+        if read.id() != port.id() {
+            return Ok(0);
+        }
+        let repository = read.client();
         let mut kept = 0;
         for pull in &pulls {
             if self.is_news(name, pull).await? {
-                kept += self.keep_own(&told_by_pull(&repository, pull)).await?;
+                kept += self.store_own(&delivery_of_pull(repository, pull)).await?;
             }
             if let Some(since) = &since {
-                for told in commands_of(&repository, pull, since).await? {
-                    kept += self.keep_own(&told).await?;
+                for own in commands_of(repository, pull, since).await? {
+                    kept += self.store_own(&own).await?;
                 }
             }
         }
         if since.is_none() {
-            self.pass_over(&repository, &pulls).await?;
+            self.pass_over(repository, &pulls).await?;
         }
         // Newest first. What changed in that very second is looked at once more, and known by its delivery's id.
         let newest = pulls.first().map(|pull| pull.updated_at.clone());
         let next = newest.or(since).unwrap_or_else(|| BEGINNING.to_owned());
         self.journal.set_cursor(&cursor, &next).await?;
+        self.polled.note(name, &pulls);
         Ok(kept)
     }
 
@@ -93,12 +122,12 @@ impl Office {
             return Ok(());
         };
         for pull in pulls.iter().filter(|pull| pull.updated_at == newest) {
-            for told in commands_of(repository, pull, newest).await? {
-                self.keep_own(&told).await?;
-                let (id, now) = (delivery_of(&told).id, (self.clock)());
+            for own in commands_of(repository, pull, newest).await? {
+                self.store_own(&own).await?;
+                let (id, now) = (delivery_of(&own).id, (self.clock)());
                 // Claimed, so that it stays nobody's order when the delivery's own row is gone.
-                if let Some(heard) = claim_of(&repository.about.full_name, &told, &id) {
-                    self.journal.hear(&heard, now).await?;
+                if let Some(heard) = claim_of(&repository.about.full_name, &own, &id) {
+                    self.journal.claim_comment(&heard, now).await?;
                 }
                 let why = Settled::Ignored("from before the first look".to_owned());
                 self.journal.settle(&id, &why, now).await?;
@@ -107,20 +136,20 @@ impl Office {
         Ok(())
     }
 
-    async fn keep_own(&self, told: &PublishedFacts) -> anyhow::Result<usize> {
+    async fn store_own(&self, own: &OwnDelivery) -> anyhow::Result<usize> {
         let kept = self
             .journal
-            .keep(&delivery_of(told), (self.clock)())
+            .store_delivery(&delivery_of(own), (self.clock)())
             .await?;
-        Ok(usize::from(kept == Kept::New))
+        Ok(usize::from(kept == Stored::New))
     }
 }
 
 /// An event's name and body, as a webhook would have told it.
-type PublishedFacts = (&'static str, Value);
+type OwnDelivery = (&'static str, Value);
 
 /// A delivery of our own. Its id is made of what it says: the same news twice is one delivery.
-fn delivery_of((event, body): &PublishedFacts) -> Delivery {
+fn delivery_of((event, body): &OwnDelivery) -> Delivery {
     let body = body.to_string();
     let hash = hex::encode(Sha256::digest(body.as_bytes()));
     Delivery {
@@ -131,9 +160,9 @@ fn delivery_of((event, body): &PublishedFacts) -> Delivery {
 }
 
 /// The claim of a comment, by the delivery that tells of it.
-fn claim_of(repository: &str, (_, body): &PublishedFacts, delivery: &str) -> Option<Heard> {
+fn claim_of(repository: &str, (_, body): &OwnDelivery, delivery: &str) -> Option<HandledComment> {
     let comment = &body["comment"];
-    Some(Heard {
+    Some(HandledComment {
         repository: repository.to_owned(),
         comment: comment["id"].as_i64()?,
         body_hash: hex::encode(Sha256::digest(comment["body"].as_str()?.as_bytes())),
@@ -146,16 +175,16 @@ async fn commands_of(
     repository: &Repository,
     pull: &PullSeen,
     since: &str,
-) -> anyhow::Result<Vec<PublishedFacts>> {
+) -> anyhow::Result<Vec<OwnDelivery>> {
     let comments = repository.comments(pull.number, Some(since)).await?;
     Ok(comments
         .iter()
         .filter(|comment| !comment.edited() && command::parse(&comment.body).is_some())
-        .map(|comment| told_by_comment(repository, pull, comment))
+        .map(|comment| delivery_of_comment(repository, pull, comment))
         .collect())
 }
 
-fn told_by_pull(repository: &Repository, pull: &PullSeen) -> PublishedFacts {
+fn delivery_of_pull(repository: &Repository, pull: &PullSeen) -> OwnDelivery {
     let action = if pull.open { "synchronize" } else { "closed" };
     let body = json!({
         "action": action,
@@ -176,11 +205,11 @@ fn told_by_pull(repository: &Repository, pull: &PullSeen) -> PublishedFacts {
     ("pull_request", body)
 }
 
-fn told_by_comment(
+fn delivery_of_comment(
     repository: &Repository,
     pull: &PullSeen,
     comment: &CommentSeen,
-) -> PublishedFacts {
+) -> OwnDelivery {
     let body = json!({
         "action": "created",
         "issue": {
@@ -227,19 +256,22 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::github_port::GitHubPort;
+    use crate::outbox::OutboxQueue;
+    use crate::sites::Sites;
     use github::GitHub;
     use github::webhook::event::{Event, What};
 
     const NAME: &str = "acme/network";
 
-    struct PullStatus {
+    struct Fixture {
         lab: Serving,
-        office: Office,
+        inbox: Inbox,
+        journal: Journal,
         _folder: tempfile::TempDir,
     }
 
-    /// A GitHub whose webhooks go nowhere, and an office that knows it.
-    async fn stage() -> PullStatus {
+    /// A GitHub whose webhooks go nowhere, and an inbox that polls it.
+    async fn fixture() -> Fixture {
         let mut hub = lab::github::GitHub::new("planebot");
         hub.create_repository(NAME, false);
         hub.add_team_member("acme", "net-ops", "alice");
@@ -259,28 +291,36 @@ mod tests {
             "[github]\napi_url = '{}'\n[[site]]\nname = 'a'\nrepository = '{NAME}'\npath = 'topology'\nmaas_url = 'http://127.0.0.1:1/MAAS'\n",
             lab.url
         );
-        let variables = [("PLANEBOT_GITHUB_TOKEN".to_owned(), token)].into();
+        let variables = [
+            ("PLANEBOT_GITHUB_TOKEN".to_owned(), token),
+            (
+                "PLANEBOT_SITE_A_MAAS_API_KEY".to_owned(),
+                "a:b:c".to_owned(),
+            ),
+        ]
+        .into();
         let config = Config::parse(&text, Path::new("."), &variables).unwrap();
         let clock: topology::port::Clock = Arc::new(|| Timestamp(1_000));
-        let github = GitHub::connect(config.github.as_ref().unwrap(), Arc::clone(&clock)).unwrap();
         let url = format!("sqlite://{}", folder.path().join("p.db").display());
-        let office = Office {
-            config,
-            journal: Journal::open(&url).await.unwrap(),
-            github: GitHubPort(github),
-            desks: BTreeMap::new(),
+        let journal = Journal::open(&url).await.unwrap();
+        let settings = config.github.as_ref().unwrap();
+        let client = GitHub::connect(settings, Arc::clone(&clock)).unwrap();
+        let inbox = Inbox::new(
+            journal.clone(),
+            GitHubPort::new(client, &lab.url),
+            Arc::new(Sites::open(&config, &clock).unwrap()),
+            OutboxQueue::new(journal.clone(), Arc::clone(&clock)),
             clock,
-            owner: "test".to_owned(),
-            told: crate::runs::publish::PublishedFacts::default(),
-        };
-        PullStatus {
+        );
+        Fixture {
             lab,
-            office,
+            inbox,
+            journal,
             _folder: folder,
         }
     }
 
-    impl PullStatus {
+    impl Fixture {
         fn open_pull(&self) -> u64 {
             let mut hub = self.lab.github();
             let mut at = hub.at(NAME);
@@ -301,9 +341,9 @@ mod tests {
         }
 
         /// The deliveries that wait, settled without anybody acting on them.
-        async fn told(&self) -> Vec<What> {
-            let journal = &self.office.journal;
-            let mut told = Vec::new();
+        async fn deliveries(&self) -> Vec<What> {
+            let journal = &self.journal;
+            let mut seen = Vec::new();
             while let Some(stored) = journal.next_delivery(Timestamp(1_000)).await.unwrap() {
                 let delivery = stored.delivery;
                 let Ok(Some(Event::Happened(occurrence))) =
@@ -311,47 +351,47 @@ mod tests {
                 else {
                     panic!("{delivery:?}")
                 };
-                told.push(occurrence.what);
+                seen.push(occurrence.what);
                 let done = journal::Settled::Done;
                 journal
                     .settle(&delivery.id, &done, Timestamp(1))
                     .await
                     .unwrap();
             }
-            told
+            seen
         }
 
-        async fn catch_up(&self) -> usize {
-            self.office.catch_up().await.unwrap()
+        async fn poll(&self) -> usize {
+            self.inbox.poll().await.unwrap()
         }
     }
 
     #[tokio::test]
-    async fn an_open_pull_request_that_nobody_told_of_is_found_once() {
-        let stage = stage().await;
-        assert_eq!(stage.catch_up().await, 0);
-        stage.open_pull();
-        assert_eq!(stage.catch_up().await, 1);
-        assert_eq!(stage.catch_up().await, 0, "it waits");
-        let told = stage.told().await;
-        assert!(matches!(&told[..], [What::PullSynchronized(pull)] if pull.open));
-        assert_eq!(stage.catch_up().await, 0, "it was told");
+    async fn an_open_pull_request_without_a_webhook_is_found_once() {
+        let fixture = fixture().await;
+        assert_eq!(fixture.poll().await, 0);
+        fixture.open_pull();
+        assert_eq!(fixture.poll().await, 1);
+        assert_eq!(fixture.poll().await, 0, "it waits");
+        let seen = fixture.deliveries().await;
+        assert!(matches!(&seen[..], [What::PullSynchronized(pull)] if pull.open));
+        assert_eq!(fixture.poll().await, 0, "it was found");
     }
 
     #[tokio::test]
-    async fn a_command_whose_webhook_was_lost_is_heard() {
-        let stage = stage().await;
-        let number = stage.open_pull();
-        let early = stage.comment(number, "/plan");
-        stage.catch_up().await;
-        stage.told().await;
-        stage.lab.github().pass(5);
-        stage.comment(number, "just talking");
-        let late = stage.comment(number, "/apply 7f3a-91c2");
-        assert!(stage.catch_up().await >= 1);
-        let told = stage.told().await;
+    async fn a_command_whose_webhook_was_lost_is_found() {
+        let fixture = fixture().await;
+        let number = fixture.open_pull();
+        let early = fixture.comment(number, "/plan");
+        fixture.poll().await;
+        fixture.deliveries().await;
+        fixture.lab.github().pass(5);
+        fixture.comment(number, "just talking");
+        let late = fixture.comment(number, "/apply 7f3a-91c2");
+        assert!(fixture.poll().await >= 1);
+        let seen = fixture.deliveries().await;
         let mut commands = Vec::new();
-        for what in &told {
+        for what in &seen {
             if let What::Commented(comment) = what {
                 commands.push(comment.id);
             }
@@ -361,17 +401,17 @@ mod tests {
             [late],
             "and {early} is from before the first look"
         );
-        assert_eq!(stage.catch_up().await, 0);
+        assert_eq!(fixture.poll().await, 0);
     }
 
     #[tokio::test]
     async fn a_closed_pull_request_that_was_never_seen_is_no_news() {
-        let stage = stage().await;
-        let number = stage.open_pull();
+        let fixture = fixture().await;
+        let number = fixture.open_pull();
         {
-            let mut hub = stage.lab.github();
+            let mut hub = fixture.lab.github();
             hub.at(NAME).merge("alice", number, How::Merge).unwrap();
         }
-        assert_eq!(stage.catch_up().await, 0);
+        assert_eq!(fixture.poll().await, 0);
     }
 }

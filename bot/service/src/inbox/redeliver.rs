@@ -7,7 +7,7 @@
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 
-use crate::worker::Office;
+use super::Inbox;
 use github::{GitHubError, HookDelivery};
 
 /// Where the look into the log stands.
@@ -53,10 +53,10 @@ pub struct Redelivered {
     pub more: bool,
 }
 
-impl Office {
+impl Inbox {
     /// Asks GitHub to send again what it could not deliver and we do not have. A token has no such log, and asks nothing.
-    pub async fn ask_for_failed(&self) -> anyhow::Result<Redelivered> {
-        if !self.github.0.is_app() {
+    pub async fn redeliver_failed(&self) -> anyhow::Result<Redelivered> {
+        if !self.github.client().is_app() {
             return Ok(Redelivered::default());
         }
         let found = self.journal.cursor(BOOKMARK).await?;
@@ -67,7 +67,7 @@ impl Office {
         let mut log = Vec::new();
         let mut asked = 0;
         for _ in 0..PAGES_MAX {
-            let page = self.ask_for_page(&mut bookmark, &mut log).await;
+            let page = self.redeliver_page(&mut bookmark, &mut log).await;
             if page.is_err() {
                 // GitHub may have forgotten the cursor: the next look begins anew.
                 bookmark.under_way = None;
@@ -86,7 +86,7 @@ impl Office {
     }
 
     /// Reads one page and asks for what failed on it; how many that was. `log` is what this look has read before.
-    async fn ask_for_page(
+    async fn redeliver_page(
         &self,
         bookmark: &mut Bookmark,
         log: &mut Vec<HookDelivery>,
@@ -94,7 +94,7 @@ impl Office {
         let oldest = (bookmark.until - OVERLAP_MS).max((self.clock)().0 - AGE_MS_MAX);
         let under_way = bookmark.under_way.take();
         let page = under_way.as_ref().map(|under_way| under_way.page.as_str());
-        let (found, next) = self.github.0.hook_deliveries(page).await?;
+        let (found, next) = self.github.client().hook_deliveries(page).await?;
         let newest = under_way
             .map(|under_way| under_way.newest)
             .or_else(|| found.first().and_then(sent_at))
@@ -103,7 +103,7 @@ impl Office {
         let goes_on = found.iter().all(is_young);
         let before = log.len();
         log.extend(found.into_iter().filter(is_young));
-        let asked = self.ask_for_those(log, before).await?;
+        let asked = self.redeliver_from(log, before).await?;
         match next.filter(|_| goes_on) {
             Some(page) => bookmark.under_way = Some(UnderWay { newest, page }),
             None => bookmark.until = newest,
@@ -112,21 +112,23 @@ impl Office {
     }
 
     /// Asks for what failed from there on in the log, where no attempt of it got through.
-    async fn ask_for_those(&self, log: &[HookDelivery], from: usize) -> anyhow::Result<usize> {
+    async fn redeliver_from(&self, log: &[HookDelivery], from: usize) -> anyhow::Result<usize> {
         let mut asked = 0;
         for attempt in HookDelivery::missed(log) {
             let is_there = log[from..].iter().any(|one| one.id == attempt.id);
-            if is_there && !is_turned_away(attempt) && !self.journal.has_kept(&attempt.guid).await?
+            if is_there
+                && !is_rejected(attempt)
+                && !self.journal.has_delivery(&attempt.guid).await?
             {
-                self.ask_for_one(attempt).await?;
+                self.redeliver_one(attempt).await?;
                 asked += 1;
             }
         }
         Ok(asked)
     }
 
-    async fn ask_for_one(&self, attempt: &HookDelivery) -> anyhow::Result<()> {
-        match self.github.0.redeliver(attempt.id).await {
+    async fn redeliver_one(&self, attempt: &HookDelivery) -> anyhow::Result<()> {
+        match self.github.client().redeliver(attempt.id).await {
             // It is too old by now, or gone from the log: asking again gives the same.
             Err(error @ (GitHubError::Gone { .. } | GitHubError::Refused { .. })) => {
                 tracing::warn!(delivery = attempt.guid, "not sent again: {error}");
@@ -144,7 +146,7 @@ impl Office {
 
 /// Whether it was sent again before, and turned away for what it is (a wrong signature, say): the next attempt would be
 /// too.
-fn is_turned_away(attempt: &HookDelivery) -> bool {
+fn is_rejected(attempt: &HookDelivery) -> bool {
     attempt.redelivery && (400..500).contains(&attempt.status_code)
 }
 

@@ -4,7 +4,7 @@
 //! secondary rate limits; its web pages count too). Fewer are made here, and of those some are kept for checks and
 //! reactions, so that words never stand in their way. Edits make nothing. It must not know what is made.
 
-use journal::{Made, Room};
+use journal::{Creations, RateTier};
 use topology::observed::Timestamp;
 
 /// One of the two limits.
@@ -36,20 +36,20 @@ pub(crate) const HOUR: Limit = Limit {
 
 impl Limit {
     /// The room that is left, where so much was made in the window.
-    pub(crate) fn room(self, made: Made) -> Room {
+    pub(crate) fn tier(self, made: Creations) -> RateTier {
         if made.count < self.words {
-            Room::All
+            RateTier::All
         } else if made.count < self.reactions {
-            Room::NoWords
+            RateTier::NoComments
         } else if made.count < self.checks {
-            Room::Checks
+            RateTier::ChecksOnly
         } else {
-            Room::Edits
+            RateTier::EditsOnly
         }
     }
 
     /// When there is more room than now, if anything was made.
-    pub(crate) fn more_at(self, made: Made) -> Option<Timestamp> {
+    pub(crate) fn more_at(self, made: Creations) -> Option<Timestamp> {
         made.first.map(|first| Timestamp(first.0 + self.window))
     }
 }
@@ -61,15 +61,20 @@ mod tests {
     #[test]
     fn words_stop_before_reactions_those_before_checks_and_all_before_githubs_own_limit() {
         for (limit, githubs) in [(MINUTE, 80), (HOUR, 500)] {
-            let rooms: Vec<Room> = (0..=githubs)
-                .map(|count| limit.room(Made { count, first: None }))
+            let rooms: Vec<RateTier> = (0..=githubs)
+                .map(|count| limit.tier(Creations { count, first: None }))
                 .collect();
             assert!(rooms.is_sorted(), "{limit:?}");
-            for room in [Room::All, Room::NoWords, Room::Checks, Room::Edits] {
+            for room in [
+                RateTier::All,
+                RateTier::NoComments,
+                RateTier::ChecksOnly,
+                RateTier::EditsOnly,
+            ] {
                 let of_it = rooms.iter().filter(|it| **it == room).count();
                 assert!(of_it > 3, "{room:?}: {of_it}");
             }
-            let last = rooms.iter().position(|room| *room == Room::Edits);
+            let last = rooms.iter().position(|room| *room == RateTier::EditsOnly);
             let githubs = usize::try_from(githubs).unwrap();
             assert!(last.is_some_and(|last| last < githubs));
         }

@@ -1,59 +1,77 @@
 //! What follows from a merge, and from one merge overtaking another.
 //!
 //! Merged changes wait for an operator in the order of their merges. The newest carries out all that wait, because its
-//! commit declares them all: so its plan is made again from that commit and says whom it takes along. What a newer one
-//! has carried out is told so, and never applied again. It must not know how a plan is carried out.
+//! commit declares them all: its plan is made again from that commit and says which changes it includes. What a newer one
+//! has carried out says so and is never applied again. It must not know how a plan is carried out.
 
-use journal::{Pull as Row, Reply, ReplyKind};
+use journal::{CheckConclusion, CheckState, PullRow as Row};
 use plan::telling::span;
 use topology::observed::Timestamp;
 
+use super::Pulls;
+use super::declared::declared_at;
+use super::merge::Merge;
+use super::plan::{take, take_unasked};
+use super::pull::PullRequest;
+use super::record::{PullRecord, PullStatus};
 use crate::config::Site;
-use crate::inbox::command_context::CommandContext;
-use crate::pulls::merge::Merge;
-use crate::pulls::plan::{take, take_unasked};
-use crate::pulls::pull::PullRequest;
-use crate::pulls::record::{PullRecord, PullStatus};
+use crate::github_port::RepositoryPort;
+use crate::outbox::Conversation;
 use crate::reply;
 use crate::site::PlanningResult;
-use crate::worker::Office;
+use crate::trace::TraceId;
 
 /// Stages of a pull request whose merge counts.
 const ON_BRANCH: [PullStatus; 3] = [PullStatus::Merged, PullStatus::Running, PullStatus::Applied];
 
-impl Office {
+impl Pulls {
     /// A pull request was merged: it is planned again and waits for an operator.
-    pub(crate) async fn merged(
+    pub(super) async fn merged(
         &self,
+        repository: &RepositoryPort,
         merge: &Merge<'_>,
         mut record: PullRecord,
         pull: &PullRequest,
     ) -> anyhow::Result<()> {
         let site = merge.site;
-        let repository = &site.repository;
-        if pull.base == self.github.default_branch(repository).await? {
+        if pull.base == repository.default_branch() {
             record.stage = PullStatus::Merged;
             record.merged_at = Some(self.place_of(merge).await?);
             record.merge_commit = Some(merge.commit.clone());
-            self.owe_apply_check(repository, &merge.commit, None, "merged, not applied")
+            self.queue
+                .apply_check(
+                    &site.repository,
+                    &merge.commit,
+                    CheckState::InProgress,
+                    "merged, not applied",
+                )
                 .await?;
-            match self.survey_of(merge).await {
-                Ok(Some(survey)) => take_unasked(&mut record, &survey),
+            match self.plan_of(repository, merge).await {
+                Ok(Some(result)) => take_unasked(&mut record, &result),
                 // The plan that was reviewed stays; `/apply` looks again before anything is done.
                 Ok(None) => {}
                 // Where nothing was reviewed there would be nothing to show.
                 Err(error) if record.outcome().is_none() => return Err(error),
                 Err(error) => {
-                    tracing::warn!(number = merge.number, "not planned again: {error:#}");
+                    tracing::warn!(
+                        number = merge.number,
+                        "the merge could not be planned again; `/plan` retries: {error:#}"
+                    );
                 }
             }
             self.show_merged(merge, &record).await?;
+            let digest = record.digest().unwrap_or_default();
+            tracing::info!(
+                number = merge.number,
+                digest,
+                "merged, waits for an operator"
+            );
         } else {
             // What went to another branch is not what this site is to be.
             record.stage = PullStatus::Closed;
         }
         record.base.clone_from(&pull.base);
-        self.remember(&record.row(repository, merge.number, &site.name))
+        self.remember(&record.row(&site.repository, merge.number, &site.name))
             .await
     }
 
@@ -72,19 +90,22 @@ impl Office {
         Ok(place)
     }
 
-    /// Looks, plans and rehearses what a merge commit declares; `None` where that does not check.
-    async fn survey_of(&self, merge: &Merge<'_>) -> anyhow::Result<Option<PlanningResult>> {
-        let Some(desk) = self.desks.get(&merge.site.name) else {
+    /// The plan for what a merge commit declares; `None` where that does not check.
+    async fn plan_of(
+        &self,
+        repository: &RepositoryPort,
+        merge: &Merge<'_>,
+    ) -> anyhow::Result<Option<PlanningResult>> {
+        let Some(runtime) = self.sites.get(&merge.site.name) else {
             return Ok(None);
         };
-        let commit = self
-            .commit(merge.site, &merge.commit, &merge.commit)
-            .await?;
-        let Some(topology) = &commit.topology else {
+        let (site, commit) = (merge.site, &merge.commit);
+        let declared = declared_at(repository, site, commit, commit).await?;
+        let Some(topology) = &declared.topology else {
             return Ok(None);
         };
-        let policy = desk.policy(&commit.runbooks);
-        Ok(Some(desk.survey(topology, &policy, &mut |_| {}).await?))
+        let policy = runtime.policy(&declared.runbooks);
+        Ok(Some(runtime.plan(topology, &policy, &mut |_| {}).await?))
     }
 
     /// The plan comment of a merged pull request.
@@ -97,12 +118,17 @@ impl Office {
             return Ok(());
         };
         let site = merge.site;
-        let tree = self.tree_url(&site.repository, &merge.commit);
+        let tree = self.github.tree_url(&site.repository, &merge.commit);
         let setting = record.setting(&site.name, Some(tree));
         let body = reply::plan(&outcome, &setting, &record.rehearsed);
         let waiting = self.waiting_before(site, merge.number, record).await?;
         let body = reply::taking_along(body, &waiting, record.to_be_named);
-        self.owe_plan_comment(&site.repository, merge.number, &site.name, body)
+        let conversation = Conversation {
+            repository: &site.repository,
+            number: merge.number,
+        };
+        self.queue
+            .plan_comment(conversation, &site.name, &body)
             .await
     }
 
@@ -155,19 +181,23 @@ impl Office {
             let mut record = PullRecord::of(&row)?;
             let words = format!("carried out with #{}", by.number);
             if let Some(commit) = &record.merge_commit {
-                self.owe_apply_check(&row.repository, commit, Some("neutral"), &words)
+                let neutral = CheckState::Completed(CheckConclusion::Neutral);
+                self.queue
+                    .apply_check(&row.repository, commit, neutral, &words)
                     .await?;
             }
-            let reply = Reply {
-                key: format!("overtaken/{}/{}", row.repository, row.number),
-                repository: row.repository.clone(),
-                kind: ReplyKind::Comment,
-                target: Some(row.number),
-                body: reply::overtaken(by.number),
-            };
-            self.journal.owe(&reply, (self.clock)()).await?;
-            record.stage = PullStatus::Superseded;
             let number = u64::try_from(row.number)?;
+            let conversation = Conversation {
+                repository: &row.repository,
+                number,
+            };
+            let key = format!("overtaken/{}/{number}", row.repository);
+            let text = reply::overtaken(by.number);
+            self.queue
+                .comment(conversation, key, &TraceId::of_pull(number), &text)
+                .await?;
+            tracing::info!(number, by = by.number, "carried out with a later merge");
+            record.stage = PullStatus::Superseded;
             if let Some(commit) = record.merge_commit.clone() {
                 let merge = Merge {
                     site,
@@ -183,17 +213,16 @@ impl Office {
         Ok(())
     }
 
-    /// `/plan` on a pull request that is not open: planned again, from its merge commit.
-    pub(crate) async fn replan_merged(
+    /// `/plan` on a pull request that is not open: planned again, from its merge commit. Says why not, where it is not.
+    pub(crate) async fn plan_merged(
         &self,
-        heard: &CommandContext<'_>,
+        repository: &RepositoryPort,
+        site: &Site,
         pull: &PullRequest,
-    ) -> anyhow::Result<()> {
-        let (site, number) = (heard.site, heard.number);
+    ) -> anyhow::Result<Result<(), String>> {
+        let number = pull.number;
         let Some(commit) = pull.merge_commit.clone().filter(|_| pull.merged) else {
-            return self
-                .turn_away(heard, "This is closed; there is nothing to plan.")
-                .await;
+            return Ok(Err("This is closed; there is nothing to plan.".to_owned()));
         };
         let merge = Merge {
             site,
@@ -201,34 +230,38 @@ impl Office {
             commit,
             at: pull.merged_at,
         };
-        let Some(mut record) = self.record(heard).await? else {
-            // It came and went while nobody listened.
+        let Some(mut record) = self.record(&site.repository, number).await? else {
+            // It was opened and merged while no service ran.
             let record = PullRecord::new(pull, (self.clock)());
-            self.merged(&merge, record, pull).await?;
-            let planned = self.record(heard).await?;
-            if planned.is_some_and(|record| record.outcome().is_some()) {
-                return Ok(());
-            }
-            let reason = "This was merged without a plan, and there is none to make of it.";
-            return self.turn_away(heard, reason).await;
+            self.merged(repository, &merge, record, pull).await?;
+            let planned = self.record(&site.repository, number).await?;
+            return Ok(
+                if planned.is_some_and(|record| record.outcome().is_some()) {
+                    Ok(())
+                } else {
+                    Err("This was merged without a plan, and no plan can be made of it.".to_owned())
+                },
+            );
         };
         if record.stage != PullStatus::Merged {
-            let reason = format!("This is {}; there is nothing to plan.", record.stage.word());
-            return self.turn_away(heard, &reason).await;
+            return Ok(Err(format!(
+                "This is {}; there is nothing to plan.",
+                record.stage.word()
+            )));
         }
         if let Some(newer) = self.newer_than(site, number, &record).await? {
             let newer = span(&format!("#{newer}"));
-            let reason = format!("{newer} was merged later: its plan is the one that counts.");
-            return self.turn_away(heard, &reason).await;
+            return Ok(Err(format!(
+                "{newer} was merged later: its plan is the one that counts."
+            )));
         }
-        let Some(survey) = self.survey_of(&merge).await? else {
-            return self
-                .turn_away(heard, "The merged declaration does not check.")
-                .await;
+        let Some(result) = self.plan_of(repository, &merge).await? else {
+            return Ok(Err("The merged declaration does not check.".to_owned()));
         };
-        take(&mut record, &survey);
+        take(&mut record, &result);
         self.show_merged(&merge, &record).await?;
         self.remember(&record.row(&site.repository, number, &site.name))
-            .await
+            .await?;
+        Ok(Ok(()))
     }
 }

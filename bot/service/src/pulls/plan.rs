@@ -1,229 +1,143 @@
-//! From a commit to a plan comment and a check run.
+//! From a pull request's head to a plan comment and a check.
 
-use anyhow::Context as _;
-use journal::{Reply, ReplyKind};
-use plan::runbook::{Runbook, is_runbook};
-use serde_json::json;
-use topology::draft::Source;
+use journal::{AnnotationLevel, AnnotationPayload, CheckConclusion, CheckPayload, CheckState};
 use topology::finding::Finding;
-use topology::plane::Topology;
 
-use crate::config::Site;
-use crate::pulls::pull::PullRequest;
-use crate::pulls::record::PullRecord;
-use crate::pulls::unreadable;
+use super::Pulls;
+use super::declared::declared_at;
+use super::pull::PullRequest;
+use super::record::PullRecord;
+use crate::github_port::RepositoryPort;
+use crate::outbox::Conversation;
 use crate::reply;
 use crate::site::{PlanningResult, SiteRuntime};
-use crate::worker::Office;
 
-/// What a commit declares.
-pub(crate) struct DeclaredAt {
-    pub(crate) topology: Option<Topology>,
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) runbooks: Vec<Runbook>,
-}
-
-impl Office {
-    /// Reads a site's declaration at one commit and the runbooks at another, through the API: never a checkout.
-    pub(crate) async fn commit(
+impl Pulls {
+    /// Plans a pull request's head and shows the plan.
+    pub(crate) async fn plan_head(
         &self,
-        site: &Site,
-        commit: &str,
-        runbooks_at: &str,
-    ) -> anyhow::Result<DeclaredAt> {
-        let read = self
-            .github
-            .folder(&site.repository, commit, &site.path)
-            .await
-            .context("reading the declaration");
-        let files = match read {
-            Ok(files) => files,
-            Err(error) => {
-                let findings = unreadable::findings(&error, &site.path).ok_or(error)?;
-                return Ok(DeclaredAt {
-                    topology: None,
-                    findings,
-                    runbooks: Vec::new(),
-                });
-            }
-        };
-        let sources: Vec<Source> = files
-            .into_iter()
-            .map(|(path, bytes)| Source { path, bytes })
-            .collect();
-        let checked = topology::check::check(&sources);
-        let mut runbooks = Vec::new();
-        for (path, bytes) in self
-            .github
-            .folder(&site.repository, runbooks_at, &site.runbooks)
-            .await
-            .context("reading the runbooks")?
-        {
-            if is_runbook(&path)
-                && let Ok(runbook) = Runbook::read(&path, &String::from_utf8_lossy(&bytes))
-            {
-                runbooks.push(runbook);
-            }
-        }
-        Ok(DeclaredAt {
-            topology: checked.topology,
-            findings: checked.findings,
-            runbooks,
-        })
-    }
-
-    /// Plans a pull request's head, and says so.
-    pub(crate) async fn plan_pull(
-        &self,
-        site: &Site,
-        desk: &SiteRuntime,
+        repository: &RepositoryPort,
+        runtime: &SiteRuntime,
         pull: &PullRequest,
     ) -> anyhow::Result<()> {
-        let repository = &site.repository;
-        let branch = self.github.default_branch(repository).await?;
-        let commit = self.commit(site, &pull.head, &branch).await?;
+        let site = &runtime.site;
+        let branch = repository.default_branch();
+        let declared = declared_at(repository, site, &pull.head, branch).await?;
         let mut record = PullRecord::new(pull, (self.clock)());
-        let body = match &commit.topology {
-            None => reply::findings(&commit.findings, &site.name),
+        let text = match &declared.topology {
+            None => reply::findings(&declared.findings, &site.name),
             Some(topology) => {
-                let policy = desk.policy(&commit.runbooks);
-                let survey = desk.survey(topology, &policy, &mut |_| {}).await?;
-                take(&mut record, &survey);
-                let setting = record.setting(&site.name, Some(self.tree_url(repository, &branch)));
-                reply::plan(&survey.outcome, &setting, &survey.rehearsed)
+                let policy = runtime.policy(&declared.runbooks);
+                let result = runtime.plan(topology, &policy, &mut |_| {}).await?;
+                take(&mut record, &result);
+                let tree = self.github.tree_url(&site.repository, branch);
+                let setting = record.setting(&site.name, Some(tree));
+                reply::plan(&result.outcome, &setting, &result.rehearsed)
             }
         };
-        // First: one that is merged before this is heard again is shown from what is remembered of it, and one that was
-        // shown and not remembered would be nobody's.
-        self.remember(&record.row(repository, pull.number, &site.name))
+        log_plan(&record, &site.name, pull.number, &declared.findings);
+        // First: one that is merged before it is processed again is shown from what is remembered of it, and one that was
+        // shown and not remembered would be lost.
+        self.remember(&record.row(&site.repository, pull.number, &site.name))
             .await?;
-        self.owe_check(repository, &record, &commit.findings)
-            .await?;
-        self.owe_plan_comment(repository, pull.number, &site.name, body)
+        let check = check_of(&record, &declared.findings);
+        self.queue.plan_check(&site.repository, check).await?;
+        let conversation = Conversation {
+            repository: &site.repository,
+            number: pull.number,
+        };
+        self.queue
+            .plan_comment(conversation, &site.name, &text)
             .await
-    }
-
-    pub(crate) async fn owe_plan_comment(
-        &self,
-        repository: &str,
-        number: u64,
-        site: &str,
-        body: String,
-    ) -> anyhow::Result<()> {
-        let reply = Reply {
-            key: format!("plan/{repository}/{number}/{site}"),
-            repository: repository.to_owned(),
-            kind: ReplyKind::Comment,
-            target: Some(i64::try_from(number)?),
-            body,
-        };
-        Ok(self.journal.owe(&reply, (self.clock)()).await?)
-    }
-
-    /// The check on the head: a refusal is a failed check, always; annotations stand on the lines that caused them.
-    async fn owe_check(
-        &self,
-        repository: &str,
-        record: &PullRecord,
-        findings: &[Finding],
-    ) -> anyhow::Result<()> {
-        let (conclusion, title) = match (&record.plan, record.rehearsed.failures.is_empty()) {
-            (Some(plan), true) if plan.steps.is_empty() => ("success", "no changes".to_owned()),
-            (Some(plan), true) => (
-                "success",
-                format!(
-                    "{} changes, {} gates, plan {}",
-                    plan.steps.len(),
-                    plan.gates.len(),
-                    plan.digest
-                ),
-            ),
-            (Some(_), false) => ("failure", "the rehearsal failed".to_owned()),
-            (None, _) if record.refused.is_some() => ("failure", "no plan".to_owned()),
-            (None, _) => ("failure", format!("{} findings", findings.len())),
-        };
-        let annotations: Vec<_> = findings
-            .iter()
-            .map(|finding| {
-                json!({
-                    "path": finding.file, "start_line": finding.line, "end_line": finding.line,
-                    "annotation_level": if finding.is_error() { "failure" } else { "warning" },
-                    "title": finding.code, "message": format!("{}\n{}", finding.message, finding.help),
-                })
-            })
-            .collect();
-        let body = json!({
-            "name": "planebot/plan", "head_sha": record.commit, "status": "completed", "conclusion": conclusion,
-            "title": title, "summary": "The plan is in the pull request's conversation.", "annotations": annotations,
-        });
-        self.owe_plan_check(repository, &record.commit, &body).await
-    }
-
-    pub(crate) async fn owe_plan_check(
-        &self,
-        repository: &str,
-        head: &str,
-        body: &serde_json::Value,
-    ) -> anyhow::Result<()> {
-        let reply = Reply {
-            key: format!("check/{repository}/{head}/plan"),
-            repository: repository.to_owned(),
-            kind: ReplyKind::Check,
-            target: None,
-            body: body.to_string(),
-        };
-        Ok(self.journal.owe(&reply, (self.clock)()).await?)
-    }
-
-    pub(crate) async fn owe_apply_check(
-        &self,
-        repository: &str,
-        commit: &str,
-        conclusion: Option<&str>,
-        title: &str,
-    ) -> anyhow::Result<()> {
-        let body = json!({
-            "name": "planebot/apply", "head_sha": commit, "status": if conclusion.is_some() { "completed" } else { "in_progress" },
-            "conclusion": conclusion, "title": title, "summary": "See the pull request's conversation.", "annotations": [],
-        });
-        let reply = Reply {
-            key: format!("check/{repository}/{commit}/apply"),
-            repository: repository.to_owned(),
-            kind: ReplyKind::Check,
-            target: None,
-            body: body.to_string(),
-        };
-        Ok(self.journal.owe(&reply, (self.clock)()).await?)
-    }
-
-    /// Where a commit's files are shown to people.
-    pub(crate) fn tree_url(&self, repository: &str, commit: &str) -> String {
-        let api = self
-            .config
-            .github
-            .as_ref()
-            .map(|github| github.api_url.as_str())
-            .unwrap_or_default();
-        let site = match api.strip_suffix("/api/v3") {
-            Some(site) => site.to_owned(),
-            None => api.replace("://api.", "://"),
-        };
-        format!("{site}/{repository}/blob/{commit}")
     }
 }
 
-/// Takes a survey that nobody asked for into the record: where another plan was read before, an order has to name this one.
-pub(crate) fn take_unasked(record: &mut PullRecord, survey: &PlanningResult) {
+/// One line of the log for each plan, refusal, or set of findings.
+fn log_plan(record: &PullRecord, site: &str, number: u64, findings: &[Finding]) {
+    match (&record.plan, &record.refused) {
+        (Some(plan), _) => tracing::info!(
+            site,
+            number,
+            digest = %plan.digest,
+            steps = plan.steps.len(),
+            gates = plan.gates.len(),
+            rehearsed = record.rehearsed.failures.is_empty(),
+            "planned"
+        ),
+        (None, Some(refused)) => {
+            let code = refused.refusals.first().map(|refusal| refusal.code.word());
+            tracing::info!(site, number, code, "refused to plan");
+        }
+        (None, None) => {
+            tracing::info!(
+                site,
+                number,
+                findings = findings.len(),
+                "the declaration does not check"
+            );
+        }
+    }
+}
+
+/// The check on the head: a refusal is a failed check, always; annotations stand on the lines that caused them.
+fn check_of(record: &PullRecord, findings: &[Finding]) -> CheckPayload {
+    let (conclusion, title) = match (&record.plan, record.rehearsed.failures.is_empty()) {
+        (Some(plan), true) if plan.steps.is_empty() => {
+            (CheckConclusion::Success, "no changes".to_owned())
+        }
+        (Some(plan), true) => (
+            CheckConclusion::Success,
+            format!(
+                "{} changes, {} gates, plan {}",
+                plan.steps.len(),
+                plan.gates.len(),
+                plan.digest
+            ),
+        ),
+        (Some(_), false) => (CheckConclusion::Failure, "the rehearsal failed".to_owned()),
+        (None, _) if record.refused.is_some() => (CheckConclusion::Failure, "no plan".to_owned()),
+        (None, _) => (
+            CheckConclusion::Failure,
+            format!("{} findings", findings.len()),
+        ),
+    };
+    CheckPayload {
+        name: "planebot/plan".to_owned(),
+        head_sha: record.commit.clone(),
+        state: CheckState::Completed(conclusion),
+        title,
+        summary: "The plan is in the pull request's conversation.".to_owned(),
+        annotations: findings.iter().map(annotation_of).collect(),
+    }
+}
+
+fn annotation_of(finding: &Finding) -> AnnotationPayload {
+    AnnotationPayload {
+        path: finding.file.clone(),
+        start_line: u64::from(finding.line),
+        end_line: u64::from(finding.line),
+        level: if finding.is_error() {
+            AnnotationLevel::Failure
+        } else {
+            AnnotationLevel::Warning
+        },
+        title: finding.code.to_string(),
+        message: format!("{}\n{}", finding.message, finding.help),
+    }
+}
+
+/// Takes a result that nobody asked for into the record: where another plan was read before, an order has to name this one.
+pub(crate) fn take_unasked(record: &mut PullRecord, result: &PlanningResult) {
     let reviewed = record.digest();
-    take(record, survey);
+    take(record, result);
     record.to_be_named |= reviewed.is_some() && record.digest() != reviewed;
 }
 
-/// Takes a survey into the record.
-pub(crate) fn take(record: &mut PullRecord, survey: &PlanningResult) {
-    record.rehearsed = survey.rehearsed.clone();
-    record.read_at = survey.observed.at;
-    match &survey.outcome {
+/// Takes a result into the record.
+pub(crate) fn take(record: &mut PullRecord, result: &PlanningResult) {
+    record.rehearsed = result.rehearsed.clone();
+    record.read_at = result.observed.at;
+    match &result.outcome {
         Ok(plan) => {
             record.plan = Some(plan.clone());
             record.refused = None;

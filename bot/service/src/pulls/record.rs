@@ -1,12 +1,10 @@
 //! What is remembered of a pull request, beside what GitHub knows.
 
-use journal::Pull;
+use journal::PullRow;
 use plan::plan::{Plan, Refused};
 use plan::telling::{Rehearsed, Setting, Stands};
 use serde::{Deserialize, Serialize};
 use topology::observed::Timestamp;
-
-use crate::worker::Office;
 
 /// Where a pull request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,14 +68,6 @@ pub struct PullRecord {
     pub to_be_named: bool,
 }
 
-impl Office {
-    /// Remembers a pull request. A merged one last: once it is remembered, whatever people are told of it was owed, so a
-    /// power cut before it has all of it owed again and one after it has nothing missing.
-    pub(crate) async fn remember(&self, row: &Pull) -> anyhow::Result<()> {
-        Ok(self.journal.put_pull(row, (self.clock)()).await?)
-    }
-}
-
 impl PullRecord {
     /// A pull request of which nothing is remembered yet.
     pub(crate) fn new(pull: &crate::pulls::pull::PullRequest, now: Timestamp) -> Self {
@@ -98,8 +88,8 @@ impl PullRecord {
     }
 
     /// As a row.
-    pub fn row(&self, repository: &str, number: u64, site: &str) -> Pull {
-        Pull {
+    pub fn row(&self, repository: &str, number: u64, site: &str) -> PullRow {
+        PullRow {
             repository: repository.to_owned(),
             number: i64::try_from(number).unwrap_or(i64::MAX),
             site: site.to_owned(),
@@ -121,7 +111,7 @@ impl PullRecord {
     }
 
     /// From a row.
-    pub fn of(pull: &Pull) -> anyhow::Result<Self> {
+    pub fn of(pull: &PullRow) -> anyhow::Result<Self> {
         Ok(serde_json::from_str(&pull.record)?)
     }
 

@@ -1,54 +1,77 @@
 //! Pull requests that touch several sites: they are refused, because one order would start several runs, and one of them
-//! could stand still in the middle of the others. It must not know what a site declares.
+//! could stop in the middle of the others. It must not know what a site declares.
 
-use serde_json::json;
+use journal::{CheckConclusion, CheckPayload, CheckState};
 
-use crate::config::Site;
+use super::Pulls;
+use crate::github_port::RepositoryPort;
+use crate::outbox::{Conversation, queue::plan_key};
 use crate::reply;
-use crate::worker::Office;
+use crate::site::SiteRuntime;
 
-impl Office {
-    /// Says that the pull request is to be split.
-    pub(crate) async fn refuse_several(&self, sites: &[&Site], number: u64) -> anyhow::Result<()> {
-        let Some(first) = sites.first() else {
+/// In the place of a site's name; no site can have it.
+const SEVERAL: &str = "*";
+
+impl Pulls {
+    /// Asks for the pull request to be split, where it touches several sites.
+    pub(super) async fn refuse_several(
+        &self,
+        repository: &RepositoryPort,
+        touched: &[&SiteRuntime],
+        number: u64,
+    ) -> anyhow::Result<()> {
+        let Some(first) = touched.first() else {
             return Ok(());
         };
-        let repository = &first.repository;
-        let pull = self.github.pull(repository, number).await?;
+        let name = &first.site.repository;
+        let pull = repository.pull(number).await?;
         if !pull.open {
             return Ok(());
         }
-        let check = json!({
-            "name": "planebot/plan", "head_sha": pull.head, "status": "completed", "conclusion": "failure",
-            "title": "touches several sites", "summary": "See the pull request's conversation.", "annotations": [],
-        });
-        self.owe_plan_check(repository, &pull.head, &check).await?;
-        self.owe_plan_comment(
-            repository,
+        tracing::info!(
             number,
-            SEVERAL,
-            reply::several_sites(&named(sites)),
-        )
-        .await
+            sites = touched.len(),
+            "refused: it touches several sites"
+        );
+        let check = CheckPayload {
+            name: "planebot/plan".to_owned(),
+            head_sha: pull.head,
+            state: CheckState::Completed(CheckConclusion::Failure),
+            title: "touches several sites".to_owned(),
+            summary: "See the pull request's conversation.".to_owned(),
+            annotations: Vec::new(),
+        };
+        self.queue.plan_check(name, check).await?;
+        let conversation = Conversation {
+            repository: name,
+            number,
+        };
+        let text = reply::several_sites(&names_of(touched));
+        self.queue.plan_comment(conversation, SEVERAL, &text).await
     }
 
-    /// Takes the word back, once only one site is left.
-    pub(crate) async fn no_longer_several(&self, site: &Site, number: u64) -> anyhow::Result<()> {
-        let repository = &site.repository;
-        let key = format!("plan/{repository}/{number}/{SEVERAL}");
-        if self.journal.reply(&key).await?.is_none() {
+    /// Takes that back once only one site is left.
+    pub(super) async fn no_longer_several(
+        &self,
+        runtime: &SiteRuntime,
+        number: u64,
+    ) -> anyhow::Result<()> {
+        let conversation = Conversation {
+            repository: &runtime.site.repository,
+            number,
+        };
+        if !self.queue.has(&plan_key(conversation, SEVERAL)).await? {
             return Ok(());
         }
-        let body = reply::one_site(&site.name);
-        self.owe_plan_comment(repository, number, SEVERAL, body)
-            .await
+        let text = reply::one_site(&runtime.site.name);
+        self.queue.plan_comment(conversation, SEVERAL, &text).await
     }
 }
 
-/// In the place of a site's name; no site can be called that.
-const SEVERAL: &str = "*";
-
-/// The names of the sites, in the order of the configuration.
-pub(crate) fn named(sites: &[&Site]) -> Vec<String> {
-    sites.iter().map(|site| site.name.clone()).collect()
+/// The names of the sites.
+pub(crate) fn names_of(sites: &[&SiteRuntime]) -> Vec<String> {
+    sites
+        .iter()
+        .map(|runtime| runtime.site.name.clone())
+        .collect()
 }

@@ -38,10 +38,10 @@ impl Ledger for RunLedger<'_> {
     }
 }
 
-/// A lease as the hands see it: held until MAAS could no longer be through with a request before it ends. The journal
-/// refuses the fact before each write once the epoch has moved on; this is the second lock on the door, for a worker that
-/// is paused between that fact and the request.
-pub struct Right<'a> {
+/// A lease as the MAAS writer sees it: held until MAAS could no longer be through with a request before it ends. The
+/// journal refuses the fact before each write once the epoch has moved on; this is the second check, for a worker that is
+/// paused between that fact and the request.
+pub struct LeaseFence<'a> {
     /// The lease.
     pub lease: &'a Lease,
     /// What time it is.
@@ -50,7 +50,7 @@ pub struct Right<'a> {
     pub policy: &'a SitePolicy,
 }
 
-impl WriteFence for Right<'_> {
+impl WriteFence for LeaseFence<'_> {
     fn still_held(&self) -> bool {
         let now: Timestamp = (self.clock)();
         now.0 < self.lease.until.0 - self.policy.unknown_pause_ms()
@@ -84,16 +84,19 @@ mod tests {
         let clock = at(5_000);
         let other = journal.take("a", "two", 1_000, Timestamp(5_000)).await;
         assert!(other.unwrap().is_some());
-        let mut keeping = RunLedger {
+        let mut ledger = RunLedger {
             journal: &journal,
             run,
             lease: &lease,
             clock: &clock,
         };
-        let error = anyhow::Error::from(keeping.add(Fact::Finished).await.unwrap_err());
+        let error = anyhow::Error::from(ledger.add(Fact::Finished).await.unwrap_err());
         assert!(crate::replica::is_lost(&journal, &lease, &clock, &error).await);
         let cause = error.chain().nth(1).unwrap();
-        assert!(matches!(cause.downcast_ref(), Some(JournalError::Lost)));
+        assert!(matches!(
+            cause.downcast_ref(),
+            Some(JournalError::LeaseLost)
+        ));
     }
 
     #[test]
@@ -107,12 +110,12 @@ mod tests {
         let policy = SitePolicy::default();
         let is_held_at = |now| {
             let clock: Clock = Arc::new(move || Timestamp(now));
-            let right = Right {
+            let fence = LeaseFence {
                 lease: &lease,
                 clock: &clock,
                 policy: &policy,
             };
-            right.still_held()
+            fence.still_held()
         };
         // MAAS may be at work on a request for 95 s.
         assert!(is_held_at(84_999));

@@ -1,22 +1,26 @@
-//! Open runs: one move at a time. It must not know what is said of them.
+//! Open runs: one move at a time. It must not know what is published of them.
 
 use anyhow::Context as _;
+use execution::executor::Executor;
 use journal::Run;
 use plan::plan::Policy;
 use plan::run::{Move, next_move};
 use topology::observed::Timestamp;
 use topology::plane::Topology;
+use tracing::Instrument as _;
 
-use crate::orders::order::RunRecord;
-use crate::runs::ledger::{Right, RunLedger};
+use super::Runs;
+use super::ledger::{LeaseFence, RunLedger};
+use super::record::RunRecord;
+use crate::pulls::declared::declared_at;
 use crate::site::SiteRuntime;
-use crate::worker::{Office, is_githubs};
-use execution::executor::Executor;
+use crate::trace::TraceId;
+use crate::worker::is_github_error;
 
-impl Office {
-    /// Makes one move of one run that can make one; false when none can. One that GitHub stands in the way of keeps no
-    /// other from it.
-    pub(crate) async fn move_a_run(&self, now: Timestamp) -> anyhow::Result<bool> {
+impl Runs {
+    /// Makes one move of one run that can make one; false when none can. A run that GitHub blocks keeps no other from
+    /// moving.
+    pub(crate) async fn move_one(&self, now: Timestamp) -> anyhow::Result<bool> {
         let mut failed = None;
         for run in self
             .journal
@@ -25,19 +29,22 @@ impl Office {
             .into_iter()
             .filter(|run| run.new.pull.is_some())
         {
-            let Some(desk) = self.desks.get(&run.new.site) else {
+            let Some(runtime) = self.sites.get(&run.new.site) else {
                 continue;
             };
             let record = RunRecord::of(&run)?;
             let facts = self.journal.facts(run.id).await?;
-            let next = next_move(&record.plan, &facts, now, desk.pace());
+            let next = next_move(&record.plan, &facts, now, runtime.pace());
             if matches!(next, Move::Wait | Move::Rest(_) | Move::Over) {
                 continue;
             }
-            match self.make(&run, &record, desk, &next).await {
+            let span =
+                tracing::info_span!("run", id = %TraceId::of_run(run.id), site = run.new.site);
+            let made = self.make(&run, &record, runtime, &next).instrument(span);
+            match made.await {
                 Ok(true) => return Ok(true),
                 Ok(false) => {}
-                Err(error) if is_githubs(&error) => failed = failed.or(Some(error)),
+                Err(error) if is_github_error(&error) => failed = failed.or(Some(error)),
                 Err(error) => return Err(error),
             }
         }
@@ -45,7 +52,7 @@ impl Office {
     }
 
     /// When the next run may move by itself.
-    pub(crate) async fn next_move_at(&self, now: Timestamp) -> anyhow::Result<Option<Timestamp>> {
+    pub(crate) async fn next_at(&self, now: Timestamp) -> anyhow::Result<Option<Timestamp>> {
         let mut wake: Option<Timestamp> = None;
         for run in self
             .journal
@@ -54,12 +61,12 @@ impl Office {
             .into_iter()
             .filter(|run| run.new.pull.is_some())
         {
-            let Some(desk) = self.desks.get(&run.new.site) else {
+            let Some(runtime) = self.sites.get(&run.new.site) else {
                 continue;
             };
             let record = RunRecord::of(&run)?;
             let facts = self.journal.facts(run.id).await?;
-            if let Move::Rest(until) = next_move(&record.plan, &facts, now, desk.pace()) {
+            if let Move::Rest(until) = next_move(&record.plan, &facts, now, runtime.pace()) {
                 wake = Some(wake.map_or(until, |wake| wake.min(until)));
             }
         }
@@ -71,23 +78,19 @@ impl Office {
         &self,
         run: &Run,
         record: &RunRecord,
-        desk: &SiteRuntime,
+        runtime: &SiteRuntime,
         next: &Move,
     ) -> anyhow::Result<bool> {
-        let length = desk.site.policy.lease_ms();
-        let taken = self
-            .journal
-            .take(&run.new.site, &self.owner, length, (self.clock)())
-            .await?;
+        let taken = self.lease(&runtime.site).await?;
         let Some(lease) = taken else {
             return Ok(false);
         };
-        let right = Right {
+        let fence = LeaseFence {
             lease: &lease,
             clock: &self.clock,
-            policy: &desk.site.policy,
+            policy: &runtime.site.policy,
         };
-        let mut keeping = RunLedger {
+        let mut ledger = RunLedger {
             journal: &self.journal,
             run: run.id,
             lease: &lease,
@@ -95,7 +98,7 @@ impl Office {
         };
         let (topology, policy) = match next {
             // Only the proof needs the declaration; the steps are fixed.
-            Move::Verify { .. } => self.proved_against(desk, record).await?,
+            Move::Verify { .. } => self.proved_against(runtime, record).await?,
             Move::Make(_)
             | Move::Ask(_)
             | Move::Examine(_)
@@ -105,16 +108,16 @@ impl Office {
             | Move::Finish
             | Move::Over => (Topology::default(), Policy::default()),
         };
-        let witness = desk.witness(next).await;
-        let acting = Executor {
+        let evidence = runtime.evidence_for(next).await;
+        let executor = Executor {
             plan: &record.plan,
             topology: &topology,
             policy: &policy,
-            client: &desk.client,
-            lease: &right,
-            witness: &witness,
+            client: &runtime.client,
+            lease: &fence,
+            witness: &evidence,
         };
-        acting.make(next, &mut keeping).await?;
+        executor.make(next, &mut ledger).await?;
         if let Move::Finish = next {
             self.journal.release(&lease).await?;
         }
@@ -124,15 +127,16 @@ impl Office {
     /// The merged declaration, and the policy with the runbooks beside it.
     async fn proved_against(
         &self,
-        desk: &SiteRuntime,
+        runtime: &SiteRuntime,
         record: &RunRecord,
     ) -> anyhow::Result<(Topology, Policy)> {
         let merged = &record.merge_commit;
-        let commit = self.commit(&desk.site, merged, merged).await?;
+        let repository = self.github.read_last(&runtime.site.repository).await?;
+        let commit = declared_at(&repository, &runtime.site, merged, merged).await?;
         // An empty declaration would find no drift anywhere, and prove nothing.
         let topology = commit
             .topology
             .context("the merged declaration does not check with this planebot")?;
-        Ok((topology, desk.policy(&commit.runbooks)))
+        Ok((topology, runtime.policy(&commit.runbooks)))
     }
 }

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
-use journal::{Delivery, Journal, Kept};
+use journal::{Delivery, Journal, Stored};
 use tokio::sync::{Notify, Semaphore};
 use topology::port::Clock;
 
@@ -96,7 +96,7 @@ async fn webhook(State(inside): State<Inside>, request: Request) -> Response {
         };
     let delivery = Delivery { id, event, body };
     // 202 is sent after the journal has the delivery, never before; GitHub logs a 503 as failed, to be sent again.
-    match door.journal.keep(&delivery, now).await {
+    match door.journal.store_delivery(&delivery, now).await {
         Ok(kept) => answer(door, kept),
         Err(error) => {
             tracing::error!(delivery = delivery.id, %error, "a delivery could not be kept");
@@ -106,14 +106,14 @@ async fn webhook(State(inside): State<Inside>, request: Request) -> Response {
     }
 }
 
-fn answer(door: &WebhookState, kept: Kept) -> Response {
+fn answer(door: &WebhookState, kept: Stored) -> Response {
     match kept {
-        Kept::New => {
+        Stored::New => {
             door.counts.kept.fetch_add(1, Ordering::Relaxed);
             door.kept.notify_one();
             (StatusCode::ACCEPTED, "kept\n").into_response()
         }
-        Kept::SeenBefore => {
+        Stored::Duplicate => {
             door.counts.seen_before.fetch_add(1, Ordering::Relaxed);
             (StatusCode::ACCEPTED, "seen before\n").into_response()
         }
@@ -156,7 +156,7 @@ async fn read(inside: &Inside, headers: &HeaderMap, body: Body) -> Result<Bytes,
 }
 
 async fn readyz(State(inside): State<Inside>) -> Response {
-    match inside.door.journal.queue().await {
+    match inside.door.journal.queue_depth().await {
         Ok(_) => "ready\n".into_response(),
         Err(error) => {
             tracing::error!(%error, "the journal does not answer");
@@ -188,13 +188,13 @@ async fn metrics(State(inside): State<Inside>) -> Response {
         text.push_str(&count.to_string());
         text.push('\n');
     }
-    if let Ok((waiting, parked)) = inside.door.journal.queue().await {
+    if let Ok((waiting, parked)) = inside.door.journal.queue_depth().await {
         text.push_str(&format!(
             "# TYPE planebot_deliveries gauge\n# HELP planebot_deliveries Deliveries that are not settled, or wait for a person.\n\
              planebot_deliveries{{queue=\"waiting\"}} {waiting}\nplanebot_deliveries{{queue=\"parked\"}} {parked}\n"
         ));
     }
-    if let Ok((owed, given_up)) = inside.door.journal.replies().await {
+    if let Ok((owed, given_up)) = inside.door.journal.outbox_depth().await {
         text.push_str(&format!(
             "# TYPE planebot_replies gauge\n# HELP planebot_replies Replies that are to be said, or that GitHub refused.\n\
              planebot_replies{{queue=\"owed\"}} {owed}\nplanebot_replies{{queue=\"given_up\"}} {given_up}\n"

@@ -267,7 +267,7 @@ impl Porch {
     }
 
     async fn waiting(&self) -> i64 {
-        self.door.journal.queue().await.unwrap().0
+        self.door.journal.queue_depth().await.unwrap().0
     }
 }
 
@@ -314,7 +314,7 @@ async fn threat_8_the_same_delivery_twice_is_kept_once() {
 async fn threat_8_a_delivery_that_was_not_kept_is_503_and_kept_when_sent_again() {
     let porch = porch().await;
     let mut broken = porch.door.clone();
-    broken.journal = broken.journal.with_fuse(Arc::new(|| true));
+    broken.journal = broken.journal.with_crash_point(Arc::new(|| true));
     let mut request = Request::post("/webhook").body(Body::from(BODY)).unwrap();
     *request.headers_mut() = map(&signed(BODY, SECRET));
     let status = router(broken).oneshot(request).await.unwrap().status();

@@ -179,13 +179,13 @@ impl Post {
         let again = |at: i64| Moment::Rests(Some(Timestamp(at)));
         if self.looked.is_none_or(|at| now - at >= LOOK_EVERY_MS) {
             self.looked = Some(now);
-            if let Err(error) = life.office.catch_up().await {
+            if let Err(error) = life.worker.poll().await {
                 anyhow::ensure!(!weather.is_calm(), "asking GitHub: {error:#}");
             }
         }
-        match life.office.turn().await {
-            Ok(WorkerState::Moved) => Ok(Moment::Moved),
-            Ok(WorkerState::Rests(until)) => Ok(Moment::Rests(until)),
+        match life.worker.step().await {
+            Ok(WorkerState::Progressed) => Ok(Moment::Moved),
+            Ok(WorkerState::Idle(until)) => Ok(Moment::Rests(until)),
             Err(error) => {
                 anyhow::ensure!(!weather.is_calm(), "a turn failed: {error:#}");
                 weather.count("turns that failed");

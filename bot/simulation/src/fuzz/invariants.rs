@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use journal::Run;
+use journal::{OutboxPayload, Run};
 use lab::github::CommentSeen;
 use plan::plan::{Plan, Policy};
 use plan::run::{Fact, Noted};
@@ -189,11 +189,11 @@ impl Looking<'_> {
 
     /// Nothing waits to be settled or said.
     async fn settled(&mut self) -> anyhow::Result<()> {
-        let (waiting, _) = self.days.journal.queue().await?;
+        let (waiting, _) = self.days.journal.queue_depth().await?;
         if waiting > 0 {
             self.says(format!("{waiting} deliveries are not settled"));
         }
-        if self.days.journal.next_reply_at().await?.is_some() {
+        if self.days.journal.next_message_at().await?.is_some() {
             self.says("something that was owed is not said".to_owned());
         }
         Ok(())
@@ -218,9 +218,12 @@ impl Looking<'_> {
             if !keys.insert(key.to_owned()) {
                 self.says(format!("#{pull}: said twice: {title}"));
             }
-            let owed = self.days.journal.reply(key).await?;
-            let says = |body: &str| comment.body.contains(fitted(body).trim_end());
-            if !owed.is_some_and(|owed| says(&owed.reply.body)) {
+            let message = self.days.journal.message(key).await?;
+            let says = |text: &str| comment.body.contains(fitted(text).trim_end());
+            let is_as_enqueued = message.is_some_and(|message| {
+                matches!(message.payload, Ok(OutboxPayload::Comment { text }) if says(&text))
+            });
+            if !is_as_enqueued {
                 self.says(format!("#{pull}: not what was owed: {title}"));
             }
         }
@@ -276,7 +279,7 @@ impl Looking<'_> {
         let marks = self.marks(said);
         let is = |mark: &str| marks.iter().any(|kind| kind == mark);
         let answer = format!("answer/{REPOSITORY}/{}", said.id);
-        let answered = self.days.journal.reply(&answer).await?.is_some();
+        let answered = self.days.journal.message(&answer).await?.is_some();
         let own = self.own(said.pull);
         let keyed = |start: &str| {
             own.iter()

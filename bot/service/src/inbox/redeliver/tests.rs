@@ -14,23 +14,27 @@ use tower::ServiceExt as _;
 use super::*;
 use crate::config::Config;
 use crate::github_port::GitHubPort;
-use crate::runs::publish::PublishedFacts;
+use crate::outbox::OutboxQueue;
 use crate::server::routes::{BODY_SECONDS_MAX, WebhookCounts, WebhookState, router};
+use crate::sites::Sites;
+use crate::worker::{Wiring, Worker};
 use github::GitHub;
 use topology::port::Clock;
 
 const NAME: &str = "acme/network";
 
-/// How the office signs in.
+/// How the inbox signs in.
 #[derive(Clone, Copy)]
 enum As {
     App,
     Token,
 }
 
-struct PullStatus {
+struct Fixture {
     lab: Serving,
-    office: Office,
+    inbox: Inbox,
+    journal: Journal,
+    worker: Worker,
     door: axum::Router,
     /// Requests about the log of webhooks.
     asked: Arc<AtomicUsize>,
@@ -75,14 +79,37 @@ fn config(url: &str, who: As, app: u64, token: String) -> Config {
         "[github]\napi_url = '{url}'\n{app_id}[[site]]\nname = 'a'\nrepository = '{NAME}'\npath = 'topology'\nmaas_url = 'http://127.0.0.1:1/MAAS'\n"
     );
     let secret = ("PLANEBOT_GITHUB_WEBHOOK_SECRET", "secret".to_owned());
-    let variables: BTreeMap<String, String> = [signs_in, secret]
+    let key = ("PLANEBOT_SITE_A_MAAS_API_KEY", "a:b:c".to_owned());
+    let variables: BTreeMap<String, String> = [signs_in, secret, key]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
     Config::parse(&text, Path::new("."), &variables).unwrap()
 }
 
-/// That GitHub, and an office with its door.
-async fn stage(who: As) -> PullStatus {
+fn wired(config: &Config, client: GitHub, clock: &Clock) -> Wiring {
+    let url = &config.github.as_ref().unwrap().api_url;
+    Wiring {
+        github: GitHubPort::new(client, url),
+        sites: Arc::new(Sites::open(config, clock).unwrap()),
+        clock: Arc::clone(clock),
+        owner: "test".to_owned(),
+        keep_days: 30,
+    }
+}
+
+/// An inbox on that journal.
+fn inbox(wiring: &Wiring, journal: &Journal) -> Inbox {
+    Inbox::new(
+        journal.clone(),
+        wiring.github.clone(),
+        Arc::clone(&wiring.sites),
+        OutboxQueue::new(journal.clone(), Arc::clone(&wiring.clock)),
+        Arc::clone(&wiring.clock),
+    )
+}
+
+/// That GitHub, and an inbox with its door.
+async fn fixture(who: As) -> Fixture {
     let hub = hub();
     let (app, token, began) = (hub.app_ids().0, hub.bot_token(), hub.now());
     let asked = Arc::new(AtomicUsize::new(0));
@@ -122,18 +149,13 @@ async fn stage(who: As) -> PullStatus {
         kept: Arc::new(Notify::new()),
         counts: Arc::new(WebhookCounts::default()),
     });
-    let office = Office {
-        config,
-        journal,
-        github: GitHubPort(github),
-        desks: BTreeMap::new(),
-        clock,
-        owner: "test".to_owned(),
-        told: PublishedFacts::default(),
-    };
-    PullStatus {
+    let wiring = wired(&config, github, &clock);
+    let (inbox, worker) = (inbox(&wiring, &journal), wiring.worker(&journal));
+    Fixture {
         lab,
-        office,
+        inbox,
+        journal,
+        worker,
         door,
         asked,
         down,
@@ -141,7 +163,12 @@ async fn stage(who: As) -> PullStatus {
     }
 }
 
-impl PullStatus {
+impl Fixture {
+    /// Works until there is nothing to do.
+    async fn work(&self) {
+        self.worker.run_until_idle().await.unwrap();
+    }
+
     fn comment(&self, body: &str) {
         self.lab
             .github()
@@ -184,7 +211,7 @@ impl PullStatus {
     }
 
     async fn asks(&self) -> usize {
-        let Redelivered { asked, more } = self.office.ask_for_failed().await.unwrap();
+        let Redelivered { asked, more } = self.inbox.redeliver_failed().await.unwrap();
         assert!(!more);
         asked
     }
@@ -199,57 +226,60 @@ impl PullStatus {
 
 #[tokio::test]
 async fn webhooks_of_an_app_that_all_failed_for_an_hour_are_acted_on_once() {
-    let stage = stage(As::App).await;
-    stage.carry().await;
-    stage.office.settle_all().await.unwrap();
+    let fixture = fixture(As::App).await;
+    fixture.carry().await;
+    fixture.work().await;
+    // What planebot wrote itself is told by webhooks too.
+    fixture.carry().await;
+    let before = fixture.bot_comments();
     for minute in 0..60 {
         let word = if minute % 20 == 0 { "/help" } else { "hm" };
-        stage.comment(word);
+        fixture.comment(word);
         let outcome = match minute % 3 {
             0 => Outcome::Unreachable,
             1 => Outcome::Answered(503),
             _ => Outcome::Lost,
         };
-        stage.fails(outcome);
-        stage.lab.github().pass(60);
+        fixture.fails(outcome);
+        fixture.lab.github().pass(60);
     }
-    assert_eq!(stage.asks().await, 60);
-    assert_eq!(stage.carry().await, vec![202; 60]);
-    stage.office.settle_all().await.unwrap();
-    assert_eq!(stage.bot_comments(), 3);
-    stage.carry().await;
-    assert_eq!(stage.asks().await, 0, "all of it was kept");
+    assert_eq!(fixture.asks().await, 60);
+    assert_eq!(fixture.carry().await, vec![202; 60]);
+    fixture.work().await;
+    assert_eq!(fixture.bot_comments() - before, 3);
+    fixture.carry().await;
+    assert_eq!(fixture.asks().await, 0, "all of it was kept");
     // Somebody presses the button at GitHub as well: it is the same delivery.
-    let again = stage.lab.github().deliveries()[0].id;
-    stage.lab.github().redeliver(again);
-    stage.carry().await;
-    stage.office.settle_all().await.unwrap();
-    assert_eq!(stage.bot_comments(), 3);
+    let again = fixture.lab.github().deliveries()[0].id;
+    fixture.lab.github().redeliver(again);
+    fixture.carry().await;
+    fixture.work().await;
+    assert_eq!(fixture.bot_comments() - before, 3);
 }
 
 #[tokio::test]
 async fn what_fails_again_is_asked_for_again_unless_it_was_turned_away() {
-    let stage = stage(As::App).await;
-    stage.fails(Outcome::Answered(401));
-    let count = stage.lab.github().deliveries().len();
-    assert_eq!(stage.asks().await, count);
-    stage.fails(Outcome::Answered(500));
-    assert_eq!(stage.asks().await, count);
-    stage.fails(Outcome::Answered(401));
-    assert_eq!(stage.asks().await, 0, "it would be turned away once more");
+    let fixture = fixture(As::App).await;
+    fixture.fails(Outcome::Answered(401));
+    let count = fixture.lab.github().deliveries().len();
+    assert_eq!(fixture.asks().await, count);
+    fixture.fails(Outcome::Answered(500));
+    assert_eq!(fixture.asks().await, count);
+    fixture.fails(Outcome::Answered(401));
+    assert_eq!(fixture.asks().await, 0, "it would be turned away once more");
 }
 
 #[tokio::test]
 async fn a_log_of_many_pages_is_read_to_its_end_bit_by_bit() {
-    let stage = stage(As::App).await;
+    let fixture = fixture(As::App).await;
     for _ in 0..250 {
-        stage.comment("hm");
+        fixture.comment("hm");
     }
-    stage.fails(Outcome::Unreachable);
-    let count = stage.lab.github().deliveries().len();
+    fixture.fails(Outcome::Unreachable);
+    let count = fixture.lab.github().deliveries().len();
     let mut looks = Vec::new();
     loop {
-        let look = stage.office.ask_for_failed().await.unwrap();
+        let look = fixture.inbox.redeliver_failed().await.unwrap();
         looks.push(look.asked);
         if !look.more {
             break;
@@ -257,43 +287,38 @@ async fn a_log_of_many_pages_is_read_to_its_end_bit_by_bit() {
     }
     assert_eq!(looks.iter().sum::<usize>(), count);
     assert_eq!(looks[..2], [100, 100], "a page, then it is enough");
-    stage.carry().await;
-    assert_eq!(stage.asks().await, 0);
+    fixture.carry().await;
+    assert_eq!(fixture.asks().await, 0);
 }
 
 #[tokio::test]
 async fn what_is_older_than_three_days_is_left_alone() {
-    let stage = stage(As::App).await;
-    stage.fails(Outcome::Unreachable);
-    let four_days = Timestamp((stage.office.clock)().0 + 4 * 86_400_000);
-    let old = PullStatus {
-        office: Office {
-            clock: Arc::new(move || four_days),
-            ..stage.office
-        },
-        ..stage
-    };
+    let fixture = fixture(As::App).await;
+    fixture.fails(Outcome::Unreachable);
+    let four_days = Timestamp((fixture.inbox.clock)().0 + 4 * 86_400_000);
+    let mut old = fixture;
+    old.inbox.clock = Arc::new(move || four_days);
     assert_eq!(old.asks().await, 0);
 }
 
 #[tokio::test]
 async fn where_github_says_no_the_next_look_begins_anew() {
-    let stage = stage(As::App).await;
-    stage.fails(Outcome::Unreachable);
+    let fixture = fixture(As::App).await;
+    fixture.fails(Outcome::Unreachable);
     let forgotten = r#"{"until":0,"under_way":{"newest":1,"page":"1"}}"#;
-    let journal = &stage.office.journal;
+    let journal = &fixture.journal;
     journal.set_cursor(BOOKMARK, forgotten).await.unwrap();
-    stage.down.store(true, Ordering::SeqCst);
-    assert!(stage.office.ask_for_failed().await.is_err());
-    stage.down.store(false, Ordering::SeqCst);
-    let count = stage.lab.github().deliveries().len();
-    assert_eq!(stage.asks().await, count);
+    fixture.down.store(true, Ordering::SeqCst);
+    assert!(fixture.inbox.redeliver_failed().await.is_err());
+    fixture.down.store(false, Ordering::SeqCst);
+    let count = fixture.lab.github().deliveries().len();
+    assert_eq!(fixture.asks().await, count);
 }
 
 #[tokio::test]
 async fn a_token_never_asks_for_the_log() {
-    let stage = stage(As::Token).await;
-    stage.fails(Outcome::Unreachable);
-    assert_eq!(stage.asks().await, 0);
-    assert_eq!(stage.asked.load(Ordering::SeqCst), 0);
+    let fixture = fixture(As::Token).await;
+    fixture.fails(Outcome::Unreachable);
+    assert_eq!(fixture.asks().await, 0);
+    assert_eq!(fixture.asked.load(Ordering::SeqCst), 0);
 }

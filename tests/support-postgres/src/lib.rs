@@ -1,7 +1,9 @@
-//! A real PostgreSQL of this test binary's own, made in a temporary folder and gone with the process, however it ends.
+//! A temporary PostgreSQL server for tests. It must not know what is stored in it.
 //!
-//! Where none is installed, what needs it says so and passes, unless `PLANEBOT_REQUIRE_POSTGRES=1`. The journal's laws and
-//! the storm over real processes use this one file.
+//! Each test binary gets its own server in a temporary folder. Both are removed when the process ends, also when it is
+//! killed. Where PostgreSQL is not installed, tests that need it print that and pass, unless `PLANEBOT_REQUIRE_POSTGRES` is
+//! set. The programs are looked for in `PLANEBOT_POSTGRES_BIN`, under `/usr/lib/postgresql`, and in the path.
+#![expect(clippy::unwrap_used, reason = "only tests use this crate")]
 
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -12,39 +14,42 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sqlx::Connection as _;
 
-/// A running server. Its superuser's password is [`PASSWORD`], asked for over TCP.
-pub(crate) struct Cluster {
+/// A server on a local TCP port. Its superuser is `boss`, with the password [`PASSWORD`].
+#[derive(Debug)]
+pub struct Cluster {
     programs: PathBuf,
     folder: PathBuf,
     port: u16,
     databases: AtomicUsize,
-    /// Takes the server down and the folder away once its input closes, which a killed process does too.
-    _undertaker: Child,
+    /// Stops the server and removes the folder once its standard input closes, which happens to a killed process too.
+    _cleaner: Child,
 }
 
-pub(crate) const PASSWORD: &str = "hunter2";
+/// The superuser's password.
+pub const PASSWORD: &str = "hunter2";
 
-/// The cluster that all laws share, each in a database of its own; none where no PostgreSQL is installed.
-pub(crate) fn shared() -> Option<&'static Cluster> {
+/// The server that all tests of this binary share, each in its own database. `None` where PostgreSQL is not installed.
+pub fn shared() -> Option<&'static Cluster> {
     static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
     SHARED.get_or_init(Cluster::start).as_ref()
 }
 
 impl Cluster {
-    pub(crate) fn start() -> Option<Self> {
+    /// Starts a server of its own, for a test that stops it. `None` where PostgreSQL is not installed.
+    pub fn start() -> Option<Self> {
         let Some(programs) = programs() else {
             let required = std::env::var_os("PLANEBOT_REQUIRE_POSTGRES").is_some();
             assert!(!required, "PostgreSQL is required and was not found");
-            let skipped = "no PostgreSQL was found: what is to be held on it is NOT held here\n";
-            // Not captured by the test runner, so that it is seen.
+            let skipped = "PostgreSQL was not found: tests on it are SKIPPED\n";
+            // Written past the test runner's capture, so that it is always visible.
             std::io::stderr().write_all(skipped.as_bytes()).unwrap();
             return None;
         };
         let folder = tempfile::tempdir().unwrap().keep();
-        given_to_postgres(&folder);
-        let mut undertaker = Command::new("sh");
-        undertaker.args(["-c", UNDERTAKER, "sh"]);
-        let undertaker = undertaker
+        hand_to_postgres(&folder);
+        let mut cleaner = Command::new("sh");
+        cleaner.args(["-c", CLEANER, "sh"]);
+        let cleaner = cleaner
             .arg(programs.join("pg_ctl"))
             .arg(&folder)
             .stdin(Stdio::piped())
@@ -57,32 +62,33 @@ impl Cluster {
             folder,
             port: 0,
             databases: AtomicUsize::new(0),
-            _undertaker: undertaker,
+            _cleaner: cleaner,
         };
-        cluster.made();
-        cluster.up_at_a_free_port();
+        cluster.init();
+        cluster.start_on_free_port();
         Some(cluster)
     }
 
-    /// A new database, and where it is.
-    pub(crate) async fn database(&self) -> String {
+    /// Creates a database and returns its URL for the superuser.
+    pub async fn database(&self) -> String {
         let name = format!("law{}", self.databases.fetch_add(1, Ordering::SeqCst));
-        self.tell("postgres", &format!("CREATE DATABASE {name}"))
+        self.execute("postgres", &format!("CREATE DATABASE {name}"))
             .await;
         self.url(&name)
     }
 
-    /// Where a database is, for its superuser.
-    pub(crate) fn url(&self, database: &str) -> String {
-        format!("postgres://boss:{PASSWORD}@{}/{database}", self.place())
+    /// A database's URL for the superuser.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://boss:{PASSWORD}@{}/{database}", self.address())
     }
 
-    pub(crate) fn place(&self) -> String {
+    /// `HOST:PORT`.
+    pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Says something to a database as its superuser.
-    pub(crate) async fn tell(&self, database: &str, statement: &str) {
+    /// Executes SQL in a database as the superuser.
+    pub async fn execute(&self, database: &str, statement: &str) {
         sqlx::any::install_default_drivers();
         let mut raw = sqlx::AnyConnection::connect(&self.url(database))
             .await
@@ -92,13 +98,13 @@ impl Cluster {
         raw.close().await.unwrap();
     }
 
-    /// The power goes: no server process writes anything more.
-    pub(crate) fn killed(&self) {
+    /// Simulates a power cut: the server stops at once and writes nothing more.
+    pub fn stop_immediately(&self) {
         assert!(self.pg_ctl(&["stop", "-m", "immediate"]), "it ran");
     }
 
-    /// The server comes up where it was.
-    pub(crate) fn up(&self) -> bool {
+    /// Starts the stopped server on the same port with the same files; whether it did start.
+    pub fn restart(&self) -> bool {
         let options = format!(
             "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=300",
             self.port
@@ -107,8 +113,8 @@ impl Cluster {
         self.pg_ctl(&["start", "-w", "-l", log.to_str().unwrap(), "-o", &options])
     }
 
-    /// The server comes up with a table's file on a device that is always full, as on a full disk.
-    pub(crate) async fn up_on_a_full_disk(&self, database: &str, table: &str) {
+    /// Restarts the server with a table's file on a device that is always full, as on a full disk.
+    pub async fn restart_on_full_disk(&self, database: &str, table: &str) {
         sqlx::any::install_default_drivers();
         let mut raw = sqlx::AnyConnection::connect(&self.url(database))
             .await
@@ -119,15 +125,15 @@ impl Cluster {
             .await
             .unwrap();
         raw.close().await.unwrap();
-        // In good order: what would have to be replayed could not be.
+        // A clean shutdown: after any other, the server would replay its log into this file, and fail.
         assert!(self.pg_ctl(&["stop", "-m", "fast"]), "it ran");
         let file = self.files().join(path);
         std::fs::remove_file(&file).unwrap();
         std::os::unix::fs::symlink("/dev/full", &file).unwrap();
-        assert!(self.up());
+        assert!(self.restart());
     }
 
-    fn made(&self) {
+    fn init(&self) {
         let secret = self.folder.join("password");
         std::fs::write(&secret, PASSWORD).unwrap();
         let mut initdb = as_postgres(&self.programs.join("initdb"));
@@ -150,35 +156,35 @@ impl Cluster {
         assert!(made.status.success(), "{made:?}");
     }
 
-    fn up_at_a_free_port(&mut self) {
+    fn start_on_free_port(&mut self) {
         for _ in 0..5 {
             let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
             self.port = free.local_addr().unwrap().port();
             drop(free);
-            if self.up() {
+            if self.restart() {
                 return;
             }
         }
         let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
         assert!(log.is_empty(), "PostgreSQL does not start: {log}");
-        unreachable!("PostgreSQL neither starts nor says why");
+        unreachable!("PostgreSQL neither starts nor logs why");
     }
 
     fn files(&self) -> PathBuf {
         self.folder.join("files")
     }
 
-    fn pg_ctl(&self, words: &[&str]) -> bool {
+    fn pg_ctl(&self, arguments: &[&str]) -> bool {
         let mut pg_ctl = as_postgres(&self.programs.join("pg_ctl"));
-        pg_ctl.arg("-D").arg(self.files()).args(words);
-        // A server that inherited an output would keep whoever reads it waiting.
+        pg_ctl.arg("-D").arg(self.files()).args(arguments);
+        // A server that inherited a pipe would keep its reader waiting.
         pg_ctl.stdout(Stdio::null()).stderr(Stdio::null());
         pg_ctl.status().unwrap().success()
     }
 }
 
-/// Reads until the test process is gone, then cleans up after it. It outlives the terminal's Ctrl-C.
-const UNDERTAKER: &str = r#"trap '' INT TERM HUP; cat > /dev/null
+/// Waits until the test process has ended, then cleans up. It ignores the terminal's Ctrl-C.
+const CLEANER: &str = r#"trap '' INT TERM HUP; cat > /dev/null
 if [ "$(id -u)" = 0 ]; then su postgres -s /bin/sh -c "'$1' -D '$2/files' stop -m immediate"
 else "$1" -D "$2/files" stop -m immediate; fi
 rm -rf "$2""#;
@@ -187,7 +193,7 @@ fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 
-/// A server program; `initdb` and `postgres` refuse to run as root.
+/// A server program, run as the user `postgres` where the tests run as root: `initdb` and `postgres` refuse that.
 fn as_postgres(program: &Path) -> Command {
     if !is_root() {
         return Command::new(program);
@@ -199,15 +205,15 @@ fn as_postgres(program: &Path) -> Command {
     command
 }
 
-fn given_to_postgres(folder: &Path) {
+fn hand_to_postgres(folder: &Path) {
     if !is_root() {
         return;
     }
     let given = Command::new("chown").arg("postgres:").arg(folder).status();
-    assert!(given.unwrap().success(), "there is a user `postgres`");
+    assert!(given.unwrap().success(), "the user `postgres` exists");
 }
 
-/// Where `initdb` and `pg_ctl` are: where the environment says, in the path, or where Debian keeps the newest.
+/// The folder of `initdb` and `pg_ctl`: the one the environment names, else Debian's newest, else one in the path.
 fn programs() -> Option<PathBuf> {
     let named = std::env::var_os("PLANEBOT_POSTGRES_BIN").map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();

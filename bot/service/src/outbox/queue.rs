@@ -1,0 +1,176 @@
+//! The queue of messages that are owed to GitHub.
+//!
+//! A message is stored before it is sent, under a key: the same key is the same comment, check, reaction or commit, so to
+//! enqueue it again changes or repeats nothing. It must not know when or how messages are sent.
+
+use github::webhook::event::CommentEvent;
+use journal::{
+    CheckPayload, CheckState, HistoryPayload, Journal, OutboxMessage, OutboxPayload,
+    ReactionContent,
+};
+use topology::port::Clock;
+
+use crate::trace::TraceId;
+
+/// Where messages are put.
+#[derive(Clone)]
+pub(crate) struct OutboxQueue {
+    journal: Journal,
+    clock: Clock,
+}
+
+/// A pull request's conversation.
+#[derive(Clone, Copy)]
+pub(crate) struct Conversation<'a> {
+    /// `owner/name`.
+    pub(crate) repository: &'a str,
+    pub(crate) number: u64,
+}
+
+impl OutboxQueue {
+    pub(crate) fn new(journal: Journal, clock: Clock) -> Self {
+        Self { journal, clock }
+    }
+
+    /// Whether a message has that key, sent or not.
+    pub(crate) async fn has(&self, key: &str) -> anyhow::Result<bool> {
+        Ok(self.journal.message(key).await?.is_some())
+    }
+
+    /// A comment; one that was sent under this key is edited.
+    pub(crate) async fn comment(
+        &self,
+        conversation: Conversation<'_>,
+        key: String,
+        trace: &TraceId,
+        text: &str,
+    ) -> anyhow::Result<()> {
+        let payload = OutboxPayload::Comment {
+            text: trace.sign(text),
+        };
+        let target = Some(conversation.number);
+        self.enqueue(key, conversation.repository, target, payload)
+            .await
+    }
+
+    /// The comment with a pull request's plan for one site.
+    pub(crate) async fn plan_comment(
+        &self,
+        conversation: Conversation<'_>,
+        site: &str,
+        text: &str,
+    ) -> anyhow::Result<()> {
+        let key = plan_key(conversation, site);
+        let trace = TraceId::of_pull(conversation.number);
+        self.comment(conversation, key, &trace, text).await
+    }
+
+    /// Answers a comment, once, and reacts to it.
+    pub(crate) async fn answer(
+        &self,
+        repository: &str,
+        comment: &CommentEvent,
+        text: &str,
+        reaction: Option<ReactionContent>,
+    ) -> anyhow::Result<()> {
+        let conversation = Conversation {
+            repository,
+            number: comment.number.0,
+        };
+        // The answer first: a command that was decided is known by it.
+        let key = answer_key(repository, comment.id);
+        self.comment(conversation, key, &TraceId::of_comment(comment.id), text)
+            .await?;
+        if let Some(reaction) = reaction {
+            self.react(repository, comment.id, reaction).await?;
+        }
+        Ok(())
+    }
+
+    /// A reaction to a comment.
+    pub(crate) async fn react(
+        &self,
+        repository: &str,
+        comment: u64,
+        reaction: ReactionContent,
+    ) -> anyhow::Result<()> {
+        let key = reaction_key(repository, comment, reaction);
+        let payload = OutboxPayload::Reaction(reaction);
+        self.enqueue(key, repository, Some(comment), payload).await
+    }
+
+    /// The check `planebot/plan` on a head.
+    pub(crate) async fn plan_check(
+        &self,
+        repository: &str,
+        check: CheckPayload,
+    ) -> anyhow::Result<()> {
+        let key = format!("check/{repository}/{}/plan", check.head_sha);
+        self.enqueue(key, repository, None, OutboxPayload::Check(check))
+            .await
+    }
+
+    /// The check `planebot/apply` on a merge commit.
+    pub(crate) async fn apply_check(
+        &self,
+        repository: &str,
+        commit: &str,
+        state: CheckState,
+        title: &str,
+    ) -> anyhow::Result<()> {
+        let check = CheckPayload {
+            name: "planebot/apply".to_owned(),
+            head_sha: commit.to_owned(),
+            state,
+            title: title.to_owned(),
+            summary: "See the pull request's conversation.".to_owned(),
+            annotations: Vec::new(),
+        };
+        let key = format!("check/{repository}/{commit}/apply");
+        self.enqueue(key, repository, None, OutboxPayload::Check(check))
+            .await
+    }
+
+    /// A commit on the history branch.
+    pub(crate) async fn history(
+        &self,
+        repository: &str,
+        key: String,
+        commit: HistoryPayload,
+    ) -> anyhow::Result<()> {
+        self.enqueue(key, repository, None, OutboxPayload::History(commit))
+            .await
+    }
+
+    async fn enqueue(
+        &self,
+        key: String,
+        repository: &str,
+        target: Option<u64>,
+        payload: OutboxPayload,
+    ) -> anyhow::Result<()> {
+        let message = OutboxMessage {
+            key,
+            repository: repository.to_owned(),
+            target: target.map(i64::try_from).transpose()?,
+            payload,
+        };
+        Ok(self.journal.enqueue(&message, (self.clock)()).await?)
+    }
+}
+
+/// The key of the comment with a pull request's plan for one site.
+pub(crate) fn plan_key(conversation: Conversation<'_>, site: &str) -> String {
+    let Conversation { repository, number } = conversation;
+    format!("plan/{repository}/{number}/{site}")
+}
+
+/// The key of a reaction to a comment.
+pub(crate) fn reaction_key(repository: &str, comment: u64, reaction: ReactionContent) -> String {
+    format!("react/{repository}/{comment}/{}", reaction.word())
+}
+
+/// The key of the answer to a comment.
+pub(crate) fn answer_key(repository: &str, comment: u64) -> String {
+    format!("answer/{repository}/{comment}")
+}

@@ -1,0 +1,65 @@
+//! What a commit declares for a site: read through the API, never from a checkout.
+
+use anyhow::Context as _;
+use plan::runbook::{Runbook, is_runbook};
+use topology::draft::Source;
+use topology::finding::Finding;
+use topology::plane::Topology;
+
+use crate::config::Site;
+use crate::github_port::RepositoryPort;
+use crate::pulls::unreadable;
+
+/// What a commit declares.
+pub(crate) struct DeclaredAt {
+    /// The network; none where the files do not check.
+    pub(crate) topology: Option<Topology>,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) runbooks: Vec<Runbook>,
+}
+
+/// Reads a site's declaration at one commit and the runbooks at another.
+pub(crate) async fn declared_at(
+    repository: &RepositoryPort,
+    site: &Site,
+    commit: &str,
+    runbooks_at: &str,
+) -> anyhow::Result<DeclaredAt> {
+    let read = repository
+        .folder(commit, &site.path)
+        .await
+        .context("reading the declaration");
+    let files = match read {
+        Ok(files) => files,
+        Err(error) => {
+            let findings = unreadable::findings(&error, &site.path).ok_or(error)?;
+            return Ok(DeclaredAt {
+                topology: None,
+                findings,
+                runbooks: Vec::new(),
+            });
+        }
+    };
+    let sources: Vec<Source> = files
+        .into_iter()
+        .map(|(path, bytes)| Source { path, bytes })
+        .collect();
+    let checked = topology::check::check(&sources);
+    let mut runbooks = Vec::new();
+    for (path, bytes) in repository
+        .folder(runbooks_at, &site.runbooks)
+        .await
+        .context("reading the runbooks")?
+    {
+        if is_runbook(&path)
+            && let Ok(runbook) = Runbook::read(&path, &String::from_utf8_lossy(&bytes))
+        {
+            runbooks.push(runbook);
+        }
+    }
+    Ok(DeclaredAt {
+        topology: checked.topology,
+        findings: checked.findings,
+        runbooks,
+    })
+}
