@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use lab::github::{Demo, only};
+use lab::github::{GitHubSetup, serve_until_signal};
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> Result<(), Failed> {
-    let mut demo = Demo {
+    let mut demo = GitHubSetup {
         app: "bot".to_owned(),
         repository: "demo/network".to_owned(),
         files: BTreeMap::from([("README.md".to_owned(), "# A network\n".to_owned())]),
@@ -30,7 +30,7 @@ async fn main() -> Result<(), Failed> {
             other => return Err(format!("unknown flag `{other}`").into()),
         }
     }
-    only(&demo, &state).await
+    serve_until_signal(&demo, &state).await
 }
 
 /// The text files under a directory, by path.

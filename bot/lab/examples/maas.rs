@@ -17,5 +17,5 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         }
     }
     let layout = std::fs::read_to_string(&file)?;
-    lab::maas::only(&layout, version.as_deref(), &state).await
+    lab::maas::serve_until_signal(&layout, version.as_deref(), &state).await
 }

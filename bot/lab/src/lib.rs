@@ -9,4 +9,4 @@ pub mod maas;
 mod socket;
 pub mod wire;
 
-pub use socket::{Clock, Fault, Faults};
+pub use socket::{HttpFault, HttpFaultPolicy, LabClock};

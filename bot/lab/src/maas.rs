@@ -1,6 +1,6 @@
 //! A MAAS, with its own idea of the wire.
 //!
-//! Rows, rules and cascades as read in MAAS's source and seen on real servers; [`Maas::answer`] is the whole API. It is
+//! Rows, rules and cascades as read in MAAS's source and seen on real servers; [`LabMaas::answer`] is the whole API. It is
 //! held to recordings of real servers and never looks one up. It must not know what a plan is.
 
 mod address;
@@ -32,30 +32,30 @@ mod version;
 mod vlan;
 
 pub use layout::LoadError;
-pub use report::{ReportRefused, Reported};
-pub use serve::{Serving, only, serve, serve_in_time};
-pub use store::Maas;
+pub use report::{ReportRefused, ReportedInterface};
+pub use serve::{MaasServer, serve, serve_until_signal, serve_with_clock};
+pub use store::LabMaas;
 pub use version::Version;
 
-pub use crate::socket::{Clock, Fault, Faults};
+pub use crate::socket::{HttpFault, HttpFaultPolicy, LabClock};
 
-use crate::wire::{Request, Response};
+use crate::wire::{LabRequest, LabResponse};
 use form::Form;
 use serde_json::json;
 
 /// Why a request is not answered with what it asked.
-pub(crate) type Answer = Result<Response, Response>;
+pub(crate) type MaasAnswer = Result<LabResponse, LabResponse>;
 
 const BASE: &str = "/MAAS/api/2.0/";
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Asker {
+pub(crate) struct ApiCaller {
     pub(crate) name: String,
     pub(crate) admin: bool,
 }
 
-impl Asker {
+impl ApiCaller {
     /// Someone without a name, who may read the version.
     fn nobody() -> Self {
         Self {
@@ -65,12 +65,12 @@ impl Asker {
     }
 }
 
-impl Maas {
+impl LabMaas {
     /// Answers one request. A refused request leaves no trace but where a real MAAS leaves one.
-    pub fn answer(&mut self, request: &Request) -> Response {
+    pub fn answer(&mut self, request: &LabRequest) -> LabResponse {
         let Some(rest) = request.path.strip_prefix(BASE) else {
             if request.path.starts_with("/MAAS/api/1.0/") {
-                return Response::text(
+                return LabResponse::text(
                     410,
                     "The 1.0 API is no longer available. Please use API version 2.0.",
                 );
@@ -83,12 +83,12 @@ impl Maas {
             return unknown(request);
         }
         if !["GET", "POST", "PUT", "DELETE"].contains(&request.method.as_str()) {
-            return Response::html(405, "");
+            return LabResponse::html(405, "");
         }
         let form = Form::read(request);
         let asker = match self.authenticate(request) {
             Ok(asker) => asker,
-            Err(_) if path == ["version"] => Asker::nobody(),
+            Err(_) if path == ["version"] => ApiCaller::nobody(),
             Err(refusal) => {
                 let nameless = request.header("authorization").is_none();
                 let form = form.unwrap_or_default();
@@ -113,34 +113,40 @@ impl Maas {
     }
 
     /// A refusal. MAAS undoes a request that it answers 400, 409 with another try, or 500, its nonce too (seen on both).
-    fn undone(&mut self, request: &Request, answer: Response) -> Response {
+    fn undone(&mut self, request: &LabRequest, answer: LabResponse) -> LabResponse {
         if matches!(answer.status, 400 | 500) || answer.body.starts_with(b"<") {
             self.forget_nonce(request);
         }
         answer
     }
 
-    fn route(&mut self, request: &Request, path: &[&str], form: &Form, asker: &Asker) -> Answer {
+    fn route(
+        &mut self,
+        request: &LabRequest,
+        path: &[&str],
+        form: &Form,
+        asker: &ApiCaller,
+    ) -> MaasAnswer {
         let method = request.method.as_str();
         exports::allowed(request, form, path)?;
         if form.is_unread() && asker.admin && method == "POST" && request.param("op").is_none() {
             // A body of a kind that MAAS does not read makes no form at all, and a form that is not filled in has no errors.
-            return Err(Response::json(400, &json!({})));
+            return Err(LabResponse::json(400, &json!({})));
         }
         form.refuse_nul()?;
         match path {
-            ["version"] => Ok(Response::json(200, &self.version_answer())),
+            ["version"] => Ok(LabResponse::json(200, &self.version_answer())),
             ["users"] if request.param("op") == Some("whoami") => {
-                Ok(Response::json(200, &self.show_user(&asker.name)))
+                Ok(LabResponse::json(200, &self.show_user(&asker.name)))
             }
             ["users", ..] => self.users(method, &path[1..], asker),
             ["account"] if method == "GET" => Ok(self.tokens(asker)),
             ["maas"] => self.config(request, asker),
-            ["events"] => Ok(Response::json(200, &reads::events(request))),
+            ["events"] => Ok(LabResponse::json(200, &reads::events(request))),
             ["networks", ..] => self.networks(method, &path[1..], asker),
-            ["discovery"] => Ok(Response::json(200, &self.discoveries())),
+            ["discovery"] => Ok(LabResponse::json(200, &self.discoveries())),
             ["discovery", _] => Err(missing("Discovery")),
-            ["dnsresourcerecords"] => Ok(Response::json(200, &self.records())),
+            ["dnsresourcerecords"] => Ok(LabResponse::json(200, &self.records())),
             ["fabrics"] => self.fabrics(method, form, asker),
             ["fabrics", id] => self.fabric(method, id, form, asker),
             ["fabrics", id, "vlans"] => self.fabric_vlans(method, id, form, asker),
@@ -162,22 +168,24 @@ impl Maas {
             ["ipaddresses"] => self.ip_addresses(request, form, asker),
             ["dnsresources"] => self.dns_list(method, form, asker),
             ["dnsresources", id] => self.dns_resource(method, id, asker),
-            ["domains"] => Ok(Response::json(200, &json!([self.show_domain()]))),
+            ["domains"] => Ok(LabResponse::json(200, &json!([self.show_domain()]))),
             ["dhcp-snippets"] => self.snippets_list(method, form, asker),
             ["dhcp-snippets", id] => self.snippet(method, id, form, asker),
             ["machines"] => self.machines_list(request, method, asker),
             ["machines", id] => self.machine(request, id, form, asker),
-            ["devices"] => Ok(Response::json(
+            ["devices"] => Ok(LabResponse::json(
                 200,
                 &self.show_nodes(store::NodeType::Device, asker),
             )),
-            ["rackcontrollers"] => Ok(Response::json(200, &self.show_controllers(true, asker))),
-            ["regioncontrollers"] => Ok(Response::json(200, &self.show_controllers(false, asker))),
+            ["rackcontrollers"] => Ok(LabResponse::json(200, &self.show_controllers(true, asker))),
+            ["regioncontrollers"] => {
+                Ok(LabResponse::json(200, &self.show_controllers(false, asker)))
+            }
             [
                 kind @ ("devices" | "rackcontrollers" | "regioncontrollers" | "nodes"),
                 id,
             ] => self.plain_node(method, kind, id, asker),
-            ["nodes"] => Ok(Response::json(200, &self.show_all_nodes(asker))),
+            ["nodes"] => Ok(LabResponse::json(200, &self.show_all_nodes(asker))),
             ["nodes", id, "interfaces"] => self.interfaces(request, id, form, asker),
             ["nodes", id, "interfaces", interface] => {
                 self.interface(request, id, interface, form, asker)
@@ -200,12 +208,12 @@ impl Maas {
     }
 }
 
-fn unknown(request: &Request) -> Response {
-    Response::text(404, format!("Unknown API endpoint: {}.", request.path))
+fn unknown(request: &LabRequest) -> LabResponse {
+    LabResponse::text(404, format!("Unknown API endpoint: {}.", request.path))
 }
 
 /// Nobody but an administrator may make things.
-pub(crate) fn admin_to_create(asker: &Asker) -> Result<(), Response> {
+pub(crate) fn admin_to_create(asker: &ApiCaller) -> Result<(), LabResponse> {
     if asker.admin {
         return Ok(());
     }
@@ -213,7 +221,7 @@ pub(crate) fn admin_to_create(asker: &Asker) -> Result<(), Response> {
 }
 
 /// Nobody but an administrator may change or remove things.
-pub(crate) fn admin_to_change(asker: &Asker) -> Result<(), Response> {
+pub(crate) fn admin_to_change(asker: &ApiCaller) -> Result<(), LabResponse> {
     if asker.admin {
         Ok(())
     } else {
@@ -222,8 +230,8 @@ pub(crate) fn admin_to_change(asker: &Asker) -> Result<(), Response> {
 }
 
 /// Text as MAAS's own exceptions send it.
-pub(crate) fn plain(status: u16, text: impl Into<String>) -> Response {
-    Response {
+pub(crate) fn plain(status: u16, text: impl Into<String>) -> LabResponse {
+    LabResponse {
         status,
         headers: vec![("content-type".to_owned(), "text/plain".to_owned())],
         body: text.into().into_bytes(),
@@ -231,7 +239,7 @@ pub(crate) fn plain(status: u16, text: impl Into<String>) -> Response {
 }
 
 /// An optional switch of a query or a form, where absent is `default` and nothing is off.
-pub(crate) fn flag(given: Option<&str>, name: &str, default: bool) -> Result<bool, Response> {
+pub(crate) fn flag(given: Option<&str>, name: &str, default: bool) -> Result<bool, LabResponse> {
     match given {
         None => Ok(default),
         Some("") => Ok(false),
@@ -242,14 +250,14 @@ pub(crate) fn flag(given: Option<&str>, name: &str, default: bool) -> Result<boo
     }
 }
 
-pub(crate) fn missing(kind: &str) -> Response {
+pub(crate) fn missing(kind: &str) -> LabResponse {
     plain(404, format!("No {kind} matches the given query."))
 }
 
-pub(crate) fn gone() -> Response {
+pub(crate) fn gone() -> LabResponse {
     plain(204, "")
 }
 
-pub(crate) fn bad_method() -> Response {
-    Response::html(405, "")
+pub(crate) fn bad_method() -> LabResponse {
+    LabResponse::html(405, "")
 }

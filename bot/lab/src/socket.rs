@@ -9,19 +9,19 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Request as HttpRequest, State};
-use axum::response::Response as HttpResponse;
+use axum::extract::{Request as AxumRequest, State};
+use axum::response::Response as AxumResponse;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::wire::{Request, Response, decode, pairs};
+use crate::wire::{LabRequest, LabResponse, decode, pairs};
 
 /// More than any request that a server of the lab would take, in bytes.
 const BODY_MAX: usize = 64 << 20;
 
 /// What may go wrong with one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum HttpFault {
     /// Nothing.
     None,
     /// The connection breaks before anything happens.
@@ -51,19 +51,19 @@ pub enum Fault {
 }
 
 /// Decides what goes wrong. Called once per request, in order.
-pub type Faults = Arc<dyn Fn(&Request) -> Fault + Send + Sync>;
+pub type HttpFaultPolicy = Arc<dyn Fn(&LabRequest) -> HttpFault + Send + Sync>;
 
 /// A clock that a server asks, in seconds since 1970.
-pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+pub type LabClock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 /// Everything behind a port.
 #[derive(Clone)]
-pub(crate) struct Door {
-    pub(crate) rules: Arc<dyn Fn(&Request) -> Response + Send + Sync>,
-    pub(crate) faults: Option<Faults>,
+pub(crate) struct HttpEndpoint {
+    pub(crate) rules: Arc<dyn Fn(&LabRequest) -> LabResponse + Send + Sync>,
+    pub(crate) faults: Option<HttpFaultPolicy>,
     /// What a status looks like that is answered without doing anything.
-    pub(crate) refusal: fn(u16) -> Response,
-    pub(crate) clock: Clock,
+    pub(crate) refusal: fn(u16) -> LabResponse,
+    pub(crate) clock: LabClock,
 }
 
 /// Takes a port on loopback, any free one for 0; where it is, as a URL without a slash at its end.
@@ -78,7 +78,7 @@ pub(crate) async fn listen(port: u16) -> std::io::Result<(TcpListener, String)> 
     clippy::disallowed_methods,
     reason = "the lab's servers run beside the test that holds their handle"
 )]
-pub(crate) fn open(listener: TcpListener, door: Door) -> JoinHandle<()> {
+pub(crate) fn open(listener: TcpListener, door: HttpEndpoint) -> JoinHandle<()> {
     let app = axum::Router::new().fallback(answer).with_state(door);
     tokio::spawn(async move {
         let served = axum::serve(listener, app).await;
@@ -86,14 +86,14 @@ pub(crate) fn open(listener: TcpListener, door: Door) -> JoinHandle<()> {
     })
 }
 
-async fn answer(State(door): State<Door>, http: HttpRequest) -> HttpResponse {
+async fn answer(State(door): State<HttpEndpoint>, http: AxumRequest) -> AxumResponse {
     let (parts, body) = http.into_parts();
     let body = axum::body::to_bytes(body, BODY_MAX)
         .await
         .unwrap_or_default();
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = parts.headers.iter();
-    let request = Request {
+    let request = LabRequest {
         method: parts.method.to_string(),
         path: decode(parts.uri.path(), false),
         query: parts.uri.query().map(pairs).unwrap_or_default(),
@@ -103,46 +103,46 @@ async fn answer(State(door): State<Door>, http: HttpRequest) -> HttpResponse {
         body: body.to_vec(),
         now: (door.clock)(),
     };
-    let fault = (door.faults.as_ref()).map_or(Fault::None, |faults| faults(&request));
+    let fault = (door.faults.as_ref()).map_or(HttpFault::None, |faults| faults(&request));
     match fault {
-        Fault::CutBefore => cut(),
-        Fault::Answer(status) => over_http((door.refusal)(status)),
-        Fault::None => over_http((door.rules)(&request)),
-        Fault::Slow(milliseconds) => {
+        HttpFault::CutBefore => cut(),
+        HttpFault::Answer(status) => over_http((door.refusal)(status)),
+        HttpFault::None => over_http((door.rules)(&request)),
+        HttpFault::Slow(milliseconds) => {
             let response = (door.rules)(&request);
             tokio::time::sleep(std::time::Duration::from_millis(milliseconds)).await;
             over_http(response)
         }
-        Fault::LoseAnswer => {
+        HttpFault::LoseAnswer => {
             (door.rules)(&request);
             cut()
         }
-        Fault::Silence => {
+        HttpFault::Silence => {
             (door.rules)(&request);
             std::future::pending().await
         }
-        Fault::Deaf => std::future::pending().await,
-        Fault::Truncate => truncated((door.rules)(&request)),
-        Fault::Halve => {
+        HttpFault::Deaf => std::future::pending().await,
+        HttpFault::Truncate => truncated((door.rules)(&request)),
+        HttpFault::Halve => {
             let mut response = (door.rules)(&request);
             response.body.truncate(response.body.len() / 2);
             over_http(response)
         }
-        Fault::Page => over_http(Response::html(200, "<html><body>Sign in</body></html>")),
-        Fault::Redirect => {
-            over_http(Response::text(302, "").with("location", "http://127.0.0.1:9/elsewhere"))
+        HttpFault::Page => over_http(LabResponse::html(200, "<html><body>Sign in</body></html>")),
+        HttpFault::Redirect => {
+            over_http(LabResponse::text(302, "").with("location", "http://127.0.0.1:9/elsewhere"))
         }
-        Fault::Later(status, seconds) => {
-            let response = Response::text(status, "later");
+        HttpFault::Later(status, seconds) => {
+            let response = LabResponse::text(status, "later");
             over_http(response.with("retry-after", &seconds.to_string()))
         }
-        Fault::Trickle(milliseconds) => trickling((door.rules)(&request), milliseconds),
+        HttpFault::Trickle(milliseconds) => trickling((door.rules)(&request), milliseconds),
     }
 }
 
 /// An answer that promises more than it sends: the client sees the connection die.
-fn cut() -> HttpResponse {
-    let mut response = HttpResponse::new(Body::from_stream(Broken));
+fn cut() -> AxumResponse {
+    let mut response = AxumResponse::new(Body::from_stream(Broken));
     response
         .headers_mut()
         .insert("content-length", http::HeaderValue::from_static("1000"));
@@ -150,7 +150,7 @@ fn cut() -> HttpResponse {
 }
 
 /// Half of an answer, under the length of the whole.
-fn truncated(mut response: Response) -> HttpResponse {
+fn truncated(mut response: LabResponse) -> AxumResponse {
     let length = response.body.len();
     response.body.truncate(length / 2);
     let half = Bytes::from(std::mem::take(&mut response.body));
@@ -160,14 +160,14 @@ fn truncated(mut response: Response) -> HttpResponse {
 }
 
 /// An answer byte by byte.
-fn trickling(mut response: Response, milliseconds: u64) -> HttpResponse {
+fn trickling(mut response: LabResponse, milliseconds: u64) -> AxumResponse {
     let bytes = std::mem::take(&mut response.body);
     let length = bytes.len();
     let parts = bytes.into_iter().map(|byte| Ok(Bytes::from(vec![byte])));
     with_body(response, length, Paced::new(parts.collect(), milliseconds))
 }
 
-fn with_body(response: Response, length: usize, body: Paced) -> HttpResponse {
+fn with_body(response: LabResponse, length: usize, body: Paced) -> AxumResponse {
     let mut http = over_http(response);
     let length = http::HeaderValue::from(length);
     http.headers_mut().insert("content-length", length);
@@ -217,8 +217,8 @@ impl futures_core::Stream for Broken {
     }
 }
 
-fn over_http(response: Response) -> HttpResponse {
-    let mut http = HttpResponse::new(Body::from(response.body));
+fn over_http(response: LabResponse) -> AxumResponse {
+    let mut http = AxumResponse::new(Body::from(response.body));
     *http.status_mut() = http::StatusCode::from_u16(response.status)
         .unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in response.headers {

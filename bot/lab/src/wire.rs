@@ -2,7 +2,7 @@
 
 /// One HTTP request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
+pub struct LabRequest {
     /// `GET`, `POST`, `PUT`, `DELETE`, …
     pub method: String,
     /// The path, decoded.
@@ -17,7 +17,7 @@ pub struct Request {
     pub now: i64,
 }
 
-impl Request {
+impl LabRequest {
     /// The first header of that name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
@@ -37,7 +37,7 @@ impl Request {
 
 /// One HTTP answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Response {
+pub struct LabResponse {
     /// The status.
     pub status: u16,
     /// Header pairs; names in lower case.
@@ -46,7 +46,7 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-impl Response {
+impl LabResponse {
     /// A JSON answer.
     pub fn json(status: u16, value: &serde_json::Value) -> Self {
         Self {

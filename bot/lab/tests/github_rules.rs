@@ -7,8 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use lab::github::{GitHub, How, Oid, Permission, Proposal};
-use lab::wire::{Request, Response, pairs};
+use lab::github::{LabGitHub, MergeMethod, NewPullRequest, Oid, RepositoryPermission};
+use lab::wire::{LabRequest, LabResponse, pairs};
 use serde_json::{Value, json};
 
 #[path = "github/served.rs"]
@@ -17,11 +17,11 @@ mod served;
 const NETWORK: &str = "acme/network";
 
 /// A public repository with one file of five lines, which alice may change.
-fn github() -> GitHub {
-    let mut hub = GitHub::new("bot");
+fn github() -> LabGitHub {
+    let mut hub = LabGitHub::new("bot");
     hub.add_user("mallory");
     let mut at = hub.create_repository(NETWORK, false);
-    at.grant("alice", Permission::Write);
+    at.grant("alice", RepositoryPermission::Write);
     at.commit_files(
         "alice",
         "main",
@@ -32,7 +32,7 @@ fn github() -> GitHub {
     hub
 }
 
-fn propose(hub: &mut GitHub, branch: &str, text: &str) -> u64 {
+fn propose(hub: &mut LabGitHub, branch: &str, text: &str) -> u64 {
     let mut at = hub.at(NETWORK);
     at.commit_files(
         "alice",
@@ -43,7 +43,7 @@ fn propose(hub: &mut GitHub, branch: &str, text: &str) -> u64 {
     .unwrap();
     at.open_pull(
         "alice",
-        Proposal {
+        NewPullRequest {
             head: branch,
             base: "main",
             title: branch,
@@ -53,24 +53,29 @@ fn propose(hub: &mut GitHub, branch: &str, text: &str) -> u64 {
     .unwrap()
 }
 
-fn ask(hub: &mut GitHub, token: &str, method: &str, (path, body): (&str, &Value)) -> Response {
+fn ask(
+    hub: &mut LabGitHub,
+    token: &str,
+    method: &str,
+    (path, body): (&str, &Value),
+) -> LabResponse {
     ask_with(hub, token, method, (path, body), &[])
 }
 
 fn ask_with(
-    hub: &mut GitHub,
+    hub: &mut LabGitHub,
     token: &str,
     method: &str,
     (path, body): (&str, &Value),
     more: &[(&str, &str)],
-) -> Response {
+) -> LabResponse {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let mut headers = vec![("authorization".to_owned(), format!("token {token}"))];
     headers.extend(
         more.iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
     );
-    hub.answer(&Request {
+    hub.answer(&LabRequest {
         method: method.to_owned(),
         path: format!("/repos/{NETWORK}{path}"),
         query: pairs(query),
@@ -80,7 +85,7 @@ fn ask_with(
     })
 }
 
-fn told(response: &Response) -> Value {
+fn told(response: &LabResponse) -> Value {
     serde_json::from_slice(&response.body).unwrap_or_default()
 }
 
@@ -96,7 +101,7 @@ fn a_ref_moves_only_forwards_unless_forced() {
         (&format!("/git/commits/{base}"), &Value::Null),
     ))["tree"]["sha"]
         .clone();
-    let commit = |hub: &mut GitHub, message: &str| {
+    let commit = |hub: &mut LabGitHub, message: &str| {
         let body = json!({"message": message, "tree": tree, "parents": [base]});
         told(&ask(hub, &token, "POST", ("/git/commits", &body)))["sha"].clone()
     };
@@ -119,7 +124,7 @@ fn a_ref_moves_only_forwards_unless_forced() {
 }
 
 /// After a merge of that kind: how many parents the tip of main has, what main holds, and its history.
-fn landed(how: How) -> (usize, BTreeMap<String, String>, Vec<String>) {
+fn landed(how: MergeMethod) -> (usize, BTreeMap<String, String>, Vec<String>) {
     let mut hub = github();
     let number = propose(&mut hub, "top", "one\n2\n3\n4\n5\n");
     hub.at(NETWORK)
@@ -167,7 +172,7 @@ fn every_kind_of_merge_holds_both_sides_of_a_file() {
         ("more.yaml".to_owned(), "more\n".to_owned()),
         ("plane.yaml".to_owned(), "one\n2\n3\n4\nfive\n".to_owned()),
     ]);
-    let (parents, files, log) = landed(How::Merge);
+    let (parents, files, log) = landed(MergeMethod::Merge);
     assert_eq!((parents, files), (2, both.clone()));
     assert_eq!(
         log,
@@ -179,10 +184,10 @@ fn every_kind_of_merge_holds_both_sides_of_a_file() {
             "Begin"
         ]
     );
-    let (parents, files, log) = landed(How::Squash);
+    let (parents, files, log) = landed(MergeMethod::Squash);
     assert_eq!((parents, files), (1, both.clone()));
     assert_eq!(log, ["top (#1)", "Meanwhile", "Begin"]);
-    let (parents, files, log) = landed(How::Rebase);
+    let (parents, files, log) = landed(MergeMethod::Rebase);
     assert_eq!((parents, files), (1, both));
     assert_eq!(log, ["More", "Write top", "Meanwhile", "Begin"]);
 }
@@ -193,7 +198,7 @@ fn a_squash_onto_an_unmoved_base_has_the_heads_tree() {
     let number = propose(&mut hub, "top", "one\n2\n3\n4\n5\n");
     let mut at = hub.at(NETWORK);
     let before = at.files_at("top");
-    at.merge("alice", number, How::Squash).unwrap();
+    at.merge("alice", number, MergeMethod::Squash).unwrap();
     assert_eq!(at.files_at("main"), before);
 }
 
@@ -202,7 +207,9 @@ fn a_conflict_is_shown_and_not_merged() {
     let mut hub = github();
     let first = propose(&mut hub, "first", "eins\n2\n3\n4\n5\n");
     let second = propose(&mut hub, "second", "uno\n2\n3\n4\n5\n");
-    hub.at(NETWORK).merge("alice", first, How::Merge).unwrap();
+    hub.at(NETWORK)
+        .merge("alice", first, MergeMethod::Merge)
+        .unwrap();
     let token = hub.bot_token();
     let shown = told(&ask(
         &mut hub,
@@ -216,7 +223,7 @@ fn a_conflict_is_shown_and_not_merged() {
     );
     let refused = hub
         .at(NETWORK)
-        .merge("alice", second, How::Squash)
+        .merge("alice", second, MergeMethod::Squash)
         .unwrap_err();
     assert_eq!(
         refused.to_string(),
@@ -254,7 +261,7 @@ fn a_pull_request_follows_its_branch_and_closes_when_its_head_lands() {
     assert_eq!(hub.at(NETWORK).pull_state(number), Some("merged"));
 }
 
-fn payload(hub: &GitHub, at: usize) -> Value {
+fn payload(hub: &LabGitHub, at: usize) -> Value {
     serde_json::from_slice(&hub.deliveries()[at].body).unwrap()
 }
 
@@ -336,7 +343,7 @@ fn a_comment_is_changed_by_patch_and_by_nothing_else() {
 fn an_answer_that_has_not_changed_is_not_sent_again_and_costs_nothing() {
     let mut hub = github();
     let token = hub.bot_token();
-    let header = |response: &Response, name: &str| {
+    let header = |response: &LabResponse, name: &str| {
         response
             .headers
             .iter()
@@ -383,7 +390,9 @@ fn the_same_day_twice_is_the_same_byte_for_byte() {
         hub.at(NETWORK)
             .comment("mallory", number, "/apply")
             .unwrap();
-        hub.at(NETWORK).merge("alice", number, How::Squash).unwrap();
+        hub.at(NETWORK)
+            .merge("alice", number, MergeMethod::Squash)
+            .unwrap();
         hub.deliveries().into_iter().cloned().collect::<Vec<_>>()
     };
     assert_eq!(day(), day());
@@ -395,7 +404,7 @@ fn strangers_comment_and_change_nothing() {
     let number = propose(&mut hub, "top", "one\n");
     let mut at = hub.at(NETWORK);
     let refused = [
-        at.merge("mallory", number, How::Merge)
+        at.merge("mallory", number, MergeMethod::Merge)
             .map(drop)
             .unwrap_err(),
         at.close("mallory", number).unwrap_err(),
@@ -414,7 +423,7 @@ fn strangers_comment_and_change_nothing() {
 fn a_pull_request_from_a_fork_follows_it_and_outlives_it() {
     let mut hub = github();
     let fork = hub.fork(NETWORK, "mallory");
-    let write = |hub: &mut GitHub, text: &str| {
+    let write = |hub: &mut LabGitHub, text: &str| {
         let files = [("plane.yaml", Some(text))];
         hub.at(&fork)
             .commit_files("mallory", "fix", "Fix", &files)
@@ -422,7 +431,7 @@ fn a_pull_request_from_a_fork_follows_it_and_outlives_it() {
     };
     write(&mut hub, "uno\n2\n3\n4\n5\n");
     let sent = hub.deliveries().len();
-    let proposal = Proposal {
+    let proposal = NewPullRequest {
         head: "mallory:fix",
         base: "main",
         title: "Fix",
@@ -471,7 +480,9 @@ fn a_pull_request_from_a_fork_follows_it_and_outlives_it() {
     ))["head"]
         .clone();
     assert_eq!(head["repo"], Value::Null);
-    hub.at(NETWORK).merge("alice", number, How::Merge).unwrap();
+    hub.at(NETWORK)
+        .merge("alice", number, MergeMethod::Merge)
+        .unwrap();
     assert_eq!(
         hub.at(NETWORK).files_at("main")["plane.yaml"],
         "one\n2\n3\n4\n5\n"
@@ -482,7 +493,7 @@ fn a_pull_request_from_a_fork_follows_it_and_outlives_it() {
 fn a_renamed_repository_says_where_it_went_and_a_new_one_of_its_name_is_another() {
     let mut hub = github();
     let token = hub.bot_token();
-    let id = |hub: &mut GitHub| told(&ask(hub, &token, "GET", ("", &Value::Null)))["id"].clone();
+    let id = |hub: &mut LabGitHub| told(&ask(hub, &token, "GET", ("", &Value::Null)))["id"].clone();
     let old = id(&mut hub);
     hub.rename_repository(NETWORK, "acme/planes");
     let moved = ask(&mut hub, &token, "GET", ("", &Value::Null));

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lab::maas::{LoadError, Maas};
+use lab::maas::{LabMaas, LoadError};
 use serde_json::{Value, json};
 
 const VERSIONS: [&str; 2] = ["3.5.12", "3.7.3"];
@@ -25,7 +25,7 @@ fn layouts() -> Vec<PathBuf> {
 }
 
 fn refusal(layout: &Value, version: &str) -> LoadError {
-    let loaded = Maas::load(&layout.to_string(), Some(version));
+    let loaded = LabMaas::load(&layout.to_string(), Some(version));
     loaded.expect_err("a real MAAS cannot hold it")
 }
 
@@ -40,7 +40,7 @@ fn every_layout_loads_into_both_kinds_of_maas() {
     for path in layouts {
         let text = std::fs::read_to_string(&path).expect("it can be read");
         for version in VERSIONS {
-            let loaded = Maas::load(&text, Some(version));
+            let loaded = LabMaas::load(&text, Some(version));
             assert!(
                 loaded.is_ok(),
                 "{} on {version}: {:?}",
@@ -65,8 +65,8 @@ fn a_network_twice_is_refused_by_its_place() {
 #[test]
 fn an_overlap_is_refused_where_maas_refuses_it() {
     let layout = with_subnets(&json!([{"cidr": "192.0.2.0/24"}, {"cidr": "192.0.2.0/25"}]));
-    assert!(Maas::load(&layout.to_string(), Some("3.5.12")).is_ok());
-    assert!(Maas::load(&layout.to_string(), Some("3.6.4")).is_ok());
+    assert!(LabMaas::load(&layout.to_string(), Some("3.5.12")).is_ok());
+    assert!(LabMaas::load(&layout.to_string(), Some("3.6.4")).is_ok());
     assert_eq!(
         refusal(&layout, "3.7.0").place,
         "fabrics[0].vlans[0].subnets[1].cidr"
@@ -120,6 +120,6 @@ fn a_gateway_may_lie_inside_a_dynamic_range_that_was_there_first() {
         "ranges": [{"type": "dynamic", "start": "192.0.2.10", "end": "192.0.2.20"}],
     }]));
     for version in VERSIONS {
-        assert!(Maas::load(&layout.to_string(), Some(version)).is_ok());
+        assert!(LabMaas::load(&layout.to_string(), Some(version)).is_ok());
     }
 }

@@ -3,30 +3,30 @@
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::GitHub;
-use super::people::Who;
-use crate::wire::{Request, Response};
-
-/// An answer, or a refusal: both go out.
-pub(crate) type Answer = Result<Response, Response>;
+use super::store::{GitHubActor, LabGitHub, RateUsage};
+use crate::wire::{LabRequest, LabResponse};
 
 /// Requests an hour for each token's owner.
 const LIMIT: u64 = 5000;
+
 /// The documentation that refusals point at.
 const DOCS: &str = "https://docs.github.com/rest";
+
+/// An answer, or a refusal: both go out.
+pub(crate) type GitHubAnswer = Result<LabResponse, LabResponse>;
 
 /// A request that has been understood so far.
 #[derive(Clone, Debug)]
 pub(crate) struct Call<'a> {
-    pub(crate) request: &'a Request,
-    pub(crate) who: Who,
+    pub(crate) request: &'a LabRequest,
+    pub(crate) who: GitHubActor,
     /// The repository's key, once the route knows it.
     pub(crate) repo: String,
 }
 
 impl Call<'_> {
     /// The body; an empty one is an empty object.
-    pub(crate) fn json(&self) -> Result<Value, Response> {
+    pub(crate) fn json(&self) -> Result<Value, LabResponse> {
         if self.request.body.is_empty() {
             return Ok(json!({}));
         }
@@ -35,20 +35,13 @@ impl Call<'_> {
     }
 }
 
-/// What a token's owner has used of this hour.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Spent {
-    hour: i64,
-    used: u64,
-}
-
-impl GitHub {
+impl LabGitHub {
     /// Counts the request; the answer to give instead when nothing is left.
-    pub(crate) fn spend(&mut self, who: &Who) -> Option<Response> {
+    pub(crate) fn spend(&mut self, who: &GitHubActor) -> Option<LabResponse> {
         let hour = self.now / 3600;
         let spent = self.spent.entry(who.key()).or_default();
         if spent.hour != hour {
-            *spent = Spent { hour, used: 0 };
+            *spent = RateUsage { hour, used: 0 };
         }
         if spent.used >= LIMIT {
             return Some(refusal(403, "API rate limit exceeded for this token."));
@@ -60,7 +53,7 @@ impl GitHub {
     /// Leaves `remaining` requests of this hour to whoever holds `token`.
     pub fn leave(&mut self, token: &str, remaining: u64) {
         if let Some(who) = self.tokens.get(token) {
-            let spent = Spent {
+            let spent = RateUsage {
                 hour: self.now / 3600,
                 used: LIMIT.saturating_sub(remaining),
             };
@@ -69,7 +62,7 @@ impl GitHub {
     }
 
     /// The four numbers of a rate limit.
-    pub(crate) fn limits(&self, who: &Who) -> Value {
+    pub(crate) fn limits(&self, who: &GitHubActor) -> Value {
         let used = self.spent.get(&who.key()).map_or(0, |spent| spent.used);
         json!({"limit": LIMIT, "used": used, "remaining": LIMIT - used.min(LIMIT), "reset": (self.now / 3600 + 1) * 3600})
     }
@@ -77,14 +70,14 @@ impl GitHub {
     /// The headers that every answer has; 304 where the asker knows the answer already.
     pub(crate) fn sealed(
         &mut self,
-        request: &Request,
-        who: Option<&Who>,
-        mut response: Response,
-    ) -> Response {
+        request: &LabRequest,
+        who: Option<&GitHubActor>,
+        mut response: LabResponse,
+    ) -> LabResponse {
         if request.method == "GET" && response.status == 200 {
             let tag = format!("W/\"{}\"", hex::encode(Sha256::digest(&response.body)));
             if request.header("if-none-match") == Some(tag.as_str()) {
-                response = Response {
+                response = LabResponse {
                     status: 304,
                     headers: vec![],
                     body: vec![],
@@ -95,7 +88,7 @@ impl GitHub {
             }
             response = response.with("etag", &tag);
         }
-        let limits = self.limits(who.unwrap_or(&Who::Nobody));
+        let limits = self.limits(who.unwrap_or(&GitHubActor::Anonymous));
         for name in ["limit", "remaining", "used", "reset"] {
             response = response.with(&format!("x-ratelimit-{name}"), &limits[name].to_string());
         }
@@ -110,18 +103,18 @@ impl GitHub {
 }
 
 /// `200` with JSON.
-pub(crate) fn ok(value: &Value) -> Response {
-    Response::json(200, value)
+pub(crate) fn ok(value: &Value) -> LabResponse {
+    LabResponse::json(200, value)
 }
 
 /// `201` with JSON.
-pub(crate) fn made(value: &Value) -> Response {
-    Response::json(201, value)
+pub(crate) fn made(value: &Value) -> LabResponse {
+    LabResponse::json(201, value)
 }
 
 /// `204`.
-pub(crate) fn gone() -> Response {
-    Response {
+pub(crate) fn gone() -> LabResponse {
+    LabResponse {
         status: 204,
         headers: vec![],
         body: vec![],
@@ -129,38 +122,42 @@ pub(crate) fn gone() -> Response {
 }
 
 /// GitHub's plain refusal.
-pub(crate) fn refusal(status: u16, message: &str) -> Response {
-    Response::json(
+pub(crate) fn refusal(status: u16, message: &str) -> LabResponse {
+    LabResponse::json(
         status,
         &json!({"message": message, "documentation_url": DOCS, "status": status.to_string()}),
     )
 }
 
-pub(crate) fn not_found() -> Response {
+pub(crate) fn not_found() -> LabResponse {
     refusal(404, "Not Found")
 }
 
-pub(crate) fn forbidden() -> Response {
+pub(crate) fn forbidden() -> LabResponse {
     refusal(403, "Resource not accessible by integration")
 }
 
 /// `422` for one field of a resource; `code` is `missing_field`, `invalid`, `already_exists` or `custom`.
-pub(crate) fn invalid(resource: &str, field: &str, code: &str, message: &str) -> Response {
+pub(crate) fn invalid(resource: &str, field: &str, code: &str, message: &str) -> LabResponse {
     let mut error = json!({"resource": resource, "field": field, "code": code});
     if !message.is_empty() {
         error["message"] = json!(message);
     }
     let told = json!({"message": "Validation Failed", "errors": [error], "documentation_url": DOCS, "status": "422"});
-    Response::json(422, &told)
+    LabResponse::json(422, &told)
 }
 
 /// `422` in a sentence.
-pub(crate) fn unprocessable(message: &str) -> Response {
+pub(crate) fn unprocessable(message: &str) -> LabResponse {
     refusal(422, message)
 }
 
 /// A string that must be there.
-pub(crate) fn text<'a>(body: &'a Value, resource: &str, field: &str) -> Result<&'a str, Response> {
+pub(crate) fn text<'a>(
+    body: &'a Value,
+    resource: &str,
+    field: &str,
+) -> Result<&'a str, LabResponse> {
     body[field]
         .as_str()
         .ok_or_else(|| invalid(resource, field, "missing_field", ""))
@@ -172,10 +169,27 @@ pub(crate) fn maybe(body: &Value, field: &str) -> Option<String> {
 }
 
 /// `422` where a text is longer than GitHub takes, in characters.
-pub(crate) fn fits(value: &str, resource: &str, field: &str, most: usize) -> Result<(), Response> {
+pub(crate) fn fits(
+    value: &str,
+    resource: &str,
+    field: &str,
+    most: usize,
+) -> Result<(), LabResponse> {
     if value.chars().count() <= most {
         return Ok(());
     }
     let told = format!("{field} is too long (maximum is {most} characters)");
     Err(invalid(resource, field, "custom", &told))
+}
+
+/// Seconds since 1970 as GitHub writes them.
+pub(crate) fn stamp(at: i64) -> String {
+    chrono::DateTime::from_timestamp(at, 0).map_or_else(String::new, |time| {
+        time.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+    })
+}
+
+/// A node id that only says what it is of.
+pub(crate) fn node(kind: &str, id: u64) -> String {
+    format!("{kind}_lab{id}")
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Call, fits, invalid, made, maybe, not_found, ok, refusal, text};
-use super::git::Oid;
-use super::repo::Repository;
-use super::{GitHub, node, stamp};
-use crate::wire::Response;
+use super::answer::{
+    Call, GitHubAnswer, fits, invalid, made, maybe, node, ok, refusal, stamp, text,
+};
+use super::store::{LabGitHub, StoredDeployment, StoredDeploymentStatus, StoredRepository};
+use crate::wire::LabResponse;
 
 const STATES: [&str; 7] = [
     "error",
@@ -19,45 +19,12 @@ const STATES: [&str; 7] = [
     "pending",
     "success",
 ];
+
 /// Characters of a status' description.
 const DESCRIPTION_MAX: usize = 140;
 
-#[derive(Clone, Debug)]
-pub(crate) struct Deployment {
-    id: u64,
-    oid: Oid,
-    name: String,
-    task: String,
-    payload: Value,
-    environment: String,
-    description: Option<String>,
-    by: String,
-    at: i64,
-    statuses: BTreeMap<u64, Step>,
-}
-
-/// One status of a deployment.
-#[derive(Clone, Debug)]
-struct Step {
-    id: u64,
-    state: String,
-    description: String,
-    target_url: String,
-    by: String,
-    at: i64,
-}
-
-impl Repository {
-    fn find_deployment(&self, id: &str) -> Result<&Deployment, Response> {
-        id.parse()
-            .ok()
-            .and_then(|id: u64| self.deployments.get(&id))
-            .ok_or_else(not_found)
-    }
-}
-
-impl GitHub {
-    fn show_deployment(&self, repo: &Repository, one: &Deployment) -> Value {
+impl LabGitHub {
+    fn show_deployment(&self, repo: &StoredRepository, one: &StoredDeployment) -> Value {
         let base = self.repo_url(repo);
         let url = format!("{base}/deployments/{}", one.id);
         let last = one
@@ -75,7 +42,12 @@ impl GitHub {
         })
     }
 
-    fn show_step(&self, repo: &Repository, one: &Deployment, step: &Step) -> Value {
+    fn show_step(
+        &self,
+        repo: &StoredRepository,
+        one: &StoredDeployment,
+        step: &StoredDeploymentStatus,
+    ) -> Value {
         let base = self.repo_url(repo);
         let url = format!("{base}/deployments/{}", one.id);
         json!({
@@ -87,7 +59,7 @@ impl GitHub {
     }
 
     /// `POST …/deployments`
-    pub(crate) fn create_deployment(&mut self, call: &Call<'_>) -> Answer {
+    pub(crate) fn create_deployment(&mut self, call: &Call<'_>) -> GitHubAnswer {
         let by = self.writer(call)?;
         let body = call.json()?;
         let name = text(&body, "Deployment", "ref")?.to_owned();
@@ -96,7 +68,7 @@ impl GitHub {
             .resolve(&name)
             .ok_or_else(|| refusal(422, &format!("No ref found for: {name}")))?;
         let (id, at) = (self.id(), self.now);
-        let one = Deployment {
+        let one = StoredDeployment {
             id,
             oid,
             name,
@@ -119,7 +91,7 @@ impl GitHub {
     }
 
     /// `GET …/deployments`, newest first.
-    pub(crate) fn list_deployments(&self, call: &Call<'_>) -> Response {
+    pub(crate) fn list_deployments(&self, call: &Call<'_>) -> LabResponse {
         let repo = self.repo(&call.repo);
         let asked = |field| call.request.param(field);
         let all = repo.deployments.values().rev();
@@ -131,13 +103,13 @@ impl GitHub {
     }
 
     /// `GET …/deployments/{deployment_id}`
-    pub(crate) fn get_deployment(&self, call: &Call<'_>, id: &str) -> Answer {
+    pub(crate) fn get_deployment(&self, call: &Call<'_>, id: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         Ok(ok(&self.show_deployment(repo, repo.find_deployment(id)?)))
     }
 
     /// `POST …/deployments/{deployment_id}/statuses`
-    pub(crate) fn create_deployment_status(&mut self, call: &Call<'_>, id: &str) -> Answer {
+    pub(crate) fn create_deployment_status(&mut self, call: &Call<'_>, id: &str) -> GitHubAnswer {
         let by = self.writer(call)?;
         let body = call.json()?;
         let of = self.repo(&call.repo).find_deployment(id)?.id;
@@ -154,7 +126,7 @@ impl GitHub {
         )?;
         let target = maybe(&body, "log_url").or_else(|| maybe(&body, "target_url"));
         let (id, at) = (self.id(), self.now);
-        let step = Step {
+        let step = StoredDeploymentStatus {
             id,
             state,
             description,
@@ -170,7 +142,7 @@ impl GitHub {
     }
 
     /// `GET …/deployments/{deployment_id}/statuses`, newest first.
-    pub(crate) fn list_deployment_statuses(&self, call: &Call<'_>, id: &str) -> Answer {
+    pub(crate) fn list_deployment_statuses(&self, call: &Call<'_>, id: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let one = repo.find_deployment(id)?;
         let all = one.statuses.values().rev().collect();
@@ -180,7 +152,7 @@ impl GitHub {
     }
 
     /// `GET` and `PUT …/environments/{environment_name}`: every environment exists and has no rules.
-    pub(crate) fn environment(&self, call: &Call<'_>, name: &str) -> Answer {
+    pub(crate) fn environment(&self, call: &Call<'_>, name: &str) -> GitHubAnswer {
         if call.request.method == "PUT" {
             self.writer(call)?;
         }

@@ -3,12 +3,16 @@
 //! It must not know GitHub: no users, no pull requests. Names are SHA-1 over git's own object format, so that
 //! `git hash-object` agrees.
 
+pub(crate) mod diff;
+pub(crate) mod merge;
+mod sha1;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::sha1::sha1;
+use super::git::sha1::sha1;
 
 /// The name of a git object: forty hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +42,7 @@ pub struct NotAnOid;
 
 impl FromStr for Oid {
     type Err = NotAnOid;
+
     fn from_str(text: &str) -> Result<Self, NotAnOid> {
         let mut out = [0; 20];
         match hex::decode_to_slice(text, &mut out) {
@@ -49,7 +54,7 @@ impl FromStr for Oid {
 
 /// What an entry of a tree is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub(crate) enum FileMode {
     File,
     Executable,
     Link,
@@ -57,7 +62,7 @@ pub(crate) enum Mode {
     Submodule,
 }
 
-impl Mode {
+impl FileMode {
     const ALL: [(Self, &'static str, &'static str); 5] = [
         (Self::File, "100644", "blob"),
         (Self::Executable, "100755", "blob"),
@@ -92,36 +97,36 @@ impl Mode {
 
 /// One place in a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) mode: Mode,
+pub(crate) struct TreeEntry {
+    pub(crate) mode: FileMode,
     pub(crate) oid: Oid,
 }
 
 /// All leaves of a tree by their whole path.
-pub(crate) type Files = BTreeMap<String, Entry>;
+pub(crate) type TreeFiles = BTreeMap<String, TreeEntry>;
 
 /// Who, and when (seconds since 1970, UTC).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Signature {
+pub(crate) struct GitSignature {
     pub(crate) name: String,
     pub(crate) email: String,
     pub(crate) at: i64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Commit {
+pub(crate) struct GitCommit {
     pub(crate) tree: Oid,
     pub(crate) parents: Vec<Oid>,
-    pub(crate) author: Signature,
-    pub(crate) committer: Signature,
+    pub(crate) author: GitSignature,
+    pub(crate) committer: GitSignature,
     pub(crate) message: String,
 }
 
 #[derive(Clone, Debug)]
 enum Object {
     Blob(Vec<u8>),
-    Tree(Vec<(String, Entry)>),
-    Commit(Commit),
+    Tree(Vec<(String, TreeEntry)>),
+    Commit(GitCommit),
 }
 
 /// Objects and refs. A clone shares the objects.
@@ -152,10 +157,10 @@ impl Git {
         self.keep("blob", bytes, Object::Blob(bytes.to_vec()))
     }
 
-    fn keep_tree(&mut self, mut entries: Vec<(String, Entry)>) -> Oid {
+    fn keep_tree(&mut self, mut entries: Vec<(String, TreeEntry)>) -> Oid {
         // Git sorts a directory as if its name ended in a slash.
         entries.sort_by_key(|(name, entry)| {
-            let slash = if entry.mode == Mode::Directory {
+            let slash = if entry.mode == FileMode::Directory {
                 "/"
             } else {
                 ""
@@ -171,8 +176,8 @@ impl Git {
         self.keep("tree", &body, Object::Tree(entries))
     }
 
-    pub(crate) fn keep_commit(&mut self, commit: Commit) -> Oid {
-        let sign = |who: &Signature| format!("{} <{}> {} +0000", who.name, who.email, who.at);
+    pub(crate) fn keep_commit(&mut self, commit: GitCommit) -> Oid {
+        let sign = |who: &GitSignature| format!("{} <{}> {} +0000", who.name, who.email, who.at);
         let mut body = format!("tree {}\n", commit.tree);
         for parent in &commit.parents {
             body.push_str(&format!("parent {parent}\n"));
@@ -193,14 +198,14 @@ impl Git {
         }
     }
 
-    pub(crate) fn tree(&self, oid: Oid) -> Option<&[(String, Entry)]> {
+    pub(crate) fn tree(&self, oid: Oid) -> Option<&[(String, TreeEntry)]> {
         match self.objects.get(&oid)?.as_ref() {
             Object::Tree(entries) => Some(entries),
             Object::Blob(_) | Object::Commit(_) => None,
         }
     }
 
-    pub(crate) fn commit(&self, oid: Oid) -> Option<&Commit> {
+    pub(crate) fn commit(&self, oid: Oid) -> Option<&GitCommit> {
         match self.objects.get(&oid)?.as_ref() {
             Object::Commit(commit) => Some(commit),
             Object::Blob(_) | Object::Tree(_) => None,
@@ -213,34 +218,34 @@ impl Git {
     }
 
     /// Every entry under `tree`, directories included, parents before children.
-    pub(crate) fn walk(&self, tree: Oid) -> Vec<(String, Entry)> {
+    pub(crate) fn walk(&self, tree: Oid) -> Vec<(String, TreeEntry)> {
         let mut out = Vec::new();
         self.walk_into(tree, "", &mut out);
         out
     }
 
-    fn walk_into(&self, tree: Oid, prefix: &str, out: &mut Vec<(String, Entry)>) {
+    fn walk_into(&self, tree: Oid, prefix: &str, out: &mut Vec<(String, TreeEntry)>) {
         for (name, entry) in self.tree(tree).unwrap_or_default() {
             let path = format!("{prefix}{name}");
             out.push((path.clone(), *entry));
-            if entry.mode == Mode::Directory {
+            if entry.mode == FileMode::Directory {
                 self.walk_into(entry.oid, &format!("{path}/"), out);
             }
         }
     }
 
     /// The leaves under `tree`, which may also be a commit.
-    pub(crate) fn files(&self, tree: Oid) -> Files {
+    pub(crate) fn files(&self, tree: Oid) -> TreeFiles {
         self.walk(self.tree_of(tree))
             .into_iter()
-            .filter(|(_, entry)| entry.mode != Mode::Directory)
+            .filter(|(_, entry)| entry.mode != FileMode::Directory)
             .collect()
     }
 
     /// Writes the trees that hold `files`; the name of the topmost.
-    pub(crate) fn plant(&mut self, files: &Files) -> Oid {
+    pub(crate) fn plant(&mut self, files: &TreeFiles) -> Oid {
         let mut here = Vec::new();
-        let mut below: BTreeMap<&str, Files> = BTreeMap::new();
+        let mut below: BTreeMap<&str, TreeFiles> = BTreeMap::new();
         for (path, entry) in files {
             match path.split_once('/') {
                 Some((directory, rest)) => {
@@ -256,8 +261,8 @@ impl Git {
             let oid = self.plant(&inside);
             here.push((
                 directory.to_owned(),
-                Entry {
-                    mode: Mode::Directory,
+                TreeEntry {
+                    mode: FileMode::Directory,
                     oid,
                 },
             ));
@@ -266,9 +271,9 @@ impl Git {
     }
 
     /// The entry at `path` under a tree or commit; the top itself for an empty path.
-    pub(crate) fn entry(&self, top: Oid, path: &str) -> Option<Entry> {
-        let mut entry = Entry {
-            mode: Mode::Directory,
+    pub(crate) fn entry(&self, top: Oid, path: &str) -> Option<TreeEntry> {
+        let mut entry = TreeEntry {
+            mode: FileMode::Directory,
             oid: self.tree_of(top),
         };
         for part in path.split('/').filter(|part| !part.is_empty()) {
@@ -364,24 +369,24 @@ mod tests {
             hello.to_string(),
             "ce013625030ba8dba906f756967f9e9ca394464a"
         );
-        let none = git.plant(&Files::new());
+        let none = git.plant(&TreeFiles::new());
         assert_eq!(none.to_string(), "4b825dc642cb6eb9a060e54bf8d69288fbee4904");
-        let entry = Entry {
-            mode: Mode::File,
+        let entry = TreeEntry {
+            mode: FileMode::File,
             oid: hello,
         };
-        let tree = git.plant(&Files::from([
+        let tree = git.plant(&TreeFiles::from([
             ("a/b.txt".to_owned(), entry),
             ("a.txt".to_owned(), entry),
             ("a0".to_owned(), entry),
         ]));
         assert_eq!(tree.to_string(), TREE);
-        let who = Signature {
+        let who = GitSignature {
             name: "Alice".to_owned(),
             email: "alice@example.com".to_owned(),
             at: 1_700_000_000,
         };
-        let commit = git.keep_commit(Commit {
+        let commit = git.keep_commit(GitCommit {
             tree,
             parents: vec![],
             author: who.clone(),

@@ -3,24 +3,21 @@
 use serde_json::{Value, json};
 
 use super::answer::{
-    Answer, Call, invalid, made, maybe, not_found, ok, refusal, text, unprocessable,
+    Call, GitHubAnswer, invalid, made, maybe, node, not_found, ok, refusal, text, unprocessable,
 };
 use super::base64;
-use super::git::{Commit, Entry, Files, Mode, Oid, Signature};
-use super::repo::Repository;
-use super::{GitHub, node, stamp};
-use crate::wire::Response;
+use super::contents::raw;
+use super::git::{FileMode, GitCommit, GitSignature, Oid, TreeEntry, TreeFiles};
+use super::show::commit::{signed, unsigned};
+use super::store::{LabGitHub, StoredRepository};
+use crate::wire::LabResponse;
 
 /// Entries that one answer of `git/trees?recursive` holds; more are cut and `truncated` says so.
 const ENTRIES_MAX: usize = 100_000;
 
-impl GitHub {
-    fn object_url(&self, repo: &Repository, kind: &str, oid: Oid) -> String {
-        format!("{}/git/{kind}s/{oid}", self.repo_url(repo))
-    }
-
+impl LabGitHub {
     /// `GET …/git/blobs/{file_sha}`
-    pub(crate) fn get_blob(&self, call: &Call<'_>, sha: &str) -> Answer {
+    pub(crate) fn get_blob(&self, call: &Call<'_>, sha: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let oid: Oid = sha.parse().map_err(|_told| not_found())?;
         let bytes = repo.git.blob(oid).ok_or_else(not_found)?;
@@ -29,7 +26,7 @@ impl GitHub {
             .header("accept")
             .is_some_and(|accept| accept.contains("raw"))
         {
-            return Ok(super::contents::raw(bytes));
+            return Ok(raw(bytes));
         }
         Ok(ok(&json!({
             "sha": sha, "node_id": node("B", repo.id), "size": bytes.len(), "url": self.object_url(repo, "blob", oid),
@@ -38,7 +35,7 @@ impl GitHub {
     }
 
     /// `POST …/git/blobs`
-    pub(crate) fn create_blob(&mut self, call: &Call<'_>) -> Answer {
+    pub(crate) fn create_blob(&mut self, call: &Call<'_>) -> GitHubAnswer {
         self.writer(call)?;
         let body = call.json()?;
         let content = text(&body, "Blob", "content")?;
@@ -53,7 +50,7 @@ impl GitHub {
     }
 
     /// `GET …/git/trees/{tree_sha}`, which also takes a branch.
-    pub(crate) fn get_tree(&self, call: &Call<'_>, name: &str) -> Answer {
+    pub(crate) fn get_tree(&self, call: &Call<'_>, name: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let named = name
             .parse()
@@ -64,7 +61,7 @@ impl GitHub {
         Ok(ok(&self.show_tree(repo, repo.git.tree_of(oid), recursive)))
     }
 
-    fn show_tree(&self, repo: &Repository, oid: Oid, recursive: bool) -> Value {
+    fn show_tree(&self, repo: &StoredRepository, oid: Oid, recursive: bool) -> Value {
         let walked = repo.git.walk(oid);
         let mut entries: Vec<_> = walked
             .iter()
@@ -79,21 +76,21 @@ impl GitHub {
         json!({"sha": oid.to_string(), "url": self.object_url(repo, "tree", oid), "tree": shown, "truncated": truncated})
     }
 
-    fn show_entry(&self, repo: &Repository, path: &str, entry: Entry) -> Value {
+    fn show_entry(&self, repo: &StoredRepository, path: &str, entry: TreeEntry) -> Value {
         let mut shown = json!({
             "path": path, "mode": entry.mode.digits(), "type": entry.mode.kind(), "sha": entry.oid.to_string(),
         });
         if let Some(bytes) = repo.git.blob(entry.oid) {
             shown["size"] = json!(bytes.len());
         }
-        if entry.mode != Mode::Submodule {
+        if entry.mode != FileMode::Submodule {
             shown["url"] = json!(self.object_url(repo, entry.mode.kind(), entry.oid));
         }
         shown
     }
 
     /// `POST …/git/trees`
-    pub(crate) fn create_tree(&mut self, call: &Call<'_>) -> Answer {
+    pub(crate) fn create_tree(&mut self, call: &Call<'_>) -> GitHubAnswer {
         self.writer(call)?;
         let body = call.json()?;
         let repo = self.repo_mut(&call.repo);
@@ -107,7 +104,7 @@ impl GitHub {
                 repo.git
                     .files(oid.ok_or_else(|| unprocessable("base_tree is not a valid tree oid"))?)
             }
-            None => Files::new(),
+            None => TreeFiles::new(),
         };
         let entries = body["tree"]
             .as_array()
@@ -120,7 +117,7 @@ impl GitHub {
     }
 
     /// `GET …/git/commits/{commit_sha}`
-    pub(crate) fn get_git_commit(&self, call: &Call<'_>, sha: &str) -> Answer {
+    pub(crate) fn get_git_commit(&self, call: &Call<'_>, sha: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let oid = sha.parse().map_err(|_told| not_found())?;
         Ok(ok(&self
@@ -128,21 +125,8 @@ impl GitHub {
             .ok_or_else(not_found)?))
     }
 
-    pub(crate) fn show_git_commit(&self, repo: &Repository, oid: Oid) -> Option<Value> {
-        let commit = repo.git.commit(oid)?;
-        let html = format!("{}/commit", self.repo_html(repo));
-        let parent = |parent: &Oid| json!({"sha": parent.to_string(), "url": self.object_url(repo, "commit", *parent), "html_url": format!("{html}/{parent}")});
-        Some(json!({
-            "sha": oid.to_string(), "node_id": node("C", repo.id), "url": self.object_url(repo, "commit", oid),
-            "html_url": format!("{html}/{oid}"), "author": signed(&commit.author), "committer": signed(&commit.committer),
-            "tree": {"sha": commit.tree.to_string(), "url": self.object_url(repo, "tree", commit.tree)},
-            "message": commit.message, "parents": commit.parents.iter().map(parent).collect::<Vec<_>>(),
-            "verification": unsigned(),
-        }))
-    }
-
     /// `POST …/git/commits`
-    pub(crate) fn create_commit(&mut self, call: &Call<'_>) -> Answer {
+    pub(crate) fn create_commit(&mut self, call: &Call<'_>) -> GitHubAnswer {
         let by = self.writer(call)?;
         let body = call.json()?;
         let message = text(&body, "Commit", "message")?.to_owned();
@@ -164,7 +148,7 @@ impl GitHub {
         let own = self.signature(&by);
         let author = signer(&body["author"], &own)?;
         let committer = signer(&body["committer"], &author)?;
-        let oid = (self.repo_mut(&call.repo).git).keep_commit(Commit {
+        let oid = (self.repo_mut(&call.repo).git).keep_commit(GitCommit {
             tree,
             parents,
             author,
@@ -176,7 +160,7 @@ impl GitHub {
     }
 
     /// `POST …/git/tags`: the tag object is shown, and is not kept: nobody asks for it again.
-    pub(crate) fn create_tag(&self, call: &Call<'_>) -> Answer {
+    pub(crate) fn create_tag(&self, call: &Call<'_>) -> GitHubAnswer {
         let by = self.writer(call)?;
         let body = call.json()?;
         let (tag, message) = (text(&body, "Tag", "tag")?, text(&body, "Tag", "message")?);
@@ -194,7 +178,11 @@ impl GitHub {
 }
 
 /// Puts one entry of a request into a tree: content, a known object, or `sha: null` to take it away.
-fn grow(repo: &mut Repository, files: &mut Files, entry: &Value) -> Result<(), Response> {
+fn grow(
+    repo: &mut StoredRepository,
+    files: &mut TreeFiles,
+    entry: &Value,
+) -> Result<(), LabResponse> {
     let path = text(entry, "Tree", "path")?;
     let bad = path.is_empty()
         || path
@@ -217,7 +205,7 @@ fn grow(repo: &mut Repository, files: &mut Files, entry: &Value) -> Result<(), R
             Err(unprocessable("GitRPC::BadObjectState"))
         };
     }
-    let mode = Mode::read(entry["mode"].as_str().unwrap_or("100644"));
+    let mode = FileMode::read(entry["mode"].as_str().unwrap_or("100644"));
     let mode = mode.ok_or_else(|| unprocessable("Must supply a valid tree.mode"))?;
     let oid = match maybe(entry, "content") {
         Some(content) => repo.git.keep_blob(content.as_bytes()),
@@ -226,7 +214,7 @@ fn grow(repo: &mut Repository, files: &mut Files, entry: &Value) -> Result<(), R
             .map_err(|_told| unprocessable("tree.sha is not a valid oid"))?,
     };
     match mode {
-        Mode::Directory => {
+        FileMode::Directory => {
             let below = repo.git.files(oid);
             files.extend(
                 below
@@ -234,37 +222,29 @@ fn grow(repo: &mut Repository, files: &mut Files, entry: &Value) -> Result<(), R
                     .map(|(name, entry)| (format!("{inside}{name}"), entry)),
             );
         }
-        Mode::File | Mode::Executable | Mode::Link if repo.git.blob(oid).is_none() => {
+        FileMode::File | FileMode::Executable | FileMode::Link if repo.git.blob(oid).is_none() => {
             return Err(unprocessable(&format!(
                 "tree.sha {oid} is not a valid blob"
             )));
         }
-        Mode::File | Mode::Executable | Mode::Link | Mode::Submodule => {
-            files.insert(path.to_owned(), Entry { mode, oid });
+        FileMode::File | FileMode::Executable | FileMode::Link | FileMode::Submodule => {
+            files.insert(path.to_owned(), TreeEntry { mode, oid });
         }
     }
     Ok(())
 }
 
 /// Name, mail and time of a request; what it leaves out is as in `otherwise`.
-fn signer(told: &Value, otherwise: &Signature) -> Result<Signature, Response> {
+fn signer(told: &Value, otherwise: &GitSignature) -> Result<GitSignature, LabResponse> {
     let at = match told["date"].as_str() {
         Some(date) => chrono::DateTime::parse_from_rfc3339(date)
             .map_err(|_told| invalid("Commit", "date", "invalid", ""))?
             .timestamp(),
         None => otherwise.at,
     };
-    Ok(Signature {
+    Ok(GitSignature {
         name: maybe(told, "name").unwrap_or_else(|| otherwise.name.clone()),
         email: maybe(told, "email").unwrap_or_else(|| otherwise.email.clone()),
         at,
     })
-}
-
-pub(crate) fn signed(who: &Signature) -> Value {
-    json!({"name": who.name, "email": who.email, "date": stamp(who.at)})
-}
-
-pub(crate) fn unsigned() -> Value {
-    json!({"verified": false, "reason": "unsigned", "signature": null, "payload": null, "verified_at": null})
 }

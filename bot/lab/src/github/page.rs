@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::GitHub;
 use super::answer::Call;
-use crate::wire::Response;
+use super::store::LabGitHub;
+use crate::wire::LabResponse;
 
 /// Most that one page holds, whatever is asked.
 const PER_PAGE_MAX: usize = 100;
+
 const PER_PAGE: usize = 30;
 
 /// The part of a list that was asked for.
@@ -19,33 +20,33 @@ pub(crate) struct Page {
 
 impl Page {
     /// The items as a bare list.
-    pub(crate) fn answer(self) -> Response {
+    pub(crate) fn answer(self) -> LabResponse {
         let list = Value::Array(self.items);
-        linked(Response::json(200, &list), self.link)
+        linked(LabResponse::json(200, &list), self.link)
     }
 
     /// The items in an object beside `total_count`.
-    pub(crate) fn counted(self, name: &str) -> Response {
+    pub(crate) fn counted(self, name: &str) -> LabResponse {
         let mut body = json!({"total_count": self.total});
         body[name] = Value::Array(self.items);
-        linked(Response::json(200, &body), self.link)
+        linked(LabResponse::json(200, &body), self.link)
     }
 
     /// Any other body that shows this page's items.
-    pub(crate) fn within(mut self, body: impl FnOnce(Vec<Value>) -> Value) -> Response {
+    pub(crate) fn within(mut self, body: impl FnOnce(Vec<Value>) -> Value) -> LabResponse {
         let items = std::mem::take(&mut self.items);
-        linked(Response::json(200, &body(items)), self.link)
+        linked(LabResponse::json(200, &body(items)), self.link)
     }
 }
 
-fn linked(response: Response, link: Option<String>) -> Response {
+fn linked(response: LabResponse, link: Option<String>) -> LabResponse {
     match link {
         Some(link) => response.with("link", &link),
         None => response,
     }
 }
 
-impl GitHub {
+impl LabGitHub {
     /// The page that `call` asks for; `show` is called for its items only.
     pub(crate) fn page<T>(
         &self,

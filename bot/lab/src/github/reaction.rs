@@ -4,34 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Call, gone, invalid, made, not_found, ok, text};
-use super::{GitHub, node, stamp};
-
-/// The kinds that exist.
-const KINDS: [&str; 8] = [
-    "+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes",
-];
-
-#[derive(Clone, Debug)]
-pub(crate) struct Reaction {
-    pub(crate) id: u64,
-    pub(crate) by: String,
-    pub(crate) kind: String,
-    pub(crate) at: i64,
-}
-
-/// How many of each kind.
-pub(crate) fn rollup(url: &str, all: &BTreeMap<u64, Reaction>) -> Value {
-    let mut shown = json!({"url": url, "total_count": all.len()});
-    for kind in KINDS {
-        shown[kind] = json!(
-            all.values()
-                .filter(|reaction| reaction.kind == kind)
-                .count()
-        );
-    }
-    shown
-}
+use super::answer::{Call, GitHubAnswer, gone, invalid, made, node, not_found, ok, stamp, text};
+use super::show::issue::KINDS;
+use super::store::{LabGitHub, StoredReaction};
 
 /// What is reacted to.
 #[derive(Clone, Copy, Debug)]
@@ -40,15 +15,15 @@ pub(crate) enum Target {
     Issue(u64),
 }
 
-impl GitHub {
-    fn show_reaction(&self, reaction: &Reaction) -> Value {
+impl LabGitHub {
+    fn show_reaction(&self, reaction: &StoredReaction) -> Value {
         json!({
             "id": reaction.id, "node_id": node("REA", reaction.id), "user": self.user(&reaction.by),
             "content": reaction.kind, "created_at": stamp(reaction.at),
         })
     }
 
-    fn reactions_mut(&mut self, key: &str, target: Target) -> &mut BTreeMap<u64, Reaction> {
+    fn reactions_mut(&mut self, key: &str, target: Target) -> &mut BTreeMap<u64, StoredReaction> {
         match target {
             Target::Comment(id) => &mut self.comment_mut(key, id).reactions,
             Target::Issue(number) => &mut self.issue_mut(key, number).reactions,
@@ -56,7 +31,7 @@ impl GitHub {
     }
 
     /// `GET …/issues/comments/{comment_id}/reactions`
-    pub(crate) fn list_reactions(&self, call: &Call<'_>, id: &str) -> Answer {
+    pub(crate) fn list_reactions(&self, call: &Call<'_>, id: &str) -> GitHubAnswer {
         let comment = self.repo(&call.repo).find_comment(id)?;
         let kind = call.request.param("content");
         let all = comment
@@ -69,18 +44,18 @@ impl GitHub {
     }
 
     /// `POST …/issues/comments/{comment_id}/reactions`
-    pub(crate) fn react_to_comment(&mut self, call: &Call<'_>, id: &str) -> Answer {
+    pub(crate) fn react_to_comment(&mut self, call: &Call<'_>, id: &str) -> GitHubAnswer {
         let id = self.repo(&call.repo).find_comment(id)?.id;
         self.react(call, Target::Comment(id))
     }
 
     /// `POST …/issues/{issue_number}/reactions`
-    pub(crate) fn react_to_issue(&mut self, call: &Call<'_>, number: &str) -> Answer {
+    pub(crate) fn react_to_issue(&mut self, call: &Call<'_>, number: &str) -> GitHubAnswer {
         let number = self.repo(&call.repo).find_issue(number)?.number;
         self.react(call, Target::Issue(number))
     }
 
-    fn react(&mut self, call: &Call<'_>, target: Target) -> Answer {
+    fn react(&mut self, call: &Call<'_>, target: Target) -> GitHubAnswer {
         let by = self.speaker(call)?;
         let body = call.json()?;
         let kind = text(&body, "Reaction", "content")?.to_owned();
@@ -96,13 +71,13 @@ impl GitHub {
         {
             return Ok(ok(&self.show_reaction(&known)));
         }
-        let reaction = Reaction { id, by, kind, at };
+        let reaction = StoredReaction { id, by, kind, at };
         all.insert(id, reaction.clone());
         Ok(made(&self.show_reaction(&reaction)))
     }
 
     /// `DELETE …/issues/comments/{comment_id}/reactions/{reaction_id}`
-    pub(crate) fn unreact(&mut self, call: &Call<'_>, id: &str, reaction: &str) -> Answer {
+    pub(crate) fn unreact(&mut self, call: &Call<'_>, id: &str, reaction: &str) -> GitHubAnswer {
         let comment = self.repo(&call.repo).find_comment(id)?;
         let id = comment.id;
         let found = reaction

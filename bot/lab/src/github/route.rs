@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::GitHub;
-use super::answer::{Answer, Call, not_found, ok};
-use crate::wire::Response;
+use super::answer::{Call, GitHubAnswer, not_found, ok};
+use super::store::{GitHubActor, LabGitHub, RepositoryPermission};
+use crate::wire::{LabRequest, LabResponse};
 
-impl GitHub {
+impl LabGitHub {
     /// Finds the rule. A path with a slash at its end is not found, as at GitHub.
-    pub(crate) fn route(&mut self, mut call: Call<'_>) -> Answer {
+    pub(crate) fn route(&mut self, mut call: Call<'_>) -> GitHubAnswer {
         let path = call
             .request
             .path
@@ -51,7 +51,7 @@ impl GitHub {
     }
 
     /// The key of a repository that the asker may see; names are compared as GitHub does, without case.
-    fn visible(&self, call: &Call<'_>, owner: &str, name: &str) -> Result<String, Response> {
+    fn visible(&self, call: &Call<'_>, owner: &str, name: &str) -> Result<String, LabResponse> {
         let asked = format!("{owner}/{name}");
         let found = self
             .repositories
@@ -59,13 +59,13 @@ impl GitHub {
             .find(|(key, _)| key.eq_ignore_ascii_case(&asked));
         let (key, repo) = found.ok_or_else(|| self.elsewhere(&asked))?;
         self.permission(repo, &call.who)
-            .or((call.who == super::Who::App).then_some(super::Permission::Read))
+            .or((call.who == GitHubActor::App).then_some(RepositoryPermission::Read))
             .ok_or_else(not_found)?;
         Ok(key.clone())
     }
 
     /// Where a repository went, or that there is none.
-    fn elsewhere(&self, asked: &str) -> Response {
+    fn elsewhere(&self, asked: &str) -> LabResponse {
         let fresh = self
             .renamed
             .get(asked)
@@ -75,11 +75,11 @@ impl GitHub {
         };
         let url = format!("{}/repositories/{}", self.base, repo.id);
         let told = json!({"message": "Moved Permanently", "url": url, "documentation_url": "https://docs.github.com/rest"});
-        Response::json(301, &told).with("location", &url)
+        LabResponse::json(301, &told).with("location", &url)
     }
 
     /// `GET /repositories/{id}`, to which a renamed repository leads.
-    fn by_id(&self, call: &mut Call<'_>, id: &str) -> Result<(), Response> {
+    fn by_id(&self, call: &mut Call<'_>, id: &str) -> Result<(), LabResponse> {
         let found = self
             .repositories
             .iter()
@@ -90,7 +90,7 @@ impl GitHub {
         Ok(())
     }
 
-    fn route_repo(&mut self, call: &Call<'_>, words: &[&str]) -> Answer {
+    fn route_repo(&mut self, call: &Call<'_>, words: &[&str]) -> GitHubAnswer {
         match (call.request.method.as_str(), words) {
             ("GET", []) => Ok(self.get_repo(call)),
             ("GET", ["installation"]) => self.get_installation(call),
@@ -127,7 +127,7 @@ impl GitHub {
         }
     }
 
-    fn route_git(&mut self, call: &Call<'_>, words: &[&str]) -> Answer {
+    fn route_git(&mut self, call: &Call<'_>, words: &[&str]) -> GitHubAnswer {
         match (call.request.method.as_str(), words) {
             ("GET", ["trees", name @ ..]) if !name.is_empty() => {
                 self.get_tree(call, &name.join("/"))
@@ -147,7 +147,7 @@ impl GitHub {
         }
     }
 
-    fn route_pulls(&mut self, call: &Call<'_>, words: &[&str]) -> Answer {
+    fn route_pulls(&mut self, call: &Call<'_>, words: &[&str]) -> GitHubAnswer {
         match (call.request.method.as_str(), words) {
             ("GET", []) => Ok(self.list_pulls(call)),
             ("POST", []) => self.open(call),
@@ -163,7 +163,7 @@ impl GitHub {
         }
     }
 
-    fn route_issues(&mut self, call: &Call<'_>, words: &[&str]) -> Answer {
+    fn route_issues(&mut self, call: &Call<'_>, words: &[&str]) -> GitHubAnswer {
         match (call.request.method.as_str(), words) {
             ("GET", ["labels"]) => Ok(self.list_labels(call)),
             ("POST", ["labels"]) => self.create_label(call),
@@ -188,7 +188,7 @@ impl GitHub {
         }
     }
 
-    fn route_checks(&mut self, call: &Call<'_>, words: &[&str]) -> Answer {
+    fn route_checks(&mut self, call: &Call<'_>, words: &[&str]) -> GitHubAnswer {
         match (call.request.method.as_str(), words) {
             ("POST", ["check-runs"]) => self.create_run(call),
             ("GET", ["check-runs", id]) => self.get_run(call, id),
@@ -203,5 +203,32 @@ impl GitHub {
             ("POST", ["deployments", id, "statuses"]) => self.create_deployment_status(call, id),
             _ => Err(not_found()),
         }
+    }
+
+    /// Answers one request. `request.now` moves GitHub's clock, forwards only; where it lags, each write takes a second.
+    pub fn answer(&mut self, request: &LabRequest) -> LabResponse {
+        self.tick(request);
+        self.requests += 1;
+        let who = match self.asker(request) {
+            Ok(who) => who,
+            Err(refused) => return self.sealed(request, None, refused),
+        };
+        if let Some(limited) = self.spend(&who) {
+            return self.sealed(request, Some(&who), limited);
+        }
+        let call = Call {
+            request,
+            who: who.clone(),
+            repo: String::new(),
+        };
+        let response = match self.route(call) {
+            Ok(response) | Err(response) => response,
+        };
+        self.sealed(request, Some(&who), response)
+    }
+
+    pub(crate) fn tick(&mut self, request: &LabRequest) {
+        let write = i64::from(request.method != "GET");
+        self.now = (self.now + write).max(request.now);
     }
 }

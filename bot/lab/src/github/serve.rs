@@ -5,36 +5,37 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::webhook::{Delivery, Outcome};
-use super::{GitHub, answer};
-use crate::socket::{self, Clock, Door, Faults};
-use crate::wire::Request;
+use super::answer::refusal;
+use super::store::{LabGitHub, WebhookDelivery, WebhookOutcome};
+use crate::socket::{self, HttpEndpoint, HttpFaultPolicy, LabClock};
+use crate::wire::LabRequest;
 
 /// GitHub waits that long for an answer to a webhook (docs.github.com, "Best practices for using webhooks").
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// What a served GitHub may be given.
 #[derive(Clone, Default)]
-pub struct Options {
+pub struct GitHubServerOptions {
     /// What goes wrong, request by request.
-    pub faults: Option<Faults>,
+    pub faults: Option<HttpFaultPolicy>,
     /// Its time; without one, each write takes a second and nothing else passes.
-    pub clock: Option<Clock>,
+    pub clock: Option<LabClock>,
     /// The port; any free one by default.
     pub port: u16,
-    /// Whether webhooks wait for whoever plays to carry them ([`GitHub::take_delivery`]), instead of going by themselves.
+    /// Whether webhooks wait for whoever plays to carry them ([`LabGitHub::take_delivery`]), instead of going by themselves.
     pub by_hand: bool,
 }
 
 /// A GitHub that is being served. Dropped, it is gone.
-pub struct Serving {
+pub struct GitHubServer {
     /// Where, without a slash at the end.
     pub url: String,
-    github: Arc<Mutex<GitHub>>,
+    github: Arc<Mutex<LabGitHub>>,
     answered: Arc<Notify>,
     tasks: [JoinHandle<()>; 2],
 }
 
-impl Drop for Serving {
+impl Drop for GitHubServer {
     fn drop(&mut self) {
         for task in &self.tasks {
             task.abort();
@@ -42,14 +43,14 @@ impl Drop for Serving {
     }
 }
 
-impl Serving {
+impl GitHubServer {
     /// GitHub itself, for whoever plays the people. Let it go before the next `await`.
-    pub fn github(&self) -> MutexGuard<'_, GitHub> {
+    pub fn github(&self) -> MutexGuard<'_, LabGitHub> {
         self.github.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The same for another task.
-    pub fn shared(&self) -> Arc<Mutex<GitHub>> {
+    pub fn shared(&self) -> Arc<Mutex<LabGitHub>> {
         Arc::clone(&self.github)
     }
 
@@ -72,7 +73,10 @@ impl Serving {
     clippy::disallowed_methods,
     reason = "the lab's servers run beside the test that holds their handle"
 )]
-pub async fn serve(mut github: GitHub, options: Options) -> std::io::Result<Serving> {
+pub async fn serve(
+    mut github: LabGitHub,
+    options: GitHubServerOptions,
+) -> std::io::Result<GitHubServer> {
     let (listener, url) = socket::listen(options.port).await?;
     github.base.clone_from(&url);
     let wake = Arc::new(Notify::new());
@@ -81,14 +85,14 @@ pub async fn serve(mut github: GitHub, options: Options) -> std::io::Result<Serv
     let github = Arc::new(Mutex::new(github));
     let answered = Arc::new(Notify::new());
     let shared = Arc::clone(&github);
-    let rules = move |request: &Request| {
+    let rules = move |request: &LabRequest| {
         let mut github = shared.lock().unwrap_or_else(PoisonError::into_inner);
         github.answer(request)
     };
-    let door = Door {
+    let door = HttpEndpoint {
         rules: Arc::new(rules),
         faults: options.faults,
-        refusal: |status| answer::refusal(status, "Not now"),
+        refusal: |status| refusal(status, "Not now"),
         clock: options.clock.unwrap_or_else(|| Arc::new(|| 0)),
     };
     let door = socket::open(listener, door);
@@ -98,7 +102,7 @@ pub async fn serve(mut github: GitHub, options: Options) -> std::io::Result<Serv
             carried.await;
         }
     });
-    Ok(Serving {
+    Ok(GitHubServer {
         url,
         github,
         answered,
@@ -107,7 +111,7 @@ pub async fn serve(mut github: GitHub, options: Options) -> std::io::Result<Serv
 }
 
 /// Carries webhooks, one after the other, for as long as it lives.
-async fn carry(github: Arc<Mutex<GitHub>>, wake: Arc<Notify>, answered: Arc<Notify>) {
+async fn carry(github: Arc<Mutex<LabGitHub>>, wake: Arc<Notify>, answered: Arc<Notify>) {
     let client = reqwest::Client::builder()
         .timeout(PATIENCE)
         .build()
@@ -138,14 +142,14 @@ async fn posted(
     client: &reqwest::Client,
     url: &str,
     headers: Vec<(&'static str, String)>,
-    one: Delivery,
-) -> Outcome {
+    one: WebhookDelivery,
+) -> WebhookOutcome {
     let mut request = client.post(url).body(one.body);
     for (name, value) in headers {
         request = request.header(name, value);
     }
     match request.send().await {
-        Ok(response) => Outcome::Answered(response.status().as_u16()),
-        Err(_told) => Outcome::Unreachable,
+        Ok(response) => WebhookOutcome::Answered(response.status().as_u16()),
+        Err(_told) => WebhookOutcome::Unreachable,
     }
 }

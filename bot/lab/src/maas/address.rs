@@ -4,21 +4,23 @@ use serde_json::{Value, json};
 
 use super::form::Form;
 use super::spelling::address;
-use super::store::{Address, Alloc, DnsResource, Maas, RangeType, Unknown};
-use super::{
-    Answer, Asker, admin_to_change, admin_to_create, bad_method, flag, gone, missing, plain,
+use super::store::{
+    AllocType, LabMaas, RangeType, StoredAddress, StoredDnsResource, UnknownInterface,
 };
-use crate::wire::{Request, Response};
+use super::{
+    ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, flag, gone, missing, plain,
+};
+use crate::wire::{LabRequest, LabResponse};
 
 const STAMP: &str = "Thu, 01 Jan. 2026 00:00:00";
 
-impl Maas {
-    pub(crate) fn show_ip_addresses(&self, subnet: u64, request: &Request) -> Answer {
+impl LabMaas {
+    pub(crate) fn show_ip_addresses(&self, subnet: u64, request: &LabRequest) -> MaasAnswer {
         let asks = |name: &str| flag(request.param(name), name, true);
         // The switch's older name, said to be on, does not bring back what the newer one turned off.
         let summary = asks("with_summary")? && asks("with_node_summary")?;
         let user = asks("with_username")?;
-        let mut rows: Vec<&Address> = self
+        let mut rows: Vec<&StoredAddress> = self
             .addresses
             .values()
             .filter(|row| row.subnet == Some(subnet) && row.ip.is_some())
@@ -39,10 +41,10 @@ impl Maas {
                 shown
             })
             .collect();
-        Ok(Response::json(200, &list))
+        Ok(LabResponse::json(200, &list))
     }
 
-    fn owner_of(&self, row: &Address) -> Option<String> {
+    fn owner_of(&self, row: &StoredAddress) -> Option<String> {
         let node = row
             .interface
             .and_then(|id| self.interfaces.get(&id))
@@ -54,7 +56,7 @@ impl Maas {
         }
     }
 
-    fn add_summary(&self, row: &Address, shown: &mut Value) {
+    fn add_summary(&self, row: &StoredAddress, shown: &mut Value) {
         if let Some(interface) = row.interface.and_then(|id| self.interfaces.get(&id)) {
             let node = &self.nodes[&interface.node];
             shown["node_summary"] = json!({
@@ -79,7 +81,12 @@ impl Maas {
         }
     }
 
-    pub(crate) fn ip_addresses(&mut self, request: &Request, form: &Form, asker: &Asker) -> Answer {
+    pub(crate) fn ip_addresses(
+        &mut self,
+        request: &LabRequest,
+        form: &Form,
+        asker: &ApiCaller,
+    ) -> MaasAnswer {
         match (request.method.as_str(), request.param("op")) {
             ("GET", None) => self.list_addresses(request, asker),
             ("POST", Some("reserve")) => self.reserve(form, asker),
@@ -88,7 +95,7 @@ impl Maas {
         }
     }
 
-    fn list_addresses(&self, request: &Request, asker: &Asker) -> Answer {
+    fn list_addresses(&self, request: &LabRequest, asker: &ApiCaller) -> MaasAnswer {
         let all = flag(request.param("all"), "all", false)?;
         if all && !asker.admin {
             return Err(plain(
@@ -113,13 +120,13 @@ impl Maas {
             .values()
             .filter(|row| row.ip.is_some() && wanted.is_none_or(|ip| row.ip == Some(ip)))
             .filter(|row| everyone || row.user.as_deref() == Some(whose))
-            .filter(|row| all || row.alloc == Alloc::UserReserved)
+            .filter(|row| all || row.alloc == AllocType::UserReserved)
             .map(|row| self.show_address(row))
             .collect();
-        Ok(Response::json(200, &list))
+        Ok(LabResponse::json(200, &list))
     }
 
-    fn reserve(&mut self, form: &Form, asker: &Asker) -> Answer {
+    fn reserve(&mut self, form: &Form, asker: &ApiCaller) -> MaasAnswer {
         let given = |field: &str| form.get(field).filter(|text| !text.is_empty());
         let text = given("ip").or(given("ip_address"));
         let ip = text.and_then(address);
@@ -129,18 +136,20 @@ impl Maas {
         }
         let subnet = match (ip, given("subnet")) {
             (Some(ip), _) => self.best_subnet(ip).ok_or_else(|| {
-                Response::text(400, format!("No known subnet for IP address: {ip}."))
+                LabResponse::text(400, format!("No known subnet for IP address: {ip}."))
             })?,
             (None, Some(text)) => {
                 self.find_subnet(text)
                     .map_err(|refusal| match refusal.status {
-                        404 => Response::text(400, format!("Unable to identify subnet: {text}.")),
+                        404 => {
+                            LabResponse::text(400, format!("Unable to identify subnet: {text}."))
+                        }
                         _ => refusal,
                     })?
             }
             (None, None) => {
                 let message = "Must supply either the 'subnet' or the 'ip' parameter.";
-                return Err(Response::text(400, message));
+                return Err(LabResponse::text(400, message));
             }
         };
         let mac = form.get("mac").filter(|mac| !mac.is_empty());
@@ -150,7 +159,7 @@ impl Maas {
             Some((mac, self.nodes[&row.node].hostname.clone()))
         });
         if let Some((mac, host)) = host {
-            return Err(Response::text(
+            return Err(LabResponse::text(
                 400,
                 format!(
                     "MAC address {mac} already belongs to {host}. Use of the interface API is required, for an interface that belongs to a node."
@@ -165,10 +174,10 @@ impl Maas {
             None => self.pick_free(subnet)?,
         };
         let unknown = mac.map(|mac| self.unknown(mac));
-        let id = self.add_address(Address {
+        let id = self.add_address(StoredAddress {
             id: 0,
             ip: Some(ip),
-            alloc: Alloc::UserReserved,
+            alloc: AllocType::UserReserved,
             subnet: Some(subnet),
             user: Some(asker.name.clone()),
             interface: None,
@@ -178,7 +187,7 @@ impl Maas {
         if let Some(name) = form.get("hostname").filter(|name| !name.is_empty()) {
             self.add_dns(name, vec![id]);
         }
-        Ok(Response::json(
+        Ok(LabResponse::json(
             200,
             &self.show_address(&self.addresses[&id]),
         ))
@@ -189,7 +198,7 @@ impl Maas {
         subnet: u64,
         ip: std::net::IpAddr,
         with_mac: bool,
-    ) -> Result<(), Response> {
+    ) -> Result<(), LabResponse> {
         let holds = |kind: RangeType| {
             self.ranges.values().find(|range| {
                 range.subnet == subnet && range.kind == kind && range.start <= ip && ip <= range.end
@@ -224,18 +233,18 @@ impl Maas {
     pub(crate) fn is_taken(&self, ip: std::net::IpAddr) -> bool {
         self.addresses
             .values()
-            .any(|row| row.ip == Some(ip) && row.alloc != Alloc::Discovered)
+            .any(|row| row.ip == Some(ip) && row.alloc != AllocType::Discovered)
     }
 
     /// An interface without a node, for a reservation with a MAC.
-    pub(crate) fn unknown(&mut self, mac: &str) -> Unknown {
-        Unknown {
+    pub(crate) fn unknown(&mut self, mac: &str) -> UnknownInterface {
+        UnknownInterface {
             id: self.next("interface"),
             mac: mac.to_lowercase(),
         }
     }
 
-    pub(crate) fn add_address(&mut self, mut row: Address) -> u64 {
+    pub(crate) fn add_address(&mut self, mut row: StoredAddress) -> u64 {
         row.id = self.next("address");
         let id = row.id;
         self.addresses.insert(id, row);
@@ -247,7 +256,7 @@ impl Maas {
         let name = name.strip_suffix(".maas").unwrap_or(name).to_owned();
         self.dns.insert(
             id,
-            DnsResource {
+            StoredDnsResource {
                 id,
                 name,
                 addresses,
@@ -257,7 +266,7 @@ impl Maas {
         id
     }
 
-    fn release_address(&mut self, form: &Form, asker: &Asker) -> Answer {
+    fn release_address(&mut self, form: &Form, asker: &ApiCaller) -> MaasAnswer {
         let Some(ip) = form.get("ip").and_then(address) else {
             return Err(super::form::field_error(
                 "ip",
@@ -275,7 +284,7 @@ impl Maas {
             .find(|row| {
                 row.ip == Some(ip)
                     && (force
-                        || (row.alloc == Alloc::UserReserved
+                        || (row.alloc == AllocType::UserReserved
                             && row.user.as_ref() == Some(&asker.name)))
             })
             .map(|row| row.id);
@@ -298,9 +307,9 @@ impl Maas {
         }
     }
 
-    pub(crate) fn dns_list(&mut self, method: &str, form: &Form, asker: &Asker) -> Answer {
+    pub(crate) fn dns_list(&mut self, method: &str, form: &Form, asker: &ApiCaller) -> MaasAnswer {
         match method {
-            "GET" => Ok(Response::json(
+            "GET" => Ok(LabResponse::json(
                 200,
                 &self.dns.keys().map(|id| self.show_dns(*id)).collect(),
             )),
@@ -325,10 +334,10 @@ impl Maas {
                         .map(|row| row.id);
                     let id = match known {
                         Some(id) => id,
-                        None => self.add_address(Address {
+                        None => self.add_address(StoredAddress {
                             id: 0,
                             ip: Some(ip),
-                            alloc: Alloc::UserReserved,
+                            alloc: AllocType::UserReserved,
                             subnet: self.best_subnet(ip),
                             user: Some(asker.name.clone()),
                             interface: None,
@@ -339,20 +348,20 @@ impl Maas {
                     ids.push(id);
                 }
                 let id = self.add_dns(&name, ids);
-                Ok(Response::json(200, &self.show_dns(id)))
+                Ok(LabResponse::json(200, &self.show_dns(id)))
             }
             _ => Err(bad_method()),
         }
     }
 
-    pub(crate) fn dns_resource(&mut self, method: &str, id: &str, asker: &Asker) -> Answer {
+    pub(crate) fn dns_resource(&mut self, method: &str, id: &str, asker: &ApiCaller) -> MaasAnswer {
         let id = id
             .parse()
             .ok()
             .filter(|id| self.dns.contains_key(id))
             .ok_or_else(|| missing("DNSResource"))?;
         match method {
-            "GET" => Ok(Response::json(200, &self.show_dns(id))),
+            "GET" => Ok(LabResponse::json(200, &self.show_dns(id))),
             "DELETE" => {
                 admin_to_change(asker)?;
                 self.dns.remove(&id);

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::store::Maas;
-use super::{Asker, plain};
-use crate::wire::{Request, Response, decode};
+use super::store::LabMaas;
+use super::{ApiCaller, plain};
+use crate::wire::{LabRequest, LabResponse, decode};
 
 /// How long a timestamp is good for, in seconds. One from the future always is.
 const THRESHOLD: i64 = 300;
@@ -24,7 +24,7 @@ const NEEDED: [&str; 6] = [
 struct Signed(BTreeMap<String, String>);
 
 impl Signed {
-    fn read(header: &str) -> Result<Self, Response> {
+    fn read(header: &str) -> Result<Self, LabResponse> {
         let mut fields = BTreeMap::new();
         for part in header.split(',').filter(|part| !part.contains("realm")) {
             let Some((key, value)) = part.trim().split_once('=') else {
@@ -37,21 +37,22 @@ impl Signed {
         Ok(Self(fields))
     }
 
-    fn field(&self, name: &str) -> Result<&str, Response> {
-        let absent = || Response::text(400, format!("'Bad Request: Parameter not found: {name}'"));
+    fn field(&self, name: &str) -> Result<&str, LabResponse> {
+        let absent =
+            || LabResponse::text(400, format!("'Bad Request: Parameter not found: {name}'"));
         self.0.get(name).map(String::as_str).ok_or_else(absent)
     }
 }
 
 /// 401, with Python's quotes around the reason.
-fn unauthorized(reason: &str) -> Response {
+fn unauthorized(reason: &str) -> LabResponse {
     let quote = if reason.contains('\'') { '"' } else { '\'' };
-    Response::html(401, format!("Authorization Error: {quote}{reason}{quote}"))
+    LabResponse::html(401, format!("Authorization Error: {quote}{reason}{quote}"))
 }
 
-impl Maas {
+impl LabMaas {
     /// Who asks. The nonce is used up, unless the request is undone: [`Self::forget_nonce`].
-    pub(crate) fn authenticate(&mut self, request: &Request) -> Result<Asker, Response> {
+    pub(crate) fn authenticate(&mut self, request: &LabRequest) -> Result<ApiCaller, LabResponse> {
         let header = request.header("authorization").unwrap_or_default();
         if NEEDED.iter().any(|name| !header.contains(name)) {
             return Err(plain(401, "Forbidden"));
@@ -59,7 +60,7 @@ impl Maas {
         // A scheme in another case passes the test above and then is not understood.
         let Some(rest) = header.strip_prefix("OAuth ") else {
             let message = "'NoneType' object has no attribute 'verify_request'";
-            return Err(Response::text(500, message));
+            return Err(LabResponse::text(500, message));
         };
         let signed = Signed::read(rest)?;
         let consumer = signed.field("oauth_consumer_key")?;
@@ -70,7 +71,10 @@ impl Maas {
             )));
         }
         if self.users.iter().all(|user| user.consumer != consumer) {
-            return Err(Response::html(401, "Authorization Error: Invalid API key."));
+            return Err(LabResponse::html(
+                401,
+                "Authorization Error: Invalid API key.",
+            ));
         }
         let token = signed.field("oauth_token")?;
         // The token alone says whose request it is; any consumer that exists will do (seen on 3.5.12 and 3.7.3).
@@ -85,14 +89,14 @@ impl Maas {
             return Err(unauthorized(&format!("Nonce already used: {nonce}")));
         }
         check_signature(&signed, &user.secret)?;
-        Ok(Asker {
+        Ok(ApiCaller {
             name: user.name,
             admin: user.admin,
         })
     }
 
     /// A request that was undone leaves its nonce unused: it may be sent again as it is.
-    pub(crate) fn forget_nonce(&mut self, request: &Request) {
+    pub(crate) fn forget_nonce(&mut self, request: &LabRequest) {
         let header = request.header("authorization").unwrap_or_default();
         let signed = header.strip_prefix("OAuth ").map(Signed::read);
         let Some(Ok(signed)) = signed else { return };
@@ -109,10 +113,10 @@ fn nonce_key(consumer: &str, token: &str, nonce: &str) -> String {
     format!("{consumer}/{token}/{nonce}")
 }
 
-fn check_time(text: &str, now: i64) -> Result<(), Response> {
+fn check_time(text: &str, now: i64) -> Result<(), LabResponse> {
     let Ok(time) = text.trim().parse::<i64>() else {
         let message = format!("invalid literal for int() with base 10: '{text}'");
-        return Err(Response::text(500, message));
+        return Err(LabResponse::text(500, message));
     };
     if now - time > THRESHOLD {
         return Err(unauthorized(&format!(
@@ -122,7 +126,7 @@ fn check_time(text: &str, now: i64) -> Result<(), Response> {
     Ok(())
 }
 
-fn check_signature(signed: &Signed, secret: &str) -> Result<(), Response> {
+fn check_signature(signed: &Signed, secret: &str) -> Result<(), LabResponse> {
     let method = signed
         .field("oauth_signature_method")
         .unwrap_or("PLAINTEXT");

@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use super::form::{Errors, Form, is_name, refuse_long};
-use super::store::{DEFAULT_FABRIC, Fabric, Maas, Space, Vlan};
-use super::{Answer, Asker, admin_to_change, admin_to_create, bad_method, gone, plain};
-use crate::wire::Response;
+use super::store::{DEFAULT_FABRIC, LabMaas, StoredFabric, StoredSpace, StoredVlan};
+use super::{ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, gone, plain};
+use crate::wire::LabResponse;
 
-impl Maas {
-    pub(crate) fn fabrics(&mut self, method: &str, form: &Form, asker: &Asker) -> Answer {
+impl LabMaas {
+    pub(crate) fn fabrics(&mut self, method: &str, form: &Form, asker: &ApiCaller) -> MaasAnswer {
         match method {
-            "GET" => Ok(Response::json(
+            "GET" => Ok(LabResponse::json(
                 200,
                 &self
                     .fabrics
@@ -22,7 +22,7 @@ impl Maas {
                 admin_to_create(asker)?;
                 let (name, class_type) = self.read_fabric(form, None)?;
                 let id = self.make_fabric(name, class_type);
-                Ok(Response::json(200, &self.show_fabric(id)))
+                Ok(LabResponse::json(200, &self.show_fabric(id)))
             }
             _ => Err(bad_method()),
         }
@@ -44,7 +44,7 @@ impl Maas {
         let name = name.unwrap_or_else(|| format!("fabric-{id}"));
         self.fabrics.insert(
             id,
-            Fabric {
+            StoredFabric {
                 id,
                 name,
                 class_type,
@@ -53,7 +53,7 @@ impl Maas {
         let vlan = self.next("vlan");
         self.vlans.insert(
             vlan,
-            Vlan {
+            StoredVlan {
                 id: vlan,
                 fabric: id,
                 vid: 0,
@@ -73,7 +73,7 @@ impl Maas {
         &self,
         form: &Form,
         own: Option<u64>,
-    ) -> Result<(Option<String>, Option<String>), Response> {
+    ) -> Result<(Option<String>, Option<String>), LabResponse> {
         let mut errors = Errors::default();
         let class = form.given("class_type");
         if let Some(class) = class {
@@ -105,7 +105,13 @@ impl Maas {
         }
     }
 
-    pub(crate) fn fabric(&mut self, method: &str, id: &str, form: &Form, asker: &Asker) -> Answer {
+    pub(crate) fn fabric(
+        &mut self,
+        method: &str,
+        id: &str,
+        form: &Form,
+        asker: &ApiCaller,
+    ) -> MaasAnswer {
         let id = self.find_fabric(id)?;
         match method {
             "GET" => {}
@@ -125,11 +131,11 @@ impl Maas {
             }
             _ => return Err(bad_method()),
         }
-        Ok(Response::json(200, &self.show_fabric(id)))
+        Ok(LabResponse::json(200, &self.show_fabric(id)))
     }
 
     /// 3.5.9 maasserver/models/fabric.py:165-190.
-    fn delete_fabric(&mut self, id: u64) -> Result<(), Response> {
+    fn delete_fabric(&mut self, id: u64) -> Result<(), LabResponse> {
         if id == DEFAULT_FABRIC {
             return Err(plain(
                 400,
@@ -182,7 +188,12 @@ impl Maas {
         Ok(())
     }
 
-    pub(crate) fn spaces_list(&mut self, method: &str, form: &Form, asker: &Asker) -> Answer {
+    pub(crate) fn spaces_list(
+        &mut self,
+        method: &str,
+        form: &Form,
+        asker: &ApiCaller,
+    ) -> MaasAnswer {
         match method {
             "GET" => {
                 let mut list: Vec<Value> =
@@ -190,13 +201,13 @@ impl Maas {
                 if self.vlans.values().any(|vlan| vlan.space.is_none()) {
                     list.push(self.show_undefined_space());
                 }
-                Ok(Response::json(200, &json!(list)))
+                Ok(LabResponse::json(200, &json!(list)))
             }
             "POST" => {
                 admin_to_create(asker)?;
                 let name = self.space_name(form, None)?;
                 let id = self.make_space(name, form.get("description").unwrap_or_default());
-                Ok(Response::json(200, &self.show_space(id)))
+                Ok(LabResponse::json(200, &self.show_space(id)))
             }
             _ => Err(bad_method()),
         }
@@ -207,7 +218,7 @@ impl Maas {
         let name = name.unwrap_or_else(|| format!("space-{id}"));
         self.spaces.insert(
             id,
-            Space {
+            StoredSpace {
                 id,
                 name,
                 description: description.to_owned(),
@@ -216,7 +227,7 @@ impl Maas {
         id
     }
 
-    fn space_name(&self, form: &Form, own: Option<u64>) -> Result<Option<String>, Response> {
+    fn space_name(&self, form: &Form, own: Option<u64>) -> Result<Option<String>, LabResponse> {
         let Some(name) = form.get("name").filter(|name| !name.is_empty()) else {
             return Ok(None);
         };
@@ -240,11 +251,17 @@ impl Maas {
         Ok(Some(name.to_owned()))
     }
 
-    pub(crate) fn space(&mut self, method: &str, id: &str, form: &Form, asker: &Asker) -> Answer {
+    pub(crate) fn space(
+        &mut self,
+        method: &str,
+        id: &str,
+        form: &Form,
+        asker: &ApiCaller,
+    ) -> MaasAnswer {
         match (method, id) {
             ("GET", "undefined") if self.vlans.values().all(|vlan| vlan.space.is_some()) => {}
             ("GET", "-1" | "undefined") => {
-                return Ok(Response::json(200, &self.show_undefined_space()));
+                return Ok(LabResponse::json(200, &self.show_undefined_space()));
             }
             ("PUT", "-1" | "undefined") => {
                 return Err(plain(400, "Space cannot be modified: undefined"));
@@ -283,6 +300,6 @@ impl Maas {
             }
             _ => return Err(bad_method()),
         }
-        Ok(Response::json(200, &self.show_space(id)))
+        Ok(LabResponse::json(200, &self.show_space(id)))
     }
 }

@@ -3,7 +3,7 @@
 
 use super::bad_method;
 use super::form::Form;
-use crate::wire::{Request, Response};
+use crate::wire::{LabRequest, LabResponse};
 
 /// A method and its operation; "" is the plain one.
 type Export = (&'static str, &'static str);
@@ -255,7 +255,7 @@ pub(crate) fn is_place(path: &[&str]) -> bool {
 }
 
 /// What someone without credentials is told, where MAAS lets them ask whether a node is registered; `None` elsewhere.
-pub(crate) fn for_nobody(request: &Request, form: &Form, path: &[&str]) -> Option<Response> {
+pub(crate) fn for_nobody(request: &LabRequest, form: &Form, path: &[&str]) -> Option<LabResponse> {
     let kinds = [
         "machines",
         "devices",
@@ -271,16 +271,16 @@ pub(crate) fn for_nobody(request: &Request, form: &Form, path: &[&str]) -> Optio
     Some(unrecognised(method, operation(request, form)))
 }
 
-fn unrecognised(method: &str, op: Option<&str>) -> Response {
+fn unrecognised(method: &str, op: Option<&str>) -> LabResponse {
     let op = op.unwrap_or("None");
-    Response::text(
+    LabResponse::text(
         400,
         format!("Unrecognised signature: method={method} op={op}"),
     )
 }
 
 /// Refuses what a place does not have.
-pub(crate) fn allowed(request: &Request, form: &Form, path: &[&str]) -> Result<(), Response> {
+pub(crate) fn allowed(request: &LabRequest, form: &Form, path: &[&str]) -> Result<(), LabResponse> {
     let exports = exports(path).unwrap_or_default();
     let method = request.method.as_str();
     if exports.iter().all(|(known, _)| *known != method) {
@@ -294,7 +294,7 @@ pub(crate) fn allowed(request: &Request, form: &Form, path: &[&str]) -> Result<(
 }
 
 /// The operation asked for: the query's, or else the body's (3.7.3 `maasserver/api/support.py`, `dispatch`).
-pub(crate) fn operation<'a>(request: &'a Request, form: &'a Form) -> Option<&'a str> {
+pub(crate) fn operation<'a>(request: &'a LabRequest, form: &'a Form) -> Option<&'a str> {
     let given = request.param("op").filter(|op| !op.is_empty());
     given.or_else(|| form.raw("op").filter(|op| !op.is_empty()))
 }

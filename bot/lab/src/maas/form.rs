@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::spelling;
-use crate::wire::{Request, Response, pairs};
+use crate::wire::{LabRequest, LabResponse, pairs};
 
 /// A body's fields. A field given twice is a list.
 #[derive(Clone, Debug, Default)]
@@ -16,7 +16,7 @@ pub(crate) struct Form {
 
 impl Form {
     /// Reads urlencoded, multipart or JSON bodies.
-    pub(crate) fn read(request: &Request) -> Result<Self, Response> {
+    pub(crate) fn read(request: &LabRequest) -> Result<Self, LabResponse> {
         let kind = request.header("content-type").unwrap_or_default();
         let text = String::from_utf8_lossy(&request.body);
         let mut form = Self::default();
@@ -26,7 +26,7 @@ impl Form {
         if kind.contains("json") {
             let value: Option<Value> = serde_json::from_str(&text).ok();
             let Some(Value::Object(map)) = value else {
-                return Err(Response::text(400, "Bad Request"));
+                return Err(LabResponse::text(400, "Bad Request"));
             };
             for (key, value) in map {
                 match &value {
@@ -73,7 +73,7 @@ impl Form {
     }
 
     /// No field may hold a NUL.
-    pub(crate) fn refuse_nul(&self) -> Result<(), Response> {
+    pub(crate) fn refuse_nul(&self) -> Result<(), LabResponse> {
         let mut errors = Errors::default();
         for (field, values) in &self.fields {
             if values.iter().any(|value| value.contains('\0')) {
@@ -162,7 +162,7 @@ impl Errors {
     }
 
     /// The 400, if there is anything to say.
-    pub(crate) fn done(self) -> Result<(), Response> {
+    pub(crate) fn done(self) -> Result<(), LabResponse> {
         if self.0.is_empty() {
             return Ok(());
         }
@@ -171,16 +171,16 @@ impl Errors {
             .into_iter()
             .map(|(field, list)| (field, json!(list)))
             .collect();
-        Err(Response::json(400, &Value::Object(map)))
+        Err(LabResponse::json(400, &Value::Object(map)))
     }
 }
 
 /// One error of one field.
-pub(crate) fn field_error(field: &str, message: impl Into<String>) -> Response {
+pub(crate) fn field_error(field: &str, message: impl Into<String>) -> LabResponse {
     let mut errors = Errors::default();
     errors.add(field, message);
     match errors.done() {
-        Ok(()) => Response::text(500, "no error"),
+        Ok(()) => LabResponse::text(500, "no error"),
         Err(response) => response,
     }
 }

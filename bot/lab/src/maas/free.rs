@@ -9,9 +9,9 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use super::plain;
-use super::store::{Alloc, IpRange, Maas, RangeType};
+use super::store::{AllocType, LabMaas, RangeType, StoredRange};
 use super::subnet::conflict;
-use crate::wire::Response;
+use crate::wire::LabResponse;
 
 /// A run of taken addresses, and the word MAAS has for what it is taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,12 +22,12 @@ pub(crate) struct Piece {
 }
 
 /// A run of taken addresses with everything that it is taken for.
-pub(crate) type Taken = (IpAddr, IpAddr, Vec<&'static str>);
+pub(crate) type TakenRun = (IpAddr, IpAddr, Vec<&'static str>);
 
 /// What counts as taken.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each leaves one kind out")]
-pub(crate) struct Ask {
+pub(crate) struct TakenFilter {
     /// Ranges only: no gateway, resolver, route or address.
     pub(crate) ranges_only: bool,
     pub(crate) no_reserved: bool,
@@ -74,9 +74,9 @@ fn one(ip: IpAddr, purpose: &'static str) -> Piece {
     }
 }
 
-impl Maas {
+impl LabMaas {
     /// What is taken in a subnet, merged and in order.
-    pub(crate) fn taken(&self, subnet: u64, ask: Ask) -> Vec<Taken> {
+    pub(crate) fn taken(&self, subnet: u64, ask: TakenFilter) -> Vec<TakenRun> {
         let mut pieces = self.taken_by_ranges(subnet, ask);
         pieces.extend(taken_by_ipv6(self.subnets[&subnet].cidr));
         if !ask.ranges_only {
@@ -85,15 +85,15 @@ impl Maas {
         merge(pieces)
     }
 
-    fn taken_by_ranges(&self, subnet: u64, ask: Ask) -> Vec<Piece> {
-        let counts = |range: &&IpRange| {
+    fn taken_by_ranges(&self, subnet: u64, ask: TakenFilter) -> Vec<Piece> {
+        let counts = |range: &&StoredRange| {
             let left_out = match range.kind {
                 RangeType::Reserved => ask.no_reserved,
                 RangeType::Dynamic => ask.no_dynamic,
             };
             range.subnet == subnet && Some(range.id) != ask.but && !left_out
         };
-        let piece = |range: &IpRange| Piece {
+        let piece = |range: &StoredRange| Piece {
             start: range.start,
             end: range.end,
             purpose: match range.kind {
@@ -104,7 +104,7 @@ impl Maas {
         self.ranges.values().filter(counts).map(piece).collect()
     }
 
-    fn take_addresses(&self, subnet: u64, ask: Ask, pieces: &mut Vec<Piece>) {
+    fn take_addresses(&self, subnet: u64, ask: TakenFilter, pieces: &mut Vec<Piece>) {
         let row = &self.subnets[&subnet];
         // 3.5 drops allocated addresses outside the CIDR, 3.7 routes' gateways outside.
         let clips = self.version.clips_free_ranges();
@@ -121,7 +121,7 @@ impl Maas {
                 .map(|ip| one(ip, "gateway-ip")),
         );
         let rows = self.addresses.values().filter(|row| {
-            row.subnet == Some(subnet) && !(ask.no_discovered && row.alloc == Alloc::Discovered)
+            row.subnet == Some(subnet) && !(ask.no_discovered && row.alloc == AllocType::Discovered)
         });
         pieces.extend(
             rows.filter_map(|row| row.ip)
@@ -131,7 +131,7 @@ impl Maas {
     }
 
     pub(crate) fn show_taken(&self, subnet: u64) -> Value {
-        self.taken(subnet, Ask::default())
+        self.taken(subnet, TakenFilter::default())
             .into_iter()
             .map(|(start, end, purposes)| {
                 json!({"start": start, "end": end, "num_addresses": size(start, end), "purpose": purposes})
@@ -140,7 +140,7 @@ impl Maas {
     }
 
     /// Where something new may go. In an unmanaged subnet that is inside reserved ranges only, but for ranges themselves.
-    pub(crate) fn gaps(&self, subnet: u64, ask: Ask) -> Vec<(IpAddr, IpAddr)> {
+    pub(crate) fn gaps(&self, subnet: u64, ask: TakenFilter) -> Vec<(IpAddr, IpAddr)> {
         let row = &self.subnets[&subnet];
         let clips = self.version.clips_free_ranges();
         if row.managed {
@@ -151,22 +151,22 @@ impl Maas {
             let no_dynamic = clips;
             return unused(
                 row.cidr,
-                &self.taken(subnet, Ask { no_dynamic, ..ask }),
+                &self.taken(subnet, TakenFilter { no_dynamic, ..ask }),
                 clips,
             );
         }
         let but = if clips { None } else { ask.but };
         let reserved = self.taken_by_ranges(
             subnet,
-            Ask {
+            TakenFilter {
                 no_dynamic: true,
                 but,
-                ..Ask::default()
+                ..TakenFilter::default()
             },
         );
         let others = self.taken(
             subnet,
-            Ask {
+            TakenFilter {
                 no_reserved: true,
                 ..ask
             },
@@ -182,7 +182,7 @@ impl Maas {
     }
 
     pub(crate) fn show_free(&self, subnet: u64) -> Value {
-        self.gaps(subnet, Ask::default())
+        self.gaps(subnet, TakenFilter::default())
             .into_iter()
             .map(|(start, end)| json!({"start": start, "end": end, "num_addresses": size(start, end)}))
             .collect()
@@ -190,7 +190,7 @@ impl Maas {
 
     /// The address MAAS picks: the lowest of the *smallest* free run. On 3.5 that may lie outside the CIDR, below which a
     /// range was left; then every try fails (seen on 3.5.12).
-    pub(crate) fn pick_free(&self, subnet: u64) -> Result<IpAddr, Response> {
+    pub(crate) fn pick_free(&self, subnet: u64) -> Result<IpAddr, LabResponse> {
         let cidr = self.subnets[&subnet].cidr;
         let kept: Vec<IpAddr> = self
             .reserved
@@ -199,7 +199,7 @@ impl Maas {
             .map(|kept| kept.ip)
             .collect();
         let mut runs = Vec::new();
-        for (start, end) in self.gaps(subnet, Ask::default()) {
+        for (start, end) in self.gaps(subnet, TakenFilter::default()) {
             let pieces = kept.iter().map(|ip| one(*ip, "excluded")).collect();
             let mut next = number(start);
             for (ip, _, _) in merge(pieces) {
@@ -275,7 +275,7 @@ fn usable(cidr: IpNet) -> (u128, u128) {
 }
 
 /// What is between the taken pieces. Without `clips` (before 3.7) what is taken outside the network shifts the ends.
-pub(crate) fn unused(cidr: IpNet, taken: &[Taken], clips: bool) -> Vec<(IpAddr, IpAddr)> {
+pub(crate) fn unused(cidr: IpNet, taken: &[TakenRun], clips: bool) -> Vec<(IpAddr, IpAddr)> {
     let (first, last) = usable(cidr);
     let like = cidr.network();
     let mut gaps = Vec::new();
@@ -300,9 +300,9 @@ pub(crate) fn unused(cidr: IpNet, taken: &[Taken], clips: bool) -> Vec<(IpAddr, 
 }
 
 /// Adjacent or overlapping pieces of the same purposes as one; overlapping ones of several purposes too.
-fn merge(mut pieces: Vec<Piece>) -> Vec<Taken> {
+fn merge(mut pieces: Vec<Piece>) -> Vec<TakenRun> {
     pieces.sort_by_key(|piece| (number(piece.start), number(piece.end), piece.purpose));
-    let mut merged: Vec<Taken> = Vec::new();
+    let mut merged: Vec<TakenRun> = Vec::new();
     for piece in pieces {
         let word = piece.purpose;
         if let Some((_, end, purposes)) = merged.last_mut() {

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::store::{Address, Alloc, Interface, Maas, NodeType};
+use super::store::{AllocType, LabMaas, NodeType, StoredAddress, StoredInterface};
 
-impl Maas {
+impl LabMaas {
     /// Deploys a machine: AUTO links get their addresses.
     pub fn deploy(&mut self, hostname: &str) {
         let Some(id) = self
@@ -26,7 +26,7 @@ impl Maas {
                 row.interface
                     .is_some_and(|interface| interfaces.contains(&interface))
             })
-            .filter(|row| row.alloc == Alloc::Auto && row.ip.is_none())
+            .filter(|row| row.alloc == AllocType::Auto && row.ip.is_none())
             .filter_map(|row| Some((row.id, row.subnet?)))
             .collect();
         for (row, subnet) in waiting {
@@ -119,7 +119,7 @@ impl Maas {
                 .map(|subnet| subnet.id);
             match subnet.filter(|_| node.boot_interface == Some(interface)) {
                 Some(subnet) => {
-                    self.add_link(interface, Alloc::Auto, Some(subnet), None);
+                    self.add_link(interface, AllocType::Auto, Some(subnet), None);
                 }
                 None => self.ensure_link_up(interface),
             }
@@ -168,10 +168,10 @@ impl Maas {
 
     /// A user has an address that lies in no subnet: its subnet changed its CIDR and left it behind.
     pub fn leave_behind(&mut self, ip: IpAddr, user: &str) {
-        self.add_address(Address {
+        self.add_address(StoredAddress {
             id: 0,
             ip: Some(ip),
-            alloc: Alloc::UserReserved,
+            alloc: AllocType::UserReserved,
             subnet: None,
             user: Some(user.to_owned()),
             interface: None,
@@ -190,7 +190,7 @@ impl Maas {
     }
 }
 
-impl Maas {
+impl LabMaas {
     /// Whoever holds an address or a link on that network lets go of it; controllers only when `controllers`, and then
     /// only they. BMC addresses stay.
     pub fn vacate(&mut self, cidr: &str, controllers: bool) {
@@ -250,7 +250,7 @@ impl Maas {
             .map(|row| row.id);
         let interface = there.or_else(|| Some(self.plug_in(racks.first()?, vlan)));
         if let (Some(interface), Some(ip)) = (interface, self.spare(id)) {
-            self.add_link(interface, Alloc::Sticky, Some(id), Some(ip));
+            self.add_link(interface, AllocType::Sticky, Some(id), Some(ip));
         }
     }
 
@@ -259,7 +259,7 @@ impl Maas {
         let id = self.next("interface");
         self.interfaces.insert(
             id,
-            Interface {
+            StoredInterface {
                 id,
                 node: node.to_owned(),
                 name: format!("added{id}"),

@@ -3,18 +3,18 @@
 use serde_json::Value;
 
 use super::form::{Errors, Form, NO_CHOICE, REQUIRED, field_error};
-use super::store::{Interface, Maas, NodeType};
-use super::{Answer, Asker, admin_to_change, bad_method, gone, missing, plain};
-use crate::wire::{Request, Response};
+use super::store::{LabMaas, NodeType, StoredInterface};
+use super::{ApiCaller, MaasAnswer, admin_to_change, bad_method, gone, missing, plain};
+use crate::wire::{LabRequest, LabResponse};
 
-impl Maas {
+impl LabMaas {
     pub(crate) fn interfaces(
         &mut self,
-        request: &Request,
+        request: &LabRequest,
         node: &str,
         form: &Form,
-        asker: &Asker,
-    ) -> Answer {
+        asker: &ApiCaller,
+    ) -> MaasAnswer {
         if !self.nodes.contains_key(node) {
             return Err(missing("Node"));
         }
@@ -24,7 +24,7 @@ impl Maas {
                     .interfaces_of(node)
                     .map(|interface| self.show_interface(interface))
                     .collect();
-                Ok(Response::json(200, &Value::Array(list)))
+                Ok(LabResponse::json(200, &Value::Array(list)))
             }
             ("POST", Some(op)) => {
                 admin_to_change(asker)?;
@@ -34,7 +34,7 @@ impl Maas {
                     "create_bond" => ("create bond", "bond"),
                     "create_physical" => ("create", "physical"),
                     _ => {
-                        return Err(Response::text(
+                        return Err(LabResponse::text(
                             400,
                             format!("Unrecognised signature: method=POST op={op}"),
                         ));
@@ -42,7 +42,7 @@ impl Maas {
                 };
                 self.may_change(node, verb)?;
                 let id = self.create_interface(node, kind, form)?;
-                Ok(Response::json(
+                Ok(LabResponse::json(
                     200,
                     &self.show_interface(&self.interfaces[&id]),
                 ))
@@ -52,7 +52,7 @@ impl Maas {
     }
 
     /// Machines in five states; devices always; controllers never.
-    fn may_change(&self, node: &str, verb: &str) -> Result<(), Response> {
+    fn may_change(&self, node: &str, verb: &str) -> Result<(), LabResponse> {
         let node = &self.nodes[node];
         match node.kind {
             NodeType::Device => Ok(()),
@@ -75,7 +75,12 @@ impl Maas {
         }
     }
 
-    fn create_interface(&mut self, node: &str, kind: &str, form: &Form) -> Result<u64, Response> {
+    fn create_interface(
+        &mut self,
+        node: &str,
+        kind: &str,
+        form: &Form,
+    ) -> Result<u64, LabResponse> {
         let mut errors = Errors::default();
         let key = if kind == "bond" { "parents" } else { "parent" };
         let parents = self.named_parents(node, key, form);
@@ -117,7 +122,7 @@ impl Maas {
         let id = self.next("interface");
         self.interfaces.insert(
             id,
-            Interface {
+            StoredInterface {
                 id,
                 node: node.to_owned(),
                 name,
@@ -244,12 +249,12 @@ impl Maas {
 
     pub(crate) fn interface(
         &mut self,
-        request: &Request,
+        request: &LabRequest,
         node: &str,
         id: &str,
         form: &Form,
-        asker: &Asker,
-    ) -> Answer {
+        asker: &ApiCaller,
+    ) -> MaasAnswer {
         if !self.nodes.contains_key(node) {
             return Err(missing("Node"));
         }
@@ -288,14 +293,14 @@ impl Maas {
             }
             _ => return Err(bad_method()),
         }
-        Ok(Response::json(
+        Ok(LabResponse::json(
             200,
             &self.show_interface(&self.interfaces[&id]),
         ))
     }
 
     /// By what the machine is: a controller's interface takes a VLAN, a deployed machine's a name and a MAC.
-    fn update_interface(&mut self, node: &str, id: u64, form: &Form) -> Result<(), Response> {
+    fn update_interface(&mut self, node: &str, id: u64, form: &Form) -> Result<(), LabResponse> {
         let host = self.nodes[node].clone();
         let mut errors = Errors::default();
         let mut row = self.interfaces[&id].clone();
@@ -340,7 +345,7 @@ impl Maas {
         }
     }
 
-    fn read_identity(&self, row: &mut Interface, form: &Form, errors: &mut Errors) {
+    fn read_identity(&self, row: &mut StoredInterface, form: &Form, errors: &mut Errors) {
         if let Some(name) = form.get("name").filter(|name| !name.is_empty()) {
             name.clone_into(&mut row.name);
             let taken = self
@@ -401,7 +406,7 @@ impl Maas {
     }
 }
 
-fn read_interface_mtu(row: &mut Interface, form: &Form, errors: &mut Errors) {
+fn read_interface_mtu(row: &mut StoredInterface, form: &Form, errors: &mut Errors) {
     match form.get("mtu").map(|text| (text, text.parse::<u32>())) {
         None => {}
         Some(("", _)) => row.mtu = None,

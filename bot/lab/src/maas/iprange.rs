@@ -5,19 +5,24 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::form::{BAD_IP, Errors, Form, NO_CHOICE, REQUIRED, no_such_choice, refuse_long};
-use super::free::{self, Ask};
+use super::free::{self, TakenFilter};
 use super::seek::row_number;
 use super::spelling::{self, address};
-use super::store::{IpRange, Maas, RangeType};
-use super::{Answer, Asker, bad_method, gone, missing, plain};
-use crate::wire::Response;
+use super::store::{LabMaas, RangeType, StoredRange};
+use super::{ApiCaller, MaasAnswer, bad_method, gone, missing, plain};
+use crate::wire::LabResponse;
 
 const BOTH: &str = "Start IP address and end IP address are both required.";
 
-impl Maas {
-    pub(crate) fn ranges_list(&mut self, method: &str, form: &Form, asker: &Asker) -> Answer {
+impl LabMaas {
+    pub(crate) fn ranges_list(
+        &mut self,
+        method: &str,
+        form: &Form,
+        asker: &ApiCaller,
+    ) -> MaasAnswer {
         match method {
-            "GET" => Ok(Response::json(
+            "GET" => Ok(LabResponse::json(
                 200,
                 &self
                     .ranges
@@ -37,13 +42,19 @@ impl Maas {
                 range.user = Some(asker.name.clone());
                 let shown = self.show_range(&range);
                 self.ranges.insert(range.id, range);
-                Ok(Response::json(200, &shown))
+                Ok(LabResponse::json(200, &shown))
             }
             _ => Err(bad_method()),
         }
     }
 
-    pub(crate) fn range(&mut self, method: &str, id: &str, form: &Form, asker: &Asker) -> Answer {
+    pub(crate) fn range(
+        &mut self,
+        method: &str,
+        id: &str,
+        form: &Form,
+        asker: &ApiCaller,
+    ) -> MaasAnswer {
         let found = self.ranges.get(&row_number("IPRange", id)?).cloned();
         let now = found.ok_or_else(|| missing("IPRange"))?;
         let mine = asker.admin || now.user.as_ref() == Some(&asker.name);
@@ -54,12 +65,12 @@ impl Maas {
             ));
         }
         match method {
-            "GET" => Ok(Response::json(200, &self.show_range(&now))),
+            "GET" => Ok(LabResponse::json(200, &self.show_range(&now))),
             "PUT" => {
                 let range = self.read_range(form, Some(&now))?;
                 let shown = self.show_range(&range);
                 self.ranges.insert(range.id, range);
-                Ok(Response::json(200, &shown))
+                Ok(LabResponse::json(200, &shown))
             }
             "DELETE" => {
                 self.ranges.remove(&now.id);
@@ -70,7 +81,11 @@ impl Maas {
         }
     }
 
-    fn read_range(&self, form: &Form, now: Option<&IpRange>) -> Result<IpRange, Response> {
+    fn read_range(
+        &self,
+        form: &Form,
+        now: Option<&StoredRange>,
+    ) -> Result<StoredRange, LabResponse> {
         let mut errors = Errors::default();
         let start = read_end("start_ip", form, now.map(|range| range.start), &mut errors);
         let end = read_end("end_ip", form, now.map(|range| range.end), &mut errors);
@@ -101,7 +116,7 @@ impl Maas {
         };
         let comment = form.given("comment");
         let comment = comment.or(now.map(|range| range.comment.as_str()));
-        let range = IpRange {
+        let range = StoredRange {
             id: now.map_or(0, |range| range.id),
             subnet: subnet.or(now.map(|range| range.subnet)).unwrap_or_default(),
             kind: kind
@@ -121,7 +136,12 @@ impl Maas {
         Ok(range)
     }
 
-    fn read_subnet(&self, form: &Form, now: Option<&IpRange>, errors: &mut Errors) -> Option<u64> {
+    fn read_subnet(
+        &self,
+        form: &Form,
+        now: Option<&StoredRange>,
+        errors: &mut Errors,
+    ) -> Option<u64> {
         let found = match (form.get("subnet"), now) {
             (None, Some(now)) => Some(now.subnet),
             (None, None) => {
@@ -152,8 +172,8 @@ impl Maas {
         start: Option<IpAddr>,
         end: Option<IpAddr>,
         errors: &mut Errors,
-    ) -> Result<(), Response> {
-        let crash = |text: String| Response::text(500, text);
+    ) -> Result<(), LabResponse> {
+        let crash = |text: String| LabResponse::text(500, text);
         let subnet = subnet.ok_or_else(|| crash("'subnet'".to_owned()))?;
         let start = start.ok_or_else(|| crash("'start_ip'".to_owned()))?;
         let end = end.ok_or_else(|| crash("'end_ip'".to_owned()))?;
@@ -183,7 +203,7 @@ impl Maas {
     }
 
     /// A range that is made without a form: the model's checks alone.
-    pub(crate) fn check_range(&self, range: &IpRange) -> Result<(), Response> {
+    pub(crate) fn check_range(&self, range: &StoredRange) -> Result<(), LabResponse> {
         let mut errors = Errors::default();
         let known = Known {
             subnet: true,
@@ -194,7 +214,7 @@ impl Maas {
     }
 
     /// The model's first objection (3.5.9 `maasserver/models/iprange.py:156-277`).
-    fn check_row(&self, range: &IpRange, known: Known, errors: &mut Errors) {
+    fn check_row(&self, range: &StoredRange, known: Known, errors: &mut Errors) {
         let mut both = |message: String| {
             errors.add("start_ip", message.clone());
             errors.add("end_ip", message);
@@ -214,7 +234,7 @@ impl Maas {
         }
     }
 
-    fn check_place(&self, range: &IpRange, known: Known, errors: &mut Errors) {
+    fn check_place(&self, range: &StoredRange, known: Known, errors: &mut Errors) {
         let cidr = self.subnets[&range.subnet].cidr;
         let mut both = |message: String| {
             errors.add("start_ip", message.clone());
@@ -252,16 +272,16 @@ impl Maas {
     }
 
     /// Both ends fall into the same gap: of ranges only for a reserved range, of anything for a dynamic one.
-    fn check_gap(&self, range: &IpRange, errors: &mut Errors) {
+    fn check_gap(&self, range: &StoredRange, errors: &mut Errors) {
         let (word, ranges_only, what) = match range.kind {
             RangeType::Reserved => ("reserved", true, "range"),
             RangeType::Dynamic => ("dynamic", false, "IP address or range"),
         };
-        let ask = Ask {
+        let ask = TakenFilter {
             ranges_only,
             no_discovered: true,
             but: Some(range.id),
-            ..Ask::default()
+            ..TakenFilter::default()
         };
         let gaps = self.gaps(range.subnet, ask);
         let message = if gaps.is_empty() {
@@ -291,7 +311,7 @@ fn broadcast(cidr: IpNet) -> Option<IpAddr> {
     (cidr.prefix_len() < 31).then(|| cidr.broadcast())
 }
 
-fn read_kind(form: &Form, now: Option<&IpRange>, errors: &mut Errors) -> Option<RangeType> {
+fn read_kind(form: &Form, now: Option<&StoredRange>, errors: &mut Errors) -> Option<RangeType> {
     match (form.raw("type"), now) {
         (Some("reserved"), _) => Some(RangeType::Reserved),
         (Some("dynamic"), _) => Some(RangeType::Dynamic),

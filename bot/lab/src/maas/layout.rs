@@ -6,9 +6,9 @@ mod subnets;
 
 use std::collections::BTreeSet;
 
-use format::{FabricIn, Layout, VlanIn};
+use format::{FabricIn, LayoutFile, VlanIn};
 
-use super::store::{Maas, NodeType};
+use super::store::{LabMaas, NodeType};
 
 /// Why a layout cannot be a MAAS.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,10 +27,10 @@ fn wrong(place: impl Into<String>, why: impl Into<String>) -> LoadError {
     }
 }
 
-impl Maas {
+impl LabMaas {
     /// Loads a layout. `version` overrides the layout's; without either it is 3.5.12.
     pub fn load(text: &str, version: Option<&str>) -> Result<Self, LoadError> {
-        let layout: Layout =
+        let layout: LayoutFile =
             serde_json::from_str(text).map_err(|error| wrong("$", error.to_string()))?;
         let version = version.or(layout.version.as_deref()).unwrap_or("3.5.12");
         let mut maas = Self::empty(version);
@@ -56,7 +56,7 @@ impl Maas {
         Ok(maas)
     }
 
-    fn load_fabrics(&mut self, layout: &Layout) -> Result<(), LoadError> {
+    fn load_fabrics(&mut self, layout: &LayoutFile) -> Result<(), LoadError> {
         // MAAS names `fabric-N` by row number itself, so such a fabric has that number.
         let numbered: BTreeSet<u64> = layout
             .fabrics
@@ -125,7 +125,7 @@ impl Maas {
         let space = vlan.space.as_ref().map(|space| self.space_named(space));
         self.vlans.insert(
             id,
-            super::store::Vlan {
+            super::store::StoredVlan {
                 id,
                 fabric,
                 vid: vlan.vid,
@@ -154,7 +154,7 @@ impl Maas {
     }
 
     /// DHCP, racks and relays, when every VLAN and controller is there.
-    fn load_vlan_services(&mut self, layout: &Layout) -> Result<(), LoadError> {
+    fn load_vlan_services(&mut self, layout: &LayoutFile) -> Result<(), LoadError> {
         for (at, fabric) in layout.fabrics.iter().enumerate() {
             for (number, vlan) in fabric.vlans.iter().enumerate() {
                 let place = format!("fabrics[{at}].vlans[{number}]");

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use super::form::{Errors, Form, REQUIRED, field_error};
 use super::spelling::address;
-use super::store::{Address, Alloc, Maas, NodeType, RangeType};
-use crate::wire::Response;
+use super::store::{AllocType, LabMaas, NodeType, RangeType, StoredAddress};
+use crate::wire::LabResponse;
 
 /// A link as it was asked for.
 struct Wanted {
@@ -26,8 +26,8 @@ pub(crate) fn no_such(what: &str, given: &str, known: &[String]) -> String {
     )
 }
 
-impl Maas {
-    pub(crate) fn unlink_subnet(&mut self, interface: u64, form: &Form) -> Result<(), Response> {
+impl LabMaas {
+    pub(crate) fn unlink_subnet(&mut self, interface: u64, form: &Form) -> Result<(), LabResponse> {
         let text = form
             .get("id")
             .filter(|text| !text.is_empty())
@@ -45,7 +45,7 @@ impl Maas {
         Ok(())
     }
 
-    pub(crate) fn link_subnet(&mut self, interface: u64, form: &Form) -> Result<(), Response> {
+    pub(crate) fn link_subnet(&mut self, interface: u64, form: &Form) -> Result<(), LabResponse> {
         let mut errors = Errors::default();
         let wanted = self.read_link(interface, form, &mut errors);
         self.check_link(interface, &wanted, &mut errors);
@@ -60,9 +60,9 @@ impl Maas {
         };
         self.make_room(interface, &wanted);
         let alloc = match wanted.mode.as_str() {
-            "AUTO" => Alloc::Auto,
-            "DHCP" => Alloc::Dhcp,
-            _ => Alloc::Sticky,
+            "AUTO" => AllocType::Auto,
+            "DHCP" => AllocType::Dhcp,
+            _ => AllocType::Sticky,
         };
         let link = self.add_link(interface, alloc, wanted.subnet, ip);
         if wanted.default_gateway {
@@ -165,7 +165,7 @@ impl Maas {
 
     fn check_dhcp(&self, interface: u64, errors: &mut Errors) {
         let mut links = self.links_of(interface);
-        let Some(link) = links.find(|link| link.alloc == Alloc::Dhcp) else {
+        let Some(link) = links.find(|link| link.alloc == AllocType::Dhcp) else {
             return;
         };
         let from = link
@@ -200,8 +200,8 @@ impl Maas {
     }
 
     fn check_link_up(&self, interface: u64, wanted: &Wanted, errors: &mut Errors) {
-        let bare = |link: &Address| {
-            link.ip.is_none() && matches!(link.alloc, Alloc::Sticky | Alloc::Discovered)
+        let bare = |link: &StoredAddress| {
+            link.ip.is_none() && matches!(link.alloc, AllocType::Sticky | AllocType::Discovered)
         };
         if !wanted.force && !self.links_of(interface).all(bare) {
             errors.add(
@@ -223,7 +223,7 @@ impl Maas {
         let all = wanted.force || wanted.mode == "LINK_UP";
         let going: Vec<u64> = self
             .links_of(interface)
-            .filter(|link| all || (link.alloc == Alloc::Sticky && link.ip.is_none()))
+            .filter(|link| all || (link.alloc == AllocType::Sticky && link.ip.is_none()))
             .map(|link| link.id)
             .collect();
         for link in going {
@@ -254,10 +254,15 @@ impl Maas {
         &mut self,
         interface: u64,
         form: &Form,
-    ) -> Result<(), Response> {
+    ) -> Result<(), LabResponse> {
         let links: Vec<(u64, IpAddr)> = self
             .links_of(interface)
-            .filter(|link| matches!(link.alloc, Alloc::Auto | Alloc::Sticky | Alloc::Dhcp))
+            .filter(|link| {
+                matches!(
+                    link.alloc,
+                    AllocType::Auto | AllocType::Sticky | AllocType::Dhcp
+                )
+            })
             .filter_map(|link| Some((link.id, self.subnets[&link.subnet?].gateway?)))
             .collect();
         if links.is_empty() {

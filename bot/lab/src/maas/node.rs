@@ -3,17 +3,17 @@
 use serde_json::Value;
 
 use super::form::Form;
-use super::store::{Address, Alloc, Maas, NodeType};
-use super::{Answer, Asker, bad_method, gone, missing, plain};
-use crate::wire::{Request, Response};
+use super::store::{AllocType, LabMaas, NodeType, StoredAddress};
+use super::{ApiCaller, MaasAnswer, bad_method, gone, missing, plain};
+use crate::wire::{LabRequest, LabResponse};
 
-impl Maas {
+impl LabMaas {
     pub(crate) fn machines_list(
         &mut self,
-        request: &Request,
+        request: &LabRequest,
         method: &str,
-        asker: &Asker,
-    ) -> Answer {
+        asker: &ApiCaller,
+    ) -> MaasAnswer {
         const FILTERS: [&str; 8] = [
             "hostname",
             "mac_address",
@@ -53,7 +53,7 @@ impl Maas {
             .filter(|node| ids.is_empty() || ids.contains(&node.system_id.as_str()))
             .map(|node| self.show_node(node))
             .collect();
-        Ok(Response::json(200, &Value::Array(list)))
+        Ok(LabResponse::json(200, &Value::Array(list)))
     }
 
     /// A node by the folder it is asked for in. Everyone sees a device and a controller that they know the id of.
@@ -62,8 +62,8 @@ impl Maas {
         method: &str,
         folder: &str,
         id: &str,
-        asker: &Asker,
-    ) -> Answer {
+        asker: &ApiCaller,
+    ) -> MaasAnswer {
         let (word, fits): (&str, fn(NodeType) -> bool) = match folder {
             "devices" => ("Device", |kind| kind == NodeType::Device),
             "rackcontrollers" => ("RackController", |kind| {
@@ -84,7 +84,7 @@ impl Maas {
             return Err(plain(403, ""));
         }
         match method {
-            "GET" => Ok(Response::json(200, &self.show_node(node))),
+            "GET" => Ok(LabResponse::json(200, &self.show_node(node))),
             "DELETE" if !controller => {
                 super::admin_to_change(asker)?;
                 self.delete_node(id);
@@ -97,18 +97,18 @@ impl Maas {
             }
             _ => {
                 super::admin_to_change(asker)?;
-                Ok(Response::json(200, &self.show_node(&self.nodes[id])))
+                Ok(LabResponse::json(200, &self.show_node(&self.nodes[id])))
             }
         }
     }
 
     pub(crate) fn machine(
         &mut self,
-        request: &Request,
+        request: &LabRequest,
         id: &str,
         form: &Form,
-        asker: &Asker,
-    ) -> Answer {
+        asker: &ApiCaller,
+    ) -> MaasAnswer {
         let found = self
             .nodes
             .get(id)
@@ -146,7 +146,7 @@ impl Maas {
             }
             _ => return Err(bad_method()),
         }
-        Ok(Response::json(200, &self.show_node(&self.nodes[id])))
+        Ok(LabResponse::json(200, &self.show_node(&self.nodes[id])))
     }
 
     /// Another power type; with an address, the BMC's row moves to the subnet that holds it.
@@ -167,10 +167,10 @@ impl Maas {
         }
         if let (Some(ip), Some(_)) = (address, bmc) {
             let subnet = self.best_subnet(ip);
-            self.add_address(Address {
+            self.add_address(StoredAddress {
                 id: 0,
                 ip: Some(ip),
-                alloc: Alloc::Sticky,
+                alloc: AllocType::Sticky,
                 subnet,
                 user: None,
                 interface: None,
@@ -180,7 +180,7 @@ impl Maas {
         }
     }
 
-    fn release_machine(&mut self, id: &str) -> Result<(), Response> {
+    fn release_machine(&mut self, id: &str) -> Result<(), LabResponse> {
         let node = self.nodes[id].clone();
         if node.status == "Ready" || node.status == "Releasing" {
             return Ok(());
@@ -235,7 +235,7 @@ impl Maas {
             let here = row
                 .interface
                 .is_some_and(|interface| interfaces.contains(&interface));
-            if here && row.alloc == Alloc::Auto {
+            if here && row.alloc == AllocType::Auto {
                 row.ip = None;
             }
         }

@@ -2,23 +2,23 @@
 
 use serde_json::{Value, json};
 
-use super::store::{Maas, Node, NodeType};
-use super::{Answer, Asker, plain};
-use crate::wire::{Request, Response};
+use super::store::{LabMaas, NodeType, StoredNode};
+use super::{ApiCaller, MaasAnswer, plain};
+use crate::wire::{LabRequest, LabResponse};
 
 const BASE: &str = "/MAAS/api/2.0";
 
 /// What a MAAS calls itself: the host's name when it was set up. The recorded servers ran on a machine of this name.
 const NAME: &str = "vm";
 
-impl Maas {
+impl LabMaas {
     /// The asker's keys, secrets and all.
-    pub(crate) fn tokens(&self, asker: &Asker) -> Response {
+    pub(crate) fn tokens(&self, asker: &ApiCaller) -> LabResponse {
         let mine = self.users.iter().filter(|user| user.name == asker.name);
         let tokens = mine.map(|user| {
             json!({"name": "MAAS consumer", "token": format!("{}:{}:{}", user.consumer, user.token, user.secret)})
         });
-        Response::json(200, &tokens.collect())
+        LabResponse::json(200, &tokens.collect())
     }
 
     /// DNS records that are no addresses.
@@ -48,23 +48,23 @@ impl Maas {
         networks.collect()
     }
 
-    pub(crate) fn networks(&self, method: &str, rest: &[&str], asker: &Asker) -> Answer {
+    pub(crate) fn networks(&self, method: &str, rest: &[&str], asker: &ApiCaller) -> MaasAnswer {
         if method != "GET" {
             super::admin_to_change(asker)?;
             return Err(super::bad_method());
         }
         let all = self.show_networks();
         let Some(name) = rest.first() else {
-            return Ok(Response::json(200, &all));
+            return Ok(LabResponse::json(200, &all));
         };
         let mut list = all.as_array().into_iter().flatten();
         let one = list.find(|network| network["name"] == **name);
         let one = one.ok_or_else(|| super::missing("Subnet"))?;
-        Ok(Response::json(200, one))
+        Ok(LabResponse::json(200, one))
     }
 
     /// Everyone sees everyone; the lab makes and removes nobody.
-    pub(crate) fn users(&self, method: &str, rest: &[&str], asker: &Asker) -> Answer {
+    pub(crate) fn users(&self, method: &str, rest: &[&str], asker: &ApiCaller) -> MaasAnswer {
         if method != "GET" {
             super::admin_to_create(asker)?;
             return Err(super::bad_method());
@@ -73,27 +73,27 @@ impl Maas {
         match rest {
             [] => {
                 let all = self.users.iter().map(|user| shown(&user.name));
-                Ok(Response::json(200, &all.collect()))
+                Ok(LabResponse::json(200, &all.collect()))
             }
             [name, ..] => {
                 let known = self.users.iter().find(|user| user.name == *name);
                 let user = known.ok_or_else(|| super::missing("User"))?;
-                Ok(Response::json(200, &shown(&user.name)))
+                Ok(LabResponse::json(200, &shown(&user.name)))
             }
         }
     }
 
     /// The one zone and the one pool, which the lab does not change.
-    pub(crate) fn places(&self, method: &str, path: &[&str], asker: &Asker) -> Answer {
+    pub(crate) fn places(&self, method: &str, path: &[&str], asker: &ApiCaller) -> MaasAnswer {
         if method != "GET" {
             super::admin_to_create(asker)?;
             return Err(super::bad_method());
         }
         match path {
-            ["zones"] => Ok(Response::json(200, &json!([self.show_zone()]))),
-            ["resourcepools"] => Ok(Response::json(200, &json!([self.show_pool()]))),
-            ["zones", "default"] => Ok(Response::json(200, &self.show_zone())),
-            ["resourcepool", "0" | "default"] => Ok(Response::json(200, &self.show_pool())),
+            ["zones"] => Ok(LabResponse::json(200, &json!([self.show_zone()]))),
+            ["resourcepools"] => Ok(LabResponse::json(200, &json!([self.show_pool()]))),
+            ["zones", "default"] => Ok(LabResponse::json(200, &self.show_zone())),
+            ["resourcepool", "0" | "default"] => Ok(LabResponse::json(200, &self.show_pool())),
             ["zones", ..] => Err(super::missing("Zone")),
             _ => Err(super::missing("ResourcePool")),
         }
@@ -112,10 +112,10 @@ impl Maas {
         shown.collect()
     }
 
-    pub(crate) fn config(&self, request: &Request, asker: &Asker) -> Answer {
+    pub(crate) fn config(&self, request: &LabRequest, asker: &ApiCaller) -> MaasAnswer {
         if request.method != "GET" {
             super::admin_to_change(asker)?;
-            return Ok(Response::text(200, "OK"));
+            return Ok(LabResponse::text(200, "OK"));
         }
         let value = match request.param("name") {
             Some("maas_name") => json!(NAME),
@@ -134,7 +134,7 @@ impl Maas {
                 return Err(super::form::field_error(name, message));
             }
         };
-        Ok(Response {
+        Ok(LabResponse {
             status: 200,
             headers: vec![("content-type".to_owned(), "application/json".to_owned())],
             body: value.to_string().into_bytes(),
@@ -149,7 +149,7 @@ impl Maas {
 
     /// Whether someone sees a node: an administrator any; others machines that are theirs or nobody's, and devices
     /// (3.5.9 maasserver/models/node.py, `get_nodes`).
-    pub(crate) fn may_see(asker: &Asker, node: &Node) -> bool {
+    pub(crate) fn may_see(asker: &ApiCaller, node: &StoredNode) -> bool {
         let owner = node.owner.as_ref();
         match node.kind {
             _ if asker.admin => true,
@@ -161,7 +161,7 @@ impl Maas {
 }
 
 /// The event log, which the lab does not keep.
-pub(crate) fn events(request: &Request) -> Value {
+pub(crate) fn events(request: &LabRequest) -> Value {
     let query: Vec<String> = request
         .query
         .iter()

@@ -6,11 +6,13 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::store::{Address, Alloc, Interface, Maas, NodeType, Subnet, Vlan};
+use super::store::{
+    AllocType, LabMaas, NodeType, StoredAddress, StoredInterface, StoredSubnet, StoredVlan,
+};
 
 /// One interface as a controller reports it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reported {
+pub struct ReportedInterface {
     /// Its name on the host.
     pub name: String,
     /// `physical`, `bridge`, `bond` or `vlan`; "" is physical.
@@ -32,9 +34,13 @@ pub struct Reported {
 #[error("{0}")]
 pub struct ReportRefused(String);
 
-impl Maas {
+impl LabMaas {
     /// Takes a controller's report in. Interfaces that it does not name are gone.
-    pub fn report(&mut self, hostname: &str, said: &[Reported]) -> Result<(), ReportRefused> {
+    pub fn report(
+        &mut self,
+        hostname: &str,
+        said: &[ReportedInterface],
+    ) -> Result<(), ReportRefused> {
         let node = self
             .node_by_host(hostname)
             .map(|node| node.system_id.clone());
@@ -61,7 +67,7 @@ impl Maas {
     }
 
     /// What each controller reports while nothing changes on its host: its interfaces and addresses, as its rows have them.
-    pub fn controllers_say(&self) -> BTreeMap<String, Vec<Reported>> {
+    pub fn controllers_say(&self) -> BTreeMap<String, Vec<ReportedInterface>> {
         self.nodes
             .values()
             .filter(|node| {
@@ -78,14 +84,14 @@ impl Maas {
             .collect()
     }
 
-    fn as_reported(&self, row: &Interface) -> Reported {
+    fn as_reported(&self, row: &StoredInterface) -> ReportedInterface {
         let addresses = self.links_of(row.id).filter_map(|link| {
             let net = self.subnets.get(&link.subnet?)?.cidr;
             IpNet::new(link.ip?, net.prefix_len()).ok()
         });
         let parents = row.parents.iter().filter_map(|id| self.interfaces.get(id));
         let vlan = row.vlan.and_then(|id| self.vlans.get(&id));
-        Reported {
+        ReportedInterface {
             name: row.name.clone(),
             kind: row.kind.clone(),
             mac: row.mac.clone(),
@@ -96,7 +102,7 @@ impl Maas {
         }
     }
 
-    fn reported_row(&mut self, node: &str, one: &Reported) -> u64 {
+    fn reported_row(&mut self, node: &str, one: &ReportedInterface) -> u64 {
         let known = self.interfaces_of(node).find(|row| row.name == one.name);
         if let Some(known) = known.map(|row| row.id) {
             if let Some(row) = self.interfaces.get_mut(&known) {
@@ -124,7 +130,7 @@ impl Maas {
         let id = self.next("interface");
         self.interfaces.insert(
             id,
-            Interface {
+            StoredInterface {
                 id,
                 node: node.to_owned(),
                 name: one.name.clone(),
@@ -153,7 +159,7 @@ impl Maas {
         let id = self.next("vlan");
         self.vlans.insert(
             id,
-            Vlan {
+            StoredVlan {
                 id,
                 fabric,
                 vid,
@@ -176,7 +182,7 @@ impl Maas {
 
     /// Before the links are looked at, a bridge, bond or VLAN interface takes the VLAN of the subnet that has exactly a
     /// reported network, and every plane that its *old* links point to comes along. Its ports too.
-    fn follow_networks(&mut self, id: u64, one: &Reported) {
+    fn follow_networks(&mut self, id: u64, one: &ReportedInterface) {
         let row = self.interfaces[&id].clone();
         let mut nets = one.addresses.iter().map(IpNet::trunc);
         let found = nets.find_map(|net| self.subnet_of(net));
@@ -207,7 +213,11 @@ impl Maas {
     }
 
     /// Each address gets a row in the subnet of its network, whoever had it; what was not reported goes.
-    fn take_addresses_over(&mut self, id: u64, one: &Reported) -> Result<(), ReportRefused> {
+    fn take_addresses_over(
+        &mut self,
+        id: u64,
+        one: &ReportedInterface,
+    ) -> Result<(), ReportRefused> {
         let mut kept = Vec::new();
         for address in &one.addresses {
             let subnet = self.reported_subnet(id, *address, one.gateway)?;
@@ -230,17 +240,17 @@ impl Maas {
 
     fn claim(&mut self, interface: u64, ip: IpAddr, subnet: Option<u64>) -> u64 {
         let known = self.addresses.values().find(|row| {
-            row.ip == Some(ip) && row.alloc != Alloc::Discovered && row.bmc_of.is_none()
+            row.ip == Some(ip) && row.alloc != AllocType::Discovered && row.bmc_of.is_none()
         });
         let id = match known.map(|row| row.id) {
             Some(id) => id,
-            None => self.add_link(interface, Alloc::Sticky, subnet, Some(ip)),
+            None => self.add_link(interface, AllocType::Sticky, subnet, Some(ip)),
         };
         if let Some(row) = self.addresses.get_mut(&id) {
-            *row = Address {
+            *row = StoredAddress {
                 id,
                 ip: Some(ip),
-                alloc: Alloc::Sticky,
+                alloc: AllocType::Sticky,
                 subnet,
                 user: None,
                 interface: Some(interface),
@@ -291,7 +301,7 @@ impl Maas {
         let subnet = self.next("subnet");
         self.subnets.insert(
             subnet,
-            Subnet {
+            StoredSubnet {
                 id: subnet,
                 name: net.to_string(),
                 cidr: net,
@@ -331,7 +341,7 @@ mod tests {
     use serde_json::json;
 
     /// Two planes, a third network's VLAN, a controller with an address in the first plane on that kind of interface.
-    fn stage(kind: &str, version: &str) -> Maas {
+    fn stage(kind: &str, version: &str) -> LabMaas {
         let below = json!({"name": "eth0", "type": "physical", "mac": "52:54:00:00:00:01", "fabric": "one", "vlan": 0});
         let link = json!([{"mode": "STATIC", "subnet": "10.8.0.0/22", "ip": "10.8.0.4"}]);
         let interfaces = if kind == "physical" {
@@ -350,47 +360,47 @@ mod tests {
             "machines": [{"hostname": "m0", "interfaces": [{"name": "e0", "fabric": "one", "vlan": 0,
                 "links": [{"mode": "STATIC", "subnet": "10.8.0.0/22", "ip": "10.8.0.77"}]}]}],
         });
-        Maas::load(&layout.to_string(), Some(version)).expect("the stage loads")
+        LabMaas::load(&layout.to_string(), Some(version)).expect("the stage loads")
     }
 
-    fn said(kind: &str, addresses: &[&str]) -> Vec<Reported> {
+    fn said(kind: &str, addresses: &[&str]) -> Vec<ReportedInterface> {
         let addresses = addresses
             .iter()
             .map(|text| text.parse().expect("an address"));
         let addresses = addresses.collect();
-        let eth0 = Reported {
+        let eth0 = ReportedInterface {
             name: "eth0".to_owned(),
             kind: "physical".to_owned(),
             mac: "52:54:00:00:00:01".to_owned(),
-            ..Reported::default()
+            ..ReportedInterface::default()
         };
         if kind == "physical" {
-            return vec![Reported { addresses, ..eth0 }];
+            return vec![ReportedInterface { addresses, ..eth0 }];
         }
-        let bridge = Reported {
+        let bridge = ReportedInterface {
             name: "br0".to_owned(),
             kind: kind.to_owned(),
             mac: "52:54:00:00:00:02".to_owned(),
             parents: vec!["eth0".to_owned()],
             addresses,
-            ..Reported::default()
+            ..ReportedInterface::default()
         };
         vec![eth0, bridge]
     }
 
-    fn fabric_of(maas: &Maas, name: &str) -> String {
+    fn fabric_of(maas: &LabMaas, name: &str) -> String {
         let subnet = maas.subnets.values().find(|subnet| subnet.name == name);
         let vlan = &maas.vlans[&subnet.expect("the plane is there").vlan];
         maas.fabrics[&vlan.fabric].name.clone()
     }
 
-    fn recidr(maas: &mut Maas, name: &str, cidr: &str) {
+    fn recidr(maas: &mut LabMaas, name: &str, cidr: &str) {
         let subnet = maas.subnets.values_mut().find(|subnet| subnet.name == name);
         subnet.expect("the plane is there").cidr = cidr.parse().expect("a network");
     }
 
     /// one goes to a free network, two takes the one that the controller still has.
-    fn chain(maas: &mut Maas) {
+    fn chain(maas: &mut LabMaas) {
         recidr(maas, "one", "10.20.0.0/22");
         recidr(maas, "two", "10.8.0.0/22");
     }
@@ -509,11 +519,11 @@ mod tests {
     fn an_unknown_network_on_a_new_interface_makes_a_fabric() {
         let mut maas = stage("physical", "3.7.3");
         let mut report = said("physical", &["10.8.0.4/22"]);
-        report.push(Reported {
+        report.push(ReportedInterface {
             name: "eth1".to_owned(),
             mac: "52:54:00:00:00:09".to_owned(),
             addresses: vec!["10.99.0.1/24".parse().expect("an address")],
-            ..Reported::default()
+            ..ReportedInterface::default()
         });
         maas.report("ctl", &report).expect("taken in");
         assert!(fabric_of(&maas, "10.99.0.0/24").starts_with("fabric-"));

@@ -5,16 +5,21 @@ use std::net::IpAddr;
 use super::form::{Errors, Form, REQUIRED};
 use super::seek::row_number;
 use super::spelling::address;
-use super::store::{Maas, RangeType, ReservedIp};
-use super::{Answer, Asker, admin_to_change, admin_to_create, bad_method, gone, missing};
-use crate::wire::Response;
+use super::store::{LabMaas, RangeType, StoredReservedIp};
+use super::{ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, gone, missing};
+use crate::wire::LabResponse;
 
-impl Maas {
-    pub(crate) fn reserved_list(&mut self, method: &str, form: &Form, asker: &Asker) -> Answer {
+impl LabMaas {
+    pub(crate) fn reserved_list(
+        &mut self,
+        method: &str,
+        form: &Form,
+        asker: &ApiCaller,
+    ) -> MaasAnswer {
         match method {
             "GET" => {
                 let all = self.reserved.keys().map(|id| self.show_reserved(*id));
-                Ok(Response::json(200, &all.collect()))
+                Ok(LabResponse::json(200, &all.collect()))
             }
             "POST" => {
                 admin_to_create(asker)?;
@@ -22,13 +27,13 @@ impl Maas {
                 kept.id = self.next("reservedip");
                 let id = kept.id;
                 self.reserved.insert(id, kept);
-                Ok(Response::json(200, &self.show_reserved(id)))
+                Ok(LabResponse::json(200, &self.show_reserved(id)))
             }
             _ => Err(bad_method()),
         }
     }
 
-    fn read_reserved(&self, form: &Form) -> Result<ReservedIp, Response> {
+    fn read_reserved(&self, form: &Form) -> Result<StoredReservedIp, LabResponse> {
         let mut errors = Errors::default();
         let given = |field: &str| form.get(field).filter(|text| !text.is_empty());
         let ip = given("ip").and_then(address);
@@ -65,10 +70,10 @@ impl Maas {
         }
         errors.done()?;
         let (Some(ip), Some(mac), Some(subnet)) = (ip, mac, subnet) else {
-            return Err(Response::text(400, ""));
+            return Err(LabResponse::text(400, ""));
         };
         let comment = form.get("comment").unwrap_or_default().to_owned();
-        Ok(ReservedIp {
+        Ok(StoredReservedIp {
             id: 0,
             subnet,
             ip,
@@ -129,8 +134,8 @@ impl Maas {
         method: &str,
         id: &str,
         form: &Form,
-        asker: &Asker,
-    ) -> Answer {
+        asker: &ApiCaller,
+    ) -> MaasAnswer {
         let found = self.reserved.get(&row_number("ReservedIP", id)?).cloned();
         let mut now = found.ok_or_else(|| missing("ReservedIP"))?;
         match method {
@@ -158,6 +163,6 @@ impl Maas {
             }
             _ => return Err(bad_method()),
         }
-        Ok(Response::json(200, &self.show_reserved(now.id)))
+        Ok(LabResponse::json(200, &self.show_reserved(now.id)))
     }
 }

@@ -3,14 +3,19 @@
 use super::form::{Errors, Form, NO_CHOICE, REQUIRED};
 use super::seek::row_number;
 use super::spelling::address;
-use super::store::{Maas, Route};
-use super::{Answer, Asker, admin_to_change, admin_to_create, bad_method, gone, missing};
-use crate::wire::Response;
+use super::store::{LabMaas, StoredRoute};
+use super::{ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, gone, missing};
+use crate::wire::LabResponse;
 
-impl Maas {
-    pub(crate) fn routes_list(&mut self, method: &str, form: &Form, asker: &Asker) -> Answer {
+impl LabMaas {
+    pub(crate) fn routes_list(
+        &mut self,
+        method: &str,
+        form: &Form,
+        asker: &ApiCaller,
+    ) -> MaasAnswer {
         match method {
-            "GET" => Ok(Response::json(
+            "GET" => Ok(LabResponse::json(
                 200,
                 &self.routes.keys().map(|id| self.show_route(*id)).collect(),
             )),
@@ -20,7 +25,7 @@ impl Maas {
                 route.id = self.next("route");
                 let id = route.id;
                 self.routes.insert(id, route);
-                Ok(Response::json(200, &self.show_route(id)))
+                Ok(LabResponse::json(200, &self.show_route(id)))
             }
             _ => Err(bad_method()),
         }
@@ -31,8 +36,8 @@ impl Maas {
         method: &str,
         id: &str,
         form: &Form,
-        asker: &Asker,
-    ) -> Answer {
+        asker: &ApiCaller,
+    ) -> MaasAnswer {
         let found = self.routes.get(&row_number("StaticRoute", id)?).cloned();
         let now = found.ok_or_else(|| missing("StaticRoute"))?;
         match method {
@@ -49,10 +54,14 @@ impl Maas {
             }
             _ => return Err(bad_method()),
         }
-        Ok(Response::json(200, &self.show_route(now.id)))
+        Ok(LabResponse::json(200, &self.show_route(now.id)))
     }
 
-    fn read_route(&self, form: &Form, now: Option<&Route>) -> Result<Route, Response> {
+    fn read_route(
+        &self,
+        form: &Form,
+        now: Option<&StoredRoute>,
+    ) -> Result<StoredRoute, LabResponse> {
         let mut errors = Errors::default();
         let mut end =
             |field: &str, now: Option<u64>| match form.get(field).filter(|text| !text.is_empty()) {
@@ -86,7 +95,7 @@ impl Maas {
         if source.is_none() && gateway.is_some() {
             // The form looks into a source that is not there (seen on 3.5.12 and 3.7.3).
             let message = "'NoneType' object has no attribute 'get_ipnetwork'";
-            return Err(Response::text(500, message));
+            return Err(LabResponse::text(500, message));
         }
         let outside = source
             .zip(gateway)
@@ -98,9 +107,9 @@ impl Maas {
         let (Some(source), Some(destination), Some(gateway)) = (source, destination, gateway)
         else {
             errors.done()?;
-            return Err(Response::text(400, ""));
+            return Err(LabResponse::text(400, ""));
         };
-        let route = Route {
+        let route = StoredRoute {
             id: now.map_or(0, |route| route.id),
             source,
             destination,
@@ -113,7 +122,7 @@ impl Maas {
     }
 
     /// One of the model's refusals, the first (3.5.9 `maasserver/models/staticroute.py`).
-    fn check_route(&self, route: &Route, errors: &mut Errors) {
+    fn check_route(&self, route: &StoredRoute, errors: &mut Errors) {
         let (source, destination, gateway) = (route.source, route.destination, route.gateway);
         let cidr = self.subnets[&source].cidr;
         if source == destination {

@@ -4,13 +4,13 @@
 use std::net::IpAddr;
 
 use super::spelling::{self, BadNet};
-use super::store::{Maas, Subnet};
+use super::store::{LabMaas, StoredSubnet};
 use super::{missing, plain};
-use crate::wire::Response;
+use crate::wire::LabResponse;
 
 /// A path's row number, of rows that have no name. What is no number is a 500: MAAS asks its database for it
 /// (seen on 3.5.12 and 3.7.3).
-pub(crate) fn row_number(kind: &'static str, text: &str) -> Result<u64, Response> {
+pub(crate) fn row_number(kind: &'static str, text: &str) -> Result<u64, LabResponse> {
     // Rows of these kinds are looked for by a name that they do not have.
     let columns = match kind {
         "IPRange" => {
@@ -27,19 +27,19 @@ pub(crate) fn row_number(kind: &'static str, text: &str) -> Result<u64, Response
         (Some(_), _) if !text.contains('.') => missing(kind),
         (_, "") => {
             let message = format!("Field 'id' expected a number but got '{text}'.");
-            Response::text(500, message)
+            LabResponse::text(500, message)
         }
         (_, columns) => {
             let message =
                 format!("Cannot resolve keyword 'name' into field. Choices are: {columns}");
-            Response::text(500, message)
+            LabResponse::text(500, message)
         }
     })
 }
 
-impl Maas {
+impl LabMaas {
     /// A subnet by id, CIDR, name, or one of its specifiers.
-    pub(crate) fn find_subnet(&self, text: &str) -> Result<u64, Response> {
+    pub(crate) fn find_subnet(&self, text: &str) -> Result<u64, LabResponse> {
         let text = text.trim();
         let found: Vec<u64> = match text.split_once(':') {
             Some(("id", id)) => match spelling::number(id) {
@@ -49,7 +49,7 @@ impl Maas {
             Some(("cidr", cidr)) => match spelling::network(cidr) {
                 Ok(net) => self.subnets_where(|subnet| subnet.cidr == net),
                 Err(BadNet::Format | BadNet::Crash) => {
-                    return Err(Response::text(500, format!("invalid IPNetwork {cidr}")));
+                    return Err(LabResponse::text(500, format!("invalid IPNetwork {cidr}")));
                 }
             },
             Some(("name", name)) => self.subnets_where(|subnet| subnet.name == name),
@@ -78,7 +78,7 @@ impl Maas {
         }
     }
 
-    fn subnets_where(&self, fits: impl Fn(&Subnet) -> bool) -> Vec<u64> {
+    fn subnets_where(&self, fits: impl Fn(&StoredSubnet) -> bool) -> Vec<u64> {
         let all = self.subnets.values().filter(|subnet| fits(subnet));
         all.map(|subnet| subnet.id).collect()
     }
@@ -94,15 +94,15 @@ impl Maas {
         }
     }
 
-    fn around(&self, text: &str) -> Result<Vec<u64>, Response> {
+    fn around(&self, text: &str) -> Result<Vec<u64>, LabResponse> {
         let ip: IpAddr = spelling::address(text).ok_or_else(|| {
             let message = format!("failed to detect a valid IP address from '{text}'");
-            Response::text(500, message)
+            LabResponse::text(500, message)
         })?;
         Ok(self.subnets_where(|subnet| subnet.cidr.contains(&ip)))
     }
 
-    fn subnets_tagged(&self, text: &str) -> Result<Vec<u64>, Response> {
+    fn subnets_tagged(&self, text: &str) -> Result<Vec<u64>, LabResponse> {
         let vid = if text == "untagged" {
             Some(0)
         } else {
@@ -123,7 +123,7 @@ impl Maas {
     }
 
     /// A fabric by id or name.
-    pub(crate) fn find_fabric(&self, text: &str) -> Result<u64, Response> {
+    pub(crate) fn find_fabric(&self, text: &str) -> Result<u64, LabResponse> {
         let text = text.trim();
         let id = spelling::number(text);
         let name = text.strip_prefix("name:").unwrap_or(text);
@@ -135,7 +135,7 @@ impl Maas {
     }
 
     /// A space by id, name, or a subnet in it.
-    pub(crate) fn find_space(&self, text: &str) -> Result<u64, Response> {
+    pub(crate) fn find_space(&self, text: &str) -> Result<u64, LabResponse> {
         let text = text.trim();
         let id = spelling::number(text);
         let name = text.strip_prefix("name:").unwrap_or(text);

@@ -6,51 +6,53 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use super::store::Maas;
-use crate::socket::{self, Clock, Door, Faults};
-use crate::wire::{Request, Response};
+use super::store::LabMaas;
+use crate::socket::{self, HttpEndpoint, HttpFaultPolicy, LabClock};
+use crate::wire::{LabRequest, LabResponse};
 
 /// A MAAS that is being served.
-pub struct Serving {
+pub struct MaasServer {
     /// Where, ending in `/MAAS`.
     pub url: String,
     /// The rows, for whoever plays the world.
-    pub maas: Arc<Mutex<Maas>>,
+    pub maas: Arc<Mutex<LabMaas>>,
     task: JoinHandle<()>,
 }
 
-impl Drop for Serving {
+impl Drop for MaasServer {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
 /// Serves `maas` on a free loopback port.
-pub async fn serve(maas: Maas, faults: Option<Faults>) -> std::io::Result<Serving> {
-    serve_in_time(maas, faults, Arc::new(clock)).await
+pub async fn serve(maas: LabMaas, faults: Option<HttpFaultPolicy>) -> std::io::Result<MaasServer> {
+    serve_with_clock(maas, faults, Arc::new(clock)).await
 }
 
 /// The same in another time than the machine's, in seconds since 1970.
-pub async fn serve_in_time(
-    maas: Maas,
-    faults: Option<Faults>,
-    clock: Clock,
-) -> std::io::Result<Serving> {
+pub async fn serve_with_clock(
+    maas: LabMaas,
+    faults: Option<HttpFaultPolicy>,
+    clock: LabClock,
+) -> std::io::Result<MaasServer> {
     let (listener, url) = socket::listen(0).await?;
     let maas = Arc::new(Mutex::new(maas));
     let shared = Arc::clone(&maas);
-    let rules = move |request: &Request| {
+    let rules = move |request: &LabRequest| {
         let mut maas = shared.lock().unwrap_or_else(PoisonError::into_inner);
         maas.answer(request)
     };
-    let door = Door {
+    let door = HttpEndpoint {
         rules: Arc::new(rules),
         faults,
-        refusal: |status| Response::html(status, "<html>not now</html>").with("retry-after", "5"),
+        refusal: |status| {
+            LabResponse::html(status, "<html>not now</html>").with("retry-after", "5")
+        },
         clock,
     };
     let task = socket::open(listener, door);
-    Ok(Serving {
+    Ok(MaasServer {
         url: format!("{url}/MAAS"),
         maas,
         task,
@@ -70,12 +72,12 @@ fn clock() -> i64 {
 }
 
 /// Serves a layout until SIGTERM; writes where and with which keys to `state`, in one rename, when ready.
-pub async fn only(
+pub async fn serve_until_signal(
     layout: &str,
     version: Option<&str>,
     state: &Path,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let maas = Maas::load(layout, version)?;
+    let maas = LabMaas::load(layout, version)?;
     let admin = maas.api_key("admin");
     let users: serde_json::Map<String, serde_json::Value> = maas
         .user_names()

@@ -4,13 +4,16 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
-use super::Asker;
-use super::store::{Address, Alloc, Interface, IpRange, Maas, Node, NodeType, Unknown};
+use super::ApiCaller;
+use super::store::{
+    AllocType, LabMaas, NodeType, StoredAddress, StoredInterface, StoredNode, StoredRange,
+    UnknownInterface,
+};
 use super::version::Version;
 
 const BASE: &str = "/MAAS/api/2.0";
 
-impl Maas {
+impl LabMaas {
     pub(crate) fn show_user(&self, name: &str) -> Value {
         let admin = self
             .users
@@ -108,7 +111,7 @@ impl Maas {
         shown
     }
 
-    pub(crate) fn show_range(&self, range: &IpRange) -> Value {
+    pub(crate) fn show_range(&self, range: &StoredRange) -> Value {
         let kind = match range.kind {
             super::store::RangeType::Reserved => "reserved",
             super::store::RangeType::Dynamic => "dynamic",
@@ -138,13 +141,13 @@ impl Maas {
     }
 
     /// An address as `ipaddresses/` and `dnsresources/` show it.
-    pub(crate) fn show_address(&self, address: &Address) -> Value {
+    pub(crate) fn show_address(&self, address: &StoredAddress) -> Value {
         let kind = match address.alloc {
-            Alloc::Auto => "Automatic",
-            Alloc::Sticky => "Sticky",
-            Alloc::UserReserved => "User reserved",
-            Alloc::Dhcp => "DHCP",
-            Alloc::Discovered => "Observed",
+            AllocType::Auto => "Automatic",
+            AllocType::Sticky => "Sticky",
+            AllocType::UserReserved => "User reserved",
+            AllocType::Dhcp => "DHCP",
+            AllocType::Discovered => "Observed",
         };
         let interface = address.interface.and_then(|id| self.interfaces.get(&id));
         let interface = match (interface, &address.unknown) {
@@ -161,7 +164,7 @@ impl Maas {
     }
 
     /// An interface without a node has no links, no place and no MTU of its own.
-    fn show_unknown(&self, unknown: &Unknown, address: &Address) -> Value {
+    fn show_unknown(&self, unknown: &UnknownInterface, address: &StoredAddress) -> Value {
         let vlan = address.subnet.map(|subnet| self.subnets[&subnet].vlan);
         json!({
             "id": unknown.id, "mac_address": unknown.mac, "name": "eth0", "type": "unknown", "parents": [], "children": [],
@@ -202,12 +205,12 @@ impl Maas {
         json!({"name": "default", "description": "Default pool", "id": 0, "resource_uri": format!("{BASE}/resourcepool/0/")})
     }
 
-    pub(crate) fn show_link(&self, address: &Address) -> Value {
+    pub(crate) fn show_link(&self, address: &StoredAddress) -> Value {
         let mode = match (address.alloc, address.ip, address.subnet) {
-            (Alloc::Auto, ..) => "auto",
-            (Alloc::Sticky | Alloc::UserReserved, Some(_), _) => "static",
-            (Alloc::Sticky | Alloc::UserReserved, None, _) => "link_up",
-            (Alloc::Dhcp | Alloc::Discovered, ..) => "dhcp",
+            (AllocType::Auto, ..) => "auto",
+            (AllocType::Sticky | AllocType::UserReserved, Some(_), _) => "static",
+            (AllocType::Sticky | AllocType::UserReserved, None, _) => "link_up",
+            (AllocType::Dhcp | AllocType::Discovered, ..) => "dhcp",
         };
         let mut link = json!({"id": address.id, "mode": mode});
         if let Some(ip) = address.ip {
@@ -219,7 +222,7 @@ impl Maas {
         link
     }
 
-    pub(crate) fn show_interface(&self, interface: &Interface) -> Value {
+    pub(crate) fn show_interface(&self, interface: &StoredInterface) -> Value {
         let name = |id: &u64| self.interfaces[id].name.clone();
         let children: Vec<String> = self
             .interfaces
@@ -229,7 +232,7 @@ impl Maas {
             .collect();
         let links: Vec<Value> = self
             .links_of(interface.id)
-            .filter(|link| link.alloc != Alloc::Discovered)
+            .filter(|link| link.alloc != AllocType::Discovered)
             .map(|link| self.show_link(link))
             .collect();
         let vlan_mtu = interface.vlan.map(|vlan| self.vlans[&vlan].mtu);
@@ -257,7 +260,7 @@ impl Maas {
         })
     }
 
-    pub(crate) fn show_node(&self, node: &Node) -> Value {
+    pub(crate) fn show_node(&self, node: &StoredNode) -> Value {
         let (folder, kind) = match node.kind {
             NodeType::Machine => ("machines", "Machine"),
             NodeType::Device => ("devices", "Device"),
@@ -265,7 +268,7 @@ impl Maas {
             NodeType::Region => ("regioncontrollers", "Region controller"),
             NodeType::RegionRack => ("rackcontrollers", "Region and rack controller"),
         };
-        let interfaces: Vec<&Interface> = self.interfaces_of(&node.system_id).collect();
+        let interfaces: Vec<&StoredInterface> = self.interfaces_of(&node.system_id).collect();
         let ips: Vec<Value> = interfaces
             .iter()
             .flat_map(|interface| self.links_of(interface.id))
@@ -298,7 +301,7 @@ impl Maas {
         shown
     }
 
-    fn show_gateways(&self, node: &Node) -> Value {
+    fn show_gateways(&self, node: &StoredNode) -> Value {
         let one = |link: Option<u64>, v4: bool| {
             let chosen = link
                 .and_then(|id| self.addresses.get(&id))
@@ -312,10 +315,10 @@ impl Maas {
 
     /// Where none was chosen: of a VLAN with DHCP first, then bonds and bridges, the boot interface, physical ones; static
     /// links before automatic ones (3.5.9 maasserver/models/node.py, `get_best_guess_for_default_gateways`).
-    fn guessed_gateway(&self, node: &Node, v4: bool) -> Option<IpAddr> {
+    fn guessed_gateway(&self, node: &StoredNode, v4: bool) -> Option<IpAddr> {
         let rows = self.interfaces_of(&node.system_id).flat_map(|interface| {
             self.links_of(interface.id)
-                .filter(|link| link.alloc != Alloc::Discovered)
+                .filter(|link| link.alloc != AllocType::Discovered)
                 .map(move |link| (interface, link))
         });
         let ranked = rows.filter_map(|(interface, link)| {
@@ -328,9 +331,9 @@ impl Maas {
                 _ => 3,
             };
             let link_kind = match link.alloc {
-                Alloc::Sticky => 0,
-                Alloc::UserReserved => 1,
-                Alloc::Auto | Alloc::Dhcp | Alloc::Discovered => 2,
+                AllocType::Sticky => 0,
+                AllocType::UserReserved => 1,
+                AllocType::Auto | AllocType::Dhcp | AllocType::Discovered => 2,
             };
             let unserved = !self.vlans[&subnet.vlan].dhcp_on;
             Some(((unserved, kind, link_kind, interface.id), gateway))
@@ -340,7 +343,7 @@ impl Maas {
             .map(|(_, gateway)| gateway)
     }
 
-    pub(crate) fn show_nodes(&self, kind: NodeType, asker: &Asker) -> Value {
+    pub(crate) fn show_nodes(&self, kind: NodeType, asker: &ApiCaller) -> Value {
         self.nodes
             .values()
             .filter(|node| node.kind == kind && Self::may_see(asker, node))
@@ -348,7 +351,7 @@ impl Maas {
             .collect()
     }
 
-    pub(crate) fn show_all_nodes(&self, asker: &Asker) -> Value {
+    pub(crate) fn show_all_nodes(&self, asker: &ApiCaller) -> Value {
         self.nodes
             .values()
             .filter(|node| Self::may_see(asker, node))
@@ -356,7 +359,7 @@ impl Maas {
             .collect()
     }
 
-    pub(crate) fn show_controllers(&self, racks: bool, asker: &Asker) -> Value {
+    pub(crate) fn show_controllers(&self, racks: bool, asker: &ApiCaller) -> Value {
         self.nodes
             .values()
             .filter(|node| Self::may_see(asker, node))

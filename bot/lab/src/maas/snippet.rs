@@ -9,27 +9,38 @@ use serde_json::{Value, json};
 use super::form::{Errors, Form, REQUIRED, no_such_choice, refuse_long};
 use super::seek::row_number;
 use super::spelling;
-use super::store::{Maas, NodeType, Snippet};
-use super::{Answer, Asker, admin_to_create, bad_method, gone, missing, plain};
-use crate::wire::Response;
+use super::store::{LabMaas, NodeType, StoredSnippet};
+use super::{ApiCaller, MaasAnswer, admin_to_create, bad_method, gone, missing, plain};
+use crate::wire::LabResponse;
 
 const STAMP: &str = "Thu, 01 Jan 2026 00:00:00 -0000";
 
-impl Maas {
-    pub(crate) fn snippets_list(&mut self, method: &str, form: &Form, asker: &Asker) -> Answer {
+impl LabMaas {
+    pub(crate) fn snippets_list(
+        &mut self,
+        method: &str,
+        form: &Form,
+        asker: &ApiCaller,
+    ) -> MaasAnswer {
         if method == "GET" {
             let all = self.snippets.values().map(|row| self.show_snippet(row));
-            return Ok(Response::json(200, &all.collect()));
+            return Ok(LabResponse::json(200, &all.collect()));
         }
         admin_to_create(asker)?;
         let mut row = self.read_snippet(None, form)?;
         row.id = self.next("snippet");
         let shown = self.show_snippet(&row);
         self.snippets.insert(row.id, row);
-        Ok(Response::json(200, &shown))
+        Ok(LabResponse::json(200, &shown))
     }
 
-    pub(crate) fn snippet(&mut self, method: &str, id: &str, form: &Form, asker: &Asker) -> Answer {
+    pub(crate) fn snippet(
+        &mut self,
+        method: &str,
+        id: &str,
+        form: &Form,
+        asker: &ApiCaller,
+    ) -> MaasAnswer {
         let mut row = self.find_snippet(id)?.clone();
         if method != "GET" {
             admin_to_create(asker)?;
@@ -46,11 +57,11 @@ impl Maas {
         }
         let shown = self.show_snippet(&row);
         self.snippets.insert(row.id, row);
-        Ok(Response::json(200, &shown))
+        Ok(LabResponse::json(200, &shown))
     }
 
     /// By row number or by name.
-    fn find_snippet(&self, text: &str) -> Result<&Snippet, Response> {
+    fn find_snippet(&self, text: &str) -> Result<&StoredSnippet, LabResponse> {
         if let Some(id) = spelling::number(text.strip_prefix("id:").unwrap_or(text)) {
             let row = self.snippets.get(&id);
             return row.ok_or_else(|| missing("DHCPSnippet"));
@@ -67,11 +78,15 @@ impl Maas {
         }
     }
 
-    fn read_snippet(&self, now: Option<&Snippet>, form: &Form) -> Result<Snippet, Response> {
+    fn read_snippet(
+        &self,
+        now: Option<&StoredSnippet>,
+        form: &Form,
+    ) -> Result<StoredSnippet, LabResponse> {
         let mut errors = Errors::default();
-        let mut row = now.cloned().unwrap_or_else(|| Snippet {
+        let mut row = now.cloned().unwrap_or_else(|| StoredSnippet {
             enabled: true,
-            ..Snippet::default()
+            ..StoredSnippet::default()
         });
         match (form.get("name"), now) {
             (None | Some(""), None) => errors.add("name", REQUIRED),
@@ -104,11 +119,11 @@ impl Maas {
     /// What it is for: a new node takes it off its subnet, and the other way round; nothing given is no change.
     fn read_hold(
         &self,
-        now: Option<&Snippet>,
+        now: Option<&StoredSnippet>,
         form: &Form,
-        row: &mut Snippet,
+        row: &mut StoredSnippet,
         errors: &mut Errors,
-    ) -> Result<(), Response> {
+    ) -> Result<(), LabResponse> {
         if let Some(text) = form.given("subnet") {
             row.subnet = self.find_subnet(text).ok();
             if row.subnet.is_none() {
@@ -147,7 +162,7 @@ impl Maas {
         Ok(())
     }
 
-    fn look_at_hold(&self, row: &Snippet, errors: &mut Errors) {
+    fn look_at_hold(&self, row: &StoredSnippet, errors: &mut Errors) {
         let home = row.range.and_then(|id| self.ranges.get(&id));
         let why = match (&row.node, row.subnet, home) {
             (Some(_), Some(_), _) => {
@@ -168,7 +183,7 @@ impl Maas {
     }
 
     /// 3.5.12 `maasserver/dhcp.py`: a rack with an address on the subnet, or one that the VLAN is relayed to.
-    fn have_it_checked(&self, row: &Snippet) -> Result<(), Response> {
+    fn have_it_checked(&self, row: &StoredSnippet) -> Result<(), LabResponse> {
         if !self.version.checks_snippets_on_a_rack() {
             return Ok(());
         }
@@ -202,7 +217,7 @@ impl Maas {
     }
 
     /// Its range is not shown, in any release.
-    fn show_snippet(&self, row: &Snippet) -> Value {
+    fn show_snippet(&self, row: &StoredSnippet) -> Value {
         let values = std::iter::once(&row.value).chain(&row.history);
         let history: Vec<Value> = values
             .enumerate()
@@ -218,7 +233,7 @@ impl Maas {
     }
 }
 
-fn write_over(row: &mut Snippet, value: String) {
+fn write_over(row: &mut StoredSnippet, value: String) {
     if row.value != value {
         let old = std::mem::replace(&mut row.value, value);
         row.history.insert(0, old);
@@ -226,7 +241,7 @@ fn write_over(row: &mut Snippet, value: String) {
 }
 
 /// Back to an earlier text, by its number or by how many texts ago; the later ones are gone.
-fn revert(row: &mut Snippet, form: &Form) -> Result<(), Response> {
+fn revert(row: &mut StoredSnippet, form: &Form) -> Result<(), LabResponse> {
     let refused = |why: String| plain(400, why);
     let to = form
         .raw("to")

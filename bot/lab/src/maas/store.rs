@@ -11,21 +11,21 @@ use super::version::Version;
 pub(crate) const DEFAULT_FABRIC: u64 = 0;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fabric {
+pub(crate) struct StoredFabric {
     pub(crate) id: u64,
     pub(crate) name: String,
     pub(crate) class_type: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Space {
+pub(crate) struct StoredSpace {
     pub(crate) id: u64,
     pub(crate) name: String,
     pub(crate) description: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Vlan {
+pub(crate) struct StoredVlan {
     pub(crate) id: u64,
     pub(crate) fabric: u64,
     pub(crate) vid: u16,
@@ -40,7 +40,7 @@ pub(crate) struct Vlan {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "they are MAAS's own columns")]
-pub(crate) struct Subnet {
+pub(crate) struct StoredSubnet {
     pub(crate) id: u64,
     pub(crate) name: String,
     pub(crate) cidr: IpNet,
@@ -63,7 +63,7 @@ pub(crate) enum RangeType {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct IpRange {
+pub(crate) struct StoredRange {
     pub(crate) id: u64,
     pub(crate) subnet: u64,
     pub(crate) kind: RangeType,
@@ -74,7 +74,7 @@ pub(crate) struct IpRange {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Route {
+pub(crate) struct StoredRoute {
     pub(crate) id: u64,
     pub(crate) source: u64,
     pub(crate) destination: u64,
@@ -83,7 +83,7 @@ pub(crate) struct Route {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ReservedIp {
+pub(crate) struct StoredReservedIp {
     pub(crate) id: u64,
     pub(crate) subnet: u64,
     pub(crate) ip: IpAddr,
@@ -93,7 +93,7 @@ pub(crate) struct ReservedIp {
 
 /// MAAS's `alloc_type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Alloc {
+pub(crate) enum AllocType {
     Auto = 0,
     Sticky = 1,
     UserReserved = 4,
@@ -103,27 +103,27 @@ pub(crate) enum Alloc {
 
 /// An interface of type `unknown`: a MAC, no node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Unknown {
+pub(crate) struct UnknownInterface {
     pub(crate) id: u64,
     pub(crate) mac: String,
 }
 
 /// A `StaticIPAddress` row: a link where an interface has it, an address where not.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Address {
+pub(crate) struct StoredAddress {
     pub(crate) id: u64,
     pub(crate) ip: Option<IpAddr>,
-    pub(crate) alloc: Alloc,
+    pub(crate) alloc: AllocType,
     pub(crate) subnet: Option<u64>,
     pub(crate) user: Option<String>,
     pub(crate) interface: Option<u64>,
     /// A user reservation with a MAC hangs on an interface without a node.
-    pub(crate) unknown: Option<Unknown>,
+    pub(crate) unknown: Option<UnknownInterface>,
     pub(crate) bmc_of: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct DnsResource {
+pub(crate) struct StoredDnsResource {
     pub(crate) id: u64,
     pub(crate) name: String,
     pub(crate) addresses: Vec<u64>,
@@ -140,7 +140,7 @@ pub(crate) enum NodeType {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Node {
+pub(crate) struct StoredNode {
     pub(crate) system_id: String,
     pub(crate) hostname: String,
     pub(crate) kind: NodeType,
@@ -159,7 +159,7 @@ pub(crate) struct Node {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Interface {
+pub(crate) struct StoredInterface {
     pub(crate) id: u64,
     pub(crate) node: String,
     pub(crate) name: String,
@@ -175,7 +175,7 @@ pub(crate) struct Interface {
 
 /// A DHCP snippet; without node, subnet and range it is for all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Snippet {
+pub(crate) struct StoredSnippet {
     pub(crate) id: u64,
     pub(crate) name: String,
     pub(crate) value: String,
@@ -189,7 +189,7 @@ pub(crate) struct Snippet {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct User {
+pub(crate) struct StoredUser {
     pub(crate) name: String,
     pub(crate) admin: bool,
     pub(crate) consumer: String,
@@ -199,21 +199,21 @@ pub(crate) struct User {
 
 /// Everything that a MAAS keeps.
 #[derive(Clone, Debug)]
-pub struct Maas {
+pub struct LabMaas {
     pub(crate) version: Version,
-    pub(crate) fabrics: BTreeMap<u64, Fabric>,
-    pub(crate) spaces: BTreeMap<u64, Space>,
-    pub(crate) vlans: BTreeMap<u64, Vlan>,
-    pub(crate) subnets: BTreeMap<u64, Subnet>,
-    pub(crate) ranges: BTreeMap<u64, IpRange>,
-    pub(crate) routes: BTreeMap<u64, Route>,
-    pub(crate) reserved: BTreeMap<u64, ReservedIp>,
-    pub(crate) addresses: BTreeMap<u64, Address>,
-    pub(crate) dns: BTreeMap<u64, DnsResource>,
-    pub(crate) nodes: BTreeMap<String, Node>,
-    pub(crate) interfaces: BTreeMap<u64, Interface>,
-    pub(crate) snippets: BTreeMap<u64, Snippet>,
-    pub(crate) users: Vec<User>,
+    pub(crate) fabrics: BTreeMap<u64, StoredFabric>,
+    pub(crate) spaces: BTreeMap<u64, StoredSpace>,
+    pub(crate) vlans: BTreeMap<u64, StoredVlan>,
+    pub(crate) subnets: BTreeMap<u64, StoredSubnet>,
+    pub(crate) ranges: BTreeMap<u64, StoredRange>,
+    pub(crate) routes: BTreeMap<u64, StoredRoute>,
+    pub(crate) reserved: BTreeMap<u64, StoredReservedIp>,
+    pub(crate) addresses: BTreeMap<u64, StoredAddress>,
+    pub(crate) dns: BTreeMap<u64, StoredDnsResource>,
+    pub(crate) nodes: BTreeMap<String, StoredNode>,
+    pub(crate) interfaces: BTreeMap<u64, StoredInterface>,
+    pub(crate) snippets: BTreeMap<u64, StoredSnippet>,
+    pub(crate) users: Vec<StoredUser>,
     /// Settings that somebody changed.
     pub(crate) config: BTreeMap<String, String>,
     /// Whom the racks saw on the wire: address and MAC.
@@ -226,7 +226,7 @@ pub struct Maas {
     pub(crate) writes: Vec<(String, String)>,
 }
 
-impl Maas {
+impl LabMaas {
     /// An empty MAAS of that release with one administrator.
     pub fn empty(version: &str) -> Self {
         let mut maas = Self {
@@ -266,7 +266,7 @@ impl Maas {
     /// One more user, with an API key of their own; only an administrator may write.
     pub fn add_user(&mut self, name: &str, admin: bool) {
         let key = |part: &str, length: usize| made_up(&format!("{part} of {name}"), length);
-        self.users.push(User {
+        self.users.push(StoredUser {
             name: name.to_owned(),
             admin,
             consumer: key("consumer", 18),
@@ -299,7 +299,7 @@ impl Maas {
             .map(|vlan| vlan.id)
     }
 
-    pub(crate) fn links_of(&self, interface: u64) -> impl Iterator<Item = &Address> {
+    pub(crate) fn links_of(&self, interface: u64) -> impl Iterator<Item = &StoredAddress> {
         self.addresses
             .values()
             .filter(move |address| address.interface == Some(interface))
@@ -308,17 +308,17 @@ impl Maas {
     pub(crate) fn interfaces_of<'a>(
         &'a self,
         node: &'a str,
-    ) -> impl Iterator<Item = &'a Interface> {
+    ) -> impl Iterator<Item = &'a StoredInterface> {
         self.interfaces
             .values()
             .filter(move |interface| interface.node == node)
     }
 
-    pub(crate) fn node_by_host(&self, hostname: &str) -> Option<&Node> {
+    pub(crate) fn node_by_host(&self, hostname: &str) -> Option<&StoredNode> {
         self.nodes.values().find(|node| node.hostname == hostname)
     }
 
-    pub(crate) fn node_by_id(&self, id: &str) -> Option<&Node> {
+    pub(crate) fn node_by_id(&self, id: &str) -> Option<&StoredNode> {
         self.nodes.get(id)
     }
 }

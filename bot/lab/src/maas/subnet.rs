@@ -11,14 +11,19 @@ use fields::read_cidr;
 
 use super::form::{Errors, Form, NO_CHOICE, REQUIRED};
 use super::spelling;
-use super::store::{Alloc, DEFAULT_FABRIC, Maas, Subnet};
-use super::{Answer, Asker, admin_to_change, admin_to_create, bad_method, gone};
-use crate::wire::{Request, Response};
+use super::store::{AllocType, DEFAULT_FABRIC, LabMaas, StoredSubnet};
+use super::{ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, gone};
+use crate::wire::{LabRequest, LabResponse};
 
-impl Maas {
-    pub(crate) fn subnets_list(&mut self, method: &str, form: &Form, asker: &Asker) -> Answer {
+impl LabMaas {
+    pub(crate) fn subnets_list(
+        &mut self,
+        method: &str,
+        form: &Form,
+        asker: &ApiCaller,
+    ) -> MaasAnswer {
         match method {
-            "GET" => Ok(Response::json(
+            "GET" => Ok(LabResponse::json(
                 200,
                 &self
                     .subnets
@@ -29,7 +34,7 @@ impl Maas {
             "POST" => {
                 admin_to_create(asker)?;
                 let id = self.create_subnet(form)?;
-                Ok(Response::json(200, &self.show_written(id)))
+                Ok(LabResponse::json(200, &self.show_written(id)))
             }
             _ => Err(bad_method()),
         }
@@ -37,11 +42,11 @@ impl Maas {
 
     pub(crate) fn subnet(
         &mut self,
-        request: &Request,
+        request: &LabRequest,
         text: &str,
         form: &Form,
-        asker: &Asker,
-    ) -> Answer {
+        asker: &ApiCaller,
+    ) -> MaasAnswer {
         let id = self.find_subnet(text)?;
         match (request.method.as_str(), request.param("op")) {
             ("GET", None) => {}
@@ -49,18 +54,18 @@ impl Maas {
                 return self.show_ip_addresses(id, request);
             }
             ("GET", Some("reserved_ip_ranges")) => {
-                return Ok(Response::json(200, &self.show_taken(id)));
+                return Ok(LabResponse::json(200, &self.show_taken(id)));
             }
             ("GET", Some("unreserved_ip_ranges")) => {
-                return Ok(Response::json(200, &self.show_free(id)));
+                return Ok(LabResponse::json(200, &self.show_free(id)));
             }
             ("GET", Some("statistics")) => {
-                return Ok(Response::json(200, &self.show_statistics(id, request)?));
+                return Ok(LabResponse::json(200, &self.show_statistics(id, request)?));
             }
             ("PUT", None) => {
                 admin_to_change(asker)?;
                 self.update_subnet(id, form)?;
-                return Ok(Response::json(200, &self.show_written(id)));
+                return Ok(LabResponse::json(200, &self.show_written(id)));
             }
             ("DELETE", None) => {
                 admin_to_change(asker)?;
@@ -68,14 +73,14 @@ impl Maas {
                 return Ok(gone());
             }
             (method, Some(op)) => {
-                return Err(Response::text(
+                return Err(LabResponse::text(
                     400,
                     format!("Unrecognised signature: method={method} op={op}"),
                 ));
             }
             _ => return Err(bad_method()),
         }
-        Ok(Response::json(200, &self.show_subnet(id)))
+        Ok(LabResponse::json(200, &self.show_subnet(id)))
     }
 
     /// A subnet as the answer to its own write has it: no gateway reads "" there, and null ever after (seen on both).
@@ -87,7 +92,7 @@ impl Maas {
         shown
     }
 
-    fn create_subnet(&mut self, form: &Form) -> Result<u64, Response> {
+    fn create_subnet(&mut self, form: &Form) -> Result<u64, LabResponse> {
         let mut errors = Errors::default();
         if form.get("space").is_some() {
             errors.add(
@@ -95,7 +100,7 @@ impl Maas {
                 "Spaces may no longer be set on subnets. Set the space on the underlying VLAN.",
             );
         }
-        let mut subnet = Subnet {
+        let mut subnet = StoredSubnet {
             id: 0,
             name: String::new(),
             cidr: IpNet::default(),
@@ -182,7 +187,7 @@ impl Maas {
         self.default_vlan(DEFAULT_FABRIC).unwrap_or_default()
     }
 
-    fn update_subnet(&mut self, id: u64, form: &Form) -> Result<(), Response> {
+    fn update_subnet(&mut self, id: u64, form: &Form) -> Result<(), LabResponse> {
         let mut errors = Errors::default();
         let now = self.subnets[&id].clone();
         let mut subnet = now.clone();
@@ -236,7 +241,7 @@ impl Maas {
         let cidr = self.subnets[&id].cidr;
         for row in self.addresses.values_mut() {
             let outside = row.ip.is_some_and(|ip| !cidr.contains(&ip));
-            if row.subnet == Some(id) && row.alloc == Alloc::UserReserved && outside {
+            if row.subnet == Some(id) && row.alloc == AllocType::UserReserved && outside {
                 row.subnet = None;
             }
         }

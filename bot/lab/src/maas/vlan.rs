@@ -7,9 +7,9 @@ use super::form::{
 };
 use super::seek::row_number;
 use super::spelling;
-use super::store::{IpRange, Maas, NodeType, RangeType, Vlan};
-use super::{Answer, Asker, admin_to_change, bad_method, gone, missing, plain};
-use crate::wire::Response;
+use super::store::{LabMaas, NodeType, RangeType, StoredRange, StoredVlan};
+use super::{ApiCaller, MaasAnswer, admin_to_change, bad_method, gone, missing, plain};
+use crate::wire::LabResponse;
 
 const NO_RANGE: &str = "dhcp can only be turned on when a dynamic IP range is defined.";
 const DUPLICATE: &str = "A VLAN with the specified VID already exists in the destination fabric.";
@@ -17,14 +17,14 @@ const DUPLICATE: &str = "A VLAN with the specified VID already exists in the des
 const NO_KEY: &str =
     "'VLAN' instance needs to have a primary key value before this relationship can be used.";
 
-impl Maas {
+impl LabMaas {
     pub(crate) fn fabric_vlans(
         &mut self,
         method: &str,
         fabric: &str,
         form: &Form,
-        asker: &Asker,
-    ) -> Answer {
+        asker: &ApiCaller,
+    ) -> MaasAnswer {
         let fabric = self.find_fabric(fabric)?;
         match method {
             "GET" => {
@@ -34,11 +34,11 @@ impl Maas {
                     .filter(|vlan| vlan.fabric == fabric)
                     .map(|vlan| self.show_vlan(vlan.id))
                     .collect();
-                Ok(Response::json(200, &Value::Array(list)))
+                Ok(LabResponse::json(200, &Value::Array(list)))
             }
             "POST" => {
                 admin_to_change(asker)?;
-                let blank = Vlan {
+                let blank = StoredVlan {
                     id: 0,
                     fabric,
                     vid: 0,
@@ -54,7 +54,7 @@ impl Maas {
                 vlan.id = self.next("vlan");
                 let id = vlan.id;
                 self.vlans.insert(id, vlan);
-                Ok(Response::json(200, &self.show_vlan(id)))
+                Ok(LabResponse::json(200, &self.show_vlan(id)))
             }
             _ => Err(bad_method()),
         }
@@ -66,8 +66,8 @@ impl Maas {
         fabric: &str,
         vid: &str,
         form: &Form,
-        asker: &Asker,
-    ) -> Answer {
+        asker: &ApiCaller,
+    ) -> MaasAnswer {
         let fabric = self.find_fabric(fabric)?;
         let number = match vid {
             "untagged" => Some(0),
@@ -90,8 +90,8 @@ impl Maas {
         method: &str,
         id: &str,
         form: &Form,
-        asker: &Asker,
-    ) -> Answer {
+        asker: &ApiCaller,
+    ) -> MaasAnswer {
         let absent = || plain(404, "VLAN with specified ID does not exist.");
         let id = row_number("VLAN", id).map_err(|refusal| match refusal.status {
             404 => absent(),
@@ -103,7 +103,7 @@ impl Maas {
         self.vlan(method, id, form, asker)
     }
 
-    fn vlan(&mut self, method: &str, id: u64, form: &Form, asker: &Asker) -> Answer {
+    fn vlan(&mut self, method: &str, id: u64, form: &Form, asker: &ApiCaller) -> MaasAnswer {
         match method {
             "GET" => {}
             "PUT" => {
@@ -126,7 +126,7 @@ impl Maas {
             }
             _ => return Err(bad_method()),
         }
-        Ok(Response::json(200, &self.show_vlan(id)))
+        Ok(LabResponse::json(200, &self.show_vlan(id)))
     }
 
     /// Any VLAN save deletes every fabric without VLANs (3.5.9 maasserver/models/vlan.py:296-300).
@@ -135,7 +135,12 @@ impl Maas {
         self.fabrics.retain(|id, _| used.contains(id));
     }
 
-    fn read_vlan(&self, now: &Vlan, form: &Form, creating: bool) -> Result<Vlan, Response> {
+    fn read_vlan(
+        &self,
+        now: &StoredVlan,
+        form: &Form,
+        creating: bool,
+    ) -> Result<StoredVlan, LabResponse> {
         let mut errors = Errors::default();
         let mut vlan = now.clone();
         self.read_place(&mut vlan, form, creating, &mut errors);
@@ -154,7 +159,7 @@ impl Maas {
         if creating && form.checkbox("dhcp_on") == Some(true) {
             // The form asks for the subnets of a row that is not there yet.
             if !self.version.refuses_dhcp_on_a_new_vlan() {
-                return Err(Response::text(500, NO_KEY));
+                return Err(LabResponse::text(500, NO_KEY));
             }
             errors.add("dhcp_on", NO_RANGE);
         }
@@ -169,7 +174,7 @@ impl Maas {
         Ok(vlan)
     }
 
-    fn read_place(&self, vlan: &mut Vlan, form: &Form, creating: bool, errors: &mut Errors) {
+    fn read_place(&self, vlan: &mut StoredVlan, form: &Form, creating: bool, errors: &mut Errors) {
         const LIMITS: &str = "VID must be between 0 and 4094.";
         // The model, which looks at a new row's VID once more, is not asked when the form of a known row refused.
         let mut refuse = |message: &str| {
@@ -197,7 +202,13 @@ impl Maas {
         }
     }
 
-    fn read_dhcp(&self, vlan: &mut Vlan, now: Option<&Vlan>, form: &Form, errors: &mut Errors) {
+    fn read_dhcp(
+        &self,
+        vlan: &mut StoredVlan,
+        now: Option<&StoredVlan>,
+        form: &Form,
+        errors: &mut Errors,
+    ) {
         if let Some(on) = form.checkbox("dhcp_on") {
             vlan.dhcp_on = on;
         }
@@ -231,9 +242,9 @@ impl Maas {
     }
 
     /// Taking the rack away while DHCP is on is accepted (seen on 3.5.12 and 3.7.3); anything else needs rack and range.
-    fn check_served(&self, vlan: &Vlan, now: &Vlan, form: &Form, errors: &mut Errors) {
+    fn check_served(&self, vlan: &StoredVlan, now: &StoredVlan, form: &Form, errors: &mut Errors) {
         let cleared = form.get("primary_rack") == Some("") && now.primary.is_some();
-        let home = |range: &IpRange| self.subnets[&range.subnet].vlan;
+        let home = |range: &StoredRange| self.subnets[&range.subnet].vlan;
         let served = self
             .ranges
             .values()
@@ -259,7 +270,7 @@ impl Maas {
 
     /// A target is a VLAN that is not relayed itself, and not the one that is changed; while that has DHCP, only the
     /// target that it has. A VLAN that others relay to may not be relayed.
-    fn may_relay(&self, now: Option<&Vlan>, to: u64) -> bool {
+    fn may_relay(&self, now: Option<&StoredVlan>, to: u64) -> bool {
         let free = self.vlans.get(&to).is_some_and(|to| to.relay.is_none());
         let Some(now) = now else { return free };
         let relayed_to = self.vlans.values().any(|vlan| vlan.relay == Some(now.id));
@@ -268,7 +279,7 @@ impl Maas {
     }
 
     /// 3.5.9 maasserver/models/vlan.py:263-271: interfaces go or move to the default VLAN, subnets move to it.
-    fn delete_vlan(&mut self, id: u64) -> Result<(), Response> {
+    fn delete_vlan(&mut self, id: u64) -> Result<(), LabResponse> {
         let fabric = self.vlans[&id].fabric;
         let default = self.default_vlan(fabric);
         if default == Some(id) {
@@ -308,7 +319,7 @@ impl Maas {
     }
 }
 
-fn settle_racks(vlan: &mut Vlan, now: &Vlan, errors: &mut Errors) {
+fn settle_racks(vlan: &mut StoredVlan, now: &StoredVlan, errors: &mut Errors) {
     // The secondary takes the place of a primary that goes, and is none when it is made the primary.
     if vlan.primary.is_none() && now.secondary.is_some() {
         vlan.primary.clone_from(&now.secondary);
@@ -332,7 +343,7 @@ fn settle_racks(vlan: &mut Vlan, now: &Vlan, errors: &mut Errors) {
     }
 }
 
-fn read_name(vlan: &mut Vlan, form: &Form, errors: &mut Errors) {
+fn read_name(vlan: &mut StoredVlan, form: &Form, errors: &mut Errors) {
     let Some(name) = form.get("name") else { return };
     let long = refuse_long("name", name, 256, errors);
     if !long && !name.is_empty() && !is_title(name) {
@@ -341,7 +352,7 @@ fn read_name(vlan: &mut Vlan, form: &Form, errors: &mut Errors) {
     vlan.name = Some(name.to_owned()).filter(|name| !name.is_empty());
 }
 
-fn read_mtu(vlan: &mut Vlan, form: &Form, errors: &mut Errors) {
+fn read_mtu(vlan: &mut StoredVlan, form: &Form, errors: &mut Errors) {
     match form.given("mtu").map(spelling::integer) {
         None => {}
         Some(None) => errors.add("mtu", NO_NUMBER),

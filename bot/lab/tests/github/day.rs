@@ -1,7 +1,7 @@
 //! A GitHub with a repository and people, and everything that is said to it.
 
-use lab::github::{At, GitHub, Permission};
-use lab::wire::{Request, Response, pairs};
+use lab::github::{LabGitHub, RepositoryActions, RepositoryPermission};
+use lab::wire::{LabRequest, LabResponse, pairs};
 use serde_json::{Value, json};
 
 pub(crate) const HOME: &str = "/repos/acme/network";
@@ -10,21 +10,21 @@ pub(crate) const CLAIM: &str = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOjF9.c2ln";
 
 /// A GitHub and everything said to it.
 pub(crate) struct Day {
-    pub(crate) hub: GitHub,
+    pub(crate) hub: LabGitHub,
     pub(crate) told: Vec<Value>,
 }
 
 impl Day {
     pub(crate) fn begin() -> Self {
-        let mut hub = GitHub::new("bot");
+        let mut hub = LabGitHub::new("bot");
         hub.hook("http://127.0.0.1:9/webhook", "secret");
         hub.create_organization("acme", &["olga"]);
         hub.add_team_member("acme", "operators", "alice");
         hub.invite("acme", "operators", "ivan");
         hub.add_user("mallory");
         let mut at = hub.create_repository("acme/network", true);
-        at.grant_team("operators", Permission::Write);
-        at.grant("rita", Permission::Triage);
+        at.grant_team("operators", RepositoryPermission::Write);
+        at.grant("rita", RepositoryPermission::Triage);
         let files = [
             ("README.md", Some("# Network\n")),
             ("topology/oam.yaml", Some("vlan: 10\nmtu: 1500\n")),
@@ -34,7 +34,7 @@ impl Day {
         Self { hub, told: vec![] }
     }
 
-    pub(crate) fn at(&mut self) -> At<'_> {
+    pub(crate) fn at(&mut self) -> RepositoryActions<'_> {
         self.hub.at("acme/network")
     }
 
@@ -45,7 +45,7 @@ impl Day {
         path: &str,
         body: &Value,
         headers: &[(&str, &str)],
-    ) -> Response {
+    ) -> LabResponse {
         let (only, query) = path.split_once('?').unwrap_or((path, ""));
         let mut all = vec![
             ("user-agent", "a test"),
@@ -58,7 +58,7 @@ impl Day {
         }
         all.retain(|(name, _)| !headers.iter().any(|(other, _)| name == other));
         all.extend(headers);
-        let request = Request {
+        let request = LabRequest {
             method: method.to_owned(),
             path: only.to_owned(),
             query: pairs(query),

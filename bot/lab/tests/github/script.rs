@@ -1,6 +1,6 @@
 //! What is asked and done in a day: every operation at least once, and the refusals worth having.
 
-use lab::github::{How, Mishap, Proposal};
+use lab::github::{MergeMethod, NewPullRequest, WebhookFault};
 use serde_json::{Value, json};
 
 use crate::day::{CLAIM, Day, HOME, sha};
@@ -455,7 +455,7 @@ pub(crate) fn webhooks(day: &mut Day) {
         &[("topology/b.yaml", Some("vlan: 20\n"))],
     )
     .expect("alice may push");
-    let proposal = Proposal {
+    let proposal = NewPullRequest {
         head: "split",
         base: "main",
         title: "Split",
@@ -469,9 +469,9 @@ pub(crate) fn webhooks(day: &mut Day) {
     at.open_issue("alice", "An issue", "It is none");
     at.close("alice", number).expect("it is hers");
     at.reopen("alice", number).expect("it is hers");
-    at.merge("alice", number, How::Merge)
+    at.merge("alice", number, MergeMethod::Merge)
         .expect("it is mergeable");
-    day.hub.mishap(Mishap::Lose);
+    day.hub.mishap(WebhookFault::Lose);
     day.hub.remove_user("alice");
     let token = day.hub.bot_token();
     day.say(&token, 200, "GET", ("issues/1/comments", &Value::Null));

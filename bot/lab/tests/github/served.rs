@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use lab::Fault;
-use lab::github::{How, Mishap, Options, Outcome, Serving, serve};
-use lab::wire::Request;
+use lab::HttpFault;
+use lab::github::{
+    GitHubServer, GitHubServerOptions, MergeMethod, WebhookFault, WebhookOutcome, serve,
+};
+use lab::wire::LabRequest;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -50,7 +52,7 @@ async fn hear(
     clippy::disallowed_methods,
     reason = "the ear hears as long as the test runs"
 )]
-async fn heard() -> (Serving, Heard) {
+async fn heard() -> (GitHubServer, Heard) {
     let heard = Heard::default();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/webhook", listener.local_addr().unwrap());
@@ -60,7 +62,10 @@ async fn heard() -> (Serving, Heard) {
     tokio::spawn(async move { axum::serve(listener, app).await });
     let mut hub = github();
     hub.hook(&url, "secret");
-    (serve(hub, Options::default()).await.unwrap(), heard)
+    (
+        serve(hub, GitHubServerOptions::default()).await.unwrap(),
+        heard,
+    )
 }
 
 fn events(heard: &Heard) -> Vec<String> {
@@ -79,7 +84,7 @@ async fn webhooks_arrive_in_order_and_signed() {
     serving
         .github()
         .at(NETWORK)
-        .merge("alice", number, How::Merge)
+        .merge("alice", number, MergeMethod::Merge)
         .unwrap();
     serving.settled().await;
     assert_eq!(
@@ -91,7 +96,7 @@ async fn webhooks_arrive_in_order_and_signed() {
         .github()
         .deliveries()
         .iter()
-        .filter(|one| one.outcome == Outcome::Answered(202))
+        .filter(|one| one.outcome == WebhookOutcome::Answered(202))
         .count();
     assert_eq!(answered, 4);
 }
@@ -99,11 +104,11 @@ async fn webhooks_arrive_in_order_and_signed() {
 #[tokio::test]
 async fn a_lost_webhook_is_sent_again_under_its_name_and_others_are_doubled_or_late() {
     let (serving, heard) = heard().await;
-    for mishap in [Mishap::Lose, Mishap::Delay] {
+    for mishap in [WebhookFault::Lose, WebhookFault::Delay] {
         serving.github().mishap(mishap);
     }
     let number = propose(&mut serving.github(), "top", "one\n");
-    serving.github().mishap(Mishap::Double);
+    serving.github().mishap(WebhookFault::Duplicate);
     serving
         .github()
         .at(NETWORK)
@@ -122,7 +127,7 @@ async fn a_lost_webhook_is_sent_again_under_its_name_and_others_are_doubled_or_l
         .github()
         .deliveries()
         .into_iter()
-        .find(|one| one.outcome == Outcome::Lost)
+        .find(|one| one.outcome == WebhookOutcome::Lost)
         .unwrap()
         .clone();
     assert_eq!(lost.event, "push");
@@ -177,12 +182,18 @@ async fn a_lost_answer_happened_and_a_refused_request_did_not() {
     let mut hub = github();
     let number = propose(&mut hub, "top", "one\n");
     let token = hub.bot_token();
-    let faults =
-        Mutex::new(vec![Fault::LoseAnswer, Fault::Answer(502), Fault::CutBefore].into_iter());
-    let faults = move |_: &Request| faults.lock().unwrap().next().unwrap_or(Fault::None);
-    let options = Options {
+    let faults = Mutex::new(
+        vec![
+            HttpFault::LoseAnswer,
+            HttpFault::Answer(502),
+            HttpFault::CutBefore,
+        ]
+        .into_iter(),
+    );
+    let faults = move |_: &LabRequest| faults.lock().unwrap().next().unwrap_or(HttpFault::None);
+    let options = GitHubServerOptions {
         faults: Some(Arc::new(faults)),
-        ..Options::default()
+        ..GitHubServerOptions::default()
     };
     let serving = serve(hub, options).await.unwrap();
     let url = format!("{}/repos/{NETWORK}/issues/{number}/comments", serving.url);
@@ -216,7 +227,7 @@ async fn a_lost_answer_happened_and_a_refused_request_did_not() {
 async fn a_person_asks_who_they_are_and_an_installation_is_nobody() {
     let hub = github();
     let (alice, bot) = (hub.token("alice"), hub.bot_token());
-    let serving = serve(hub, Options::default()).await.unwrap();
+    let serving = serve(hub, GitHubServerOptions::default()).await.unwrap();
     let client = reqwest::Client::new();
     let mut seen = vec![];
     for token in [alice, bot, "eyJ.of.nobody".to_owned()] {

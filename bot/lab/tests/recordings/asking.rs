@@ -1,6 +1,6 @@
 //! A recorded request as the lab is asked: its credential, its query, its body.
 
-use lab::wire::{Request, decode, pairs};
+use lab::wire::{LabRequest, decode, pairs};
 use serde_json::{Map, Value};
 
 use super::ids::{Ids, fields_here, path_here, plain};
@@ -16,7 +16,7 @@ pub(crate) struct Keys {
 }
 
 /// A request recorded on a real server, as it is asked here; `None` for a credential that is not replayed.
-pub(crate) fn request(recorded: &Value, ids: &Ids, keys: &mut Keys) -> Option<Request> {
+pub(crate) fn request(recorded: &Value, ids: &Ids, keys: &mut Keys) -> Option<LabRequest> {
     let empty = Map::new();
     let text = |key: &str| recorded.get(key).and_then(Value::as_str);
     let map = |key: &str| {
@@ -63,7 +63,7 @@ pub(crate) fn request(recorded: &Value, ids: &Ids, keys: &mut Keys) -> Option<Re
     let (path, own_query) = path.split_once('?').unwrap_or((&path, ""));
     let mut asked = pairs(own_query);
     asked.extend(flat(&query));
-    Some(Request {
+    Some(LabRequest {
         method,
         path: decode(path, false),
         query: asked,

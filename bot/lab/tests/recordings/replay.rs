@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use lab::maas::Maas;
-use lab::wire::Response;
+use lab::maas::LabMaas;
+use lab::wire::LabResponse;
 use serde_json::Value;
 
 use super::asking::{Keys, request};
@@ -63,7 +63,7 @@ pub(crate) fn topic(path: &Path, version: &str) -> Outcome {
     let exchanges = read(path);
     let scenario = std::fs::read_to_string(project().join("recordings/scenario.json"))
         .expect("the scenario is there");
-    let fresh = Maas::load(&scenario, Some(version)).expect("the scenario loads");
+    let fresh = LabMaas::load(&scenario, Some(version)).expect("the scenario loads");
     let mut stage: Option<Stage> = None;
     for exchange in exchanges.as_array().into_iter().flatten() {
         if stage.is_none() || exchange["reset"] == true {
@@ -84,14 +84,14 @@ pub(crate) fn topic(path: &Path, version: &str) -> Outcome {
 }
 
 struct Stage {
-    maas: Maas,
+    maas: LabMaas,
     keys: Keys,
     ids: Ids,
 }
 
 impl Stage {
     /// The scenario, with the identifiers of the recorded one paired by what they stand for.
-    fn new(maas: Maas, path: &Path, version: &str) -> Self {
+    fn new(maas: LabMaas, path: &Path, version: &str) -> Self {
         let keys = Keys {
             admin: maas.api_key("admin").expect("there is an admin"),
             alice: maas.api_key("alice"),
@@ -184,13 +184,13 @@ impl Stage {
     }
 }
 
-pub(crate) fn header<'a>(answer: &'a Response, name: &str) -> Option<&'a str> {
+pub(crate) fn header<'a>(answer: &'a LabResponse, name: &str) -> Option<&'a str> {
     let found = answer.headers.iter().find(|(key, _)| key == name);
     found.map(|(_, value)| value.as_str())
 }
 
 /// JSON where the answer says so, else its text.
-fn body(answer: &Response) -> Value {
+fn body(answer: &LabResponse) -> Value {
     let text = String::from_utf8_lossy(&answer.body).into_owned();
     let json = header(answer, "content-type").is_some_and(|kind| kind.contains("json"));
     let read = json.then(|| serde_json::from_str(&text).ok()).flatten();

@@ -1,13 +1,13 @@
 //! The same rules behind a socket: one sequence as a client meets it.
 
-use lab::maas::{Maas, serve};
+use lab::maas::{LabMaas, serve};
 
 use super::replay::project;
 
 #[tokio::test]
 async fn a_served_maas_answers_over_http() -> Result<(), Box<dyn std::error::Error>> {
     let scenario = std::fs::read_to_string(project().join("recordings/scenario.json"))?;
-    let serving = serve(Maas::load(&scenario, Some("3.7.3"))?, None).await?;
+    let serving = serve(LabMaas::load(&scenario, Some("3.7.3"))?, None).await?;
     let client = reqwest::Client::new();
     let version = client
         .get(format!("{}/api/2.0/version/", serving.url))

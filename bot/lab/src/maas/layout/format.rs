@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
-pub(super) struct Layout {
+pub(super) struct LayoutFile {
     pub(super) version: Option<String>,
     pub(super) fabrics: Vec<FabricIn>,
     #[serde(default)]

@@ -4,11 +4,13 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::format::{DnsIn, InterfaceIn, Layout, LinkIn, NodeIn};
+use super::format::{DnsIn, InterfaceIn, LayoutFile, LinkIn, NodeIn};
 use super::{LoadError, wrong};
-use crate::maas::store::{Address, Alloc, Interface, Maas, Node, NodeType, made_up};
+use crate::maas::store::{
+    AllocType, LabMaas, NodeType, StoredAddress, StoredInterface, StoredNode, made_up,
+};
 
-impl Maas {
+impl LabMaas {
     pub(super) fn load_controllers(&mut self, controllers: &[NodeIn]) -> Result<(), LoadError> {
         for (at, node) in controllers.iter().enumerate() {
             let kind = match node.kind.as_deref() {
@@ -54,7 +56,7 @@ impl Maas {
         let bmc = node.bmc.as_ref().map(|_| self.next("bmc"));
         self.nodes.insert(
             system_id.clone(),
-            Node {
+            StoredNode {
                 system_id: system_id.clone(),
                 hostname: node.hostname.clone(),
                 kind,
@@ -76,10 +78,10 @@ impl Maas {
         );
         if let Some(ip) = node.bmc.as_ref().and_then(|bmc| bmc.address) {
             let subnet = self.best_subnet(ip);
-            self.add_address(Address {
+            self.add_address(StoredAddress {
                 id: 0,
                 ip: Some(ip),
-                alloc: Alloc::Sticky,
+                alloc: AllocType::Sticky,
                 subnet,
                 user: None,
                 interface: None,
@@ -132,7 +134,7 @@ impl Maas {
             .unwrap_or_else(|| made_up_mac(node, &interface.name));
         self.interfaces.insert(
             id,
-            Interface {
+            StoredInterface {
                 id,
                 node: node.to_owned(),
                 name: interface.name.clone(),
@@ -225,9 +227,9 @@ impl Maas {
             return Err(wrong(format!("{place}.ip"), format!("{ip} twice")));
         }
         let alloc = match link.mode.to_uppercase().as_str() {
-            "AUTO" => Alloc::Auto,
-            "DHCP" => Alloc::Dhcp,
-            _ => Alloc::Sticky,
+            "AUTO" => AllocType::Auto,
+            "DHCP" => AllocType::Dhcp,
+            _ => AllocType::Sticky,
         };
         let id = self.add_link(interface, alloc, subnet, link.ip);
         if link.default_gateway
@@ -249,7 +251,7 @@ impl Maas {
         if !self.nodes.contains_key(&system_id) {
             self.nodes.insert(
                 system_id.clone(),
-                Node {
+                StoredNode {
                     system_id: system_id.clone(),
                     hostname: HOST.to_owned(),
                     kind: NodeType::Rack,
@@ -271,7 +273,7 @@ impl Maas {
         let mac = made_up_mac(&system_id, &name);
         self.interfaces.insert(
             id,
-            Interface {
+            StoredInterface {
                 id,
                 node: system_id.clone(),
                 name,
@@ -289,7 +291,7 @@ impl Maas {
         system_id
     }
 
-    pub(super) fn load_addresses(&mut self, layout: &Layout) {
+    pub(super) fn load_addresses(&mut self, layout: &LayoutFile) {
         let subnets = layout
             .fabrics
             .iter()
@@ -299,12 +301,12 @@ impl Maas {
             let id = self.find_subnet(&subnet.cidr).ok();
             for address in &subnet.addresses {
                 let alloc = match address.kind.as_str() {
-                    "dhcp" => Alloc::Dhcp,
-                    "discovered" => Alloc::Discovered,
-                    _ => Alloc::UserReserved,
+                    "dhcp" => AllocType::Dhcp,
+                    "discovered" => AllocType::Discovered,
+                    _ => AllocType::UserReserved,
                 };
                 let unknown = address.mac.as_ref().map(|mac| self.unknown(mac));
-                self.add_address(Address {
+                self.add_address(StoredAddress {
                     id: 0,
                     ip: Some(address.ip),
                     alloc,
@@ -333,10 +335,10 @@ impl Maas {
                     .map(|row| row.id);
                 let subnet = self.best_subnet(ip);
                 ids.push(known.unwrap_or_else(|| {
-                    self.add_address(Address {
+                    self.add_address(StoredAddress {
                         id: 0,
                         ip: Some(ip),
-                        alloc: Alloc::UserReserved,
+                        alloc: AllocType::UserReserved,
                         subnet,
                         user: Some("admin".to_owned()),
                         interface: None,

@@ -4,11 +4,13 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::format::{Layout, RangeIn, SnippetIn, SubnetIn};
+use super::format::{LayoutFile, RangeIn, SnippetIn, SubnetIn};
 use super::{LoadError, wrong};
-use crate::maas::store::{IpRange, Maas, RangeType, ReservedIp, Route, Snippet, Subnet};
+use crate::maas::store::{
+    LabMaas, RangeType, StoredRange, StoredReservedIp, StoredRoute, StoredSnippet, StoredSubnet,
+};
 
-impl Maas {
+impl LabMaas {
     pub(super) fn load_subnet(
         &mut self,
         vlan: u64,
@@ -20,7 +22,7 @@ impl Maas {
         let id = self.next("subnet");
         self.subnets.insert(
             id,
-            Subnet {
+            StoredSubnet {
                 id,
                 name: subnet.name.clone().unwrap_or_else(|| subnet.cidr.clone()),
                 cidr,
@@ -84,7 +86,7 @@ impl Maas {
         let id = self.next("snippet");
         self.snippets.insert(
             id,
-            Snippet {
+            StoredSnippet {
                 id,
                 name: snippet.name.clone(),
                 value: snippet.value.clone(),
@@ -124,7 +126,7 @@ impl Maas {
             other => return Err(wrong(format!("{place}.type"), format!("no type `{other}`"))),
         };
         let owner = range.owner.clone();
-        let row = IpRange {
+        let row = StoredRange {
             id: self.next("iprange"),
             subnet,
             kind,
@@ -158,7 +160,7 @@ impl Maas {
                 return Err(wrong(place, format!("{} twice", kept.ip)));
             }
             let id = self.sequences.entry("reservedip").or_insert(1);
-            let row = ReservedIp {
+            let row = StoredReservedIp {
                 id: *id,
                 subnet,
                 ip: kept.ip,
@@ -171,7 +173,7 @@ impl Maas {
         Ok(())
     }
 
-    pub(super) fn load_routes(&mut self, layout: &Layout) {
+    pub(super) fn load_routes(&mut self, layout: &LayoutFile) {
         let subnets = layout
             .fabrics
             .iter()
@@ -189,7 +191,7 @@ impl Maas {
                     let metric = route.metric.unwrap_or(0);
                     self.routes.insert(
                         id,
-                        Route {
+                        StoredRoute {
                             id,
                             source,
                             destination,

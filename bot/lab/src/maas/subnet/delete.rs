@@ -1,11 +1,15 @@
 //! What refuses a subnet's delete, and what goes with it (3.5.9 `maasserver/models/subnet.py`; seen on 3.5.12 and 3.7.3).
 
-use crate::maas::store::{Alloc, Maas, RangeType};
+use crate::maas::store::{AllocType, LabMaas, RangeType};
 use crate::maas::{flag, plain};
-use crate::wire::{Request, Response};
+use crate::wire::{LabRequest, LabResponse};
 
-impl Maas {
-    pub(super) fn delete_subnet(&mut self, id: u64, request: &Request) -> Result<(), Response> {
+impl LabMaas {
+    pub(super) fn delete_subnet(
+        &mut self,
+        id: u64,
+        request: &LabRequest,
+    ) -> Result<(), LabResponse> {
         let vlan = self.subnets[&id].vlan;
         let dynamic = self
             .ranges
@@ -23,7 +27,7 @@ impl Maas {
             ));
         }
         let used = self.addresses.values().any(|row| {
-            let counts = !matches!(row.alloc, Alloc::Discovered | Alloc::Dhcp);
+            let counts = !matches!(row.alloc, AllocType::Discovered | AllocType::Dhcp);
             row.subnet == Some(id)
                 && row.ip.is_some()
                 && counts
@@ -89,8 +93,8 @@ impl Maas {
 }
 
 /// What MAAS sends when its ten tries failed.
-pub(crate) fn conflict() -> Response {
-    Response::html(
+pub(crate) fn conflict() -> LabResponse {
+    LabResponse::html(
         409,
         "<!DOCTYPE html>\n<html><head><title>Conflict error</title></head><body>Conflict error. Try your request again, as it will most likely succeed.</body></html>",
     )

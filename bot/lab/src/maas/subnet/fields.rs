@@ -8,14 +8,14 @@ use crate::maas::form::{
     BAD_IP, Errors, Form, INVALID, NO_CHOICE, NO_NUMBER, REQUIRED, no_such_choice, refuse_long,
 };
 use crate::maas::spelling::{self, BadNet, address};
-use crate::maas::store::{Maas, Subnet};
-use crate::wire::Response;
+use crate::maas::store::{LabMaas, StoredSubnet};
+use crate::wire::LabResponse;
 
 /// A switch's name, its column and how it is read.
 type Switch<'a> = (&'static str, &'a mut bool, fn(&str) -> bool);
 
-impl Maas {
-    pub(super) fn read_fields(&self, subnet: &mut Subnet, form: &Form, errors: &mut Errors) {
+impl LabMaas {
+    pub(super) fn read_fields(&self, subnet: &mut StoredSubnet, form: &Form, errors: &mut Errors) {
         match form.get("name") {
             None => {}
             Some("") => subnet.name = subnet.cidr.to_string(),
@@ -104,7 +104,7 @@ impl Maas {
         (fabric.flatten(), vid)
     }
 
-    pub(super) fn check_cidr(&self, subnet: &Subnet, own: Option<u64>, errors: &mut Errors) {
+    pub(super) fn check_cidr(&self, subnet: &StoredSubnet, own: Option<u64>, errors: &mut Errors) {
         let others = || self.subnets.values().filter(|other| Some(other.id) != own);
         if let Some(gateway) = subnet.gateway {
             let local = matches!(gateway, IpAddr::V6(v6) if v6.is_unicast_link_local());
@@ -132,7 +132,7 @@ impl Maas {
 
 /// One text is a list parted by commas, of which no part may be empty; each part, and each value of a field
 /// given twice, may again hold several.
-fn read_dns(subnet: &mut Subnet, list: &[String], errors: &mut Errors) {
+fn read_dns(subnet: &mut StoredSubnet, list: &[String], errors: &mut Errors) {
     let Some(last) = list.last() else { return };
     if last.is_empty() {
         subnet.dns = Vec::new();
@@ -179,7 +179,7 @@ const ARCHITECTURES: [(&str, &str); 11] = [
 ];
 
 /// A list parted by commas and blanks, of names or octets; one that MAAS does not know is refused.
-fn read_architectures(subnet: &mut Subnet, text: &str, errors: &mut Errors) {
+fn read_architectures(subnet: &mut StoredSubnet, text: &str, errors: &mut Errors) {
     let mut known = Vec::new();
     for word in text.split([',', ' ']).filter(|word| !word.is_empty()) {
         let octet = word.replace("0x", "00:");
@@ -205,9 +205,9 @@ fn is_subnet_name(name: &str) -> bool {
 }
 
 /// The `cidr` field.
-pub(super) fn read_cidr(text: &str, errors: &mut Errors) -> Result<Option<IpNet>, Response> {
+pub(super) fn read_cidr(text: &str, errors: &mut Errors) -> Result<Option<IpNet>, LabResponse> {
     match spelling::network(text) {
-        Err(BadNet::Crash) => Err(Response::text(
+        Err(BadNet::Crash) => Err(LabResponse::text(
             500,
             "IPAddress() does not support netmasks or subnet prefixes! See documentation for details.",
         )),

@@ -2,17 +2,18 @@
 
 use std::ops::Range;
 
+/// Above this many comparisons the middle is taken as one change: a lab does not need the shortest answer for books.
+const CELLS_MAX: usize = 4_000_000;
+
+/// Lines of surroundings that GitHub shows.
+const AROUND: usize = 3;
+
 /// `old` lines become `new` lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Hunk {
     pub(crate) old: Range<usize>,
     pub(crate) new: Range<usize>,
 }
-
-/// Above this many comparisons the middle is taken as one change: a lab does not need the shortest answer for books.
-const CELLS_MAX: usize = 4_000_000;
-/// Lines of surroundings that GitHub shows.
-const AROUND: usize = 3;
 
 /// The lines, each with its ending.
 fn lines(text: &str) -> Vec<&str> {
@@ -86,14 +87,14 @@ fn common(left: &[&str], right: &[&str]) -> Vec<(usize, usize)> {
 }
 
 /// A unified diff without its file header, as GitHub's `patch`, and how many lines came and went.
-pub(crate) struct Patch {
+pub(crate) struct UnifiedDiff {
     pub(crate) text: String,
     pub(crate) additions: usize,
     pub(crate) deletions: usize,
 }
 
 /// The change from `old` to `new`.
-pub(crate) fn patch(old: &str, new: &str) -> Patch {
+pub(crate) fn patch(old: &str, new: &str) -> UnifiedDiff {
     let (old, new) = (lines(old), lines(new));
     let found = hunks(&old, &new);
     let mut groups: Vec<Vec<Hunk>> = vec![];
@@ -113,7 +114,7 @@ pub(crate) fn patch(old: &str, new: &str) -> Patch {
         .iter()
         .map(|group| shown(group, &old, &new))
         .collect();
-    Patch {
+    UnifiedDiff {
         text: parts.concat().trim_end_matches('\n').to_owned(),
         additions: found.iter().map(|hunk| hunk.new.len()).sum(),
         deletions: found.iter().map(|hunk| hunk.old.len()).sum(),

@@ -2,34 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use super::GitHub;
+use super::actions::RepositoryActions;
+use super::actor::token_of;
 use super::git::Git;
-use super::people::{Kind, Organization, Team, Who};
-use super::repo::Repository;
-use super::story::At;
+use super::store::{
+    AccountKind, DAWN, LabGitHub, StoredApp, StoredOrganization, StoredRepository, StoredTeam,
+    WebhookQueue,
+};
 
-impl GitHub {
-    /// A user of that login, who exists from now on. The numeric id.
-    pub fn add_user(&mut self, login: &str) -> u64 {
-        self.tokens
-            .insert(token_of(login), Who::Person(login.to_owned()));
-        self.join(login, Kind::User)
-    }
-
+impl LabGitHub {
     /// A user is gone; what they wrote stays, by nobody.
     pub fn remove_user(&mut self, login: &str) {
         self.people.remove(login);
         self.tokens.remove(&token_of(login));
     }
 
-    /// The token of a user.
-    pub fn token(&self, login: &str) -> String {
-        token_of(login)
-    }
-
     /// An organization; `owners` are users of it that may do everything.
     pub fn create_organization(&mut self, login: &str, owners: &[&str]) {
-        self.join(login, Kind::Organization);
+        self.join(login, AccountKind::Organization);
         let organization = self.organizations.entry(login.to_owned()).or_default();
         organization
             .members
@@ -43,12 +33,12 @@ impl GitHub {
     pub fn add_team_member(&mut self, organization: &str, slug: &str, login: &str) {
         self.add_user(login);
         let id = self.id();
-        let fresh = Team {
+        let fresh = StoredTeam {
             id,
             slug: slug.to_owned(),
             members: BTreeMap::new(),
         };
-        let organization: &mut Organization = self
+        let organization: &mut StoredOrganization = self
             .organizations
             .entry(organization.to_owned())
             .or_default();
@@ -88,7 +78,7 @@ impl GitHub {
     }
 
     /// An empty repository, `owner/name`. An owner that nobody knows becomes an organization.
-    pub fn create_repository(&mut self, full_name: &str, private: bool) -> At<'_> {
+    pub fn create_repository(&mut self, full_name: &str, private: bool) -> RepositoryActions<'_> {
         let (owner, name) = full_name.split_once('/').unwrap_or(("", full_name));
         if !self.people.contains_key(owner) {
             self.create_organization(owner, &[]);
@@ -99,9 +89,9 @@ impl GitHub {
         self.at(full_name)
     }
 
-    fn bare(&mut self, owner: &str, name: &str, private: bool) -> Repository {
+    fn bare(&mut self, owner: &str, name: &str, private: bool) -> StoredRepository {
         let (id, now) = (self.id(), self.now);
-        Repository {
+        StoredRepository {
             id,
             owner: owner.to_owned(),
             name: name.to_owned(),
@@ -149,7 +139,7 @@ impl GitHub {
         };
         if let Some((owner, name)) = fresh.split_once('/') {
             (repo.owner, repo.name) = (owner.to_owned(), name.to_owned());
-            self.join(owner, Kind::Organization);
+            self.join(owner, AccountKind::Organization);
         }
         for fork in self.repositories.values_mut() {
             if fork.parent.as_deref() == Some(full_name) {
@@ -159,8 +149,24 @@ impl GitHub {
         self.renamed.insert(full_name.to_owned(), fresh.to_owned());
         self.repositories.insert(fresh.to_owned(), repo);
     }
-}
 
-pub(crate) fn token_of(login: &str) -> String {
-    format!("ghp_{login}")
+    /// An empty GitHub with one app of that slug, which is installed on every repository to come.
+    pub fn new(app: &str) -> Self {
+        let mut hub = Self {
+            base: "http://127.0.0.1".to_owned(),
+            now: DAWN,
+            ids: 1000,
+            requests: 0,
+            people: BTreeMap::new(),
+            organizations: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            spent: BTreeMap::new(),
+            repositories: BTreeMap::new(),
+            renamed: BTreeMap::new(),
+            app: StoredApp::new(app),
+            outbox: WebhookQueue::default(),
+        };
+        hub.join_app();
+        hub
+    }
 }

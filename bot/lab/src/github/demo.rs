@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::GitHub;
-use super::people::Permission;
-use super::serve::{Options, serve};
-use super::story::Refused;
+use super::actions::GitHubRefusal;
+use super::serve::{GitHubServerOptions, serve};
+use super::store::{LabGitHub, RepositoryPermission};
 
 /// What a GitHub to try things in begins with.
 #[derive(Clone, Debug)]
-pub struct Demo {
+pub struct GitHubSetup {
     /// The app's slug: it acts as `SLUG[bot]`.
     pub app: String,
     /// `owner/name`.
@@ -30,10 +29,10 @@ pub struct Demo {
     pub port: u16,
 }
 
-impl Demo {
+impl GitHubSetup {
     /// A GitHub that holds all this.
-    pub fn github(&self) -> Result<GitHub, Refused> {
-        let mut hub = GitHub::new(&self.app);
+    pub fn github(&self) -> Result<LabGitHub, GitHubRefusal> {
+        let mut hub = LabGitHub::new(&self.app);
         let organization = self
             .repository
             .split('/')
@@ -48,7 +47,7 @@ impl Demo {
             hub.add_user(login);
         }
         let mut at = hub.at(&self.repository);
-        at.grant_team("operators", Permission::Write);
+        at.grant_team("operators", RepositoryPermission::Write);
         if let Some(first) = self.people.first() {
             let files: Vec<(&str, Option<&str>)> = self
                 .files
@@ -66,17 +65,17 @@ impl Demo {
 }
 
 /// Serves a demo until SIGTERM; writes where and with which tokens to `state`, in one rename, when ready.
-pub async fn only(
-    demo: &Demo,
+pub async fn serve_until_signal(
+    demo: &GitHubSetup,
     state: &Path,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let hub = demo.github()?;
     let logins = demo.people.iter().chain(&demo.strangers);
     let users: BTreeMap<&String, String> = logins.map(|login| (login, hub.token(login))).collect();
-    let options = Options {
+    let options = GitHubServerOptions {
         clock: Some(Arc::new(clock)),
         port: demo.port,
-        ..Options::default()
+        ..GitHubServerOptions::default()
     };
     let (app_id, installation_id) = hub.app_ids();
     let (token, secret) = (hub.bot_token(), hub.hook_secret().to_owned());

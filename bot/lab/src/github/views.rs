@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::commit::signer_name;
+use super::actions::RepositoryActions;
 use super::git::Oid;
-use super::story::At;
+use super::show::commit::signer_name;
 
 /// A comment as people see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommentSeen {
+pub struct IssueCommentView {
     /// Its id.
     pub id: u64,
     /// The login.
@@ -23,7 +23,7 @@ pub struct CommentSeen {
 
 /// A check run as people see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CheckSeen {
+pub struct CheckRunView {
     /// Its id.
     pub id: u64,
     /// Its name.
@@ -42,7 +42,7 @@ pub struct CheckSeen {
 
 /// A commit as people see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommitSeen {
+pub struct CommitView {
     /// Its name.
     pub oid: Oid,
     /// The author's login.
@@ -51,15 +51,15 @@ pub struct CommitSeen {
     pub message: String,
 }
 
-impl At<'_> {
+impl RepositoryActions<'_> {
     /// The comments of an issue or pull request, oldest first.
-    pub fn comments(&self, number: u64) -> Vec<CommentSeen> {
+    pub fn comments(&self, number: u64) -> Vec<IssueCommentView> {
         let all = self
             .repo()
             .comments
             .values()
             .filter(|comment| comment.issue == number);
-        all.map(|comment| CommentSeen {
+        all.map(|comment| IssueCommentView {
             id: comment.id,
             author: comment.author.clone(),
             body: comment.body.clone(),
@@ -79,9 +79,9 @@ impl At<'_> {
     }
 
     /// The check runs of a commit, oldest first.
-    pub fn check_runs(&self, oid: Oid) -> Vec<CheckSeen> {
+    pub fn check_runs(&self, oid: Oid) -> Vec<CheckRunView> {
         let all = self.repo().runs.values().filter(|run| run.oid == oid);
-        all.map(|run| CheckSeen {
+        all.map(|run| CheckRunView {
             id: run.id,
             name: run.name.clone(),
             status: run.status.clone(),
@@ -113,7 +113,7 @@ impl At<'_> {
     }
 
     /// A branch's history, newest first.
-    pub fn log(&self, branch: &str) -> Vec<CommitSeen> {
+    pub fn log(&self, branch: &str) -> Vec<CommitView> {
         let git = &self.repo().git;
         let all = git
             .resolve(branch)
@@ -121,7 +121,7 @@ impl At<'_> {
             .unwrap_or_default();
         let seen = |oid| {
             let commit = git.commit(oid)?;
-            Some(CommitSeen {
+            Some(CommitView {
                 oid,
                 author: signer_name(&commit.author),
                 message: commit.message.clone(),

@@ -2,19 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::GitHub;
-use super::git::{Commit, Entry, Mode, Oid};
-use super::merge::How;
-use super::people::Permission;
-use super::refs::Move;
-use super::repo::Repository;
-use super::town::token_of;
-use crate::wire::{Request, Response};
+use super::actor::token_of;
+use super::branch::BranchUpdate;
+use super::git::merge::MergeMethod;
+use super::git::{FileMode, GitCommit, Oid, TreeEntry};
+use super::store::{LabGitHub, RepositoryPermission, StoredRepository};
+use crate::wire::{LabRequest, LabResponse};
 
 /// GitHub said no.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("GitHub answered {status}: {message}")]
-pub struct Refused {
+pub struct GitHubRefusal {
     /// The status.
     pub status: u16,
     /// GitHub's sentence.
@@ -23,7 +21,7 @@ pub struct Refused {
 
 /// A pull request to open.
 #[derive(Clone, Copy, Debug)]
-pub struct Proposal<'a> {
+pub struct NewPullRequest<'a> {
     /// The branch with the change.
     pub head: &'a str,
     /// The branch that it is for.
@@ -34,14 +32,14 @@ pub struct Proposal<'a> {
     pub body: &'a str,
 }
 
-impl GitHub {
+impl LabGitHub {
     /// A repository that exists, to do something in it.
-    pub fn at(&mut self, full_name: &str) -> At<'_> {
+    pub fn at(&mut self, full_name: &str) -> RepositoryActions<'_> {
         assert!(
             self.repositories.contains_key(full_name),
             "there is no repository `{full_name}`"
         );
-        At {
+        RepositoryActions {
             hub: self,
             key: full_name.to_owned(),
         }
@@ -49,19 +47,19 @@ impl GitHub {
 }
 
 /// One repository, and the people at work in it.
-pub struct At<'a> {
-    hub: &'a mut GitHub,
+pub struct RepositoryActions<'a> {
+    hub: &'a mut LabGitHub,
     key: String,
 }
 
-impl At<'_> {
+impl RepositoryActions<'_> {
     fn ask(
         &mut self,
         by: &str,
         method: &str,
         (tail, body): (&str, &Value),
-    ) -> Result<Value, Refused> {
-        let request = Request {
+    ) -> Result<Value, GitHubRefusal> {
+        let request = LabRequest {
             method: method.to_owned(),
             path: format!("/repos/{}{tail}", self.key),
             query: vec![],
@@ -75,12 +73,12 @@ impl At<'_> {
         read(&self.hub.answer(&request))
     }
 
-    pub(crate) fn repo(&self) -> &Repository {
+    pub(crate) fn repo(&self) -> &StoredRepository {
         self.hub.repo(&self.key)
     }
 
     /// Gives a user that permission here.
-    pub fn grant(&mut self, login: &str, permission: Permission) {
+    pub fn grant(&mut self, login: &str, permission: RepositoryPermission) {
         self.hub.add_user(login);
         self.hub
             .repo_mut(&self.key)
@@ -89,7 +87,7 @@ impl At<'_> {
     }
 
     /// Gives a team that permission here.
-    pub fn grant_team(&mut self, slug: &str, permission: Permission) {
+    pub fn grant_team(&mut self, slug: &str, permission: RepositoryPermission) {
         self.hub
             .repo_mut(&self.key)
             .teams
@@ -104,7 +102,7 @@ impl At<'_> {
         branch: &str,
         message: &str,
         files: &[(&str, Option<&str>)],
-    ) -> Result<Oid, Refused> {
+    ) -> Result<Oid, GitHubRefusal> {
         self.may_push(author)?;
         self.hub.now += 1;
         let own = self.hub.signature(author);
@@ -115,9 +113,9 @@ impl At<'_> {
         for (path, text) in files {
             match text {
                 Some(text) => {
-                    let mode = all.get(*path).map_or(Mode::File, |known| known.mode);
+                    let mode = all.get(*path).map_or(FileMode::File, |known| known.mode);
                     let oid = repo.git.keep_blob(text.as_bytes());
-                    all.insert((*path).to_owned(), Entry { mode, oid });
+                    all.insert((*path).to_owned(), TreeEntry { mode, oid });
                 }
                 None => {
                     all.remove(*path);
@@ -125,7 +123,7 @@ impl At<'_> {
             }
         }
         let tree = repo.git.plant(&all);
-        let commit = Commit {
+        let commit = GitCommit {
             tree,
             parents: from.into_iter().collect(),
             author: own.clone(),
@@ -138,12 +136,12 @@ impl At<'_> {
     }
 
     /// Puts a branch at a commit, by force where it must.
-    pub fn push(&mut self, by: &str, branch: &str, oid: Oid) -> Result<(), Refused> {
+    pub fn push(&mut self, by: &str, branch: &str, oid: Oid) -> Result<(), GitHubRefusal> {
         self.may_push(by)?;
         let git = &self.repo().git;
         let before = git.branch(branch);
         let forced = before.is_some_and(|before| !git.reaches(oid, before));
-        let step = Move {
+        let step = BranchUpdate {
             branch: branch.to_owned(),
             before,
             after: Some(oid),
@@ -155,19 +153,23 @@ impl At<'_> {
         Ok(())
     }
 
-    fn may_push(&self, by: &str) -> Result<(), Refused> {
-        if self.hub.granted(self.repo(), by) >= Some(Permission::Write) {
+    fn may_push(&self, by: &str) -> Result<(), GitHubRefusal> {
+        if self.hub.granted(self.repo(), by) >= Some(RepositoryPermission::Write) {
             return Ok(());
         }
-        Err(Refused {
+        Err(GitHubRefusal {
             status: 403,
             message: format!("Permission to {} denied to {by}.", self.key),
         })
     }
 
     /// Opens a pull request; its number.
-    pub fn open_pull(&mut self, author: &str, proposal: Proposal<'_>) -> Result<u64, Refused> {
-        let Proposal {
+    pub fn open_pull(
+        &mut self,
+        author: &str,
+        proposal: NewPullRequest<'_>,
+    ) -> Result<u64, GitHubRefusal> {
+        let NewPullRequest {
             head,
             base,
             title,
@@ -190,7 +192,7 @@ impl At<'_> {
     }
 
     /// Writes a comment; its id.
-    pub fn comment(&mut self, author: &str, number: u64, body: &str) -> Result<u64, Refused> {
+    pub fn comment(&mut self, author: &str, number: u64, body: &str) -> Result<u64, GitHubRefusal> {
         let told = self.ask(
             author,
             "POST",
@@ -203,7 +205,7 @@ impl At<'_> {
     }
 
     /// Changes a comment.
-    pub fn edit_comment(&mut self, by: &str, id: u64, body: &str) -> Result<(), Refused> {
+    pub fn edit_comment(&mut self, by: &str, id: u64, body: &str) -> Result<(), GitHubRefusal> {
         self.ask(
             by,
             "PATCH",
@@ -213,7 +215,7 @@ impl At<'_> {
     }
 
     /// Takes a comment away.
-    pub fn delete_comment(&mut self, by: &str, id: u64) -> Result<(), Refused> {
+    pub fn delete_comment(&mut self, by: &str, id: u64) -> Result<(), GitHubRefusal> {
         self.ask(
             by,
             "DELETE",
@@ -223,7 +225,7 @@ impl At<'_> {
     }
 
     /// Reacts to a comment.
-    pub fn react(&mut self, by: &str, comment: u64, content: &str) -> Result<(), Refused> {
+    pub fn react(&mut self, by: &str, comment: u64, content: &str) -> Result<(), GitHubRefusal> {
         let told = json!({"content": content});
         self.ask(
             by,
@@ -234,7 +236,7 @@ impl At<'_> {
     }
 
     /// Lands a pull request; the commit that is now the base's tip.
-    pub fn merge(&mut self, by: &str, number: u64, how: How) -> Result<Oid, Refused> {
+    pub fn merge(&mut self, by: &str, number: u64, how: MergeMethod) -> Result<Oid, GitHubRefusal> {
         let told = self.ask(
             by,
             "PUT",
@@ -248,17 +250,22 @@ impl At<'_> {
     }
 
     /// Closes a pull request without landing it.
-    pub fn close(&mut self, by: &str, number: u64) -> Result<(), Refused> {
+    pub fn close(&mut self, by: &str, number: u64) -> Result<(), GitHubRefusal> {
         self.edit_pull(by, number, &json!({"state": "closed"}))
     }
 
     /// Opens it again.
-    pub fn reopen(&mut self, by: &str, number: u64) -> Result<(), Refused> {
+    pub fn reopen(&mut self, by: &str, number: u64) -> Result<(), GitHubRefusal> {
         self.edit_pull(by, number, &json!({"state": "open"}))
     }
 
     /// Changes `title`, `body`, `base` or `state`, as in `PATCH /repos/{owner}/{repo}/pulls/{pull_number}`.
-    pub fn edit_pull(&mut self, by: &str, number: u64, fields: &Value) -> Result<(), Refused> {
+    pub fn edit_pull(
+        &mut self,
+        by: &str,
+        number: u64,
+        fields: &Value,
+    ) -> Result<(), GitHubRefusal> {
         self.ask(by, "PATCH", (&format!("/pulls/{number}"), fields))
             .map(drop)
     }
@@ -269,7 +276,7 @@ impl At<'_> {
     }
 
     /// Asks for a check run again.
-    pub fn rerequest(&mut self, by: &str, run: u64) -> Result<(), Refused> {
+    pub fn rerequest(&mut self, by: &str, run: u64) -> Result<(), GitHubRefusal> {
         self.ask(
             by,
             "POST",
@@ -286,7 +293,7 @@ impl At<'_> {
     }
 }
 
-fn read(response: &Response) -> Result<Value, Refused> {
+fn read(response: &LabResponse) -> Result<Value, GitHubRefusal> {
     let told: Value = serde_json::from_slice(&response.body).unwrap_or_default();
     if response.status < 400 {
         return Ok(told);
@@ -296,7 +303,7 @@ fn read(response: &Response) -> Result<Value, Refused> {
         .filter_map(|error| error["message"].as_str())
         .collect();
     let message = told["message"].as_str().unwrap_or_default();
-    Err(Refused {
+    Err(GitHubRefusal {
         status: response.status,
         message: [&[message][..], &errors].concat().join(": "),
     })

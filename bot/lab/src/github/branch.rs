@@ -1,0 +1,109 @@
+//! What follows when a branch moves: a push event, pull requests that follow their head, merges by push.
+
+use serde_json::json;
+
+use super::git::Oid;
+use super::store::{LabGitHub, StoredMerge};
+
+/// A branch that goes from one commit to another, or appears, or goes.
+#[derive(Clone, Debug)]
+pub(crate) struct BranchUpdate {
+    pub(crate) branch: String,
+    pub(crate) before: Option<Oid>,
+    pub(crate) after: Option<Oid>,
+    pub(crate) by: String,
+    pub(crate) forced: bool,
+}
+
+impl LabGitHub {
+    /// Only puts the branch there.
+    pub(crate) fn place(&mut self, key: &str, step: &BranchUpdate) {
+        let now = self.now;
+        let repo = self.repo_mut(key);
+        repo.pushed = now;
+        let name = format!("refs/heads/{}", step.branch);
+        match step.after {
+            Some(oid) => repo.git.refs.insert(name, oid),
+            None => repo.git.refs.remove(&name),
+        };
+    }
+
+    /// Tells the push and lets the pull requests follow: heads move, bases are tried again, what has landed is closed.
+    /// A fork tells nothing: only its pull requests follow, with the objects that it shares.
+    pub(crate) fn moved(&mut self, key: &str, step: &BranchUpdate) {
+        let Some(parent) = self.repo(key).parent.clone() else {
+            self.tell_push(key, step);
+            return self.followed(key, None, step);
+        };
+        if self.repositories.contains_key(&parent) {
+            let git = self.repo(key).git.clone();
+            self.repo_mut(&parent).git.absorb(&git);
+            self.followed(&parent, Some(key), step);
+        }
+    }
+
+    pub(crate) fn followed(&mut self, key: &str, fork: Option<&str>, step: &BranchUpdate) {
+        let repo = self.repo(key);
+        let open = repo.issues.values().filter(|issue| issue.is_open());
+        let touched: Vec<(u64, bool)> = open
+            .filter_map(|issue| Some((issue.number, issue.pull.as_ref()?)))
+            .map(|(number, pull)| {
+                let by_head = pull.head == step.branch && pull.fork.as_deref() == fork;
+                (number, by_head, fork.is_none() && pull.base == step.branch)
+            })
+            .filter(|(_, by_head, by_base)| *by_head || *by_base)
+            .map(|(number, by_head, _)| (number, by_head))
+            .collect();
+        for (number, by_head) in touched {
+            match step.after {
+                None => self.close_by(key, number, &step.by, None),
+                Some(after) if by_head => self.follow(key, number, step, after),
+                Some(after) => self.settle_base(key, number, step, after),
+            }
+        }
+    }
+
+    pub(crate) fn follow(&mut self, key: &str, number: u64, step: &BranchUpdate, after: Oid) {
+        let now = self.now;
+        let repo = self.repo_mut(key);
+        let Some(issue) = repo.issues.get_mut(&number) else {
+            return;
+        };
+        issue.updated = now;
+        let Some(pull) = &mut issue.pull else { return };
+        let before = pull.head_oid;
+        pull.head_oid = after;
+        pull.base_oid = repo.git.branch(&pull.base).unwrap_or(pull.base_oid);
+        self.try_merge(key, number);
+        let extra = json!({"before": before.to_string(), "after": after.to_string()});
+        self.tell_pull(key, number, &step.by, ("synchronize", extra));
+    }
+
+    pub(crate) fn settle_base(&mut self, key: &str, number: u64, step: &BranchUpdate, after: Oid) {
+        let repo = self.repo(key);
+        let landed = (repo
+            .issues
+            .get(&number)
+            .and_then(|issue| issue.pull.as_ref()))
+        .is_some_and(|pull| repo.git.reaches(after, pull.head_oid));
+        if landed {
+            self.close_by(key, number, &step.by, Some(after));
+        } else {
+            self.try_merge(key, number);
+        }
+    }
+
+    pub(crate) fn close_by(&mut self, key: &str, number: u64, by: &str, landed: Option<Oid>) {
+        let now = self.now;
+        let issue = self.issue_mut(key, number);
+        (issue.closed, issue.updated) = (Some(now), now);
+        if let (Some(pull), Some(oid)) = (&mut issue.pull, landed) {
+            pull.merged = Some(StoredMerge {
+                by: by.to_owned(),
+                at: now,
+                oid,
+            });
+        }
+        self.tell_pull(key, number, by, ("closed", json!({})));
+    }
+}

@@ -1,0 +1,136 @@
+//! Changes to a title, a text, a base branch or a state, and the trial merge that follows.
+
+use serde_json::{Value, json};
+
+use super::actor::web_flow;
+use super::answer::{Call, fits, invalid, maybe, unprocessable};
+use super::git::merge::{MergeInput, MergeMethod, land};
+use super::store::{BODY_MAX, LabGitHub, StoredIssue, TITLE_MAX};
+use crate::wire::LabResponse;
+
+/// What an edit changed, as the `edited` webhook tells it.
+pub(crate) type EditChanges = serde_json::Map<String, Value>;
+
+/// Puts `title` and `body` of a request into an issue; what they were before.
+pub(crate) fn retell(issue: &mut StoredIssue, body: &Value) -> Result<EditChanges, LabResponse> {
+    let mut changes = EditChanges::new();
+    if let Some(title) = maybe(body, "title").filter(|title| *title != issue.title) {
+        fits(&title, "Issue", "title", TITLE_MAX)?;
+        changes.insert("title".to_owned(), json!({"from": issue.title}));
+        issue.title = title;
+    }
+    if let Some(text) = maybe(body, "body").filter(|text| Some(text) != issue.body.as_ref()) {
+        fits(&text, "Issue", "body", BODY_MAX)?;
+        changes.insert(
+            "body".to_owned(),
+            json!({"from": issue.body.clone().unwrap_or_default()}),
+        );
+        issue.body = Some(text);
+    }
+    Ok(changes)
+}
+
+impl LabGitHub {
+    /// Makes the trial merge anew, as GitHub does when either side moved.
+    pub(crate) fn try_merge(&mut self, key: &str, number: u64) {
+        let now = self.now;
+        let repo = self.repo_mut(key);
+        let Some(pull) = repo
+            .issues
+            .get(&number)
+            .and_then(|issue| issue.pull.clone())
+        else {
+            return;
+        };
+        let base = repo.git.branch(&pull.base).unwrap_or(pull.base_oid);
+        let signature = web_flow(now);
+        let landing = MergeInput {
+            base,
+            head: pull.head_oid,
+            message: format!("Merge {} into {base}", pull.head_oid),
+            author: signature.clone(),
+            committer: signature,
+        };
+        let trial = land(&mut repo.git, MergeMethod::Merge, landing).ok();
+        if let Some(pull) = repo
+            .issues
+            .get_mut(&number)
+            .and_then(|issue| issue.pull.as_mut())
+        {
+            pull.trial = trial;
+        }
+    }
+
+    /// Title, body, base and state; each tells its webhook.
+    pub(crate) fn edit_pull(
+        &mut self,
+        call: &Call<'_>,
+        number: u64,
+        body: &Value,
+    ) -> Result<(), LabResponse> {
+        let (now, by) = (self.now, self.login(&call.who));
+        let mut changes = retell(self.issue_mut(&call.repo, number), body)?;
+        if let Some(base) = body["base"].as_str() {
+            self.rebase_onto(&call.repo, number, base, &mut changes)?;
+        }
+        if !changes.is_empty() {
+            self.issue_mut(&call.repo, number).updated = now;
+            self.tell_pull(
+                &call.repo,
+                number,
+                &by,
+                ("edited", json!({"changes": changes})),
+            );
+        }
+        let issue = self.issue_mut(&call.repo, number);
+        match (body["state"].as_str(), issue.is_open()) {
+            (Some("closed"), true) => {
+                (issue.closed, issue.updated) = (Some(now), now);
+                self.tell_pull(&call.repo, number, &by, ("closed", json!({})));
+            }
+            (Some("open"), false) if issue.is_merged() => {
+                return Err(unprocessable(
+                    "Validation Failed: a merged pull request cannot be reopened",
+                ));
+            }
+            (Some("open"), false) => {
+                (issue.closed, issue.updated) = (None, now);
+                self.try_merge(&call.repo, number);
+                self.tell_pull(&call.repo, number, &by, ("reopened", json!({})));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(crate) fn rebase_onto(
+        &mut self,
+        key: &str,
+        number: u64,
+        base: &str,
+        changes: &mut EditChanges,
+    ) -> Result<(), LabResponse> {
+        let repo = self.repo_mut(key);
+        let tip = repo
+            .git
+            .branch(base)
+            .ok_or_else(|| invalid("PullRequest", "base", "invalid", ""))?;
+        let Some(pull) = repo
+            .issues
+            .get_mut(&number)
+            .and_then(|issue| issue.pull.as_mut())
+        else {
+            return Ok(());
+        };
+        if pull.base != base {
+            changes.insert(
+                "base".to_owned(),
+                json!({"ref": {"from": pull.base}, "sha": {"from": pull.base_oid.to_string()}}),
+            );
+            base.clone_into(&mut pull.base);
+            pull.base_oid = tip;
+            self.try_merge(key, number);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,219 @@
+//! Everything that the lab's GitHub keeps: accounts, organizations, the app, repositories, webhooks. No rule about requests is here.
+
+mod repository;
+mod webhook;
+
+pub use repository::RepositoryPermission;
+pub(crate) use repository::{
+    BODY_MAX, StoredCheckRun, StoredCheckSuite, StoredComment, StoredDeployment,
+    StoredDeploymentStatus, StoredIssue, StoredLabel, StoredMerge, StoredPullRequest,
+    StoredReaction, StoredRepository, StoredReview, StoredStatus, TITLE_MAX,
+};
+pub(crate) use webhook::WebhookQueue;
+pub use webhook::{WebhookDelivery, WebhookFault, WebhookOutcome};
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The user that stands for those who are gone.
+pub(crate) const GHOST: &str = "ghost";
+
+/// When a lab's time begins, unless it is told otherwise: 2026-01-05 08:00 UTC, a Monday.
+pub(crate) const DAWN: i64 = 1_767_600_000;
+
+/// What a token's owner has used of this hour.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RateUsage {
+    pub(crate) hour: i64,
+    pub(crate) used: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct StoredApp {
+    pub(crate) slug: String,
+    pub(crate) id: u64,
+    pub(crate) installation: u64,
+    pub(crate) tokens: u64,
+}
+
+impl StoredApp {
+    pub(crate) fn new(slug: &str) -> Self {
+        Self {
+            slug: slug.to_owned(),
+            id: 0,
+            installation: 0,
+            tokens: 0,
+        }
+    }
+
+    /// The login under which the app acts.
+    pub(crate) fn login(&self) -> String {
+        format!("{}[bot]", self.slug)
+    }
+}
+
+/// Whoever holds the token of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum GitHubActor {
+    /// No token.
+    Anonymous,
+    /// A user, by login.
+    User(String),
+    /// The app on its installation.
+    Installation,
+    /// The app itself, by a signed claim.
+    App,
+}
+
+impl GitHubActor {
+    /// A name to count requests by.
+    pub(crate) fn key(&self) -> String {
+        match self {
+            Self::Anonymous => String::new(),
+            Self::User(login) => login.clone(),
+            Self::Installation => "installation".to_owned(),
+            Self::App => "app".to_owned(),
+        }
+    }
+}
+
+/// What a user is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AccountKind {
+    User,
+    Bot,
+    Organization,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct StoredAccount {
+    pub(crate) id: u64,
+    pub(crate) login: String,
+    pub(crate) kind: AccountKind,
+    pub(crate) joined: i64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StoredOrganization {
+    /// Whether a member is an owner.
+    pub(crate) members: BTreeMap<String, bool>,
+    pub(crate) teams: BTreeMap<String, StoredTeam>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct StoredTeam {
+    pub(crate) id: u64,
+    pub(crate) slug: String,
+    /// Whether a member has accepted.
+    pub(crate) members: BTreeMap<String, bool>,
+}
+
+impl LabGitHub {
+    pub(crate) fn join(&mut self, login: &str, kind: AccountKind) -> u64 {
+        if let Some(known) = self.people.get(login) {
+            return known.id;
+        }
+        let id = self.id();
+        let person = StoredAccount {
+            id,
+            login: login.to_owned(),
+            kind,
+            joined: self.now,
+        };
+        self.people.insert(login.to_owned(), person);
+        id
+    }
+
+    /// Where it is served, without a slash at the end: the start of every URL that it gives.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// GitHub's clock, in seconds since 1970.
+    pub fn now(&self) -> i64 {
+        self.now
+    }
+
+    /// Lets time pass.
+    pub fn pass(&mut self, seconds: i64) {
+        self.now += seconds;
+    }
+
+    pub(crate) fn id(&mut self) -> u64 {
+        self.ids += 1;
+        self.ids
+    }
+
+    /// A repository that was seen to exist when the request was routed.
+    pub(crate) fn repo(&self, key: &str) -> &StoredRepository {
+        self.repositories
+            .get(key)
+            .expect("the route found this repository")
+    }
+
+    pub(crate) fn repo_mut(&mut self, key: &str) -> &mut StoredRepository {
+        self.repositories
+            .get_mut(key)
+            .expect("the route found this repository")
+    }
+
+    pub(crate) fn comment_mut(&mut self, key: &str, id: u64) -> &mut StoredComment {
+        self.repo_mut(key)
+            .comments
+            .get_mut(&id)
+            .expect("this comment was found before")
+    }
+
+    pub(crate) fn issue_mut(&mut self, key: &str, number: u64) -> &mut StoredIssue {
+        self.repo_mut(key)
+            .issues
+            .get_mut(&number)
+            .expect("this issue was found before")
+    }
+
+    /// A new issue with the next number.
+    pub(crate) fn add_issue(
+        &mut self,
+        key: &str,
+        author: &str,
+        [title, body]: [Option<String>; 2],
+        pull: Option<StoredPullRequest>,
+    ) -> u64 {
+        let (id, now) = (self.id(), self.now);
+        let repo = self.repo_mut(key);
+        let number = repo.issues.len() as u64 + 1;
+        let issue = StoredIssue {
+            id,
+            number,
+            title: title.unwrap_or_default(),
+            body,
+            author: author.to_owned(),
+            labels: BTreeSet::new(),
+            created: now,
+            updated: now,
+            closed: None,
+            locked: false,
+            reactions: BTreeMap::new(),
+            reviews: vec![],
+            pull,
+        };
+        repo.issues.insert(number, issue);
+        number
+    }
+}
+
+/// Everything that GitHub remembers.
+#[derive(Clone, Debug)]
+pub struct LabGitHub {
+    pub(crate) base: String,
+    pub(crate) now: i64,
+    pub(crate) ids: u64,
+    pub(crate) requests: u64,
+    pub(crate) people: BTreeMap<String, StoredAccount>,
+    pub(crate) organizations: BTreeMap<String, StoredOrganization>,
+    pub(crate) tokens: BTreeMap<String, GitHubActor>,
+    pub(crate) spent: BTreeMap<String, RateUsage>,
+    pub(crate) repositories: BTreeMap<String, StoredRepository>,
+    pub(crate) renamed: BTreeMap<String, String>,
+    pub(crate) app: StoredApp,
+    pub(crate) outbox: WebhookQueue,
+}
