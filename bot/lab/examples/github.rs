@@ -13,8 +13,8 @@ async fn main() -> Result<(), Failed> {
         app: "bot".to_owned(),
         repository: "demo/network".to_owned(),
         files: BTreeMap::from([("README.md".to_owned(), "# A network\n".to_owned())]),
-        people: vec!["alice".to_owned(), "bob".to_owned()],
-        strangers: vec!["mallory".to_owned()],
+        writers: vec!["alice".to_owned(), "bob".to_owned()],
+        readers: vec!["mallory".to_owned()],
         webhook: None,
         port: 0,
     };

@@ -3,28 +3,29 @@
 //! Rows, rules and cascades as read in MAAS's source and seen on real servers; [`LabMaas::answer`] is the whole API. It is
 //! held to recordings of real servers and never looks one up. It must not know what a plan is.
 
+mod actions;
 mod address;
+mod answer;
 mod auth;
 mod containers;
 mod exports;
 mod form;
 mod free;
-mod hand;
 mod interface;
 mod iprange;
 mod layout;
 mod link;
 mod link_form;
+mod lookup;
 mod node;
+mod parse;
 mod reads;
 mod report;
 mod reserved;
 mod route;
-mod seek;
 mod serve;
 mod show;
 mod snippet;
-mod spelling;
 mod statistics;
 mod store;
 mod subnet;
@@ -40,30 +41,11 @@ pub use version::Version;
 pub use crate::socket::{HttpFault, HttpFaultPolicy, LabClock};
 
 use crate::wire::{LabRequest, LabResponse};
+use answer::{ApiCaller, MaasAnswer, missing};
 use form::Form;
 use serde_json::json;
 
-/// Why a request is not answered with what it asked.
-pub(crate) type MaasAnswer = Result<LabResponse, LabResponse>;
-
 const BASE: &str = "/MAAS/api/2.0/";
-
-/// Who asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ApiCaller {
-    pub(crate) name: String,
-    pub(crate) admin: bool,
-}
-
-impl ApiCaller {
-    /// Someone without a name, who may read the version.
-    fn nobody() -> Self {
-        Self {
-            name: String::new(),
-            admin: false,
-        }
-    }
-}
 
 impl LabMaas {
     /// Answers one request. A refused request leaves no trace but where a real MAAS leaves one.
@@ -88,17 +70,17 @@ impl LabMaas {
         let form = Form::read(request);
         let asker = match self.authenticate(request) {
             Ok(asker) => asker,
-            Err(_) if path == ["version"] => ApiCaller::nobody(),
+            Err(_) if path == ["version"] => ApiCaller::anonymous(),
             Err(refusal) => {
                 let nameless = request.header("authorization").is_none();
                 let form = form.unwrap_or_default();
-                let answer = exports::for_nobody(request, &form, &path).filter(|_| nameless);
-                return self.undone(request, answer.unwrap_or(refusal));
+                let answer = exports::anonymous_answer(request, &form, &path).filter(|_| nameless);
+                return self.rolled_back(request, answer.unwrap_or(refusal));
             }
         };
         let form = match form {
             Ok(form) => form,
-            Err(refusal) => return self.undone(request, refusal),
+            Err(refusal) => return self.rolled_back(request, refusal),
         };
         match self.route(request, &path, &form, &asker) {
             Ok(answer) => {
@@ -108,14 +90,14 @@ impl LabMaas {
                 }
                 answer
             }
-            Err(answer) => self.undone(request, answer),
+            Err(answer) => self.rolled_back(request, answer),
         }
     }
 
     /// A refusal. MAAS undoes a request that it answers 400, 409 with another try, or 500, its nonce too (seen on both).
-    fn undone(&mut self, request: &LabRequest, answer: LabResponse) -> LabResponse {
+    fn rolled_back(&mut self, request: &LabRequest, answer: LabResponse) -> LabResponse {
         if matches!(answer.status, 400 | 500) || answer.body.starts_with(b"<") {
-            self.forget_nonce(request);
+            self.release_nonce(request);
         }
         answer
     }
@@ -190,7 +172,9 @@ impl LabMaas {
             ["nodes", id, "interfaces", interface] => {
                 self.interface(request, id, interface, form, asker)
             }
-            ["zones" | "resourcepools" | "resourcepool", ..] => self.places(method, path, asker),
+            ["zones" | "resourcepools" | "resourcepool", ..] => {
+                self.zones_and_pools(method, path, asker)
+            }
             _ => Err(unknown(request)),
         }
     }
@@ -210,54 +194,4 @@ impl LabMaas {
 
 fn unknown(request: &LabRequest) -> LabResponse {
     LabResponse::text(404, format!("Unknown API endpoint: {}.", request.path))
-}
-
-/// Nobody but an administrator may make things.
-pub(crate) fn admin_to_create(asker: &ApiCaller) -> Result<(), LabResponse> {
-    if asker.admin {
-        return Ok(());
-    }
-    Err(plain(403, "This method is reserved for admin users."))
-}
-
-/// Nobody but an administrator may change or remove things.
-pub(crate) fn admin_to_change(asker: &ApiCaller) -> Result<(), LabResponse> {
-    if asker.admin {
-        Ok(())
-    } else {
-        Err(plain(403, ""))
-    }
-}
-
-/// Text as MAAS's own exceptions send it.
-pub(crate) fn plain(status: u16, text: impl Into<String>) -> LabResponse {
-    LabResponse {
-        status,
-        headers: vec![("content-type".to_owned(), "text/plain".to_owned())],
-        body: text.into().into_bytes(),
-    }
-}
-
-/// An optional switch of a query or a form, where absent is `default` and nothing is off.
-pub(crate) fn flag(given: Option<&str>, name: &str, default: bool) -> Result<bool, LabResponse> {
-    match given {
-        None => Ok(default),
-        Some("") => Ok(false),
-        Some(text) => spelling::switch(text).ok_or_else(|| {
-            let message = format!("Invalid {name}: Value should be 'true' or 'false'");
-            plain(400, message)
-        }),
-    }
-}
-
-pub(crate) fn missing(kind: &str) -> LabResponse {
-    plain(404, format!("No {kind} matches the given query."))
-}
-
-pub(crate) fn gone() -> LabResponse {
-    plain(204, "")
-}
-
-pub(crate) fn bad_method() -> LabResponse {
-    LabResponse::html(405, "")
 }

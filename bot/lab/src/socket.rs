@@ -37,15 +37,15 @@ pub enum HttpFault {
     /// It happens; half of the body comes, and its length says that this is all.
     Halve,
     /// A proxy answers 200 with a page of its own; nothing happens.
-    Page,
+    ProxyPage,
     /// The server sends elsewhere, with 302; nothing happens.
     Redirect,
     /// That status without doing it, with so many seconds in `Retry-After`.
-    Later(u16, u32),
+    RetryAfter(u16, u32),
     /// It happens, and nothing is ever answered.
-    Silence,
+    HangAfter,
     /// Nothing happens, and nothing is ever answered.
-    Deaf,
+    HangBefore,
     /// It happens, and each byte of the body comes after so many milliseconds.
     Trickle(u64),
 }
@@ -117,22 +117,24 @@ async fn answer(State(door): State<HttpEndpoint>, http: AxumRequest) -> AxumResp
             (door.rules)(&request);
             cut()
         }
-        HttpFault::Silence => {
+        HttpFault::HangAfter => {
             (door.rules)(&request);
             std::future::pending().await
         }
-        HttpFault::Deaf => std::future::pending().await,
+        HttpFault::HangBefore => std::future::pending().await,
         HttpFault::Truncate => truncated((door.rules)(&request)),
         HttpFault::Halve => {
             let mut response = (door.rules)(&request);
             response.body.truncate(response.body.len() / 2);
             over_http(response)
         }
-        HttpFault::Page => over_http(LabResponse::html(200, "<html><body>Sign in</body></html>")),
+        HttpFault::ProxyPage => {
+            over_http(LabResponse::html(200, "<html><body>Sign in</body></html>"))
+        }
         HttpFault::Redirect => {
             over_http(LabResponse::text(302, "").with("location", "http://127.0.0.1:9/elsewhere"))
         }
-        HttpFault::Later(status, seconds) => {
+        HttpFault::RetryAfter(status, seconds) => {
             let response = LabResponse::text(status, "later");
             over_http(response.with("retry-after", &seconds.to_string()))
         }

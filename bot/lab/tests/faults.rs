@@ -64,7 +64,7 @@ async fn a_trickling_body_is_whole_in_the_end() {
 
 #[tokio::test]
 async fn a_proxys_page_is_a_200_that_is_no_json() {
-    let response = answered(HttpFault::Page).await;
+    let response = answered(HttpFault::ProxyPage).await;
     assert_eq!(response.status(), 200);
     assert_eq!(
         response.headers()["content-type"],
@@ -79,7 +79,7 @@ async fn a_redirect_and_a_later_say_where_and_when() {
     assert_eq!(response.status(), 302);
     assert!(response.headers().contains_key("location"));
     for status in [429, 503] {
-        let response = answered(HttpFault::Later(status, 7)).await;
+        let response = answered(HttpFault::RetryAfter(status, 7)).await;
         assert_eq!(response.status(), status);
         assert_eq!(response.headers()["retry-after"], "7");
     }

@@ -1,4 +1,4 @@
-//! What people do, in verbs: each asks GitHub's own rules as that person, so that it is refused and told as theirs.
+//! What people do, in verbs: each asks GitHub's own rules as that person, so that it is refused and answer as theirs.
 
 use serde_json::{Value, json};
 
@@ -114,7 +114,7 @@ impl RepositoryActions<'_> {
             match text {
                 Some(text) => {
                     let mode = all.get(*path).map_or(FileMode::File, |known| known.mode);
-                    let oid = repo.git.keep_blob(text.as_bytes());
+                    let oid = repo.git.write_blob(text.as_bytes());
                     all.insert((*path).to_owned(), TreeEntry { mode, oid });
                 }
                 None => {
@@ -122,7 +122,7 @@ impl RepositoryActions<'_> {
                 }
             }
         }
-        let tree = repo.git.plant(&all);
+        let tree = repo.git.write_tree(&all);
         let commit = GitCommit {
             tree,
             parents: from.into_iter().collect(),
@@ -130,7 +130,7 @@ impl RepositoryActions<'_> {
             committer: own,
             message: message.to_owned(),
         };
-        let oid = repo.git.keep_commit(commit);
+        let oid = repo.git.write_commit(commit);
         self.push(author, branch, oid)?;
         Ok(oid)
     }
@@ -148,8 +148,8 @@ impl RepositoryActions<'_> {
             by: by.to_owned(),
             forced,
         };
-        self.hub.place(&self.key, &step);
-        self.hub.moved(&self.key, &step);
+        self.hub.set_branch(&self.key, &step);
+        self.hub.after_branch_update(&self.key, &step);
         Ok(())
     }
 
@@ -176,8 +176,8 @@ impl RepositoryActions<'_> {
             body,
         } = proposal;
         let body = json!({"head": head, "base": base, "title": title, "body": body});
-        let told = self.ask(author, "POST", ("/pulls", &body))?;
-        Ok(told["number"].as_u64().unwrap_or_default())
+        let answer = self.ask(author, "POST", ("/pulls", &body))?;
+        Ok(answer["number"].as_u64().unwrap_or_default())
     }
 
     /// Opens an issue that is no pull request; its number.
@@ -193,7 +193,7 @@ impl RepositoryActions<'_> {
 
     /// Writes a comment; its id.
     pub fn comment(&mut self, author: &str, number: u64, body: &str) -> Result<u64, GitHubRefusal> {
-        let told = self.ask(
+        let answer = self.ask(
             author,
             "POST",
             (
@@ -201,7 +201,7 @@ impl RepositoryActions<'_> {
                 &json!({"body": body}),
             ),
         )?;
-        Ok(told["id"].as_u64().unwrap_or_default())
+        Ok(answer["id"].as_u64().unwrap_or_default())
     }
 
     /// Changes a comment.
@@ -226,18 +226,18 @@ impl RepositoryActions<'_> {
 
     /// Reacts to a comment.
     pub fn react(&mut self, by: &str, comment: u64, content: &str) -> Result<(), GitHubRefusal> {
-        let told = json!({"content": content});
+        let payload = json!({"content": content});
         self.ask(
             by,
             "POST",
-            (&format!("/issues/comments/{comment}/reactions"), &told),
+            (&format!("/issues/comments/{comment}/reactions"), &payload),
         )
         .map(drop)
     }
 
     /// Lands a pull request; the commit that is now the base's tip.
     pub fn merge(&mut self, by: &str, number: u64, how: MergeMethod) -> Result<Oid, GitHubRefusal> {
-        let told = self.ask(
+        let answer = self.ask(
             by,
             "PUT",
             (
@@ -245,7 +245,7 @@ impl RepositoryActions<'_> {
                 &json!({"merge_method": how.word()}),
             ),
         )?;
-        let oid = told["sha"].as_str().and_then(|sha| sha.parse().ok());
+        let oid = answer["sha"].as_str().and_then(|sha| sha.parse().ok());
         Ok(oid.unwrap_or(Oid::ZERO))
     }
 
@@ -286,23 +286,23 @@ impl RepositoryActions<'_> {
     }
 
     /// Presses a check run's button.
-    pub fn press(&mut self, by: &str, run: u64, identifier: &str) {
-        let told = json!({"requested_action": {"identifier": identifier}});
+    pub fn request_action(&mut self, by: &str, run: u64, identifier: &str) {
+        let payload = json!({"requested_action": {"identifier": identifier}});
         self.hub
-            .tell_run(&self.key, run, by, ("requested_action", told));
+            .send_check_run_event(&self.key, run, by, ("requested_action", payload));
     }
 }
 
 fn read(response: &LabResponse) -> Result<Value, GitHubRefusal> {
-    let told: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+    let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
     if response.status < 400 {
-        return Ok(told);
+        return Ok(body);
     }
-    let errors = told["errors"].as_array().into_iter().flatten();
+    let errors = body["errors"].as_array().into_iter().flatten();
     let errors: Vec<&str> = errors
         .filter_map(|error| error["message"].as_str())
         .collect();
-    let message = told["message"].as_str().unwrap_or_default();
+    let message = body["message"].as_str().unwrap_or_default();
     Err(GitHubRefusal {
         status: response.status,
         message: [&[message][..], &errors].concat().join(": "),

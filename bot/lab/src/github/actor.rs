@@ -7,7 +7,7 @@ use crate::wire::{LabRequest, LabResponse};
 
 impl LabGitHub {
     /// Whoever may comment and react: anyone known who can read.
-    pub(crate) fn speaker(&self, call: &Call<'_>) -> Result<String, LabResponse> {
+    pub(crate) fn commenter(&self, call: &Call<'_>) -> Result<String, LabResponse> {
         match call.who {
             GitHubActor::Anonymous | GitHubActor::App => {
                 Err(refusal(401, "Requires authentication"))
@@ -27,7 +27,7 @@ impl LabGitHub {
     }
 
     /// Who asks; a token that nobody has is refused.
-    pub(crate) fn asker(&self, request: &LabRequest) -> Result<GitHubActor, LabResponse> {
+    pub(crate) fn actor_of(&self, request: &LabRequest) -> Result<GitHubActor, LabResponse> {
         let Some(header) = request.header("authorization") else {
             return Ok(GitHubActor::Anonymous);
         };
@@ -111,7 +111,7 @@ impl LabGitHub {
     pub fn add_user(&mut self, login: &str) -> u64 {
         self.tokens
             .insert(token_of(login), GitHubActor::User(login.to_owned()));
-        self.join(login, AccountKind::User)
+        self.add_account(login, AccountKind::User)
     }
 
     /// The token of a user.

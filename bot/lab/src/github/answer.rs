@@ -31,13 +31,13 @@ impl Call<'_> {
             return Ok(json!({}));
         }
         serde_json::from_slice(&self.request.body)
-            .map_err(|_told| refusal(400, "Problems parsing JSON"))
+            .map_err(|_error| refusal(400, "Problems parsing JSON"))
     }
 }
 
 impl LabGitHub {
     /// Counts the request; the answer to give instead when nothing is left.
-    pub(crate) fn spend(&mut self, who: &GitHubActor) -> Option<LabResponse> {
+    pub(crate) fn count_request(&mut self, who: &GitHubActor) -> Option<LabResponse> {
         let hour = self.now / 3600;
         let spent = self.spent.entry(who.key()).or_default();
         if spent.hour != hour {
@@ -51,7 +51,7 @@ impl LabGitHub {
     }
 
     /// Leaves `remaining` requests of this hour to whoever holds `token`.
-    pub fn leave(&mut self, token: &str, remaining: u64) {
+    pub fn set_remaining_requests(&mut self, token: &str, remaining: u64) {
         if let Some(who) = self.tokens.get(token) {
             let spent = RateUsage {
                 hour: self.now / 3600,
@@ -68,7 +68,7 @@ impl LabGitHub {
     }
 
     /// The headers that every answer has; 304 where the asker knows the answer already.
-    pub(crate) fn sealed(
+    pub(crate) fn with_standard_headers(
         &mut self,
         request: &LabRequest,
         who: Option<&GitHubActor>,
@@ -108,12 +108,12 @@ pub(crate) fn ok(value: &Value) -> LabResponse {
 }
 
 /// `201` with JSON.
-pub(crate) fn made(value: &Value) -> LabResponse {
+pub(crate) fn created(value: &Value) -> LabResponse {
     LabResponse::json(201, value)
 }
 
 /// `204`.
-pub(crate) fn gone() -> LabResponse {
+pub(crate) fn no_content() -> LabResponse {
     LabResponse {
         status: 204,
         headers: vec![],
@@ -143,8 +143,8 @@ pub(crate) fn invalid(resource: &str, field: &str, code: &str, message: &str) ->
     if !message.is_empty() {
         error["message"] = json!(message);
     }
-    let told = json!({"message": "Validation Failed", "errors": [error], "documentation_url": DOCS, "status": "422"});
-    LabResponse::json(422, &told)
+    let body = json!({"message": "Validation Failed", "errors": [error], "documentation_url": DOCS, "status": "422"});
+    LabResponse::json(422, &body)
 }
 
 /// `422` in a sentence.
@@ -178,8 +178,8 @@ pub(crate) fn fits(
     if value.chars().count() <= most {
         return Ok(());
     }
-    let told = format!("{field} is too long (maximum is {most} characters)");
-    Err(invalid(resource, field, "custom", &told))
+    let message = format!("{field} is too long (maximum is {most} characters)");
+    Err(invalid(resource, field, "custom", &message))
 }
 
 /// Seconds since 1970 as GitHub writes them.

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::answer::{
-    Call, GitHubAnswer, forbidden, gone, made, maybe, not_found, ok, refusal, stamp,
+    Call, GitHubAnswer, created, forbidden, maybe, no_content, not_found, ok, refusal, stamp,
 };
 use super::show::app::{EVENTS, rights};
 use super::store::{
-    AccountKind, DAWN, GHOST, GitHubActor, LabGitHub, WebhookDelivery, WebhookOutcome,
+    AccountKind, GHOST, GitHubActor, LabGitHub, START_TIME, WebhookDelivery, WebhookOutcome,
 };
 use crate::wire::LabResponse;
 
@@ -15,12 +15,12 @@ use crate::wire::LabResponse;
 const TOKEN_SECONDS: i64 = 3600;
 
 impl LabGitHub {
-    pub(crate) fn join_app(&mut self) {
+    pub(crate) fn register_app(&mut self) {
         self.app.id = self.id();
         self.app.installation = self.id();
         let login = self.app.login();
-        self.join(&login, AccountKind::Bot);
-        self.join(GHOST, AccountKind::User);
+        self.add_account(&login, AccountKind::Bot);
+        self.add_account(GHOST, AccountKind::User);
         self.app_token();
     }
 
@@ -58,8 +58,8 @@ impl LabGitHub {
         for (field, value) in [
             ("name", json!(owner)),
             ("slug", json!(owner)),
-            ("created_at", json!(stamp(DAWN))),
-            ("updated_at", json!(stamp(DAWN))),
+            ("created_at", json!(stamp(START_TIME))),
+            ("updated_at", json!(stamp(START_TIME))),
         ] {
             shown[field] = value;
         }
@@ -74,7 +74,7 @@ impl LabGitHub {
             "html_url": format!("{}/organizations/{owner}/settings/installations/{id}", self.base), "app_id": self.app.id,
             "app_slug": self.app.slug, "target_id": account,
             "target_type": if of_organization { "Organization" } else { "User" }, "permissions": rights(), "events": EVENTS,
-            "created_at": stamp(DAWN), "updated_at": stamp(DAWN), "single_file_name": null,
+            "created_at": stamp(START_TIME), "updated_at": stamp(START_TIME), "single_file_name": null,
             "has_multiple_single_files": false, "single_file_paths": [], "suspended_by": null, "suspended_at": null,
         })
     }
@@ -95,7 +95,7 @@ impl LabGitHub {
             ("POST", ["installations", id, "access_tokens"]) => {
                 self.installation_of(id)?;
                 let token = self.app_token();
-                Ok(made(&json!({
+                Ok(created(&json!({
                     "token": token, "expires_at": stamp(self.now + TOKEN_SECONDS), "permissions": rights(),
                     "repository_selection": "all",
                 })))
@@ -166,7 +166,7 @@ impl LabGitHub {
             .map_or("", |(_, token)| token.trim())
             .to_owned();
         self.tokens.remove(&token);
-        Ok(gone())
+        Ok(no_content())
     }
 
     fn find_delivery(&self, id: &str) -> Result<&WebhookDelivery, LabResponse> {
@@ -225,6 +225,6 @@ impl LabGitHub {
         shown["client_secret"] = json!("0000000000000000000000000000000000000000");
         shown["webhook_secret"] = json!(self.outbox.secret);
         shown["pem"] = json!("");
-        made(&shown)
+        created(&shown)
     }
 }

@@ -17,7 +17,7 @@ pub(crate) struct BranchUpdate {
 
 impl LabGitHub {
     /// Only puts the branch there.
-    pub(crate) fn place(&mut self, key: &str, step: &BranchUpdate) {
+    pub(crate) fn set_branch(&mut self, key: &str, step: &BranchUpdate) {
         let now = self.now;
         let repo = self.repo_mut(key);
         repo.pushed = now;
@@ -30,19 +30,24 @@ impl LabGitHub {
 
     /// Tells the push and lets the pull requests follow: heads move, bases are tried again, what has landed is closed.
     /// A fork tells nothing: only its pull requests follow, with the objects that it shares.
-    pub(crate) fn moved(&mut self, key: &str, step: &BranchUpdate) {
+    pub(crate) fn after_branch_update(&mut self, key: &str, step: &BranchUpdate) {
         let Some(parent) = self.repo(key).parent.clone() else {
-            self.tell_push(key, step);
-            return self.followed(key, None, step);
+            self.send_push_event(key, step);
+            return self.update_pull_requests(key, None, step);
         };
         if self.repositories.contains_key(&parent) {
             let git = self.repo(key).git.clone();
-            self.repo_mut(&parent).git.absorb(&git);
-            self.followed(&parent, Some(key), step);
+            self.repo_mut(&parent).git.add_objects(&git);
+            self.update_pull_requests(&parent, Some(key), step);
         }
     }
 
-    pub(crate) fn followed(&mut self, key: &str, fork: Option<&str>, step: &BranchUpdate) {
+    pub(crate) fn update_pull_requests(
+        &mut self,
+        key: &str,
+        fork: Option<&str>,
+        step: &BranchUpdate,
+    ) {
         let repo = self.repo(key);
         let open = repo.issues.values().filter(|issue| issue.is_open());
         let touched: Vec<(u64, bool)> = open
@@ -56,14 +61,14 @@ impl LabGitHub {
             .collect();
         for (number, by_head) in touched {
             match step.after {
-                None => self.close_by(key, number, &step.by, None),
-                Some(after) if by_head => self.follow(key, number, step, after),
-                Some(after) => self.settle_base(key, number, step, after),
+                None => self.close_pull_request(key, number, &step.by, None),
+                Some(after) if by_head => self.head_moved(key, number, step, after),
+                Some(after) => self.base_moved(key, number, step, after),
             }
         }
     }
 
-    pub(crate) fn follow(&mut self, key: &str, number: u64, step: &BranchUpdate, after: Oid) {
+    pub(crate) fn head_moved(&mut self, key: &str, number: u64, step: &BranchUpdate, after: Oid) {
         let now = self.now;
         let repo = self.repo_mut(key);
         let Some(issue) = repo.issues.get_mut(&number) else {
@@ -76,10 +81,10 @@ impl LabGitHub {
         pull.base_oid = repo.git.branch(&pull.base).unwrap_or(pull.base_oid);
         self.try_merge(key, number);
         let extra = json!({"before": before.to_string(), "after": after.to_string()});
-        self.tell_pull(key, number, &step.by, ("synchronize", extra));
+        self.send_pull_request_event(key, number, &step.by, ("synchronize", extra));
     }
 
-    pub(crate) fn settle_base(&mut self, key: &str, number: u64, step: &BranchUpdate, after: Oid) {
+    pub(crate) fn base_moved(&mut self, key: &str, number: u64, step: &BranchUpdate, after: Oid) {
         let repo = self.repo(key);
         let landed = (repo
             .issues
@@ -87,13 +92,19 @@ impl LabGitHub {
             .and_then(|issue| issue.pull.as_ref()))
         .is_some_and(|pull| repo.git.reaches(after, pull.head_oid));
         if landed {
-            self.close_by(key, number, &step.by, Some(after));
+            self.close_pull_request(key, number, &step.by, Some(after));
         } else {
             self.try_merge(key, number);
         }
     }
 
-    pub(crate) fn close_by(&mut self, key: &str, number: u64, by: &str, landed: Option<Oid>) {
+    pub(crate) fn close_pull_request(
+        &mut self,
+        key: &str,
+        number: u64,
+        by: &str,
+        landed: Option<Oid>,
+    ) {
         let now = self.now;
         let issue = self.issue_mut(key, number);
         (issue.closed, issue.updated) = (Some(now), now);
@@ -104,6 +115,6 @@ impl LabGitHub {
                 oid,
             });
         }
-        self.tell_pull(key, number, by, ("closed", json!({})));
+        self.send_pull_request_event(key, number, by, ("closed", json!({})));
     }
 }

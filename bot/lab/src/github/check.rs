@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::answer::{
-    Call, GitHubAnswer, fits, forbidden, invalid, made, maybe, not_found, ok, refusal, stamp, text,
+    Call, GitHubAnswer, created, fits, forbidden, invalid, maybe, not_found, ok, refusal, stamp,
+    text,
 };
 use super::git::Oid;
 use super::store::{GitHubActor, LabGitHub, StoredCheckRun, StoredCheckSuite};
@@ -61,20 +62,20 @@ impl LabGitHub {
             annotations: vec![],
             actions: vec![],
         };
-        told(&mut run, &body, self.now)?;
+        apply_fields(&mut run, &body, self.now)?;
         run.started = run.started.or_else(|| Some(stamp(self.now)));
         let id = run.id;
         self.repo_mut(&call.repo).runs.insert(id, run);
-        self.tell_run(&call.repo, id, &self.app.login(), ("created", json!({})));
+        self.send_check_run_event(&call.repo, id, &self.app.login(), ("created", json!({})));
         let repo = self.repo(&call.repo);
         let shown = self.show_run(repo, &repo.runs[&id]);
-        self.tell_completion(&call.repo, id);
-        Ok(made(&shown))
+        self.send_completed_event(&call.repo, id);
+        Ok(created(&shown))
     }
 
-    fn tell_completion(&mut self, key: &str, id: u64) {
+    fn send_completed_event(&mut self, key: &str, id: u64) {
         if self.repo(key).runs[&id].status == "completed" {
-            self.tell_run(key, id, &self.app.login(), ("completed", json!({})));
+            self.send_check_run_event(key, id, &self.app.login(), ("completed", json!({})));
         }
     }
 
@@ -107,14 +108,14 @@ impl LabGitHub {
         let body = call.json()?;
         let mut run = self.repo(&call.repo).find_run(id)?.clone();
         let was = run.status.clone();
-        told(&mut run, &body, self.now)?;
+        apply_fields(&mut run, &body, self.now)?;
         if let Some(name) = maybe(&body, "name") {
             run.name = name;
         }
         let id = run.id;
         self.repo_mut(&call.repo).runs.insert(id, run);
         if was != "completed" {
-            self.tell_completion(&call.repo, id);
+            self.send_completed_event(&call.repo, id);
         }
         let repo = self.repo(&call.repo);
         Ok(ok(&self.show_run(repo, &repo.runs[&id])))
@@ -131,15 +132,15 @@ impl LabGitHub {
         let repo = self.repo(&call.repo);
         let run = repo.find_run(id)?;
         let html = self.repo_html(repo);
-        let show = |told: &Value| {
-            let mut shown = told.clone();
+        let show = |annotation: &Value| {
+            let mut shown = annotation.clone();
             for field in ["start_column", "end_column", "title", "raw_details"] {
-                shown[field] = told[field].clone();
+                shown[field] = annotation[field].clone();
             }
             shown["blob_href"] = json!(format!(
                 "{html}/blob/{}/{}",
                 run.oid,
-                told["path"].as_str().unwrap_or_default()
+                annotation["path"].as_str().unwrap_or_default()
             ));
             shown
         };
@@ -206,8 +207,8 @@ impl LabGitHub {
     pub(crate) fn rerequest_run(&mut self, call: &Call<'_>, id: &str) -> GitHubAnswer {
         let by = self.writer(call)?;
         let id = self.repo(&call.repo).find_run(id)?.id;
-        self.tell_run(&call.repo, id, &by, ("rerequested", json!({})));
-        Ok(made(&json!({})))
+        self.send_check_run_event(&call.repo, id, &by, ("rerequested", json!({})));
+        Ok(created(&json!({})))
     }
 }
 
@@ -220,7 +221,7 @@ fn by_app(call: &Call<'_>) -> Result<(), LabResponse> {
 }
 
 /// Puts what a request says into a run.
-fn told(run: &mut StoredCheckRun, body: &Value, now: i64) -> Result<(), LabResponse> {
+fn apply_fields(run: &mut StoredCheckRun, body: &Value, now: i64) -> Result<(), LabResponse> {
     let word = |field: &str, known: &[&str]| match body[field].as_str() {
         Some(word) if known.contains(&word) => Ok(Some(word.to_owned())),
         Some(_) => Err(invalid("CheckRun", field, "invalid", "")),

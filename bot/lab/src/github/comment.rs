@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::answer::{Call, GitHubAnswer, fits, gone, made, ok, refusal, text, unprocessable};
+use super::answer::{
+    Call, GitHubAnswer, created, fits, no_content, ok, refusal, text, unprocessable,
+};
 use super::store::{BODY_MAX, GitHubActor, LabGitHub, RepositoryPermission, StoredComment};
 use crate::wire::LabResponse;
 
@@ -38,7 +40,7 @@ impl LabGitHub {
 
     /// `POST …/issues/{issue_number}/comments`
     pub(crate) fn create_comment(&mut self, call: &Call<'_>, number: &str) -> GitHubAnswer {
-        let author = self.speaker(call)?;
+        let author = self.commenter(call)?;
         let issue = self.repo(&call.repo).find_issue(number)?;
         let held = self.permission(self.repo(&call.repo), &call.who);
         if issue.locked && held < Some(RepositoryPermission::Write) {
@@ -47,7 +49,7 @@ impl LabGitHub {
                 "Unable to create comment because issue is locked.",
             ));
         }
-        let (number, body) = (issue.number, sayable(call)?);
+        let (number, body) = (issue.number, comment_body(call)?);
         let (id, now) = (self.id(), self.now);
         let by_app = call.who == GitHubActor::Installation;
         let comment = StoredComment {
@@ -62,9 +64,9 @@ impl LabGitHub {
         };
         self.repo_mut(&call.repo).comments.insert(id, comment);
         self.issue_mut(&call.repo, number).updated = now;
-        self.tell_comment(&call.repo, id, &author, ("created", json!({})));
+        self.send_comment_event(&call.repo, id, &author, ("created", json!({})));
         let repo = self.repo(&call.repo);
-        Ok(made(&self.show_comment(repo, &repo.comments[&id])))
+        Ok(created(&self.show_comment(repo, &repo.comments[&id])))
     }
 
     /// `PATCH …/issues/comments/{comment_id}`
@@ -72,12 +74,12 @@ impl LabGitHub {
         let found = self.repo(&call.repo).find_comment(id)?;
         let (id, before) = (found.id, found.body.clone());
         let by = self.may_edit(call, &found.author)?;
-        let body = sayable(call)?;
+        let body = comment_body(call)?;
         let now = self.now;
         let comment = self.comment_mut(&call.repo, id);
         comment.body = body;
         comment.updated = now;
-        self.tell_comment(
+        self.send_comment_event(
             &call.repo,
             id,
             &by,
@@ -92,13 +94,13 @@ impl LabGitHub {
         let found = self.repo(&call.repo).find_comment(id)?;
         let id = found.id;
         let by = self.may_edit(call, &found.author)?;
-        self.tell_comment(&call.repo, id, &by, ("deleted", json!({})));
+        self.send_comment_event(&call.repo, id, &by, ("deleted", json!({})));
         self.repo_mut(&call.repo).comments.remove(&id);
-        Ok(gone())
+        Ok(no_content())
     }
 }
 
-fn sayable(call: &Call<'_>) -> Result<String, LabResponse> {
+fn comment_body(call: &Call<'_>) -> Result<String, LabResponse> {
     let body = call.json()?;
     let body = text(&body, "IssueComment", "body")?;
     if body.trim().is_empty() {

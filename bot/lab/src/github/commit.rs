@@ -22,7 +22,7 @@ impl LabGitHub {
             .commit(oid)
             .and_then(|commit| commit.parents.first().copied());
         let files = changed(&repo.git, parent, oid);
-        let (more, less) = sums(&files);
+        let (more, less) = line_totals(&files);
         shown["stats"] = json!({"total": more + less, "additions": more, "deletions": less});
         let files: Vec<Value> = files
             .iter()
@@ -106,7 +106,7 @@ impl LabGitHub {
     }
 }
 
-fn sums(files: &[Changed]) -> (usize, usize) {
+fn line_totals(files: &[Changed]) -> (usize, usize) {
     files.iter().fold((0, 0), |(more, less), file| {
         (more + file.additions, less + file.deletions)
     })

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{Call, GitHubAnswer, made, maybe, not_found, ok, refusal, text, unprocessable};
+use super::answer::{
+    Call, GitHubAnswer, created, maybe, not_found, ok, refusal, text, unprocessable,
+};
 use super::base64;
 use super::branch::BranchUpdate;
 use super::git::{FileMode, GitCommit, Oid, TreeEntry};
@@ -143,15 +145,15 @@ impl LabGitHub {
         let own = self.signature(&by);
         let git = &mut self.repo_mut(&call.repo).git;
         let mut files = before.map(|tip| git.files(tip)).unwrap_or_default();
-        let oid = git.keep_blob(&bytes);
+        let oid = git.write_blob(&bytes);
         let entry = TreeEntry {
             mode: old.map_or(FileMode::File, |old| old.mode),
             oid,
         };
         files.insert(path.to_owned(), entry);
-        let tree = git.plant(&files);
+        let tree = git.write_tree(&files);
         let parents: Vec<Oid> = before.into_iter().collect();
-        let after = git.keep_commit(GitCommit {
+        let after = git.write_commit(GitCommit {
             tree,
             parents,
             author: own.clone(),
@@ -165,8 +167,8 @@ impl LabGitHub {
             by,
             forced: false,
         };
-        self.place(&call.repo, &step);
-        self.moved(&call.repo, &step);
+        self.set_branch(&call.repo, &step);
+        self.after_branch_update(&call.repo, &step);
         let repo = self.repo(&call.repo);
         let shown = json!({
             "content": self.show_content(repo, &branch, path, entry),
@@ -175,7 +177,7 @@ impl LabGitHub {
         Ok(if old.is_some() {
             ok(&shown)
         } else {
-            made(&shown)
+            created(&shown)
         })
     }
 }

@@ -20,9 +20,9 @@ pub struct GitHubSetup {
     /// The first commit's files: path, text.
     pub files: BTreeMap<String, String>,
     /// Who may push, all of them in the team `operators`.
-    pub people: Vec<String>,
+    pub writers: Vec<String>,
     /// Who may look and comment only.
-    pub strangers: Vec<String>,
+    pub readers: Vec<String>,
     /// Where webhooks go, if anywhere.
     pub webhook: Option<String>,
     /// The port; 0 for any.
@@ -40,15 +40,15 @@ impl GitHubSetup {
             .unwrap_or_default()
             .to_owned();
         hub.create_repository(&self.repository, false);
-        for login in &self.people {
+        for login in &self.writers {
             hub.add_team_member(&organization, "operators", login);
         }
-        for login in &self.strangers {
+        for login in &self.readers {
             hub.add_user(login);
         }
         let mut at = hub.at(&self.repository);
         at.grant_team("operators", RepositoryPermission::Write);
-        if let Some(first) = self.people.first() {
+        if let Some(first) = self.writers.first() {
             let files: Vec<(&str, Option<&str>)> = self
                 .files
                 .iter()
@@ -57,8 +57,8 @@ impl GitHubSetup {
             at.commit_files(first, "main", "Begin", &files)?;
         }
         if let Some(url) = &self.webhook {
-            let secret = hub.hook_secret().to_owned();
-            hub.hook(url, &secret);
+            let secret = hub.webhook_secret().to_owned();
+            hub.set_webhook(url, &secret);
         }
         Ok(hub)
     }
@@ -70,7 +70,7 @@ pub async fn serve_until_signal(
     state: &Path,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let hub = demo.github()?;
-    let logins = demo.people.iter().chain(&demo.strangers);
+    let logins = demo.writers.iter().chain(&demo.readers);
     let users: BTreeMap<&String, String> = logins.map(|login| (login, hub.token(login))).collect();
     let options = GitHubServerOptions {
         clock: Some(Arc::new(clock)),
@@ -78,14 +78,14 @@ pub async fn serve_until_signal(
         ..GitHubServerOptions::default()
     };
     let (app_id, installation_id) = hub.app_ids();
-    let (token, secret) = (hub.bot_token(), hub.hook_secret().to_owned());
+    let (token, secret) = (hub.bot_token(), hub.webhook_secret().to_owned());
     let serving = serve(hub, options).await?;
-    let told = json!({
+    let state_json = json!({
         "github_url": serving.url, "github_token": token, "users": users, "webhook_secret": secret,
         "repository": demo.repository, "app_id": app_id, "installation_id": installation_id,
     });
     let fresh = state.with_extension("new");
-    std::fs::write(&fresh, told.to_string())?;
+    std::fs::write(&fresh, state_json.to_string())?;
     std::fs::rename(&fresh, state)?;
     let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::answer::{
-    Call, GitHubAnswer, fits, invalid, made, maybe, node, ok, refusal, stamp, text,
+    Call, GitHubAnswer, created, fits, invalid, maybe, node, ok, refusal, stamp, text,
 };
 use super::store::{LabGitHub, StoredDeployment, StoredDeploymentStatus, StoredRepository};
 use crate::wire::LabResponse;
@@ -42,7 +42,7 @@ impl LabGitHub {
         })
     }
 
-    fn show_step(
+    fn show_deployment_status(
         &self,
         repo: &StoredRepository,
         one: &StoredDeployment,
@@ -87,7 +87,7 @@ impl LabGitHub {
         self.repo_mut(&call.repo)
             .deployments
             .insert(id, one.clone());
-        Ok(made(&self.show_deployment(self.repo(&call.repo), &one)))
+        Ok(created(&self.show_deployment(self.repo(&call.repo), &one)))
     }
 
     /// `GET …/deployments`, newest first.
@@ -138,7 +138,11 @@ impl LabGitHub {
             one.statuses.insert(id, step.clone());
         }
         let repo = self.repo(&call.repo);
-        Ok(made(&self.show_step(repo, &repo.deployments[&of], &step)))
+        Ok(created(&self.show_deployment_status(
+            repo,
+            &repo.deployments[&of],
+            &step,
+        )))
     }
 
     /// `GET …/deployments/{deployment_id}/statuses`, newest first.
@@ -147,7 +151,9 @@ impl LabGitHub {
         let one = repo.find_deployment(id)?;
         let all = one.statuses.values().rev().collect();
         Ok(self
-            .page(call, all, |step| self.show_step(repo, one, step))
+            .page(call, all, |step| {
+                self.show_deployment_status(repo, one, step)
+            })
             .answer())
     }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::actor::web_flow;
 use super::answer::{Call, fits, invalid, maybe, unprocessable};
-use super::git::merge::{MergeInput, MergeMethod, land};
+use super::git::merge::{MergeInput, MergeMethod, write_merge};
 use super::store::{BODY_MAX, LabGitHub, StoredIssue, TITLE_MAX};
 use crate::wire::LabResponse;
 
@@ -12,7 +12,7 @@ use crate::wire::LabResponse;
 pub(crate) type EditChanges = serde_json::Map<String, Value>;
 
 /// Puts `title` and `body` of a request into an issue; what they were before.
-pub(crate) fn retell(issue: &mut StoredIssue, body: &Value) -> Result<EditChanges, LabResponse> {
+pub(crate) fn edit_text(issue: &mut StoredIssue, body: &Value) -> Result<EditChanges, LabResponse> {
     let mut changes = EditChanges::new();
     if let Some(title) = maybe(body, "title").filter(|title| *title != issue.title) {
         fits(&title, "Issue", "title", TITLE_MAX)?;
@@ -51,7 +51,7 @@ impl LabGitHub {
             author: signature.clone(),
             committer: signature,
         };
-        let trial = land(&mut repo.git, MergeMethod::Merge, landing).ok();
+        let trial = write_merge(&mut repo.git, MergeMethod::Merge, landing).ok();
         if let Some(pull) = repo
             .issues
             .get_mut(&number)
@@ -69,13 +69,13 @@ impl LabGitHub {
         body: &Value,
     ) -> Result<(), LabResponse> {
         let (now, by) = (self.now, self.login(&call.who));
-        let mut changes = retell(self.issue_mut(&call.repo, number), body)?;
+        let mut changes = edit_text(self.issue_mut(&call.repo, number), body)?;
         if let Some(base) = body["base"].as_str() {
             self.rebase_onto(&call.repo, number, base, &mut changes)?;
         }
         if !changes.is_empty() {
             self.issue_mut(&call.repo, number).updated = now;
-            self.tell_pull(
+            self.send_pull_request_event(
                 &call.repo,
                 number,
                 &by,
@@ -86,7 +86,7 @@ impl LabGitHub {
         match (body["state"].as_str(), issue.is_open()) {
             (Some("closed"), true) => {
                 (issue.closed, issue.updated) = (Some(now), now);
-                self.tell_pull(&call.repo, number, &by, ("closed", json!({})));
+                self.send_pull_request_event(&call.repo, number, &by, ("closed", json!({})));
             }
             (Some("open"), false) if issue.is_merged() => {
                 return Err(unprocessable(
@@ -96,7 +96,7 @@ impl LabGitHub {
             (Some("open"), false) => {
                 (issue.closed, issue.updated) = (None, now);
                 self.try_merge(&call.repo, number);
-                self.tell_pull(&call.repo, number, &by, ("reopened", json!({})));
+                self.send_pull_request_event(&call.repo, number, &by, ("reopened", json!({})));
             }
             _ => {}
         }

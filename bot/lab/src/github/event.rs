@@ -44,7 +44,7 @@ impl LabGitHub {
         payload
     }
 
-    pub(crate) fn tell_pull(
+    pub(crate) fn send_pull_request_event(
         &mut self,
         key: &str,
         number: u64,
@@ -57,7 +57,7 @@ impl LabGitHub {
         self.send("pull_request", Some(action), Some(id), &payload);
     }
 
-    pub(crate) fn tell_comment(
+    pub(crate) fn send_comment_event(
         &mut self,
         key: &str,
         id: u64,
@@ -73,7 +73,7 @@ impl LabGitHub {
         self.send("issue_comment", Some(action), Some(id), &payload);
     }
 
-    pub(crate) fn tell_run(
+    pub(crate) fn send_check_run_event(
         &mut self,
         key: &str,
         id: u64,
@@ -87,7 +87,7 @@ impl LabGitHub {
         self.send("check_run", Some(action), Some(id), &payload);
     }
 
-    pub(crate) fn tell_push(&mut self, key: &str, step: &BranchUpdate) {
+    pub(crate) fn send_push_event(&mut self, key: &str, step: &BranchUpdate) {
         let repo = self.repo(key);
         let (before, after) = (
             step.before.unwrap_or(Oid::ZERO),

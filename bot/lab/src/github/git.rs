@@ -139,13 +139,13 @@ pub(crate) struct Git {
 
 impl Git {
     /// Takes in the objects of another store: forks share theirs.
-    pub(crate) fn absorb(&mut self, other: &Self) {
+    pub(crate) fn add_objects(&mut self, other: &Self) {
         let objects = other.objects.iter();
         self.objects
             .extend(objects.map(|(oid, object)| (*oid, Arc::clone(object))));
     }
 
-    fn keep(&mut self, kind: &str, body: &[u8], object: Object) -> Oid {
+    fn write_object(&mut self, kind: &str, body: &[u8], object: Object) -> Oid {
         let mut bytes = format!("{kind} {}\0", body.len()).into_bytes();
         bytes.extend_from_slice(body);
         let oid = Oid(sha1(&bytes));
@@ -153,11 +153,11 @@ impl Git {
         oid
     }
 
-    pub(crate) fn keep_blob(&mut self, bytes: &[u8]) -> Oid {
-        self.keep("blob", bytes, Object::Blob(bytes.to_vec()))
+    pub(crate) fn write_blob(&mut self, bytes: &[u8]) -> Oid {
+        self.write_object("blob", bytes, Object::Blob(bytes.to_vec()))
     }
 
-    fn keep_tree(&mut self, mut entries: Vec<(String, TreeEntry)>) -> Oid {
+    fn write_tree_object(&mut self, mut entries: Vec<(String, TreeEntry)>) -> Oid {
         // Git sorts a directory as if its name ended in a slash.
         entries.sort_by_key(|(name, entry)| {
             let slash = if entry.mode == FileMode::Directory {
@@ -173,10 +173,10 @@ impl Git {
             body.extend_from_slice(format!("{digits} {name}\0").as_bytes());
             body.extend_from_slice(&entry.oid.0);
         }
-        self.keep("tree", &body, Object::Tree(entries))
+        self.write_object("tree", &body, Object::Tree(entries))
     }
 
-    pub(crate) fn keep_commit(&mut self, commit: GitCommit) -> Oid {
+    pub(crate) fn write_commit(&mut self, commit: GitCommit) -> Oid {
         let sign = |who: &GitSignature| format!("{} <{}> {} +0000", who.name, who.email, who.at);
         let mut body = format!("tree {}\n", commit.tree);
         for parent in &commit.parents {
@@ -188,7 +188,7 @@ impl Git {
             sign(&commit.committer),
             commit.message
         ));
-        self.keep("commit", body.as_bytes(), Object::Commit(commit))
+        self.write_object("commit", body.as_bytes(), Object::Commit(commit))
     }
 
     pub(crate) fn blob(&self, oid: Oid) -> Option<&[u8]> {
@@ -243,7 +243,7 @@ impl Git {
     }
 
     /// Writes the trees that hold `files`; the name of the topmost.
-    pub(crate) fn plant(&mut self, files: &TreeFiles) -> Oid {
+    pub(crate) fn write_tree(&mut self, files: &TreeFiles) -> Oid {
         let mut here = Vec::new();
         let mut below: BTreeMap<&str, TreeFiles> = BTreeMap::new();
         for (path, entry) in files {
@@ -258,7 +258,7 @@ impl Git {
             }
         }
         for (directory, inside) in below {
-            let oid = self.plant(&inside);
+            let oid = self.write_tree(&inside);
             here.push((
                 directory.to_owned(),
                 TreeEntry {
@@ -267,7 +267,7 @@ impl Git {
                 },
             ));
         }
-        self.keep_tree(here)
+        self.write_tree_object(here)
     }
 
     /// The entry at `path` under a tree or commit; the top itself for an empty path.
@@ -364,18 +364,18 @@ mod tests {
     #[test]
     fn names_are_those_that_git_gives() {
         let mut git = Git::default();
-        let hello = git.keep_blob(b"hello\n");
+        let hello = git.write_blob(b"hello\n");
         assert_eq!(
             hello.to_string(),
             "ce013625030ba8dba906f756967f9e9ca394464a"
         );
-        let none = git.plant(&TreeFiles::new());
+        let none = git.write_tree(&TreeFiles::new());
         assert_eq!(none.to_string(), "4b825dc642cb6eb9a060e54bf8d69288fbee4904");
         let entry = TreeEntry {
             mode: FileMode::File,
             oid: hello,
         };
-        let tree = git.plant(&TreeFiles::from([
+        let tree = git.write_tree(&TreeFiles::from([
             ("a/b.txt".to_owned(), entry),
             ("a.txt".to_owned(), entry),
             ("a0".to_owned(), entry),
@@ -386,7 +386,7 @@ mod tests {
             email: "alice@example.com".to_owned(),
             at: 1_700_000_000,
         };
-        let commit = git.keep_commit(GitCommit {
+        let commit = git.write_commit(GitCommit {
             tree,
             parents: vec![],
             author: who.clone(),

@@ -1,7 +1,7 @@
 //! Issues, and pull requests as issues: number, title, text, labels, open or closed.
 
 use super::answer::{Call, GitHubAnswer, ok};
-use super::edit::retell;
+use super::edit::edit_text;
 use super::store::LabGitHub;
 
 impl LabGitHub {
@@ -23,7 +23,7 @@ impl LabGitHub {
         } else {
             let now = self.now;
             let issue = self.issue_mut(&call.repo, number);
-            retell(issue, &body)?;
+            edit_text(issue, &body)?;
             match body["state"].as_str() {
                 Some("closed") => issue.closed = issue.closed.or(Some(now)),
                 Some(_) => issue.closed = None,

@@ -1,11 +1,11 @@
 //! Labels of a repository, and on issues.
 
-use super::answer::{Call, GitHubAnswer, invalid, made, maybe, not_found, ok, refusal, text};
+use super::answer::{Call, GitHubAnswer, created, invalid, maybe, not_found, ok, refusal, text};
 use super::store::{LabGitHub, StoredLabel};
 use crate::wire::LabResponse;
 
 /// What a label looks like that was only named.
-const GREY: &str = "ededed";
+const DEFAULT_COLOR: &str = "ededed";
 
 impl LabGitHub {
     /// `GET …/labels`
@@ -25,7 +25,7 @@ impl LabGitHub {
             return Err(invalid("Label", "name", "already_exists", ""));
         }
         let id = self.id();
-        let color = maybe(&body, "color").unwrap_or_else(|| GREY.to_owned());
+        let color = maybe(&body, "color").unwrap_or_else(|| DEFAULT_COLOR.to_owned());
         let label = StoredLabel {
             id,
             name: name.clone(),
@@ -33,7 +33,7 @@ impl LabGitHub {
             description: maybe(&body, "description"),
         };
         self.repo_mut(&call.repo).labels.insert(name, label.clone());
-        Ok(made(&self.show_label(self.repo(&call.repo), &label)))
+        Ok(created(&self.show_label(self.repo(&call.repo), &label)))
     }
 
     /// `POST …/issues/{issue_number}/labels`: unknown labels come into being.
@@ -58,7 +58,7 @@ impl LabGitHub {
             let fresh = StoredLabel {
                 id,
                 name: name.to_owned(),
-                color: GREY.to_owned(),
+                color: DEFAULT_COLOR.to_owned(),
                 description: None,
             };
             repo.labels.entry(name.to_owned()).or_insert(fresh);
@@ -81,7 +81,7 @@ impl LabGitHub {
         let number = self
             .repo(&call.repo)
             .find_issue(number)
-            .map_err(|_told| not_found())?
+            .map_err(|_error| not_found())?
             .number;
         if !self.issue_mut(&call.repo, number).labels.remove(name) {
             return Err(refusal(404, "Label does not exist"));

@@ -1,11 +1,11 @@
-//! Landing a pull request: who may, what is committed by whom, and what is told afterwards.
+//! Landing a pull request: who may, what is committed by whom, and what is messages afterwards.
 
 use serde_json::{Value, json};
 
 use super::actor::web_flow;
 use super::answer::{Call, GitHubAnswer, maybe, ok, refusal, unprocessable};
 use super::branch::BranchUpdate;
-use super::git::merge::{MergeInput, MergeMethod, land};
+use super::git::merge::{MergeInput, MergeMethod, write_merge};
 use super::store::{LabGitHub, StoredIssue, StoredMerge, StoredPullRequest};
 
 impl LabGitHub {
@@ -35,7 +35,7 @@ impl LabGitHub {
             .ok_or_else(|| refusal(405, "Base branch does not exist"))?;
         let landing = self.landing(call, (issue, pull), how, &body);
         let (number, branch, now) = (issue.number, pull.base.clone(), self.now);
-        let after = land(
+        let after = write_merge(
             &mut self.repo_mut(&call.repo).git,
             how,
             MergeInput {
@@ -60,9 +60,9 @@ impl LabGitHub {
             by: by.clone(),
             forced: false,
         };
-        self.place(&call.repo, &step);
-        self.tell_pull(&call.repo, number, &by, ("closed", json!({})));
-        self.moved(&call.repo, &step);
+        self.set_branch(&call.repo, &step);
+        self.send_pull_request_event(&call.repo, number, &by, ("closed", json!({})));
+        self.after_branch_update(&call.repo, &step);
         Ok(ok(
             &json!({"sha": after.to_string(), "merged": true, "message": "Pull Request successfully merged"}),
         ))
@@ -88,11 +88,14 @@ impl LabGitHub {
             ),
             MergeMethod::Squash => {
                 let ahead = repo.git.ahead(pull.base_oid, pull.head_oid);
-                let told = ahead.iter().filter_map(|oid| repo.git.commit(*oid));
-                let told: Vec<String> = told
+                let messages = ahead.iter().filter_map(|oid| repo.git.commit(*oid));
+                let messages: Vec<String> = messages
                     .map(|commit| format!("* {}", commit.message.trim_end()))
                     .collect();
-                (format!("{} (#{number})", issue.title), told.join("\n\n"))
+                (
+                    format!("{} (#{number})", issue.title),
+                    messages.join("\n\n"),
+                )
             }
         };
         let title = maybe(body, "commit_title").unwrap_or(title);

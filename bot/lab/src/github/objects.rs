@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::answer::{
-    Call, GitHubAnswer, invalid, made, maybe, node, not_found, ok, refusal, text, unprocessable,
+    Call, GitHubAnswer, created, invalid, maybe, node, not_found, ok, refusal, text, unprocessable,
 };
 use super::base64;
 use super::contents::raw;
 use super::git::{FileMode, GitCommit, GitSignature, Oid, TreeEntry, TreeFiles};
-use super::show::commit::{signed, unsigned};
+use super::show::commit::{show_signature, unsigned_verification};
 use super::store::{LabGitHub, StoredRepository};
 use crate::wire::LabResponse;
 
@@ -19,7 +19,7 @@ impl LabGitHub {
     /// `GET …/git/blobs/{file_sha}`
     pub(crate) fn get_blob(&self, call: &Call<'_>, sha: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
-        let oid: Oid = sha.parse().map_err(|_told| not_found())?;
+        let oid: Oid = sha.parse().map_err(|_error| not_found())?;
         let bytes = repo.git.blob(oid).ok_or_else(not_found)?;
         if call
             .request
@@ -44,9 +44,9 @@ impl LabGitHub {
         } else {
             content.as_bytes().to_vec()
         };
-        let oid = self.repo_mut(&call.repo).git.keep_blob(&bytes);
+        let oid = self.repo_mut(&call.repo).git.write_blob(&bytes);
         let url = self.object_url(self.repo(&call.repo), "blob", oid);
-        Ok(made(&json!({"url": url, "sha": oid.to_string()})))
+        Ok(created(&json!({"url": url, "sha": oid.to_string()})))
     }
 
     /// `GET …/git/trees/{tree_sha}`, which also takes a branch.
@@ -110,16 +110,16 @@ impl LabGitHub {
             .as_array()
             .ok_or_else(|| invalid("Tree", "tree", "missing_field", ""))?;
         for entry in entries {
-            grow(repo, &mut files, entry)?;
+            apply_tree_entry(repo, &mut files, entry)?;
         }
-        let oid = repo.git.plant(&files);
-        Ok(made(&self.show_tree(self.repo(&call.repo), oid, false)))
+        let oid = repo.git.write_tree(&files);
+        Ok(created(&self.show_tree(self.repo(&call.repo), oid, false)))
     }
 
     /// `GET …/git/commits/{commit_sha}`
     pub(crate) fn get_git_commit(&self, call: &Call<'_>, sha: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
-        let oid = sha.parse().map_err(|_told| not_found())?;
+        let oid = sha.parse().map_err(|_error| not_found())?;
         Ok(ok(&self
             .show_git_commit(repo, oid)
             .ok_or_else(not_found)?))
@@ -133,7 +133,7 @@ impl LabGitHub {
         let repo = self.repo(&call.repo);
         let tree: Oid = text(&body, "Commit", "tree")?
             .parse()
-            .map_err(|_told| unprocessable("Tree SHA is not valid"))?;
+            .map_err(|_error| unprocessable("Tree SHA is not valid"))?;
         if repo.git.tree(tree).is_none() {
             return Err(unprocessable("Tree SHA does not exist"));
         }
@@ -146,9 +146,9 @@ impl LabGitHub {
             })?);
         }
         let own = self.signature(&by);
-        let author = signer(&body["author"], &own)?;
-        let committer = signer(&body["committer"], &author)?;
-        let oid = (self.repo_mut(&call.repo).git).keep_commit(GitCommit {
+        let author = read_signature(&body["author"], &own)?;
+        let committer = read_signature(&body["committer"], &author)?;
+        let oid = (self.repo_mut(&call.repo).git).write_commit(GitCommit {
             tree,
             parents,
             author,
@@ -156,7 +156,9 @@ impl LabGitHub {
             message,
         });
         let repo = self.repo(&call.repo);
-        Ok(made(&self.show_git_commit(repo, oid).unwrap_or_default()))
+        Ok(created(
+            &self.show_git_commit(repo, oid).unwrap_or_default(),
+        ))
     }
 
     /// `POST …/git/tags`: the tag object is shown, and is not kept: nobody asks for it again.
@@ -168,17 +170,17 @@ impl LabGitHub {
         let oid = repo
             .resolve(text(&body, "Tag", "object")?)
             .ok_or_else(|| unprocessable("Object does not exist"))?;
-        Ok(made(&json!({
+        Ok(created(&json!({
             "node_id": node("TAG", repo.id), "tag": tag, "sha": oid.to_string(), "message": message,
-            "url": self.object_url(repo, "tag", oid), "tagger": signed(&self.signature(&by)),
+            "url": self.object_url(repo, "tag", oid), "tagger": show_signature(&self.signature(&by)),
             "object": {"type": "commit", "sha": oid.to_string(), "url": self.object_url(repo, "commit", oid)},
-            "verification": unsigned(),
+            "verification": unsigned_verification(),
         })))
     }
 }
 
 /// Puts one entry of a request into a tree: content, a known object, or `sha: null` to take it away.
-fn grow(
+fn apply_tree_entry(
     repo: &mut StoredRepository,
     files: &mut TreeFiles,
     entry: &Value,
@@ -208,10 +210,10 @@ fn grow(
     let mode = FileMode::read(entry["mode"].as_str().unwrap_or("100644"));
     let mode = mode.ok_or_else(|| unprocessable("Must supply a valid tree.mode"))?;
     let oid = match maybe(entry, "content") {
-        Some(content) => repo.git.keep_blob(content.as_bytes()),
+        Some(content) => repo.git.write_blob(content.as_bytes()),
         None => text(entry, "Tree", "sha")?
             .parse()
-            .map_err(|_told| unprocessable("tree.sha is not a valid oid"))?,
+            .map_err(|_error| unprocessable("tree.sha is not a valid oid"))?,
     };
     match mode {
         FileMode::Directory => {
@@ -235,16 +237,16 @@ fn grow(
 }
 
 /// Name, mail and time of a request; what it leaves out is as in `otherwise`.
-fn signer(told: &Value, otherwise: &GitSignature) -> Result<GitSignature, LabResponse> {
-    let at = match told["date"].as_str() {
+fn read_signature(given: &Value, otherwise: &GitSignature) -> Result<GitSignature, LabResponse> {
+    let at = match given["date"].as_str() {
         Some(date) => chrono::DateTime::parse_from_rfc3339(date)
-            .map_err(|_told| invalid("Commit", "date", "invalid", ""))?
+            .map_err(|_error| invalid("Commit", "date", "invalid", ""))?
             .timestamp(),
         None => otherwise.at,
     };
     Ok(GitSignature {
-        name: maybe(told, "name").unwrap_or_else(|| otherwise.name.clone()),
-        email: maybe(told, "email").unwrap_or_else(|| otherwise.email.clone()),
+        name: maybe(given, "name").unwrap_or_else(|| otherwise.name.clone()),
+        email: maybe(given, "email").unwrap_or_else(|| otherwise.email.clone()),
         at,
     })
 }

@@ -53,7 +53,11 @@ impl LabGitHub {
     }
 
     /// Organizations show their teams and members to the app and to members only.
-    fn inside(&self, call: &Call<'_>, name: &str) -> Result<&StoredOrganization, LabResponse> {
+    fn visible_organization(
+        &self,
+        call: &Call<'_>,
+        name: &str,
+    ) -> Result<&StoredOrganization, LabResponse> {
         let organization = self.organizations.get(name).ok_or_else(not_found)?;
         let allowed = match &call.who {
             GitHubActor::Installation => true,
@@ -73,7 +77,7 @@ impl LabGitHub {
         name: &str,
         slug: &str,
     ) -> Result<&'a StoredTeam, LabResponse> {
-        self.inside(call, name)?
+        self.visible_organization(call, name)?
             .teams
             .get(slug)
             .ok_or_else(not_found)
@@ -111,7 +115,7 @@ impl LabGitHub {
 
     /// `GET /orgs/{org}/memberships/{username}`
     pub(crate) fn org_membership(&self, call: &Call<'_>, name: &str, login: &str) -> GitHubAnswer {
-        let organization = self.inside(call, name)?;
+        let organization = self.visible_organization(call, name)?;
         let owner = organization.members.get(login).ok_or_else(not_found)?;
         let url = format!("{}/orgs/{name}", self.base);
         Ok(ok(&json!({

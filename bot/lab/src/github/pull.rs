@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::answer::{Call, GitHubAnswer, fits, invalid, made, maybe, not_found, ok, text};
+use super::answer::{Call, GitHubAnswer, created, fits, invalid, maybe, not_found, ok, text};
 use super::show::commit::changed;
 use super::store::{BODY_MAX, LabGitHub, StoredIssue, StoredPullRequest, TITLE_MAX};
 use crate::wire::LabResponse;
@@ -91,17 +91,17 @@ impl LabGitHub {
 
     /// `POST …/pulls`
     pub(crate) fn open(&mut self, call: &Call<'_>) -> GitHubAnswer {
-        let author = self.speaker(call)?;
+        let author = self.commenter(call)?;
         let body = call.json()?;
         let (title, head, base) = (
             text(&body, "PullRequest", "title")?,
             text(&body, "PullRequest", "head")?,
             text(&body, "PullRequest", "base")?,
         );
-        let told = maybe(&body, "body");
+        let text_body = maybe(&body, "body");
         fits(title, "PullRequest", "title", TITLE_MAX)?;
         fits(
-            told.as_deref().unwrap_or_default(),
+            text_body.as_deref().unwrap_or_default(),
             "PullRequest",
             "body",
             BODY_MAX,
@@ -124,12 +124,12 @@ impl LabGitHub {
             .values()
             .any(|issue| issue.is_open() && issue.pull.as_ref().is_some_and(same))
         {
-            let told = format!("A pull request already exists for {owner}:{head}.");
-            return Err(invalid("PullRequest", "head", "custom", &told));
+            let message = format!("A pull request already exists for {owner}:{head}.");
+            return Err(invalid("PullRequest", "head", "custom", &message));
         }
         if repo.git.ahead(base_oid, head_oid).is_empty() {
-            let told = format!("No commits between {base} and {head}");
-            return Err(invalid("PullRequest", "head", "custom", &told));
+            let message = format!("No commits between {base} and {head}");
+            return Err(invalid("PullRequest", "head", "custom", &message));
         }
         let pull = StoredPullRequest {
             fork,
@@ -143,13 +143,13 @@ impl LabGitHub {
         let number = self.add_issue(
             &call.repo,
             &author,
-            [Some(title.to_owned()), told],
+            [Some(title.to_owned()), text_body],
             Some(pull),
         );
         self.try_merge(&call.repo, number);
-        self.tell_pull(&call.repo, number, &author, ("opened", json!({})));
+        self.send_pull_request_event(&call.repo, number, &author, ("opened", json!({})));
         let repo = self.repo(&call.repo);
-        Ok(made(&self.show_pull(repo, &repo.issues[&number])))
+        Ok(created(&self.show_pull(repo, &repo.issues[&number])))
     }
 
     /// `PATCH …/pulls/{pull_number}`

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::answer::{Call, GitHubAnswer, gone, invalid, made, node, not_found, ok, stamp, text};
+use super::answer::{
+    Call, GitHubAnswer, created, invalid, no_content, node, not_found, ok, stamp, text,
+};
 use super::show::issue::KINDS;
 use super::store::{LabGitHub, StoredReaction};
 
@@ -56,7 +58,7 @@ impl LabGitHub {
     }
 
     fn react(&mut self, call: &Call<'_>, target: Target) -> GitHubAnswer {
-        let by = self.speaker(call)?;
+        let by = self.commenter(call)?;
         let body = call.json()?;
         let kind = text(&body, "Reaction", "content")?.to_owned();
         if !KINDS.contains(&kind.as_str()) {
@@ -73,11 +75,16 @@ impl LabGitHub {
         }
         let reaction = StoredReaction { id, by, kind, at };
         all.insert(id, reaction.clone());
-        Ok(made(&self.show_reaction(&reaction)))
+        Ok(created(&self.show_reaction(&reaction)))
     }
 
     /// `DELETE …/issues/comments/{comment_id}/reactions/{reaction_id}`
-    pub(crate) fn unreact(&mut self, call: &Call<'_>, id: &str, reaction: &str) -> GitHubAnswer {
+    pub(crate) fn delete_reaction(
+        &mut self,
+        call: &Call<'_>,
+        id: &str,
+        reaction: &str,
+    ) -> GitHubAnswer {
         let comment = self.repo(&call.repo).find_comment(id)?;
         let id = comment.id;
         let found = reaction
@@ -88,6 +95,6 @@ impl LabGitHub {
         let reaction = found.id;
         self.may_edit(call, &found.by)?;
         self.comment_mut(&call.repo, id).reactions.remove(&reaction);
-        Ok(gone())
+        Ok(no_content())
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::answer::{
-    Call, GitHubAnswer, gone, invalid, made, node, not_found, ok, text, unprocessable,
+    Call, GitHubAnswer, created, invalid, no_content, node, not_found, ok, text, unprocessable,
 };
 use super::branch::BranchUpdate;
 use super::git::Oid;
@@ -58,7 +58,7 @@ impl LabGitHub {
         if repo.git.refs.contains_key(name) {
             return Err(unprocessable("Reference already exists"));
         }
-        let oid = known(repo, sha)?;
+        let oid = existing_commit(repo, sha)?;
         self.set(
             call,
             name,
@@ -70,7 +70,7 @@ impl LabGitHub {
                 forced: false,
             },
         );
-        Ok(made(&self.show_ref(self.repo(&call.repo), name, oid)))
+        Ok(created(&self.show_ref(self.repo(&call.repo), name, oid)))
     }
 
     /// `PATCH …/git/refs/{ref}`
@@ -84,7 +84,7 @@ impl LabGitHub {
             .refs
             .get(&name)
             .ok_or_else(|| unprocessable("Reference does not exist"))?;
-        let after = known(repo, text(&body, "Reference", "sha")?)?;
+        let after = existing_commit(repo, text(&body, "Reference", "sha")?)?;
         let forced = !repo.git.reaches(after, before);
         if forced && body["force"] != true {
             return Err(unprocessable("Update is not a fast forward"));
@@ -120,7 +120,7 @@ impl LabGitHub {
                 forced: false,
             },
         );
-        Ok(gone())
+        Ok(no_content())
     }
 
     fn set(&mut self, call: &Call<'_>, name: &str, step: BranchUpdate) {
@@ -129,8 +129,8 @@ impl LabGitHub {
                 branch: branch.to_owned(),
                 ..step
             };
-            self.place(&call.repo, &step);
-            self.moved(&call.repo, &step);
+            self.set_branch(&call.repo, &step);
+            self.after_branch_update(&call.repo, &step);
             return;
         }
         let refs = &mut self.repo_mut(&call.repo).git.refs;
@@ -141,10 +141,10 @@ impl LabGitHub {
     }
 }
 
-fn known(repo: &StoredRepository, sha: &str) -> Result<Oid, LabResponse> {
+fn existing_commit(repo: &StoredRepository, sha: &str) -> Result<Oid, LabResponse> {
     let oid: Oid = sha
         .parse()
-        .map_err(|_told| invalid("Reference", "sha", "invalid", ""))?;
+        .map_err(|_error| invalid("Reference", "sha", "invalid", ""))?;
     repo.git
         .commit(oid)
         .map(|_| oid)

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{Call, GitHubAnswer, made, maybe, node, ok, stamp, unprocessable};
+use super::answer::{Call, GitHubAnswer, created, maybe, node, ok, stamp, unprocessable};
 use super::store::{LabGitHub, StoredIssue, StoredRepository, StoredReview};
 
 impl LabGitHub {
@@ -39,7 +39,7 @@ impl LabGitHub {
 
     /// `POST …/pulls/{pull_number}/reviews`
     pub(crate) fn create_review(&mut self, call: &Call<'_>, number: &str) -> GitHubAnswer {
-        let author = self.speaker(call)?;
+        let author = self.commenter(call)?;
         let body = call.json()?;
         let (issue, pull) = self.repo(&call.repo).find_pull(number)?;
         let state = match body["event"].as_str() {
@@ -76,6 +76,6 @@ impl LabGitHub {
         self.writer(call)?;
         let repo = self.repo(&call.repo);
         let (issue, pull) = repo.find_pull(number)?;
-        Ok(made(&self.show_pull_simple(repo, issue, pull)))
+        Ok(created(&self.show_pull_simple(repo, issue, pull)))
     }
 }

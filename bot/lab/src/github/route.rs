@@ -57,7 +57,7 @@ impl LabGitHub {
             .repositories
             .iter()
             .find(|(key, _)| key.eq_ignore_ascii_case(&asked));
-        let (key, repo) = found.ok_or_else(|| self.elsewhere(&asked))?;
+        let (key, repo) = found.ok_or_else(|| self.redirect_or_not_found(&asked))?;
         self.permission(repo, &call.who)
             .or((call.who == GitHubActor::App).then_some(RepositoryPermission::Read))
             .ok_or_else(not_found)?;
@@ -65,7 +65,7 @@ impl LabGitHub {
     }
 
     /// Where a repository went, or that there is none.
-    fn elsewhere(&self, asked: &str) -> LabResponse {
+    fn redirect_or_not_found(&self, asked: &str) -> LabResponse {
         let fresh = self
             .renamed
             .get(asked)
@@ -74,8 +74,8 @@ impl LabGitHub {
             return not_found();
         };
         let url = format!("{}/repositories/{}", self.base, repo.id);
-        let told = json!({"message": "Moved Permanently", "url": url, "documentation_url": "https://docs.github.com/rest"});
-        LabResponse::json(301, &told).with("location", &url)
+        let body = json!({"message": "Moved Permanently", "url": url, "documentation_url": "https://docs.github.com/rest"});
+        LabResponse::json(301, &body).with("location", &url)
     }
 
     /// `GET /repositories/{id}`, to which a renamed repository leads.
@@ -173,7 +173,7 @@ impl LabGitHub {
             ("GET", ["issues", "comments", id, "reactions"]) => self.list_reactions(call, id),
             ("POST", ["issues", "comments", id, "reactions"]) => self.react_to_comment(call, id),
             ("DELETE", ["issues", "comments", id, "reactions", reaction]) => {
-                self.unreact(call, id, reaction)
+                self.delete_reaction(call, id, reaction)
             }
             ("GET", ["issues", number]) => self.get_issue(call, number),
             ("PATCH", ["issues", number]) => self.patch_issue(call, number),
@@ -209,12 +209,12 @@ impl LabGitHub {
     pub fn answer(&mut self, request: &LabRequest) -> LabResponse {
         self.tick(request);
         self.requests += 1;
-        let who = match self.asker(request) {
+        let who = match self.actor_of(request) {
             Ok(who) => who,
-            Err(refused) => return self.sealed(request, None, refused),
+            Err(refused) => return self.with_standard_headers(request, None, refused),
         };
-        if let Some(limited) = self.spend(&who) {
-            return self.sealed(request, Some(&who), limited);
+        if let Some(limited) = self.count_request(&who) {
+            return self.with_standard_headers(request, Some(&who), limited);
         }
         let call = Call {
             request,
@@ -224,7 +224,7 @@ impl LabGitHub {
         let response = match self.route(call) {
             Ok(response) | Err(response) => response,
         };
-        self.sealed(request, Some(&who), response)
+        self.with_standard_headers(request, Some(&who), response)
     }
 
     pub(crate) fn tick(&mut self, request: &LabRequest) {

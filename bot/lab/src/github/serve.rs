@@ -11,7 +11,7 @@ use crate::socket::{self, HttpEndpoint, HttpFaultPolicy, LabClock};
 use crate::wire::LabRequest;
 
 /// GitHub waits that long for an answer to a webhook (docs.github.com, "Best practices for using webhooks").
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+const WEBHOOK_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// What a served GitHub may be given.
 #[derive(Clone, Default)]
@@ -23,7 +23,7 @@ pub struct GitHubServerOptions {
     /// The port; any free one by default.
     pub port: u16,
     /// Whether webhooks wait for whoever plays to carry them ([`LabGitHub::take_delivery`]), instead of going by themselves.
-    pub by_hand: bool,
+    pub manual_delivery: bool,
 }
 
 /// A GitHub that is being served. Dropped, it is gone.
@@ -96,9 +96,9 @@ pub async fn serve(
         clock: options.clock.unwrap_or_else(|| Arc::new(|| 0)),
     };
     let door = socket::open(listener, door);
-    let carried = carry(Arc::clone(&github), wake, Arc::clone(&answered));
+    let carried = deliver_webhooks(Arc::clone(&github), wake, Arc::clone(&answered));
     let carrier = tokio::spawn(async move {
-        if !options.by_hand {
+        if !options.manual_delivery {
             carried.await;
         }
     });
@@ -111,9 +111,9 @@ pub async fn serve(
 }
 
 /// Carries webhooks, one after the other, for as long as it lives.
-async fn carry(github: Arc<Mutex<LabGitHub>>, wake: Arc<Notify>, answered: Arc<Notify>) {
+async fn deliver_webhooks(github: Arc<Mutex<LabGitHub>>, wake: Arc<Notify>, answered: Arc<Notify>) {
     let client = reqwest::Client::builder()
-        .timeout(PATIENCE)
+        .timeout(WEBHOOK_TIMEOUT)
         .build()
         .unwrap_or_default();
     loop {
@@ -129,16 +129,16 @@ async fn carry(github: Arc<Mutex<LabGitHub>>, wake: Arc<Notify>, answered: Arc<N
             continue;
         };
         let id = one.id;
-        let outcome = posted(&client, &url, headers, one).await;
+        let outcome = post_webhook(&client, &url, headers, one).await;
         github
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .delivered(id, outcome);
+            .record_outcome(id, outcome);
         answered.notify_waiters();
     }
 }
 
-async fn posted(
+async fn post_webhook(
     client: &reqwest::Client,
     url: &str,
     headers: Vec<(&'static str, String)>,
@@ -150,6 +150,6 @@ async fn posted(
     }
     match request.send().await {
         Ok(response) => WebhookOutcome::Answered(response.status().as_u16()),
-        Err(_told) => WebhookOutcome::Unreachable,
+        Err(_error) => WebhookOutcome::Unreachable,
     }
 }

@@ -6,8 +6,8 @@ use super::actions::RepositoryActions;
 use super::actor::token_of;
 use super::git::Git;
 use super::store::{
-    AccountKind, DAWN, LabGitHub, StoredApp, StoredOrganization, StoredRepository, StoredTeam,
-    WebhookQueue,
+    AccountKind, LabGitHub, START_TIME, StoredApp, StoredOrganization, StoredRepository,
+    StoredTeam, WebhookQueue,
 };
 
 impl LabGitHub {
@@ -19,7 +19,7 @@ impl LabGitHub {
 
     /// An organization; `owners` are users of it that may do everything.
     pub fn create_organization(&mut self, login: &str, owners: &[&str]) {
-        self.join(login, AccountKind::Organization);
+        self.add_account(login, AccountKind::Organization);
         let organization = self.organizations.entry(login.to_owned()).or_default();
         organization
             .members
@@ -83,13 +83,13 @@ impl LabGitHub {
         if !self.people.contains_key(owner) {
             self.create_organization(owner, &[]);
         }
-        let repo = self.bare(owner, name, private);
+        let repo = self.new_repository(owner, name, private);
         self.renamed.remove(full_name);
         self.repositories.insert(full_name.to_owned(), repo);
         self.at(full_name)
     }
 
-    fn bare(&mut self, owner: &str, name: &str, private: bool) -> StoredRepository {
+    fn new_repository(&mut self, owner: &str, name: &str, private: bool) -> StoredRepository {
         let (id, now) = (self.id(), self.now);
         StoredRepository {
             id,
@@ -120,7 +120,7 @@ impl LabGitHub {
             let repo = self.repo(full_name);
             (repo.git.clone(), repo.name.clone(), repo.private)
         };
-        let mut fork = self.bare(login, &name, private);
+        let mut fork = self.new_repository(login, &name, private);
         (fork.git, fork.parent) = (git, Some(full_name.to_owned()));
         let key = fork.full_name();
         self.repositories.insert(key.clone(), fork);
@@ -139,7 +139,7 @@ impl LabGitHub {
         };
         if let Some((owner, name)) = fresh.split_once('/') {
             (repo.owner, repo.name) = (owner.to_owned(), name.to_owned());
-            self.join(owner, AccountKind::Organization);
+            self.add_account(owner, AccountKind::Organization);
         }
         for fork in self.repositories.values_mut() {
             if fork.parent.as_deref() == Some(full_name) {
@@ -154,7 +154,7 @@ impl LabGitHub {
     pub fn new(app: &str) -> Self {
         let mut hub = Self {
             base: "http://127.0.0.1".to_owned(),
-            now: DAWN,
+            now: START_TIME,
             ids: 1000,
             requests: 0,
             people: BTreeMap::new(),
@@ -166,7 +166,7 @@ impl LabGitHub {
             app: StoredApp::new(app),
             outbox: WebhookQueue::default(),
         };
-        hub.join_app();
+        hub.register_app();
         hub
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::answer::{
-    Call, GitHubAnswer, fits, invalid, made, maybe, node, not_found, refusal, stamp, text,
+    Call, GitHubAnswer, created, fits, invalid, maybe, node, not_found, refusal, stamp, text,
 };
 use super::store::{LabGitHub, StoredRepository, StoredStatus};
 
@@ -61,7 +61,7 @@ impl LabGitHub {
             at,
         };
         self.repo_mut(&call.repo).statuses.push(status.clone());
-        Ok(made(&self.show_status(self.repo(&call.repo), &status)))
+        Ok(created(&self.show_status(self.repo(&call.repo), &status)))
     }
 
     /// `GET …/commits/{ref}/statuses`, newest first.

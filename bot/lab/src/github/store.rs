@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) const GHOST: &str = "ghost";
 
 /// When a lab's time begins, unless it is told otherwise: 2026-01-05 08:00 UTC, a Monday.
-pub(crate) const DAWN: i64 = 1_767_600_000;
+pub(crate) const START_TIME: i64 = 1_767_600_000;
 
 /// What a token's owner has used of this hour.
 #[derive(Clone, Debug, Default)]
@@ -108,9 +108,9 @@ pub(crate) struct StoredTeam {
 }
 
 impl LabGitHub {
-    pub(crate) fn join(&mut self, login: &str, kind: AccountKind) -> u64 {
-        if let Some(known) = self.people.get(login) {
-            return known.id;
+    pub(crate) fn add_account(&mut self, login: &str, kind: AccountKind) -> u64 {
+        if let Some(existing_commit) = self.people.get(login) {
+            return existing_commit.id;
         }
         let id = self.id();
         let person = StoredAccount {

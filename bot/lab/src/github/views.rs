@@ -141,12 +141,12 @@ impl RepositoryActions<'_> {
     }
 }
 
-fn annotation(told: &Value) -> String {
-    let text = |field: &str| told[field].as_str().unwrap_or_default();
+fn annotation(shown: &Value) -> String {
+    let text = |field: &str| shown[field].as_str().unwrap_or_default();
     format!(
         "{}:{} {} {}",
         text("path"),
-        told["start_line"],
+        shown["start_line"],
         text("annotation_level"),
         text("message")
     )

@@ -8,13 +8,13 @@ use super::store::{LabGitHub, WebhookDelivery, WebhookFault, WebhookOutcome};
 
 impl LabGitHub {
     /// Where webhooks go, and what they are signed with.
-    pub fn hook(&mut self, url: &str, secret: &str) {
+    pub fn set_webhook(&mut self, url: &str, secret: &str) {
         self.outbox.url = Some(url.to_owned());
         secret.clone_into(&mut self.outbox.secret);
     }
 
     /// What webhooks are signed with.
-    pub fn hook_secret(&self) -> &str {
+    pub fn webhook_secret(&self) -> &str {
         &self.outbox.secret
     }
 
@@ -24,8 +24,8 @@ impl LabGitHub {
     }
 
     /// What happens to the next webhook; called twice, to the next two.
-    pub fn mishap(&mut self, mishap: WebhookFault) {
-        self.outbox.mishaps.push_back(mishap);
+    pub fn inject_webhook_fault(&mut self, fault: WebhookFault) {
+        self.outbox.faults.push_back(fault);
     }
 
     /// Every webhook so far, oldest first.
@@ -33,14 +33,14 @@ impl LabGitHub {
         self.outbox.log.values().collect()
     }
 
-    /// Takes the next webhook to carry; its outcome is to be told by [`Self::delivered`].
+    /// Takes the next webhook to carry; its outcome is to be told by [`Self::record_outcome`].
     pub fn take_delivery(&mut self) -> Option<WebhookDelivery> {
         let id = self.outbox.queue.pop_front()?;
         self.outbox.log.get(&id).cloned()
     }
 
     /// Notes what became of a webhook.
-    pub fn delivered(&mut self, id: u64, outcome: WebhookOutcome) {
+    pub fn record_outcome(&mut self, id: u64, outcome: WebhookOutcome) {
         if let Some(one) = self.outbox.log.get_mut(&id) {
             one.outcome = outcome;
         }
@@ -64,7 +64,7 @@ impl LabGitHub {
             delivered_at: self.now,
             ..one
         };
-        Some(self.post(again))
+        Some(self.enqueue(again))
     }
 
     /// The headers of a delivery, signature included.
@@ -109,28 +109,28 @@ impl LabGitHub {
             outcome: WebhookOutcome::Waiting,
             repository,
         };
-        match self.outbox.mishaps.pop_front() {
+        match self.outbox.faults.pop_front() {
             None => {
-                self.post(one);
+                self.enqueue(one);
             }
             Some(WebhookFault::Lose) => {
-                self.note(WebhookDelivery {
+                self.log_delivery(WebhookDelivery {
                     outcome: WebhookOutcome::Lost,
                     ..one
                 });
             }
             Some(WebhookFault::Duplicate) => {
-                self.post(one.clone());
-                self.post(one);
+                self.enqueue(one.clone());
+                self.enqueue(one);
             }
             Some(WebhookFault::Delay) => {
-                let id = self.note(one);
+                let id = self.log_delivery(one);
                 self.outbox.queue.extend(self.outbox.delayed.replace(id));
             }
         }
     }
 
-    fn note(&mut self, mut one: WebhookDelivery) -> u64 {
+    fn log_delivery(&mut self, mut one: WebhookDelivery) -> u64 {
         one.id = self.id();
         let id = one.id;
         self.outbox.log.insert(id, one);
@@ -138,15 +138,15 @@ impl LabGitHub {
     }
 
     /// Into the queue; a delayed one follows. Without an address nobody is reached.
-    fn post(&mut self, one: WebhookDelivery) -> u64 {
-        let id = self.note(one);
+    fn enqueue(&mut self, one: WebhookDelivery) -> u64 {
+        let id = self.log_delivery(one);
         let ids = std::iter::once(id).chain(self.outbox.delayed.take());
         if self.outbox.url.is_some() {
             self.outbox.queue.extend(ids);
             self.outbox.wake.notify_one();
         } else {
             for id in ids {
-                self.delivered(id, WebhookOutcome::Unreachable);
+                self.record_outcome(id, WebhookOutcome::Unreachable);
             }
         }
         id

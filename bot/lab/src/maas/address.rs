@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
+use super::answer::{
+    ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, flag, gone, missing, plain,
+};
 use super::form::Form;
-use super::spelling::address;
+use super::parse::address;
 use super::store::{
     AllocType, LabMaas, RangeType, StoredAddress, StoredDnsResource, UnknownInterface,
-};
-use super::{
-    ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, flag, gone, missing, plain,
 };
 use crate::wire::{LabRequest, LabResponse};
 
@@ -291,7 +291,7 @@ impl LabMaas {
         match found {
             Some(id) => {
                 let interface = self.addresses[&id].interface;
-                self.drop_address(id);
+                self.remove_address(id);
                 if let Some(interface) = interface {
                     self.ensure_link_up(interface);
                 }

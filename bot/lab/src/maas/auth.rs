@@ -3,15 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use super::answer::{ApiCaller, plain};
 use super::store::LabMaas;
-use super::{ApiCaller, plain};
 use crate::wire::{LabRequest, LabResponse, decode};
 
 /// How long a timestamp is good for, in seconds. One from the future always is.
-const THRESHOLD: i64 = 300;
+const TIMESTAMP_SECONDS: i64 = 300;
 
 /// Without each of these somewhere in the header nobody tried to sign: 401 `Forbidden`.
-const NEEDED: [&str; 6] = [
+const REQUIRED_FIELDS: [&str; 6] = [
     "oauth_consumer_key",
     "oauth_token",
     "oauth_signature",
@@ -51,10 +51,10 @@ fn unauthorized(reason: &str) -> LabResponse {
 }
 
 impl LabMaas {
-    /// Who asks. The nonce is used up, unless the request is undone: [`Self::forget_nonce`].
+    /// Who asks. The nonce is used up, unless the request is undone: [`Self::release_nonce`].
     pub(crate) fn authenticate(&mut self, request: &LabRequest) -> Result<ApiCaller, LabResponse> {
         let header = request.header("authorization").unwrap_or_default();
-        if NEEDED.iter().any(|name| !header.contains(name)) {
+        if REQUIRED_FIELDS.iter().any(|name| !header.contains(name)) {
             return Err(plain(401, "Forbidden"));
         }
         // A scheme in another case passes the test above and then is not understood.
@@ -96,7 +96,7 @@ impl LabMaas {
     }
 
     /// A request that was undone leaves its nonce unused: it may be sent again as it is.
-    pub(crate) fn forget_nonce(&mut self, request: &LabRequest) {
+    pub(crate) fn release_nonce(&mut self, request: &LabRequest) {
         let header = request.header("authorization").unwrap_or_default();
         let signed = header.strip_prefix("OAuth ").map(Signed::read);
         let Some(Ok(signed)) = signed else { return };
@@ -118,9 +118,9 @@ fn check_time(text: &str, now: i64) -> Result<(), LabResponse> {
         let message = format!("invalid literal for int() with base 10: '{text}'");
         return Err(LabResponse::text(500, message));
     };
-    if now - time > THRESHOLD {
+    if now - time > TIMESTAMP_SECONDS {
         return Err(unauthorized(&format!(
-            "Expired timestamp: given {time} and now {now} has a greater difference than threshold {THRESHOLD}"
+            "Expired timestamp: given {time} and now {now} has a greater difference than threshold {TIMESTAMP_SECONDS}"
         )));
     }
     Ok(())

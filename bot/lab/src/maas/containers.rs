@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::answer::{
+    ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, gone, plain,
+};
 use super::form::{Errors, Form, is_name, refuse_long};
 use super::store::{DEFAULT_FABRIC, LabMaas, StoredFabric, StoredSpace, StoredVlan};
-use super::{ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, gone, plain};
 use crate::wire::LabResponse;
 
 impl LabMaas {

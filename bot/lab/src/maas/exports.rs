@@ -1,7 +1,7 @@
 //! Which methods and operations each place of the API has (3.5.9 maasserver/api/*.py). Anything else is refused before it
 //! is looked at: 404 for a place, 405 for a method that a place has in no form, 400 for an operation that it does not have.
 
-use super::bad_method;
+use super::answer::bad_method;
 use super::form::Form;
 use crate::wire::{LabRequest, LabResponse};
 
@@ -255,7 +255,11 @@ pub(crate) fn is_place(path: &[&str]) -> bool {
 }
 
 /// What someone without credentials is told, where MAAS lets them ask whether a node is registered; `None` elsewhere.
-pub(crate) fn for_nobody(request: &LabRequest, form: &Form, path: &[&str]) -> Option<LabResponse> {
+pub(crate) fn anonymous_answer(
+    request: &LabRequest,
+    form: &Form,
+    path: &[&str],
+) -> Option<LabResponse> {
     let kinds = [
         "machines",
         "devices",

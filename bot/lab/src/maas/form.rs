@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::spelling;
+use super::parse;
 use crate::wire::{LabRequest, LabResponse, pairs};
 
 /// A body's fields. A field given twice is a list.
@@ -116,7 +116,7 @@ impl Form {
 
     /// A checkbox: absent is absent.
     pub(crate) fn checkbox(&self, key: &str) -> Option<bool> {
-        self.raw(key).map(spelling::ticked)
+        self.raw(key).map(parse::ticked)
     }
 
     /// A box ticked: absent, nothing, `false` and `0` are not.

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
-use super::plain;
+use super::answer::plain;
 use super::store::{AllocType, LabMaas, RangeType, StoredRange};
 use super::subnet::conflict;
 use crate::wire::LabResponse;
@@ -229,13 +229,13 @@ impl LabMaas {
     }
 
     /// The same for whoever takes what there is.
-    pub(crate) fn lowest_free(&self, subnet: u64) -> Option<IpAddr> {
+    pub(crate) fn free_address(&self, subnet: u64) -> Option<IpAddr> {
         self.pick_free(subnet).ok()
     }
 
     /// An address that a person gives a host by hand, whatever MAAS would hand out: the lowest that nobody has, a router's or
     /// a resolver's where there is no other.
-    pub(crate) fn spare(&self, subnet: u64) -> Option<IpAddr> {
+    pub(crate) fn manual_address(&self, subnet: u64) -> Option<IpAddr> {
         let row = &self.subnets[&subnet];
         let (first, last) = usable(row.cidr);
         let had = |ip: &IpAddr| self.addresses.values().any(|other| other.ip == Some(*ip));

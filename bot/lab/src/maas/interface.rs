@@ -1,10 +1,14 @@
 //! Interfaces, by the state of their machine (3.5.9 `maasserver/api/interfaces.py:96-137`, `forms/interface.py`).
 
+mod form;
+
 use serde_json::Value;
 
-use super::form::{Errors, Form, NO_CHOICE, REQUIRED, field_error};
+use form::read_interface_mtu;
+
+use super::answer::{ApiCaller, MaasAnswer, admin_to_change, bad_method, gone, missing, plain};
+use super::form::{Errors, Form, REQUIRED, field_error};
 use super::store::{LabMaas, NodeType, StoredInterface};
-use super::{ApiCaller, MaasAnswer, admin_to_change, bad_method, gone, missing, plain};
 use crate::wire::{LabRequest, LabResponse};
 
 impl LabMaas {
@@ -117,7 +121,7 @@ impl LabMaas {
         };
         errors.done()?;
         if kind == "bridge" || kind == "bond" {
-            self.take_from_parents(&parents, vlan);
+            self.reset_parents(&parents, vlan);
         }
         let id = self.next("interface");
         self.interfaces.insert(
@@ -142,86 +146,10 @@ impl LabMaas {
         Ok(id)
     }
 
-    fn named_parents(&self, node: &str, key: &str, form: &Form) -> Vec<u64> {
-        let texts: Vec<&str> = form
-            .all(key)
-            .unwrap_or_default()
-            .iter()
-            .flat_map(|text| text.split(','))
-            .collect();
-        texts
-            .iter()
-            .filter_map(|text| text.trim().parse::<u64>().ok())
-            .filter(|id| {
-                self.interfaces
-                    .get(id)
-                    .is_some_and(|parent| parent.node == node)
-            })
-            .collect()
-    }
-
-    /// `ethN`, the first that is free.
-    fn next_name(&self, node: &str) -> String {
-        let taken = |name: &String| self.interfaces_of(node).any(|other| other.name == *name);
-        let mut names = (0_u32..).map(|number| format!("eth{number}"));
-        names.find(|name| !taken(name)).unwrap_or_default()
-    }
-
-    fn check_interface(
-        &self,
-        kind: &str,
-        node: &str,
-        name: &str,
-        parents: &[u64],
-        vlan: Option<u64>,
-        errors: &mut Errors,
-    ) {
-        let child = |parent: &u64| {
-            self.interfaces.values().any(|other| {
-                other.parents.contains(parent) && (other.kind == "bond" || other.kind == "bridge")
-            })
-        };
-        if kind == "bond" && parents.iter().any(|id| self.interfaces[id].vlan != vlan) {
-            errors.add("parents", "All parents must belong to the same VLAN.");
-        }
-        if kind == "bridge" && parents.iter().any(child) {
-            errors.add("mac_address", "This field cannot be blank.");
-            errors.add(
-                "parent",
-                "A bridge interface can't have a parent that is already in a bond or a bridge.",
-            );
-            return;
-        }
-        if kind == "vlan" {
-            let row = vlan.map(|vlan| &self.vlans[&vlan]);
-            let home = parents
-                .first()
-                .and_then(|id| self.interfaces[id].vlan)
-                .map(|vlan| self.vlans[&vlan].fabric);
-            match row {
-                Some(row) if row.vid == 0 => {
-                    errors.add("vlan", "A VLAN interface can only belong to a tagged VLAN.");
-                }
-                Some(row) if Some(row.fabric) != home => {
-                    errors.add("vlan", "A VLAN interface can only belong to a tagged VLAN on the same fabric as its parent interface.");
-                }
-                Some(_) => {}
-                None => errors.add("vlan", REQUIRED),
-            }
-        }
-        if errors.is_empty() && self.interfaces_of(node).any(|other| other.name == name) {
-            let host = &self.nodes[node].hostname;
-            errors.add(
-                "name",
-                format!("Node {node} ({host}) already has an interface named '{name}'."),
-            );
-        }
-    }
-
     /// A bond or bridge takes its parents' links away and puts them on its VLAN.
-    fn take_from_parents(&mut self, parents: &[u64], vlan: Option<u64>) {
+    fn reset_parents(&mut self, parents: &[u64], vlan: Option<u64>) {
         for parent in parents {
-            self.drop_links(*parent);
+            self.remove_links(*parent);
             if let Some(row) = self.interfaces.get_mut(parent) {
                 row.vlan = vlan.or(row.vlan);
             }
@@ -229,8 +157,8 @@ impl LabMaas {
     }
 
     /// An interface, its links and the VLAN interfaces on it; bonds and bridges that lose their last parent.
-    pub(crate) fn drop_interface(&mut self, id: u64) {
-        self.drop_links(id);
+    pub(crate) fn remove_interface(&mut self, id: u64) {
+        self.remove_links(id);
         let children: Vec<(u64, usize)> = self
             .interfaces
             .values()
@@ -240,7 +168,7 @@ impl LabMaas {
         self.interfaces.remove(&id);
         for (child, parents) in children {
             if parents <= 1 {
-                self.drop_interface(child);
+                self.remove_interface(child);
             } else if let Some(row) = self.interfaces.get_mut(&child) {
                 row.parents.retain(|parent| *parent != id);
             }
@@ -269,7 +197,7 @@ impl LabMaas {
             ("PUT", None) => self.update_interface(node, id, form)?,
             ("DELETE", None) => {
                 self.may_change(node, "delete interface")?;
-                self.drop_interface(id);
+                self.remove_interface(id);
                 return Ok(gone());
             }
             ("POST", Some("link_subnet")) => {
@@ -282,7 +210,7 @@ impl LabMaas {
             }
             ("POST", Some("disconnect")) => {
                 self.may_change(node, "disconnect")?;
-                self.drop_links(id);
+                self.remove_links(id);
                 if let Some(row) = self.interfaces.get_mut(&id) {
                     row.vlan = None;
                 }
@@ -324,77 +252,17 @@ impl LabMaas {
         }
         errors.done()?;
         if row.vlan != self.interfaces[&id].vlan {
-            self.leave_vlan(id, controller, row.vlan);
+            self.follow_vlan_change(id, controller, row.vlan);
         }
         self.interfaces.insert(id, row);
         Ok(())
     }
 
-    /// The VLAN that a form names; the present one when it names none, no VLAN when it clears it.
-    fn named_vlan(&self, form: &Form, now: Option<u64>, errors: &mut Errors) -> Option<u64> {
-        match form.get("vlan") {
-            None => now,
-            Some("") => None,
-            Some(text) => {
-                let found = text.parse().ok().filter(|id| self.vlans.contains_key(id));
-                if found.is_none() {
-                    errors.add("vlan", NO_CHOICE);
-                }
-                found
-            }
-        }
-    }
-
-    fn read_identity(&self, row: &mut StoredInterface, form: &Form, errors: &mut Errors) {
-        if let Some(name) = form.get("name").filter(|name| !name.is_empty()) {
-            name.clone_into(&mut row.name);
-            let taken = self
-                .interfaces_of(&row.node)
-                .any(|other| other.id != row.id && other.name == name);
-            if taken {
-                let (node, host) = (&row.node, &self.nodes[&row.node].hostname);
-                errors.add(
-                    "name",
-                    format!("Node {node} ({host}) already has an interface named '{name}'."),
-                );
-            }
-        }
-        if let Some(mac) = form.get("mac_address") {
-            row.mac = self.read_mac(mac, Some(row.id), errors);
-        }
-    }
-
-    /// A MAC that no other physical interface has.
-    fn read_mac(&self, text: &str, own: Option<u64>, errors: &mut Errors) -> String {
-        let mac = text.to_lowercase().replace('-', ":");
-        let parts: Vec<&str> = mac.split(':').collect();
-        let hex = |part: &&str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_hexdigit());
-        if mac.is_empty() {
-            errors.add("mac_address", REQUIRED);
-        } else if parts.len() != 6 || !parts.iter().all(hex) {
-            errors.add(
-                "mac_address",
-                format!("'{text}' is not a valid MAC address."),
-            );
-        } else if let Some(other) = self
-            .interfaces
-            .values()
-            .find(|other| other.kind == "physical" && other.mac == mac && Some(other.id) != own)
-        {
-            let host = &self.nodes[&other.node].hostname;
-            errors.add(
-                "mac_address",
-                format!("This MAC address is already in use by {host}."),
-            );
-        }
-        mac
-    }
-
     /// A move to another VLAN clears an interface's links; a controller's takes the planes that it is linked to along
     /// (3.5.9 `maasserver/models/signals/interfaces.py:170-256`).
-    fn leave_vlan(&mut self, id: u64, controller: bool, vlan: Option<u64>) {
+    fn follow_vlan_change(&mut self, id: u64, controller: bool, vlan: Option<u64>) {
         if !controller {
-            self.drop_links(id);
+            self.remove_links(id);
             return;
         }
         let subnets: Vec<u64> = self.links_of(id).filter_map(|link| link.subnet).collect();
@@ -403,17 +271,5 @@ impl LabMaas {
                 row.vlan = vlan;
             }
         }
-    }
-}
-
-fn read_interface_mtu(row: &mut StoredInterface, form: &Form, errors: &mut Errors) {
-    match form.get("mtu").map(|text| (text, text.parse::<u32>())) {
-        None => {}
-        Some(("", _)) => row.mtu = None,
-        Some((_, Err(_))) => errors.add("mtu", "Enter a whole number."),
-        Some((_, Ok(mtu))) if mtu < 552 => {
-            errors.add("mtu", "Ensure this value is greater than or equal to 552.");
-        }
-        Some((_, Ok(mtu))) => row.mtu = Some(mtu),
     }
 }

@@ -4,12 +4,12 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::answer::{ApiCaller, MaasAnswer, bad_method, gone, missing, plain};
 use super::form::{BAD_IP, Errors, Form, NO_CHOICE, REQUIRED, no_such_choice, refuse_long};
 use super::free::{self, TakenFilter};
-use super::seek::row_number;
-use super::spelling::{self, address};
+use super::lookup::row_number;
+use super::parse::{self, address};
 use super::store::{LabMaas, RangeType, StoredRange};
-use super::{ApiCaller, MaasAnswer, bad_method, gone, missing, plain};
 use crate::wire::LabResponse;
 
 const BOTH: &str = "Start IP address and end IP address are both required.";
@@ -150,7 +150,7 @@ impl LabMaas {
             }
             (Some(""), _) => None,
             (Some(text), _) => {
-                let found = spelling::number(text).filter(|id| self.subnets.contains_key(id));
+                let found = parse::number(text).filter(|id| self.subnets.contains_key(id));
                 if found.is_none() {
                     errors.add("subnet", NO_CHOICE);
                     return None;

@@ -20,7 +20,7 @@ pub struct LoadError {
     pub why: String,
 }
 
-fn wrong(place: impl Into<String>, why: impl Into<String>) -> LoadError {
+fn load_error(place: impl Into<String>, why: impl Into<String>) -> LoadError {
     LoadError {
         place: place.into(),
         why: why.into(),
@@ -31,7 +31,7 @@ impl LabMaas {
     /// Loads a layout. `version` overrides the layout's; without either it is 3.5.12.
     pub fn load(text: &str, version: Option<&str>) -> Result<Self, LoadError> {
         let layout: LayoutFile =
-            serde_json::from_str(text).map_err(|error| wrong("$", error.to_string()))?;
+            serde_json::from_str(text).map_err(|error| load_error("$", error.to_string()))?;
         let version = version.or(layout.version.as_deref()).unwrap_or("3.5.12");
         let mut maas = Self::empty(version);
         for user in &layout.users {
@@ -67,7 +67,7 @@ impl LabMaas {
         for (at, fabric) in layout.fabrics.iter().enumerate() {
             let place = format!("fabrics[{at}]");
             if self.fabrics.values().any(|other| other.name == fabric.name) {
-                return Err(wrong(
+                return Err(load_error(
                     format!("{place}.name"),
                     format!("fabric `{}` twice", fabric.name),
                 ));
@@ -115,7 +115,7 @@ impl LabMaas {
         let id = match known {
             Some(id) if vlan.vid == 0 || vlan.default => id,
             Some(_) => {
-                return Err(wrong(
+                return Err(load_error(
                     format!("{place}.vid"),
                     format!("VLAN {} twice in fabric `{}`", vlan.vid, home.name),
                 ));
@@ -160,11 +160,11 @@ impl LabMaas {
                 let place = format!("fabrics[{at}].vlans[{number}]");
                 let id = self
                     .vlan_at(&fabric.name, vlan.vid)
-                    .ok_or_else(|| wrong(&place, "no such VLAN"))?;
+                    .ok_or_else(|| load_error(&place, "no such VLAN"))?;
                 if let Some(relay) = &vlan.relay {
                     let target = self.vlan_at(&relay.fabric, relay.vid);
                     let target = target.ok_or_else(|| {
-                        wrong(
+                        load_error(
                             format!("{place}.relay"),
                             format!("no VLAN {}/{}", relay.fabric, relay.vid),
                         )
@@ -186,7 +186,7 @@ impl LabMaas {
         let rack = |name: &String| {
             let node = self.node_by_host(name).map(|node| node.system_id.clone());
             node.ok_or_else(|| {
-                wrong(
+                load_error(
                     format!("{place}.primary_rack"),
                     format!("no controller `{name}`"),
                 )

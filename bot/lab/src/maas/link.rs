@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::plain;
+use super::answer::plain;
 use super::store::{AllocType, LabMaas, StoredAddress};
 use crate::wire::LabResponse;
 
@@ -35,10 +35,10 @@ impl LabMaas {
         })
     }
 
-    pub(crate) fn drop_links(&mut self, interface: u64) {
+    pub(crate) fn remove_links(&mut self, interface: u64) {
         let links: Vec<u64> = self.links_of(interface).map(|link| link.id).collect();
         for link in links {
-            self.drop_address(link);
+            self.remove_address(link);
         }
     }
 

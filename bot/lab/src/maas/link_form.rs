@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::form::{Errors, Form, REQUIRED, field_error};
-use super::spelling::address;
+use super::parse::address;
 use super::store::{AllocType, LabMaas, NodeType, RangeType, StoredAddress};
 use crate::wire::LabResponse;
 
@@ -40,7 +40,7 @@ impl LabMaas {
         let Some(id) = found.and_then(|id| id.parse().ok()) else {
             return Err(field_error("id", no_such("id", text, &ids)));
         };
-        self.drop_address(id);
+        self.remove_address(id);
         self.ensure_link_up(interface);
         Ok(())
     }
@@ -58,7 +58,7 @@ impl LabMaas {
             (None, Some(subnet)) if wanted.mode == "STATIC" => Some(self.pick_free(subnet)?),
             _ => None,
         };
-        self.make_room(interface, &wanted);
+        self.remove_replaced_links(interface, &wanted);
         let alloc = match wanted.mode.as_str() {
             "AUTO" => AllocType::Auto,
             "DHCP" => AllocType::Dhcp,
@@ -153,7 +153,7 @@ impl LabMaas {
                 None => Some("Subnet is required when default_gateway is True.".to_owned()),
                 Some(subnet) if self.subnets[&subnet].gateway.is_none() => Some(format!(
                     "Cannot set as default gateway because subnet {} doesn't provide a gateway IP address.",
-                    self.label(subnet)
+                    self.describe_subnet(subnet)
                 )),
                 Some(_) => None,
             };
@@ -170,7 +170,7 @@ impl LabMaas {
         };
         let from = link
             .subnet
-            .map(|subnet| format!(" from '{}'", self.label(subnet)));
+            .map(|subnet| format!(" from '{}'", self.describe_subnet(subnet)));
         let from = from.unwrap_or_default();
         errors.add("mode", format!("Interface is already set to DHCP{from}."));
     }
@@ -180,7 +180,7 @@ impl LabMaas {
             return;
         };
         if !self.subnets[&subnet].cidr.contains(&ip) {
-            let label = self.label(subnet);
+            let label = self.describe_subnet(subnet);
             errors.add(
                 "ip_address",
                 format!("IP address is not in the given subnet '{label}'."),
@@ -212,22 +212,22 @@ impl LabMaas {
     }
 
     /// How MAAS writes a subnet in a sentence.
-    fn label(&self, subnet: u64) -> String {
+    fn describe_subnet(&self, subnet: u64) -> String {
         let row = &self.subnets[&subnet];
         let vid = self.vlans[&row.vlan].vid;
         format!("{}:{}(vid={vid})", row.name, row.cidr)
     }
 
     /// What goes before a link comes: everything when forced or for `LINK_UP`, a bare link otherwise; and the VLAN follows.
-    fn make_room(&mut self, interface: u64, wanted: &Wanted) {
+    fn remove_replaced_links(&mut self, interface: u64, wanted: &Wanted) {
         let all = wanted.force || wanted.mode == "LINK_UP";
-        let going: Vec<u64> = self
+        let removed: Vec<u64> = self
             .links_of(interface)
             .filter(|link| all || (link.alloc == AllocType::Sticky && link.ip.is_none()))
             .map(|link| link.id)
             .collect();
-        for link in going {
-            self.drop_address(link);
+        for link in removed {
+            self.remove_address(link);
         }
         let vlan = wanted.subnet.map(|subnet| self.subnets[&subnet].vlan);
         if let Some(row) = self.interfaces.get_mut(&interface)

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
+use super::answer::{ApiCaller, MaasAnswer, bad_method, gone, missing, plain};
 use super::form::Form;
 use super::store::{AllocType, LabMaas, NodeType, StoredAddress};
-use super::{ApiCaller, MaasAnswer, bad_method, gone, missing, plain};
 use crate::wire::{LabRequest, LabResponse};
 
 impl LabMaas {
@@ -76,7 +76,7 @@ impl LabMaas {
         };
         let controller = folder.ends_with("controllers");
         if method == "PUT" && controller {
-            super::admin_to_create(asker)?;
+            super::answer::admin_to_create(asker)?;
         }
         let node = self.nodes.get(id).filter(|node| fits(node.kind));
         let node = node.ok_or_else(|| missing(word))?;
@@ -86,17 +86,17 @@ impl LabMaas {
         match method {
             "GET" => Ok(LabResponse::json(200, &self.show_node(node))),
             "DELETE" if !controller => {
-                super::admin_to_change(asker)?;
+                super::answer::admin_to_change(asker)?;
                 self.delete_node(id);
                 Ok(gone())
             }
             "DELETE" => {
-                super::admin_to_change(asker)?;
+                super::answer::admin_to_change(asker)?;
                 // The lab keeps its controllers: what goes with one is nothing that it knows.
                 Err(bad_method())
             }
             _ => {
-                super::admin_to_change(asker)?;
+                super::answer::admin_to_change(asker)?;
                 Ok(LabResponse::json(200, &self.show_node(&self.nodes[id])))
             }
         }
@@ -120,7 +120,7 @@ impl LabMaas {
         match (request.method.as_str(), request.param("op")) {
             ("GET", None) => {}
             ("PUT", None) => {
-                super::admin_to_change(asker)?;
+                super::answer::admin_to_change(asker)?;
                 if let Some(kind) = form.get("power_type") {
                     self.set_power(id, kind, form);
                 }
@@ -140,7 +140,7 @@ impl LabMaas {
                 }
             }
             ("DELETE", None) => {
-                super::admin_to_change(asker)?;
+                super::answer::admin_to_change(asker)?;
                 self.delete_node(id);
                 return Ok(gone());
             }
@@ -152,7 +152,7 @@ impl LabMaas {
     /// Another power type; with an address, the BMC's row moves to the subnet that holds it.
     fn set_power(&mut self, id: &str, kind: &str, form: &Form) {
         let address = form.get("power_parameters_power_address");
-        let address = address.and_then(super::spelling::address);
+        let address = address.and_then(super::parse::address);
         if kind == "manual" || address.is_some() {
             self.addresses
                 .retain(|_, row| row.bmc_of.as_deref() != Some(id));
@@ -254,7 +254,7 @@ impl LabMaas {
             .map(|interface| interface.id)
             .collect();
         for interface in interfaces {
-            self.drop_interface(interface);
+            self.remove_interface(interface);
         }
         self.addresses
             .retain(|_, row| row.bmc_of.as_deref() != Some(id));

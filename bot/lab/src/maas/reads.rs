@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::answer::{ApiCaller, MaasAnswer, plain};
 use super::store::{LabMaas, NodeType, StoredNode};
-use super::{ApiCaller, MaasAnswer, plain};
 use crate::wire::{LabRequest, LabResponse};
 
 const BASE: &str = "/MAAS/api/2.0";
@@ -50,8 +50,8 @@ impl LabMaas {
 
     pub(crate) fn networks(&self, method: &str, rest: &[&str], asker: &ApiCaller) -> MaasAnswer {
         if method != "GET" {
-            super::admin_to_change(asker)?;
-            return Err(super::bad_method());
+            super::answer::admin_to_change(asker)?;
+            return Err(super::answer::bad_method());
         }
         let all = self.show_networks();
         let Some(name) = rest.first() else {
@@ -59,15 +59,15 @@ impl LabMaas {
         };
         let mut list = all.as_array().into_iter().flatten();
         let one = list.find(|network| network["name"] == **name);
-        let one = one.ok_or_else(|| super::missing("Subnet"))?;
+        let one = one.ok_or_else(|| super::answer::missing("Subnet"))?;
         Ok(LabResponse::json(200, one))
     }
 
     /// Everyone sees everyone; the lab makes and removes nobody.
     pub(crate) fn users(&self, method: &str, rest: &[&str], asker: &ApiCaller) -> MaasAnswer {
         if method != "GET" {
-            super::admin_to_create(asker)?;
-            return Err(super::bad_method());
+            super::answer::admin_to_create(asker)?;
+            return Err(super::answer::bad_method());
         }
         let shown = |name: &str| self.show_user(name);
         match rest {
@@ -77,25 +77,30 @@ impl LabMaas {
             }
             [name, ..] => {
                 let known = self.users.iter().find(|user| user.name == *name);
-                let user = known.ok_or_else(|| super::missing("User"))?;
+                let user = known.ok_or_else(|| super::answer::missing("User"))?;
                 Ok(LabResponse::json(200, &shown(&user.name)))
             }
         }
     }
 
     /// The one zone and the one pool, which the lab does not change.
-    pub(crate) fn places(&self, method: &str, path: &[&str], asker: &ApiCaller) -> MaasAnswer {
+    pub(crate) fn zones_and_pools(
+        &self,
+        method: &str,
+        path: &[&str],
+        asker: &ApiCaller,
+    ) -> MaasAnswer {
         if method != "GET" {
-            super::admin_to_create(asker)?;
-            return Err(super::bad_method());
+            super::answer::admin_to_create(asker)?;
+            return Err(super::answer::bad_method());
         }
         match path {
             ["zones"] => Ok(LabResponse::json(200, &json!([self.show_zone()]))),
             ["resourcepools"] => Ok(LabResponse::json(200, &json!([self.show_pool()]))),
             ["zones", "default"] => Ok(LabResponse::json(200, &self.show_zone())),
             ["resourcepool", "0" | "default"] => Ok(LabResponse::json(200, &self.show_pool())),
-            ["zones", ..] => Err(super::missing("Zone")),
-            _ => Err(super::missing("ResourcePool")),
+            ["zones", ..] => Err(super::answer::missing("Zone")),
+            _ => Err(super::answer::missing("ResourcePool")),
         }
     }
 
@@ -114,7 +119,7 @@ impl LabMaas {
 
     pub(crate) fn config(&self, request: &LabRequest, asker: &ApiCaller) -> MaasAnswer {
         if request.method != "GET" {
-            super::admin_to_change(asker)?;
+            super::answer::admin_to_change(asker)?;
             return Ok(LabResponse::text(200, "OK"));
         }
         let value = match request.param("name") {

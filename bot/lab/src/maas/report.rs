@@ -39,7 +39,7 @@ impl LabMaas {
     pub fn report(
         &mut self,
         hostname: &str,
-        said: &[ReportedInterface],
+        report: &[ReportedInterface],
     ) -> Result<(), ReportRefused> {
         let node = self
             .node_by_host(hostname)
@@ -48,26 +48,26 @@ impl LabMaas {
         let mut after = self.clone();
         let stale: Vec<u64> = after
             .interfaces_of(&node)
-            .filter(|row| said.iter().all(|one| one.name != row.name))
+            .filter(|row| report.iter().all(|one| one.name != row.name))
             .map(|row| row.id)
             .collect();
         for id in stale {
             if after.interfaces.contains_key(&id) {
-                after.drop_interface(id);
+                after.remove_interface(id);
             }
         }
-        for one in said {
-            let id = after.reported_row(&node, one);
+        for one in report {
+            let id = after.interface_row(&node, one);
             after.follow_networks(id, one);
             after.take_addresses_over(id, one)?;
-            after.settle_vlan(id);
+            after.take_linked_vlan(id);
         }
         *self = after;
         Ok(())
     }
 
     /// What each controller reports while nothing changes on its host: its interfaces and addresses, as its rows have them.
-    pub fn controllers_say(&self) -> BTreeMap<String, Vec<ReportedInterface>> {
+    pub fn controller_reports(&self) -> BTreeMap<String, Vec<ReportedInterface>> {
         self.nodes
             .values()
             .filter(|node| {
@@ -78,13 +78,13 @@ impl LabMaas {
             })
             .map(|node| {
                 let rows = self.interfaces_of(&node.system_id);
-                let said = rows.map(|row| self.as_reported(row)).collect();
-                (node.hostname.clone(), said)
+                let report = rows.map(|row| self.current_report(row)).collect();
+                (node.hostname.clone(), report)
             })
             .collect()
     }
 
-    fn as_reported(&self, row: &StoredInterface) -> ReportedInterface {
+    fn current_report(&self, row: &StoredInterface) -> ReportedInterface {
         let addresses = self.links_of(row.id).filter_map(|link| {
             let net = self.subnets.get(&link.subnet?)?.cidr;
             IpNet::new(link.ip?, net.prefix_len()).ok()
@@ -102,7 +102,7 @@ impl LabMaas {
         }
     }
 
-    fn reported_row(&mut self, node: &str, one: &ReportedInterface) -> u64 {
+    fn interface_row(&mut self, node: &str, one: &ReportedInterface) -> u64 {
         let known = self.interfaces_of(node).find(|row| row.name == one.name);
         if let Some(known) = known.map(|row| row.id) {
             if let Some(row) = self.interfaces.get_mut(&known) {
@@ -123,7 +123,7 @@ impl LabMaas {
         let under = parents.first().and_then(|id| self.interfaces[id].vlan);
         let vlan = match one.vid {
             Some(vid) if kind == "vlan" => {
-                under.map(|vlan| self.tagged(self.vlans[&vlan].fabric, vid))
+                under.map(|vlan| self.vlan_with_tag(self.vlans[&vlan].fabric, vid))
             }
             _ => under,
         };
@@ -148,7 +148,7 @@ impl LabMaas {
     }
 
     /// The VLAN of that tag, made when it is missing.
-    fn tagged(&mut self, fabric: u64, vid: u16) -> u64 {
+    fn vlan_with_tag(&mut self, fabric: u64, vid: u16) -> u64 {
         let known = self
             .vlans
             .values()
@@ -230,7 +230,7 @@ impl LabMaas {
             .filter(|link| !kept.contains(link))
             .collect();
         for link in old {
-            self.drop_address(link);
+            self.remove_address(link);
         }
         if self.interfaces[&id].vlan.is_some() {
             self.ensure_link_up(id);
@@ -323,7 +323,7 @@ impl LabMaas {
 
     /// At last the interface takes the VLAN of one subnet that it is linked to, and all others linked come along. Which
     /// one is picked by the order that Python's small sets have: by row number modulo 8.
-    fn settle_vlan(&mut self, id: u64) {
+    fn take_linked_vlan(&mut self, id: u64) {
         let linked = self.links_of(id).filter_map(|link| link.subnet);
         let Some(subnet) = linked.min_by_key(|subnet| (subnet % 8, *subnet)) else {
             return;
@@ -336,196 +336,4 @@ impl LabMaas {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    /// Two planes, a third network's VLAN, a controller with an address in the first plane on that kind of interface.
-    fn stage(kind: &str, version: &str) -> LabMaas {
-        let below = json!({"name": "eth0", "type": "physical", "mac": "52:54:00:00:00:01", "fabric": "one", "vlan": 0});
-        let link = json!([{"mode": "STATIC", "subnet": "10.8.0.0/22", "ip": "10.8.0.4"}]);
-        let interfaces = if kind == "physical" {
-            let mut only = below;
-            only["links"] = link;
-            json!([only])
-        } else {
-            json!([below, {"name": "br0", "type": kind, "mac": "52:54:00:00:00:02", "parents": ["eth0"], "links": link}])
-        };
-        let layout = json!({
-            "fabrics": [
-                {"name": "one", "vlans": [{"vid": 0, "subnets": [{"cidr": "10.8.0.0/22", "name": "one"}]}]},
-                {"name": "two", "vlans": [{"vid": 0, "subnets": [{"cidr": "10.16.0.0/22", "name": "two"}]}]},
-            ],
-            "controllers": [{"hostname": "ctl", "kind": "rack", "interfaces": interfaces}],
-            "machines": [{"hostname": "m0", "interfaces": [{"name": "e0", "fabric": "one", "vlan": 0,
-                "links": [{"mode": "STATIC", "subnet": "10.8.0.0/22", "ip": "10.8.0.77"}]}]}],
-        });
-        LabMaas::load(&layout.to_string(), Some(version)).expect("the stage loads")
-    }
-
-    fn said(kind: &str, addresses: &[&str]) -> Vec<ReportedInterface> {
-        let addresses = addresses
-            .iter()
-            .map(|text| text.parse().expect("an address"));
-        let addresses = addresses.collect();
-        let eth0 = ReportedInterface {
-            name: "eth0".to_owned(),
-            kind: "physical".to_owned(),
-            mac: "52:54:00:00:00:01".to_owned(),
-            ..ReportedInterface::default()
-        };
-        if kind == "physical" {
-            return vec![ReportedInterface { addresses, ..eth0 }];
-        }
-        let bridge = ReportedInterface {
-            name: "br0".to_owned(),
-            kind: kind.to_owned(),
-            mac: "52:54:00:00:00:02".to_owned(),
-            parents: vec!["eth0".to_owned()],
-            addresses,
-            ..ReportedInterface::default()
-        };
-        vec![eth0, bridge]
-    }
-
-    fn fabric_of(maas: &LabMaas, name: &str) -> String {
-        let subnet = maas.subnets.values().find(|subnet| subnet.name == name);
-        let vlan = &maas.vlans[&subnet.expect("the plane is there").vlan];
-        maas.fabrics[&vlan.fabric].name.clone()
-    }
-
-    fn recidr(maas: &mut LabMaas, name: &str, cidr: &str) {
-        let subnet = maas.subnets.values_mut().find(|subnet| subnet.name == name);
-        subnet.expect("the plane is there").cidr = cidr.parse().expect("a network");
-    }
-
-    /// one goes to a free network, two takes the one that the controller still has.
-    fn chain(maas: &mut LabMaas) {
-        recidr(maas, "one", "10.20.0.0/22");
-        recidr(maas, "two", "10.8.0.0/22");
-    }
-
-    #[test]
-    fn the_same_report_again_changes_nothing() {
-        for kind in ["physical", "bridge"] {
-            let mut maas = stage(kind, "3.5.12");
-            maas.report("ctl", &said(kind, &["10.8.0.4/22"]))
-                .expect("taken in");
-            let before = maas.clone();
-            assert_eq!(maas.controllers_say()["ctl"], said(kind, &["10.8.0.4/22"]));
-            maas.report("ctl", &said(kind, &["10.8.0.4/22"]))
-                .expect("taken in");
-            assert!(maas.same_rows(&before), "{kind}");
-        }
-    }
-
-    #[test]
-    fn an_old_address_makes_its_network_again() {
-        let mut maas = stage("physical", "3.7.3");
-        recidr(&mut maas, "one", "10.20.0.0/22");
-        maas.report("ctl", &said("physical", &["10.8.0.4/22"]))
-            .expect("taken in");
-        assert_eq!(fabric_of(&maas, "10.8.0.0/22"), "one");
-        maas.report("ctl", &said("physical", &["10.20.0.4/22"]))
-            .expect("taken in");
-        assert_eq!(
-            fabric_of(&maas, "10.8.0.0/22"),
-            "one",
-            "the stray one stays"
-        );
-    }
-
-    #[test]
-    fn a_physical_interface_moves_alone() {
-        let mut maas = stage("physical", "3.7.3");
-        chain(&mut maas);
-        maas.report("ctl", &said("physical", &["10.8.0.4/22"]))
-            .expect("taken in");
-        assert_eq!(
-            (fabric_of(&maas, "one"), fabric_of(&maas, "two")),
-            ("one".to_owned(), "two".to_owned())
-        );
-    }
-
-    #[test]
-    fn a_bridge_drags_the_plane_that_its_old_link_points_to_for_good() {
-        let mut maas = stage("bridge", "3.7.3");
-        chain(&mut maas);
-        maas.report("ctl", &said("bridge", &["10.8.0.4/22"]))
-            .expect("taken in");
-        assert_eq!(fabric_of(&maas, "one"), "two");
-        let ports = maas.interfaces.values().filter(|row| row.name == "eth0");
-        assert!(
-            ports
-                .map(|row| row.vlan)
-                .all(|vlan| vlan == Some(maas.default_vlan(2).expect("a VLAN")))
-        );
-        maas.report("ctl", &said("bridge", &["10.20.0.4/22"]))
-            .expect("taken in");
-        assert_eq!(
-            fabric_of(&maas, "one"),
-            "two",
-            "the right report does not undo it"
-        );
-    }
-
-    #[test]
-    fn a_bridge_that_lost_its_address_in_time_drags_nothing() {
-        let mut maas = stage("bridge", "3.7.3");
-        maas.report("ctl", &said("bridge", &[])).expect("taken in");
-        chain(&mut maas);
-        maas.report("ctl", &said("bridge", &["10.20.0.4/22"]))
-            .expect("taken in");
-        assert_eq!(
-            (fabric_of(&maas, "one"), fabric_of(&maas, "two")),
-            ("one".to_owned(), "two".to_owned())
-        );
-    }
-
-    #[test]
-    fn another_netmask_overlaps_or_refuses_the_whole_report() {
-        let mut older = stage("physical", "3.5.12");
-        older
-            .report("ctl", &said("physical", &["10.8.0.4/24"]))
-            .expect("taken in");
-        assert_eq!(fabric_of(&older, "10.8.0.0/24"), "one");
-        let mut newer = stage("physical", "3.7.3");
-        let before = newer.clone();
-        assert!(
-            newer
-                .report("ctl", &said("physical", &["10.8.0.4/24"]))
-                .is_err()
-        );
-        assert!(newer.same_rows(&before));
-    }
-
-    #[test]
-    fn an_address_is_taken_away_from_a_machine() {
-        let mut maas = stage("physical", "3.7.3");
-        maas.report("ctl", &said("physical", &["10.8.0.77/22"]))
-            .expect("taken in");
-        let machine = maas
-            .node_by_host("m0")
-            .expect("it is there")
-            .system_id
-            .clone();
-        let links = maas
-            .interfaces_of(&machine)
-            .map(|row| maas.links_of(row.id).count());
-        assert_eq!(links.sum::<usize>(), 0);
-    }
-
-    #[test]
-    fn an_unknown_network_on_a_new_interface_makes_a_fabric() {
-        let mut maas = stage("physical", "3.7.3");
-        let mut report = said("physical", &["10.8.0.4/22"]);
-        report.push(ReportedInterface {
-            name: "eth1".to_owned(),
-            mac: "52:54:00:00:00:09".to_owned(),
-            addresses: vec!["10.99.0.1/24".parse().expect("an address")],
-            ..ReportedInterface::default()
-        });
-        maas.report("ctl", &report).expect("taken in");
-        assert!(fabric_of(&maas, "10.99.0.0/24").starts_with("fabric-"));
-    }
-}
+mod tests;

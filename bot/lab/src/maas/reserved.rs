@@ -2,11 +2,13 @@
 
 use std::net::IpAddr;
 
+use super::answer::{
+    ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, gone, missing,
+};
 use super::form::{Errors, Form, REQUIRED};
-use super::seek::row_number;
-use super::spelling::address;
+use super::lookup::row_number;
+use super::parse::address;
 use super::store::{LabMaas, RangeType, StoredReservedIp};
-use super::{ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, gone, missing};
 use crate::wire::LabResponse;
 
 impl LabMaas {

@@ -1,10 +1,12 @@
 //! Static routes (3.5.9 `maasserver/models/staticroute.py:51-93`).
 
+use super::answer::{
+    ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, gone, missing,
+};
 use super::form::{Errors, Form, NO_CHOICE, REQUIRED};
-use super::seek::row_number;
-use super::spelling::address;
+use super::lookup::row_number;
+use super::parse::address;
 use super::store::{LabMaas, StoredRoute};
-use super::{ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, gone, missing};
 use crate::wire::LabResponse;
 
 impl LabMaas {

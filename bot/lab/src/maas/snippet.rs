@@ -6,11 +6,11 @@
 
 use serde_json::{Value, json};
 
+use super::answer::{ApiCaller, MaasAnswer, admin_to_create, bad_method, gone, missing, plain};
 use super::form::{Errors, Form, REQUIRED, no_such_choice, refuse_long};
-use super::seek::row_number;
-use super::spelling;
+use super::lookup::row_number;
+use super::parse;
 use super::store::{LabMaas, NodeType, StoredSnippet};
-use super::{ApiCaller, MaasAnswer, admin_to_create, bad_method, gone, missing, plain};
 use crate::wire::LabResponse;
 
 const STAMP: &str = "Thu, 01 Jan 2026 00:00:00 -0000";
@@ -62,7 +62,7 @@ impl LabMaas {
 
     /// By row number or by name.
     fn find_snippet(&self, text: &str) -> Result<&StoredSnippet, LabResponse> {
-        if let Some(id) = spelling::number(text.strip_prefix("id:").unwrap_or(text)) {
+        if let Some(id) = parse::number(text.strip_prefix("id:").unwrap_or(text)) {
             let row = self.snippets.get(&id);
             return row.ok_or_else(|| missing("DHCPSnippet"));
         }
@@ -100,7 +100,7 @@ impl LabMaas {
         match (form.raw("value"), now) {
             (None, None) => errors.add("value", "Must be given a value"),
             (Some(value), None) => value.clone_into(&mut row.value),
-            (Some(value), Some(_)) => write_over(&mut row, value.replace("\r\n", "\n")),
+            (Some(value), Some(_)) => replace_value(&mut row, value.replace("\r\n", "\n")),
             (None, Some(_)) => {}
         }
         if let Some(description) = form.get("description") {
@@ -109,15 +109,15 @@ impl LabMaas {
         if form.get("enabled").is_some() {
             row.enabled = form.tick("enabled");
         }
-        self.read_hold(now, form, &mut row, &mut errors)?;
-        self.look_at_hold(&row, &mut errors);
+        self.read_target(now, form, &mut row, &mut errors)?;
+        self.check_target(&row, &mut errors);
         errors.done()?;
-        self.have_it_checked(&row)?;
+        self.check_on_rack(&row)?;
         Ok(row)
     }
 
     /// What it is for: a new node takes it off its subnet, and the other way round; nothing given is no change.
-    fn read_hold(
+    fn read_target(
         &self,
         now: Option<&StoredSnippet>,
         form: &Form,
@@ -137,7 +137,7 @@ impl LabMaas {
                 errors.add("node", no_such_choice(text));
             }
         }
-        let known = self.version.hangs_snippets_on_ranges();
+        let known = self.version.has_range_snippets();
         if let Some(text) = form.given("iprange").filter(|_| known) {
             let id = row_number("IPRange", text)?;
             // One that is changed is offered the ranges of the subnet that it is on.
@@ -162,7 +162,7 @@ impl LabMaas {
         Ok(())
     }
 
-    fn look_at_hold(&self, row: &StoredSnippet, errors: &mut Errors) {
+    fn check_target(&self, row: &StoredSnippet, errors: &mut Errors) {
         let home = row.range.and_then(|id| self.ranges.get(&id));
         let why = match (&row.node, row.subnet, home) {
             (Some(_), Some(_), _) => {
@@ -173,7 +173,7 @@ impl LabMaas {
                 "A DHCP snippet cannot be enabled on an iprange withouta parent subnet"
             }
             (_, Some(subnet), Some(range)) if range.subnet != subnet => {
-                self.version.range_outside_of_snippet()
+                self.version.foreign_range_message()
             }
             (_, _, _) => return,
         };
@@ -183,7 +183,7 @@ impl LabMaas {
     }
 
     /// 3.5.12 `maasserver/dhcp.py`: a rack with an address on the subnet, or one that the VLAN is relayed to.
-    fn have_it_checked(&self, row: &StoredSnippet) -> Result<(), LabResponse> {
+    fn check_on_rack(&self, row: &StoredSnippet) -> Result<(), LabResponse> {
         if !self.version.checks_snippets_on_a_rack() {
             return Ok(());
         }
@@ -233,7 +233,7 @@ impl LabMaas {
     }
 }
 
-fn write_over(row: &mut StoredSnippet, value: String) {
+fn replace_value(row: &mut StoredSnippet, value: String) {
     if row.value != value {
         let old = std::mem::replace(&mut row.value, value);
         row.history.insert(0, old);
@@ -246,8 +246,7 @@ fn revert(row: &mut StoredSnippet, form: &Form) -> Result<(), LabResponse> {
     let to = form
         .raw("to")
         .ok_or_else(|| refused("You must specify where to revert to".to_owned()))?;
-    let to =
-        spelling::integer(to).ok_or_else(|| refused(format!("{to} is an invalid 'to' value")))?;
+    let to = parse::integer(to).ok_or_else(|| refused(format!("{to} is an invalid 'to' value")))?;
     let texts = row.history.len() + 1;
     let back = if to > 0 {
         usize::try_from(to)

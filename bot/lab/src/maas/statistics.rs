@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
-use super::flag;
+use super::answer::flag;
 use super::free::{TakenFilter, TakenRun, at, count, number, short, size, unused};
 use super::store::LabMaas;
 use crate::wire::{LabRequest, LabResponse};

@@ -265,7 +265,7 @@ impl LabMaas {
 
     /// One more user, with an API key of their own; only an administrator may write.
     pub fn add_user(&mut self, name: &str, admin: bool) {
-        let key = |part: &str, length: usize| made_up(&format!("{part} of {name}"), length);
+        let key = |part: &str, length: usize| generated(&format!("{part} of {name}"), length);
         self.users.push(StoredUser {
             name: name.to_owned(),
             admin,
@@ -324,7 +324,7 @@ impl LabMaas {
 }
 
 /// Letters and digits that are the same for the same seed.
-pub(crate) fn made_up(seed: &str, length: usize) -> String {
+pub(crate) fn generated(seed: &str, length: usize) -> String {
     use sha2::{Digest as _, Sha256};
     const LETTERS: &[u8] = b"abcdefghkmnpqrstwxyz23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
     let mut out = String::new();

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 pub(crate) use delete::conflict;
 use fields::read_cidr;
 
+use super::answer::{ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, gone};
 use super::form::{Errors, Form, NO_CHOICE, REQUIRED};
-use super::spelling;
+use super::parse;
 use super::store::{AllocType, DEFAULT_FABRIC, LabMaas, StoredSubnet};
-use super::{ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, gone};
 use crate::wire::{LabRequest, LabResponse};
 
 impl LabMaas {
@@ -145,7 +145,7 @@ impl LabMaas {
     fn choose_vlan(&self, form: &Form, errors: &mut Errors) -> Option<u64> {
         let (fabric, vid) = self.fabric_and_vid(form, errors);
         if let Some(text) = form.given("vlan") {
-            let vlan = spelling::number(text).and_then(|id| self.vlans.get(&id));
+            let vlan = parse::number(text).and_then(|id| self.vlans.get(&id));
             let Some(vlan) = vlan else {
                 errors.add("vlan", NO_CHOICE);
                 return None;
@@ -217,7 +217,7 @@ impl LabMaas {
         }
         self.fabric_and_vid(form, &mut errors);
         if let Some(text) = form.given("vlan") {
-            let vlan = spelling::number(text).filter(|vlan| self.vlans.contains_key(vlan));
+            let vlan = parse::number(text).filter(|vlan| self.vlans.contains_key(vlan));
             match vlan {
                 Some(vlan) => subnet.vlan = vlan,
                 None => errors.add("vlan", NO_CHOICE),

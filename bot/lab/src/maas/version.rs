@@ -70,12 +70,12 @@ impl Version {
     }
 
     /// A DHCP snippet may hang on a range (3.0.0 maasserver/models/dhcpsnippet.py:89; not in 2.9.2).
-    pub fn hangs_snippets_on_ranges(&self) -> bool {
+    pub fn has_range_snippets(&self) -> bool {
         self.since([3, 0, 0])
     }
 
     /// What is said of a snippet on another subnet's range (3.6.5 and 3.7.3 maasserver/models/dhcpsnippet.py).
-    pub fn range_outside_of_snippet(&self) -> &'static str {
+    pub fn foreign_range_message(&self) -> &'static str {
         if self.since([3, 7, 0]) {
             "A DHCP snippet's IP Range must be within the parent subnet"
         } else {

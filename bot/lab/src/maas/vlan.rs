@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
+use super::answer::{ApiCaller, MaasAnswer, admin_to_change, bad_method, gone, missing, plain};
 use super::form::{
     Errors, Form, INVALID, NO_CHOICE, NO_NUMBER, REQUIRED, is_title, no_such_choice, refuse_long,
 };
-use super::seek::row_number;
-use super::spelling;
+use super::lookup::row_number;
+use super::parse;
 use super::store::{LabMaas, NodeType, RangeType, StoredRange, StoredVlan};
-use super::{ApiCaller, MaasAnswer, admin_to_change, bad_method, gone, missing, plain};
 use crate::wire::LabResponse;
 
 const NO_RANGE: &str = "dhcp can only be turned on when a dynamic IP range is defined.";
@@ -71,7 +71,7 @@ impl LabMaas {
         let fabric = self.find_fabric(fabric)?;
         let number = match vid {
             "untagged" => Some(0),
-            text => spelling::integer(text).filter(|_| !text.contains('.')),
+            text => parse::integer(text).filter(|_| !text.contains('.')),
         };
         if number.is_some_and(|vid| !(0..=4094).contains(&vid)) {
             let message = "VLAN tag (VID) out of range (0-4094; 0 for untagged.)";
@@ -116,7 +116,7 @@ impl LabMaas {
                 let moved = then.fabric != now.fabric;
                 self.vlans.insert(id, then);
                 if moved {
-                    self.sweep_fabrics();
+                    self.delete_empty_fabrics();
                 }
             }
             "DELETE" => {
@@ -130,7 +130,7 @@ impl LabMaas {
     }
 
     /// Any VLAN save deletes every fabric without VLANs (3.5.9 maasserver/models/vlan.py:296-300).
-    fn sweep_fabrics(&mut self) {
+    fn delete_empty_fabrics(&mut self) {
         let used: Vec<u64> = self.vlans.values().map(|vlan| vlan.fabric).collect();
         self.fabrics.retain(|id, _| used.contains(id));
     }
@@ -186,7 +186,7 @@ impl LabMaas {
         match form.get("vid") {
             None if !creating => {}
             None | Some("") => refuse(REQUIRED),
-            Some(text) => match spelling::integer(text) {
+            Some(text) => match parse::integer(text) {
                 Some(vid) if (0..=4094).contains(&vid) => {
                     vlan.vid = u16::try_from(vid).unwrap_or(0);
                 }
@@ -226,12 +226,12 @@ impl LabMaas {
             }
         }
         if let Some(now) = now {
-            settle_racks(vlan, now, errors);
+            check_racks(vlan, now, errors);
         }
         match form.get("relay_vlan") {
             None => {}
             Some("") => vlan.relay = None,
-            Some(text) => match spelling::number(text).filter(|to| self.may_relay(now, *to)) {
+            Some(text) => match parse::number(text).filter(|to| self.may_relay(now, *to)) {
                 Some(target) => vlan.relay = Some(target),
                 None => errors.add("relay_vlan", NO_CHOICE),
             },
@@ -296,9 +296,9 @@ impl LabMaas {
             .collect();
         for (interface, tagged) in on_it {
             if tagged {
-                self.drop_interface(interface);
+                self.remove_interface(interface);
             } else {
-                self.drop_links(interface);
+                self.remove_links(interface);
                 if let Some(row) = self.interfaces.get_mut(&interface) {
                     row.vlan = default;
                 }
@@ -319,7 +319,7 @@ impl LabMaas {
     }
 }
 
-fn settle_racks(vlan: &mut StoredVlan, now: &StoredVlan, errors: &mut Errors) {
+fn check_racks(vlan: &mut StoredVlan, now: &StoredVlan, errors: &mut Errors) {
     // The secondary takes the place of a primary that goes, and is none when it is made the primary.
     if vlan.primary.is_none() && now.secondary.is_some() {
         vlan.primary.clone_from(&now.secondary);
@@ -353,7 +353,7 @@ fn read_name(vlan: &mut StoredVlan, form: &Form, errors: &mut Errors) {
 }
 
 fn read_mtu(vlan: &mut StoredVlan, form: &Form, errors: &mut Errors) {
-    match form.given("mtu").map(spelling::integer) {
+    match form.given("mtu").map(parse::integer) {
         None => {}
         Some(None) => errors.add("mtu", NO_NUMBER),
         Some(Some(mtu)) if mtu < 552 => {
@@ -369,7 +369,7 @@ fn read_mtu(vlan: &mut StoredVlan, form: &Form, errors: &mut Errors) {
 /// What a choice by number or by `space-7` says when there is none, and what any other says.
 fn none_found(prefix: &str, text: &str) -> String {
     let number = text.strip_prefix(prefix).unwrap_or(text);
-    match spelling::integer(number) {
+    match parse::integer(number) {
         Some(_) => format!("None found with id={text}."),
         None => NO_CHOICE.to_owned(),
     }

@@ -2,15 +2,10 @@
 //!
 //! `PLANEBOT_RECORDINGS=FOLDER cargo test -p lab --test recordings` replays `FOLDER/VERSION/*.json` too.
 
-#[cfg(test)]
-mod asking;
-#[cfg(test)]
 mod compare;
-#[cfg(test)]
 mod ids;
-#[cfg(test)]
 mod replay;
-#[cfg(test)]
+mod requests;
 mod smoke;
 
 use std::path::Path;
@@ -23,7 +18,6 @@ const EXCEPTIONS: [(&str, &str, &str); 1] = [(
 )];
 
 /// Replays every topic of every version below `folder`; the differences that have no reason.
-#[cfg(test)]
 fn replay_all(folder: &Path) -> Vec<String> {
     let mut unexplained = Vec::new();
     let mut versions: Vec<_> = std::fs::read_dir(folder)

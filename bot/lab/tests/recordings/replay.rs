@@ -7,9 +7,9 @@ use lab::maas::LabMaas;
 use lab::wire::LabResponse;
 use serde_json::Value;
 
-use super::asking::{Keys, request};
 use super::compare::Comparison;
 use super::ids::{Ids, Place, table};
+use super::requests::{Keys, request};
 
 const READS: [&str; 11] = [
     "fabrics",
@@ -27,7 +27,7 @@ const READS: [&str; 11] = [
 
 /// What came of one topic: how many agree, and each difference by `TOPIC/EXCHANGE`.
 #[derive(Debug, Default)]
-pub(crate) struct Outcome {
+pub(crate) struct TopicResult {
     pub(crate) agree: usize,
     pub(crate) differ: BTreeMap<String, Vec<String>>,
 }
@@ -53,8 +53,8 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Replays one topic of one version.
-pub(crate) fn topic(path: &Path, version: &str) -> Outcome {
-    let mut outcome = Outcome::default();
+pub(crate) fn topic(path: &Path, version: &str) -> TopicResult {
+    let mut outcome = TopicResult::default();
     let name = path
         .file_stem()
         .unwrap_or_default()
@@ -64,13 +64,13 @@ pub(crate) fn topic(path: &Path, version: &str) -> Outcome {
     let scenario = std::fs::read_to_string(project().join("recordings/scenario.json"))
         .expect("the scenario is there");
     let fresh = LabMaas::load(&scenario, Some(version)).expect("the scenario loads");
-    let mut stage: Option<Stage> = None;
+    let mut replay: Option<Replay> = None;
     for exchange in exchanges.as_array().into_iter().flatten() {
-        if stage.is_none() || exchange["reset"] == true {
-            stage = Some(Stage::new(fresh.clone(), path, version));
+        if replay.is_none() || exchange["reset"] == true {
+            replay = Some(Replay::new(fresh.clone(), path, version));
         }
-        let Some(stage) = &mut stage else { continue };
-        let Some(differences) = stage.play(exchange) else {
+        let Some(replay) = &mut replay else { continue };
+        let Some(differences) = replay.play(exchange) else {
             continue;
         };
         if differences.is_empty() {
@@ -83,13 +83,13 @@ pub(crate) fn topic(path: &Path, version: &str) -> Outcome {
     outcome
 }
 
-struct Stage {
+struct Replay {
     maas: LabMaas,
     keys: Keys,
     ids: Ids,
 }
 
-impl Stage {
+impl Replay {
     /// The scenario, with the identifiers of the recorded one paired by what they stand for.
     fn new(maas: LabMaas, path: &Path, version: &str) -> Self {
         let keys = Keys {
@@ -97,7 +97,7 @@ impl Stage {
             alice: maas.api_key("alice"),
             nonce: 0,
         };
-        let mut stage = Self {
+        let mut replay = Self {
             maas,
             keys,
             ids: Ids::default(),
@@ -112,9 +112,9 @@ impl Stage {
             path.with_file_name("10-reads.json")
         };
         if known.exists() {
-            stage.introduce(&read(&known));
+            replay.introduce(&read(&known));
         }
-        stage
+        replay
     }
 
     fn introduce(&mut self, reads: &Value) {

@@ -6,7 +6,7 @@ use std::ops::Range;
 const CELLS_MAX: usize = 4_000_000;
 
 /// Lines of surroundings that GitHub shows.
-const AROUND: usize = 3;
+const CONTEXT_LINES: usize = 3;
 
 /// `old` lines become `new` lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +103,7 @@ pub(crate) fn patch(old: &str, new: &str) -> UnifiedDiff {
             Some(group)
                 if group
                     .last()
-                    .is_some_and(|last| hunk.old.start - last.old.end <= 2 * AROUND) =>
+                    .is_some_and(|last| hunk.old.start - last.old.end <= 2 * CONTEXT_LINES) =>
             {
                 group.push(hunk);
             }
@@ -125,8 +125,8 @@ fn shown(group: &[Hunk], old: &[&str], new: &[&str]) -> String {
     let (Some(first), Some(last)) = (group.first(), group.last()) else {
         return String::new();
     };
-    let lead = first.old.start.min(AROUND);
-    let trail = (old.len() - last.old.end).min(AROUND);
+    let lead = first.old.start.min(CONTEXT_LINES);
+    let trail = (old.len() - last.old.end).min(CONTEXT_LINES);
     let was = first.old.start - lead..last.old.end + trail;
     let is = first.new.start - lead..last.new.end + trail;
     let mut out = format!("@@ -{} +{} @@\n", spot(&was), spot(&is));

@@ -39,7 +39,12 @@ impl MergeMethod {
 pub(crate) struct Conflicts(pub(crate) Vec<String>);
 
 /// The tree in which the changes `base` → `ours` and `base` → `theirs` are both made.
-pub(crate) fn trees(git: &mut Git, base: Oid, ours: Oid, theirs: Oid) -> Result<Oid, Conflicts> {
+pub(crate) fn merge_trees(
+    git: &mut Git,
+    base: Oid,
+    ours: Oid,
+    theirs: Oid,
+) -> Result<Oid, Conflicts> {
     let (base, ours, theirs) = (git.files(base), git.files(ours), git.files(theirs));
     let paths: BTreeSet<&String> = base
         .keys()
@@ -55,22 +60,22 @@ pub(crate) fn trees(git: &mut Git, base: Oid, ours: Oid, theirs: Oid) -> Result<
                 out.insert(path.clone(), entry);
             }
             Ok(None) => {}
-            Err(Differ) => conflicts.push(path.clone()),
+            Err(FileConflict) => conflicts.push(path.clone()),
         }
     }
     if conflicts.is_empty() {
-        Ok(git.plant(&out))
+        Ok(git.write_tree(&out))
     } else {
         Err(Conflicts(conflicts))
     }
 }
 
-struct Differ;
+struct FileConflict;
 
 fn one(
     git: &mut Git,
     [base, ours, theirs]: [Option<TreeEntry>; 3],
-) -> Result<Option<TreeEntry>, Differ> {
+) -> Result<Option<TreeEntry>, FileConflict> {
     if ours == theirs || theirs == base {
         return Ok(ours);
     }
@@ -78,17 +83,17 @@ fn one(
         return Ok(theirs);
     }
     let (Some(ours), Some(theirs)) = (ours, theirs) else {
-        return Err(Differ);
+        return Err(FileConflict);
     };
     let text = |entry: TreeEntry| {
         git.blob(entry.oid)
             .and_then(|bytes| std::str::from_utf8(bytes).ok())
     };
     let (Some(left), Some(right)) = (text(ours), text(theirs)) else {
-        return Err(Differ);
+        return Err(FileConflict);
     };
-    let before = base.map_or(Some(""), text).ok_or(Differ)?;
-    let both = diff::merged(before, left, right).ok_or(Differ)?;
+    let before = base.map_or(Some(""), text).ok_or(FileConflict)?;
+    let both = diff::merged(before, left, right).ok_or(FileConflict)?;
     let mode = if base.is_some_and(|base| base.mode == ours.mode) {
         theirs.mode
     } else {
@@ -96,7 +101,7 @@ fn one(
     };
     Ok(Some(TreeEntry {
         mode,
-        oid: git.keep_blob(both.as_bytes()),
+        oid: git.write_blob(both.as_bytes()),
     }))
 }
 
@@ -110,7 +115,11 @@ pub(crate) struct MergeInput {
 }
 
 /// Writes the commit or commits; the new tip of the base.
-pub(crate) fn land(git: &mut Git, how: MergeMethod, landing: MergeInput) -> Result<Oid, Conflicts> {
+pub(crate) fn write_merge(
+    git: &mut Git,
+    how: MergeMethod,
+    landing: MergeInput,
+) -> Result<Oid, Conflicts> {
     let MergeInput {
         base,
         head,
@@ -122,13 +131,13 @@ pub(crate) fn land(git: &mut Git, how: MergeMethod, landing: MergeInput) -> Resu
         return rebased(git, base, head, &committer);
     }
     let root = git.merge_base(base, head).unwrap_or(base);
-    let tree = trees(git, root, base, head)?;
+    let tree = merge_trees(git, root, base, head)?;
     let parents = if how == MergeMethod::Merge {
         vec![base, head]
     } else {
         vec![base]
     };
-    Ok(git.keep_commit(GitCommit {
+    Ok(git.write_commit(GitCommit {
         tree,
         parents,
         author,
@@ -151,8 +160,8 @@ fn rebased(
         let &[parent] = commit.parents.as_slice() else {
             continue;
         };
-        let tree = trees(git, parent, tip, oid)?;
-        tip = git.keep_commit(GitCommit {
+        let tree = merge_trees(git, parent, tip, oid)?;
+        tip = git.write_commit(GitCommit {
             tree,
             parents: vec![tip],
             committer: committer.clone(),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::github::answer::{node, stamp};
-use crate::github::store::{DAWN, LabGitHub};
+use crate::github::store::{LabGitHub, START_TIME};
 
 /// The webhooks that the app wants.
 pub(crate) const EVENTS: [&str; 4] = ["check_run", "issue_comment", "pull_request", "push"];
@@ -22,8 +22,8 @@ impl LabGitHub {
         let html = format!("{}/apps/{}", self.base, self.app.slug);
         json!({
             "id": self.app.id, "slug": self.app.slug, "node_id": node("A", self.app.id), "owner": self.user(&self.app_owner()),
-            "name": self.app.slug, "description": "", "external_url": html, "html_url": html, "created_at": stamp(DAWN),
-            "updated_at": stamp(DAWN), "permissions": rights(), "events": EVENTS,
+            "name": self.app.slug, "description": "", "external_url": html, "html_url": html, "created_at": stamp(START_TIME),
+            "updated_at": stamp(START_TIME), "permissions": rights(), "events": EVENTS,
         })
     }
 }

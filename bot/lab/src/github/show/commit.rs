@@ -93,9 +93,9 @@ impl LabGitHub {
             "sha": oid.to_string(), "node_id": node("C", repo.id), "url": format!("{url}/commits/{oid}"),
             "html_url": format!("{html}/commit/{oid}"), "comments_url": format!("{url}/commits/{oid}/comments"),
             "commit": {
-                "author": signed(&commit.author), "committer": signed(&commit.committer), "message": commit.message,
+                "author": show_signature(&commit.author), "committer": show_signature(&commit.committer), "message": commit.message,
                 "tree": {"sha": commit.tree.to_string(), "url": format!("{url}/git/trees/{}", commit.tree)},
-                "url": format!("{url}/git/commits/{oid}"), "comment_count": 0, "verification": unsigned(),
+                "url": format!("{url}/git/commits/{oid}"), "comment_count": 0, "verification": unsigned_verification(),
             },
             "author": self.by_mail(&commit.author), "committer": self.by_mail(&commit.committer),
             "parents": commit.parents.iter().map(parent).collect::<Vec<_>>(),
@@ -121,10 +121,10 @@ impl LabGitHub {
         let parent = |parent: &Oid| json!({"sha": parent.to_string(), "url": self.object_url(repo, "commit", *parent), "html_url": format!("{html}/{parent}")});
         Some(json!({
             "sha": oid.to_string(), "node_id": node("C", repo.id), "url": self.object_url(repo, "commit", oid),
-            "html_url": format!("{html}/{oid}"), "author": signed(&commit.author), "committer": signed(&commit.committer),
+            "html_url": format!("{html}/{oid}"), "author": show_signature(&commit.author), "committer": show_signature(&commit.committer),
             "tree": {"sha": commit.tree.to_string(), "url": self.object_url(repo, "tree", commit.tree)},
             "message": commit.message, "parents": commit.parents.iter().map(parent).collect::<Vec<_>>(),
-            "verification": unsigned(),
+            "verification": unsigned_verification(),
         }))
     }
 }
@@ -138,10 +138,10 @@ pub(crate) fn signer_name(who: &GitSignature) -> String {
     own.map_or_else(|| who.name.clone(), |(_, login)| login.to_owned())
 }
 
-pub(crate) fn signed(who: &GitSignature) -> Value {
+pub(crate) fn show_signature(who: &GitSignature) -> Value {
     json!({"name": who.name, "email": who.email, "date": stamp(who.at)})
 }
 
-pub(crate) fn unsigned() -> Value {
+pub(crate) fn unsigned_verification() -> Value {
     json!({"verified": false, "reason": "unsigned", "signature": null, "payload": null, "verified_at": null})
 }

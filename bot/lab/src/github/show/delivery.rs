@@ -11,7 +11,7 @@ impl LabGitHub {
     }
 
     pub(crate) fn show_delivery(&self, one: &WebhookDelivery, whole: bool) -> Value {
-        let (status, code) = one.outcome.told();
+        let (status, code) = one.outcome.status_text();
         let mut shown = json!({
             "id": one.id, "guid": one.guid, "delivered_at": stamp(one.delivered_at), "redelivery": one.redelivery,
             "duration": 0.01, "status": status, "status_code": code, "event": one.event, "action": one.action,
@@ -34,7 +34,7 @@ impl LabGitHub {
 
 impl WebhookOutcome {
     /// As the log of deliveries says it.
-    pub(crate) fn told(self) -> (&'static str, u16) {
+    pub(crate) fn status_text(self) -> (&'static str, u16) {
         match self {
             Self::Waiting => ("pending", 0),
             Self::Answered(code @ 200..300) => ("OK", code),

@@ -33,7 +33,7 @@ impl LabGitHub {
             "issue_url": format!("{base}/issues/{}", comment.issue), "user": self.user(&comment.author), "body": comment.body,
             "created_at": stamp(comment.created), "updated_at": stamp(comment.updated),
             "author_association": self.association(repo, &comment.author),
-            "reactions": rollup(&format!("{url}/reactions"), &comment.reactions),
+            "reactions": reaction_counts(&format!("{url}/reactions"), &comment.reactions),
             "performed_via_github_app": comment.by_app.then(|| self.show_app()),
         })
     }
@@ -62,7 +62,7 @@ impl LabGitHub {
             "locked": issue.locked, "active_lock_reason": null, "comments": comments,
             "closed_at": issue.closed.map(stamp), "created_at": stamp(issue.created), "updated_at": stamp(issue.updated),
             "author_association": self.association(repo, &issue.author), "timeline_url": format!("{url}/timeline"),
-            "reactions": rollup(&format!("{url}/reactions"), &issue.reactions),
+            "reactions": reaction_counts(&format!("{url}/reactions"), &issue.reactions),
             "performed_via_github_app": null,
         });
         if let Some(pull) = &issue.pull {
@@ -91,7 +91,7 @@ impl LabGitHub {
 }
 
 /// How many of each kind.
-pub(crate) fn rollup(url: &str, all: &BTreeMap<u64, StoredReaction>) -> Value {
+pub(crate) fn reaction_counts(url: &str, all: &BTreeMap<u64, StoredReaction>) -> Value {
     let mut shown = json!({"url": url, "total_count": all.len()});
     for kind in KINDS {
         shown[kind] = json!(

@@ -65,7 +65,7 @@ pub(crate) struct WebhookQueue {
     pub(crate) log: BTreeMap<u64, WebhookDelivery>,
     pub(crate) queue: VecDeque<u64>,
     pub(crate) delayed: Option<u64>,
-    pub(crate) mishaps: VecDeque<WebhookFault>,
+    pub(crate) faults: VecDeque<WebhookFault>,
     pub(crate) guids: u64,
     pub(crate) wake: Arc<Notify>,
 }
@@ -78,7 +78,7 @@ impl Default for WebhookQueue {
             log: BTreeMap::new(),
             queue: VecDeque::new(),
             delayed: None,
-            mishaps: VecDeque::new(),
+            faults: VecDeque::new(),
             guids: 0,
             wake: Arc::new(Notify::new()),
         }

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::format::{DnsIn, InterfaceIn, LayoutFile, LinkIn, NodeIn};
-use super::{LoadError, wrong};
+use super::{LoadError, load_error};
 use crate::maas::store::{
-    AllocType, LabMaas, NodeType, StoredAddress, StoredInterface, StoredNode, made_up,
+    AllocType, LabMaas, NodeType, StoredAddress, StoredInterface, StoredNode, generated,
 };
 
 impl LabMaas {
@@ -37,7 +37,7 @@ impl LabMaas {
 
     fn load_node(&mut self, node: &NodeIn, kind: NodeType, place: &str) -> Result<(), LoadError> {
         if self.node_by_host(&node.hostname).is_some() {
-            return Err(wrong(
+            return Err(load_error(
                 format!("{place}.hostname"),
                 format!("host `{}` twice", node.hostname),
             ));
@@ -45,7 +45,7 @@ impl LabMaas {
         let system_id = node
             .system_id
             .clone()
-            .unwrap_or_else(|| made_up(&node.hostname, 6).to_lowercase());
+            .unwrap_or_else(|| generated(&node.hostname, 6).to_lowercase());
         let owner = match kind {
             NodeType::Machine => node.owner.clone().or_else(|| {
                 (node.status.as_deref() == Some("Deployed")).then(|| "admin".to_owned())
@@ -115,7 +115,7 @@ impl LabMaas {
                 .find(|other| other.name == *name)
                 .map(|other| other.id);
             parents.push(parent.ok_or_else(|| {
-                wrong(
+                load_error(
                     format!("{place}.parents"),
                     format!("no interface `{name}` before this one"),
                 )
@@ -131,7 +131,7 @@ impl LabMaas {
                     .first()
                     .map(|parent| self.interfaces[parent].mac.clone())
             })
-            .unwrap_or_else(|| made_up_mac(node, &interface.name));
+            .unwrap_or_else(|| generated_mac(node, &interface.name));
         self.interfaces.insert(
             id,
             StoredInterface {
@@ -208,23 +208,22 @@ impl LabMaas {
         link: &LinkIn,
         place: &str,
     ) -> Result<(), LoadError> {
-        let subnet =
-            match &link.subnet {
-                None => None,
-                Some(text) => {
-                    let cidr: Option<IpNet> = text.parse().ok();
-                    let found = self
-                        .subnets
-                        .values()
-                        .find(|subnet| Some(subnet.cidr) == cidr)
-                        .map(|subnet| subnet.id);
-                    Some(found.ok_or_else(|| {
-                        wrong(format!("{place}.subnet"), format!("no subnet {text}"))
-                    })?)
-                }
-            };
+        let subnet = match &link.subnet {
+            None => None,
+            Some(text) => {
+                let cidr: Option<IpNet> = text.parse().ok();
+                let found = self
+                    .subnets
+                    .values()
+                    .find(|subnet| Some(subnet.cidr) == cidr)
+                    .map(|subnet| subnet.id);
+                Some(found.ok_or_else(|| {
+                    load_error(format!("{place}.subnet"), format!("no subnet {text}"))
+                })?)
+            }
+        };
         if let Some(ip) = link.ip.filter(|ip| self.is_taken(*ip)) {
-            return Err(wrong(format!("{place}.ip"), format!("{ip} twice")));
+            return Err(load_error(format!("{place}.ip"), format!("{ip} twice")));
         }
         let alloc = match link.mode.to_uppercase().as_str() {
             "AUTO" => AllocType::Auto,
@@ -247,7 +246,7 @@ impl LabMaas {
     /// The lab's own rack, with an interface on that VLAN and no address.
     pub(super) fn own_rack(&mut self, vlan: u64) -> String {
         const HOST: &str = "lab-rack";
-        let system_id = made_up(HOST, 6).to_lowercase();
+        let system_id = generated(HOST, 6).to_lowercase();
         if !self.nodes.contains_key(&system_id) {
             self.nodes.insert(
                 system_id.clone(),
@@ -270,7 +269,7 @@ impl LabMaas {
         }
         let name = format!("eth{}", self.interfaces_of(&system_id).count());
         let id = self.next("interface");
-        let mac = made_up_mac(&system_id, &name);
+        let mac = generated_mac(&system_id, &name);
         self.interfaces.insert(
             id,
             StoredInterface {
@@ -356,7 +355,7 @@ impl LabMaas {
     }
 }
 
-fn made_up_mac(node: &str, interface: &str) -> String {
+fn generated_mac(node: &str, interface: &str) -> String {
     use sha2::{Digest as _, Sha256};
     let hash = Sha256::digest(format!("{node}/{interface}").as_bytes());
     format!("52:54:00:{:02x}:{:02x}:{:02x}", hash[0], hash[1], hash[2])

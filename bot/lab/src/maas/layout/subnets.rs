@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::format::{LayoutFile, RangeIn, SnippetIn, SubnetIn};
-use super::{LoadError, wrong};
+use super::{LoadError, load_error};
 use crate::maas::store::{
     LabMaas, RangeType, StoredRange, StoredReservedIp, StoredRoute, StoredSnippet, StoredSubnet,
 };
@@ -67,7 +67,12 @@ impl LabMaas {
         let node = match &snippet.node {
             Some(host) => match self.node_by_host(host) {
                 Some(node) => Some(node.system_id.clone()),
-                None => return Err(wrong(format!("{place}.node"), format!("no node `{host}`"))),
+                None => {
+                    return Err(load_error(
+                        format!("{place}.node"),
+                        format!("no node `{host}`"),
+                    ));
+                }
             },
             None => None,
         };
@@ -75,10 +80,10 @@ impl LabMaas {
             Some(start) => {
                 let mut ranges = self.ranges.values();
                 let found = ranges.find(|row| Some(row.subnet) == subnet && row.start == start);
-                let found = found.filter(|_| self.version.hangs_snippets_on_ranges());
+                let found = found.filter(|_| self.version.has_range_snippets());
                 let found = found.map(|row| row.id);
                 Some(found.ok_or_else(|| {
-                    wrong(format!("{place}.range"), format!("no range from {start}"))
+                    load_error(format!("{place}.range"), format!("no range from {start}"))
                 })?)
             }
             None => None,
@@ -102,18 +107,18 @@ impl LabMaas {
     }
 
     fn read_free_cidr(&self, text: &str, place: &str) -> Result<IpNet, LoadError> {
-        let refused = |error| wrong(place, format!("{text}: {error}"));
+        let refused = |error| load_error(place, format!("{text}: {error}"));
         let cidr: IpNet = text.parse().map_err(refused)?;
         if cidr.trunc() != cidr {
-            return Err(wrong(place, "host bits are set"));
+            return Err(load_error(place, "host bits are set"));
         }
         for other in self.subnets.values() {
             let overlap = other.cidr.contains(&cidr) || cidr.contains(&other.cidr);
             if other.cidr == cidr {
-                return Err(wrong(place, format!("{cidr} twice")));
+                return Err(load_error(place, format!("{cidr} twice")));
             }
             if overlap && self.version.refuses_overlap() {
-                return Err(wrong(place, format!("{cidr} overlaps {}", other.cidr)));
+                return Err(load_error(place, format!("{cidr} overlaps {}", other.cidr)));
             }
         }
         Ok(cidr)
@@ -123,7 +128,12 @@ impl LabMaas {
         let kind = match range.r#type.as_str() {
             "dynamic" => RangeType::Dynamic,
             "reserved" => RangeType::Reserved,
-            other => return Err(wrong(format!("{place}.type"), format!("no type `{other}`"))),
+            other => {
+                return Err(load_error(
+                    format!("{place}.type"),
+                    format!("no type `{other}`"),
+                ));
+            }
         };
         let owner = range.owner.clone();
         let row = StoredRange {
@@ -137,7 +147,7 @@ impl LabMaas {
         };
         self.check_range(&row).map_err(|refusal| {
             let why = String::from_utf8_lossy(&refusal.body).into_owned();
-            wrong(place, format!("{}-{}: {why}", range.start, range.end))
+            load_error(place, format!("{}-{}: {why}", range.start, range.end))
         })?;
         self.ranges.insert(row.id, row);
         Ok(())
@@ -154,10 +164,13 @@ impl LabMaas {
         for (number, kept) in kept.filter(|_| self.version.has_reserved_ips()) {
             let place = format!("{place}.reserved_ips[{number}].ip");
             if !cidr.contains(&kept.ip) {
-                return Err(wrong(place, format!("{} lies outside {cidr}", kept.ip)));
+                return Err(load_error(
+                    place,
+                    format!("{} lies outside {cidr}", kept.ip),
+                ));
             }
             if self.reserved.values().any(|other| other.ip == kept.ip) {
-                return Err(wrong(place, format!("{} twice", kept.ip)));
+                return Err(load_error(place, format!("{} twice", kept.ip)));
             }
             let id = self.sequences.entry("reservedip").or_insert(1);
             let row = StoredReservedIp {
@@ -208,11 +221,11 @@ impl LabMaas {
 fn read_gateway(subnet: &SubnetIn, cidr: IpNet, place: &str) -> Result<Option<IpAddr>, LoadError> {
     let given = subnet.gateway.as_deref().filter(|text| !text.is_empty());
     let Some(text) = given else { return Ok(None) };
-    let refused = |error| wrong(place, format!("{text}: {error}"));
+    let refused = |error| load_error(place, format!("{text}: {error}"));
     let ip: IpAddr = text.parse().map_err(refused)?;
     let local = matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local());
     if cidr.contains(&ip) || (local && cidr.addr().is_ipv6()) {
         return Ok(Some(ip));
     }
-    Err(wrong(place, format!("{ip} lies outside {cidr}")))
+    Err(load_error(place, format!("{ip} lies outside {cidr}")))
 }

@@ -1,7 +1,7 @@
 //! What refuses a subnet's delete, and what goes with it (3.5.9 `maasserver/models/subnet.py`; seen on 3.5.12 and 3.7.3).
 
+use crate::maas::answer::{flag, plain};
 use crate::maas::store::{AllocType, LabMaas, RangeType};
-use crate::maas::{flag, plain};
 use crate::wire::{LabRequest, LabResponse};
 
 impl LabMaas {
@@ -53,14 +53,14 @@ impl LabMaas {
 
     /// The cascade: ranges, addresses with their links and names, routes both ways, reserved IPs.
     fn remove_subnet(&mut self, id: u64) {
-        let going: Vec<u64> = self
+        let removed: Vec<u64> = self
             .addresses
             .values()
             .filter(|row| row.subnet == Some(id))
             .map(|row| row.id)
             .collect();
-        for address in going {
-            self.drop_address(address);
+        for address in removed {
+            self.remove_address(address);
         }
         self.ranges.retain(|_, range| range.subnet != id);
         self.routes
@@ -75,7 +75,7 @@ impl LabMaas {
         self.subnets.remove(&id);
     }
 
-    pub(crate) fn drop_address(&mut self, id: u64) {
+    pub(crate) fn remove_address(&mut self, id: u64) {
         self.addresses.remove(&id);
         for dns in self.dns.values_mut() {
             dns.addresses.retain(|address| *address != id);

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use crate::maas::form::{
     BAD_IP, Errors, Form, INVALID, NO_CHOICE, NO_NUMBER, REQUIRED, no_such_choice, refuse_long,
 };
-use crate::maas::spelling::{self, BadNet, address};
+use crate::maas::parse::{self, BadNet, address};
 use crate::maas::store::{LabMaas, StoredSubnet};
 use crate::wire::LabResponse;
 
@@ -41,16 +41,16 @@ impl LabMaas {
             read_dns(subnet, list, errors);
         }
         let allowance = if self.version.reads_allowances_by_word() {
-            spelling::allowed
+            parse::allowed
         } else {
-            spelling::ticked
+            parse::ticked
         };
         let switches: [Switch<'_>; 4] = [
-            ("managed", &mut subnet.managed, spelling::ticked),
+            ("managed", &mut subnet.managed, parse::ticked),
             (
                 "active_discovery",
                 &mut subnet.active_discovery,
-                spelling::ticked,
+                parse::ticked,
             ),
             ("allow_dns", &mut subnet.allow_dns, allowance),
             ("allow_proxy", &mut subnet.allow_proxy, allowance),
@@ -83,13 +83,13 @@ impl LabMaas {
         errors: &mut Errors,
     ) -> (Option<u64>, Option<u16>) {
         let fabric = form.given("fabric").map(|text| {
-            let id = spelling::number(text);
+            let id = parse::number(text);
             id.filter(|id| self.fabrics.contains_key(id))
         });
         if fabric == Some(None) {
             errors.add("fabric", NO_CHOICE);
         }
-        let vid = form.given("vid").map(spelling::integer);
+        let vid = form.given("vid").map(parse::integer);
         match vid {
             Some(None) => errors.add("vid", NO_NUMBER),
             Some(Some(vid)) if vid < 0 => {
@@ -206,7 +206,7 @@ fn is_subnet_name(name: &str) -> bool {
 
 /// The `cidr` field.
 pub(super) fn read_cidr(text: &str, errors: &mut Errors) -> Result<Option<IpNet>, LabResponse> {
-    match spelling::network(text) {
+    match parse::network(text) {
         Err(BadNet::Crash) => Err(LabResponse::text(
             500,
             "IPAddress() does not support netmasks or subnet prefixes! See documentation for details.",

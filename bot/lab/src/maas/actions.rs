@@ -30,7 +30,7 @@ impl LabMaas {
             .filter_map(|row| Some((row.id, row.subnet?)))
             .collect();
         for (row, subnet) in waiting {
-            let ip = self.lowest_free(subnet);
+            let ip = self.free_address(subnet);
             if let Some(row) = self.addresses.get_mut(&row) {
                 row.ip = ip;
             }
@@ -84,18 +84,18 @@ impl LabMaas {
             .interfaces_of(&id)
             .map(|interface| interface.id)
             .collect();
-        let going: Vec<(u64, u64)> = self
+        let removed: Vec<(u64, u64)> = self
             .addresses
             .values()
             .filter(|row| subnet.is_some() && row.subnet == subnet)
             .filter_map(|row| Some((row.id, row.interface?)))
             .filter(|(_, interface)| interfaces.contains(interface))
             .collect();
-        for (row, interface) in &going {
-            self.drop_address(*row);
+        for (row, interface) in &removed {
+            self.remove_address(*row);
             self.ensure_link_up(*interface);
         }
-        going.len()
+        removed.len()
     }
 
     /// What commissioning leaves: no links but AUTO on the boot interface (seen on 3.5.12 and 3.7.3).
@@ -108,7 +108,7 @@ impl LabMaas {
             .map(|interface| interface.id)
             .collect();
         for interface in &interfaces {
-            self.drop_links(*interface);
+            self.remove_links(*interface);
         }
         for interface in interfaces {
             let vlan = self.interfaces[&interface].vlan;
@@ -131,7 +131,7 @@ impl LabMaas {
     }
 
     /// A controller's interface loses an address and reports so: its row becomes a bare link.
-    pub fn controller_drops(&mut self, hostname: &str, ip: &str) {
+    pub fn remove_controller_address(&mut self, hostname: &str, ip: &str) {
         let ip: Option<IpAddr> = ip.parse().ok();
         let Some(id) = self
             .node_by_host(hostname)
@@ -151,7 +151,7 @@ impl LabMaas {
             .filter(|(_, interface)| interfaces.contains(interface))
             .collect();
         for (row, interface) in rows {
-            self.drop_address(row);
+            self.remove_address(row);
             self.ensure_link_up(interface);
         }
     }
@@ -162,12 +162,12 @@ impl LabMaas {
     }
 
     /// A rack sees somebody on the wire.
-    pub fn notice(&mut self, ip: IpAddr, mac: &str) {
+    pub fn add_neighbour(&mut self, ip: IpAddr, mac: &str) {
         self.neighbours.push((ip, mac.to_owned()));
     }
 
     /// A user has an address that lies in no subnet: its subnet changed its CIDR and left it behind.
-    pub fn leave_behind(&mut self, ip: IpAddr, user: &str) {
+    pub fn add_orphan_address(&mut self, ip: IpAddr, user: &str) {
         self.add_address(StoredAddress {
             id: 0,
             ip: Some(ip),
@@ -212,15 +212,15 @@ impl LabMaas {
                 )
             })
         };
-        let going: Vec<(u64, Option<u64>)> = self
+        let removed: Vec<(u64, Option<u64>)> = self
             .addresses
             .values()
             .filter(|row| row.subnet == Some(subnet) && row.bmc_of.is_none())
             .filter(|row| of_controller(row.interface) == controllers)
             .map(|row| (row.id, row.interface))
             .collect();
-        for (row, interface) in going {
-            self.drop_address(row);
+        for (row, interface) in removed {
+            self.remove_address(row);
             if let Some(interface) = interface {
                 self.ensure_link_up(interface);
             }
@@ -228,7 +228,7 @@ impl LabMaas {
     }
 
     /// A rack is given an address on that network, and reports it: on an interface that is on its VLAN, else on a new one.
-    pub fn attend(&mut self, cidr: &str) {
+    pub fn add_rack_address(&mut self, cidr: &str) {
         let net: Option<IpNet> = cidr.parse().ok();
         let subnet = self
             .subnets
@@ -248,14 +248,14 @@ impl LabMaas {
             .values()
             .find(|row| racks.contains(&row.node) && row.vlan == Some(vlan))
             .map(|row| row.id);
-        let interface = there.or_else(|| Some(self.plug_in(racks.first()?, vlan)));
-        if let (Some(interface), Some(ip)) = (interface, self.spare(id)) {
+        let interface = there.or_else(|| Some(self.add_interface(racks.first()?, vlan)));
+        if let (Some(interface), Some(ip)) = (interface, self.manual_address(id)) {
             self.add_link(interface, AllocType::Sticky, Some(id), Some(ip));
         }
     }
 
     /// One more interface of a node, on that VLAN.
-    fn plug_in(&mut self, node: &str, vlan: u64) -> u64 {
+    fn add_interface(&mut self, node: &str, vlan: u64) -> u64 {
         let id = self.next("interface");
         self.interfaces.insert(
             id,

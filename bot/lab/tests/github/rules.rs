@@ -11,13 +11,10 @@ use lab::github::{LabGitHub, MergeMethod, NewPullRequest, Oid, RepositoryPermiss
 use lab::wire::{LabRequest, LabResponse, pairs};
 use serde_json::{Value, json};
 
-#[path = "github/served.rs"]
-mod served;
-
-const NETWORK: &str = "acme/network";
+pub(crate) const NETWORK: &str = "acme/network";
 
 /// A public repository with one file of five lines, which alice may change.
-fn github() -> LabGitHub {
+pub(crate) fn github() -> LabGitHub {
     let mut hub = LabGitHub::new("bot");
     hub.add_user("mallory");
     let mut at = hub.create_repository(NETWORK, false);
@@ -32,7 +29,7 @@ fn github() -> LabGitHub {
     hub
 }
 
-fn propose(hub: &mut LabGitHub, branch: &str, text: &str) -> u64 {
+pub(crate) fn propose(hub: &mut LabGitHub, branch: &str, text: &str) -> u64 {
     let mut at = hub.at(NETWORK);
     at.commit_files(
         "alice",
@@ -375,7 +372,7 @@ fn an_answer_that_has_not_changed_is_not_sent_again_and_costs_nothing() {
         &[("if-none-match", &tag)],
     );
     assert_eq!(other.status, 200);
-    hub.leave(&token, 1);
+    hub.set_remaining_requests(&token, 1);
     let spent: Vec<u16> = (0..2)
         .map(|_| ask(&mut hub, &token, "GET", ("", &Value::Null)).status)
         .collect();

@@ -3,9 +3,9 @@
 
 use std::net::IpAddr;
 
-use super::spelling::{self, BadNet};
+use super::answer::{missing, plain};
+use super::parse::{self, BadNet};
 use super::store::{LabMaas, StoredSubnet};
-use super::{missing, plain};
 use crate::wire::LabResponse;
 
 /// A path's row number, of rows that have no name. What is no number is a 500: MAAS asks its database for it
@@ -20,10 +20,10 @@ pub(crate) fn row_number(kind: &'static str, text: &str) -> Result<u64, LabRespo
         "DNSData" => "created, dnsresource, dnsresource_id, id, rrdata, rrtype, ttl, updated",
         _ => "",
     };
-    if let Some(id) = spelling::number(text) {
+    if let Some(id) = parse::number(text) {
         return Ok(id);
     }
-    Err(match (spelling::integer(text), columns) {
+    Err(match (parse::integer(text), columns) {
         (Some(_), _) if !text.contains('.') => missing(kind),
         (_, "") => {
             let message = format!("Field 'id' expected a number but got '{text}'.");
@@ -42,18 +42,18 @@ impl LabMaas {
     pub(crate) fn find_subnet(&self, text: &str) -> Result<u64, LabResponse> {
         let text = text.trim();
         let found: Vec<u64> = match text.split_once(':') {
-            Some(("id", id)) => match spelling::number(id) {
+            Some(("id", id)) => match parse::number(id) {
                 Some(id) => self.subnets_where(|subnet| subnet.id == id),
                 None => return Err(plain(400, "Subnet ID must be numeric.")),
             },
-            Some(("cidr", cidr)) => match spelling::network(cidr) {
+            Some(("cidr", cidr)) => match parse::network(cidr) {
                 Ok(net) => self.subnets_where(|subnet| subnet.cidr == net),
                 Err(BadNet::Format | BadNet::Crash) => {
                     return Err(LabResponse::text(500, format!("invalid IPNetwork {cidr}")));
                 }
             },
             Some(("name", name)) => self.subnets_where(|subnet| subnet.name == name),
-            Some(("ip", ip)) => self.around(ip)?,
+            Some(("ip", ip)) => self.subnets_containing(ip)?,
             Some(("vid", vid)) => self.subnets_tagged(vid)?,
             Some(("vlan", vlan)) => {
                 self.subnets_tagged(vlan.strip_prefix("vid:").unwrap_or(vlan))?
@@ -69,7 +69,7 @@ impl LabMaas {
                 let space = self.find_space(space)?;
                 self.subnets_where(|subnet| self.vlans[&subnet.vlan].space == Some(space))
             }
-            Some(_) | None => self.subnets_plainly(text),
+            Some(_) | None => self.subnets_without_specifier(text),
         };
         match found.as_slice() {
             [id] => Ok(*id),
@@ -84,18 +84,18 @@ impl LabMaas {
     }
 
     /// Without a specifier: a number is an id, a network a CIDR, anything else a name.
-    fn subnets_plainly(&self, text: &str) -> Vec<u64> {
-        if let Some(id) = spelling::number(text) {
+    fn subnets_without_specifier(&self, text: &str) -> Vec<u64> {
+        if let Some(id) = parse::number(text) {
             return self.subnets_where(|subnet| subnet.id == id);
         }
-        match spelling::network(text) {
+        match parse::network(text) {
             Ok(net) => self.subnets_where(|subnet| subnet.cidr == net),
             Err(BadNet::Format | BadNet::Crash) => self.subnets_where(|subnet| subnet.name == text),
         }
     }
 
-    fn around(&self, text: &str) -> Result<Vec<u64>, LabResponse> {
-        let ip: IpAddr = spelling::address(text).ok_or_else(|| {
+    fn subnets_containing(&self, text: &str) -> Result<Vec<u64>, LabResponse> {
+        let ip: IpAddr = parse::address(text).ok_or_else(|| {
             let message = format!("failed to detect a valid IP address from '{text}'");
             LabResponse::text(500, message)
         })?;
@@ -106,7 +106,7 @@ impl LabMaas {
         let vid = if text == "untagged" {
             Some(0)
         } else {
-            spelling::integer(text)
+            parse::integer(text)
         };
         let Some(vid) = vid else {
             return Ok(
@@ -125,7 +125,7 @@ impl LabMaas {
     /// A fabric by id or name.
     pub(crate) fn find_fabric(&self, text: &str) -> Result<u64, LabResponse> {
         let text = text.trim();
-        let id = spelling::number(text);
+        let id = parse::number(text);
         let name = text.strip_prefix("name:").unwrap_or(text);
         let found = match id {
             Some(id) => self.fabrics.get(&id),
@@ -137,7 +137,7 @@ impl LabMaas {
     /// A space by id, name, or a subnet in it.
     pub(crate) fn find_space(&self, text: &str) -> Result<u64, LabResponse> {
         let text = text.trim();
-        let id = spelling::number(text);
+        let id = parse::number(text);
         let name = text.strip_prefix("name:").unwrap_or(text);
         let found = match (id, text.strip_prefix("subnet:")) {
             (Some(id), _) => self.spaces.get(&id).map(|row| row.id),

@@ -1,5 +1,10 @@
 //! The same over a wire: webhooks that are signed, lost, doubled and late; answers that never come.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that cannot go on should stop its test"
+)]
+
 use std::sync::{Arc, Mutex};
 
 use axum::extract::State;
@@ -13,7 +18,7 @@ use lab::wire::LabRequest;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::{NETWORK, github, propose};
+use crate::rules::{NETWORK, github, propose};
 
 /// What arrived: GUID, event, and whether the signature holds.
 type Heard = Arc<Mutex<Vec<(String, String, bool)>>>;
@@ -61,7 +66,7 @@ async fn heard() -> (GitHubServer, Heard) {
         .with_state(Arc::clone(&heard));
     tokio::spawn(async move { axum::serve(listener, app).await });
     let mut hub = github();
-    hub.hook(&url, "secret");
+    hub.set_webhook(&url, "secret");
     (
         serve(hub, GitHubServerOptions::default()).await.unwrap(),
         heard,
@@ -105,10 +110,12 @@ async fn webhooks_arrive_in_order_and_signed() {
 async fn a_lost_webhook_is_sent_again_under_its_name_and_others_are_doubled_or_late() {
     let (serving, heard) = heard().await;
     for mishap in [WebhookFault::Lose, WebhookFault::Delay] {
-        serving.github().mishap(mishap);
+        serving.github().inject_webhook_fault(mishap);
     }
     let number = propose(&mut serving.github(), "top", "one\n");
-    serving.github().mishap(WebhookFault::Duplicate);
+    serving
+        .github()
+        .inject_webhook_fault(WebhookFault::Duplicate);
     serving
         .github()
         .at(NETWORK)

@@ -9,15 +9,15 @@ pub(crate) const HOME: &str = "/repos/acme/network";
 pub(crate) const CLAIM: &str = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOjF9.c2ln";
 
 /// A GitHub and everything said to it.
-pub(crate) struct Day {
+pub(crate) struct Session {
     pub(crate) hub: LabGitHub,
-    pub(crate) told: Vec<Value>,
+    pub(crate) exchanges: Vec<Value>,
 }
 
-impl Day {
+impl Session {
     pub(crate) fn begin() -> Self {
         let mut hub = LabGitHub::new("bot");
-        hub.hook("http://127.0.0.1:9/webhook", "secret");
+        hub.set_webhook("http://127.0.0.1:9/webhook", "secret");
         hub.create_organization("acme", &["olga"]);
         hub.add_team_member("acme", "operators", "alice");
         hub.invite("acme", "operators", "ivan");
@@ -31,7 +31,10 @@ impl Day {
         ];
         at.commit_files("alice", "main", "Begin", &files)
             .expect("alice may push");
-        Self { hub, told: vec![] }
+        Self {
+            hub,
+            exchanges: vec![],
+        }
     }
 
     pub(crate) fn at(&mut self) -> RepositoryActions<'_> {
@@ -93,17 +96,17 @@ impl Day {
             line["response_body"] =
                 serde_json::from_slice(&response.body).unwrap_or_else(|_| text());
         }
-        self.told.push(line);
+        self.exchanges.push(line);
         response
     }
 
     /// Asks as the bot, and expects that status.
     pub(crate) fn bot(&mut self, status: u16, method: &str, path: &str, body: &Value) -> Value {
         let token = self.hub.bot_token();
-        self.say(&token, status, method, (path, body))
+        self.request_as(&token, status, method, (path, body))
     }
 
-    pub(crate) fn say(
+    pub(crate) fn request_as(
         &mut self,
         token: &str,
         status: u16,
