@@ -1,4 +1,4 @@
-//! The lab's GitHub alone: `github --files DIR --state F.json [--webhook URL] [--repository OWNER/NAME] [--port N]`.
+//! Serves the lab's GitHub: `github --files DIR --state F.json [--webhook URL] [--repository OWNER/NAME] [--port N]`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The lab's MAAS alone: `maas --maas FILE --maas-version V --state F.json`.
+//! Serves the lab's MAAS: `maas --maas FILE --maas-version V --state F.json`.
 
 use std::path::PathBuf;
 

@@ -1,10 +1,9 @@
-//! A GitHub that signs its webhooks and loses some.
+//! A GitHub in memory: the REST API, git objects, and signed webhooks that can be lost, duplicated or delayed.
 //!
-//! Repositories with real git objects, pull requests, comments, checks, people and one app, kept in memory.
-//! [`LabGitHub::answer`] is the whole API, a pure function of what happened before and the request: time comes with the
-//! request or ticks by itself, ids are counted. What leaves, the webhooks, queues in an outbox until somebody carries it
-//! ([`serve()`]). It is held to GitHub's published API description (`tests/github_conformance.rs`); it must not know what
-//! a plan is, nor share a line of code with our client.
+//! [`LabGitHub::answer`] is the whole API. It is deterministic: the response depends on the earlier requests and this one,
+//! time comes with the request or advances with each write, and ids are counted. Webhooks wait in a queue until [`serve()`]
+//! or a test delivers them. `tests/github/conformance.rs` compares the answers with GitHub's published API description. It
+//! must not know what a plan is, and must not share code with our client.
 
 mod actions;
 mod actor;

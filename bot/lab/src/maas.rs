@@ -1,7 +1,8 @@
-//! A MAAS, with its own idea of the wire.
+//! A MAAS in memory.
 //!
-//! Rows, rules and cascades as read in MAAS's source and seen on real servers; [`LabMaas::answer`] is the whole API. It is
-//! held to recordings of real servers and never looks one up. It must not know what a plan is.
+//! Rows, rules and cascades as in MAAS's source and on real servers; [`LabMaas::answer`] is the whole API. Tests replay
+//! recordings of real servers against it; the code itself never reads a recording. It must not know what a plan is, and
+//! must not share code with our client.
 
 mod actions;
 mod address;
@@ -48,7 +49,7 @@ use serde_json::json;
 const BASE: &str = "/MAAS/api/2.0/";
 
 impl LabMaas {
-    /// Answers one request. A refused request leaves no trace but where a real MAAS leaves one.
+    /// Answers one request. A refused request changes nothing, except where a real MAAS changes something.
     pub fn answer(&mut self, request: &LabRequest) -> LabResponse {
         let Some(rest) = request.path.strip_prefix(BASE) else {
             if request.path.starts_with("/MAAS/api/1.0/") {
@@ -68,8 +69,8 @@ impl LabMaas {
             return LabResponse::html(405, "");
         }
         let form = Form::read(request);
-        let asker = match self.authenticate(request) {
-            Ok(asker) => asker,
+        let caller = match self.authenticate(request) {
+            Ok(caller) => caller,
             Err(_) if path == ["version"] => ApiCaller::anonymous(),
             Err(refusal) => {
                 let nameless = request.header("authorization").is_none();
@@ -82,7 +83,7 @@ impl LabMaas {
             Ok(form) => form,
             Err(refusal) => return self.rolled_back(request, refusal),
         };
-        match self.route(request, &path, &form, &asker) {
+        match self.route(request, &path, &form, &caller) {
             Ok(answer) => {
                 if request.method != "GET" {
                     self.writes
@@ -94,7 +95,8 @@ impl LabMaas {
         }
     }
 
-    /// A refusal. MAAS undoes a request that it answers 400, 409 with another try, or 500, its nonce too (seen on both).
+    /// Rolls back the nonce of a refused request. MAAS rolls back the transaction of a request that it answers with 400, 500,
+    /// or 409 after its retries, including the nonce (seen on 3.5.12 and 3.7.3).
     fn rolled_back(&mut self, request: &LabRequest, answer: LabResponse) -> LabResponse {
         if matches!(answer.status, 400 | 500) || answer.body.starts_with(b"<") {
             self.release_nonce(request);
@@ -107,73 +109,74 @@ impl LabMaas {
         request: &LabRequest,
         path: &[&str],
         form: &Form,
-        asker: &ApiCaller,
+        caller: &ApiCaller,
     ) -> MaasAnswer {
         let method = request.method.as_str();
         exports::allowed(request, form, path)?;
-        if form.is_unread() && asker.admin && method == "POST" && request.param("op").is_none() {
-            // A body of a kind that MAAS does not read makes no form at all, and a form that is not filled in has no errors.
+        if form.is_unread() && caller.admin && method == "POST" && request.param("op").is_none() {
+            // A body of a type that MAAS does not parse gives an unbound form, and an unbound form has no errors.
             return Err(LabResponse::json(400, &json!({})));
         }
         form.refuse_nul()?;
         match path {
             ["version"] => Ok(LabResponse::json(200, &self.version_answer())),
             ["users"] if request.param("op") == Some("whoami") => {
-                Ok(LabResponse::json(200, &self.show_user(&asker.name)))
+                Ok(LabResponse::json(200, &self.show_user(&caller.name)))
             }
-            ["users", ..] => self.users(method, &path[1..], asker),
-            ["account"] if method == "GET" => Ok(self.tokens(asker)),
-            ["maas"] => self.config(request, asker),
+            ["users", ..] => self.users(method, &path[1..], caller),
+            ["account"] if method == "GET" => Ok(self.tokens(caller)),
+            ["maas"] => self.config(request, caller),
             ["events"] => Ok(LabResponse::json(200, &reads::events(request))),
-            ["networks", ..] => self.networks(method, &path[1..], asker),
+            ["networks", ..] => self.networks(method, &path[1..], caller),
             ["discovery"] => Ok(LabResponse::json(200, &self.discoveries())),
             ["discovery", _] => Err(missing("Discovery")),
             ["dnsresourcerecords"] => Ok(LabResponse::json(200, &self.records())),
-            ["fabrics"] => self.fabrics(method, form, asker),
-            ["fabrics", id] => self.fabric(method, id, form, asker),
-            ["fabrics", id, "vlans"] => self.fabric_vlans(method, id, form, asker),
-            ["fabrics", id, "vlans", vid] => self.fabric_vlan(method, id, vid, form, asker),
-            ["vlans", id] => self.vlan_by_id(method, id, form, asker),
-            ["spaces"] => self.spaces_list(method, form, asker),
-            ["spaces", id] => self.space(method, id, form, asker),
-            ["subnets"] => self.subnets_list(method, form, asker),
-            ["subnets", id] => self.subnet(request, id, form, asker),
+            ["fabrics"] => self.fabrics(method, form, caller),
+            ["fabrics", id] => self.fabric(method, id, form, caller),
+            ["fabrics", id, "vlans"] => self.fabric_vlans(method, id, form, caller),
+            ["fabrics", id, "vlans", vid] => self.fabric_vlan(method, id, vid, form, caller),
+            ["vlans", id] => self.vlan_by_id(method, id, form, caller),
+            ["spaces"] => self.spaces_list(method, form, caller),
+            ["spaces", id] => self.space(method, id, form, caller),
+            ["subnets"] => self.subnets_list(method, form, caller),
+            ["subnets", id] => self.subnet(request, id, form, caller),
             ["subnets", network, prefix] => {
-                self.subnet(request, &format!("{network}/{prefix}"), form, asker)
+                self.subnet(request, &format!("{network}/{prefix}"), form, caller)
             }
-            ["ipranges"] => self.ranges_list(method, form, asker),
-            ["ipranges", id] => self.range(method, id, form, asker),
-            ["static-routes"] => self.routes_list(method, form, asker),
-            ["static-routes", id] => self.static_route(method, id, form, asker),
-            ["reservedips"] => self.reserved_list(method, form, asker),
-            ["reservedips", id] => self.reserved(method, id, form, asker),
-            ["ipaddresses"] => self.ip_addresses(request, form, asker),
-            ["dnsresources"] => self.dns_list(method, form, asker),
-            ["dnsresources", id] => self.dns_resource(method, id, asker),
+            ["ipranges"] => self.ranges_list(method, form, caller),
+            ["ipranges", id] => self.range(method, id, form, caller),
+            ["static-routes"] => self.routes_list(method, form, caller),
+            ["static-routes", id] => self.static_route(method, id, form, caller),
+            ["reservedips"] => self.reserved_list(method, form, caller),
+            ["reservedips", id] => self.reserved(method, id, form, caller),
+            ["ipaddresses"] => self.ip_addresses(request, form, caller),
+            ["dnsresources"] => self.dns_list(method, form, caller),
+            ["dnsresources", id] => self.dns_resource(method, id, caller),
             ["domains"] => Ok(LabResponse::json(200, &json!([self.show_domain()]))),
-            ["dhcp-snippets"] => self.snippets_list(method, form, asker),
-            ["dhcp-snippets", id] => self.snippet(method, id, form, asker),
-            ["machines"] => self.machines_list(request, method, asker),
-            ["machines", id] => self.machine(request, id, form, asker),
+            ["dhcp-snippets"] => self.snippets_list(method, form, caller),
+            ["dhcp-snippets", id] => self.snippet(method, id, form, caller),
+            ["machines"] => self.machines_list(request, method, caller),
+            ["machines", id] => self.machine(request, id, form, caller),
             ["devices"] => Ok(LabResponse::json(
                 200,
-                &self.show_nodes(store::NodeType::Device, asker),
+                &self.show_nodes(store::NodeType::Device, caller),
             )),
-            ["rackcontrollers"] => Ok(LabResponse::json(200, &self.show_controllers(true, asker))),
-            ["regioncontrollers"] => {
-                Ok(LabResponse::json(200, &self.show_controllers(false, asker)))
-            }
+            ["rackcontrollers"] => Ok(LabResponse::json(200, &self.show_controllers(true, caller))),
+            ["regioncontrollers"] => Ok(LabResponse::json(
+                200,
+                &self.show_controllers(false, caller),
+            )),
             [
                 kind @ ("devices" | "rackcontrollers" | "regioncontrollers" | "nodes"),
                 id,
-            ] => self.plain_node(method, kind, id, asker),
-            ["nodes"] => Ok(LabResponse::json(200, &self.show_all_nodes(asker))),
-            ["nodes", id, "interfaces"] => self.interfaces(request, id, form, asker),
+            ] => self.plain_node(method, kind, id, caller),
+            ["nodes"] => Ok(LabResponse::json(200, &self.show_all_nodes(caller))),
+            ["nodes", id, "interfaces"] => self.interfaces(request, id, form, caller),
             ["nodes", id, "interfaces", interface] => {
-                self.interface(request, id, interface, form, asker)
+                self.interface(request, id, interface, form, caller)
             }
             ["zones" | "resourcepools" | "resourcepool", ..] => {
-                self.zones_and_pools(method, path, asker)
+                self.zones_and_pools(method, path, caller)
             }
             _ => Err(unknown(request)),
         }

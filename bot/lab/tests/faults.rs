@@ -1,4 +1,4 @@
-//! What the faults of the lab's servers look like on the wire.
+//! What a client sees of each fault of the lab's servers.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ async fn answered(fault: HttpFault) -> reqwest::Response {
         .expect("a plain client");
     let url = format!("{}/api/2.0/version/", serving.url);
     let response = client.get(url).send().await.expect("loopback answers");
-    // The server's task may go: the connection has one of its own.
+    // The connection has its own task, so the server can be dropped here.
     drop(serving);
     response
 }
@@ -33,7 +33,7 @@ async fn whole() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_truncated_body_begins_as_the_whole_and_ends_with_the_connection() {
+async fn a_truncated_body_is_the_start_of_the_whole_and_ends_with_the_connection() {
     let whole = whole().await;
     let mut response = answered(HttpFault::Truncate).await;
     assert_eq!(response.content_length(), Some(whole.len() as u64));
@@ -43,27 +43,27 @@ async fn a_truncated_body_begins_as_the_whole_and_ends_with_the_connection() {
 }
 
 #[tokio::test]
-async fn a_halved_body_has_the_length_that_it_says() {
+async fn a_halved_body_has_the_announced_length() {
     let whole = whole().await;
     let response = answered(HttpFault::Halve).await;
     assert_eq!(response.bytes().await.unwrap(), whole[..whole.len() / 2]);
 }
 
 #[tokio::test]
-async fn a_trickling_body_is_whole_in_the_end() {
+async fn a_trickling_body_is_complete_in_the_end() {
     let mut response = answered(HttpFault::Trickle(1)).await;
-    let mut told = vec![];
+    let mut received = vec![];
     let mut chunks = 0;
     while let Some(chunk) = response.chunk().await.unwrap() {
         chunks += 1;
-        told.extend(chunk);
+        received.extend(chunk);
     }
     assert!(chunks > 1);
-    assert_eq!(told, whole().await);
+    assert_eq!(received, whole().await);
 }
 
 #[tokio::test]
-async fn a_proxys_page_is_a_200_that_is_no_json() {
+async fn a_page_of_a_proxy_is_a_200_without_json() {
     let response = answered(HttpFault::ProxyPage).await;
     assert_eq!(response.status(), 200);
     assert_eq!(
@@ -74,7 +74,7 @@ async fn a_proxys_page_is_a_200_that_is_no_json() {
 }
 
 #[tokio::test]
-async fn a_redirect_and_a_later_say_where_and_when() {
+async fn a_redirect_has_a_location_and_a_retry_has_its_delay() {
     let response = answered(HttpFault::Redirect).await;
     assert_eq!(response.status(), 302);
     assert!(response.headers().contains_key("location"));

@@ -1,4 +1,4 @@
-//! Every layout that we have, loaded into the lab's MAAS of both kinds; and what a real MAAS cannot hold, refused by place.
+//! Loads every layout of the repository into both releases of the lab's MAAS, and layouts that no real MAAS can store.
 
 use std::path::{Path, PathBuf};
 
@@ -34,7 +34,7 @@ fn with_subnets(subnets: &Value) -> Value {
 }
 
 #[test]
-fn every_layout_loads_into_both_kinds_of_maas() {
+fn every_layout_loads_into_both_releases_of_maas() {
     let layouts = layouts();
     assert!(layouts.len() > 8, "{layouts:?}");
     for path in layouts {
@@ -52,7 +52,7 @@ fn every_layout_loads_into_both_kinds_of_maas() {
 }
 
 #[test]
-fn a_network_twice_is_refused_by_its_place() {
+fn a_duplicate_network_is_refused_with_its_path() {
     let layout = with_subnets(&json!([{"cidr": "192.0.2.0/25"}, {"cidr": "192.0.2.0/25"}]));
     for version in VERSIONS {
         assert_eq!(
@@ -74,7 +74,7 @@ fn an_overlap_is_refused_where_maas_refuses_it() {
 }
 
 #[test]
-fn what_no_maas_can_hold_is_refused_by_its_place() {
+fn what_no_maas_can_store_is_refused_with_its_path() {
     let subnet = |more: Value| {
         let mut subnet = json!({"cidr": "192.0.2.0/24"});
         for (key, value) in more.as_object().cloned().unwrap_or_default() {
@@ -114,7 +114,7 @@ fn what_no_maas_can_hold_is_refused_by_its_place() {
 }
 
 #[test]
-fn a_gateway_may_lie_inside_a_dynamic_range_that_was_there_first() {
+fn a_gateway_may_lie_inside_an_existing_dynamic_range() {
     let layout = with_subnets(&json!([{
         "cidr": "192.0.2.0/24", "gateway": "192.0.2.15",
         "ranges": [{"type": "dynamic", "start": "192.0.2.10", "end": "192.0.2.20"}],

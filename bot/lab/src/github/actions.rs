@@ -1,4 +1,4 @@
-//! What people do, in verbs: each asks GitHub's own rules as that person, so that it is refused and answer as theirs.
+//! What simulated people do. Each action is an API request by that person, so GitHub's permissions and webhooks apply.
 
 use serde_json::{Value, json};
 
@@ -9,31 +9,28 @@ use super::git::{FileMode, GitCommit, Oid, TreeEntry};
 use super::store::{LabGitHub, RepositoryPermission, StoredRepository};
 use crate::wire::{LabRequest, LabResponse};
 
-/// GitHub said no.
+/// GitHub refused a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("GitHub answered {status}: {message}")]
 pub struct GitHubRefusal {
-    /// The status.
+    /// The HTTP status.
     pub status: u16,
-    /// GitHub's sentence.
+    /// The `message` of the answer, and those of its `errors`.
     pub message: String,
 }
 
-/// A pull request to open.
 #[derive(Clone, Copy, Debug)]
 pub struct NewPullRequest<'a> {
-    /// The branch with the change.
+    /// The branch with the changes, or `owner:branch` of a fork.
     pub head: &'a str,
-    /// The branch that it is for.
+    /// The branch to merge into.
     pub base: &'a str,
-    /// One line.
     pub title: &'a str,
-    /// The rest.
     pub body: &'a str,
 }
 
 impl LabGitHub {
-    /// A repository that exists, to do something in it.
+    /// Actions in a repository, by `owner/name`. Panics if there is no such repository.
     pub fn at(&mut self, full_name: &str) -> RepositoryActions<'_> {
         assert!(
             self.repositories.contains_key(full_name),
@@ -46,7 +43,7 @@ impl LabGitHub {
     }
 }
 
-/// One repository, and the people at work in it.
+/// Actions of people in one repository.
 pub struct RepositoryActions<'a> {
     hub: &'a mut LabGitHub,
     key: String,
@@ -77,7 +74,7 @@ impl RepositoryActions<'_> {
         self.hub.repo(&self.key)
     }
 
-    /// Gives a user that permission here.
+    /// Grants a user a permission in this repository.
     pub fn grant(&mut self, login: &str, permission: RepositoryPermission) {
         self.hub.add_user(login);
         self.hub
@@ -86,7 +83,7 @@ impl RepositoryActions<'_> {
             .insert(login.to_owned(), permission);
     }
 
-    /// Gives a team that permission here.
+    /// Grants a team a permission in this repository.
     pub fn grant_team(&mut self, slug: &str, permission: RepositoryPermission) {
         self.hub
             .repo_mut(&self.key)
@@ -94,8 +91,8 @@ impl RepositoryActions<'_> {
             .insert(slug.to_owned(), permission);
     }
 
-    /// Commits files (path, text; no text takes the file away) to a branch and pushes it. A branch that does not exist
-    /// starts at the default branch.
+    /// Commits files to a branch and pushes it. Files are path and text; `None` deletes the file. A missing branch starts at
+    /// the default branch.
     pub fn commit_files(
         &mut self,
         author: &str,
@@ -135,7 +132,7 @@ impl RepositoryActions<'_> {
         Ok(oid)
     }
 
-    /// Puts a branch at a commit, by force where it must.
+    /// Sets a branch to a commit, with a forced push if it is not a fast-forward.
     pub fn push(&mut self, by: &str, branch: &str, oid: Oid) -> Result<(), GitHubRefusal> {
         self.may_push(by)?;
         let git = &self.repo().git;
@@ -163,7 +160,7 @@ impl RepositoryActions<'_> {
         })
     }
 
-    /// Opens a pull request; its number.
+    /// Opens a pull request and returns its number.
     pub fn open_pull(
         &mut self,
         author: &str,
@@ -180,7 +177,7 @@ impl RepositoryActions<'_> {
         Ok(answer["number"].as_u64().unwrap_or_default())
     }
 
-    /// Opens an issue that is no pull request; its number.
+    /// Opens an issue and returns its number.
     pub fn open_issue(&mut self, author: &str, title: &str, body: &str) -> u64 {
         self.hub.now += 1;
         self.hub.add_issue(
@@ -191,7 +188,7 @@ impl RepositoryActions<'_> {
         )
     }
 
-    /// Writes a comment; its id.
+    /// Writes a comment and returns its id.
     pub fn comment(&mut self, author: &str, number: u64, body: &str) -> Result<u64, GitHubRefusal> {
         let answer = self.ask(
             author,
@@ -204,7 +201,6 @@ impl RepositoryActions<'_> {
         Ok(answer["id"].as_u64().unwrap_or_default())
     }
 
-    /// Changes a comment.
     pub fn edit_comment(&mut self, by: &str, id: u64, body: &str) -> Result<(), GitHubRefusal> {
         self.ask(
             by,
@@ -214,7 +210,6 @@ impl RepositoryActions<'_> {
         .map(drop)
     }
 
-    /// Takes a comment away.
     pub fn delete_comment(&mut self, by: &str, id: u64) -> Result<(), GitHubRefusal> {
         self.ask(
             by,
@@ -224,7 +219,7 @@ impl RepositoryActions<'_> {
         .map(drop)
     }
 
-    /// Reacts to a comment.
+    /// Adds a reaction to a comment, for example `+1` or `eyes`.
     pub fn react(&mut self, by: &str, comment: u64, content: &str) -> Result<(), GitHubRefusal> {
         let payload = json!({"content": content});
         self.ask(
@@ -235,7 +230,7 @@ impl RepositoryActions<'_> {
         .map(drop)
     }
 
-    /// Lands a pull request; the commit that is now the base's tip.
+    /// Merges a pull request and returns the new tip of its base.
     pub fn merge(&mut self, by: &str, number: u64, how: MergeMethod) -> Result<Oid, GitHubRefusal> {
         let answer = self.ask(
             by,
@@ -249,17 +244,17 @@ impl RepositoryActions<'_> {
         Ok(oid.unwrap_or(Oid::ZERO))
     }
 
-    /// Closes a pull request without landing it.
+    /// Closes a pull request without merging it.
     pub fn close(&mut self, by: &str, number: u64) -> Result<(), GitHubRefusal> {
         self.edit_pull(by, number, &json!({"state": "closed"}))
     }
 
-    /// Opens it again.
+    /// Reopens a closed pull request.
     pub fn reopen(&mut self, by: &str, number: u64) -> Result<(), GitHubRefusal> {
         self.edit_pull(by, number, &json!({"state": "open"}))
     }
 
-    /// Changes `title`, `body`, `base` or `state`, as in `PATCH /repos/{owner}/{repo}/pulls/{pull_number}`.
+    /// Changes `title`, `body`, `base` or `state`, as `PATCH /repos/{owner}/{repo}/pulls/{pull_number}` does.
     pub fn edit_pull(
         &mut self,
         by: &str,
@@ -270,12 +265,12 @@ impl RepositoryActions<'_> {
             .map(drop)
     }
 
-    /// Locks the conversation: only those who may push can still comment.
+    /// Locks the conversation: only users with write access can still comment.
     pub fn lock(&mut self, number: u64) {
         self.hub.issue_mut(&self.key, number).locked = true;
     }
 
-    /// Asks for a check run again.
+    /// Requests that a check run is repeated.
     pub fn rerequest(&mut self, by: &str, run: u64) -> Result<(), GitHubRefusal> {
         self.ask(
             by,
@@ -285,7 +280,7 @@ impl RepositoryActions<'_> {
         .map(drop)
     }
 
-    /// Presses a check run's button.
+    /// Uses an action button of a check run: sends `requested_action`.
     pub fn request_action(&mut self, by: &str, run: u64, identifier: &str) {
         let payload = json!({"requested_action": {"identifier": identifier}});
         self.hub

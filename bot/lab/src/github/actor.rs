@@ -1,4 +1,4 @@
-//! Who sends a request, and what they may do.
+//! Who sends a request, and their permissions.
 
 use super::answer::{Call, refusal};
 use super::git::GitSignature;
@@ -6,7 +6,7 @@ use super::store::{AccountKind, GitHubActor, LabGitHub, RepositoryPermission, St
 use crate::wire::{LabRequest, LabResponse};
 
 impl LabGitHub {
-    /// Whoever may comment and react: anyone known who can read.
+    /// The login of whoever may comment and react: any authenticated user who can read.
     pub(crate) fn commenter(&self, call: &Call<'_>) -> Result<String, LabResponse> {
         match call.who {
             GitHubActor::Anonymous | GitHubActor::App => {
@@ -16,7 +16,7 @@ impl LabGitHub {
         }
     }
 
-    /// A person as the author of a commit made now.
+    /// A user as the author of a commit made now.
     pub(crate) fn signature(&self, login: &str) -> GitSignature {
         let id = self.people.get(login).map_or(0, |person| person.id);
         GitSignature {
@@ -26,7 +26,7 @@ impl LabGitHub {
         }
     }
 
-    /// Who asks; a token that nobody has is refused.
+    /// Who sends a request; an unknown token is 401.
     pub(crate) fn actor_of(&self, request: &LabRequest) -> Result<GitHubActor, LabResponse> {
         let Some(header) = request.header("authorization") else {
             return Ok(GitHubActor::Anonymous);
@@ -42,7 +42,7 @@ impl LabGitHub {
             .ok_or_else(|| refusal(401, "Bad credentials"))
     }
 
-    /// The login that acts.
+    /// The login of an actor; empty if anonymous.
     pub(crate) fn login(&self, who: &GitHubActor) -> String {
         match who {
             GitHubActor::Anonymous => String::new(),
@@ -51,7 +51,7 @@ impl LabGitHub {
         }
     }
 
-    /// What `who` may do in `repo`; `None` where it does not exist for them.
+    /// The permission of `who` in `repo`; `None` if they cannot see it.
     pub(crate) fn permission(
         &self,
         repo: &StoredRepository,
@@ -69,7 +69,7 @@ impl LabGitHub {
         }
     }
 
-    /// What a person was given there, by name, by team, or as a member of the organization.
+    /// The permission that a user was granted directly, through a team, or as a member of the organization.
     pub(crate) fn granted(
         &self,
         repo: &StoredRepository,
@@ -89,7 +89,7 @@ impl LabGitHub {
             .max()
     }
 
-    /// Whoever may push; else the refusal.
+    /// The login of whoever may push, or the refusal.
     pub(crate) fn writer(&self, call: &Call<'_>) -> Result<String, LabResponse> {
         let held = self.permission(self.repo(&call.repo), &call.who);
         match (&call.who, held) {
@@ -99,7 +99,7 @@ impl LabGitHub {
         }
     }
 
-    /// Authors may edit what is theirs; whoever may push may edit everything.
+    /// Authors may edit their own text; users with write access may edit any.
     pub(crate) fn may_edit(&self, call: &Call<'_>, author: &str) -> Result<String, LabResponse> {
         if call.who != GitHubActor::Anonymous && self.login(&call.who) == author {
             return Ok(author.to_owned());
@@ -107,20 +107,20 @@ impl LabGitHub {
         self.writer(call)
     }
 
-    /// A user of that login, who exists from now on. The numeric id.
+    /// Creates a user, unless it exists, and returns the numeric id.
     pub fn add_user(&mut self, login: &str) -> u64 {
         self.tokens
             .insert(token_of(login), GitHubActor::User(login.to_owned()));
         self.add_account(login, AccountKind::User)
     }
 
-    /// The token of a user.
+    /// A user's personal access token.
     pub fn token(&self, login: &str) -> String {
         token_of(login)
     }
 }
 
-/// Who commits what is done on the website.
+/// GitHub's own signature, which commits made on the website have.
 pub(crate) fn web_flow(at: i64) -> GitSignature {
     GitSignature {
         name: "GitHub".to_owned(),

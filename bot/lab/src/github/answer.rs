@@ -1,4 +1,4 @@
-//! What every request and answer has: who asks, refusals in GitHub's words, rate limits, entity tags.
+//! What all endpoints share: the parsed request, refusals as GitHub words them, rate limits, entity tags.
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -6,26 +6,26 @@ use sha2::{Digest as _, Sha256};
 use super::store::{GitHubActor, LabGitHub, RateUsage};
 use crate::wire::{LabRequest, LabResponse};
 
-/// Requests an hour for each token's owner.
+/// Requests per hour and token owner.
 const LIMIT: u64 = 5000;
 
-/// The documentation that refusals point at.
+/// The `documentation_url` of refusals.
 const DOCS: &str = "https://docs.github.com/rest";
 
-/// An answer, or a refusal: both go out.
+/// An answer or a refusal; both are sent to the client.
 pub(crate) type GitHubAnswer = Result<LabResponse, LabResponse>;
 
-/// A request that has been understood so far.
+/// A request and what is known of it so far.
 #[derive(Clone, Debug)]
 pub(crate) struct Call<'a> {
     pub(crate) request: &'a LabRequest,
     pub(crate) who: GitHubActor,
-    /// The repository's key, once the route knows it.
+    /// The repository's key; empty until the route is found.
     pub(crate) repo: String,
 }
 
 impl Call<'_> {
-    /// The body; an empty one is an empty object.
+    /// The body as JSON; an empty body is an empty object.
     pub(crate) fn json(&self) -> Result<Value, LabResponse> {
         if self.request.body.is_empty() {
             return Ok(json!({}));
@@ -36,7 +36,7 @@ impl Call<'_> {
 }
 
 impl LabGitHub {
-    /// Counts the request; the answer to give instead when nothing is left.
+    /// Counts a request. Returns the refusal if the rate limit is reached.
     pub(crate) fn count_request(&mut self, who: &GitHubActor) -> Option<LabResponse> {
         let hour = self.now / 3600;
         let spent = self.spent.entry(who.key()).or_default();
@@ -50,7 +50,7 @@ impl LabGitHub {
         None
     }
 
-    /// Leaves `remaining` requests of this hour to whoever holds `token`.
+    /// Sets how many requests the owner of `token` has left in this hour.
     pub fn set_remaining_requests(&mut self, token: &str, remaining: u64) {
         if let Some(who) = self.tokens.get(token) {
             let spent = RateUsage {
@@ -61,13 +61,13 @@ impl LabGitHub {
         }
     }
 
-    /// The four numbers of a rate limit.
+    /// The rate limit: limit, used, remaining, reset.
     pub(crate) fn limits(&self, who: &GitHubActor) -> Value {
         let used = self.spent.get(&who.key()).map_or(0, |spent| spent.used);
         json!({"limit": LIMIT, "used": used, "remaining": LIMIT - used.min(LIMIT), "reset": (self.now / 3600 + 1) * 3600})
     }
 
-    /// The headers that every answer has; 304 where the asker knows the answer already.
+    /// Adds the headers that every answer has. Answers 304 if `If-None-Match` matches.
     pub(crate) fn with_standard_headers(
         &mut self,
         request: &LabRequest,
@@ -102,17 +102,14 @@ impl LabGitHub {
     }
 }
 
-/// `200` with JSON.
 pub(crate) fn ok(value: &Value) -> LabResponse {
     LabResponse::json(200, value)
 }
 
-/// `201` with JSON.
 pub(crate) fn created(value: &Value) -> LabResponse {
     LabResponse::json(201, value)
 }
 
-/// `204`.
 pub(crate) fn no_content() -> LabResponse {
     LabResponse {
         status: 204,
@@ -121,7 +118,7 @@ pub(crate) fn no_content() -> LabResponse {
     }
 }
 
-/// GitHub's plain refusal.
+/// A refusal with one message, as GitHub sends it.
 pub(crate) fn refusal(status: u16, message: &str) -> LabResponse {
     LabResponse::json(
         status,
@@ -147,12 +144,12 @@ pub(crate) fn invalid(resource: &str, field: &str, code: &str, message: &str) ->
     LabResponse::json(422, &body)
 }
 
-/// `422` in a sentence.
+/// `422` with one message.
 pub(crate) fn unprocessable(message: &str) -> LabResponse {
     refusal(422, message)
 }
 
-/// A string that must be there.
+/// A required string field.
 pub(crate) fn text<'a>(
     body: &'a Value,
     resource: &str,
@@ -163,12 +160,12 @@ pub(crate) fn text<'a>(
         .ok_or_else(|| invalid(resource, field, "missing_field", ""))
 }
 
-/// A string that may be there; null counts as absent.
+/// An optional string field; null counts as missing.
 pub(crate) fn maybe(body: &Value, field: &str) -> Option<String> {
     body[field].as_str().map(str::to_owned)
 }
 
-/// `422` where a text is longer than GitHub takes, in characters.
+/// `422` if a text has more than `most` characters.
 pub(crate) fn fits(
     value: &str,
     resource: &str,
@@ -182,14 +179,14 @@ pub(crate) fn fits(
     Err(invalid(resource, field, "custom", &message))
 }
 
-/// Seconds since 1970 as GitHub writes them.
+/// A time, in seconds since 1970, as GitHub writes it.
 pub(crate) fn stamp(at: i64) -> String {
     chrono::DateTime::from_timestamp(at, 0).map_or_else(String::new, |time| {
         time.format("%Y-%m-%dT%H:%M:%SZ").to_string()
     })
 }
 
-/// A node id that only says what it is of.
+/// A GraphQL node id; only its prefix is like GitHub's.
 pub(crate) fn node(kind: &str, id: u64) -> String {
     format!("{kind}_lab{id}")
 }

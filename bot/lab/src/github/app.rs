@@ -1,4 +1,4 @@
-//! The one app: itself, its installation, its tokens, and its log of deliveries.
+//! Endpoints of the app: its installation, its tokens, and its log of deliveries.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use super::store::{
 };
 use crate::wire::LabResponse;
 
-/// How long an installation token is good for, in seconds.
+/// Lifetime of an installation token, in seconds.
 const TOKEN_SECONDS: i64 = 3600;
 
 impl LabGitHub {
@@ -24,7 +24,7 @@ impl LabGitHub {
         self.app_token();
     }
 
-    /// A fresh token of the app's installation.
+    /// Creates a token of the app's installation.
     pub(crate) fn app_token(&mut self) -> String {
         self.app.tokens += 1;
         let token = format!("ghs_{:036}", self.app.tokens);
@@ -32,17 +32,17 @@ impl LabGitHub {
         token
     }
 
-    /// The installation token that exists from the beginning.
+    /// The installation token that exists from the start.
     pub fn bot_token(&self) -> String {
         format!("ghs_{:036}", 1)
     }
 
-    /// The app's id, and that of its installation.
+    /// The ids of the app and of its installation.
     pub fn app_ids(&self) -> (u64, u64) {
         (self.app.id, self.app.installation)
     }
 
-    /// Makes every installation token but the first one worthless.
+    /// Revokes every installation token except the first.
     pub fn expire_tokens(&mut self) {
         let first = self.bot_token();
         self.tokens
@@ -53,7 +53,7 @@ impl LabGitHub {
         let owner = self.app_owner();
         let account = self.people.get(&owner).map_or(0, |person| person.id);
         let of_organization = self.organizations.contains_key(&owner);
-        // The description of the list wants an account to be a user and an enterprise at once.
+        // In GitHub's description of this list an account must have the fields of a user and of an enterprise.
         let mut shown = self.user(&owner);
         for (field, value) in [
             ("name", json!(owner)),
@@ -79,7 +79,7 @@ impl LabGitHub {
         })
     }
 
-    /// Everything under `/app`, for the app itself.
+    /// Everything under `/app`, which only the app itself may call.
     pub(crate) fn answer_app(&mut self, call: &Call<'_>, words: &[&str]) -> GitHubAnswer {
         if call.who != GitHubActor::App {
             return Err(refusal(401, "A JSON web token could not be decoded"));
@@ -218,7 +218,7 @@ impl LabGitHub {
         }
     }
 
-    /// `POST /app-manifests/{code}/conversions`: any code is good.
+    /// `POST /app-manifests/{code}/conversions`: accepts any code.
     pub(crate) fn convert_manifest(&mut self) -> LabResponse {
         let mut shown = self.show_app();
         shown["client_id"] = json!("Iv1.0000000000000000");

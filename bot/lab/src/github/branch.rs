@@ -1,11 +1,11 @@
-//! What follows when a branch moves: a push event, pull requests that follow their head, merges by push.
+//! What happens when a branch moves: the push event, new heads and trial merges of pull requests, merges by push.
 
 use serde_json::json;
 
 use super::git::Oid;
 use super::store::{LabGitHub, StoredMerge};
 
-/// A branch that goes from one commit to another, or appears, or goes.
+/// A branch that is moved, created (no `before`) or deleted (no `after`).
 #[derive(Clone, Debug)]
 pub(crate) struct BranchUpdate {
     pub(crate) branch: String,
@@ -16,7 +16,7 @@ pub(crate) struct BranchUpdate {
 }
 
 impl LabGitHub {
-    /// Only puts the branch there.
+    /// Sets or deletes the branch and does nothing else.
     pub(crate) fn set_branch(&mut self, key: &str, step: &BranchUpdate) {
         let now = self.now;
         let repo = self.repo_mut(key);
@@ -28,8 +28,8 @@ impl LabGitHub {
         };
     }
 
-    /// Tells the push and lets the pull requests follow: heads move, bases are tried again, what has landed is closed.
-    /// A fork tells nothing: only its pull requests follow, with the objects that it shares.
+    /// Sends the push event and updates pull requests: moves their head, repeats the trial merge on a new base, closes those
+    /// that the push merged. A fork sends no push event; its objects are shared, and its pull requests are updated.
     pub(crate) fn after_branch_update(&mut self, key: &str, step: &BranchUpdate) {
         let Some(parent) = self.repo(key).parent.clone() else {
             self.send_push_event(key, step);
@@ -86,12 +86,12 @@ impl LabGitHub {
 
     pub(crate) fn base_moved(&mut self, key: &str, number: u64, step: &BranchUpdate, after: Oid) {
         let repo = self.repo(key);
-        let landed = (repo
+        let head_reached = (repo
             .issues
             .get(&number)
             .and_then(|issue| issue.pull.as_ref()))
         .is_some_and(|pull| repo.git.reaches(after, pull.head_oid));
-        if landed {
+        if head_reached {
             self.close_pull_request(key, number, &step.by, Some(after));
         } else {
             self.try_merge(key, number);
@@ -103,12 +103,12 @@ impl LabGitHub {
         key: &str,
         number: u64,
         by: &str,
-        landed: Option<Oid>,
+        merged_as: Option<Oid>,
     ) {
         let now = self.now;
         let issue = self.issue_mut(key, number);
         (issue.closed, issue.updated) = (Some(now), now);
-        if let (Some(pull), Some(oid)) = (&mut issue.pull, landed) {
+        if let (Some(pull), Some(oid)) = (&mut issue.pull, merged_as) {
             pull.merged = Some(StoredMerge {
                 by: by.to_owned(),
                 at: now,

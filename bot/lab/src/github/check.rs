@@ -1,4 +1,4 @@
-//! Check runs and the suites that hold them: only an app writes them.
+//! Endpoints of check runs and check suites, which only an app may write.
 
 use serde_json::{Value, json};
 
@@ -10,13 +10,13 @@ use super::git::Oid;
 use super::store::{GitHubActor, LabGitHub, StoredCheckRun, StoredCheckSuite};
 use crate::wire::LabResponse;
 
-/// Annotations in one request.
+/// Most annotations in one request.
 const ANNOTATIONS_MAX: usize = 50;
 
-/// Buttons of a check run.
+/// Most action buttons of a check run.
 const ACTIONS_MAX: usize = 3;
 
-/// Characters of a summary or text.
+/// Limit of a summary or text, in characters.
 const TEXT_MAX: usize = 65_535;
 
 const STATUSES: [&str; 3] = ["queued", "in_progress", "completed"];
@@ -220,7 +220,7 @@ fn by_app(call: &Call<'_>) -> Result<(), LabResponse> {
     }
 }
 
-/// Puts what a request says into a run.
+/// Applies the fields of a request to a check run.
 fn apply_fields(run: &mut StoredCheckRun, body: &Value, now: i64) -> Result<(), LabResponse> {
     let word = |field: &str, known: &[&str]| match body[field].as_str() {
         Some(word) if known.contains(&word) => Ok(Some(word.to_owned())),

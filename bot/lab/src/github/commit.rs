@@ -1,4 +1,4 @@
-//! Commits as the repository API shows them: with people, files and comparisons.
+//! Endpoints of commits and comparisons.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::git::Oid;
 use super::show::commit::{Changed, changed};
 use super::store::LabGitHub;
 
-/// Files that one comparison or commit shows.
+/// Most files in one comparison.
 const FILES_MAX: usize = 300;
 
 impl LabGitHub {

@@ -1,4 +1,4 @@
-//! Files and directories by path, as the contents API shows them.
+//! Endpoints of the contents API: files and directories by path.
 
 use serde_json::{Value, json};
 
@@ -11,13 +11,13 @@ use super::git::{FileMode, GitCommit, Oid, TreeEntry};
 use super::store::{LabGitHub, StoredRepository};
 use crate::wire::LabResponse;
 
-/// Entries of a directory that one answer shows.
+/// Most directory entries in one answer.
 const ENTRIES_MAX: usize = 1000;
 
-/// Above this many bytes a file's content is left out of the JSON.
+/// Larger files, in bytes, have no content in the JSON.
 const INLINE_MAX: usize = 1_000_000;
 
-/// A file as it is.
+/// A file as `application/vnd.github.raw`.
 pub(crate) fn raw(bytes: &[u8]) -> LabResponse {
     LabResponse {
         status: 200,
@@ -120,7 +120,7 @@ impl LabGitHub {
         shown
     }
 
-    /// `PUT …/contents/{path}`: one file in one commit.
+    /// `PUT …/contents/{path}`: commits one file.
     pub(crate) fn put_content(&mut self, call: &Call<'_>, path: &str) -> GitHubAnswer {
         let by = self.writer(call)?;
         let body = call.json()?;

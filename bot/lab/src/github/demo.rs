@@ -1,4 +1,4 @@
-//! The lab's GitHub alone, for curl and for trying the bot by hand.
+//! Serves the lab's GitHub as a process, for curl and for trying the bot manually.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,27 +10,26 @@ use super::actions::GitHubRefusal;
 use super::serve::{GitHubServerOptions, serve};
 use super::store::{LabGitHub, RepositoryPermission};
 
-/// What a GitHub to try things in begins with.
+/// The initial content of a GitHub to try things with.
 #[derive(Clone, Debug)]
 pub struct GitHubSetup {
-    /// The app's slug: it acts as `SLUG[bot]`.
+    /// The app's slug: its login is `SLUG[bot]`.
     pub app: String,
     /// `owner/name`.
     pub repository: String,
-    /// The first commit's files: path, text.
+    /// The files of the first commit: path to text.
     pub files: BTreeMap<String, String>,
-    /// Who may push, all of them in the team `operators`.
+    /// Logins that may push, all members of the team `operators`.
     pub writers: Vec<String>,
-    /// Who may look and comment only.
+    /// Logins that may only read and comment.
     pub readers: Vec<String>,
-    /// Where webhooks go, if anywhere.
+    /// The URL of the webhook.
     pub webhook: Option<String>,
-    /// The port; 0 for any.
+    /// The port; 0 for any free one.
     pub port: u16,
 }
 
 impl GitHubSetup {
-    /// A GitHub that holds all this.
     pub fn github(&self) -> Result<LabGitHub, GitHubRefusal> {
         let mut hub = LabGitHub::new(&self.app);
         let organization = self
@@ -64,7 +63,7 @@ impl GitHubSetup {
     }
 }
 
-/// Serves a demo until SIGTERM; writes where and with which tokens to `state`, in one rename, when ready.
+/// Serves `demo` until SIGTERM or Ctrl-C. When ready, writes the URL and the tokens to `state` as JSON, with one rename.
 pub async fn serve_until_signal(
     demo: &GitHubSetup,
     state: &Path,
@@ -97,7 +96,7 @@ pub async fn serve_until_signal(
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "a GitHub that people try by hand lives in their time"
+    reason = "people who try this GitHub expect the real time"
 )]
 fn clock() -> i64 {
     chrono::Utc::now().timestamp()

@@ -1,4 +1,4 @@
-//! Deployments, their statuses, and environments.
+//! Endpoints of deployments, their statuses, and environments.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ const STATES: [&str; 7] = [
     "success",
 ];
 
-/// Characters of a status' description.
+/// Limit of a status description, in characters.
 const DESCRIPTION_MAX: usize = 140;
 
 impl LabGitHub {

@@ -1,4 +1,4 @@
-//! Changes to a title, a text, a base branch or a state, and the trial merge that follows.
+//! Changes the title, body, base branch or state of an issue or pull request, and repeats the trial merge.
 
 use serde_json::{Value, json};
 
@@ -8,10 +8,10 @@ use super::git::merge::{MergeInput, MergeMethod, write_merge};
 use super::store::{BODY_MAX, LabGitHub, StoredIssue, TITLE_MAX};
 use crate::wire::LabResponse;
 
-/// What an edit changed, as the `edited` webhook tells it.
+/// The `changes` field of the `edited` webhook.
 pub(crate) type EditChanges = serde_json::Map<String, Value>;
 
-/// Puts `title` and `body` of a request into an issue; what they were before.
+/// Applies `title` and `body` of a request to an issue. Returns the previous values.
 pub(crate) fn edit_text(issue: &mut StoredIssue, body: &Value) -> Result<EditChanges, LabResponse> {
     let mut changes = EditChanges::new();
     if let Some(title) = maybe(body, "title").filter(|title| *title != issue.title) {
@@ -31,7 +31,7 @@ pub(crate) fn edit_text(issue: &mut StoredIssue, body: &Value) -> Result<EditCha
 }
 
 impl LabGitHub {
-    /// Makes the trial merge anew, as GitHub does when either side moved.
+    /// Repeats the trial merge, as GitHub does when the head or the base moves.
     pub(crate) fn try_merge(&mut self, key: &str, number: u64) {
         let now = self.now;
         let repo = self.repo_mut(key);
@@ -44,14 +44,14 @@ impl LabGitHub {
         };
         let base = repo.git.branch(&pull.base).unwrap_or(pull.base_oid);
         let signature = web_flow(now);
-        let landing = MergeInput {
+        let merge_input = MergeInput {
             base,
             head: pull.head_oid,
             message: format!("Merge {} into {base}", pull.head_oid),
             author: signature.clone(),
             committer: signature,
         };
-        let trial = write_merge(&mut repo.git, MergeMethod::Merge, landing).ok();
+        let trial = write_merge(&mut repo.git, MergeMethod::Merge, merge_input).ok();
         if let Some(pull) = repo
             .issues
             .get_mut(&number)
@@ -61,7 +61,7 @@ impl LabGitHub {
         }
     }
 
-    /// Title, body, base and state; each tells its webhook.
+    /// Applies title, body, base and state, and sends the webhook of each change.
     pub(crate) fn edit_pull(
         &mut self,
         call: &Call<'_>,

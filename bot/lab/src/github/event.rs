@@ -9,11 +9,11 @@ use super::show::app::EVENTS;
 use super::show::commit::{Changed, changed, signer_name};
 use super::store::{LabGitHub, StoredRepository};
 
-/// `action` and the payload's own fields.
+/// The event's `action` and its own fields.
 pub(crate) type EventFields<'a> = (&'a str, Value);
 
 impl LabGitHub {
-    /// Tells the app that its webhook exists.
+    /// Sends the `ping` event, as GitHub does for a new webhook.
     pub fn ping(&mut self) {
         let (id, app) = (self.app.installation, self.app.id);
         let config = json!({"content_type": "json", "insecure_ssl": "0", "secret": "********", "url": self.outbox.url.clone().unwrap_or_default()});
@@ -26,7 +26,7 @@ impl LabGitHub {
         self.send("ping", None, None, &payload);
     }
 
-    /// What every payload of a repository has, and what this one has.
+    /// The fields that every repository event has, merged with `own`.
     pub(crate) fn payload(&self, repo: &StoredRepository, by: &str, own: [Value; 2]) -> Value {
         let mut payload = json!({});
         let around = json!({
@@ -119,7 +119,7 @@ impl LabGitHub {
             "head_commit": step.after.map(|oid| self.pushed_commit(repo, oid)), "pusher": {"name": step.by, "email": mail},
         });
         let (id, mut payload) = (repo.id, self.payload(repo, &step.by, [about, json!({})]));
-        // In a push the repository's times are epoch seconds, and its owner has a name and an address.
+        // In a push event the repository's times are epoch seconds, and its owner has a name and an email.
         payload["repository"]["created_at"] = json!(repo.created);
         payload["repository"]["pushed_at"] = json!(repo.pushed);
         payload["repository"]["owner"]["name"] = json!(repo.owner);

@@ -1,7 +1,7 @@
-//! Git as an object store: blobs, trees and commits under their real names, and refs that point at them.
+//! Git as an object store: blobs, trees and commits by their real object ids, and refs that point at them.
 //!
-//! It must not know GitHub: no users, no pull requests. Names are SHA-1 over git's own object format, so that
-//! `git hash-object` agrees.
+//! It must not know GitHub: no users, no pull requests. Object ids are SHA-1 over git's object format, so `git hash-object`
+//! agrees.
 
 pub(crate) mod diff;
 pub(crate) mod merge;
@@ -14,12 +14,12 @@ use std::sync::Arc;
 
 use super::git::sha1::sha1;
 
-/// The name of a git object: forty hex digits.
+/// A git object id: 40 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Oid([u8; 20]);
 
 impl Oid {
-    /// What stands for *nothing* in a push event.
+    /// The id that stands for "no commit" in a push event.
     pub const ZERO: Self = Self([0; 20]);
 }
 
@@ -35,9 +35,9 @@ impl fmt::Debug for Oid {
     }
 }
 
-/// The text is not forty hex digits.
+/// The text is not 40 hex digits.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an object name")]
+#[error("not a git object id")]
 pub struct NotAnOid;
 
 impl FromStr for Oid {
@@ -52,7 +52,7 @@ impl FromStr for Oid {
     }
 }
 
-/// What an entry of a tree is.
+/// The mode of a tree entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileMode {
     File,
@@ -71,7 +71,7 @@ impl FileMode {
         (Self::Submodule, "160000", "commit"),
     ];
 
-    /// As the API writes it: six digits.
+    /// Six octal digits, as the API writes the mode.
     pub(crate) fn digits(self) -> &'static str {
         Self::ALL
             .iter()
@@ -79,7 +79,7 @@ impl FileMode {
             .map_or("", |row| row.1)
     }
 
-    /// The kind of object that it points at.
+    /// The type of the object: `blob`, `tree` or `commit`.
     pub(crate) fn kind(self) -> &'static str {
         Self::ALL
             .iter()
@@ -95,17 +95,16 @@ impl FileMode {
     }
 }
 
-/// One place in a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TreeEntry {
     pub(crate) mode: FileMode,
     pub(crate) oid: Oid,
 }
 
-/// All leaves of a tree by their whole path.
+/// All files of a tree, by full path.
 pub(crate) type TreeFiles = BTreeMap<String, TreeEntry>;
 
-/// Who, and when (seconds since 1970, UTC).
+/// An author or committer; `at` is in seconds since 1970, UTC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct GitSignature {
     pub(crate) name: String,
@@ -138,7 +137,7 @@ pub(crate) struct Git {
 }
 
 impl Git {
-    /// Takes in the objects of another store: forks share theirs.
+    /// Adds the objects of another repository: GitHub shares objects between forks.
     pub(crate) fn add_objects(&mut self, other: &Self) {
         let objects = other.objects.iter();
         self.objects
@@ -158,7 +157,7 @@ impl Git {
     }
 
     fn write_tree_object(&mut self, mut entries: Vec<(String, TreeEntry)>) -> Oid {
-        // Git sorts a directory as if its name ended in a slash.
+        // Git sorts a directory as if its name ended with a slash.
         entries.sort_by_key(|(name, entry)| {
             let slash = if entry.mode == FileMode::Directory {
                 "/"
@@ -212,12 +211,12 @@ impl Git {
         }
     }
 
-    /// The tree of a commit; the name itself where it is none.
+    /// The tree of a commit; any other id is returned unchanged.
     pub(crate) fn tree_of(&self, oid: Oid) -> Oid {
         self.commit(oid).map_or(oid, |commit| commit.tree)
     }
 
-    /// Every entry under `tree`, directories included, parents before children.
+    /// Every entry under `tree`, including directories, parents before children.
     pub(crate) fn walk(&self, tree: Oid) -> Vec<(String, TreeEntry)> {
         let mut out = Vec::new();
         self.walk_into(tree, "", &mut out);
@@ -234,7 +233,7 @@ impl Git {
         }
     }
 
-    /// The leaves under `tree`, which may also be a commit.
+    /// The files under `tree`, which may also be a commit.
     pub(crate) fn files(&self, tree: Oid) -> TreeFiles {
         self.walk(self.tree_of(tree))
             .into_iter()
@@ -242,7 +241,7 @@ impl Git {
             .collect()
     }
 
-    /// Writes the trees that hold `files`; the name of the topmost.
+    /// Writes the trees that hold `files` and returns the root tree.
     pub(crate) fn write_tree(&mut self, files: &TreeFiles) -> Oid {
         let mut here = Vec::new();
         let mut below: BTreeMap<&str, TreeFiles> = BTreeMap::new();
@@ -270,7 +269,7 @@ impl Git {
         self.write_tree_object(here)
     }
 
-    /// The entry at `path` under a tree or commit; the top itself for an empty path.
+    /// The entry at `path` under a tree or commit; the root itself for an empty path.
     pub(crate) fn entry(&self, top: Oid, path: &str) -> Option<TreeEntry> {
         let mut entry = TreeEntry {
             mode: FileMode::Directory,
@@ -286,7 +285,7 @@ impl Git {
         Some(entry)
     }
 
-    /// The commits that `from` reaches, newest first, a child before its parents.
+    /// The commits reachable from `from`, newest first, a child before its parents.
     pub(crate) fn history(&self, from: Oid) -> Vec<Oid> {
         let when = |oid: Oid| self.commit(oid).map_or(0, |commit| commit.committer.at);
         let mut waiting = BTreeSet::from([(when(from), from)]);
@@ -307,7 +306,7 @@ impl Git {
         self.history(from).contains(&to)
     }
 
-    /// The newest commit that both reach.
+    /// The newest commit reachable from both.
     pub(crate) fn merge_base(&self, left: Oid, right: Oid) -> Option<Oid> {
         let known: BTreeSet<Oid> = self.history(left).into_iter().collect();
         self.history(right)
@@ -315,7 +314,7 @@ impl Git {
             .find(|oid| known.contains(oid))
     }
 
-    /// The commits that `head` has and `base` has not, oldest first.
+    /// The commits reachable from `head` and not from `base`, oldest first.
     pub(crate) fn ahead(&self, base: Oid, head: Oid) -> Vec<Oid> {
         let known: BTreeSet<Oid> = self.history(base).into_iter().collect();
         let mut out: Vec<Oid> = self
@@ -327,12 +326,11 @@ impl Git {
         out
     }
 
-    /// A branch's tip.
     pub(crate) fn branch(&self, name: &str) -> Option<Oid> {
         self.refs.get(&format!("refs/heads/{name}")).copied()
     }
 
-    /// What a person may call a commit: a full or short name, a branch, a tag, `heads/x`, `refs/heads/x`.
+    /// The commit that a name means: a full or short object id, a branch, a tag, `heads/x`, `refs/heads/x`.
     pub(crate) fn resolve(&self, name: &str) -> Option<Oid> {
         let places = [
             name.to_owned(),
@@ -362,7 +360,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_those_that_git_gives() {
+    fn object_ids_are_those_of_git() {
         let mut git = Git::default();
         let hello = git.write_blob(b"hello\n");
         assert_eq!(
@@ -398,7 +396,7 @@ mod tests {
         assert_eq!(git.resolve(&COMMIT[..8]), Some(commit));
     }
 
-    /// Both asked of git 2.47.
+    /// Both as git 2.47 computes them.
     const TREE: &str = "84685a5f118a60ab27e1ca5ec51915e8255337b5";
     const COMMIT: &str = "62ee0099f3054e6a702addb1df38a080f8840155";
 }

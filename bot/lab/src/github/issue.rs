@@ -1,4 +1,4 @@
-//! Issues, and pull requests as issues: number, title, text, labels, open or closed.
+//! Endpoints of issues, and of pull requests as issues.
 
 use super::answer::{Call, GitHubAnswer, ok};
 use super::edit::edit_text;
@@ -12,7 +12,7 @@ impl LabGitHub {
         Ok(ok(&self.show_issue(repo, issue)))
     }
 
-    /// `PATCH /repos/{owner}/{repo}/issues/{issue_number}`: a pull request is edited as one.
+    /// `PATCH /repos/{owner}/{repo}/issues/{issue_number}`, which also edits pull requests.
     pub(crate) fn patch_issue(&mut self, call: &Call<'_>, number: &str) -> GitHubAnswer {
         let found = self.repo(&call.repo).find_issue(number)?;
         let number = found.number;

@@ -1,10 +1,10 @@
-//! Labels of a repository, and on issues.
+//! Endpoints of labels, of a repository and on issues.
 
 use super::answer::{Call, GitHubAnswer, created, invalid, maybe, not_found, ok, refusal, text};
 use super::store::{LabGitHub, StoredLabel};
 use crate::wire::LabResponse;
 
-/// What a label looks like that was only named.
+/// The color of a label that was created by adding it to an issue.
 const DEFAULT_COLOR: &str = "ededed";
 
 impl LabGitHub {
@@ -36,7 +36,7 @@ impl LabGitHub {
         Ok(created(&self.show_label(self.repo(&call.repo), &label)))
     }
 
-    /// `POST …/issues/{issue_number}/labels`: unknown labels come into being.
+    /// `POST …/issues/{issue_number}/labels`: creates unknown labels.
     pub(crate) fn add_labels(&mut self, call: &Call<'_>, number: &str) -> GitHubAnswer {
         self.writer(call)?;
         let body = call.json()?;

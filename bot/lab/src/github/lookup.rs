@@ -1,4 +1,4 @@
-//! How a path names a row: the row, or 404.
+//! Finds the row that a path names, or answers 404.
 
 use super::answer::not_found;
 use super::store::{

@@ -1,4 +1,4 @@
-//! Landing a pull request: who may, what is committed by whom, and what is messages afterwards.
+//! The merge endpoint of pull requests: who may merge, the commit, and the webhooks that follow.
 
 use serde_json::{Value, json};
 
@@ -33,14 +33,14 @@ impl LabGitHub {
             .git
             .branch(&pull.base)
             .ok_or_else(|| refusal(405, "Base branch does not exist"))?;
-        let landing = self.landing(call, (issue, pull), how, &body);
+        let merge_input = self.merge_input(call, (issue, pull), how, &body);
         let (number, branch, now) = (issue.number, pull.base.clone(), self.now);
         let after = write_merge(
             &mut self.repo_mut(&call.repo).git,
             how,
             MergeInput {
                 base: before,
-                ..landing
+                ..merge_input
             },
         )
         .map_err(|_conflicts| refusal(405, "Pull Request is not mergeable"))?;
@@ -68,7 +68,7 @@ impl LabGitHub {
         ))
     }
 
-    fn landing(
+    fn merge_input(
         &self,
         call: &Call<'_>,
         (issue, pull): (&StoredIssue, &StoredPullRequest),

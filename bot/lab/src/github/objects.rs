@@ -1,4 +1,4 @@
-//! Git objects over HTTP: blobs, trees, commits, tags.
+//! Endpoints of the git database: blobs, trees, commits, tags.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use super::show::commit::{show_signature, unsigned_verification};
 use super::store::{LabGitHub, StoredRepository};
 use crate::wire::LabResponse;
 
-/// Entries that one answer of `git/trees?recursive` holds; more are cut and `truncated` says so.
+/// Most entries in one answer of `git/trees?recursive`; if there are more, `truncated` is true.
 const ENTRIES_MAX: usize = 100_000;
 
 impl LabGitHub {
@@ -49,7 +49,7 @@ impl LabGitHub {
         Ok(created(&json!({"url": url, "sha": oid.to_string()})))
     }
 
-    /// `GET …/git/trees/{tree_sha}`, which also takes a branch.
+    /// `GET …/git/trees/{tree_sha}`, which also accepts a branch.
     pub(crate) fn get_tree(&self, call: &Call<'_>, name: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let named = name
@@ -161,7 +161,7 @@ impl LabGitHub {
         ))
     }
 
-    /// `POST …/git/tags`: the tag object is shown, and is not kept: nobody asks for it again.
+    /// `POST …/git/tags`: answers with the tag object and does not store it, since nothing reads it again.
     pub(crate) fn create_tag(&self, call: &Call<'_>) -> GitHubAnswer {
         let by = self.writer(call)?;
         let body = call.json()?;
@@ -179,7 +179,7 @@ impl LabGitHub {
     }
 }
 
-/// Puts one entry of a request into a tree: content, a known object, or `sha: null` to take it away.
+/// Applies one entry of a request to a tree: new content, an existing object, or `sha: null` to delete.
 fn apply_tree_entry(
     repo: &mut StoredRepository,
     files: &mut TreeFiles,
@@ -236,7 +236,7 @@ fn apply_tree_entry(
     Ok(())
 }
 
-/// Name, mail and time of a request; what it leaves out is as in `otherwise`.
+/// Name, email and date of a request; missing fields come from `otherwise`.
 fn read_signature(given: &Value, otherwise: &GitSignature) -> Result<GitSignature, LabResponse> {
     let at = match given["date"].as_str() {
         Some(date) => chrono::DateTime::parse_from_rfc3339(date)

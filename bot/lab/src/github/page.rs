@@ -1,4 +1,4 @@
-//! Long lists a page at a time: `per_page`, `page`, and the `Link` header.
+//! Pagination: `per_page`, `page`, and the `Link` header.
 
 use serde_json::{Value, json};
 
@@ -6,12 +6,12 @@ use super::answer::Call;
 use super::store::LabGitHub;
 use crate::wire::LabResponse;
 
-/// Most that one page holds, whatever is asked.
+/// The largest page, whatever `per_page` asks for.
 const PER_PAGE_MAX: usize = 100;
 
 const PER_PAGE: usize = 30;
 
-/// The part of a list that was asked for.
+/// The requested part of a list.
 pub(crate) struct Page {
     pub(crate) items: Vec<Value>,
     pub(crate) total: usize,
@@ -19,20 +19,20 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// The items as a bare list.
+    /// The items as a JSON array.
     pub(crate) fn answer(self) -> LabResponse {
         let list = Value::Array(self.items);
         linked(LabResponse::json(200, &list), self.link)
     }
 
-    /// The items in an object beside `total_count`.
+    /// An object with `total_count` and the items in the field `name`.
     pub(crate) fn counted(self, name: &str) -> LabResponse {
         let mut body = json!({"total_count": self.total});
         body[name] = Value::Array(self.items);
         linked(LabResponse::json(200, &body), self.link)
     }
 
-    /// Any other body that shows this page's items.
+    /// Any other body that contains this page's items.
     pub(crate) fn within(mut self, body: impl FnOnce(Vec<Value>) -> Value) -> LabResponse {
         let items = std::mem::take(&mut self.items);
         linked(LabResponse::json(200, &body(items)), self.link)
@@ -47,7 +47,7 @@ fn linked(response: LabResponse, link: Option<String>) -> LabResponse {
 }
 
 impl LabGitHub {
-    /// The page that `call` asks for; `show` is called for its items only.
+    /// The page that `call` asks for. `show` is called only for the items on it.
     pub(crate) fn page<T>(
         &self,
         call: &Call<'_>,

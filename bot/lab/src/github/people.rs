@@ -1,4 +1,4 @@
-//! Who there is, who asks, and who may: users, organizations, teams, tokens, permissions.
+//! Endpoints of users, organizations, teams and collaborators.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::store::{
 use crate::wire::LabResponse;
 
 impl LabGitHub {
-    /// `GET /user`: an installation is nobody.
+    /// `GET /user`, which is 403 for an installation.
     pub(crate) fn get_self(&self, call: &Call<'_>) -> GitHubAnswer {
         match &call.who {
             GitHubActor::User(login) => self.get_user(login),
@@ -52,7 +52,7 @@ impl LabGitHub {
         ))
     }
 
-    /// Organizations show their teams and members to the app and to members only.
+    /// An organization, whose teams and members only the app and its members may see.
     fn visible_organization(
         &self,
         call: &Call<'_>,

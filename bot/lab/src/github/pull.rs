@@ -1,4 +1,4 @@
-//! Pull requests: opening, following their branch, being mergeable or not, landing.
+//! Endpoints of pull requests, except the merge.
 
 use serde_json::json;
 
@@ -46,8 +46,8 @@ impl LabGitHub {
         let repo = self.repo(&call.repo);
         let oid = repo.resolve(name).ok_or_else(not_found)?;
         let holds = |pull: &StoredPullRequest| {
-            let landed = pull.merged.as_ref().is_some_and(|merged| merged.oid == oid);
-            landed || repo.git.ahead(pull.base_oid, pull.head_oid).contains(&oid)
+            let is_merged = pull.merged.as_ref().is_some_and(|merged| merged.oid == oid);
+            is_merged || repo.git.ahead(pull.base_oid, pull.head_oid).contains(&oid)
         };
         let all = repo
             .issues

@@ -1,4 +1,4 @@
-//! Reactions: at most one of each kind by each person.
+//! Endpoints of reactions. A user has at most one reaction of each kind.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,6 @@ use super::answer::{
 use super::show::issue::KINDS;
 use super::store::{LabGitHub, StoredReaction};
 
-/// What is reacted to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Target {
     Comment(u64),

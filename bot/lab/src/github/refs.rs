@@ -1,4 +1,4 @@
-//! Refs: reading and moving them, and what follows when a branch moves.
+//! Endpoints of git refs.
 
 use serde_json::{Value, json};
 

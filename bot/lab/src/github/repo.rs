@@ -1,4 +1,4 @@
-//! A repository: what it holds, how it is shown, its branches.
+//! Endpoints of a repository and its branches.
 
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ impl LabGitHub {
         self.page(call, repo.branches(), show).answer()
     }
 
-    /// `GET /repos/{owner}/{repo}/branches/{branch}`, and what follows it.
+    /// `GET /repos/{owner}/{repo}/branches/{branch}`, and `…/protection`, which no branch has.
     pub(crate) fn get_branch(&self, call: &Call<'_>, words: &[&str]) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         if let [name @ .., "protection"] = words
@@ -60,7 +60,7 @@ impl LabGitHub {
         })))
     }
 
-    /// `GET /repos/{owner}/{repo}/rules/branches/{branch}`: there are none.
+    /// `GET /repos/{owner}/{repo}/rules/branches/{branch}`: always empty.
     pub(crate) fn rules(&self, call: &Call<'_>) -> LabResponse {
         self.page(call, Vec::<Value>::new(), |rule| rule).answer()
     }

@@ -1,4 +1,4 @@
-//! Reviews of pull requests, in short: text and verdict.
+//! Endpoints of reviews: text and state only.
 
 use serde_json::{Value, json};
 
@@ -71,7 +71,7 @@ impl LabGitHub {
         Ok(ok(&self.show_review(repo, &repo.issues[&number], &review)))
     }
 
-    /// `POST …/pulls/{pull_number}/requested_reviewers`: heard, and not remembered.
+    /// `POST …/pulls/{pull_number}/requested_reviewers`: accepted, but not stored.
     pub(crate) fn request_reviewers(&self, call: &Call<'_>, number: &str) -> GitHubAnswer {
         self.writer(call)?;
         let repo = self.repo(&call.repo);

@@ -1,4 +1,4 @@
-//! From a method and a path to the rule that answers.
+//! Routes a request to its endpoint.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use super::store::{GitHubActor, LabGitHub, RepositoryPermission};
 use crate::wire::{LabRequest, LabResponse};
 
 impl LabGitHub {
-    /// Finds the rule. A path with a slash at its end is not found, as at GitHub.
+    /// Finds the endpoint. As at GitHub, a path with a trailing slash is not found.
     pub(crate) fn route(&mut self, mut call: Call<'_>) -> GitHubAnswer {
         let path = call
             .request
@@ -50,7 +50,7 @@ impl LabGitHub {
         }
     }
 
-    /// The key of a repository that the asker may see; names are compared as GitHub does, without case.
+    /// The key of a repository that the actor may see. As at GitHub, names are compared without case.
     fn visible(&self, call: &Call<'_>, owner: &str, name: &str) -> Result<String, LabResponse> {
         let asked = format!("{owner}/{name}");
         let found = self
@@ -64,7 +64,7 @@ impl LabGitHub {
         Ok(key.clone())
     }
 
-    /// Where a repository went, or that there is none.
+    /// 301 for a renamed repository, else 404.
     fn redirect_or_not_found(&self, asked: &str) -> LabResponse {
         let fresh = self
             .renamed
@@ -78,7 +78,7 @@ impl LabGitHub {
         LabResponse::json(301, &body).with("location", &url)
     }
 
-    /// `GET /repositories/{id}`, to which a renamed repository leads.
+    /// `GET /repositories/{id}`, the redirect target of a renamed repository.
     fn by_id(&self, call: &mut Call<'_>, id: &str) -> Result<(), LabResponse> {
         let found = self
             .repositories
@@ -205,7 +205,7 @@ impl LabGitHub {
         }
     }
 
-    /// Answers one request. `request.now` moves GitHub's clock, forwards only; where it lags, each write takes a second.
+    /// Answers one request. `request.now` can only advance the clock; if it is behind, a write advances the clock by a second.
     pub fn answer(&mut self, request: &LabRequest) -> LabResponse {
         self.tick(request);
         self.requests += 1;

@@ -1,4 +1,4 @@
-//! The lab's GitHub on a loopback port, and the task that carries its webhooks.
+//! Serves the lab's GitHub on a loopback port and delivers its webhooks.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,25 +10,24 @@ use super::store::{LabGitHub, WebhookDelivery, WebhookOutcome};
 use crate::socket::{self, HttpEndpoint, HttpFaultPolicy, LabClock};
 use crate::wire::LabRequest;
 
-/// GitHub waits that long for an answer to a webhook (docs.github.com, "Best practices for using webhooks").
+/// How long GitHub waits for the answer to a webhook (docs.github.com, "Best practices for using webhooks").
 const WEBHOOK_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// What a served GitHub may be given.
 #[derive(Clone, Default)]
 pub struct GitHubServerOptions {
-    /// What goes wrong, request by request.
+    /// Chooses the fault of each request.
     pub faults: Option<HttpFaultPolicy>,
-    /// Its time; without one, each write takes a second and nothing else passes.
+    /// The clock. Without one, each write advances the time by a second.
     pub clock: Option<LabClock>,
-    /// The port; any free one by default.
+    /// The port; 0 for any free one.
     pub port: u16,
-    /// Whether webhooks wait for whoever plays to carry them ([`LabGitHub::take_delivery`]), instead of going by themselves.
+    /// Webhooks wait for [`LabGitHub::take_delivery`] instead of being sent.
     pub manual_delivery: bool,
 }
 
-/// A GitHub that is being served. Dropped, it is gone.
+/// A running GitHub server. Dropping it stops the server.
 pub struct GitHubServer {
-    /// Where, without a slash at the end.
+    /// The base URL, without a trailing slash.
     pub url: String,
     github: Arc<Mutex<LabGitHub>>,
     answered: Arc<Notify>,
@@ -44,17 +43,17 @@ impl Drop for GitHubServer {
 }
 
 impl GitHubServer {
-    /// GitHub itself, for whoever plays the people. Let it go before the next `await`.
+    /// The GitHub behind the server. Release the guard before the next `await`.
     pub fn github(&self) -> MutexGuard<'_, LabGitHub> {
         self.github.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The same for another task.
+    /// The same, to share with another task.
     pub fn shared(&self) -> Arc<Mutex<LabGitHub>> {
         Arc::clone(&self.github)
     }
 
-    /// Waits until every webhook was answered, or was found to have nobody to answer it.
+    /// Waits until every webhook was answered or found unreachable.
     pub async fn settled(&self) {
         loop {
             let answered = self.answered.notified();
@@ -89,13 +88,13 @@ pub async fn serve(
         let mut github = shared.lock().unwrap_or_else(PoisonError::into_inner);
         github.answer(request)
     };
-    let door = HttpEndpoint {
+    let endpoint = HttpEndpoint {
         rules: Arc::new(rules),
         faults: options.faults,
         refusal: |status| refusal(status, "Not now"),
         clock: options.clock.unwrap_or_else(|| Arc::new(|| 0)),
     };
-    let door = socket::open(listener, door);
+    let endpoint = socket::open(listener, endpoint);
     let carried = deliver_webhooks(Arc::clone(&github), wake, Arc::clone(&answered));
     let carrier = tokio::spawn(async move {
         if !options.manual_delivery {
@@ -106,11 +105,11 @@ pub async fn serve(
         url,
         github,
         answered,
-        tasks: [door, carrier],
+        tasks: [endpoint, carrier],
     })
 }
 
-/// Carries webhooks, one after the other, for as long as it lives.
+/// Delivers webhooks one after the other, until the task is aborted.
 async fn deliver_webhooks(github: Arc<Mutex<LabGitHub>>, wake: Arc<Notify>, answered: Arc<Notify>) {
     let client = reqwest::Client::builder()
         .timeout(WEBHOOK_TIMEOUT)

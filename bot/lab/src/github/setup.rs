@@ -1,4 +1,4 @@
-//! Who and what there is before a story begins: users, organizations, teams, repositories.
+//! Sets up a GitHub: the app, users, organizations, teams, repositories. No request is checked here.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ use super::store::{
 };
 
 impl LabGitHub {
-    /// A user is gone; what they wrote stays, by nobody.
+    /// Deletes a user. Their texts remain.
     pub fn remove_user(&mut self, login: &str) {
         self.people.remove(login);
         self.tokens.remove(&token_of(login));
     }
 
-    /// An organization; `owners` are users of it that may do everything.
+    /// Creates an organization and its owners, who are administrators of every repository in it.
     pub fn create_organization(&mut self, login: &str, owners: &[&str]) {
         self.add_account(login, AccountKind::Organization);
         let organization = self.organizations.entry(login.to_owned()).or_default();
@@ -29,7 +29,7 @@ impl LabGitHub {
         }
     }
 
-    /// Puts a user into a team, which comes into being; by that they are a member of the organization.
+    /// Adds a user to a team, and to its organization. Creates what does not exist.
     pub fn add_team_member(&mut self, organization: &str, slug: &str, login: &str) {
         self.add_user(login);
         let id = self.id();
@@ -54,7 +54,7 @@ impl LabGitHub {
             .insert(login.to_owned(), true);
     }
 
-    /// Asks a user into a team, without their answer: the membership is pending.
+    /// Invites a user to a team; the membership stays pending.
     pub fn invite(&mut self, organization: &str, slug: &str, login: &str) {
         self.add_team_member(organization, slug, login);
         if let Some(team) = self
@@ -66,7 +66,6 @@ impl LabGitHub {
         }
     }
 
-    /// Takes a user out of a team.
     pub fn remove_team_member(&mut self, organization: &str, slug: &str, login: &str) {
         if let Some(team) = self
             .organizations
@@ -77,7 +76,7 @@ impl LabGitHub {
         }
     }
 
-    /// An empty repository, `owner/name`. An owner that nobody knows becomes an organization.
+    /// Creates an empty repository, `owner/name`. An unknown owner becomes an organization.
     pub fn create_repository(&mut self, full_name: &str, private: bool) -> RepositoryActions<'_> {
         let (owner, name) = full_name.split_once('/').unwrap_or(("", full_name));
         if !self.people.contains_key(owner) {
@@ -113,7 +112,7 @@ impl LabGitHub {
         }
     }
 
-    /// Copies a repository for a user, who may do anything in the copy; its name. The app is not installed on it.
+    /// Forks a repository for a user, who owns the fork, and returns its full name. The app is not installed on it.
     pub fn fork(&mut self, full_name: &str, login: &str) -> String {
         self.add_user(login);
         let (git, name, private) = {
@@ -127,12 +126,12 @@ impl LabGitHub {
         key
     }
 
-    /// A repository is gone, with everything in it. Another of the same name would have another id.
+    /// Deletes a repository with everything in it. A new one of the same name gets another id.
     pub fn delete_repository(&mut self, full_name: &str) {
         self.repositories.remove(full_name);
     }
 
-    /// Gives a repository another name, or another owner; who asks by the old one is told 301.
+    /// Changes the name or the owner of a repository. The old name answers 301.
     pub fn rename_repository(&mut self, full_name: &str, fresh: &str) {
         let Some(mut repo) = self.repositories.remove(full_name) else {
             return;
@@ -150,7 +149,7 @@ impl LabGitHub {
         self.repositories.insert(fresh.to_owned(), repo);
     }
 
-    /// An empty GitHub with one app of that slug, which is installed on every repository to come.
+    /// An empty GitHub with one app, which is installed on every repository except forks. `app` is its slug.
     pub fn new(app: &str) -> Self {
         let mut hub = Self {
             base: "http://127.0.0.1".to_owned(),

@@ -1,4 +1,4 @@
-//! Commit statuses, and what they come to together.
+//! Endpoints of commit statuses, and the combined status.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::store::{LabGitHub, StoredRepository, StoredStatus};
 
 const STATES: [&str; 4] = ["error", "failure", "pending", "success"];
 
-/// Characters of a description, and of a status' name.
+/// Limits of a description and of a context, in characters.
 const DESCRIPTION_MAX: usize = 140;
 
 const NAME_MAX: usize = 255;

@@ -1,4 +1,4 @@
-//! Everything that the lab's GitHub keeps: accounts, organizations, the app, repositories, webhooks. No rule about requests is here.
+//! All rows of the lab's GitHub: accounts, organizations, the app, repositories, webhooks. It must not know requests.
 
 mod repository;
 mod webhook;
@@ -14,13 +14,13 @@ pub use webhook::{WebhookDelivery, WebhookFault, WebhookOutcome};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The user that stands for those who are gone.
+/// The login that GitHub shows in place of a deleted user.
 pub(crate) const GHOST: &str = "ghost";
 
-/// When a lab's time begins, unless it is told otherwise: 2026-01-05 08:00 UTC, a Monday.
+/// The initial time: 2026-01-05 08:00 UTC, a Monday.
 pub(crate) const START_TIME: i64 = 1_767_600_000;
 
-/// What a token's owner has used of this hour.
+/// The requests of a token's owner in one hour.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RateUsage {
     pub(crate) hour: i64,
@@ -45,27 +45,26 @@ impl StoredApp {
         }
     }
 
-    /// The login under which the app acts.
+    /// The app's login.
     pub(crate) fn login(&self) -> String {
         format!("{}[bot]", self.slug)
     }
 }
 
-/// Whoever holds the token of a request.
+/// Who sends a request, according to its token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum GitHubActor {
     /// No token.
     Anonymous,
-    /// A user, by login.
     User(String),
-    /// The app on its installation.
+    /// The app's installation, by an installation token.
     Installation,
-    /// The app itself, by a signed claim.
+    /// The app itself, by a JSON Web Token.
     App,
 }
 
 impl GitHubActor {
-    /// A name to count requests by.
+    /// The key of the rate limit.
     pub(crate) fn key(&self) -> String {
         match self {
             Self::Anonymous => String::new(),
@@ -76,7 +75,7 @@ impl GitHubActor {
     }
 }
 
-/// What a user is.
+/// The `type` of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AccountKind {
     User,
@@ -94,7 +93,7 @@ pub(crate) struct StoredAccount {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StoredOrganization {
-    /// Whether a member is an owner.
+    /// Login to whether the member is an owner.
     pub(crate) members: BTreeMap<String, bool>,
     pub(crate) teams: BTreeMap<String, StoredTeam>,
 }
@@ -103,7 +102,7 @@ pub(crate) struct StoredOrganization {
 pub(crate) struct StoredTeam {
     pub(crate) id: u64,
     pub(crate) slug: String,
-    /// Whether a member has accepted.
+    /// Login to whether the member has accepted the invitation.
     pub(crate) members: BTreeMap<String, bool>,
 }
 
@@ -123,17 +122,17 @@ impl LabGitHub {
         id
     }
 
-    /// Where it is served, without a slash at the end: the start of every URL that it gives.
+    /// The base URL without a trailing slash: the start of every URL in an answer.
     pub fn base(&self) -> &str {
         &self.base
     }
 
-    /// GitHub's clock, in seconds since 1970.
+    /// The clock, in seconds since 1970.
     pub fn now(&self) -> i64 {
         self.now
     }
 
-    /// Lets time pass.
+    /// Advances the clock.
     pub fn pass(&mut self, seconds: i64) {
         self.now += seconds;
     }
@@ -143,7 +142,7 @@ impl LabGitHub {
         self.ids
     }
 
-    /// A repository that was seen to exist when the request was routed.
+    /// A repository that the route has found. Panics on any other key.
     pub(crate) fn repo(&self, key: &str) -> &StoredRepository {
         self.repositories
             .get(key)
@@ -170,7 +169,7 @@ impl LabGitHub {
             .expect("this issue was found before")
     }
 
-    /// A new issue with the next number.
+    /// Adds an issue or pull request with the next number.
     pub(crate) fn add_issue(
         &mut self,
         key: &str,
@@ -201,7 +200,7 @@ impl LabGitHub {
     }
 }
 
-/// Everything that GitHub remembers.
+/// The whole state of a GitHub.
 #[derive(Clone, Debug)]
 pub struct LabGitHub {
     pub(crate) base: String,

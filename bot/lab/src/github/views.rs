@@ -1,4 +1,4 @@
-//! What people see when they look: comments, reactions, check runs, files, history.
+//! What people see in a repository, for tests: comments, reactions, check runs, files, history.
 
 use std::collections::BTreeMap;
 
@@ -8,46 +8,38 @@ use super::actions::RepositoryActions;
 use super::git::Oid;
 use super::show::commit::signer_name;
 
-/// A comment as people see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssueCommentView {
-    /// Its id.
     pub id: u64,
-    /// The login.
+    /// The author's login, or the name if no user has the email.
     pub author: String,
-    /// The text.
     pub body: String,
-    /// Whether it was changed after it was written.
+    /// Whether it was edited after it was written.
     pub edited: bool,
 }
 
-/// A check run as people see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckRunView {
-    /// Its id.
     pub id: u64,
-    /// Its name.
     pub name: String,
     /// `queued`, `in_progress` or `completed`.
     pub status: String,
-    /// How it ended.
+    /// `success`, `failure`, …; `None` while it runs.
     pub conclusion: Option<String>,
-    /// The output's title.
+    /// Title of the output.
     pub title: String,
-    /// The output's summary.
+    /// Summary of the output.
     pub summary: String,
     /// `path:line level message` for each annotation.
     pub annotations: Vec<String>,
 }
 
-/// A commit as people see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommitView {
-    /// Its name.
     pub oid: Oid,
-    /// The author's login.
+    /// The author's login, or the name if no user has the email.
     pub author: String,
-    /// The whole message.
+    /// Title and body.
     pub message: String,
 }
 
@@ -68,7 +60,7 @@ impl RepositoryActions<'_> {
         .collect()
     }
 
-    /// Who reacted to a comment, and with what.
+    /// Reactions to a comment: login and content.
     pub fn reactions(&self, comment: u64) -> Vec<(String, String)> {
         let comment = self.repo().comments.get(&comment);
         let all = comment
@@ -93,12 +85,12 @@ impl RepositoryActions<'_> {
         .collect()
     }
 
-    /// A branch's tip.
+    /// The tip of a branch.
     pub fn head(&self, branch: &str) -> Option<Oid> {
         self.repo().git.branch(branch)
     }
 
-    /// What a branch holds, text by path.
+    /// The files of a branch: path to text.
     pub fn files_at(&self, branch: &str) -> BTreeMap<String, String> {
         let git = &self.repo().git;
         let files = git
@@ -112,7 +104,7 @@ impl RepositoryActions<'_> {
             .collect()
     }
 
-    /// A branch's history, newest first.
+    /// The commits of a branch, newest first.
     pub fn log(&self, branch: &str) -> Vec<CommitView> {
         let git = &self.repo().git;
         let all = git

@@ -1,4 +1,4 @@
-//! What GitHub tells the app: payloads, signatures, the outbox, and what may go wrong on the way.
+//! The webhook queue: signatures, deliveries, redeliveries, injected faults.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::Value;
@@ -7,46 +7,46 @@ use sha2::Sha256;
 use super::store::{LabGitHub, WebhookDelivery, WebhookFault, WebhookOutcome};
 
 impl LabGitHub {
-    /// Where webhooks go, and what they are signed with.
+    /// Sets the URL and the secret of the webhook.
     pub fn set_webhook(&mut self, url: &str, secret: &str) {
         self.outbox.url = Some(url.to_owned());
         secret.clone_into(&mut self.outbox.secret);
     }
 
-    /// What webhooks are signed with.
+    /// The secret that signs webhooks.
     pub fn webhook_secret(&self) -> &str {
         &self.outbox.secret
     }
 
-    /// The signature of a webhook with that body, as `X-Hub-Signature-256` carries it.
+    /// The `X-Hub-Signature-256` of a webhook with this body.
     pub fn sign(&self, body: &[u8]) -> String {
         signature(&self.outbox.secret, body)
     }
 
-    /// What happens to the next webhook; called twice, to the next two.
+    /// Injects a fault into the next webhook; called twice, into the next two.
     pub fn inject_webhook_fault(&mut self, fault: WebhookFault) {
         self.outbox.faults.push_back(fault);
     }
 
-    /// Every webhook so far, oldest first.
+    /// All deliveries so far, oldest first.
     pub fn deliveries(&self) -> Vec<&WebhookDelivery> {
         self.outbox.log.values().collect()
     }
 
-    /// Takes the next webhook to carry; its outcome is to be told by [`Self::record_outcome`].
+    /// Takes the next webhook from the queue. The caller delivers it and calls [`Self::record_outcome`].
     pub fn take_delivery(&mut self) -> Option<WebhookDelivery> {
         let id = self.outbox.queue.pop_front()?;
         self.outbox.log.get(&id).cloned()
     }
 
-    /// Notes what became of a webhook.
+    /// Records the result of a delivery.
     pub fn record_outcome(&mut self, id: u64, outcome: WebhookOutcome) {
         if let Some(one) = self.outbox.log.get_mut(&id) {
             one.outcome = outcome;
         }
     }
 
-    /// Whether no webhook is waiting or on its way. A delayed one is not waiting: only another webhook brings it.
+    /// Whether no webhook is waiting or being sent. A delayed one does not count: only another webhook releases it.
     pub fn is_settled(&self) -> bool {
         let delayed = self.outbox.delayed;
         self.outbox
@@ -55,7 +55,7 @@ impl LabGitHub {
             .all(|one| one.outcome != WebhookOutcome::Waiting || Some(one.id) == delayed)
     }
 
-    /// Sends a webhook again, with its GUID; the new delivery's id.
+    /// Sends a webhook again with the same GUID and returns the id of the new delivery.
     pub fn redeliver(&mut self, id: u64) -> Option<u64> {
         let one = self.outbox.log.get(&id)?.clone();
         let again = WebhookDelivery {
@@ -67,7 +67,7 @@ impl LabGitHub {
         Some(self.enqueue(again))
     }
 
-    /// The headers of a delivery, signature included.
+    /// The headers of a delivery, including the signature.
     pub fn headers(&self, one: &WebhookDelivery) -> Vec<(&'static str, String)> {
         vec![
             ("content-type", "application/json".to_owned()),
@@ -137,7 +137,7 @@ impl LabGitHub {
         id
     }
 
-    /// Into the queue; a delayed one follows. Without an address nobody is reached.
+    /// Queues a delivery, followed by a delayed one. Without a webhook URL it is unreachable.
     fn enqueue(&mut self, one: WebhookDelivery) -> u64 {
         let id = self.log_delivery(one);
         let ids = std::iter::once(id).chain(self.outbox.delayed.take());
@@ -153,7 +153,7 @@ impl LabGitHub {
     }
 }
 
-/// `sha256=` and the MAC of the raw body.
+/// `sha256=` and the HMAC of the raw body.
 pub(crate) fn signature(secret: &str, body: &[u8]) -> String {
     let mut mac =
         Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
@@ -166,8 +166,8 @@ mod tests {
     use super::signature;
 
     #[test]
-    fn the_signature_is_that_of_githubs_documentation() {
-        // docs.github.com, "Validating webhook deliveries": the values to test an implementation with.
+    fn the_signature_matches_githubs_documentation() {
+        // docs.github.com, "Validating webhook deliveries": the test values for implementations.
         assert_eq!(
             signature("It's a Secret to Everybody", b"Hello, World!"),
             "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use super::store::{AllocType, LabMaas, NodeType, StoredAddress, StoredInterface};
 
 impl LabMaas {
-    /// Deploys a machine: AUTO links get their addresses.
+    /// Deploys a machine: AUTO links get an address.
     pub fn deploy(&mut self, hostname: &str) {
         let Some(id) = self
             .node_by_host(hostname)
@@ -42,7 +42,7 @@ impl LabMaas {
         }
     }
 
-    /// Releases a machine: AUTO links lose their addresses, STATIC links stay.
+    /// Releases a machine: AUTO links lose their address, STATIC links stay.
     pub fn release(&mut self, hostname: &str) {
         if let Some(id) = self
             .node_by_host(hostname)
@@ -55,7 +55,7 @@ impl LabMaas {
         }
     }
 
-    /// Sets a machine's state, by MAAS's `status_name`.
+    /// Sets a machine's status, by MAAS's `status_name`.
     pub fn set_status(&mut self, hostname: &str, status: &str) {
         for node in self
             .nodes
@@ -66,7 +66,7 @@ impl LabMaas {
         }
     }
 
-    /// Removes a machine's links on a network, as a person would by `unlink_subnet`; returns how many.
+    /// Removes a machine's links on a network, as `unlink_subnet` does, and returns how many.
     pub fn unlink_all(&mut self, hostname: &str, cidr: &str) -> usize {
         let net: Option<IpNet> = cidr.parse().ok();
         let subnet = self
@@ -98,7 +98,7 @@ impl LabMaas {
         removed.len()
     }
 
-    /// What commissioning leaves: no links but AUTO on the boot interface (seen on 3.5.12 and 3.7.3).
+    /// Commissions a machine. Only an AUTO link on the boot interface remains (seen on 3.5.12 and 3.7.3).
     pub fn commission(&mut self, hostname: &str) {
         let Some(node) = self.node_by_host(hostname).cloned() else {
             return;
@@ -130,7 +130,7 @@ impl LabMaas {
         self.set_status(hostname, "Ready");
     }
 
-    /// A controller's interface loses an address and reports so: its row becomes a bare link.
+    /// A controller reports that an interface lost an address: the link stays, without an address.
     pub fn remove_controller_address(&mut self, hostname: &str, ip: &str) {
         let ip: Option<IpAddr> = ip.parse().ok();
         let Some(id) = self
@@ -156,17 +156,17 @@ impl LabMaas {
         }
     }
 
-    /// Sets one of MAAS's own settings, as an administrator would.
+    /// Changes one of MAAS's settings, as an administrator would.
     pub fn configure(&mut self, name: &str, value: &str) {
         self.config.insert(name.to_owned(), value.to_owned());
     }
 
-    /// A rack sees somebody on the wire.
+    /// A rack discovers a neighbour on the network.
     pub fn add_neighbour(&mut self, ip: IpAddr, mac: &str) {
         self.neighbours.push((ip, mac.to_owned()));
     }
 
-    /// A user has an address that lies in no subnet: its subnet changed its CIDR and left it behind.
+    /// Adds a user-reserved address in no subnet, which MAAS keeps after a subnet changed its CIDR.
     pub fn add_orphan_address(&mut self, ip: IpAddr, user: &str) {
         self.add_address(StoredAddress {
             id: 0,
@@ -180,7 +180,6 @@ impl LabMaas {
         });
     }
 
-    /// Host names of all machines.
     pub fn machines(&self) -> Vec<String> {
         self.nodes
             .values()
@@ -191,8 +190,8 @@ impl LabMaas {
 }
 
 impl LabMaas {
-    /// Whoever holds an address or a link on that network lets go of it; controllers only when `controllers`, and then
-    /// only they. BMC addresses stay.
+    /// Removes all addresses and links on a network: those of controllers if `controllers`, else all others. BMC addresses
+    /// stay.
     pub fn vacate(&mut self, cidr: &str, controllers: bool) {
         let net: Option<IpNet> = cidr.parse().ok();
         let subnet = self
@@ -227,7 +226,7 @@ impl LabMaas {
         }
     }
 
-    /// A rack is given an address on that network, and reports it: on an interface that is on its VLAN, else on a new one.
+    /// A rack gets an address on a network and reports it: on an interface in its VLAN, else on a new one.
     pub fn add_rack_address(&mut self, cidr: &str) {
         let net: Option<IpNet> = cidr.parse().ok();
         let subnet = self
@@ -254,7 +253,7 @@ impl LabMaas {
         }
     }
 
-    /// One more interface of a node, on that VLAN.
+    /// Adds an interface to a node, in a VLAN.
     fn add_interface(&mut self, node: &str, vlan: u64) -> u64 {
         let id = self.next("interface");
         self.interfaces.insert(
@@ -276,7 +275,7 @@ impl LabMaas {
         id
     }
 
-    /// Whether two MAAS hold the same rows, whatever was asked of them on the way.
+    /// Whether two MAAS have the same rows. Requests and settings do not count.
     pub fn same_rows(&self, other: &Self) -> bool {
         self.fabrics == other.fabrics
             && self.spaces == other.spaces

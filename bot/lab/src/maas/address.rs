@@ -1,9 +1,10 @@
-//! Addresses without an interface, names, and who lives on a subnet.
+//! Endpoints of IP addresses and DNS resources, and the addresses in use on a subnet.
 
 use serde_json::{Value, json};
 
 use super::answer::{
-    ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, flag, gone, missing, plain,
+    ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, flag, missing, no_content,
+    plain,
 };
 use super::form::Form;
 use super::parse::address;
@@ -17,7 +18,7 @@ const STAMP: &str = "Thu, 01 Jan. 2026 00:00:00";
 impl LabMaas {
     pub(crate) fn show_ip_addresses(&self, subnet: u64, request: &LabRequest) -> MaasAnswer {
         let asks = |name: &str| flag(request.param(name), name, true);
-        // The switch's older name, said to be on, does not bring back what the newer one turned off.
+        // `with_node_summary` is the older name: true there does not override false in `with_summary`.
         let summary = asks("with_summary")? && asks("with_node_summary")?;
         let user = asks("with_username")?;
         let mut rows: Vec<&StoredAddress> = self
@@ -33,7 +34,7 @@ impl LabMaas {
                 if summary {
                     self.add_summary(row, &mut shown);
                 }
-                // A node's owner is part of the summary, and hides whose the row is.
+                // A node's owner is part of the summary and replaces the row's own user.
                 let owner = self.owner_of(row).filter(|_| summary);
                 if let Some(owner) = owner.or(row.user.clone()).filter(|_| user) {
                     shown["user"] = json!(owner);
@@ -85,26 +86,26 @@ impl LabMaas {
         &mut self,
         request: &LabRequest,
         form: &Form,
-        asker: &ApiCaller,
+        caller: &ApiCaller,
     ) -> MaasAnswer {
         match (request.method.as_str(), request.param("op")) {
-            ("GET", None) => self.list_addresses(request, asker),
-            ("POST", Some("reserve")) => self.reserve(form, asker),
-            ("POST", Some("release")) => self.release_address(form, asker),
+            ("GET", None) => self.list_addresses(request, caller),
+            ("POST", Some("reserve")) => self.reserve(form, caller),
+            ("POST", Some("release")) => self.release_address(form, caller),
             _ => Err(bad_method()),
         }
     }
 
-    fn list_addresses(&self, request: &LabRequest, asker: &ApiCaller) -> MaasAnswer {
+    fn list_addresses(&self, request: &LabRequest, caller: &ApiCaller) -> MaasAnswer {
         let all = flag(request.param("all"), "all", false)?;
-        if all && !asker.admin {
+        if all && !caller.admin {
             return Err(plain(
                 403,
                 "Listing all IP addresses requires admin privileges.",
             ));
         }
         let owner = request.param("owner");
-        if owner.is_some() && !asker.admin {
+        if owner.is_some() && !caller.admin {
             let message = "Listing another user's IP addresses requires admin privileges.";
             return Err(plain(403, message));
         }
@@ -113,7 +114,7 @@ impl LabMaas {
             return Err(plain(400, "Parameter 'ip' must contain an IP address."));
         }
         let wanted = wanted.flatten();
-        let whose = owner.unwrap_or(&asker.name);
+        let whose = owner.unwrap_or(&caller.name);
         let everyone = all && owner.is_none();
         let list = self
             .addresses
@@ -126,7 +127,7 @@ impl LabMaas {
         Ok(LabResponse::json(200, &list))
     }
 
-    fn reserve(&mut self, form: &Form, asker: &ApiCaller) -> MaasAnswer {
+    fn reserve(&mut self, form: &Form, caller: &ApiCaller) -> MaasAnswer {
         let given = |field: &str| form.get(field).filter(|text| !text.is_empty());
         let text = given("ip").or(given("ip_address"));
         let ip = text.and_then(address);
@@ -179,7 +180,7 @@ impl LabMaas {
             ip: Some(ip),
             alloc: AllocType::UserReserved,
             subnet: Some(subnet),
-            user: Some(asker.name.clone()),
+            user: Some(caller.name.clone()),
             interface: None,
             unknown,
             bmc_of: None,
@@ -236,7 +237,7 @@ impl LabMaas {
             .any(|row| row.ip == Some(ip) && row.alloc != AllocType::Discovered)
     }
 
-    /// An interface without a node, for a reservation with a MAC.
+    /// A new interface without a node, for a reservation with a MAC.
     pub(crate) fn unknown(&mut self, mac: &str) -> UnknownInterface {
         UnknownInterface {
             id: self.next("interface"),
@@ -266,7 +267,7 @@ impl LabMaas {
         id
     }
 
-    fn release_address(&mut self, form: &Form, asker: &ApiCaller) -> MaasAnswer {
+    fn release_address(&mut self, form: &Form, caller: &ApiCaller) -> MaasAnswer {
         let Some(ip) = form.get("ip").and_then(address) else {
             return Err(super::form::field_error(
                 "ip",
@@ -274,7 +275,7 @@ impl LabMaas {
             ));
         };
         let force = flag(form.raw("force"), "force", false)?;
-        if force && !asker.admin {
+        if force && !caller.admin {
             let message = "Force-releasing an IP address requires admin privileges.";
             return Err(plain(403, message));
         }
@@ -285,7 +286,7 @@ impl LabMaas {
                 row.ip == Some(ip)
                     && (force
                         || (row.alloc == AllocType::UserReserved
-                            && row.user.as_ref() == Some(&asker.name)))
+                            && row.user.as_ref() == Some(&caller.name)))
             })
             .map(|row| row.id);
         match found {
@@ -295,7 +296,7 @@ impl LabMaas {
                 if let Some(interface) = interface {
                     self.ensure_link_up(interface);
                 }
-                Ok(gone())
+                Ok(no_content())
             }
             None if force => Err(plain(400, format!("IP address {ip} does not exist."))),
             None => Err(plain(
@@ -307,14 +308,14 @@ impl LabMaas {
         }
     }
 
-    pub(crate) fn dns_list(&mut self, method: &str, form: &Form, asker: &ApiCaller) -> MaasAnswer {
+    pub(crate) fn dns_list(&mut self, method: &str, form: &Form, caller: &ApiCaller) -> MaasAnswer {
         match method {
             "GET" => Ok(LabResponse::json(
                 200,
                 &self.dns.keys().map(|id| self.show_dns(*id)).collect(),
             )),
             "POST" => {
-                admin_to_create(asker)?;
+                admin_to_create(caller)?;
                 let name = form
                     .get("fqdn")
                     .or(form.get("name"))
@@ -339,7 +340,7 @@ impl LabMaas {
                             ip: Some(ip),
                             alloc: AllocType::UserReserved,
                             subnet: self.best_subnet(ip),
-                            user: Some(asker.name.clone()),
+                            user: Some(caller.name.clone()),
                             interface: None,
                             unknown: None,
                             bmc_of: None,
@@ -354,7 +355,12 @@ impl LabMaas {
         }
     }
 
-    pub(crate) fn dns_resource(&mut self, method: &str, id: &str, asker: &ApiCaller) -> MaasAnswer {
+    pub(crate) fn dns_resource(
+        &mut self,
+        method: &str,
+        id: &str,
+        caller: &ApiCaller,
+    ) -> MaasAnswer {
         let id = id
             .parse()
             .ok()
@@ -363,9 +369,9 @@ impl LabMaas {
         match method {
             "GET" => Ok(LabResponse::json(200, &self.show_dns(id))),
             "DELETE" => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 self.dns.remove(&id);
-                Ok(gone())
+                Ok(no_content())
             }
             _ => Err(bad_method()),
         }

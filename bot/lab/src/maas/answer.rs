@@ -3,10 +3,10 @@
 use super::parse;
 use crate::wire::LabResponse;
 
-/// Why a request is not answered with what it asked.
+/// The answer to a request, or the refusal.
 pub(crate) type MaasAnswer = Result<LabResponse, LabResponse>;
 
-/// Who asks.
+/// The authenticated user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiCaller {
     pub(crate) name: String,
@@ -14,7 +14,7 @@ pub(crate) struct ApiCaller {
 }
 
 impl ApiCaller {
-    /// Someone without a name, who may read the version.
+    /// A client without credentials, which may read the version.
     pub(crate) fn anonymous() -> Self {
         Self {
             name: String::new(),
@@ -23,24 +23,24 @@ impl ApiCaller {
     }
 }
 
-/// Nobody but an administrator may make things.
-pub(crate) fn admin_to_create(asker: &ApiCaller) -> Result<(), LabResponse> {
-    if asker.admin {
+/// Refuses everyone but administrators to create an object.
+pub(crate) fn admin_to_create(caller: &ApiCaller) -> Result<(), LabResponse> {
+    if caller.admin {
         return Ok(());
     }
     Err(plain(403, "This method is reserved for admin users."))
 }
 
-/// Nobody but an administrator may change or remove things.
-pub(crate) fn admin_to_change(asker: &ApiCaller) -> Result<(), LabResponse> {
-    if asker.admin {
+/// Refuses everyone but administrators to change or delete an object.
+pub(crate) fn admin_to_change(caller: &ApiCaller) -> Result<(), LabResponse> {
+    if caller.admin {
         Ok(())
     } else {
         Err(plain(403, ""))
     }
 }
 
-/// Text as MAAS's own exceptions send it.
+/// A text answer as MAAS's exceptions send it.
 pub(crate) fn plain(status: u16, text: impl Into<String>) -> LabResponse {
     LabResponse {
         status,
@@ -49,7 +49,7 @@ pub(crate) fn plain(status: u16, text: impl Into<String>) -> LabResponse {
     }
 }
 
-/// An optional switch of a query or a form, where absent is `default` and nothing is off.
+/// An optional boolean of a query or a form. Absent is `default`, empty is false.
 pub(crate) fn flag(given: Option<&str>, name: &str, default: bool) -> Result<bool, LabResponse> {
     match given {
         None => Ok(default),
@@ -65,7 +65,7 @@ pub(crate) fn missing(kind: &str) -> LabResponse {
     plain(404, format!("No {kind} matches the given query."))
 }
 
-pub(crate) fn gone() -> LabResponse {
+pub(crate) fn no_content() -> LabResponse {
     plain(204, "")
 }
 

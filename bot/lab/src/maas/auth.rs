@@ -1,5 +1,5 @@
-//! OAuth 1.0a PLAINTEXT as MAAS checks it: piston3's checks in piston3's order, with MAAS's words
-//! (3.5.9 maasserver/api/auth.py; seen on 3.5.12 and 3.7.3, odd as it is).
+//! OAuth 1.0a PLAINTEXT as MAAS checks it: piston3's checks in piston3's order, with MAAS's messages
+//! (3.5.9 maasserver/api/auth.py; seen on 3.5.12 and 3.7.3).
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use super::answer::{ApiCaller, plain};
 use super::store::LabMaas;
 use crate::wire::{LabRequest, LabResponse, decode};
 
-/// How long a timestamp is good for, in seconds. One from the future always is.
+/// How long a timestamp is accepted, in seconds. One in the future always is.
 const TIMESTAMP_SECONDS: i64 = 300;
 
-/// Without each of these somewhere in the header nobody tried to sign: 401 `Forbidden`.
+/// If one of these is not in the header, MAAS treats the request as unsigned: 401 `Forbidden`.
 const REQUIRED_FIELDS: [&str; 6] = [
     "oauth_consumer_key",
     "oauth_token",
@@ -20,7 +20,7 @@ const REQUIRED_FIELDS: [&str; 6] = [
     "oauth_nonce",
 ];
 
-/// What a signed request says about itself.
+/// The OAuth parameters of a request.
 struct Signed(BTreeMap<String, String>);
 
 impl Signed {
@@ -44,20 +44,20 @@ impl Signed {
     }
 }
 
-/// 401, with Python's quotes around the reason.
+/// 401, with the reason quoted as Python's `repr` does.
 fn unauthorized(reason: &str) -> LabResponse {
     let quote = if reason.contains('\'') { '"' } else { '\'' };
     LabResponse::html(401, format!("Authorization Error: {quote}{reason}{quote}"))
 }
 
 impl LabMaas {
-    /// Who asks. The nonce is used up, unless the request is undone: [`Self::release_nonce`].
+    /// Authenticates a request and uses up its nonce, unless the request is rolled back: [`Self::release_nonce`].
     pub(crate) fn authenticate(&mut self, request: &LabRequest) -> Result<ApiCaller, LabResponse> {
         let header = request.header("authorization").unwrap_or_default();
         if REQUIRED_FIELDS.iter().any(|name| !header.contains(name)) {
             return Err(plain(401, "Forbidden"));
         }
-        // A scheme in another case passes the test above and then is not understood.
+        // A scheme in another case passes the test above, but MAAS then fails to parse it.
         let Some(rest) = header.strip_prefix("OAuth ") else {
             let message = "'NoneType' object has no attribute 'verify_request'";
             return Err(LabResponse::text(500, message));
@@ -77,7 +77,7 @@ impl LabMaas {
             ));
         }
         let token = signed.field("oauth_token")?;
-        // The token alone says whose request it is; any consumer that exists will do (seen on 3.5.12 and 3.7.3).
+        // Only the token identifies the user; any existing consumer key is accepted (seen on 3.5.12 and 3.7.3).
         let user = self.users.iter().find(|user| user.token == token).cloned();
         let Some(user) = user else {
             return Err(unauthorized(&format!("Invalid access token: {token}")));
@@ -95,7 +95,7 @@ impl LabMaas {
         })
     }
 
-    /// A request that was undone leaves its nonce unused: it may be sent again as it is.
+    /// Makes the nonce of a request that was rolled back usable again.
     pub(crate) fn release_nonce(&mut self, request: &LabRequest) {
         let header = request.header("authorization").unwrap_or_default();
         let signed = header.strip_prefix("OAuth ").map(Signed::read);
@@ -141,7 +141,7 @@ fn check_signature(signed: &Signed, secret: &str) -> Result<(), LabResponse> {
     if signature == format!("&{secret}") {
         return Ok(());
     }
-    // A real MAAS prints the secret that it expected; no reader of this answer may keep it.
+    // A real MAAS prints the expected secret, so clients must not log this answer.
     Err(unauthorized(&format!(
         "Invalid signature. Expected signature base string: &{secret}"
     )))

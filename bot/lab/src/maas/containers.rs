@@ -1,16 +1,16 @@
-//! Fabrics and spaces.
+//! Endpoints of fabrics and spaces.
 
 use serde_json::{Value, json};
 
 use super::answer::{
-    ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, gone, plain,
+    ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, no_content, plain,
 };
 use super::form::{Errors, Form, is_name, refuse_long};
 use super::store::{DEFAULT_FABRIC, LabMaas, StoredFabric, StoredSpace, StoredVlan};
 use crate::wire::LabResponse;
 
 impl LabMaas {
-    pub(crate) fn fabrics(&mut self, method: &str, form: &Form, asker: &ApiCaller) -> MaasAnswer {
+    pub(crate) fn fabrics(&mut self, method: &str, form: &Form, caller: &ApiCaller) -> MaasAnswer {
         match method {
             "GET" => Ok(LabResponse::json(
                 200,
@@ -21,7 +21,7 @@ impl LabMaas {
                     .collect(),
             )),
             "POST" => {
-                admin_to_create(asker)?;
+                admin_to_create(caller)?;
                 let (name, class_type) = self.read_fabric(form, None)?;
                 let id = self.make_fabric(name, class_type);
                 Ok(LabResponse::json(200, &self.show_fabric(id)))
@@ -30,7 +30,7 @@ impl LabMaas {
         }
     }
 
-    /// Makes a fabric and its default VLAN (3.5.9 maasserver/models/fabric.py:192-211).
+    /// Creates a fabric and its default VLAN (3.5.9 maasserver/models/fabric.py:192-211).
     pub(crate) fn make_fabric(&mut self, name: Option<String>, class_type: Option<String>) -> u64 {
         let id = self.next("fabric");
         self.make_fabric_as(id, name, class_type);
@@ -70,7 +70,7 @@ impl LabMaas {
         );
     }
 
-    /// Name and class; what is empty is none.
+    /// Name and class; an empty field is `None`.
     fn read_fabric(
         &self,
         form: &Form,
@@ -112,24 +112,24 @@ impl LabMaas {
         method: &str,
         id: &str,
         form: &Form,
-        asker: &ApiCaller,
+        caller: &ApiCaller,
     ) -> MaasAnswer {
         let id = self.find_fabric(id)?;
         match method {
             "GET" => {}
             "PUT" => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 let (name, class) = self.read_fabric(form, Some(id))?;
                 if let Some(fabric) = self.fabrics.get_mut(&id) {
                     fabric.name = name.unwrap_or_else(|| fabric.name.clone());
-                    // An empty class keeps what there is: a column that may be null is not emptied so.
+                    // An empty class keeps the present one: MAAS does not clear a nullable column this way.
                     fabric.class_type = class.or(fabric.class_type.take());
                 }
             }
             "DELETE" => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 self.delete_fabric(id)?;
-                return Ok(gone());
+                return Ok(no_content());
             }
             _ => return Err(bad_method()),
         }
@@ -194,7 +194,7 @@ impl LabMaas {
         &mut self,
         method: &str,
         form: &Form,
-        asker: &ApiCaller,
+        caller: &ApiCaller,
     ) -> MaasAnswer {
         match method {
             "GET" => {
@@ -206,7 +206,7 @@ impl LabMaas {
                 Ok(LabResponse::json(200, &json!(list)))
             }
             "POST" => {
-                admin_to_create(asker)?;
+                admin_to_create(caller)?;
                 let name = self.space_name(form, None)?;
                 let id = self.make_space(name, form.get("description").unwrap_or_default());
                 Ok(LabResponse::json(200, &self.show_space(id)))
@@ -258,7 +258,7 @@ impl LabMaas {
         method: &str,
         id: &str,
         form: &Form,
-        asker: &ApiCaller,
+        caller: &ApiCaller,
     ) -> MaasAnswer {
         match (method, id) {
             ("GET", "undefined") if self.vlans.values().all(|vlan| vlan.space.is_some()) => {}
@@ -277,7 +277,7 @@ impl LabMaas {
         match method {
             "GET" => {}
             "PUT" => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 let name = self.space_name(form, Some(id))?;
                 if let Some(space) = self.spaces.get_mut(&id) {
                     if let Some(name) = name {
@@ -289,7 +289,7 @@ impl LabMaas {
                 }
             }
             "DELETE" => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 for vlan in self
                     .vlans
                     .values_mut()
@@ -298,7 +298,7 @@ impl LabMaas {
                     vlan.space = None;
                 }
                 self.spaces.remove(&id);
-                return Ok(gone());
+                return Ok(no_content());
             }
             _ => return Err(bad_method()),
         }

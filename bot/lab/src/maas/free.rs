@@ -1,4 +1,4 @@
-//! Which addresses of a subnet are taken, for what, and which are free.
+//! Which addresses of a subnet are in use, for which purpose, and which are free.
 //!
 //! 3.5.9 `maasserver/models/subnet.py` (`get_ipranges_in_use`, `get_ipranges_not_in_use`); 3.7.3
 //! `maasservicelayer/db/repositories/subnet_utilization.py`.
@@ -13,7 +13,7 @@ use super::store::{AllocType, LabMaas, RangeType, StoredRange};
 use super::subnet::conflict;
 use crate::wire::LabResponse;
 
-/// A run of taken addresses, and the word MAAS has for what it is taken for.
+/// A run of addresses in use, with MAAS's word for the purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
     pub(crate) start: IpAddr,
@@ -21,10 +21,10 @@ pub(crate) struct Piece {
     pub(crate) purpose: &'static str,
 }
 
-/// A run of taken addresses with everything that it is taken for.
+/// A run of addresses in use with all its purposes.
 pub(crate) type TakenRun = (IpAddr, IpAddr, Vec<&'static str>);
 
-/// What counts as taken.
+/// What counts as in use.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each leaves one kind out")]
 pub(crate) struct TakenFilter {
@@ -33,7 +33,7 @@ pub(crate) struct TakenFilter {
     pub(crate) no_reserved: bool,
     pub(crate) no_dynamic: bool,
     pub(crate) no_discovered: bool,
-    /// A range that is left out: the one being changed.
+    /// A range to ignore: the one that is being changed.
     pub(crate) but: Option<u64>,
 }
 
@@ -51,13 +51,12 @@ pub(crate) fn at(number: u128, like: IpAddr) -> IpAddr {
     }
 }
 
-/// How many addresses from `start` to `end`.
+/// The number of addresses from `start` to `end`.
 pub(crate) fn count(start: IpAddr, end: IpAddr) -> u128 {
     (number(end) - number(start)).saturating_add(1)
 }
 
-/// The same as JSON can hold it: an IPv6 network may have more addresses than a 64-bit number, which MAAS writes out
-/// and the lab cuts to the largest.
+/// The same, capped at `u64::MAX`: MAAS writes larger counts of IPv6 addresses in full, which `serde_json` cannot.
 pub(crate) fn size(start: IpAddr, end: IpAddr) -> u64 {
     short(count(start, end))
 }
@@ -75,7 +74,7 @@ fn one(ip: IpAddr, purpose: &'static str) -> Piece {
 }
 
 impl LabMaas {
-    /// What is taken in a subnet, merged and in order.
+    /// The addresses in use in a subnet, merged and sorted.
     pub(crate) fn taken(&self, subnet: u64, ask: TakenFilter) -> Vec<TakenRun> {
         let mut pieces = self.taken_by_ranges(subnet, ask);
         pieces.extend(taken_by_ipv6(self.subnets[&subnet].cidr));
@@ -139,7 +138,7 @@ impl LabMaas {
             .collect()
     }
 
-    /// Where something new may go. In an unmanaged subnet that is inside reserved ranges only, but for ranges themselves.
+    /// The free runs. In an unmanaged subnet these lie only inside reserved ranges, except for new ranges.
     pub(crate) fn gaps(&self, subnet: u64, ask: TakenFilter) -> Vec<(IpAddr, IpAddr)> {
         let row = &self.subnets[&subnet];
         let clips = self.version.clips_free_ranges();
@@ -147,7 +146,7 @@ impl LabMaas {
             return unused(row.cidr, &self.taken(subnet, ask), clips);
         }
         if ask.ranges_only {
-            // 3.7 lets a reserved range lie over dynamic ones there.
+            // 3.7 allows a reserved range to overlap dynamic ranges there.
             let no_dynamic = clips;
             return unused(
                 row.cidr,
@@ -188,8 +187,8 @@ impl LabMaas {
             .collect()
     }
 
-    /// The address MAAS picks: the lowest of the *smallest* free run. On 3.5 that may lie outside the CIDR, below which a
-    /// range was left; then every try fails (seen on 3.5.12).
+    /// The address that MAAS picks: the lowest one of the *smallest* free run. On 3.5 it can lie outside the CIDR, if a range
+    /// remained below it; then every attempt fails (seen on 3.5.12).
     pub(crate) fn pick_free(&self, subnet: u64) -> Result<IpAddr, LabResponse> {
         let cidr = self.subnets[&subnet].cidr;
         let kept: Vec<IpAddr> = self
@@ -228,13 +227,13 @@ impl LabMaas {
         }
     }
 
-    /// The same for whoever takes what there is.
+    /// The same, or `None`.
     pub(crate) fn free_address(&self, subnet: u64) -> Option<IpAddr> {
         self.pick_free(subnet).ok()
     }
 
-    /// An address that a person gives a host by hand, whatever MAAS would hand out: the lowest that nobody has, a router's or
-    /// a resolver's where there is no other.
+    /// An address that a person configures manually, independent of what MAAS would pick: the lowest unused one; the gateway's
+    /// or a DNS server's only if there is no other.
     pub(crate) fn manual_address(&self, subnet: u64) -> Option<IpAddr> {
         let row = &self.subnets[&subnet];
         let (first, last) = usable(row.cidr);
@@ -247,7 +246,7 @@ impl LabMaas {
     }
 }
 
-/// The low end of an IPv6 /64, and the subnet router's anycast address (RFC 4291 section 2.6.1).
+/// The low end of an IPv6 /64, which MAAS reserves, and the subnet-router anycast address (RFC 4291 section 2.6.1).
 fn taken_by_ipv6(cidr: IpNet) -> Vec<Piece> {
     let first = cidr.network();
     let mut pieces = Vec::new();
@@ -264,7 +263,7 @@ fn taken_by_ipv6(cidr: IpNet) -> Vec<Piece> {
     pieces
 }
 
-/// The usable addresses of a network: not the network's own, not the broadcast address.
+/// The usable addresses of a network: without the network address and the broadcast address.
 fn usable(cidr: IpNet) -> (u128, u128) {
     let (first, last) = (number(cidr.network()), number(cidr.broadcast()));
     match (cidr.addr().is_ipv4(), cidr.prefix_len()) {
@@ -274,7 +273,7 @@ fn usable(cidr: IpNet) -> (u128, u128) {
     }
 }
 
-/// What is between the taken pieces. Without `clips` (before 3.7) what is taken outside the network shifts the ends.
+/// The gaps between the runs in use. Without `clips` (before 3.7) runs outside the network shift the ends.
 pub(crate) fn unused(cidr: IpNet, taken: &[TakenRun], clips: bool) -> Vec<(IpAddr, IpAddr)> {
     let (first, last) = usable(cidr);
     let like = cidr.network();
@@ -299,7 +298,7 @@ pub(crate) fn unused(cidr: IpNet, taken: &[TakenRun], clips: bool) -> Vec<(IpAdd
     gaps
 }
 
-/// Adjacent or overlapping pieces of the same purposes as one; overlapping ones of several purposes too.
+/// Joins overlapping pieces, and adjacent pieces with the same purpose.
 fn merge(mut pieces: Vec<Piece>) -> Vec<TakenRun> {
     pieces.sort_by_key(|piece| (number(piece.start), number(piece.end), piece.purpose));
     let mut merged: Vec<TakenRun> = Vec::new();

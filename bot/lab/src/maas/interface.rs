@@ -1,4 +1,5 @@
-//! Interfaces, by the state of their machine (3.5.9 `maasserver/api/interfaces.py:96-137`, `forms/interface.py`).
+//! Endpoints of interfaces. What is allowed depends on the status of the machine
+//! (3.5.9 `maasserver/api/interfaces.py:96-137`, `forms/interface.py`).
 
 mod form;
 
@@ -6,7 +7,9 @@ use serde_json::Value;
 
 use form::read_interface_mtu;
 
-use super::answer::{ApiCaller, MaasAnswer, admin_to_change, bad_method, gone, missing, plain};
+use super::answer::{
+    ApiCaller, MaasAnswer, admin_to_change, bad_method, missing, no_content, plain,
+};
 use super::form::{Errors, Form, REQUIRED, field_error};
 use super::store::{LabMaas, NodeType, StoredInterface};
 use crate::wire::{LabRequest, LabResponse};
@@ -17,7 +20,7 @@ impl LabMaas {
         request: &LabRequest,
         node: &str,
         form: &Form,
-        asker: &ApiCaller,
+        caller: &ApiCaller,
     ) -> MaasAnswer {
         if !self.nodes.contains_key(node) {
             return Err(missing("Node"));
@@ -31,7 +34,7 @@ impl LabMaas {
                 Ok(LabResponse::json(200, &Value::Array(list)))
             }
             ("POST", Some(op)) => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 let (verb, kind) = match op {
                     "create_vlan" => ("create VLAN", "vlan"),
                     "create_bridge" => ("create bridge", "bridge"),
@@ -55,7 +58,7 @@ impl LabMaas {
         }
     }
 
-    /// Machines in five states; devices always; controllers never.
+    /// Machines with one of five statuses may be changed, devices always, controllers never.
     fn may_change(&self, node: &str, verb: &str) -> Result<(), LabResponse> {
         let node = &self.nodes[node];
         match node.kind {
@@ -146,7 +149,7 @@ impl LabMaas {
         Ok(id)
     }
 
-    /// A bond or bridge takes its parents' links away and puts them on its VLAN.
+    /// A new bond or bridge removes its parents' links and moves the parents to its VLAN.
     fn reset_parents(&mut self, parents: &[u64], vlan: Option<u64>) {
         for parent in parents {
             self.remove_links(*parent);
@@ -156,7 +159,7 @@ impl LabMaas {
         }
     }
 
-    /// An interface, its links and the VLAN interfaces on it; bonds and bridges that lose their last parent.
+    /// Removes an interface, its links, its VLAN interfaces, and bonds and bridges that lose their last parent.
     pub(crate) fn remove_interface(&mut self, id: u64) {
         self.remove_links(id);
         let children: Vec<(u64, usize)> = self
@@ -181,7 +184,7 @@ impl LabMaas {
         node: &str,
         id: &str,
         form: &Form,
-        asker: &ApiCaller,
+        caller: &ApiCaller,
     ) -> MaasAnswer {
         if !self.nodes.contains_key(node) {
             return Err(missing("Node"));
@@ -193,12 +196,12 @@ impl LabMaas {
         let id = found.ok_or_else(|| missing("Interface"))?;
         match (request.method.as_str(), request.param("op")) {
             ("GET", None) => {}
-            (_, _) if !asker.admin && request.method != "GET" => return Err(plain(403, "")),
+            (_, _) if !caller.admin && request.method != "GET" => return Err(plain(403, "")),
             ("PUT", None) => self.update_interface(node, id, form)?,
             ("DELETE", None) => {
                 self.may_change(node, "delete interface")?;
                 self.remove_interface(id);
-                return Ok(gone());
+                return Ok(no_content());
             }
             ("POST", Some("link_subnet")) => {
                 self.may_change(node, "link subnet")?;
@@ -227,7 +230,8 @@ impl LabMaas {
         ))
     }
 
-    /// By what the machine is: a controller's interface takes a VLAN, a deployed machine's a name and a MAC.
+    /// The fields depend on the node: of a controller's interface only the VLAN can change, of a deployed machine's only the
+    /// name and the MAC.
     fn update_interface(&mut self, node: &str, id: u64, form: &Form) -> Result<(), LabResponse> {
         let host = self.nodes[node].clone();
         let mut errors = Errors::default();
@@ -258,8 +262,8 @@ impl LabMaas {
         Ok(())
     }
 
-    /// A move to another VLAN clears an interface's links; a controller's takes the planes that it is linked to along
-    /// (3.5.9 `maasserver/models/signals/interfaces.py:170-256`).
+    /// An interface that moves to another VLAN loses its links. A controller's interface keeps them and moves the linked
+    /// subnets to the new VLAN (3.5.9 `maasserver/models/signals/interfaces.py:170-256`).
     fn follow_vlan_change(&mut self, id: u64, controller: bool, vlan: Option<u64>) {
         if !controller {
             self.remove_links(id);

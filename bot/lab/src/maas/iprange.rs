@@ -1,10 +1,10 @@
-//! IP ranges: which may be where (3.5.9 maasserver/models/iprange.py:156-277, forms/iprange.py).
+//! Endpoints of IP ranges, and where ranges may be (3.5.9 maasserver/models/iprange.py:156-277, forms/iprange.py).
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::answer::{ApiCaller, MaasAnswer, bad_method, gone, missing, plain};
+use super::answer::{ApiCaller, MaasAnswer, bad_method, missing, no_content, plain};
 use super::form::{BAD_IP, Errors, Form, NO_CHOICE, REQUIRED, no_such_choice, refuse_long};
 use super::free::{self, TakenFilter};
 use super::lookup::row_number;
@@ -19,7 +19,7 @@ impl LabMaas {
         &mut self,
         method: &str,
         form: &Form,
-        asker: &ApiCaller,
+        caller: &ApiCaller,
     ) -> MaasAnswer {
         match method {
             "GET" => Ok(LabResponse::json(
@@ -31,7 +31,7 @@ impl LabMaas {
                     .collect(),
             )),
             "POST" => {
-                if form.get("type") == Some("dynamic") && !asker.admin {
+                if form.get("type") == Some("dynamic") && !caller.admin {
                     return Err(plain(
                         403,
                         "Unable to create dynamic IP range. You don't have sufficient privileges.",
@@ -39,7 +39,7 @@ impl LabMaas {
                 }
                 let mut range = self.read_range(form, None)?;
                 range.id = self.next("iprange");
-                range.user = Some(asker.name.clone());
+                range.user = Some(caller.name.clone());
                 let shown = self.show_range(&range);
                 self.ranges.insert(range.id, range);
                 Ok(LabResponse::json(200, &shown))
@@ -53,11 +53,11 @@ impl LabMaas {
         method: &str,
         id: &str,
         form: &Form,
-        asker: &ApiCaller,
+        caller: &ApiCaller,
     ) -> MaasAnswer {
         let found = self.ranges.get(&row_number("IPRange", id)?).cloned();
         let now = found.ok_or_else(|| missing("IPRange"))?;
-        let mine = asker.admin || now.user.as_ref() == Some(&asker.name);
+        let mine = caller.admin || now.user.as_ref() == Some(&caller.name);
         if method != "GET" && !mine {
             return Err(plain(
                 403,
@@ -75,7 +75,7 @@ impl LabMaas {
             "DELETE" => {
                 self.ranges.remove(&now.id);
                 self.snippets.retain(|_, row| row.range != Some(now.id));
-                Ok(gone())
+                Ok(no_content())
             }
             _ => Err(bad_method()),
         }
@@ -164,7 +164,7 @@ impl LabMaas {
         found
     }
 
-    /// The form of a dynamic range counts on fields that it may not have, and on ends in order: without, it is a 500
+    /// For a dynamic range the form relies on fields that may be missing and on sorted ends; otherwise MAAS answers 500
     /// (3.7.3 `maasserver/forms/iprange.py`, `clean`).
     fn look_for_reserved_ips(
         &self,
@@ -202,7 +202,7 @@ impl LabMaas {
             .map(|subnet| subnet.id)
     }
 
-    /// A range that is made without a form: the model's checks alone.
+    /// The model's checks, for a range that is created without a form.
     pub(crate) fn check_range(&self, range: &StoredRange) -> Result<(), LabResponse> {
         let mut errors = Errors::default();
         let known = Known {
@@ -213,7 +213,7 @@ impl LabMaas {
         errors.done()
     }
 
-    /// The model's first objection (3.5.9 `maasserver/models/iprange.py:156-277`).
+    /// The first failing check of the model (3.5.9 `maasserver/models/iprange.py:156-277`).
     fn check_row(&self, range: &StoredRange, known: Known, errors: &mut Errors) {
         let mut both = |message: String| {
             errors.add("start_ip", message.clone());
@@ -271,7 +271,8 @@ impl LabMaas {
         }
     }
 
-    /// Both ends fall into the same gap: of ranges only for a reserved range, of anything for a dynamic one.
+    /// Both ends must lie in the same gap: a gap between ranges for a reserved range, a gap between all addresses in use for a
+    /// dynamic one.
     fn check_gap(&self, range: &StoredRange, errors: &mut Errors) {
         let (word, ranges_only, what) = match range.kind {
             RangeType::Reserved => ("reserved", true, "range"),
@@ -299,14 +300,14 @@ impl LabMaas {
     }
 }
 
-/// Which fields of a range the form could read.
+/// Which fields of a range the form has read without an error.
 #[derive(Clone, Copy)]
 struct Known {
     subnet: bool,
     kind: bool,
 }
 
-/// netaddr knows no broadcast address of a /31 and a /32.
+/// In netaddr a /31 and a /32 have no broadcast address.
 fn broadcast(cidr: IpNet) -> Option<IpAddr> {
     (cidr.prefix_len() < 31).then(|| cidr.broadcast())
 }

@@ -1,4 +1,4 @@
-//! Loading a layout in the neutral JSON: what a real MAAS cannot hold is an error that names the place.
+//! Loads a layout file. What a real MAAS cannot store is an error that names the JSON path.
 
 mod format;
 mod nodes;
@@ -10,13 +10,12 @@ use format::{FabricIn, LayoutFile, VlanIn};
 
 use super::store::{LabMaas, NodeType};
 
-/// Why a layout cannot be a MAAS.
+/// Why a layout cannot be loaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {why}")]
 pub struct LoadError {
-    /// The place in the JSON, as `fabrics[0].vlans[1].subnets[0].cidr`.
+    /// The JSON path, for example `fabrics[0].vlans[1].subnets[0].cidr`.
     pub place: String,
-    /// What is wrong there.
     pub why: String,
 }
 
@@ -28,7 +27,7 @@ fn load_error(place: impl Into<String>, why: impl Into<String>) -> LoadError {
 }
 
 impl LabMaas {
-    /// Loads a layout. `version` overrides the layout's; without either it is 3.5.12.
+    /// Loads a layout. `version` overrides the layout's release; the default is 3.5.12.
     pub fn load(text: &str, version: Option<&str>) -> Result<Self, LoadError> {
         let layout: LayoutFile =
             serde_json::from_str(text).map_err(|error| load_error("$", error.to_string()))?;
@@ -57,19 +56,19 @@ impl LabMaas {
     }
 
     fn load_fabrics(&mut self, layout: &LayoutFile) -> Result<(), LoadError> {
-        // MAAS names `fabric-N` by row number itself, so such a fabric has that number.
+        // MAAS itself names fabrics `fabric-ID`, so a fabric with such a name gets that id.
         let numbered: BTreeSet<u64> = layout
             .fabrics
             .iter()
             .filter_map(|fabric| number_of(&fabric.name))
             .collect();
-        let mut made = Vec::new();
+        let mut ids = Vec::new();
         for (at, fabric) in layout.fabrics.iter().enumerate() {
             let place = format!("fabrics[{at}]");
             if self.fabrics.values().any(|other| other.name == fabric.name) {
                 return Err(load_error(
                     format!("{place}.name"),
-                    format!("fabric `{}` twice", fabric.name),
+                    format!("duplicate fabric `{}`", fabric.name),
                 ));
             }
             let id = number_of(&fabric.name).unwrap_or_else(|| {
@@ -83,10 +82,10 @@ impl LabMaas {
             let next = self.sequences.entry("fabric").or_insert(1);
             *next = (*next).max(id + 1);
             self.make_fabric_as(id, Some(fabric.name.clone()), fabric.class_type.clone());
-            made.push(id);
+            ids.push(id);
         }
-        // A default VLAN is made with its fabric, so it is older than every other.
-        for (at, (id, fabric)) in made.into_iter().zip(&layout.fabrics).enumerate() {
+        // A default VLAN is created with its fabric, so its id is lower than that of other VLANs.
+        for (at, (id, fabric)) in ids.into_iter().zip(&layout.fabrics).enumerate() {
             for (number, vlan) in fabric.vlans.iter().enumerate() {
                 let place = format!("fabrics[{at}].vlans[{number}]");
                 self.load_vlan(id, fabric, vlan, &place)?;
@@ -117,7 +116,7 @@ impl LabMaas {
             Some(_) => {
                 return Err(load_error(
                     format!("{place}.vid"),
-                    format!("VLAN {} twice in fabric `{}`", vlan.vid, home.name),
+                    format!("duplicate VLAN {} in fabric `{}`", vlan.vid, home.name),
                 ));
             }
             None => self.next("vlan"),
@@ -153,7 +152,7 @@ impl LabMaas {
         known.unwrap_or_else(|| self.make_space(Some(name.to_owned()), ""))
     }
 
-    /// DHCP, racks and relays, when every VLAN and controller is there.
+    /// DHCP, racks and relays, after all VLANs and controllers are loaded.
     fn load_vlan_services(&mut self, layout: &LayoutFile) -> Result<(), LoadError> {
         for (at, fabric) in layout.fabrics.iter().enumerate() {
             for (number, vlan) in fabric.vlans.iter().enumerate() {
@@ -173,7 +172,7 @@ impl LabMaas {
                         row.relay = Some(target);
                     }
                 }
-                // A VLAN keeps its rack when DHCP is turned off.
+                // A VLAN keeps its rack after DHCP is turned off.
                 if vlan.dhcp || vlan.primary_rack.is_some() {
                     self.load_dhcp(id, vlan, &place)?;
                 }

@@ -1,4 +1,4 @@
-//! Links as rows: added, dropped, kept apart (3.5.9 `maasserver/models/interface.py`).
+//! Rows of links: adding, removing, and conflicts (3.5.9 `maasserver/models/interface.py`).
 
 use std::net::IpAddr;
 

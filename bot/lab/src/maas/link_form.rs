@@ -1,4 +1,5 @@
-//! Linking and unlinking as MAAS's forms read them (3.5.9 `maasserver/forms/interface_link.py`), errors in their order.
+//! `link_subnet`, `unlink_subnet` and `set_default_gateway` as MAAS's forms read them, with errors in the same order
+//! (3.5.9 `maasserver/forms/interface_link.py`).
 
 use std::net::IpAddr;
 
@@ -7,9 +8,9 @@ use super::parse::address;
 use super::store::{AllocType, LabMaas, NodeType, RangeType, StoredAddress};
 use crate::wire::LabResponse;
 
-/// A link as it was asked for.
+/// The requested link.
 struct Wanted {
-    /// In upper case; "" when it is missing or none of MAAS's.
+    /// In upper case; "" if missing or unknown.
     mode: String,
     subnet: Option<u64>,
     ip: Option<IpAddr>,
@@ -113,7 +114,7 @@ impl LabMaas {
         }
     }
 
-    /// Devices may be static only.
+    /// A device accepts only static links.
     fn read_mode(&self, node: &str, form: &Form, errors: &mut Errors) -> String {
         let known: &[&str] = match self.nodes[node].kind {
             NodeType::Device => &["static"],
@@ -211,14 +212,15 @@ impl LabMaas {
         }
     }
 
-    /// How MAAS writes a subnet in a sentence.
+    /// How MAAS writes a subnet in a message.
     fn describe_subnet(&self, subnet: u64) -> String {
         let row = &self.subnets[&subnet];
         let vid = self.vlans[&row.vlan].vid;
         format!("{}:{}(vid={vid})", row.name, row.cidr)
     }
 
-    /// What goes before a link comes: everything when forced or for `LINK_UP`, a bare link otherwise; and the VLAN follows.
+    /// Removes the links that a new link replaces: all if forced or for `LINK_UP`, else those without an address. Then the
+    /// interface gets the VLAN of the subnet.
     fn remove_replaced_links(&mut self, interface: u64, wanted: &Wanted) {
         let all = wanted.force || wanted.mode == "LINK_UP";
         let removed: Vec<u64> = self

@@ -1,4 +1,4 @@
-//! How a path or a field names a row: by number, by name, or by a specifier as `cidr:192.0.2.0/24`
+//! Finds the row that a path or field names: by id, by name, or by a specifier such as `cidr:192.0.2.0/24`
 //! (3.7.3 `maasserver/utils/orm.py`, `MAASQueriesMixin`, and the `specifier_types` of each model).
 
 use std::net::IpAddr;
@@ -8,10 +8,10 @@ use super::parse::{self, BadNet};
 use super::store::{LabMaas, StoredSubnet};
 use crate::wire::LabResponse;
 
-/// A path's row number, of rows that have no name. What is no number is a 500: MAAS asks its database for it
+/// The id in a path, of rows without a name. Anything else is a 500, because MAAS passes it to its database
 /// (seen on 3.5.12 and 3.7.3).
 pub(crate) fn row_number(kind: &'static str, text: &str) -> Result<u64, LabResponse> {
-    // Rows of these kinds are looked for by a name that they do not have.
+    // MAAS also looks for rows of these kinds by `name`, a column that they do not have.
     let columns = match kind {
         "IPRange" => {
             "comment, created, dhcpsnippet, end_ip, id, start_ip, subnet, subnet_id, type, updated, user, user_id"
@@ -83,7 +83,7 @@ impl LabMaas {
         all.map(|subnet| subnet.id).collect()
     }
 
-    /// Without a specifier: a number is an id, a network a CIDR, anything else a name.
+    /// Without a specifier: a number is an id, a network is a CIDR, anything else is a name.
     fn subnets_without_specifier(&self, text: &str) -> Vec<u64> {
         if let Some(id) = parse::number(text) {
             return self.subnets_where(|subnet| subnet.id == id);
@@ -134,7 +134,7 @@ impl LabMaas {
         found.map(|row| row.id).ok_or_else(|| missing("Fabric"))
     }
 
-    /// A space by id, name, or a subnet in it.
+    /// A space by id, by name, or by a subnet in it.
     pub(crate) fn find_space(&self, text: &str) -> Result<u64, LabResponse> {
         let text = text.trim();
         let id = parse::number(text);

@@ -1,4 +1,4 @@
-//! Small reads that belong to no object: the account, events, settings, records, and `networks/` of MAAS 1.x.
+//! Small read-only endpoints: account, users, events, settings, DNS records, discoveries, zones, and `networks/` of MAAS 1.x.
 
 use serde_json::{Value, json};
 
@@ -8,20 +8,20 @@ use crate::wire::{LabRequest, LabResponse};
 
 const BASE: &str = "/MAAS/api/2.0";
 
-/// What a MAAS calls itself: the host's name when it was set up. The recorded servers ran on a machine of this name.
+/// `maas_name`, which is the host name at installation. The recorded servers ran on a machine with this name.
 const NAME: &str = "vm";
 
 impl LabMaas {
-    /// The asker's keys, secrets and all.
-    pub(crate) fn tokens(&self, asker: &ApiCaller) -> LabResponse {
-        let mine = self.users.iter().filter(|user| user.name == asker.name);
+    /// The caller's API keys, including secrets.
+    pub(crate) fn tokens(&self, caller: &ApiCaller) -> LabResponse {
+        let mine = self.users.iter().filter(|user| user.name == caller.name);
         let tokens = mine.map(|user| {
             json!({"name": "MAAS consumer", "token": format!("{}:{}:{}", user.consumer, user.token, user.secret)})
         });
         LabResponse::json(200, &tokens.collect())
     }
 
-    /// DNS records that are no addresses.
+    /// DNS records other than addresses.
     pub(crate) fn records(&self) -> Value {
         let all = self.dns.values().flat_map(|dns| {
             let records = dns.records.iter().enumerate();
@@ -35,7 +35,7 @@ impl LabMaas {
         all.collect()
     }
 
-    /// Subnets as MAAS 1.x showed them.
+    /// Subnets in the format of MAAS 1.x.
     pub(crate) fn show_networks(&self) -> Value {
         let networks = self.subnets.values().map(|subnet| {
             let name = format!("subnet-{}", subnet.id);
@@ -48,9 +48,9 @@ impl LabMaas {
         networks.collect()
     }
 
-    pub(crate) fn networks(&self, method: &str, rest: &[&str], asker: &ApiCaller) -> MaasAnswer {
+    pub(crate) fn networks(&self, method: &str, rest: &[&str], caller: &ApiCaller) -> MaasAnswer {
         if method != "GET" {
-            super::answer::admin_to_change(asker)?;
+            super::answer::admin_to_change(caller)?;
             return Err(super::answer::bad_method());
         }
         let all = self.show_networks();
@@ -63,10 +63,10 @@ impl LabMaas {
         Ok(LabResponse::json(200, one))
     }
 
-    /// Everyone sees everyone; the lab makes and removes nobody.
-    pub(crate) fn users(&self, method: &str, rest: &[&str], asker: &ApiCaller) -> MaasAnswer {
+    /// Every user sees all users; the lab does not create or delete users.
+    pub(crate) fn users(&self, method: &str, rest: &[&str], caller: &ApiCaller) -> MaasAnswer {
         if method != "GET" {
-            super::answer::admin_to_create(asker)?;
+            super::answer::admin_to_create(caller)?;
             return Err(super::answer::bad_method());
         }
         let shown = |name: &str| self.show_user(name);
@@ -83,15 +83,15 @@ impl LabMaas {
         }
     }
 
-    /// The one zone and the one pool, which the lab does not change.
+    /// The default zone and pool, which the lab does not change.
     pub(crate) fn zones_and_pools(
         &self,
         method: &str,
         path: &[&str],
-        asker: &ApiCaller,
+        caller: &ApiCaller,
     ) -> MaasAnswer {
         if method != "GET" {
-            super::answer::admin_to_create(asker)?;
+            super::answer::admin_to_create(caller)?;
             return Err(super::answer::bad_method());
         }
         match path {
@@ -104,7 +104,7 @@ impl LabMaas {
         }
     }
 
-    /// Whom the racks saw (fields: 3.5.9 maasserver/api/discoveries.py).
+    /// The neighbours that racks discovered (fields: 3.5.9 maasserver/api/discoveries.py).
     pub(crate) fn discoveries(&self) -> Value {
         let shown = self.neighbours.iter().map(|(ip, mac)| {
             json!({
@@ -117,9 +117,9 @@ impl LabMaas {
         shown.collect()
     }
 
-    pub(crate) fn config(&self, request: &LabRequest, asker: &ApiCaller) -> MaasAnswer {
+    pub(crate) fn config(&self, request: &LabRequest, caller: &ApiCaller) -> MaasAnswer {
         if request.method != "GET" {
-            super::answer::admin_to_change(asker)?;
+            super::answer::admin_to_change(caller)?;
             return Ok(LabResponse::text(200, "OK"));
         }
         let value = match request.param("name") {
@@ -152,20 +152,20 @@ impl LabMaas {
             .map_or_else(|| unset.clone(), |value| json!(value))
     }
 
-    /// Whether someone sees a node: an administrator any; others machines that are theirs or nobody's, and devices
-    /// (3.5.9 maasserver/models/node.py, `get_nodes`).
-    pub(crate) fn may_see(asker: &ApiCaller, node: &StoredNode) -> bool {
+    /// Whether a user sees a node. Administrators see all; others see their own machines and devices, and machines without an
+    /// owner (3.5.9 maasserver/models/node.py, `get_nodes`).
+    pub(crate) fn may_see(caller: &ApiCaller, node: &StoredNode) -> bool {
         let owner = node.owner.as_ref();
         match node.kind {
-            _ if asker.admin => true,
-            NodeType::Machine => owner.is_none_or(|owner| *owner == asker.name),
-            NodeType::Device => owner == Some(&asker.name),
+            _ if caller.admin => true,
+            NodeType::Machine => owner.is_none_or(|owner| *owner == caller.name),
+            NodeType::Device => owner == Some(&caller.name),
             NodeType::Rack | NodeType::Region | NodeType::RegionRack => false,
         }
     }
 }
 
-/// The event log, which the lab does not keep.
+/// The event log, which is always empty.
 pub(crate) fn events(request: &LabRequest) -> Value {
     let query: Vec<String> = request
         .query

@@ -1,5 +1,5 @@
-//! What a controller's report of its own interfaces does to the network: it makes subnets, moves interfaces, and drags
-//! planes along (3.5.9 `metadataserver/builtin_scripts/network.py`; each case seen on 3.5.12 and 3.7.3).
+//! What a controller's report of its interfaces changes: it creates subnets, moves interfaces, and moves linked subnets to
+//! other VLANs (3.5.9 `metadataserver/builtin_scripts/network.py`; each case seen on 3.5.12 and 3.7.3).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,29 +13,28 @@ use super::store::{
 /// One interface as a controller reports it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReportedInterface {
-    /// Its name on the host.
+    /// The name on the host.
     pub name: String,
     /// `physical`, `bridge`, `bond` or `vlan`; "" is physical.
     pub kind: String,
-    /// Its MAC.
     pub mac: String,
-    /// The interfaces under it, by name; they come before it.
+    /// Names of the parent interfaces, which come earlier in the report.
     pub parents: Vec<String>,
     /// The tag of a VLAN interface.
     pub vid: Option<u16>,
-    /// Its addresses with their prefixes.
+    /// Addresses with prefix length.
     pub addresses: Vec<IpNet>,
-    /// The gateway of the network that it is in.
+    /// The gateway of its network.
     pub gateway: Option<IpAddr>,
 }
 
-/// MAAS refused a report, and kept nothing of it.
+/// MAAS refused a report and changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ReportRefused(String);
 
 impl LabMaas {
-    /// Takes a controller's report in. Interfaces that it does not name are gone.
+    /// Applies a controller's report. Interfaces that are not in the report are removed.
     pub fn report(
         &mut self,
         hostname: &str,
@@ -66,7 +65,7 @@ impl LabMaas {
         Ok(())
     }
 
-    /// What each controller reports while nothing changes on its host: its interfaces and addresses, as its rows have them.
+    /// The report of each controller, by host name, if nothing changes on the host: interfaces and addresses as in the rows.
     pub fn controller_reports(&self) -> BTreeMap<String, Vec<ReportedInterface>> {
         self.nodes
             .values()
@@ -147,7 +146,7 @@ impl LabMaas {
         id
     }
 
-    /// The VLAN of that tag, made when it is missing.
+    /// The VLAN with this tag; created if missing.
     fn vlan_with_tag(&mut self, fabric: u64, vid: u16) -> u64 {
         let known = self
             .vlans
@@ -180,8 +179,8 @@ impl LabMaas {
         exact.map(|subnet| subnet.id)
     }
 
-    /// Before the links are looked at, a bridge, bond or VLAN interface takes the VLAN of the subnet that has exactly a
-    /// reported network, and every plane that its *old* links point to comes along. Its ports too.
+    /// Before the links are processed, a bridge, bond or VLAN interface moves to the VLAN of the subnet with exactly a reported
+    /// network. The subnets of its *old* links move too, and so do the ports of a bridge or bond.
     fn follow_networks(&mut self, id: u64, one: &ReportedInterface) {
         let row = self.interfaces[&id].clone();
         let mut nets = one.addresses.iter().map(IpNet::trunc);
@@ -212,7 +211,7 @@ impl LabMaas {
         }
     }
 
-    /// Each address gets a row in the subnet of its network, whoever had it; what was not reported goes.
+    /// Each address gets a row in the subnet of its network, even if another node had it. Unreported addresses are removed.
     fn take_addresses_over(
         &mut self,
         id: u64,
@@ -261,7 +260,7 @@ impl LabMaas {
         id
     }
 
-    /// The subnet of exactly that network, made where there is none; a host's own prefix goes to the narrowest around it.
+    /// The subnet with exactly this network; created if missing. A /32 or /128 belongs to the smallest subnet that contains it.
     fn reported_subnet(
         &mut self,
         id: u64,
@@ -321,8 +320,8 @@ impl LabMaas {
         Ok(subnet)
     }
 
-    /// At last the interface takes the VLAN of one subnet that it is linked to, and all others linked come along. Which
-    /// one is picked by the order that Python's small sets have: by row number modulo 8.
+    /// Finally the interface moves to the VLAN of one linked subnet, and the other linked subnets move too. MAAS takes the first
+    /// of a Python set, which for small sets is ordered by row number modulo 8.
     fn take_linked_vlan(&mut self, id: u64) {
         let linked = self.links_of(id).filter_map(|link| link.subnet);
         let Some(subnet) = linked.min_by_key(|subnet| (subnet % 8, *subnet)) else {

@@ -1,9 +1,10 @@
-//! Reserved IPs: an address kept for a MAC (3.6.5 `maasserver/forms/reservedip.py`, `models/reservedip.py`).
+//! Endpoints of reserved IPs: an address reserved for a MAC (3.6.5 `maasserver/forms/reservedip.py`,
+//! `models/reservedip.py`).
 
 use std::net::IpAddr;
 
 use super::answer::{
-    ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, gone, missing,
+    ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, missing, no_content,
 };
 use super::form::{Errors, Form, REQUIRED};
 use super::lookup::row_number;
@@ -16,7 +17,7 @@ impl LabMaas {
         &mut self,
         method: &str,
         form: &Form,
-        asker: &ApiCaller,
+        caller: &ApiCaller,
     ) -> MaasAnswer {
         match method {
             "GET" => {
@@ -24,7 +25,7 @@ impl LabMaas {
                 Ok(LabResponse::json(200, &all.collect()))
             }
             "POST" => {
-                admin_to_create(asker)?;
+                admin_to_create(caller)?;
                 let mut kept = self.read_reserved(form)?;
                 kept.id = self.next("reservedip");
                 let id = kept.id;
@@ -136,14 +137,14 @@ impl LabMaas {
         method: &str,
         id: &str,
         form: &Form,
-        asker: &ApiCaller,
+        caller: &ApiCaller,
     ) -> MaasAnswer {
         let found = self.reserved.get(&row_number("ReservedIP", id)?).cloned();
         let mut now = found.ok_or_else(|| missing("ReservedIP"))?;
         match method {
             "GET" => {}
             "PUT" => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 let other =
                     |key: &str, value: String| form.get(key).is_some_and(|given| given != value);
                 let frozen = other("ip", now.ip.to_string())
@@ -159,9 +160,9 @@ impl LabMaas {
                 self.reserved.insert(now.id, now.clone());
             }
             "DELETE" => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 self.reserved.remove(&now.id);
-                return Ok(gone());
+                return Ok(no_content());
             }
             _ => return Err(bad_method()),
         }

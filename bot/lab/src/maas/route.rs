@@ -1,7 +1,7 @@
-//! Static routes (3.5.9 `maasserver/models/staticroute.py:51-93`).
+//! Endpoints of static routes (3.5.9 `maasserver/models/staticroute.py:51-93`).
 
 use super::answer::{
-    ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, gone, missing,
+    ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, missing, no_content,
 };
 use super::form::{Errors, Form, NO_CHOICE, REQUIRED};
 use super::lookup::row_number;
@@ -14,7 +14,7 @@ impl LabMaas {
         &mut self,
         method: &str,
         form: &Form,
-        asker: &ApiCaller,
+        caller: &ApiCaller,
     ) -> MaasAnswer {
         match method {
             "GET" => Ok(LabResponse::json(
@@ -22,7 +22,7 @@ impl LabMaas {
                 &self.routes.keys().map(|id| self.show_route(*id)).collect(),
             )),
             "POST" => {
-                admin_to_create(asker)?;
+                admin_to_create(caller)?;
                 let mut route = self.read_route(form, None)?;
                 route.id = self.next("route");
                 let id = route.id;
@@ -38,21 +38,21 @@ impl LabMaas {
         method: &str,
         id: &str,
         form: &Form,
-        asker: &ApiCaller,
+        caller: &ApiCaller,
     ) -> MaasAnswer {
         let found = self.routes.get(&row_number("StaticRoute", id)?).cloned();
         let now = found.ok_or_else(|| missing("StaticRoute"))?;
         match method {
             "GET" => {}
             "PUT" => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 let route = self.read_route(form, Some(&now))?;
                 self.routes.insert(now.id, route);
             }
             "DELETE" => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 self.routes.remove(&now.id);
-                return Ok(gone());
+                return Ok(no_content());
             }
             _ => return Err(bad_method()),
         }
@@ -95,7 +95,7 @@ impl LabMaas {
         }
         let metric = form.get("metric").and_then(|text| text.parse().ok());
         if source.is_none() && gateway.is_some() {
-            // The form looks into a source that is not there (seen on 3.5.12 and 3.7.3).
+            // The form dereferences the missing source (seen on 3.5.12 and 3.7.3).
             let message = "'NoneType' object has no attribute 'get_ipnetwork'";
             return Err(LabResponse::text(500, message));
         }
@@ -123,7 +123,7 @@ impl LabMaas {
         Ok(route)
     }
 
-    /// One of the model's refusals, the first (3.5.9 `maasserver/models/staticroute.py`).
+    /// The first failing check of the model (3.5.9 `maasserver/models/staticroute.py`).
     fn check_route(&self, route: &StoredRoute, errors: &mut Errors) {
         let (source, destination, gateway) = (route.source, route.destination, route.gateway);
         let cidr = self.subnets[&source].cidr;

@@ -1,4 +1,4 @@
-//! The lab's MAAS on a loopback port, with faults on demand.
+//! Serves the lab's MAAS on a loopback port, with injected faults.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,11 +10,11 @@ use super::store::LabMaas;
 use crate::socket::{self, HttpEndpoint, HttpFaultPolicy, LabClock};
 use crate::wire::{LabRequest, LabResponse};
 
-/// A MAAS that is being served.
+/// A running MAAS server. Dropping it stops the server.
 pub struct MaasServer {
-    /// Where, ending in `/MAAS`.
+    /// The base URL, which ends with `/MAAS`.
     pub url: String,
-    /// The rows, for whoever plays the world.
+    /// The rows, for tests that change them without the API.
     pub maas: Arc<Mutex<LabMaas>>,
     task: JoinHandle<()>,
 }
@@ -30,7 +30,7 @@ pub async fn serve(maas: LabMaas, faults: Option<HttpFaultPolicy>) -> std::io::R
     serve_with_clock(maas, faults, Arc::new(clock)).await
 }
 
-/// The same in another time than the machine's, in seconds since 1970.
+/// The same with a clock other than the system's.
 pub async fn serve_with_clock(
     maas: LabMaas,
     faults: Option<HttpFaultPolicy>,
@@ -43,7 +43,7 @@ pub async fn serve_with_clock(
         let mut maas = shared.lock().unwrap_or_else(PoisonError::into_inner);
         maas.answer(request)
     };
-    let door = HttpEndpoint {
+    let endpoint = HttpEndpoint {
         rules: Arc::new(rules),
         faults,
         refusal: |status| {
@@ -51,7 +51,7 @@ pub async fn serve_with_clock(
         },
         clock,
     };
-    let task = socket::open(listener, door);
+    let task = socket::open(listener, endpoint);
     Ok(MaasServer {
         url: format!("{url}/MAAS"),
         maas,
@@ -61,7 +61,7 @@ pub async fn serve_with_clock(
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the wire's clock: MAAS compares OAuth timestamps with its own"
+    reason = "MAAS compares OAuth timestamps with its own clock"
 )]
 fn clock() -> i64 {
     std::time::SystemTime::now()
@@ -71,7 +71,7 @@ fn clock() -> i64 {
         })
 }
 
-/// Serves a layout until SIGTERM; writes where and with which keys to `state`, in one rename, when ready.
+/// Serves a layout until SIGTERM or Ctrl-C. When ready, writes the URL and the API keys to `state` as JSON, with one rename.
 pub async fn serve_until_signal(
     layout: &str,
     version: Option<&str>,

@@ -1,4 +1,4 @@
-//! How rows read over the API.
+//! How rows look in the API.
 
 mod node;
 
@@ -160,7 +160,7 @@ impl LabMaas {
         })
     }
 
-    /// An interface without a node has no links, no place and no MTU of its own.
+    /// An interface without a node has no links, no `resource_uri` and no MTU.
     fn show_unknown(&self, unknown: &UnknownInterface, address: &StoredAddress) -> Value {
         let vlan = address.subnet.map(|subnet| self.subnets[&subnet].vlan);
         json!({

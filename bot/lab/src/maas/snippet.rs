@@ -1,12 +1,14 @@
-//! DHCP snippets: text for dhcpd.conf, kept for a node, a subnet, one of its ranges, or all (3.5.9
+//! Endpoints of DHCP snippets: text for dhcpd.conf that applies to a node, a subnet, one of its ranges, or globally (3.5.9
 //! `maasserver/forms/dhcpsnippet.py`, `models/dhcpsnippet.py`, `api/dhcpsnippets.py`).
 //!
-//! Before 3.6 a rack has dhcpd read what is written. Here every rack is always connected and takes any text; a MAAS with no
-//! rack in the right place refuses as it does.
+//! Before 3.6 a rack lets dhcpd validate each snippet. In the lab every rack is connected and accepts any text; without a
+//! rack on the right network the lab refuses as MAAS does.
 
 use serde_json::{Value, json};
 
-use super::answer::{ApiCaller, MaasAnswer, admin_to_create, bad_method, gone, missing, plain};
+use super::answer::{
+    ApiCaller, MaasAnswer, admin_to_create, bad_method, missing, no_content, plain,
+};
 use super::form::{Errors, Form, REQUIRED, no_such_choice, refuse_long};
 use super::lookup::row_number;
 use super::parse;
@@ -20,13 +22,13 @@ impl LabMaas {
         &mut self,
         method: &str,
         form: &Form,
-        asker: &ApiCaller,
+        caller: &ApiCaller,
     ) -> MaasAnswer {
         if method == "GET" {
             let all = self.snippets.values().map(|row| self.show_snippet(row));
             return Ok(LabResponse::json(200, &all.collect()));
         }
-        admin_to_create(asker)?;
+        admin_to_create(caller)?;
         let mut row = self.read_snippet(None, form)?;
         row.id = self.next("snippet");
         let shown = self.show_snippet(&row);
@@ -39,11 +41,11 @@ impl LabMaas {
         method: &str,
         id: &str,
         form: &Form,
-        asker: &ApiCaller,
+        caller: &ApiCaller,
     ) -> MaasAnswer {
         let mut row = self.find_snippet(id)?.clone();
         if method != "GET" {
-            admin_to_create(asker)?;
+            admin_to_create(caller)?;
         }
         match method {
             "GET" => {}
@@ -51,7 +53,7 @@ impl LabMaas {
             "POST" => revert(&mut row, form)?,
             "DELETE" => {
                 self.snippets.remove(&row.id);
-                return Ok(gone());
+                return Ok(no_content());
             }
             _ => return Err(bad_method()),
         }
@@ -60,7 +62,7 @@ impl LabMaas {
         Ok(LabResponse::json(200, &shown))
     }
 
-    /// By row number or by name.
+    /// By id or by name.
     fn find_snippet(&self, text: &str) -> Result<&StoredSnippet, LabResponse> {
         if let Some(id) = parse::number(text.strip_prefix("id:").unwrap_or(text)) {
             let row = self.snippets.get(&id);
@@ -116,7 +118,8 @@ impl LabMaas {
         Ok(row)
     }
 
-    /// What it is for: a new node takes it off its subnet, and the other way round; nothing given is no change.
+    /// Reads what the snippet applies to. A new node replaces the subnet and a new subnet replaces the node; an absent field
+    /// changes nothing.
     fn read_target(
         &self,
         now: Option<&StoredSnippet>,
@@ -140,7 +143,7 @@ impl LabMaas {
         let known = self.version.has_range_snippets();
         if let Some(text) = form.given("iprange").filter(|_| known) {
             let id = row_number("IPRange", text)?;
-            // One that is changed is offered the ranges of the subnet that it is on.
+            // An existing snippet accepts only ranges of its present subnet.
             let home = now.and_then(|now| now.subnet);
             let found = self
                 .ranges
@@ -168,7 +171,7 @@ impl LabMaas {
             (Some(_), Some(_), _) => {
                 "A DHCP snippet cannot be enabled on a node and subnet at the same time."
             }
-            // As MAAS spells it.
+            // The typo is in MAAS.
             (_, None, Some(_)) => {
                 "A DHCP snippet cannot be enabled on an iprange withouta parent subnet"
             }
@@ -182,7 +185,8 @@ impl LabMaas {
         }
     }
 
-    /// 3.5.12 `maasserver/dhcp.py`: a rack with an address on the subnet, or one that the VLAN is relayed to.
+    /// Needs a rack with an address on the subnet, or a rack of the VLAN that this one is relayed to (3.5.12
+    /// `maasserver/dhcp.py`).
     fn check_on_rack(&self, row: &StoredSnippet) -> Result<(), LabResponse> {
         if !self.version.checks_snippets_on_a_rack() {
             return Ok(());
@@ -216,7 +220,7 @@ impl LabMaas {
         ))
     }
 
-    /// Its range is not shown, in any release.
+    /// No release shows the range of a snippet.
     fn show_snippet(&self, row: &StoredSnippet) -> Value {
         let values = std::iter::once(&row.value).chain(&row.history);
         let history: Vec<Value> = values
@@ -240,7 +244,7 @@ fn replace_value(row: &mut StoredSnippet, value: String) {
     }
 }
 
-/// Back to an earlier text, by its number or by how many texts ago; the later ones are gone.
+/// Reverts to an earlier value, by its number or by how many values ago. Later values are deleted.
 fn revert(row: &mut StoredSnippet, form: &Form) -> Result<(), LabResponse> {
     let refused = |why: String| plain(400, why);
     let to = form

@@ -1,4 +1,4 @@
-//! How full a subnet is, in MAAS's own numbers, and what it would suggest (3.5.9 provisioningserver/utils/network.py).
+//! The usage statistics of a subnet and MAAS's suggestions (3.5.9 provisioningserver/utils/network.py).
 
 use std::net::IpAddr;
 
@@ -64,7 +64,7 @@ impl LabMaas {
     }
 }
 
-/// Taken and unused pieces in one list, in order.
+/// Runs in use and unused runs in one sorted list.
 fn whole(taken: &[TakenRun], gaps: &[(IpAddr, IpAddr)]) -> Vec<TakenRun> {
     let unused = gaps
         .iter()
@@ -74,8 +74,8 @@ fn whole(taken: &[TakenRun], gaps: &[(IpAddr, IpAddr)]) -> Vec<TakenRun> {
     full
 }
 
-/// The first address, else the last, else the first unused one; none where there is a gateway. Of IPv6, what lies
-/// before the first address that counts, which MAAS takes for the router's anycast address.
+/// The first address, else the last, else the first unused one; none if there is a gateway. For IPv6, the address before
+/// the first one in the list, which MAAS takes for the subnet-router anycast address.
 fn suggested_gateway(full: &[TakenRun], gaps: &[(IpAddr, IpAddr)], all: u128) -> Option<IpAddr> {
     if full.iter().any(|(_, _, why)| why.contains(&"gateway-ip")) {
         return None;
@@ -90,7 +90,7 @@ fn suggested_gateway(full: &[TakenRun], gaps: &[(IpAddr, IpAddr)], all: u128) ->
     [first, last].into_iter().find(free).or_else(lowest)
 }
 
-/// The end of the largest unused run: at most a quarter of the subnet, and at most half of what is free.
+/// The end of the largest unused run: at most a quarter of the subnet and half of the free addresses.
 fn suggested_range(
     full: &[TakenRun],
     gaps: &[(IpAddr, IpAddr)],
@@ -99,7 +99,7 @@ fn suggested_range(
 ) -> Value {
     let largest = gaps.iter().max_by_key(|(start, end)| count(*start, *end));
     if all <= 2 && gateway.is_none() {
-        // No room is suggested where there is none for a gateway.
+        // MAAS suggests no range if there is no address for a gateway.
         return Value::Null;
     }
     let served = full.iter().any(|(_, _, why)| why.contains(&"dynamic"));

@@ -1,4 +1,4 @@
-//! The rows, and how they hang together. No rule about requests lives here.
+//! All rows of a MAAS and their relations. It must not know requests.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::version::Version;
 
-/// The row number of the default fabric, which is never deleted (3.7.3 `maasserver/models/fabric.py`).
+/// The id of the default fabric, which cannot be deleted (3.7.3 `maasserver/models/fabric.py`).
 pub(crate) const DEFAULT_FABRIC: u64 = 0;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +108,7 @@ pub(crate) struct UnknownInterface {
     pub(crate) mac: String,
 }
 
-/// A `StaticIPAddress` row: a link where an interface has it, an address where not.
+/// A `StaticIPAddress` row: a link if it has an interface, else an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StoredAddress {
     pub(crate) id: u64,
@@ -117,7 +117,7 @@ pub(crate) struct StoredAddress {
     pub(crate) subnet: Option<u64>,
     pub(crate) user: Option<String>,
     pub(crate) interface: Option<u64>,
-    /// A user reservation with a MAC hangs on an interface without a node.
+    /// A user reservation with a MAC has an interface without a node.
     pub(crate) unknown: Option<UnknownInterface>,
     pub(crate) bmc_of: Option<String>,
 }
@@ -147,14 +147,14 @@ pub(crate) struct StoredNode {
     pub(crate) status: String,
     pub(crate) owner: Option<String>,
     pub(crate) power_type: String,
-    /// The row number of its BMC, where it has one.
+    /// The id of its BMC, if it has one.
     pub(crate) bmc: Option<u64>,
     pub(crate) locked: bool,
     pub(crate) osystem: String,
     pub(crate) boot_interface: Option<u64>,
     pub(crate) gateway_v4: Option<u64>,
     pub(crate) gateway_v6: Option<u64>,
-    /// Whether commissioning ever passed: decides what a release ends in.
+    /// Whether it was ever commissioned: decides the status after a release.
     pub(crate) commissioned: bool,
 }
 
@@ -173,7 +173,7 @@ pub(crate) struct StoredInterface {
     pub(crate) bond_mode: String,
 }
 
-/// A DHCP snippet; without node, subnet and range it is for all.
+/// A DHCP snippet; without node, subnet and range it is global.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StoredSnippet {
     pub(crate) id: u64,
@@ -197,7 +197,7 @@ pub(crate) struct StoredUser {
     pub(crate) secret: String,
 }
 
-/// Everything that a MAAS keeps.
+/// The whole state of a MAAS.
 #[derive(Clone, Debug)]
 pub struct LabMaas {
     pub(crate) version: Version,
@@ -214,20 +214,20 @@ pub struct LabMaas {
     pub(crate) interfaces: BTreeMap<u64, StoredInterface>,
     pub(crate) snippets: BTreeMap<u64, StoredSnippet>,
     pub(crate) users: Vec<StoredUser>,
-    /// Settings that somebody changed.
+    /// Changed settings.
     pub(crate) config: BTreeMap<String, String>,
-    /// Whom the racks saw on the wire: address and MAC.
+    /// Neighbours that the racks discovered: address and MAC.
     pub(crate) neighbours: Vec<(std::net::IpAddr, String)>,
-    /// Next row number by table.
+    /// The next id of each table.
     pub(crate) sequences: BTreeMap<&'static str, u64>,
-    /// Nonces seen, to refuse one used twice.
+    /// Used nonces, to refuse a second use.
     pub(crate) nonces: std::collections::BTreeSet<String>,
-    /// Writes that took effect, for whoever counts: method and path.
+    /// Successful writes, for tests: method and path.
     pub(crate) writes: Vec<(String, String)>,
 }
 
 impl LabMaas {
-    /// An empty MAAS of that release with one administrator.
+    /// An empty MAAS with one administrator, `admin`.
     pub fn empty(version: &str) -> Self {
         let mut maas = Self {
             version: Version::read(version),
@@ -255,7 +255,7 @@ impl LabMaas {
         maas
     }
 
-    /// The next row number of a table. Numbers are never given twice.
+    /// The next id of a table. Ids are never reused.
     pub(crate) fn next(&mut self, table: &'static str) -> u64 {
         let next = self.sequences.entry(table).or_insert(1);
         let id = *next;
@@ -263,7 +263,7 @@ impl LabMaas {
         id
     }
 
-    /// One more user, with an API key of their own; only an administrator may write.
+    /// Adds a user with an API key.
     pub fn add_user(&mut self, name: &str, admin: bool) {
         let key = |part: &str, length: usize| generated(&format!("{part} of {name}"), length);
         self.users.push(StoredUser {
@@ -281,12 +281,11 @@ impl LabMaas {
         Some(format!("{}:{}:{}", user.consumer, user.token, user.secret))
     }
 
-    /// Names of all users.
     pub fn user_names(&self) -> Vec<String> {
         self.users.iter().map(|user| user.name.clone()).collect()
     }
 
-    /// Writes that took effect so far: method and path.
+    /// Successful writes so far: method and path.
     pub fn writes(&self) -> &[(String, String)] {
         &self.writes
     }
@@ -323,7 +322,7 @@ impl LabMaas {
     }
 }
 
-/// Letters and digits that are the same for the same seed.
+/// Letters and digits, derived from the seed.
 pub(crate) fn generated(seed: &str, length: usize) -> String {
     use sha2::{Digest as _, Sha256};
     const LETTERS: &[u8] = b"abcdefghkmnpqrstwxyz23456789ABCDEFGHJKLMNPQRSTUVWXYZ";

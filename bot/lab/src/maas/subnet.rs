@@ -1,4 +1,4 @@
-//! Subnets: create, change, delete, and what goes with a delete (3.5.9 maasserver/forms/subnet.py, models/subnet.py).
+//! Endpoints of subnets (3.5.9 maasserver/forms/subnet.py, models/subnet.py).
 
 mod delete;
 mod fields;
@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 pub(crate) use delete::conflict;
 use fields::read_cidr;
 
-use super::answer::{ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, gone};
+use super::answer::{
+    ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, no_content,
+};
 use super::form::{Errors, Form, NO_CHOICE, REQUIRED};
 use super::parse;
 use super::store::{AllocType, DEFAULT_FABRIC, LabMaas, StoredSubnet};
@@ -20,7 +22,7 @@ impl LabMaas {
         &mut self,
         method: &str,
         form: &Form,
-        asker: &ApiCaller,
+        caller: &ApiCaller,
     ) -> MaasAnswer {
         match method {
             "GET" => Ok(LabResponse::json(
@@ -32,7 +34,7 @@ impl LabMaas {
                     .collect(),
             )),
             "POST" => {
-                admin_to_create(asker)?;
+                admin_to_create(caller)?;
                 let id = self.create_subnet(form)?;
                 Ok(LabResponse::json(200, &self.show_written(id)))
             }
@@ -45,7 +47,7 @@ impl LabMaas {
         request: &LabRequest,
         text: &str,
         form: &Form,
-        asker: &ApiCaller,
+        caller: &ApiCaller,
     ) -> MaasAnswer {
         let id = self.find_subnet(text)?;
         match (request.method.as_str(), request.param("op")) {
@@ -63,14 +65,14 @@ impl LabMaas {
                 return Ok(LabResponse::json(200, &self.show_statistics(id, request)?));
             }
             ("PUT", None) => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 self.update_subnet(id, form)?;
                 return Ok(LabResponse::json(200, &self.show_written(id)));
             }
             ("DELETE", None) => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 self.delete_subnet(id, request)?;
-                return Ok(gone());
+                return Ok(no_content());
             }
             (method, Some(op)) => {
                 return Err(LabResponse::text(
@@ -83,7 +85,7 @@ impl LabMaas {
         Ok(LabResponse::json(200, &self.show_subnet(id)))
     }
 
-    /// A subnet as the answer to its own write has it: no gateway reads "" there, and null ever after (seen on both).
+    /// A subnet in the answer to a write: a missing gateway is "" there, and null in every read (seen on 3.5.12 and 3.7.3).
     fn show_written(&self, id: u64) -> Value {
         let mut shown = self.show_subnet(id);
         if shown["gateway_ip"].is_null() {
@@ -179,7 +181,7 @@ impl LabMaas {
         found
     }
 
-    /// The default fabric has id 0 and is made when it is missing (seen on 3.5.12 and 3.7.3).
+    /// The default fabric has id 0 and is created if missing (seen on 3.5.12 and 3.7.3).
     fn default_of_default(&mut self) -> u64 {
         if !self.fabrics.contains_key(&DEFAULT_FABRIC) {
             self.make_fabric_as(DEFAULT_FABRIC, None, None);
@@ -224,7 +226,7 @@ impl LabMaas {
             }
         }
         self.read_fields(&mut subnet, form, &mut errors);
-        // A CIDR that was refused leaves the old one, and the rest is held against that.
+        // If the CIDR was refused, the other fields are checked against the old one.
         self.check_cidr(&subnet, Some(id), &mut errors);
         errors.done()?;
         let moved = subnet.cidr != now.cidr;

@@ -1,8 +1,11 @@
-//! VLANs: the form's checks in its order, DHCP's conditions, what a delete drags along (3.5.9 maasserver/forms/vlan.py, models/vlan.py).
+//! Endpoints of VLANs: the form's checks in MAAS's order, the conditions of DHCP, and the cascade of a delete
+//! (3.5.9 maasserver/forms/vlan.py, models/vlan.py).
 
 use serde_json::Value;
 
-use super::answer::{ApiCaller, MaasAnswer, admin_to_change, bad_method, gone, missing, plain};
+use super::answer::{
+    ApiCaller, MaasAnswer, admin_to_change, bad_method, missing, no_content, plain,
+};
 use super::form::{
     Errors, Form, INVALID, NO_CHOICE, NO_NUMBER, REQUIRED, is_title, no_such_choice, refuse_long,
 };
@@ -23,7 +26,7 @@ impl LabMaas {
         method: &str,
         fabric: &str,
         form: &Form,
-        asker: &ApiCaller,
+        caller: &ApiCaller,
     ) -> MaasAnswer {
         let fabric = self.find_fabric(fabric)?;
         match method {
@@ -37,7 +40,7 @@ impl LabMaas {
                 Ok(LabResponse::json(200, &Value::Array(list)))
             }
             "POST" => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 let blank = StoredVlan {
                     id: 0,
                     fabric,
@@ -66,7 +69,7 @@ impl LabMaas {
         fabric: &str,
         vid: &str,
         form: &Form,
-        asker: &ApiCaller,
+        caller: &ApiCaller,
     ) -> MaasAnswer {
         let fabric = self.find_fabric(fabric)?;
         let number = match vid {
@@ -82,7 +85,7 @@ impl LabMaas {
             .find(|vlan| Some(i64::from(vlan.vid)) == number)
             .map(|vlan| vlan.id);
         let id = found.ok_or_else(|| missing("VLAN"))?;
-        self.vlan(method, id, form, asker)
+        self.vlan(method, id, form, caller)
     }
 
     pub(crate) fn vlan_by_id(
@@ -90,7 +93,7 @@ impl LabMaas {
         method: &str,
         id: &str,
         form: &Form,
-        asker: &ApiCaller,
+        caller: &ApiCaller,
     ) -> MaasAnswer {
         let absent = || plain(404, "VLAN with specified ID does not exist.");
         let id = row_number("VLAN", id).map_err(|refusal| match refusal.status {
@@ -100,14 +103,14 @@ impl LabMaas {
         if !self.vlans.contains_key(&id) {
             return Err(absent());
         }
-        self.vlan(method, id, form, asker)
+        self.vlan(method, id, form, caller)
     }
 
-    fn vlan(&mut self, method: &str, id: u64, form: &Form, asker: &ApiCaller) -> MaasAnswer {
+    fn vlan(&mut self, method: &str, id: u64, form: &Form, caller: &ApiCaller) -> MaasAnswer {
         match method {
             "GET" => {}
             "PUT" => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 let now = self.vlans[&id].clone();
                 let mut then = self.read_vlan(&now, form, false)?;
                 if then.dhcp_on {
@@ -120,16 +123,16 @@ impl LabMaas {
                 }
             }
             "DELETE" => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 self.delete_vlan(id)?;
-                return Ok(gone());
+                return Ok(no_content());
             }
             _ => return Err(bad_method()),
         }
         Ok(LabResponse::json(200, &self.show_vlan(id)))
     }
 
-    /// Any VLAN save deletes every fabric without VLANs (3.5.9 maasserver/models/vlan.py:296-300).
+    /// Saving any VLAN deletes all fabrics without VLANs (3.5.9 maasserver/models/vlan.py:296-300).
     fn delete_empty_fabrics(&mut self) {
         let used: Vec<u64> = self.vlans.values().map(|vlan| vlan.fabric).collect();
         self.fabrics.retain(|id, _| used.contains(id));
@@ -149,7 +152,7 @@ impl LabMaas {
         match form.get("space") {
             None => {}
             Some("") => vlan.space = None,
-            // Only an update knows the name of no space.
+            // Only an update accepts `undefined`.
             Some("undefined") if !creating => vlan.space = None,
             Some(text) => match self.find_space(text) {
                 Ok(space) => vlan.space = Some(space),
@@ -157,7 +160,7 @@ impl LabMaas {
             },
         }
         if creating && form.checkbox("dhcp_on") == Some(true) {
-            // The form asks for the subnets of a row that is not there yet.
+            // The form queries the subnets of the unsaved row.
             if !self.version.refuses_dhcp_on_a_new_vlan() {
                 return Err(LabResponse::text(500, NO_KEY));
             }
@@ -176,7 +179,7 @@ impl LabMaas {
 
     fn read_place(&self, vlan: &mut StoredVlan, form: &Form, creating: bool, errors: &mut Errors) {
         const LIMITS: &str = "VID must be between 0 and 4094.";
-        // The model, which looks at a new row's VID once more, is not asked when the form of a known row refused.
+        // MAAS validates the VID again in the model, but only for a new row.
         let mut refuse = |message: &str| {
             errors.add("vid", message);
             if creating {
@@ -241,7 +244,7 @@ impl LabMaas {
         }
     }
 
-    /// Taking the rack away while DHCP is on is accepted (seen on 3.5.12 and 3.7.3); anything else needs rack and range.
+    /// DHCP needs a rack and a dynamic range, but MAAS accepts removing the rack while DHCP is on (seen on 3.5.12 and 3.7.3).
     fn check_served(&self, vlan: &StoredVlan, now: &StoredVlan, form: &Form, errors: &mut Errors) {
         let cleared = form.get("primary_rack") == Some("") && now.primary.is_some();
         let home = |range: &StoredRange| self.subnets[&range.subnet].vlan;
@@ -257,7 +260,7 @@ impl LabMaas {
         }
     }
 
-    /// Candidates are racks with an interface on a VLAN of that VID (3.5.9 maasserver/forms/vlan.py:58-66).
+    /// Accepts racks with an interface in a VLAN with this VID (3.5.9 maasserver/forms/vlan.py:58-66).
     fn rack_on(&self, text: &str, vid: u16) -> Option<String> {
         let node = self.node_by_id(text).or_else(|| self.node_by_host(text))?;
         let sees = self.interfaces_of(&node.system_id).any(|interface| {
@@ -268,8 +271,8 @@ impl LabMaas {
         (is_rack && sees).then(|| node.system_id.clone())
     }
 
-    /// A target is a VLAN that is not relayed itself, and not the one that is changed; while that has DHCP, only the
-    /// target that it has. A VLAN that others relay to may not be relayed.
+    /// A relay target must not be relayed itself and must not be the changed VLAN; while that has DHCP, only its present target
+    /// is accepted. A VLAN that others relay to cannot be relayed.
     fn may_relay(&self, now: Option<&StoredVlan>, to: u64) -> bool {
         let free = self.vlans.get(&to).is_some_and(|to| to.relay.is_none());
         let Some(now) = now else { return free };
@@ -278,7 +281,8 @@ impl LabMaas {
         kept && now.dhcp_on || free && !now.dhcp_on && now.id != to && !relayed_to
     }
 
-    /// 3.5.9 maasserver/models/vlan.py:263-271: interfaces go or move to the default VLAN, subnets move to it.
+    /// VLAN interfaces are deleted; other interfaces and subnets move to the default VLAN
+    /// (3.5.9 maasserver/models/vlan.py:263-271).
     fn delete_vlan(&mut self, id: u64) -> Result<(), LabResponse> {
         let fabric = self.vlans[&id].fabric;
         let default = self.default_vlan(fabric);
@@ -320,7 +324,7 @@ impl LabMaas {
 }
 
 fn check_racks(vlan: &mut StoredVlan, now: &StoredVlan, errors: &mut Errors) {
-    // The secondary takes the place of a primary that goes, and is none when it is made the primary.
+    // The secondary rack replaces a removed primary, and there is no secondary if it becomes the primary.
     if vlan.primary.is_none() && now.secondary.is_some() {
         vlan.primary.clone_from(&now.secondary);
         vlan.secondary = None;
@@ -366,7 +370,7 @@ fn read_mtu(vlan: &mut StoredVlan, form: &Form, errors: &mut Errors) {
     }
 }
 
-/// What a choice by number or by `space-7` says when there is none, and what any other says.
+/// The message for a missing row that was named by id or as `space-7`, and for any other text.
 fn none_found(prefix: &str, text: &str) -> String {
     let number = text.strip_prefix(prefix).unwrap_or(text);
     match parse::integer(number) {

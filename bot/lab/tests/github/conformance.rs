@@ -1,5 +1,4 @@
-//! A session at the lab's GitHub: every operation that it serves and every webhook that it sends, held to GitHub's
-//! published description.
+//! Compares every operation and every webhook of the lab's GitHub with GitHub's published API description.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,9 +8,9 @@ use serde_json::{Value, json};
 use crate::session::Session;
 use crate::{requests, spec};
 
-/// What the lab does not serve of the description's 89 operations.
+/// Of the description's 89 operations, those that the lab does not implement.
 const NOT_SERVED: [&str; 1] = ["repos/download-tarball-archive"];
-/// What the lab sends.
+/// The webhooks that the lab sends.
 const SENT: [&str; 15] = [
     "check_run completed",
     "check_run created",
@@ -31,7 +30,7 @@ const SENT: [&str; 15] = [
 ];
 
 #[test]
-fn every_answer_and_every_webhook_of_a_day_is_as_github_publishes_it() {
+fn every_answer_and_every_webhook_matches_the_published_description() {
     let spec = spec::Spec::read();
     let mut session = Session::begin();
     for part in [
@@ -50,17 +49,17 @@ fn every_answer_and_every_webhook_of_a_day_is_as_github_publishes_it() {
     let mut wrong = vec![];
     let mut served = BTreeSet::new();
     for line in &session.exchanges {
-        let judged = spec.exchange(line);
-        // A request that the lab refuses as malformed is malformed on purpose.
+        let findings = spec.exchange(line);
+        // A request that is answered with 422 is malformed on purpose.
         let on_purpose = line["status"] == 422;
-        let found = judged
+        let found = findings
             .request
             .into_iter()
             .filter(|_| !on_purpose)
-            .chain(judged.answer);
+            .chain(findings.answer);
         let place = format!("{} {} {}", line["method"], line["path"], line["status"]);
         wrong.extend(found.map(|what| format!("{place}: {what}")));
-        served.insert(judged.operation);
+        served.insert(findings.operation);
     }
     let mut sent = BTreeSet::new();
     for one in session.hub.deliveries() {
@@ -84,7 +83,7 @@ fn every_answer_and_every_webhook_of_a_day_is_as_github_publishes_it() {
                 .join(" "),
         );
     }
-    record(&session);
+    write_session(&session);
     assert!(
         wrong.is_empty(),
         "{} wrong:\n{}",
@@ -100,8 +99,8 @@ fn every_answer_and_every_webhook_of_a_day_is_as_github_publishes_it() {
     assert_eq!(sent.into_iter().collect::<Vec<_>>(), SENT);
 }
 
-/// Leaves the session for other validators to read.
-fn record(session: &Session) {
+/// Writes the session to a file, for other validators.
+fn write_session(session: &Session) {
     let deliveries = session.hub.deliveries().into_iter().map(|one| {
         let headers: serde_json::Map<String, Value> =
             session.hub.headers(one).into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();

@@ -1,4 +1,4 @@
-//! What is asked and done in a session: every operation at least once, and the refusals worth having.
+//! The requests of a session: every operation at least once, and the important refusals.
 
 use lab::github::{MergeMethod, NewPullRequest, WebhookFault};
 use serde_json::{Value, json};
@@ -60,13 +60,13 @@ pub(crate) fn app(session: &mut Session) {
         session.request_as(CLAIM, 200, "GET", (path, &Value::Null));
     }
     session.request_as("", 401, "GET", ("/app", &Value::Null));
-    let made = session.request_as(
+    let created = session.request_as(
         CLAIM,
         201,
         "POST",
         (&format!("{one}/access_tokens"), &json!({})),
     );
-    let token = made["token"].as_str().expect("it is a token").to_owned();
+    let token = created["token"].as_str().expect("it is a token").to_owned();
     session.request_as(&token, 200, "GET", ("", &Value::Null));
     session.request_as(&token, 204, "DELETE", ("/installation/token", &Value::Null));
     session.request_as(&token, 401, "GET", ("", &Value::Null));
@@ -201,12 +201,12 @@ pub(crate) fn history(session: &mut Session) {
 
 fn write_a_file(session: &mut Session, other: &str) {
     let note = json!({"message": "A note", "content": "YQ==", "branch": "history"});
-    let made = session.bot(201, "PUT", "contents/notes/a.txt", &note);
+    let created = session.bot(201, "PUT", "contents/notes/a.txt", &note);
     session.bot(422, "PUT", "contents/notes/a.txt", &note);
     let mut again =
         json!({"message": "A note", "content": "Yg==", "branch": "history", "sha": other});
     session.bot(409, "PUT", "contents/notes/a.txt", &again);
-    again["sha"] = made["content"]["sha"].clone();
+    again["sha"] = created["content"]["sha"].clone();
     session.bot(200, "PUT", "contents/notes/a.txt", &again);
 }
 

@@ -1,14 +1,13 @@
-//! A GitHub with a repository and people, and everything that is said to it.
+//! A GitHub with a repository and users, which records all exchanges.
 
 use lab::github::{LabGitHub, RepositoryActions, RepositoryPermission};
 use lab::wire::{LabRequest, LabResponse, pairs};
 use serde_json::{Value, json};
 
 pub(crate) const HOME: &str = "/repos/acme/network";
-/// Anything of the shape of a signed claim is the app.
+/// The lab accepts anything with the shape of a JSON Web Token as the app.
 pub(crate) const CLAIM: &str = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOjF9.c2ln";
 
-/// A GitHub and everything said to it.
 pub(crate) struct Session {
     pub(crate) hub: LabGitHub,
     pub(crate) exchanges: Vec<Value>,
@@ -100,7 +99,7 @@ impl Session {
         response
     }
 
-    /// Asks as the bot, and expects that status.
+    /// Sends a request as the bot and expects this status.
     pub(crate) fn bot(&mut self, status: u16, method: &str, path: &str, body: &Value) -> Value {
         let token = self.hub.bot_token();
         self.request_as(&token, status, method, (path, body))

@@ -1,4 +1,4 @@
-//! Plays recorded exchanges against the lab's MAAS, each sequence from the scenario afresh.
+//! Replays recorded exchanges against the lab's MAAS. Each sequence starts with a fresh scenario.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ const READS: [&str; 11] = [
     "regioncontrollers",
 ];
 
-/// What came of one topic: how many agree, and each difference by `TOPIC/EXCHANGE`.
+/// The result of one topic: the number of matching exchanges, and the differences by `TOPIC/EXCHANGE`.
 #[derive(Debug, Default)]
 pub(crate) struct TopicResult {
     pub(crate) agree: usize,
@@ -90,7 +90,7 @@ struct Replay {
 }
 
 impl Replay {
-    /// The scenario, with the identifiers of the recorded one paired by what they stand for.
+    /// Starts with the scenario and pairs its identifiers with the recorded ones.
     fn new(maas: LabMaas, path: &Path, version: &str) -> Self {
         let keys = Keys {
             admin: maas.api_key("admin").expect("there is an admin"),
@@ -142,7 +142,7 @@ impl Replay {
         comparison.differences
     }
 
-    /// The differences of one exchange; `None` when it is not replayed.
+    /// Replays an exchange and returns the differences; `None` if it is not replayed.
     fn play(&mut self, exchange: &Value) -> Option<Vec<String>> {
         let request = request(&exchange["request"], &self.ids, &mut self.keys)?;
         let answer = self.maas.answer(&request);
@@ -189,7 +189,7 @@ pub(crate) fn header<'a>(answer: &'a LabResponse, name: &str) -> Option<&'a str>
     found.map(|(_, value)| value.as_str())
 }
 
-/// JSON where the answer says so, else its text.
+/// The body as JSON if the content type says so, else as text.
 fn body(answer: &LabResponse) -> Value {
     let text = String::from_utf8_lossy(&answer.body).into_owned();
     let json = header(answer, "content-type").is_some_and(|kind| kind.contains("json"));

@@ -1,4 +1,4 @@
-//! The same rules behind a socket: one sequence as a client meets it.
+//! The lab's MAAS over HTTP.
 
 use lab::maas::{LabMaas, serve};
 
@@ -14,8 +14,8 @@ async fn a_served_maas_answers_over_http() -> Result<(), Box<dyn std::error::Err
         .send()
         .await?;
     assert_eq!(version.status(), 200);
-    let said: serde_json::Value = version.json().await?;
-    assert_eq!(said["version"], "3.7.3");
+    let version_info: serde_json::Value = version.json().await?;
+    assert_eq!(version_info["version"], "3.7.3");
     let closed = client
         .get(format!("{}/api/2.0/subnets/", serving.url))
         .send()

@@ -1,11 +1,11 @@
-//! Lines that differ: what a pull request's files page shows, and merging two changes of one file.
+//! Line diffs, as a pull request's file list shows them, and three-way merges of one file.
 
 use std::ops::Range;
 
-/// Above this many comparisons the middle is taken as one change: a lab does not need the shortest answer for books.
+/// Above this many comparisons the middle becomes one change: the lab needs no minimal diff of large files.
 const CELLS_MAX: usize = 4_000_000;
 
-/// Lines of surroundings that GitHub shows.
+/// Context lines around a change, as at GitHub.
 const CONTEXT_LINES: usize = 3;
 
 /// `old` lines become `new` lines.
@@ -15,12 +15,12 @@ pub(crate) struct Hunk {
     pub(crate) new: Range<usize>,
 }
 
-/// The lines, each with its ending.
+/// The lines with their line endings.
 fn lines(text: &str) -> Vec<&str> {
     text.split_inclusive('\n').collect()
 }
 
-/// What changes, in order, with at least one unchanged line between.
+/// The changes in order, with at least one unchanged line between them.
 fn hunks(old: &[&str], new: &[&str]) -> Vec<Hunk> {
     let head = old
         .iter()
@@ -59,7 +59,7 @@ fn hunks(old: &[&str], new: &[&str]) -> Vec<Hunk> {
     out
 }
 
-/// The longest common subsequence, as pairs of places.
+/// The longest common subsequence, as pairs of indexes.
 fn common(left: &[&str], right: &[&str]) -> Vec<(usize, usize)> {
     let wide = right.len() + 1;
     let mut best = vec![0u32; (left.len() + 1) * wide];
@@ -86,14 +86,13 @@ fn common(left: &[&str], right: &[&str]) -> Vec<(usize, usize)> {
     out
 }
 
-/// A unified diff without its file header, as GitHub's `patch`, and how many lines came and went.
+/// A unified diff without file header, as in GitHub's field `patch`, and its line counts.
 pub(crate) struct UnifiedDiff {
     pub(crate) text: String,
     pub(crate) additions: usize,
     pub(crate) deletions: usize,
 }
 
-/// The change from `old` to `new`.
 pub(crate) fn patch(old: &str, new: &str) -> UnifiedDiff {
     let (old, new) = (lines(old), lines(new));
     let found = hunks(&old, &new);
@@ -164,7 +163,7 @@ fn put(out: &mut String, sign: char, lines: &[&str]) {
     }
 }
 
-/// Both changes of `base` in one text; `None` where they touch the same lines in different ways.
+/// Applies both changes to `base`; `None` if they change the same lines differently.
 pub(crate) fn merged(base: &str, ours: &str, theirs: &str) -> Option<String> {
     let (base, ours, theirs) = (lines(base), lines(ours), lines(theirs));
     let mut edits: Vec<(Range<usize>, Vec<&str>)> = vec![];
@@ -200,7 +199,7 @@ mod tests {
     use super::{merged, patch};
 
     #[test]
-    fn a_patch_reads_as_gits() {
+    fn a_patch_looks_like_gits() {
         let old = "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n";
         let new = "a\nB\nc\nd\ne\nf\ng\nh\ni\nj\nk";
         let shown = patch(old, new);
@@ -214,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_of_different_lines_merge_and_of_the_same_lines_do_not() {
+    fn changes_of_different_lines_merge_and_changes_of_the_same_lines_conflict() {
         let base = "1\n2\n3\n4\n5\n";
         assert_eq!(
             merged(base, "one\n2\n3\n4\n5\n", "1\n2\n3\n4\nfive\n").as_deref(),

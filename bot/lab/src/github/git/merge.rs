@@ -1,17 +1,17 @@
-//! Merging: two trees over their common ancestor, and the three ways in which GitHub lands a pull request.
+//! Three-way merges of trees, and GitHub's three merge methods.
 
 use std::collections::BTreeSet;
 
 use super::{Git, GitCommit, GitSignature, Oid, TreeEntry, TreeFiles, diff};
 
-/// The ways to land a pull request.
+/// GitHub's `merge_method`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MergeMethod {
     /// A commit with two parents.
     Merge,
-    /// One commit with everything.
+    /// One commit with all changes.
     Squash,
-    /// Every commit again, on top of the base.
+    /// Each commit again, on top of the base.
     Rebase,
 }
 
@@ -34,11 +34,11 @@ impl MergeMethod {
     }
 }
 
-/// The paths that both sides changed differently.
+/// The paths that both sides changed in different ways.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Conflicts(pub(crate) Vec<String>);
 
-/// The tree in which the changes `base` → `ours` and `base` → `theirs` are both made.
+/// The tree with both changes: `base` → `ours` and `base` → `theirs`.
 pub(crate) fn merge_trees(
     git: &mut Git,
     base: Oid,
@@ -105,7 +105,7 @@ fn one(
     }))
 }
 
-/// A pull request about to land.
+/// What a merge needs.
 pub(crate) struct MergeInput {
     pub(crate) base: Oid,
     pub(crate) head: Oid,
@@ -114,11 +114,11 @@ pub(crate) struct MergeInput {
     pub(crate) committer: GitSignature,
 }
 
-/// Writes the commit or commits; the new tip of the base.
+/// Writes the merge commit or commits and returns the new tip of the base.
 pub(crate) fn write_merge(
     git: &mut Git,
     how: MergeMethod,
-    landing: MergeInput,
+    merge_input: MergeInput,
 ) -> Result<Oid, Conflicts> {
     let MergeInput {
         base,
@@ -126,7 +126,7 @@ pub(crate) fn write_merge(
         message,
         author,
         committer,
-    } = landing;
+    } = merge_input;
     if how == MergeMethod::Rebase {
         return rebased(git, base, head, &committer);
     }

@@ -18,7 +18,7 @@ impl RepositoryPermission {
 }
 
 impl LabGitHub {
-    /// What GitHub calls a person in relation to a repository.
+    /// The `author_association` of a user.
     pub(crate) fn association(&self, repo: &StoredRepository, login: &str) -> &'static str {
         let organization = self.organizations.get(&repo.owner);
         if repo.owner == login {
@@ -38,7 +38,7 @@ impl LabGitHub {
         }
     }
 
-    /// A user in short; null for one that is gone.
+    /// A simple user; null if the user was deleted.
     pub(crate) fn user(&self, login: &str) -> Value {
         let Some(person) = self.people.get(login) else {
             return Value::Null;
@@ -65,7 +65,7 @@ impl LabGitHub {
         })
     }
 
-    /// Whoever wrote an issue: in the place of a user that is gone stands GitHub's `ghost`.
+    /// The author of an issue; for a deleted user GitHub's `ghost`.
     pub(crate) fn author(&self, login: &str) -> Value {
         let known = if self.people.contains_key(login) {
             login
@@ -75,7 +75,7 @@ impl LabGitHub {
         self.user(known)
     }
 
-    /// An organization in short.
+    /// A simple organization.
     pub(crate) fn organization(&self, login: &str) -> Value {
         let id = self.people.get(login).map_or(0, |person| person.id);
         let url = format!("{}/orgs/{login}", self.base);

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use crate::github::answer::{node, stamp};
 use crate::github::store::{LabGitHub, START_TIME};
 
-/// The webhooks that the app wants.
+/// The events that the app is subscribed to.
 pub(crate) const EVENTS: [&str; 4] = ["check_run", "issue_comment", "pull_request", "push"];
 
 impl LabGitHub {
-    /// Whoever owns the first repository that is no fork: the app is theirs too.
+    /// The app's owner: the owner of the first repository that is not a fork.
     pub(crate) fn app_owner(&self) -> String {
         let first = self
             .repositories

@@ -25,7 +25,7 @@ impl LabGitHub {
         })
     }
 
-    /// The open pull requests whose head that commit is, in very short.
+    /// The open pull requests with this head commit, as check runs show them.
     pub(crate) fn pulls_at(&self, repo: &StoredRepository, oid: Oid) -> Value {
         let url = self.repo_url(repo);
         let here = json!({"id": repo.id, "url": url, "name": repo.name});
@@ -43,7 +43,7 @@ impl LabGitHub {
         Value::Array(at.map(show).collect())
     }
 
-    /// A run as webhooks show it: with its whole suite.
+    /// A check run as webhooks show it: with the whole suite.
     pub(crate) fn show_run_with_suite(
         &self,
         repo: &StoredRepository,

@@ -13,7 +13,7 @@ use crate::github::store::{LabGitHub, StoredRepository};
 pub(crate) struct Changed {
     path: String,
     status: &'static str,
-    /// Where the content is now, or was.
+    /// The blob, or the deleted blob.
     oid: Oid,
     pub(crate) additions: usize,
     pub(crate) deletions: usize,
@@ -31,7 +31,7 @@ impl Changed {
     }
 }
 
-/// What differs, by path; `None` as `from` stands for an empty tree.
+/// The changed files, by path. `None` as `from` means an empty tree.
 pub(crate) fn changed(git: &Git, from: Option<Oid>, to: Oid) -> Vec<Changed> {
     let (old, new) = (
         from.map(|from| git.files(from)).unwrap_or_default(),
@@ -69,7 +69,7 @@ pub(crate) fn changed(git: &Git, from: Option<Oid>, to: Oid) -> Vec<Changed> {
 }
 
 impl LabGitHub {
-    /// One file of a pull request, a commit or a comparison; `at` is the commit that its links point at.
+    /// One file of a pull request, a commit or a comparison. Its links point to the commit `at`.
     pub(crate) fn show_changed(&self, repo: &StoredRepository, at: Oid, file: &Changed) -> Value {
         let (url, html) = (self.repo_url(repo), self.repo_html(repo));
         let mut shown = json!({
@@ -84,7 +84,7 @@ impl LabGitHub {
         shown
     }
 
-    /// A commit in short, as lists show it.
+    /// A commit as lists show it.
     pub(crate) fn show_commit(&self, repo: &StoredRepository, oid: Oid) -> Option<Value> {
         let commit = repo.git.commit(oid)?;
         let (url, html) = (self.repo_url(repo), self.repo_html(repo));
@@ -102,7 +102,7 @@ impl LabGitHub {
         }))
     }
 
-    /// The user whose address signed; null for others.
+    /// The user with the email of the signature; null if there is none.
     pub(crate) fn by_mail(&self, who: &GitSignature) -> Value {
         let login = who
             .email
@@ -129,7 +129,7 @@ impl LabGitHub {
     }
 }
 
-/// The login whose address signed, else the name.
+/// The login with the email of the signature, else the name.
 pub(crate) fn signer_name(who: &GitSignature) -> String {
     let own = who
         .email

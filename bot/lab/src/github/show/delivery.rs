@@ -33,7 +33,7 @@ impl LabGitHub {
 }
 
 impl WebhookOutcome {
-    /// As the log of deliveries says it.
+    /// `status` and `status_code` in the log of deliveries.
     pub(crate) fn status_text(self) -> (&'static str, u16) {
         match self {
             Self::Waiting => ("pending", 0),

@@ -9,7 +9,7 @@ use crate::github::store::{
     LabGitHub, StoredComment, StoredIssue, StoredLabel, StoredReaction, StoredRepository,
 };
 
-/// The kinds that exist.
+/// The contents that a reaction can have.
 pub(crate) const KINDS: [&str; 8] = [
     "+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes",
 ];
@@ -38,7 +38,7 @@ impl LabGitHub {
         })
     }
 
-    /// Everything that an issue has, also where it is a pull request.
+    /// The fields that issues and pull requests share.
     pub(crate) fn show_issue(&self, repo: &StoredRepository, issue: &StoredIssue) -> Value {
         let base = self.repo_url(repo);
         let url = format!("{base}/issues/{}", issue.number);
@@ -83,14 +83,13 @@ impl LabGitHub {
         })
     }
 
-    /// The labels of an issue.
     pub(crate) fn labels_of(&self, repo: &StoredRepository, issue: &StoredIssue) -> Value {
         let known = issue.labels.iter().filter_map(|name| repo.labels.get(name));
         Value::Array(known.map(|label| self.show_label(repo, label)).collect())
     }
 }
 
-/// How many of each kind.
+/// The `reactions` field: the count of each kind.
 pub(crate) fn reaction_counts(url: &str, all: &BTreeMap<u64, StoredReaction>) -> Value {
     let mut shown = json!({"url": url, "total_count": all.len()});
     for kind in KINDS {

@@ -30,7 +30,7 @@ impl LabGitHub {
         head["repo"] = of.map_or(Value::Null, |of| self.show_repo(of)); // null where the fork is gone
         let mut into = side(&repo.owner, &pull.base, pull.base_oid);
         into["repo"] = self.show_repo(repo);
-        let landed = pull.merged.as_ref().map(|merged| merged.oid).or(pull.trial);
+        let merge_commit = pull.merged.as_ref().map(|merged| merged.oid).or(pull.trial);
         let links = [
             ("self", url.clone()),
             ("html", html.clone()),
@@ -58,7 +58,7 @@ impl LabGitHub {
             "user": self.author(&issue.author), "body": issue.body, "labels": self.labels_of(repo, issue), "milestone": null,
             "active_lock_reason": null, "created_at": stamp(issue.created), "updated_at": stamp(issue.updated),
             "closed_at": issue.closed.map(stamp), "merged_at": pull.merged.as_ref().map(|merged| stamp(merged.at)),
-            "merge_commit_sha": landed.map(|oid| oid.to_string()), "assignee": null, "assignees": [],
+            "merge_commit_sha": merge_commit.map(|oid| oid.to_string()), "assignee": null, "assignees": [],
             "requested_reviewers": [], "requested_teams": [], "draft": false,
             "head": head, "base": into,
             "_links": Value::Object(links),
@@ -66,7 +66,7 @@ impl LabGitHub {
         })
     }
 
-    /// A pull request with everything.
+    /// A pull request with all fields.
     pub(crate) fn show_pull(&self, repo: &StoredRepository, issue: &StoredIssue) -> Value {
         let Some(pull) = &issue.pull else {
             return Value::Null;

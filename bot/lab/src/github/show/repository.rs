@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::github::answer::{node, stamp};
 use crate::github::store::{LabGitHub, StoredRepository};
 
-/// The URLs of a repository that are its own with a tail: field, tail.
+/// URL fields of a repository and the path after its own URL.
 pub(crate) const URLS: [(&str, &str); 38] = [
     ("archive_url", "/{archive_format}{/ref}"),
     ("assignees_url", "/assignees{/user}"),
@@ -50,7 +50,7 @@ pub(crate) const URLS: [(&str, &str); 38] = [
     ("svn_url", ""),
 ];
 
-/// What no repository here has or is.
+/// Fields that are always false.
 pub(crate) const NO: [&str; 8] = [
     "is_template",
     "has_projects",
@@ -62,7 +62,7 @@ pub(crate) const NO: [&str; 8] = [
     "disabled",
 ];
 
-/// What every repository here has none of.
+/// Fields that are always 0.
 pub(crate) const NONE: [&str; 6] = [
     "forks_count",
     "forks",
@@ -73,12 +73,12 @@ pub(crate) const NONE: [&str; 6] = [
 ];
 
 impl LabGitHub {
-    /// The start of a repository's API URLs.
+    /// A repository's API URL.
     pub(crate) fn repo_url(&self, repo: &StoredRepository) -> String {
         format!("{}/repos/{}", self.base, repo.full_name())
     }
 
-    /// The start of its pages.
+    /// The URL of a repository's page.
     pub(crate) fn repo_html(&self, repo: &StoredRepository) -> String {
         format!("{}/{}", self.base, repo.full_name())
     }

@@ -1,4 +1,4 @@
-//! What a repository holds: issues, pull requests, comments, checks, statuses, deployments.
+//! Rows of a repository: issues, pull requests, comments, checks, statuses, deployments.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::github::git::{Git, Oid};
 /// The longest text of an issue, a pull request or a comment, in characters.
 pub(crate) const BODY_MAX: usize = 65_536;
 
-/// The longest title.
+/// The longest title, in characters.
 pub(crate) const TITLE_MAX: usize = 256;
 
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub(crate) struct StoredCheckRun {
     pub(crate) actions: Vec<Value>,
 }
 
-/// What one app has to say about one commit.
+/// The check runs of the app on one commit.
 #[derive(Clone, Debug)]
 pub(crate) struct StoredCheckSuite {
     pub(crate) id: u64,
@@ -120,22 +120,22 @@ pub(crate) struct StoredLabel {
 
 #[derive(Clone, Debug)]
 pub(crate) struct StoredPullRequest {
-    /// The repository of the head, where it is another one.
+    /// The repository of the head, if it is a fork.
     pub(crate) fork: Option<String>,
     /// Branch names.
     pub(crate) head: String,
     pub(crate) base: String,
-    /// The head's tip; stays when the pull request closes.
+    /// The tip of the head; unchanged after the pull request closes.
     pub(crate) head_oid: Oid,
-    /// The base's tip when the head last moved.
+    /// The tip of the base when the head last moved.
     pub(crate) base_oid: Oid,
-    /// The commit that GitHub makes to try the merge; `None` where it conflicts.
+    /// The trial merge commit; `None` if there are conflicts.
     pub(crate) trial: Option<Oid>,
     pub(crate) merged: Option<StoredMerge>,
 }
 
 impl StoredPullRequest {
-    /// Who owns the repository of the head.
+    /// The owner of the head's repository.
     pub(crate) fn head_owner<'a>(&'a self, repo: &'a StoredRepository) -> &'a str {
         let fork = self.fork.as_deref().and_then(|fork| fork.split_once('/'));
         fork.map_or(&repo.owner, |(owner, _)| owner)
@@ -162,7 +162,7 @@ pub(crate) struct StoredRepository {
     pub(crate) id: u64,
     pub(crate) owner: String,
     pub(crate) name: String,
-    /// What it is a fork of.
+    /// The repository that it is a fork of.
     pub(crate) parent: Option<String>,
     pub(crate) private: bool,
     pub(crate) default_branch: String,
@@ -171,7 +171,7 @@ pub(crate) struct StoredRepository {
     pub(crate) git: Git,
     pub(crate) grants: BTreeMap<String, RepositoryPermission>,
     pub(crate) teams: BTreeMap<String, RepositoryPermission>,
-    /// Issues and pull requests share their numbers.
+    /// Issues and pull requests, which share their numbers.
     pub(crate) issues: BTreeMap<u64, StoredIssue>,
     pub(crate) comments: BTreeMap<u64, StoredComment>,
     pub(crate) labels: BTreeMap<String, StoredLabel>,
@@ -186,7 +186,7 @@ impl StoredRepository {
         format!("{}/{}", self.owner, self.name)
     }
 
-    /// The commit that a path or body names.
+    /// The commit that a name in a path or body means; `HEAD` is the default branch.
     pub(crate) fn resolve(&self, name: &str) -> Option<Oid> {
         let name = if name == "HEAD" {
             &self.default_branch
@@ -196,7 +196,7 @@ impl StoredRepository {
         self.git.resolve(name)
     }
 
-    /// The branches in order, with their tips.
+    /// Branch names, sorted, with their tips.
     pub(crate) fn branches(&self) -> Vec<(&str, Oid)> {
         let heads = self.git.refs.iter();
         heads
@@ -227,23 +227,23 @@ pub(crate) struct StoredStatus {
     pub(crate) at: i64,
 }
 
-/// What someone may do in a repository, weakest first.
+/// Repository permissions, lowest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RepositoryPermission {
-    /// See it.
+    /// Read and comment.
     Read,
-    /// Sort issues.
+    /// Manage issues.
     Triage,
     /// Push.
     Write,
-    /// Everything but what is dangerous.
+    /// Manage the repository, without destructive actions.
     Maintain,
     /// Everything.
     Admin,
 }
 
 impl RepositoryPermission {
-    /// The exact role, and the older word for it.
+    /// The role name, and the legacy `permission` for it.
     pub(crate) fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Read => ("read", "read"),

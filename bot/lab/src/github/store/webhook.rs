@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-/// What may happen to a webhook.
+/// A fault in the delivery of a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WebhookFault {
     /// It never arrives.
@@ -16,16 +16,16 @@ pub enum WebhookFault {
     Delay,
 }
 
-/// What became of a webhook.
+/// The result of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WebhookOutcome {
-    /// It waits or is on its way.
+    /// It waits or is being sent.
     Waiting,
-    /// The other side answered with that status.
+    /// The receiver answered with this status.
     Answered(u16),
-    /// Nobody answered.
+    /// The receiver did not answer.
     Unreachable,
-    /// It was lost on purpose.
+    /// It was lost by [`WebhookFault::Lose`].
     Lost,
 }
 
@@ -35,29 +35,29 @@ impl WebhookOutcome {
     }
 }
 
-/// One webhook on its way, or gone.
+/// One delivery of a webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookDelivery {
-    /// Counts up; a redelivery has a new one.
+    /// Increases with each delivery; a redelivery has its own id.
     pub id: u64,
-    /// `X-GitHub-Delivery`: a redelivery keeps it.
+    /// `X-GitHub-Delivery`; a redelivery has the same one.
     pub guid: String,
-    /// `X-GitHub-Event`.
+    /// `X-GitHub-Event`, for example `push`.
     pub event: &'static str,
-    /// The payload's `action`, where it has one.
+    /// The payload's `action`, if it has one.
     pub action: Option<String>,
-    /// The raw bytes that are signed.
+    /// The raw payload, which is signed.
     pub body: Vec<u8>,
-    /// When it was sent, in seconds since 1970.
+    /// Seconds since 1970.
     pub delivered_at: i64,
-    /// Whether it was sent again by request.
+    /// Whether it is a redelivery.
     pub redelivery: bool,
     /// What became of it.
     pub outcome: WebhookOutcome,
     pub(crate) repository: Option<u64>,
 }
 
-/// Webhooks that were, and are to be, sent.
+/// The configuration of the webhook, its deliveries, and those that wait.
 #[derive(Clone, Debug)]
 pub(crate) struct WebhookQueue {
     pub(crate) url: Option<String>,

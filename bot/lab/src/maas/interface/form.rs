@@ -22,7 +22,7 @@ impl LabMaas {
             .collect()
     }
 
-    /// `ethN`, the first that is free.
+    /// The first free name `ethN`.
     pub(crate) fn next_name(&self, node: &str) -> String {
         let taken = |name: &String| self.interfaces_of(node).any(|other| other.name == *name);
         let mut names = (0_u32..).map(|number| format!("eth{number}"));
@@ -80,7 +80,7 @@ impl LabMaas {
         }
     }
 
-    /// The VLAN that a form names; the present one when it names none, no VLAN when it clears it.
+    /// The VLAN of a form: the present one if the field is absent, none if it is empty.
     pub(crate) fn named_vlan(
         &self,
         form: &Form,
@@ -124,7 +124,7 @@ impl LabMaas {
         }
     }
 
-    /// A MAC that no other physical interface has.
+    /// Reads a MAC, which no other physical interface may have.
     pub(crate) fn read_mac(&self, text: &str, own: Option<u64>, errors: &mut Errors) -> String {
         let mac = text.to_lowercase().replace('-', ":");
         let parts: Vec<&str> = mac.split(':').collect();

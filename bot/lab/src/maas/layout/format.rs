@@ -1,4 +1,4 @@
-//! The neutral JSON of layouts, field by field, before anyone believes it.
+//! The JSON format of layout files. Nothing is checked here beyond types.
 
 use std::net::IpAddr;
 
@@ -45,7 +45,7 @@ pub(super) struct VlanIn {
     pub(super) relay: Option<RelayIn>,
     #[serde(default)]
     pub(super) subnets: Vec<SubnetIn>,
-    /// Beyond the format: the fabric's default VLAN although it is not VID 0. Stands before the others.
+    /// Not in the schema: the fabric's default VLAN, although it is not VID 0. Comes before the other VLANs.
     #[serde(default)]
     pub(super) default: bool,
 }
@@ -118,7 +118,7 @@ pub(super) struct AddressIn {
 #[derive(Deserialize)]
 pub(super) struct NodeIn {
     pub(super) hostname: String,
-    /// Beyond the format: what a rehearsal says, so that VLANs name their racks as the real MAAS does.
+    /// Not in the schema: set by rehearsals, so that VLANs name their racks as the real MAAS does.
     pub(super) system_id: Option<String>,
     pub(super) status: Option<String>,
     pub(super) owner: Option<String>,
@@ -172,9 +172,9 @@ pub(super) struct SnippetIn {
     #[serde(default)]
     pub(super) description: String,
     pub(super) enabled: Option<bool>,
-    /// Of a subnet's snippet: the first address of the range that it hangs on.
+    /// For a snippet of a subnet: the first address of the range that it applies to.
     pub(super) range: Option<IpAddr>,
-    /// Of a snippet of no subnet: the host name of the node that it is for.
+    /// For a snippet without a subnet: the host name of the node that it applies to.
     pub(super) node: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Machines, devices and controllers of a layout, with their interfaces, links and addresses; names and loose addresses.
+//! Loads machines, devices and controllers with their interfaces, links and addresses; DNS records and other addresses.
 
 use std::net::IpAddr;
 
@@ -39,7 +39,7 @@ impl LabMaas {
         if self.node_by_host(&node.hostname).is_some() {
             return Err(load_error(
                 format!("{place}.hostname"),
-                format!("host `{}` twice", node.hostname),
+                format!("duplicate host `{}`", node.hostname),
             ));
         }
         let system_id = node
@@ -117,7 +117,7 @@ impl LabMaas {
             parents.push(parent.ok_or_else(|| {
                 load_error(
                     format!("{place}.parents"),
-                    format!("no interface `{name}` before this one"),
+                    format!("no earlier interface `{name}`"),
                 )
             })?);
         }
@@ -157,7 +157,8 @@ impl LabMaas {
         Ok(())
     }
 
-    /// Named, else that of the first link's subnet, else (a VID on) the parent's fabric, else the parent's, else none.
+    /// The named VLAN; else that of the first link's subnet; else, for a VID, the one on the parent's fabric; else the
+    /// parent's.
     fn vlan_of_interface(&self, interface: &InterfaceIn, parents: &[u64]) -> Option<u64> {
         let first = interface
             .links
@@ -223,7 +224,10 @@ impl LabMaas {
             }
         };
         if let Some(ip) = link.ip.filter(|ip| self.is_taken(*ip)) {
-            return Err(load_error(format!("{place}.ip"), format!("{ip} twice")));
+            return Err(load_error(
+                format!("{place}.ip"),
+                format!("duplicate address {ip}"),
+            ));
         }
         let alloc = match link.mode.to_uppercase().as_str() {
             "AUTO" => AllocType::Auto,
@@ -243,7 +247,7 @@ impl LabMaas {
         Ok(())
     }
 
-    /// The lab's own rack, with an interface on that VLAN and no address.
+    /// The lab's own rack, with an interface without address in a VLAN.
     pub(super) fn own_rack(&mut self, vlan: u64) -> String {
         const HOST: &str = "lab-rack";
         let system_id = generated(HOST, 6).to_lowercase();

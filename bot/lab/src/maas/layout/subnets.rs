@@ -1,4 +1,4 @@
-//! Subnets of a layout with their ranges, reserved IPs and routes, by the rules that MAAS has for making them one by one.
+//! Loads subnets with their ranges, reserved IPs and routes, under the rules of MAAS for creating each.
 
 use std::net::IpAddr;
 
@@ -45,7 +45,7 @@ impl LabMaas {
         for (number, range) in subnet.ranges.iter().enumerate() {
             self.load_range(id, range, &format!("{place}.ranges[{number}]"))?;
         }
-        // After the ranges: MAAS takes a gateway or a resolver inside a dynamic range in this order only.
+        // After the ranges: MAAS accepts a gateway or DNS server inside a dynamic range only in this order.
         if let Some(row) = self.subnets.get_mut(&id) {
             row.gateway = gateway;
             row.dns.clone_from(&subnet.dns);
@@ -83,7 +83,10 @@ impl LabMaas {
                 let found = found.filter(|_| self.version.has_range_snippets());
                 let found = found.map(|row| row.id);
                 Some(found.ok_or_else(|| {
-                    load_error(format!("{place}.range"), format!("no range from {start}"))
+                    load_error(
+                        format!("{place}.range"),
+                        format!("no range starts at {start}"),
+                    )
                 })?)
             }
             None => None,
@@ -115,7 +118,7 @@ impl LabMaas {
         for other in self.subnets.values() {
             let overlap = other.cidr.contains(&cidr) || cidr.contains(&other.cidr);
             if other.cidr == cidr {
-                return Err(load_error(place, format!("{cidr} twice")));
+                return Err(load_error(place, format!("duplicate network {cidr}")));
             }
             if overlap && self.version.refuses_overlap() {
                 return Err(load_error(place, format!("{cidr} overlaps {}", other.cidr)));
@@ -164,13 +167,13 @@ impl LabMaas {
         for (number, kept) in kept.filter(|_| self.version.has_reserved_ips()) {
             let place = format!("{place}.reserved_ips[{number}].ip");
             if !cidr.contains(&kept.ip) {
-                return Err(load_error(
-                    place,
-                    format!("{} lies outside {cidr}", kept.ip),
-                ));
+                return Err(load_error(place, format!("{} is outside {cidr}", kept.ip)));
             }
             if self.reserved.values().any(|other| other.ip == kept.ip) {
-                return Err(load_error(place, format!("{} twice", kept.ip)));
+                return Err(load_error(
+                    place,
+                    format!("duplicate reserved IP {}", kept.ip),
+                ));
             }
             let id = self.sequences.entry("reservedip").or_insert(1);
             let row = StoredReservedIp {
@@ -194,7 +197,7 @@ impl LabMaas {
             .flat_map(|vlan| &vlan.subnets);
         for subnet in subnets {
             for route in &subnet.routes {
-                // A destination that is no subnet is information only: MAAS cannot hold it.
+                // MAAS cannot store a route whose destination is not a subnet; such routes are skipped.
                 let ends = (
                     self.find_subnet(&subnet.cidr).ok(),
                     self.find_subnet(&route.destination).ok(),
@@ -227,5 +230,5 @@ fn read_gateway(subnet: &SubnetIn, cidr: IpNet, place: &str) -> Result<Option<Ip
     if cidr.contains(&ip) || (local && cidr.addr().is_ipv6()) {
         return Ok(Some(ip));
     }
-    Err(load_error(place, format!("{ip} lies outside {cidr}")))
+    Err(load_error(place, format!("{ip} is outside {cidr}")))
 }

@@ -1,9 +1,9 @@
-//! What each kind of report moves.
+//! What each kind of report changes.
 
 use super::*;
 use serde_json::json;
 
-/// Two planes, a third network's VLAN, a controller with an address in the first plane on that kind of interface.
+/// Two planes in two fabrics, and a controller with an address in the first plane on an interface of the given kind.
 fn two_planes(kind: &str, version: &str) -> LabMaas {
     let below = json!({"name": "eth0", "type": "physical", "mac": "52:54:00:00:00:01", "fabric": "one", "vlan": 0});
     let link = json!([{"mode": "STATIC", "subnet": "10.8.0.0/22", "ip": "10.8.0.4"}]);
@@ -62,7 +62,7 @@ fn recidr(maas: &mut LabMaas, name: &str, cidr: &str) {
     subnet.expect("the plane is there").cidr = cidr.parse().expect("a network");
 }
 
-/// one goes to a free network, two takes the one that the controller still has.
+/// Moves `one` to a free network, and `two` to the network of the controller's address.
 fn chain(maas: &mut LabMaas) {
     recidr(maas, "one", "10.20.0.0/22");
     recidr(maas, "two", "10.8.0.0/22");
@@ -86,7 +86,7 @@ fn the_same_report_again_changes_nothing() {
 }
 
 #[test]
-fn an_old_address_makes_its_network_again() {
+fn an_old_address_recreates_its_network() {
     let mut maas = two_planes("physical", "3.7.3");
     recidr(&mut maas, "one", "10.20.0.0/22");
     maas.report("ctl", &reported("physical", &["10.8.0.4/22"]))
@@ -102,7 +102,7 @@ fn an_old_address_makes_its_network_again() {
 }
 
 #[test]
-fn a_physical_interface_moves_alone() {
+fn a_physical_interface_moves_no_subnet() {
     let mut maas = two_planes("physical", "3.7.3");
     chain(&mut maas);
     maas.report("ctl", &reported("physical", &["10.8.0.4/22"]))
@@ -114,7 +114,7 @@ fn a_physical_interface_moves_alone() {
 }
 
 #[test]
-fn a_bridge_drags_the_plane_that_its_old_link_points_to_for_good() {
+fn a_bridge_permanently_moves_the_subnet_of_its_old_link() {
     let mut maas = two_planes("bridge", "3.7.3");
     chain(&mut maas);
     maas.report("ctl", &reported("bridge", &["10.8.0.4/22"]))
@@ -136,7 +136,7 @@ fn a_bridge_drags_the_plane_that_its_old_link_points_to_for_good() {
 }
 
 #[test]
-fn a_bridge_that_lost_its_address_in_time_drags_nothing() {
+fn a_bridge_without_its_old_address_moves_no_subnet() {
     let mut maas = two_planes("bridge", "3.7.3");
     maas.report("ctl", &reported("bridge", &[]))
         .expect("taken in");
@@ -150,7 +150,7 @@ fn a_bridge_that_lost_its_address_in_time_drags_nothing() {
 }
 
 #[test]
-fn another_netmask_overlaps_or_refuses_the_whole_report() {
+fn another_netmask_adds_an_overlapping_subnet_or_refuses_the_whole_report() {
     let mut older = two_planes("physical", "3.5.12");
     older
         .report("ctl", &reported("physical", &["10.8.0.4/24"]))
@@ -167,7 +167,7 @@ fn another_netmask_overlaps_or_refuses_the_whole_report() {
 }
 
 #[test]
-fn an_address_is_taken_away_from_a_machine() {
+fn a_reported_address_is_removed_from_a_machine() {
     let mut maas = two_planes("physical", "3.7.3");
     maas.report("ctl", &reported("physical", &["10.8.0.77/22"]))
         .expect("taken in");
@@ -183,7 +183,7 @@ fn an_address_is_taken_away_from_a_machine() {
 }
 
 #[test]
-fn an_unknown_network_on_a_new_interface_makes_a_fabric() {
+fn an_unknown_network_on_a_new_interface_creates_a_fabric() {
     let mut maas = two_planes("physical", "3.7.3");
     let mut report = reported("physical", &["10.8.0.4/22"]);
     report.push(ReportedInterface {

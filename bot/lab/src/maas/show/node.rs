@@ -63,8 +63,8 @@ impl LabMaas {
         json!({"ipv4": one(node.gateway_v4, true), "ipv6": one(node.gateway_v6, false)})
     }
 
-    /// Where none was chosen: of a VLAN with DHCP first, then bonds and bridges, the boot interface, physical ones; static
-    /// links before automatic ones (3.5.9 maasserver/models/node.py, `get_best_guess_for_default_gateways`).
+    /// The gateway if none was chosen. VLANs with DHCP come first, then bonds and bridges, the boot interface, physical
+    /// interfaces; static links before automatic ones (3.5.9 maasserver/models/node.py, `get_best_guess_for_default_gateways`).
     pub(crate) fn guessed_gateway(&self, node: &StoredNode, v4: bool) -> Option<IpAddr> {
         let rows = self.interfaces_of(&node.system_id).flat_map(|interface| {
             self.links_of(interface.id)
@@ -93,26 +93,26 @@ impl LabMaas {
             .map(|(_, gateway)| gateway)
     }
 
-    pub(crate) fn show_nodes(&self, kind: NodeType, asker: &ApiCaller) -> Value {
+    pub(crate) fn show_nodes(&self, kind: NodeType, caller: &ApiCaller) -> Value {
         self.nodes
             .values()
-            .filter(|node| node.kind == kind && Self::may_see(asker, node))
+            .filter(|node| node.kind == kind && Self::may_see(caller, node))
             .map(|node| self.show_node(node))
             .collect()
     }
 
-    pub(crate) fn show_all_nodes(&self, asker: &ApiCaller) -> Value {
+    pub(crate) fn show_all_nodes(&self, caller: &ApiCaller) -> Value {
         self.nodes
             .values()
-            .filter(|node| Self::may_see(asker, node))
+            .filter(|node| Self::may_see(caller, node))
             .map(|node| self.show_node(node))
             .collect()
     }
 
-    pub(crate) fn show_controllers(&self, racks: bool, asker: &ApiCaller) -> Value {
+    pub(crate) fn show_controllers(&self, racks: bool, caller: &ApiCaller) -> Value {
         self.nodes
             .values()
-            .filter(|node| Self::may_see(asker, node))
+            .filter(|node| Self::may_see(caller, node))
             .filter(|node| match node.kind {
                 NodeType::RegionRack => true,
                 NodeType::Rack => racks,
@@ -128,7 +128,7 @@ impl LabMaas {
     }
 }
 
-/// MAAS's numbers for a machine's states (src/maascommon/enums/node.py).
+/// MAAS's number of a machine status (src/maascommon/enums/node.py).
 pub(crate) fn status_number(name: &str) -> u8 {
     const NAMES: [&str; 23] = [
         "New",

@@ -1,4 +1,5 @@
-//! What refuses a subnet's delete, and what goes with it (3.5.9 `maasserver/models/subnet.py`; seen on 3.5.12 and 3.7.3).
+//! Deleting a subnet: what prevents it and what is deleted with it (3.5.9 `maasserver/models/subnet.py`; seen on 3.5.12 and
+//! 3.7.3).
 
 use crate::maas::answer::{flag, plain};
 use crate::maas::store::{AllocType, LabMaas, RangeType};
@@ -44,14 +45,14 @@ impl LabMaas {
             .values()
             .any(|row| row.subnet == Some(id) && row.bmc_of.is_some())
         {
-            // The BMC's new row points into the subnet that goes, every try (seen on 3.5.12 and 3.7.3).
+            // MAAS moves the BMC to a new row in the same subnet on every attempt, so the delete fails (seen on 3.5.12 and 3.7.3).
             return Err(conflict());
         }
         self.remove_subnet(id);
         Ok(())
     }
 
-    /// The cascade: ranges, addresses with their links and names, routes both ways, reserved IPs.
+    /// The cascade: ranges, addresses with their links and DNS names, routes from and to it, reserved IPs, snippets.
     fn remove_subnet(&mut self, id: u64) {
         let removed: Vec<u64> = self
             .addresses
@@ -92,7 +93,7 @@ impl LabMaas {
     }
 }
 
-/// What MAAS sends when its ten tries failed.
+/// The answer of MAAS after ten failed attempts.
 pub(crate) fn conflict() -> LabResponse {
     LabResponse::html(
         409,

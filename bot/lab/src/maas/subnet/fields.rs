@@ -1,4 +1,4 @@
-//! A subnet's fields as MAAS's form reads them, and what it holds them against (3.5.9 `maasserver/forms/subnet.py`).
+//! A subnet's fields as MAAS's form reads and checks them (3.5.9 `maasserver/forms/subnet.py`).
 
 use std::net::IpAddr;
 
@@ -11,7 +11,7 @@ use crate::maas::parse::{self, BadNet, address};
 use crate::maas::store::{LabMaas, StoredSubnet};
 use crate::wire::LabResponse;
 
-/// A switch's name, its column and how it is read.
+/// A boolean field: its name, its column and its parser.
 type Switch<'a> = (&'static str, &'a mut bool, fn(&str) -> bool);
 
 impl LabMaas {
@@ -76,7 +76,7 @@ impl LabMaas {
         }
     }
 
-    /// `fabric` and `vid` are read on an update too, where nothing comes of them.
+    /// `fabric` and `vid`. An update checks them too, but ignores their values.
     pub(super) fn fabric_and_vid(
         &self,
         form: &Form,
@@ -130,8 +130,8 @@ impl LabMaas {
     }
 }
 
-/// One text is a list parted by commas, of which no part may be empty; each part, and each value of a field
-/// given twice, may again hold several.
+/// A value is a list separated by commas, without empty items. Each item, and each value of a repeated field, can again
+/// contain several addresses.
 fn read_dns(subnet: &mut StoredSubnet, list: &[String], errors: &mut Errors) {
     let Some(last) = list.last() else { return };
     if last.is_empty() {
@@ -163,7 +163,7 @@ fn read_dns(subnet: &mut StoredSubnet, list: &[String], errors: &mut Errors) {
     subnet.dns = servers;
 }
 
-/// Boot methods with the octet that DHCP knows them by (3.7.3 `provisioningserver/boot`).
+/// Boot methods with their DHCP architecture octet (3.7.3 `provisioningserver/boot`).
 const ARCHITECTURES: [(&str, &str); 11] = [
     ("pxe", "00:00"),
     ("uefi_amd64_tftp", "00:07"),
@@ -178,7 +178,7 @@ const ARCHITECTURES: [(&str, &str); 11] = [
     ("ipxe", ""),
 ];
 
-/// A list parted by commas and blanks, of names or octets; one that MAAS does not know is refused.
+/// A list of names or octets, separated by commas and spaces. Unknown ones are refused.
 fn read_architectures(subnet: &mut StoredSubnet, text: &str, errors: &mut Errors) {
     let mut known = Vec::new();
     for word in text.split([',', ' ']).filter(|word| !word.is_empty()) {
@@ -198,13 +198,12 @@ fn read_architectures(subnet: &mut StoredSubnet, text: &str, errors: &mut Errors
     subnet.disabled_boot_architectures = known;
 }
 
-/// A subnet's name (3.7.3 `maasserver/models/subnet.py`, `SUBNET_NAME_VALIDATOR`).
+/// Whether MAAS accepts a subnet name (3.7.3 `maasserver/models/subnet.py`, `SUBNET_NAME_VALIDATOR`).
 fn is_subnet_name(name: &str) -> bool {
     name.chars()
         .all(|c| c.is_alphanumeric() || "_.: /-".contains(c))
 }
 
-/// The `cidr` field.
 pub(super) fn read_cidr(text: &str, errors: &mut Errors) -> Result<Option<IpNet>, LabResponse> {
     match parse::network(text) {
         Err(BadNet::Crash) => Err(LabResponse::text(
