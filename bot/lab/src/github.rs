@@ -44,7 +44,7 @@ mod webhook;
 pub use actions::{GitHubRefusal, NewPullRequest, RepositoryActions};
 pub use demo::{GitHubSetup, serve_until_signal};
 pub use git::merge::MergeMethod;
-pub use git::{NotAnOid, Oid};
+pub use git::{InvalidOid, Oid};
 pub use serve::{GitHubServer, GitHubServerOptions, serve};
 pub use store::{LabGitHub, RepositoryPermission, WebhookDelivery, WebhookFault, WebhookOutcome};
 pub use views::{CheckRunView, CommitView, IssueCommentView};

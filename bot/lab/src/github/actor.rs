@@ -1,13 +1,13 @@
 //! Who sends a request, and their permissions.
 
-use super::answer::{Call, refusal};
+use super::answer::{ApiCall, refusal};
 use super::git::GitSignature;
 use super::store::{AccountKind, GitHubActor, LabGitHub, RepositoryPermission, StoredRepository};
 use crate::wire::{LabRequest, LabResponse};
 
 impl LabGitHub {
     /// The login of whoever may comment and react: any authenticated user who can read.
-    pub(crate) fn commenter(&self, call: &Call<'_>) -> Result<String, LabResponse> {
+    pub(crate) fn commenter(&self, call: &ApiCall<'_>) -> Result<String, LabResponse> {
         match call.who {
             GitHubActor::Anonymous | GitHubActor::App => {
                 Err(refusal(401, "Requires authentication"))
@@ -90,7 +90,7 @@ impl LabGitHub {
     }
 
     /// The login of whoever may push, or the refusal.
-    pub(crate) fn writer(&self, call: &Call<'_>) -> Result<String, LabResponse> {
+    pub(crate) fn writer(&self, call: &ApiCall<'_>) -> Result<String, LabResponse> {
         let held = self.permission(self.repo(&call.repo), &call.who);
         match (&call.who, held) {
             (GitHubActor::Anonymous, _) => Err(refusal(401, "Requires authentication")),
@@ -100,7 +100,7 @@ impl LabGitHub {
     }
 
     /// Authors may edit their own text; users with write access may edit any.
-    pub(crate) fn may_edit(&self, call: &Call<'_>, author: &str) -> Result<String, LabResponse> {
+    pub(crate) fn may_edit(&self, call: &ApiCall<'_>, author: &str) -> Result<String, LabResponse> {
         if call.who != GitHubActor::Anonymous && self.login(&call.who) == author {
             return Ok(author.to_owned());
         }

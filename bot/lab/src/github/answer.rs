@@ -17,14 +17,14 @@ pub(crate) type GitHubAnswer = Result<LabResponse, LabResponse>;
 
 /// A request and what is known of it so far.
 #[derive(Clone, Debug)]
-pub(crate) struct Call<'a> {
+pub(crate) struct ApiCall<'a> {
     pub(crate) request: &'a LabRequest,
     pub(crate) who: GitHubActor,
     /// The repository's key; empty until the route is found.
     pub(crate) repo: String,
 }
 
-impl Call<'_> {
+impl ApiCall<'_> {
     /// The body as JSON; an empty body is an empty object.
     pub(crate) fn json(&self) -> Result<Value, LabResponse> {
         if self.request.body.is_empty() {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::answer::{
-    Call, GitHubAnswer, created, forbidden, maybe, no_content, not_found, ok, refusal, stamp,
+    ApiCall, GitHubAnswer, created, forbidden, maybe, no_content, not_found, ok, refusal, stamp,
 };
 use super::show::app::{EVENTS, rights};
 use super::store::{
@@ -80,7 +80,7 @@ impl LabGitHub {
     }
 
     /// Everything under `/app`, which only the app itself may call.
-    pub(crate) fn answer_app(&mut self, call: &Call<'_>, words: &[&str]) -> GitHubAnswer {
+    pub(crate) fn answer_app(&mut self, call: &ApiCall<'_>, words: &[&str]) -> GitHubAnswer {
         if call.who != GitHubActor::App {
             return Err(refusal(401, "A JSON web token could not be decoded"));
         }
@@ -132,7 +132,7 @@ impl LabGitHub {
     }
 
     /// `GET /repos/{owner}/{repo}/installation` and `GET /orgs/{org}/installation`
-    pub(crate) fn get_installation(&self, call: &Call<'_>) -> GitHubAnswer {
+    pub(crate) fn get_installation(&self, call: &ApiCall<'_>) -> GitHubAnswer {
         if call.who != GitHubActor::App {
             return Err(refusal(401, "A JSON web token could not be decoded"));
         }
@@ -140,7 +140,7 @@ impl LabGitHub {
     }
 
     /// `GET /installation/repositories`
-    pub(crate) fn installed_on(&self, call: &Call<'_>) -> GitHubAnswer {
+    pub(crate) fn installed_on(&self, call: &ApiCall<'_>) -> GitHubAnswer {
         if call.who != GitHubActor::Installation {
             return Err(forbidden());
         }
@@ -156,7 +156,7 @@ impl LabGitHub {
     }
 
     /// `DELETE /installation/token`
-    pub(crate) fn revoke(&mut self, call: &Call<'_>) -> GitHubAnswer {
+    pub(crate) fn revoke(&mut self, call: &ApiCall<'_>) -> GitHubAnswer {
         if call.who != GitHubActor::Installation {
             return Err(forbidden());
         }
@@ -176,7 +176,7 @@ impl LabGitHub {
             .ok_or_else(not_found)
     }
 
-    fn list_deliveries(&self, call: &Call<'_>) -> LabResponse {
+    fn list_deliveries(&self, call: &ApiCall<'_>) -> LabResponse {
         let failed = |one: &&WebhookDelivery| match call.request.param("status") {
             Some("success") => one.outcome.is_ok(),
             Some("failure") => matches!(one.outcome, WebhookOutcome::Answered(400..)),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::answer::{
-    Call, GitHubAnswer, created, fits, forbidden, invalid, maybe, not_found, ok, refusal, stamp,
+    ApiCall, GitHubAnswer, created, fits, forbidden, invalid, maybe, not_found, ok, refusal, stamp,
     text,
 };
 use super::git::Oid;
@@ -33,7 +33,7 @@ const CONCLUSIONS: [&str; 7] = [
 
 impl LabGitHub {
     /// `POST …/check-runs`
-    pub(crate) fn create_run(&mut self, call: &Call<'_>) -> GitHubAnswer {
+    pub(crate) fn create_run(&mut self, call: &ApiCall<'_>) -> GitHubAnswer {
         by_app(call)?;
         let body = call.json()?;
         let name = text(&body, "CheckRun", "name")?.to_owned();
@@ -103,7 +103,7 @@ impl LabGitHub {
     }
 
     /// `PATCH …/check-runs/{check_run_id}`
-    pub(crate) fn update_run(&mut self, call: &Call<'_>, id: &str) -> GitHubAnswer {
+    pub(crate) fn update_run(&mut self, call: &ApiCall<'_>, id: &str) -> GitHubAnswer {
         by_app(call)?;
         let body = call.json()?;
         let mut run = self.repo(&call.repo).find_run(id)?.clone();
@@ -122,13 +122,13 @@ impl LabGitHub {
     }
 
     /// `GET …/check-runs/{check_run_id}`
-    pub(crate) fn get_run(&self, call: &Call<'_>, id: &str) -> GitHubAnswer {
+    pub(crate) fn get_run(&self, call: &ApiCall<'_>, id: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         Ok(ok(&self.show_run(repo, repo.find_run(id)?)))
     }
 
     /// `GET …/check-runs/{check_run_id}/annotations`
-    pub(crate) fn list_annotations(&self, call: &Call<'_>, id: &str) -> GitHubAnswer {
+    pub(crate) fn list_annotations(&self, call: &ApiCall<'_>, id: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let run = repo.find_run(id)?;
         let html = self.repo_html(repo);
@@ -150,7 +150,7 @@ impl LabGitHub {
     }
 
     /// `GET …/commits/{ref}/check-runs`: the latest of each name, unless `filter=all`.
-    pub(crate) fn list_runs(&self, call: &Call<'_>, name: &str) -> GitHubAnswer {
+    pub(crate) fn list_runs(&self, call: &ApiCall<'_>, name: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let oid = repo
             .resolve(name)
@@ -177,7 +177,7 @@ impl LabGitHub {
     }
 
     /// `GET …/commits/{ref}/check-suites`
-    pub(crate) fn list_suites(&self, call: &Call<'_>, name: &str) -> GitHubAnswer {
+    pub(crate) fn list_suites(&self, call: &ApiCall<'_>, name: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let oid = repo
             .resolve(name)
@@ -193,7 +193,7 @@ impl LabGitHub {
     }
 
     /// `GET …/check-suites/{check_suite_id}`
-    pub(crate) fn get_suite(&self, call: &Call<'_>, id: &str) -> GitHubAnswer {
+    pub(crate) fn get_suite(&self, call: &ApiCall<'_>, id: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let suite = id
             .parse()
@@ -204,7 +204,7 @@ impl LabGitHub {
     }
 
     /// `POST …/check-runs/{check_run_id}/rerequest`
-    pub(crate) fn rerequest_run(&mut self, call: &Call<'_>, id: &str) -> GitHubAnswer {
+    pub(crate) fn rerequest_run(&mut self, call: &ApiCall<'_>, id: &str) -> GitHubAnswer {
         let by = self.writer(call)?;
         let id = self.repo(&call.repo).find_run(id)?.id;
         self.send_check_run_event(&call.repo, id, &by, ("rerequested", json!({})));
@@ -212,7 +212,7 @@ impl LabGitHub {
     }
 }
 
-fn by_app(call: &Call<'_>) -> Result<(), LabResponse> {
+fn by_app(call: &ApiCall<'_>) -> Result<(), LabResponse> {
     match call.who {
         GitHubActor::Installation => Ok(()),
         GitHubActor::Anonymous => Err(refusal(401, "Requires authentication")),

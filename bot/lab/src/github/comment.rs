@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::answer::{
-    Call, GitHubAnswer, created, fits, no_content, ok, refusal, text, unprocessable,
+    ApiCall, GitHubAnswer, created, fits, no_content, ok, refusal, text, unprocessable,
 };
 use super::store::{BODY_MAX, GitHubActor, LabGitHub, RepositoryPermission, StoredComment};
 use crate::wire::LabResponse;
 
 impl LabGitHub {
     /// `GET …/issues/{issue_number}/comments`
-    pub(crate) fn list_comments(&self, call: &Call<'_>, number: &str) -> GitHubAnswer {
+    pub(crate) fn list_comments(&self, call: &ApiCall<'_>, number: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let issue = repo.find_issue(number)?;
         let since = call
@@ -33,13 +33,13 @@ impl LabGitHub {
     }
 
     /// `GET …/issues/comments/{comment_id}`
-    pub(crate) fn get_comment(&self, call: &Call<'_>, id: &str) -> GitHubAnswer {
+    pub(crate) fn get_comment(&self, call: &ApiCall<'_>, id: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         Ok(ok(&self.show_comment(repo, repo.find_comment(id)?)))
     }
 
     /// `POST …/issues/{issue_number}/comments`
-    pub(crate) fn create_comment(&mut self, call: &Call<'_>, number: &str) -> GitHubAnswer {
+    pub(crate) fn create_comment(&mut self, call: &ApiCall<'_>, number: &str) -> GitHubAnswer {
         let author = self.commenter(call)?;
         let issue = self.repo(&call.repo).find_issue(number)?;
         let held = self.permission(self.repo(&call.repo), &call.who);
@@ -70,7 +70,7 @@ impl LabGitHub {
     }
 
     /// `PATCH …/issues/comments/{comment_id}`
-    pub(crate) fn update_comment(&mut self, call: &Call<'_>, id: &str) -> GitHubAnswer {
+    pub(crate) fn update_comment(&mut self, call: &ApiCall<'_>, id: &str) -> GitHubAnswer {
         let found = self.repo(&call.repo).find_comment(id)?;
         let (id, before) = (found.id, found.body.clone());
         let by = self.may_edit(call, &found.author)?;
@@ -90,7 +90,7 @@ impl LabGitHub {
     }
 
     /// `DELETE …/issues/comments/{comment_id}`
-    pub(crate) fn delete_comment(&mut self, call: &Call<'_>, id: &str) -> GitHubAnswer {
+    pub(crate) fn delete_comment(&mut self, call: &ApiCall<'_>, id: &str) -> GitHubAnswer {
         let found = self.repo(&call.repo).find_comment(id)?;
         let id = found.id;
         let by = self.may_edit(call, &found.author)?;
@@ -100,7 +100,7 @@ impl LabGitHub {
     }
 }
 
-fn comment_body(call: &Call<'_>) -> Result<String, LabResponse> {
+fn comment_body(call: &ApiCall<'_>) -> Result<String, LabResponse> {
     let body = call.json()?;
     let body = text(&body, "IssueComment", "body")?;
     if body.trim().is_empty() {

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{Call, GitHubAnswer, not_found, ok, refusal, unprocessable};
+use super::answer::{ApiCall, GitHubAnswer, not_found, ok, refusal, unprocessable};
 use super::git::Oid;
-use super::show::commit::{Changed, changed};
+use super::show::commit::{ChangedFile, changed};
 use super::store::LabGitHub;
 
 /// Most files in one comparison.
@@ -12,7 +12,7 @@ const FILES_MAX: usize = 300;
 
 impl LabGitHub {
     /// `GET …/commits/{ref}`
-    pub(crate) fn get_commit(&self, call: &Call<'_>, name: &str) -> GitHubAnswer {
+    pub(crate) fn get_commit(&self, call: &ApiCall<'_>, name: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let missing = || unprocessable(&format!("No commit found for SHA: {name}"));
         let oid = repo.resolve(name).ok_or_else(missing)?;
@@ -33,7 +33,7 @@ impl LabGitHub {
     }
 
     /// `GET …/commits`
-    pub(crate) fn list_commits(&self, call: &Call<'_>) -> GitHubAnswer {
+    pub(crate) fn list_commits(&self, call: &ApiCall<'_>) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         if repo.git.refs.is_empty() {
             return Err(refusal(409, "Git Repository is empty."));
@@ -60,7 +60,7 @@ impl LabGitHub {
     }
 
     /// `GET …/compare/{base}...{head}`
-    pub(crate) fn compare(&self, call: &Call<'_>, basehead: &str) -> GitHubAnswer {
+    pub(crate) fn compare(&self, call: &ApiCall<'_>, basehead: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let (left, right) = basehead.split_once("...").ok_or_else(not_found)?;
         let find = |name: &str| {
@@ -106,7 +106,7 @@ impl LabGitHub {
     }
 }
 
-fn line_totals(files: &[Changed]) -> (usize, usize) {
+fn line_totals(files: &[ChangedFile]) -> (usize, usize) {
     files.iter().fold((0, 0), |(more, less), file| {
         (more + file.additions, less + file.deletions)
     })

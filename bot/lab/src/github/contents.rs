@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::answer::{
-    Call, GitHubAnswer, created, maybe, not_found, ok, refusal, text, unprocessable,
+    ApiCall, GitHubAnswer, created, maybe, not_found, ok, refusal, text, unprocessable,
 };
 use super::base64;
 use super::branch::BranchUpdate;
@@ -31,7 +31,7 @@ pub(crate) fn raw(bytes: &[u8]) -> LabResponse {
 
 impl LabGitHub {
     /// `GET …/contents/{path}`
-    pub(crate) fn get_content(&self, call: &Call<'_>, path: &str) -> GitHubAnswer {
+    pub(crate) fn get_content(&self, call: &ApiCall<'_>, path: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let name = call.request.param("ref").unwrap_or("HEAD");
         let oid = repo
@@ -121,7 +121,7 @@ impl LabGitHub {
     }
 
     /// `PUT …/contents/{path}`: commits one file.
-    pub(crate) fn put_content(&mut self, call: &Call<'_>, path: &str) -> GitHubAnswer {
+    pub(crate) fn put_content(&mut self, call: &ApiCall<'_>, path: &str) -> GitHubAnswer {
         let by = self.writer(call)?;
         let body = call.json()?;
         let message = text(&body, "Content", "message")?.to_owned();

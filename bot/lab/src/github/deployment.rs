@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::answer::{
-    Call, GitHubAnswer, created, fits, invalid, maybe, node, ok, refusal, stamp, text,
+    ApiCall, GitHubAnswer, created, fits, invalid, maybe, node, ok, refusal, stamp, text,
 };
 use super::store::{LabGitHub, StoredDeployment, StoredDeploymentStatus, StoredRepository};
 use crate::wire::LabResponse;
@@ -59,7 +59,7 @@ impl LabGitHub {
     }
 
     /// `POST …/deployments`
-    pub(crate) fn create_deployment(&mut self, call: &Call<'_>) -> GitHubAnswer {
+    pub(crate) fn create_deployment(&mut self, call: &ApiCall<'_>) -> GitHubAnswer {
         let by = self.writer(call)?;
         let body = call.json()?;
         let name = text(&body, "Deployment", "ref")?.to_owned();
@@ -91,7 +91,7 @@ impl LabGitHub {
     }
 
     /// `GET …/deployments`, newest first.
-    pub(crate) fn list_deployments(&self, call: &Call<'_>) -> LabResponse {
+    pub(crate) fn list_deployments(&self, call: &ApiCall<'_>) -> LabResponse {
         let repo = self.repo(&call.repo);
         let asked = |field| call.request.param(field);
         let all = repo.deployments.values().rev();
@@ -103,13 +103,17 @@ impl LabGitHub {
     }
 
     /// `GET …/deployments/{deployment_id}`
-    pub(crate) fn get_deployment(&self, call: &Call<'_>, id: &str) -> GitHubAnswer {
+    pub(crate) fn get_deployment(&self, call: &ApiCall<'_>, id: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         Ok(ok(&self.show_deployment(repo, repo.find_deployment(id)?)))
     }
 
     /// `POST …/deployments/{deployment_id}/statuses`
-    pub(crate) fn create_deployment_status(&mut self, call: &Call<'_>, id: &str) -> GitHubAnswer {
+    pub(crate) fn create_deployment_status(
+        &mut self,
+        call: &ApiCall<'_>,
+        id: &str,
+    ) -> GitHubAnswer {
         let by = self.writer(call)?;
         let body = call.json()?;
         let of = self.repo(&call.repo).find_deployment(id)?.id;
@@ -146,7 +150,7 @@ impl LabGitHub {
     }
 
     /// `GET …/deployments/{deployment_id}/statuses`, newest first.
-    pub(crate) fn list_deployment_statuses(&self, call: &Call<'_>, id: &str) -> GitHubAnswer {
+    pub(crate) fn list_deployment_statuses(&self, call: &ApiCall<'_>, id: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let one = repo.find_deployment(id)?;
         let all = one.statuses.values().rev().collect();
@@ -158,7 +162,7 @@ impl LabGitHub {
     }
 
     /// `GET` and `PUT …/environments/{environment_name}`: every environment exists and has no rules.
-    pub(crate) fn environment(&self, call: &Call<'_>, name: &str) -> GitHubAnswer {
+    pub(crate) fn environment(&self, call: &ApiCall<'_>, name: &str) -> GitHubAnswer {
         if call.request.method == "PUT" {
             self.writer(call)?;
         }

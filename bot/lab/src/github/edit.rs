@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::actor::web_flow;
-use super::answer::{Call, fits, invalid, maybe, unprocessable};
+use super::answer::{ApiCall, fits, invalid, maybe, unprocessable};
 use super::git::merge::{MergeInput, MergeMethod, write_merge};
 use super::store::{BODY_MAX, LabGitHub, StoredIssue, TITLE_MAX};
 use crate::wire::LabResponse;
@@ -64,7 +64,7 @@ impl LabGitHub {
     /// Applies title, body, base and state, and sends the webhook of each change.
     pub(crate) fn edit_pull(
         &mut self,
-        call: &Call<'_>,
+        call: &ApiCall<'_>,
         number: u64,
         body: &Value,
     ) -> Result<(), LabResponse> {

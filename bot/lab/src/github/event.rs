@@ -6,7 +6,7 @@ use super::answer::{node, stamp};
 use super::branch::BranchUpdate;
 use super::git::{GitSignature, Oid};
 use super::show::app::EVENTS;
-use super::show::commit::{Changed, changed, signer_name};
+use super::show::commit::{ChangedFile, changed, signer_name};
 use super::store::{LabGitHub, StoredRepository};
 
 /// The event's `action` and its own fields.
@@ -137,7 +137,7 @@ impl LabGitHub {
             files
                 .iter()
                 .filter(|file| file.status() == status)
-                .map(Changed::path)
+                .map(ChangedFile::path)
                 .collect()
         };
         let who = |who: &GitSignature| json!({"name": who.name, "email": who.email, "username": signer_name(who), "date": stamp(who.at)});

@@ -38,16 +38,16 @@ impl fmt::Debug for Oid {
 /// The text is not 40 hex digits.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a git object id")]
-pub struct NotAnOid;
+pub struct InvalidOid;
 
 impl FromStr for Oid {
-    type Err = NotAnOid;
+    type Err = InvalidOid;
 
-    fn from_str(text: &str) -> Result<Self, NotAnOid> {
+    fn from_str(text: &str) -> Result<Self, InvalidOid> {
         let mut out = [0; 20];
         match hex::decode_to_slice(text, &mut out) {
             Ok(()) => Ok(Self(out)),
-            Err(_) => Err(NotAnOid),
+            Err(_) => Err(InvalidOid),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Endpoints of labels, of a repository and on issues.
 
-use super::answer::{Call, GitHubAnswer, created, invalid, maybe, not_found, ok, refusal, text};
+use super::answer::{ApiCall, GitHubAnswer, created, invalid, maybe, not_found, ok, refusal, text};
 use super::store::{LabGitHub, StoredLabel};
 use crate::wire::LabResponse;
 
@@ -9,7 +9,7 @@ const DEFAULT_COLOR: &str = "ededed";
 
 impl LabGitHub {
     /// `GET …/labels`
-    pub(crate) fn list_labels(&self, call: &Call<'_>) -> LabResponse {
+    pub(crate) fn list_labels(&self, call: &ApiCall<'_>) -> LabResponse {
         let repo = self.repo(&call.repo);
         let all = repo.labels.values().collect();
         self.page(call, all, |label| self.show_label(repo, label))
@@ -17,7 +17,7 @@ impl LabGitHub {
     }
 
     /// `POST …/labels`
-    pub(crate) fn create_label(&mut self, call: &Call<'_>) -> GitHubAnswer {
+    pub(crate) fn create_label(&mut self, call: &ApiCall<'_>) -> GitHubAnswer {
         self.writer(call)?;
         let body = call.json()?;
         let name = text(&body, "Label", "name")?.to_owned();
@@ -37,7 +37,7 @@ impl LabGitHub {
     }
 
     /// `POST …/issues/{issue_number}/labels`: creates unknown labels.
-    pub(crate) fn add_labels(&mut self, call: &Call<'_>, number: &str) -> GitHubAnswer {
+    pub(crate) fn add_labels(&mut self, call: &ApiCall<'_>, number: &str) -> GitHubAnswer {
         self.writer(call)?;
         let body = call.json()?;
         let number = self.repo(&call.repo).find_issue(number)?.number;
@@ -73,7 +73,7 @@ impl LabGitHub {
     /// `DELETE …/issues/{issue_number}/labels/{name}`
     pub(crate) fn remove_label(
         &mut self,
-        call: &Call<'_>,
+        call: &ApiCall<'_>,
         number: &str,
         name: &str,
     ) -> GitHubAnswer {

@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use super::actor::web_flow;
-use super::answer::{Call, GitHubAnswer, maybe, ok, refusal, unprocessable};
+use super::answer::{ApiCall, GitHubAnswer, maybe, ok, refusal, unprocessable};
 use super::branch::BranchUpdate;
 use super::git::merge::{MergeInput, MergeMethod, write_merge};
 use super::store::{LabGitHub, StoredIssue, StoredMerge, StoredPullRequest};
 
 impl LabGitHub {
     /// `PUT …/pulls/{pull_number}/merge`
-    pub(crate) fn merge(&mut self, call: &Call<'_>, number: &str) -> GitHubAnswer {
+    pub(crate) fn merge(&mut self, call: &ApiCall<'_>, number: &str) -> GitHubAnswer {
         let by = self.writer(call)?;
         let body = call.json()?;
         let repo = self.repo(&call.repo);
@@ -70,7 +70,7 @@ impl LabGitHub {
 
     fn merge_input(
         &self,
-        call: &Call<'_>,
+        call: &ApiCall<'_>,
         (issue, pull): (&StoredIssue, &StoredPullRequest),
         how: MergeMethod,
         body: &Value,

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::answer::{
-    Call, GitHubAnswer, created, invalid, maybe, node, not_found, ok, refusal, text, unprocessable,
+    ApiCall, GitHubAnswer, created, invalid, maybe, node, not_found, ok, refusal, text,
+    unprocessable,
 };
 use super::base64;
 use super::contents::raw;
@@ -17,7 +18,7 @@ const ENTRIES_MAX: usize = 100_000;
 
 impl LabGitHub {
     /// `GET …/git/blobs/{file_sha}`
-    pub(crate) fn get_blob(&self, call: &Call<'_>, sha: &str) -> GitHubAnswer {
+    pub(crate) fn get_blob(&self, call: &ApiCall<'_>, sha: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let oid: Oid = sha.parse().map_err(|_error| not_found())?;
         let bytes = repo.git.blob(oid).ok_or_else(not_found)?;
@@ -35,7 +36,7 @@ impl LabGitHub {
     }
 
     /// `POST …/git/blobs`
-    pub(crate) fn create_blob(&mut self, call: &Call<'_>) -> GitHubAnswer {
+    pub(crate) fn create_blob(&mut self, call: &ApiCall<'_>) -> GitHubAnswer {
         self.writer(call)?;
         let body = call.json()?;
         let content = text(&body, "Blob", "content")?;
@@ -50,7 +51,7 @@ impl LabGitHub {
     }
 
     /// `GET …/git/trees/{tree_sha}`, which also accepts a branch.
-    pub(crate) fn get_tree(&self, call: &Call<'_>, name: &str) -> GitHubAnswer {
+    pub(crate) fn get_tree(&self, call: &ApiCall<'_>, name: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let named = name
             .parse()
@@ -90,7 +91,7 @@ impl LabGitHub {
     }
 
     /// `POST …/git/trees`
-    pub(crate) fn create_tree(&mut self, call: &Call<'_>) -> GitHubAnswer {
+    pub(crate) fn create_tree(&mut self, call: &ApiCall<'_>) -> GitHubAnswer {
         self.writer(call)?;
         let body = call.json()?;
         let repo = self.repo_mut(&call.repo);
@@ -117,7 +118,7 @@ impl LabGitHub {
     }
 
     /// `GET …/git/commits/{commit_sha}`
-    pub(crate) fn get_git_commit(&self, call: &Call<'_>, sha: &str) -> GitHubAnswer {
+    pub(crate) fn get_git_commit(&self, call: &ApiCall<'_>, sha: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let oid = sha.parse().map_err(|_error| not_found())?;
         Ok(ok(&self
@@ -126,7 +127,7 @@ impl LabGitHub {
     }
 
     /// `POST …/git/commits`
-    pub(crate) fn create_commit(&mut self, call: &Call<'_>) -> GitHubAnswer {
+    pub(crate) fn create_commit(&mut self, call: &ApiCall<'_>) -> GitHubAnswer {
         let by = self.writer(call)?;
         let body = call.json()?;
         let message = text(&body, "Commit", "message")?.to_owned();
@@ -162,7 +163,7 @@ impl LabGitHub {
     }
 
     /// `POST …/git/tags`: answers with the tag object and does not store it, since nothing reads it again.
-    pub(crate) fn create_tag(&self, call: &Call<'_>) -> GitHubAnswer {
+    pub(crate) fn create_tag(&self, call: &ApiCall<'_>) -> GitHubAnswer {
         let by = self.writer(call)?;
         let body = call.json()?;
         let (tag, message) = (text(&body, "Tag", "tag")?, text(&body, "Tag", "message")?);

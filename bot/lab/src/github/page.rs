@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::answer::Call;
+use super::answer::ApiCall;
 use super::store::LabGitHub;
 use crate::wire::LabResponse;
 
@@ -50,7 +50,7 @@ impl LabGitHub {
     /// The page that `call` asks for. `show` is called only for the items on it.
     pub(crate) fn page<T>(
         &self,
-        call: &Call<'_>,
+        call: &ApiCall<'_>,
         all: Vec<T>,
         show: impl FnMut(T) -> Value,
     ) -> Page {
@@ -93,7 +93,7 @@ impl LabGitHub {
         }
     }
 
-    fn page_url(&self, call: &Call<'_>, page: usize) -> String {
+    fn page_url(&self, call: &ApiCall<'_>, page: usize) -> String {
         let mut query: Vec<String> = (call.request.query.iter())
             .filter(|(name, _)| name != "page")
             .map(|(name, value)| {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{Call, GitHubAnswer, forbidden, node, not_found, ok, refusal, stamp};
+use super::answer::{ApiCall, GitHubAnswer, forbidden, node, not_found, ok, refusal, stamp};
 use super::store::{
     GitHubActor, LabGitHub, RepositoryPermission, StoredOrganization, StoredRepository, StoredTeam,
 };
@@ -10,7 +10,7 @@ use crate::wire::LabResponse;
 
 impl LabGitHub {
     /// `GET /user`, which is 403 for an installation.
-    pub(crate) fn get_self(&self, call: &Call<'_>) -> GitHubAnswer {
+    pub(crate) fn get_self(&self, call: &ApiCall<'_>) -> GitHubAnswer {
         match &call.who {
             GitHubActor::User(login) => self.get_user(login),
             GitHubActor::Installation => Err(forbidden()),
@@ -37,7 +37,7 @@ impl LabGitHub {
     }
 
     /// `GET /repos/{owner}/{repo}/collaborators/{username}/permission`
-    pub(crate) fn collaborator(&self, call: &Call<'_>, login: &str) -> GitHubAnswer {
+    pub(crate) fn collaborator(&self, call: &ApiCall<'_>, login: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         if !self.people.contains_key(login) {
             return Err(refusal(404, &format!("{login} is not a user")));
@@ -55,7 +55,7 @@ impl LabGitHub {
     /// An organization, whose teams and members only the app and its members may see.
     fn visible_organization(
         &self,
-        call: &Call<'_>,
+        call: &ApiCall<'_>,
         name: &str,
     ) -> Result<&StoredOrganization, LabResponse> {
         let organization = self.organizations.get(name).ok_or_else(not_found)?;
@@ -73,7 +73,7 @@ impl LabGitHub {
 
     fn team<'a>(
         &'a self,
-        call: &Call<'_>,
+        call: &ApiCall<'_>,
         name: &str,
         slug: &str,
     ) -> Result<&'a StoredTeam, LabResponse> {
@@ -86,7 +86,7 @@ impl LabGitHub {
     /// `GET /orgs/{org}/teams/{team_slug}/memberships/{username}`
     pub(crate) fn team_membership(
         &self,
-        call: &Call<'_>,
+        call: &ApiCall<'_>,
         [name, slug, login]: [&str; 3],
     ) -> GitHubAnswer {
         let team = self.team(call, name, slug)?;
@@ -101,7 +101,7 @@ impl LabGitHub {
     }
 
     /// `GET /orgs/{org}/teams/{team_slug}/members`
-    pub(crate) fn team_members(&self, call: &Call<'_>, name: &str, slug: &str) -> GitHubAnswer {
+    pub(crate) fn team_members(&self, call: &ApiCall<'_>, name: &str, slug: &str) -> GitHubAnswer {
         let team = self.team(call, name, slug)?;
         let active = team
             .members
@@ -114,7 +114,12 @@ impl LabGitHub {
     }
 
     /// `GET /orgs/{org}/memberships/{username}`
-    pub(crate) fn org_membership(&self, call: &Call<'_>, name: &str, login: &str) -> GitHubAnswer {
+    pub(crate) fn org_membership(
+        &self,
+        call: &ApiCall<'_>,
+        name: &str,
+        login: &str,
+    ) -> GitHubAnswer {
         let organization = self.visible_organization(call, name)?;
         let owner = organization.members.get(login).ok_or_else(not_found)?;
         let url = format!("{}/orgs/{name}", self.base);
@@ -125,7 +130,7 @@ impl LabGitHub {
     }
 
     /// `GET /repos/{owner}/{repo}/teams`
-    pub(crate) fn repo_teams(&self, call: &Call<'_>) -> LabResponse {
+    pub(crate) fn repo_teams(&self, call: &ApiCall<'_>) -> LabResponse {
         let repo = self.repo(&call.repo);
         let teams = self.organizations.get(&repo.owner).map(|all| &all.teams);
         let all = repo

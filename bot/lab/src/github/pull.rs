@@ -2,20 +2,20 @@
 
 use serde_json::json;
 
-use super::answer::{Call, GitHubAnswer, created, fits, invalid, maybe, not_found, ok, text};
+use super::answer::{ApiCall, GitHubAnswer, created, fits, invalid, maybe, not_found, ok, text};
 use super::show::commit::changed;
 use super::store::{BODY_MAX, LabGitHub, StoredIssue, StoredPullRequest, TITLE_MAX};
 use crate::wire::LabResponse;
 
 impl LabGitHub {
     /// `GET …/pulls/{pull_number}`
-    pub(crate) fn get_pull(&self, call: &Call<'_>, number: &str) -> GitHubAnswer {
+    pub(crate) fn get_pull(&self, call: &ApiCall<'_>, number: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         Ok(ok(&self.show_pull(repo, repo.find_pull(number)?.0)))
     }
 
     /// `GET …/pulls`
-    pub(crate) fn list_pulls(&self, call: &Call<'_>) -> LabResponse {
+    pub(crate) fn list_pulls(&self, call: &ApiCall<'_>) -> LabResponse {
         let repo = self.repo(&call.repo);
         let asked = |name| call.request.param(name);
         let state = asked("state").unwrap_or("open");
@@ -42,7 +42,7 @@ impl LabGitHub {
     }
 
     /// `GET …/commits/{commit_sha}/pulls`
-    pub(crate) fn pulls_of_commit(&self, call: &Call<'_>, name: &str) -> GitHubAnswer {
+    pub(crate) fn pulls_of_commit(&self, call: &ApiCall<'_>, name: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let oid = repo.resolve(name).ok_or_else(not_found)?;
         let holds = |pull: &StoredPullRequest| {
@@ -62,7 +62,7 @@ impl LabGitHub {
     }
 
     /// `GET …/pulls/{pull_number}/files`
-    pub(crate) fn pull_files(&self, call: &Call<'_>, number: &str) -> GitHubAnswer {
+    pub(crate) fn pull_files(&self, call: &ApiCall<'_>, number: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let (_, pull) = repo.find_pull(number)?;
         let from = repo
@@ -78,7 +78,7 @@ impl LabGitHub {
     }
 
     /// `GET …/pulls/{pull_number}/commits`
-    pub(crate) fn pull_commits(&self, call: &Call<'_>, number: &str) -> GitHubAnswer {
+    pub(crate) fn pull_commits(&self, call: &ApiCall<'_>, number: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let (_, pull) = repo.find_pull(number)?;
         let all = repo.git.ahead(pull.base_oid, pull.head_oid);
@@ -90,7 +90,7 @@ impl LabGitHub {
     }
 
     /// `POST …/pulls`
-    pub(crate) fn open(&mut self, call: &Call<'_>) -> GitHubAnswer {
+    pub(crate) fn open(&mut self, call: &ApiCall<'_>) -> GitHubAnswer {
         let author = self.commenter(call)?;
         let body = call.json()?;
         let (title, head, base) = (
@@ -153,7 +153,7 @@ impl LabGitHub {
     }
 
     /// `PATCH …/pulls/{pull_number}`
-    pub(crate) fn patch_pull(&mut self, call: &Call<'_>, number: &str) -> GitHubAnswer {
+    pub(crate) fn patch_pull(&mut self, call: &ApiCall<'_>, number: &str) -> GitHubAnswer {
         let (issue, _) = self.repo(&call.repo).find_pull(number)?;
         let number = issue.number;
         self.may_edit(call, &issue.author)?;

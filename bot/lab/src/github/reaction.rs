@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::answer::{
-    Call, GitHubAnswer, created, invalid, no_content, node, not_found, ok, stamp, text,
+    ApiCall, GitHubAnswer, created, invalid, no_content, node, not_found, ok, stamp, text,
 };
 use super::show::issue::KINDS;
 use super::store::{LabGitHub, StoredReaction};
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Target {
+pub(crate) enum ReactionTarget {
     Comment(u64),
     Issue(u64),
 }
@@ -24,15 +24,19 @@ impl LabGitHub {
         })
     }
 
-    fn reactions_mut(&mut self, key: &str, target: Target) -> &mut BTreeMap<u64, StoredReaction> {
+    fn reactions_mut(
+        &mut self,
+        key: &str,
+        target: ReactionTarget,
+    ) -> &mut BTreeMap<u64, StoredReaction> {
         match target {
-            Target::Comment(id) => &mut self.comment_mut(key, id).reactions,
-            Target::Issue(number) => &mut self.issue_mut(key, number).reactions,
+            ReactionTarget::Comment(id) => &mut self.comment_mut(key, id).reactions,
+            ReactionTarget::Issue(number) => &mut self.issue_mut(key, number).reactions,
         }
     }
 
     /// `GET …/issues/comments/{comment_id}/reactions`
-    pub(crate) fn list_reactions(&self, call: &Call<'_>, id: &str) -> GitHubAnswer {
+    pub(crate) fn list_reactions(&self, call: &ApiCall<'_>, id: &str) -> GitHubAnswer {
         let comment = self.repo(&call.repo).find_comment(id)?;
         let kind = call.request.param("content");
         let all = comment
@@ -45,18 +49,18 @@ impl LabGitHub {
     }
 
     /// `POST …/issues/comments/{comment_id}/reactions`
-    pub(crate) fn react_to_comment(&mut self, call: &Call<'_>, id: &str) -> GitHubAnswer {
+    pub(crate) fn react_to_comment(&mut self, call: &ApiCall<'_>, id: &str) -> GitHubAnswer {
         let id = self.repo(&call.repo).find_comment(id)?.id;
-        self.react(call, Target::Comment(id))
+        self.react(call, ReactionTarget::Comment(id))
     }
 
     /// `POST …/issues/{issue_number}/reactions`
-    pub(crate) fn react_to_issue(&mut self, call: &Call<'_>, number: &str) -> GitHubAnswer {
+    pub(crate) fn react_to_issue(&mut self, call: &ApiCall<'_>, number: &str) -> GitHubAnswer {
         let number = self.repo(&call.repo).find_issue(number)?.number;
-        self.react(call, Target::Issue(number))
+        self.react(call, ReactionTarget::Issue(number))
     }
 
-    fn react(&mut self, call: &Call<'_>, target: Target) -> GitHubAnswer {
+    fn react(&mut self, call: &ApiCall<'_>, target: ReactionTarget) -> GitHubAnswer {
         let by = self.commenter(call)?;
         let body = call.json()?;
         let kind = text(&body, "Reaction", "content")?.to_owned();
@@ -80,7 +84,7 @@ impl LabGitHub {
     /// `DELETE …/issues/comments/{comment_id}/reactions/{reaction_id}`
     pub(crate) fn delete_reaction(
         &mut self,
-        call: &Call<'_>,
+        call: &ApiCall<'_>,
         id: &str,
         reaction: &str,
     ) -> GitHubAnswer {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::answer::{
-    Call, GitHubAnswer, created, invalid, no_content, node, not_found, ok, text, unprocessable,
+    ApiCall, GitHubAnswer, created, invalid, no_content, node, not_found, ok, text, unprocessable,
 };
 use super::branch::BranchUpdate;
 use super::git::Oid;
@@ -20,7 +20,7 @@ impl LabGitHub {
     }
 
     /// `GET …/git/ref/{ref}`
-    pub(crate) fn get_ref(&self, call: &Call<'_>, name: &str) -> GitHubAnswer {
+    pub(crate) fn get_ref(&self, call: &ApiCall<'_>, name: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let name = format!("refs/{name}");
         let oid = repo.git.refs.get(&name).ok_or_else(not_found)?;
@@ -28,7 +28,7 @@ impl LabGitHub {
     }
 
     /// `GET …/git/matching-refs/{ref}`
-    pub(crate) fn matching_refs(&self, call: &Call<'_>, start: &str) -> LabResponse {
+    pub(crate) fn matching_refs(&self, call: &ApiCall<'_>, start: &str) -> LabResponse {
         let repo = self.repo(&call.repo);
         let start = format!("refs/{start}");
         let all: Vec<_> = repo
@@ -42,7 +42,7 @@ impl LabGitHub {
     }
 
     /// `POST …/git/refs`
-    pub(crate) fn create_ref(&mut self, call: &Call<'_>) -> GitHubAnswer {
+    pub(crate) fn create_ref(&mut self, call: &ApiCall<'_>) -> GitHubAnswer {
         let by = self.writer(call)?;
         let body = call.json()?;
         let (name, sha) = (
@@ -74,7 +74,7 @@ impl LabGitHub {
     }
 
     /// `PATCH …/git/refs/{ref}`
-    pub(crate) fn update_ref(&mut self, call: &Call<'_>, name: &str) -> GitHubAnswer {
+    pub(crate) fn update_ref(&mut self, call: &ApiCall<'_>, name: &str) -> GitHubAnswer {
         let by = self.writer(call)?;
         let body = call.json()?;
         let name = format!("refs/{name}");
@@ -104,7 +104,7 @@ impl LabGitHub {
     }
 
     /// `DELETE …/git/refs/{ref}`
-    pub(crate) fn delete_ref(&mut self, call: &Call<'_>, name: &str) -> GitHubAnswer {
+    pub(crate) fn delete_ref(&mut self, call: &ApiCall<'_>, name: &str) -> GitHubAnswer {
         let by = self.writer(call)?;
         let name = format!("refs/{name}");
         let before = *(self.repo(&call.repo).git.refs.get(&name))
@@ -123,7 +123,7 @@ impl LabGitHub {
         Ok(no_content())
     }
 
-    fn set(&mut self, call: &Call<'_>, name: &str, step: BranchUpdate) {
+    fn set(&mut self, call: &ApiCall<'_>, name: &str, step: BranchUpdate) {
         if let Some(branch) = name.strip_prefix("refs/heads/") {
             let step = BranchUpdate {
                 branch: branch.to_owned(),

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{Call, GitHubAnswer, not_found, ok, refusal};
+use super::answer::{ApiCall, GitHubAnswer, not_found, ok, refusal};
 use super::git::Oid;
 use super::store::{LabGitHub, RepositoryPermission};
 use crate::wire::LabResponse;
 
 impl LabGitHub {
     /// `GET /repos/{owner}/{repo}`
-    pub(crate) fn get_repo(&self, call: &Call<'_>) -> LabResponse {
+    pub(crate) fn get_repo(&self, call: &ApiCall<'_>) -> LabResponse {
         let repo = self.repo(&call.repo);
         let mut shown = self.show_repo(repo);
         shown["web_commit_signoff_required"] = json!(false);
@@ -31,7 +31,7 @@ impl LabGitHub {
     }
 
     /// `GET /repos/{owner}/{repo}/branches`
-    pub(crate) fn list_branches(&self, call: &Call<'_>) -> LabResponse {
+    pub(crate) fn list_branches(&self, call: &ApiCall<'_>) -> LabResponse {
         let repo = self.repo(&call.repo);
         let url = self.repo_url(repo);
         let show = |(name, oid): (&str, Oid)| json!({"name": name, "commit": {"sha": oid.to_string(), "url": format!("{url}/commits/{oid}")}, "protected": false});
@@ -39,7 +39,7 @@ impl LabGitHub {
     }
 
     /// `GET /repos/{owner}/{repo}/branches/{branch}`, and `…/protection`, which no branch has.
-    pub(crate) fn get_branch(&self, call: &Call<'_>, words: &[&str]) -> GitHubAnswer {
+    pub(crate) fn get_branch(&self, call: &ApiCall<'_>, words: &[&str]) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         if let [name @ .., "protection"] = words
             && repo.git.branch(&name.join("/")).is_some()
@@ -61,7 +61,7 @@ impl LabGitHub {
     }
 
     /// `GET /repos/{owner}/{repo}/rules/branches/{branch}`: always empty.
-    pub(crate) fn rules(&self, call: &Call<'_>) -> LabResponse {
+    pub(crate) fn rules(&self, call: &ApiCall<'_>) -> LabResponse {
         self.page(call, Vec::<Value>::new(), |rule| rule).answer()
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{Call, GitHubAnswer, created, maybe, node, ok, stamp, unprocessable};
+use super::answer::{ApiCall, GitHubAnswer, created, maybe, node, ok, stamp, unprocessable};
 use super::store::{LabGitHub, StoredIssue, StoredRepository, StoredReview};
 
 impl LabGitHub {
@@ -28,7 +28,7 @@ impl LabGitHub {
     }
 
     /// `GET …/pulls/{pull_number}/reviews`
-    pub(crate) fn list_reviews(&self, call: &Call<'_>, number: &str) -> GitHubAnswer {
+    pub(crate) fn list_reviews(&self, call: &ApiCall<'_>, number: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let (issue, _) = repo.find_pull(number)?;
         let all = issue.reviews.iter().collect();
@@ -38,7 +38,7 @@ impl LabGitHub {
     }
 
     /// `POST …/pulls/{pull_number}/reviews`
-    pub(crate) fn create_review(&mut self, call: &Call<'_>, number: &str) -> GitHubAnswer {
+    pub(crate) fn create_review(&mut self, call: &ApiCall<'_>, number: &str) -> GitHubAnswer {
         let author = self.commenter(call)?;
         let body = call.json()?;
         let (issue, pull) = self.repo(&call.repo).find_pull(number)?;
@@ -72,7 +72,7 @@ impl LabGitHub {
     }
 
     /// `POST …/pulls/{pull_number}/requested_reviewers`: accepted, but not stored.
-    pub(crate) fn request_reviewers(&self, call: &Call<'_>, number: &str) -> GitHubAnswer {
+    pub(crate) fn request_reviewers(&self, call: &ApiCall<'_>, number: &str) -> GitHubAnswer {
         self.writer(call)?;
         let repo = self.repo(&call.repo);
         let (issue, pull) = repo.find_pull(number)?;

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::answer::{Call, GitHubAnswer, not_found, ok};
+use super::answer::{ApiCall, GitHubAnswer, not_found, ok};
 use super::store::{GitHubActor, LabGitHub, RepositoryPermission};
 use crate::wire::{LabRequest, LabResponse};
 
 impl LabGitHub {
     /// Finds the endpoint. As at GitHub, a path with a trailing slash is not found.
-    pub(crate) fn route(&mut self, mut call: Call<'_>) -> GitHubAnswer {
+    pub(crate) fn route(&mut self, mut call: ApiCall<'_>) -> GitHubAnswer {
         let path = call
             .request
             .path
@@ -51,7 +51,7 @@ impl LabGitHub {
     }
 
     /// The key of a repository that the actor may see. As at GitHub, names are compared without case.
-    fn visible(&self, call: &Call<'_>, owner: &str, name: &str) -> Result<String, LabResponse> {
+    fn visible(&self, call: &ApiCall<'_>, owner: &str, name: &str) -> Result<String, LabResponse> {
         let asked = format!("{owner}/{name}");
         let found = self
             .repositories
@@ -79,7 +79,7 @@ impl LabGitHub {
     }
 
     /// `GET /repositories/{id}`, the redirect target of a renamed repository.
-    fn by_id(&self, call: &mut Call<'_>, id: &str) -> Result<(), LabResponse> {
+    fn by_id(&self, call: &mut ApiCall<'_>, id: &str) -> Result<(), LabResponse> {
         let found = self
             .repositories
             .iter()
@@ -90,7 +90,7 @@ impl LabGitHub {
         Ok(())
     }
 
-    fn route_repo(&mut self, call: &Call<'_>, words: &[&str]) -> GitHubAnswer {
+    fn route_repo(&mut self, call: &ApiCall<'_>, words: &[&str]) -> GitHubAnswer {
         match (call.request.method.as_str(), words) {
             ("GET", []) => Ok(self.get_repo(call)),
             ("GET", ["installation"]) => self.get_installation(call),
@@ -127,7 +127,7 @@ impl LabGitHub {
         }
     }
 
-    fn route_git(&mut self, call: &Call<'_>, words: &[&str]) -> GitHubAnswer {
+    fn route_git(&mut self, call: &ApiCall<'_>, words: &[&str]) -> GitHubAnswer {
         match (call.request.method.as_str(), words) {
             ("GET", ["trees", name @ ..]) if !name.is_empty() => {
                 self.get_tree(call, &name.join("/"))
@@ -147,7 +147,7 @@ impl LabGitHub {
         }
     }
 
-    fn route_pulls(&mut self, call: &Call<'_>, words: &[&str]) -> GitHubAnswer {
+    fn route_pulls(&mut self, call: &ApiCall<'_>, words: &[&str]) -> GitHubAnswer {
         match (call.request.method.as_str(), words) {
             ("GET", []) => Ok(self.list_pulls(call)),
             ("POST", []) => self.open(call),
@@ -163,7 +163,7 @@ impl LabGitHub {
         }
     }
 
-    fn route_issues(&mut self, call: &Call<'_>, words: &[&str]) -> GitHubAnswer {
+    fn route_issues(&mut self, call: &ApiCall<'_>, words: &[&str]) -> GitHubAnswer {
         match (call.request.method.as_str(), words) {
             ("GET", ["labels"]) => Ok(self.list_labels(call)),
             ("POST", ["labels"]) => self.create_label(call),
@@ -188,7 +188,7 @@ impl LabGitHub {
         }
     }
 
-    fn route_checks(&mut self, call: &Call<'_>, words: &[&str]) -> GitHubAnswer {
+    fn route_checks(&mut self, call: &ApiCall<'_>, words: &[&str]) -> GitHubAnswer {
         match (call.request.method.as_str(), words) {
             ("POST", ["check-runs"]) => self.create_run(call),
             ("GET", ["check-runs", id]) => self.get_run(call, id),
@@ -216,7 +216,7 @@ impl LabGitHub {
         if let Some(limited) = self.count_request(&who) {
             return self.with_standard_headers(request, Some(&who), limited);
         }
-        let call = Call {
+        let call = ApiCall {
             request,
             who: who.clone(),
             repo: String::new(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::answer::{
-    Call, GitHubAnswer, created, fits, invalid, maybe, node, not_found, refusal, stamp, text,
+    ApiCall, GitHubAnswer, created, fits, invalid, maybe, node, not_found, refusal, stamp, text,
 };
 use super::store::{LabGitHub, StoredRepository, StoredStatus};
 
@@ -27,7 +27,7 @@ impl LabGitHub {
     }
 
     /// `POST …/statuses/{sha}`
-    pub(crate) fn create_status(&mut self, call: &Call<'_>, sha: &str) -> GitHubAnswer {
+    pub(crate) fn create_status(&mut self, call: &ApiCall<'_>, sha: &str) -> GitHubAnswer {
         let by = self.writer(call)?;
         let body = call.json()?;
         let state = text(&body, "Status", "state")?.to_owned();
@@ -65,7 +65,7 @@ impl LabGitHub {
     }
 
     /// `GET …/commits/{ref}/statuses`, newest first.
-    pub(crate) fn list_statuses(&self, call: &Call<'_>, name: &str) -> GitHubAnswer {
+    pub(crate) fn list_statuses(&self, call: &ApiCall<'_>, name: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let oid = repo.resolve(name).ok_or_else(not_found)?;
         let all = repo
@@ -79,7 +79,7 @@ impl LabGitHub {
     }
 
     /// `GET …/commits/{ref}/status`: the latest of each name.
-    pub(crate) fn combined_status(&self, call: &Call<'_>, name: &str) -> GitHubAnswer {
+    pub(crate) fn combined_status(&self, call: &ApiCall<'_>, name: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let oid = repo.resolve(name).ok_or_else(not_found)?;
         let of = repo.statuses.iter().filter(|status| status.oid == oid);

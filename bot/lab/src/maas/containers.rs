@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::answer::{
     ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, no_content, plain,
 };
-use super::form::{Errors, Form, is_name, refuse_long};
+use super::form::{Form, FormErrors, is_name, refuse_long};
 use super::store::{DEFAULT_FABRIC, LabMaas, StoredFabric, StoredSpace, StoredVlan};
 use crate::wire::LabResponse;
 
@@ -76,7 +76,7 @@ impl LabMaas {
         form: &Form,
         own: Option<u64>,
     ) -> Result<(Option<String>, Option<String>), LabResponse> {
-        let mut errors = Errors::default();
+        let mut errors = FormErrors::default();
         let class = form.given("class_type");
         if let Some(class) = class {
             refuse_long("class_type", class, 256, &mut errors);
@@ -89,7 +89,7 @@ impl LabMaas {
         Ok((name.map(str::to_owned), class.map(str::to_owned)))
     }
 
-    fn check_fabric_name(&self, name: &str, own: Option<u64>, errors: &mut Errors) {
+    fn check_fabric_name(&self, name: &str, own: Option<u64>, errors: &mut FormErrors) {
         let reserved = name.strip_prefix("fabric-").is_some_and(|tail| {
             tail.bytes().all(|b| b.is_ascii_digit()) && !tail.is_empty() && tail.parse().ok() != own
         });
@@ -233,7 +233,7 @@ impl LabMaas {
         let Some(name) = form.get("name").filter(|name| !name.is_empty()) else {
             return Ok(None);
         };
-        let mut errors = Errors::default();
+        let mut errors = FormErrors::default();
         let numbered = name.strip_prefix("space-").is_some_and(|tail| {
             tail.bytes().all(|b| b.is_ascii_digit()) && !tail.is_empty() && tail.parse().ok() != own
         });

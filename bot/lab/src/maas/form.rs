@@ -74,7 +74,7 @@ impl Form {
 
     /// Refuses fields that contain NUL.
     pub(crate) fn refuse_nul(&self) -> Result<(), LabResponse> {
-        let mut errors = Errors::default();
+        let mut errors = FormErrors::default();
         for (field, values) in &self.fields {
             if values.iter().any(|value| value.contains('\0')) {
                 errors.add(field, "Null characters are not allowed.");
@@ -141,9 +141,9 @@ fn scalar(value: &Value) -> String {
 
 /// Errors by field, as MAAS's forms report them.
 #[derive(Default)]
-pub(crate) struct Errors(Vec<(String, Vec<String>)>);
+pub(crate) struct FormErrors(Vec<(String, Vec<String>)>);
 
-impl Errors {
+impl FormErrors {
     pub(crate) fn add(&mut self, field: &str, message: impl Into<String>) {
         let message = message.into();
         match self.0.iter_mut().find(|(name, _)| name == field) {
@@ -176,7 +176,7 @@ impl Errors {
 
 /// 400 with one error.
 pub(crate) fn field_error(field: &str, message: impl Into<String>) -> LabResponse {
-    let mut errors = Errors::default();
+    let mut errors = FormErrors::default();
     errors.add(field, message);
     match errors.done() {
         Ok(()) => LabResponse::text(500, "no error"),
@@ -185,7 +185,7 @@ pub(crate) fn field_error(field: &str, message: impl Into<String>) -> LabRespons
 }
 
 /// Adds an error if a text is longer than its column.
-pub(crate) fn refuse_long(field: &str, text: &str, most: usize, errors: &mut Errors) -> bool {
+pub(crate) fn refuse_long(field: &str, text: &str, most: usize, errors: &mut FormErrors) -> bool {
     let length = text.chars().count();
     if length > most {
         let message = format!("Ensure this value has at most {most} characters (it has {length}).");

@@ -15,7 +15,7 @@ use crate::wire::LabResponse;
 
 /// A run of addresses in use, with MAAS's word for the purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Piece {
+pub(crate) struct PurposeRun {
     pub(crate) start: IpAddr,
     pub(crate) end: IpAddr,
     pub(crate) purpose: &'static str,
@@ -65,8 +65,8 @@ pub(crate) fn short(number: u128) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }
 
-fn one(ip: IpAddr, purpose: &'static str) -> Piece {
-    Piece {
+fn one(ip: IpAddr, purpose: &'static str) -> PurposeRun {
+    PurposeRun {
         start: ip,
         end: ip,
         purpose,
@@ -84,7 +84,7 @@ impl LabMaas {
         merge(pieces)
     }
 
-    fn taken_by_ranges(&self, subnet: u64, ask: TakenFilter) -> Vec<Piece> {
+    fn taken_by_ranges(&self, subnet: u64, ask: TakenFilter) -> Vec<PurposeRun> {
         let counts = |range: &&StoredRange| {
             let left_out = match range.kind {
                 RangeType::Reserved => ask.no_reserved,
@@ -92,7 +92,7 @@ impl LabMaas {
             };
             range.subnet == subnet && Some(range.id) != ask.but && !left_out
         };
-        let piece = |range: &StoredRange| Piece {
+        let piece = |range: &StoredRange| PurposeRun {
             start: range.start,
             end: range.end,
             purpose: match range.kind {
@@ -103,7 +103,7 @@ impl LabMaas {
         self.ranges.values().filter(counts).map(piece).collect()
     }
 
-    fn take_addresses(&self, subnet: u64, ask: TakenFilter, pieces: &mut Vec<Piece>) {
+    fn take_addresses(&self, subnet: u64, ask: TakenFilter, pieces: &mut Vec<PurposeRun>) {
         let row = &self.subnets[&subnet];
         // 3.5 drops allocated addresses outside the CIDR, 3.7 routes' gateways outside.
         let clips = self.version.clips_free_ranges();
@@ -247,11 +247,11 @@ impl LabMaas {
 }
 
 /// The low end of an IPv6 /64, which MAAS reserves, and the subnet-router anycast address (RFC 4291 section 2.6.1).
-fn taken_by_ipv6(cidr: IpNet) -> Vec<Piece> {
+fn taken_by_ipv6(cidr: IpNet) -> Vec<PurposeRun> {
     let first = cidr.network();
     let mut pieces = Vec::new();
     if first.is_ipv6() && cidr.prefix_len() == 64 {
-        pieces.push(Piece {
+        pieces.push(PurposeRun {
             start: at(number(first) + 1, first),
             end: at(number(first) + 0xffff_ffff, first),
             purpose: "reserved",
@@ -299,7 +299,7 @@ pub(crate) fn unused(cidr: IpNet, taken: &[TakenRun], clips: bool) -> Vec<(IpAdd
 }
 
 /// Joins overlapping pieces, and adjacent pieces with the same purpose.
-fn merge(mut pieces: Vec<Piece>) -> Vec<TakenRun> {
+fn merge(mut pieces: Vec<PurposeRun>) -> Vec<TakenRun> {
     pieces.sort_by_key(|piece| (number(piece.start), number(piece.end), piece.purpose));
     let mut merged: Vec<TakenRun> = Vec::new();
     for piece in pieces {

@@ -10,7 +10,7 @@ use form::read_interface_mtu;
 use super::answer::{
     ApiCaller, MaasAnswer, admin_to_change, bad_method, missing, no_content, plain,
 };
-use super::form::{Errors, Form, REQUIRED, field_error};
+use super::form::{Form, FormErrors, REQUIRED, field_error};
 use super::store::{LabMaas, NodeType, StoredInterface};
 use crate::wire::{LabRequest, LabResponse};
 
@@ -88,7 +88,7 @@ impl LabMaas {
         kind: &str,
         form: &Form,
     ) -> Result<u64, LabResponse> {
-        let mut errors = Errors::default();
+        let mut errors = FormErrors::default();
         let key = if kind == "bond" { "parents" } else { "parent" };
         let parents = self.named_parents(node, key, form);
         if kind != "physical" && parents.is_empty() {
@@ -234,7 +234,7 @@ impl LabMaas {
     /// name and the MAC.
     fn update_interface(&mut self, node: &str, id: u64, form: &Form) -> Result<(), LabResponse> {
         let host = self.nodes[node].clone();
-        let mut errors = Errors::default();
+        let mut errors = FormErrors::default();
         let mut row = self.interfaces[&id].clone();
         let controller = matches!(
             host.kind,

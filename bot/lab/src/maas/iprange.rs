@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::answer::{ApiCaller, MaasAnswer, bad_method, missing, no_content, plain};
-use super::form::{BAD_IP, Errors, Form, NO_CHOICE, REQUIRED, no_such_choice, refuse_long};
+use super::form::{BAD_IP, Form, FormErrors, NO_CHOICE, REQUIRED, no_such_choice, refuse_long};
 use super::free::{self, TakenFilter};
 use super::lookup::row_number;
 use super::parse::{self, address};
@@ -86,7 +86,7 @@ impl LabMaas {
         form: &Form,
         now: Option<&StoredRange>,
     ) -> Result<StoredRange, LabResponse> {
-        let mut errors = Errors::default();
+        let mut errors = FormErrors::default();
         let start = read_end("start_ip", form, now.map(|range| range.start), &mut errors);
         let end = read_end("end_ip", form, now.map(|range| range.end), &mut errors);
         let subnet = self.read_subnet(form, now, &mut errors);
@@ -140,7 +140,7 @@ impl LabMaas {
         &self,
         form: &Form,
         now: Option<&StoredRange>,
-        errors: &mut Errors,
+        errors: &mut FormErrors,
     ) -> Option<u64> {
         let found = match (form.get("subnet"), now) {
             (None, Some(now)) => Some(now.subnet),
@@ -171,7 +171,7 @@ impl LabMaas {
         subnet: Option<u64>,
         start: Option<IpAddr>,
         end: Option<IpAddr>,
-        errors: &mut Errors,
+        errors: &mut FormErrors,
     ) -> Result<(), LabResponse> {
         let crash = |text: String| LabResponse::text(500, text);
         let subnet = subnet.ok_or_else(|| crash("'subnet'".to_owned()))?;
@@ -204,7 +204,7 @@ impl LabMaas {
 
     /// The model's checks, for a range that is created without a form.
     pub(crate) fn check_range(&self, range: &StoredRange) -> Result<(), LabResponse> {
-        let mut errors = Errors::default();
+        let mut errors = FormErrors::default();
         let known = Known {
             subnet: true,
             kind: true,
@@ -214,7 +214,7 @@ impl LabMaas {
     }
 
     /// The first failing check of the model (3.5.9 `maasserver/models/iprange.py:156-277`).
-    fn check_row(&self, range: &StoredRange, known: Known, errors: &mut Errors) {
+    fn check_row(&self, range: &StoredRange, known: Known, errors: &mut FormErrors) {
         let mut both = |message: String| {
             errors.add("start_ip", message.clone());
             errors.add("end_ip", message);
@@ -234,7 +234,7 @@ impl LabMaas {
         }
     }
 
-    fn check_place(&self, range: &StoredRange, known: Known, errors: &mut Errors) {
+    fn check_place(&self, range: &StoredRange, known: Known, errors: &mut FormErrors) {
         let cidr = self.subnets[&range.subnet].cidr;
         let mut both = |message: String| {
             errors.add("start_ip", message.clone());
@@ -273,7 +273,7 @@ impl LabMaas {
 
     /// Both ends must lie in the same gap: a gap between ranges for a reserved range, a gap between all addresses in use for a
     /// dynamic one.
-    fn check_gap(&self, range: &StoredRange, errors: &mut Errors) {
+    fn check_gap(&self, range: &StoredRange, errors: &mut FormErrors) {
         let (word, ranges_only, what) = match range.kind {
             RangeType::Reserved => ("reserved", true, "range"),
             RangeType::Dynamic => ("dynamic", false, "IP address or range"),
@@ -312,7 +312,7 @@ fn broadcast(cidr: IpNet) -> Option<IpAddr> {
     (cidr.prefix_len() < 31).then(|| cidr.broadcast())
 }
 
-fn read_kind(form: &Form, now: Option<&StoredRange>, errors: &mut Errors) -> Option<RangeType> {
+fn read_kind(form: &Form, now: Option<&StoredRange>, errors: &mut FormErrors) -> Option<RangeType> {
     match (form.raw("type"), now) {
         (Some("reserved"), _) => Some(RangeType::Reserved),
         (Some("dynamic"), _) => Some(RangeType::Dynamic),
@@ -328,7 +328,12 @@ fn read_kind(form: &Form, now: Option<&StoredRange>, errors: &mut Errors) -> Opt
     }
 }
 
-fn read_end(field: &str, form: &Form, now: Option<IpAddr>, errors: &mut Errors) -> Option<IpAddr> {
+fn read_end(
+    field: &str,
+    form: &Form,
+    now: Option<IpAddr>,
+    errors: &mut FormErrors,
+) -> Option<IpAddr> {
     match (form.get(field), now) {
         (None, Some(now)) => Some(now),
         (None | Some(""), _) => {

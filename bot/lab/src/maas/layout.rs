@@ -6,7 +6,7 @@ mod subnets;
 
 use std::collections::BTreeSet;
 
-use format::{FabricIn, LayoutFile, VlanIn};
+use format::{LayoutFabric, LayoutFile, LayoutVlan};
 
 use super::store::{LabMaas, NodeType};
 
@@ -97,8 +97,8 @@ impl LabMaas {
     fn load_vlan(
         &mut self,
         fabric: u64,
-        home: &FabricIn,
-        vlan: &VlanIn,
+        home: &LayoutFabric,
+        vlan: &LayoutVlan,
         place: &str,
     ) -> Result<(), LoadError> {
         let same_vid = self
@@ -181,7 +181,7 @@ impl LabMaas {
         Ok(())
     }
 
-    fn load_dhcp(&mut self, id: u64, vlan: &VlanIn, place: &str) -> Result<(), LoadError> {
+    fn load_dhcp(&mut self, id: u64, vlan: &LayoutVlan, place: &str) -> Result<(), LoadError> {
         let rack = |name: &String| {
             let node = self.node_by_host(name).map(|node| node.system_id.clone());
             node.ok_or_else(|| {

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::form::{Errors, Form, REQUIRED, field_error};
+use super::form::{Form, FormErrors, REQUIRED, field_error};
 use super::parse::address;
 use super::store::{AllocType, LabMaas, NodeType, RangeType, StoredAddress};
 use crate::wire::LabResponse;
@@ -47,7 +47,7 @@ impl LabMaas {
     }
 
     pub(crate) fn link_subnet(&mut self, interface: u64, form: &Form) -> Result<(), LabResponse> {
-        let mut errors = Errors::default();
+        let mut errors = FormErrors::default();
         let wanted = self.read_link(interface, form, &mut errors);
         self.check_link(interface, &wanted, &mut errors);
         errors.done()?;
@@ -72,7 +72,7 @@ impl LabMaas {
         Ok(())
     }
 
-    fn read_link(&self, interface: u64, form: &Form, errors: &mut Errors) -> Wanted {
+    fn read_link(&self, interface: u64, form: &Form, errors: &mut FormErrors) -> Wanted {
         let force = form.switch("force").unwrap_or(false);
         let row = &self.interfaces[&interface];
         let in_bond = self
@@ -115,7 +115,7 @@ impl LabMaas {
     }
 
     /// A device accepts only static links.
-    fn read_mode(&self, node: &str, form: &Form, errors: &mut Errors) -> String {
+    fn read_mode(&self, node: &str, form: &Form, errors: &mut FormErrors) -> String {
         let known: &[&str] = match self.nodes[node].kind {
             NodeType::Device => &["static"],
             NodeType::Machine | NodeType::Rack | NodeType::Region | NodeType::RegionRack => {
@@ -134,7 +134,7 @@ impl LabMaas {
         String::new()
     }
 
-    fn check_link(&self, interface: u64, wanted: &Wanted, errors: &mut Errors) {
+    fn check_link(&self, interface: u64, wanted: &Wanted, errors: &mut FormErrors) {
         let needs_subnet = wanted.mode == "AUTO" || wanted.mode == "STATIC";
         if needs_subnet && wanted.subnet.is_none() {
             errors.add("subnet", REQUIRED);
@@ -164,7 +164,7 @@ impl LabMaas {
         }
     }
 
-    fn check_dhcp(&self, interface: u64, errors: &mut Errors) {
+    fn check_dhcp(&self, interface: u64, errors: &mut FormErrors) {
         let mut links = self.links_of(interface);
         let Some(link) = links.find(|link| link.alloc == AllocType::Dhcp) else {
             return;
@@ -176,7 +176,7 @@ impl LabMaas {
         errors.add("mode", format!("Interface is already set to DHCP{from}."));
     }
 
-    fn check_static(&self, wanted: &Wanted, errors: &mut Errors) {
+    fn check_static(&self, wanted: &Wanted, errors: &mut FormErrors) {
         let (Some(subnet), Some(ip)) = (wanted.subnet, wanted.ip) else {
             return;
         };
@@ -200,7 +200,7 @@ impl LabMaas {
         }
     }
 
-    fn check_link_up(&self, interface: u64, wanted: &Wanted, errors: &mut Errors) {
+    fn check_link_up(&self, interface: u64, wanted: &Wanted, errors: &mut FormErrors) {
         let bare = |link: &StoredAddress| {
             link.ip.is_none() && matches!(link.alloc, AllocType::Sticky | AllocType::Discovered)
         };

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::answer::{missing, plain};
-use super::parse::{self, BadNet};
+use super::parse::{self, InvalidNetwork};
 use super::store::{LabMaas, StoredSubnet};
 use crate::wire::LabResponse;
 
@@ -48,7 +48,7 @@ impl LabMaas {
             },
             Some(("cidr", cidr)) => match parse::network(cidr) {
                 Ok(net) => self.subnets_where(|subnet| subnet.cidr == net),
-                Err(BadNet::Format | BadNet::Crash) => {
+                Err(InvalidNetwork::Format | InvalidNetwork::Crash) => {
                     return Err(LabResponse::text(500, format!("invalid IPNetwork {cidr}")));
                 }
             },
@@ -90,7 +90,9 @@ impl LabMaas {
         }
         match parse::network(text) {
             Ok(net) => self.subnets_where(|subnet| subnet.cidr == net),
-            Err(BadNet::Format | BadNet::Crash) => self.subnets_where(|subnet| subnet.name == text),
+            Err(InvalidNetwork::Format | InvalidNetwork::Crash) => {
+                self.subnets_where(|subnet| subnet.name == text)
+            }
         }
     }
 

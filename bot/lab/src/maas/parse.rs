@@ -59,7 +59,7 @@ pub(crate) fn address(text: &str) -> Option<IpAddr> {
 
 /// Why a network cannot be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BadNet {
+pub(crate) enum InvalidNetwork {
     /// The text is not a network.
     Format,
     /// netaddr raises an exception that MAAS does not catch: 500.
@@ -68,29 +68,29 @@ pub(crate) enum BadNet {
 
 /// A CIDR as netaddr reads it, without host bits: a missing prefix is a host, a netmask or a host mask is accepted, and
 /// `10.50.2/24` means `10.50.2.0/24`.
-pub(crate) fn network(text: &str) -> Result<IpNet, BadNet> {
+pub(crate) fn network(text: &str) -> Result<IpNet, InvalidNetwork> {
     let (head, tail) = match text.split_once('/') {
         Some((head, tail)) => (head, Some(tail)),
         None => (text, None),
     };
     if tail.is_some_and(|tail| tail.contains('/')) {
-        return Err(BadNet::Crash);
+        return Err(InvalidNetwork::Crash);
     }
     let ip = match head.trim().parse() {
         Ok(ip) => ip,
-        Err(_) => IpAddr::V4(short(head).ok_or(BadNet::Format)?),
+        Err(_) => IpAddr::V4(short(head).ok_or(InvalidNetwork::Format)?),
     };
     let prefix = match (tail, ip) {
         (None, IpAddr::V4(_)) => 32,
         (None, IpAddr::V6(_)) => 128,
         (Some(tail), _) => match tail.trim().parse::<u8>() {
             Ok(prefix) => prefix,
-            Err(_) => mask(tail.trim(), ip).ok_or(BadNet::Format)?,
+            Err(_) => mask(tail.trim(), ip).ok_or(InvalidNetwork::Format)?,
         },
     };
     IpNet::new(ip, prefix)
         .map(|net| net.trunc())
-        .map_err(|_too_long| BadNet::Format)
+        .map_err(|_too_long| InvalidNetwork::Format)
 }
 
 /// `10` and `10.50`, filled up with zeros.
@@ -141,11 +141,11 @@ mod tests {
             assert_eq!(read.as_deref(), Ok(net), "{text}");
         }
         for (text, why) in [
-            ("x", BadNet::Format),
-            ("", BadNet::Format),
-            ("192.0.2.0/33", BadNet::Format),
-            ("192.0.2.256/24", BadNet::Format),
-            ("192.0.2.0/24/24", BadNet::Crash),
+            ("x", InvalidNetwork::Format),
+            ("", InvalidNetwork::Format),
+            ("192.0.2.0/33", InvalidNetwork::Format),
+            ("192.0.2.256/24", InvalidNetwork::Format),
+            ("192.0.2.0/24/24", InvalidNetwork::Crash),
         ] {
             assert_eq!(network(text), Err(why), "{text}");
         }

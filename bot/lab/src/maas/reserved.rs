@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::answer::{
     ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, missing, no_content,
 };
-use super::form::{Errors, Form, REQUIRED};
+use super::form::{Form, FormErrors, REQUIRED};
 use super::lookup::row_number;
 use super::parse::address;
 use super::store::{LabMaas, RangeType, StoredReservedIp};
@@ -37,7 +37,7 @@ impl LabMaas {
     }
 
     fn read_reserved(&self, form: &Form) -> Result<StoredReservedIp, LabResponse> {
-        let mut errors = Errors::default();
+        let mut errors = FormErrors::default();
         let given = |field: &str| form.get(field).filter(|text| !text.is_empty());
         let ip = given("ip").and_then(address);
         match given("ip") {
@@ -85,7 +85,7 @@ impl LabMaas {
         })
     }
 
-    fn check_reserved(&self, ip: IpAddr, mac: &str, subnet: u64, errors: &mut Errors) {
+    fn check_reserved(&self, ip: IpAddr, mac: &str, subnet: u64, errors: &mut FormErrors) {
         let cidr = self.subnets[&subnet].cidr;
         let other_macs = self.addresses.values().any(|row| {
             let interface = row.interface.and_then(|id| self.interfaces.get(&id));

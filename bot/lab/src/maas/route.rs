@@ -3,7 +3,7 @@
 use super::answer::{
     ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, missing, no_content,
 };
-use super::form::{Errors, Form, NO_CHOICE, REQUIRED};
+use super::form::{Form, FormErrors, NO_CHOICE, REQUIRED};
 use super::lookup::row_number;
 use super::parse::address;
 use super::store::{LabMaas, StoredRoute};
@@ -64,7 +64,7 @@ impl LabMaas {
         form: &Form,
         now: Option<&StoredRoute>,
     ) -> Result<StoredRoute, LabResponse> {
-        let mut errors = Errors::default();
+        let mut errors = FormErrors::default();
         let mut end =
             |field: &str, now: Option<u64>| match form.get(field).filter(|text| !text.is_empty()) {
                 None if now.is_some() => now,
@@ -124,7 +124,7 @@ impl LabMaas {
     }
 
     /// The first failing check of the model (3.5.9 `maasserver/models/staticroute.py`).
-    fn check_route(&self, route: &StoredRoute, errors: &mut Errors) {
+    fn check_route(&self, route: &StoredRoute, errors: &mut FormErrors) {
         let (source, destination, gateway) = (route.source, route.destination, route.gateway);
         let cidr = self.subnets[&source].cidr;
         if source == destination {

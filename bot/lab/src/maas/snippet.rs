@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::answer::{
     ApiCaller, MaasAnswer, admin_to_create, bad_method, missing, no_content, plain,
 };
-use super::form::{Errors, Form, REQUIRED, no_such_choice, refuse_long};
+use super::form::{Form, FormErrors, REQUIRED, no_such_choice, refuse_long};
 use super::lookup::row_number;
 use super::parse;
 use super::store::{LabMaas, NodeType, StoredSnippet};
@@ -85,7 +85,7 @@ impl LabMaas {
         now: Option<&StoredSnippet>,
         form: &Form,
     ) -> Result<StoredSnippet, LabResponse> {
-        let mut errors = Errors::default();
+        let mut errors = FormErrors::default();
         let mut row = now.cloned().unwrap_or_else(|| StoredSnippet {
             enabled: true,
             ..StoredSnippet::default()
@@ -125,7 +125,7 @@ impl LabMaas {
         now: Option<&StoredSnippet>,
         form: &Form,
         row: &mut StoredSnippet,
-        errors: &mut Errors,
+        errors: &mut FormErrors,
     ) -> Result<(), LabResponse> {
         if let Some(text) = form.given("subnet") {
             row.subnet = self.find_subnet(text).ok();
@@ -165,7 +165,7 @@ impl LabMaas {
         Ok(())
     }
 
-    fn check_target(&self, row: &StoredSnippet, errors: &mut Errors) {
+    fn check_target(&self, row: &StoredSnippet, errors: &mut FormErrors) {
         let home = row.range.and_then(|id| self.ranges.get(&id));
         let why = match (&row.node, row.subnet, home) {
             (Some(_), Some(_), _) => {

@@ -12,7 +12,7 @@ use fields::read_cidr;
 use super::answer::{
     ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, no_content,
 };
-use super::form::{Errors, Form, NO_CHOICE, REQUIRED};
+use super::form::{Form, FormErrors, NO_CHOICE, REQUIRED};
 use super::parse;
 use super::store::{AllocType, DEFAULT_FABRIC, LabMaas, StoredSubnet};
 use crate::wire::{LabRequest, LabResponse};
@@ -95,7 +95,7 @@ impl LabMaas {
     }
 
     fn create_subnet(&mut self, form: &Form) -> Result<u64, LabResponse> {
-        let mut errors = Errors::default();
+        let mut errors = FormErrors::default();
         if form.get("space").is_some() {
             errors.add(
                 "space",
@@ -144,7 +144,7 @@ impl LabMaas {
     }
 
     /// `vlan` wins; else `fabric` with `vid`; else the default VLAN of the default fabric, `None` here.
-    fn choose_vlan(&self, form: &Form, errors: &mut Errors) -> Option<u64> {
+    fn choose_vlan(&self, form: &Form, errors: &mut FormErrors) -> Option<u64> {
         let (fabric, vid) = self.fabric_and_vid(form, errors);
         if let Some(text) = form.given("vlan") {
             let vlan = parse::number(text).and_then(|id| self.vlans.get(&id));
@@ -190,7 +190,7 @@ impl LabMaas {
     }
 
     fn update_subnet(&mut self, id: u64, form: &Form) -> Result<(), LabResponse> {
-        let mut errors = Errors::default();
+        let mut errors = FormErrors::default();
         let now = self.subnets[&id].clone();
         let mut subnet = now.clone();
         if form.get("space").is_some() {

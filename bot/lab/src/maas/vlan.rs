@@ -7,7 +7,8 @@ use super::answer::{
     ApiCaller, MaasAnswer, admin_to_change, bad_method, missing, no_content, plain,
 };
 use super::form::{
-    Errors, Form, INVALID, NO_CHOICE, NO_NUMBER, REQUIRED, is_title, no_such_choice, refuse_long,
+    Form, FormErrors, INVALID, NO_CHOICE, NO_NUMBER, REQUIRED, is_title, no_such_choice,
+    refuse_long,
 };
 use super::lookup::row_number;
 use super::parse;
@@ -144,7 +145,7 @@ impl LabMaas {
         form: &Form,
         creating: bool,
     ) -> Result<StoredVlan, LabResponse> {
-        let mut errors = Errors::default();
+        let mut errors = FormErrors::default();
         let mut vlan = now.clone();
         self.read_place(&mut vlan, form, creating, &mut errors);
         read_name(&mut vlan, form, &mut errors);
@@ -177,7 +178,13 @@ impl LabMaas {
         Ok(vlan)
     }
 
-    fn read_place(&self, vlan: &mut StoredVlan, form: &Form, creating: bool, errors: &mut Errors) {
+    fn read_place(
+        &self,
+        vlan: &mut StoredVlan,
+        form: &Form,
+        creating: bool,
+        errors: &mut FormErrors,
+    ) {
         const LIMITS: &str = "VID must be between 0 and 4094.";
         // MAAS validates the VID again in the model, but only for a new row.
         let mut refuse = |message: &str| {
@@ -210,7 +217,7 @@ impl LabMaas {
         vlan: &mut StoredVlan,
         now: Option<&StoredVlan>,
         form: &Form,
-        errors: &mut Errors,
+        errors: &mut FormErrors,
     ) {
         if let Some(on) = form.checkbox("dhcp_on") {
             vlan.dhcp_on = on;
@@ -245,7 +252,13 @@ impl LabMaas {
     }
 
     /// DHCP needs a rack and a dynamic range, but MAAS accepts removing the rack while DHCP is on (seen on 3.5.12 and 3.7.3).
-    fn check_served(&self, vlan: &StoredVlan, now: &StoredVlan, form: &Form, errors: &mut Errors) {
+    fn check_served(
+        &self,
+        vlan: &StoredVlan,
+        now: &StoredVlan,
+        form: &Form,
+        errors: &mut FormErrors,
+    ) {
         let cleared = form.get("primary_rack") == Some("") && now.primary.is_some();
         let home = |range: &StoredRange| self.subnets[&range.subnet].vlan;
         let served = self
@@ -323,7 +336,7 @@ impl LabMaas {
     }
 }
 
-fn check_racks(vlan: &mut StoredVlan, now: &StoredVlan, errors: &mut Errors) {
+fn check_racks(vlan: &mut StoredVlan, now: &StoredVlan, errors: &mut FormErrors) {
     // The secondary rack replaces a removed primary, and there is no secondary if it becomes the primary.
     if vlan.primary.is_none() && now.secondary.is_some() {
         vlan.primary.clone_from(&now.secondary);
@@ -347,7 +360,7 @@ fn check_racks(vlan: &mut StoredVlan, now: &StoredVlan, errors: &mut Errors) {
     }
 }
 
-fn read_name(vlan: &mut StoredVlan, form: &Form, errors: &mut Errors) {
+fn read_name(vlan: &mut StoredVlan, form: &Form, errors: &mut FormErrors) {
     let Some(name) = form.get("name") else { return };
     let long = refuse_long("name", name, 256, errors);
     if !long && !name.is_empty() && !is_title(name) {
@@ -356,7 +369,7 @@ fn read_name(vlan: &mut StoredVlan, form: &Form, errors: &mut Errors) {
     vlan.name = Some(name.to_owned()).filter(|name| !name.is_empty());
 }
 
-fn read_mtu(vlan: &mut StoredVlan, form: &Form, errors: &mut Errors) {
+fn read_mtu(vlan: &mut StoredVlan, form: &Form, errors: &mut FormErrors) {
     match form.given("mtu").map(parse::integer) {
         None => {}
         Some(None) => errors.add("mtu", NO_NUMBER),

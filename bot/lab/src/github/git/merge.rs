@@ -36,7 +36,7 @@ impl MergeMethod {
 
 /// The paths that both sides changed in different ways.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Conflicts(pub(crate) Vec<String>);
+pub(crate) struct MergeConflicts(pub(crate) Vec<String>);
 
 /// The tree with both changes: `base` → `ours` and `base` → `theirs`.
 pub(crate) fn merge_trees(
@@ -44,7 +44,7 @@ pub(crate) fn merge_trees(
     base: Oid,
     ours: Oid,
     theirs: Oid,
-) -> Result<Oid, Conflicts> {
+) -> Result<Oid, MergeConflicts> {
     let (base, ours, theirs) = (git.files(base), git.files(ours), git.files(theirs));
     let paths: BTreeSet<&String> = base
         .keys()
@@ -66,7 +66,7 @@ pub(crate) fn merge_trees(
     if conflicts.is_empty() {
         Ok(git.write_tree(&out))
     } else {
-        Err(Conflicts(conflicts))
+        Err(MergeConflicts(conflicts))
     }
 }
 
@@ -119,7 +119,7 @@ pub(crate) fn write_merge(
     git: &mut Git,
     how: MergeMethod,
     merge_input: MergeInput,
-) -> Result<Oid, Conflicts> {
+) -> Result<Oid, MergeConflicts> {
     let MergeInput {
         base,
         head,
@@ -151,7 +151,7 @@ fn rebased(
     base: Oid,
     head: Oid,
     committer: &GitSignature,
-) -> Result<Oid, Conflicts> {
+) -> Result<Oid, MergeConflicts> {
     let mut tip = base;
     for oid in git.ahead(base, head) {
         let Some(commit) = git.commit(oid).cloned() else {

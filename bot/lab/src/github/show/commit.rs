@@ -10,7 +10,7 @@ use crate::github::store::{LabGitHub, StoredRepository};
 
 /// One file that differs between two commits.
 #[derive(Clone, Debug)]
-pub(crate) struct Changed {
+pub(crate) struct ChangedFile {
     path: String,
     status: &'static str,
     /// The blob, or the deleted blob.
@@ -20,7 +20,7 @@ pub(crate) struct Changed {
     patch: Option<String>,
 }
 
-impl Changed {
+impl ChangedFile {
     pub(crate) fn path(&self) -> &str {
         &self.path
     }
@@ -32,7 +32,7 @@ impl Changed {
 }
 
 /// The changed files, by path. `None` as `from` means an empty tree.
-pub(crate) fn changed(git: &Git, from: Option<Oid>, to: Oid) -> Vec<Changed> {
+pub(crate) fn changed(git: &Git, from: Option<Oid>, to: Oid) -> Vec<ChangedFile> {
     let (old, new) = (
         from.map(|from| git.files(from)).unwrap_or_default(),
         git.files(to),
@@ -50,7 +50,7 @@ pub(crate) fn changed(git: &Git, from: Option<Oid>, to: Oid) -> Vec<Changed> {
             [Ok(was), Ok(is)] => Some(diff::patch(was, is)),
             _ => None, // binary
         };
-        out.push(Changed {
+        out.push(ChangedFile {
             path: path.clone(),
             status: match (was, is) {
                 (None, _) => "added",
@@ -70,7 +70,12 @@ pub(crate) fn changed(git: &Git, from: Option<Oid>, to: Oid) -> Vec<Changed> {
 
 impl LabGitHub {
     /// One file of a pull request, a commit or a comparison. Its links point to the commit `at`.
-    pub(crate) fn show_changed(&self, repo: &StoredRepository, at: Oid, file: &Changed) -> Value {
+    pub(crate) fn show_changed(
+        &self,
+        repo: &StoredRepository,
+        at: Oid,
+        file: &ChangedFile,
+    ) -> Value {
         let (url, html) = (self.repo_url(repo), self.repo_html(repo));
         let mut shown = json!({
             "sha": file.oid.to_string(), "filename": file.path, "status": file.status, "additions": file.additions,

@@ -1,6 +1,6 @@
 //! An interface's fields as MAAS's forms read and check them (3.5.9 `maasserver/forms/interface.py`).
 
-use crate::maas::form::{Errors, Form, NO_CHOICE, REQUIRED};
+use crate::maas::form::{Form, FormErrors, NO_CHOICE, REQUIRED};
 use crate::maas::store::{LabMaas, StoredInterface};
 
 impl LabMaas {
@@ -36,7 +36,7 @@ impl LabMaas {
         name: &str,
         parents: &[u64],
         vlan: Option<u64>,
-        errors: &mut Errors,
+        errors: &mut FormErrors,
     ) {
         let child = |parent: &u64| {
             self.interfaces.values().any(|other| {
@@ -85,7 +85,7 @@ impl LabMaas {
         &self,
         form: &Form,
         now: Option<u64>,
-        errors: &mut Errors,
+        errors: &mut FormErrors,
     ) -> Option<u64> {
         match form.get("vlan") {
             None => now,
@@ -104,7 +104,7 @@ impl LabMaas {
         &self,
         row: &mut StoredInterface,
         form: &Form,
-        errors: &mut Errors,
+        errors: &mut FormErrors,
     ) {
         if let Some(name) = form.get("name").filter(|name| !name.is_empty()) {
             name.clone_into(&mut row.name);
@@ -125,7 +125,7 @@ impl LabMaas {
     }
 
     /// Reads a MAC, which no other physical interface may have.
-    pub(crate) fn read_mac(&self, text: &str, own: Option<u64>, errors: &mut Errors) -> String {
+    pub(crate) fn read_mac(&self, text: &str, own: Option<u64>, errors: &mut FormErrors) -> String {
         let mac = text.to_lowercase().replace('-', ":");
         let parts: Vec<&str> = mac.split(':').collect();
         let hex = |part: &&str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_hexdigit());
@@ -151,7 +151,7 @@ impl LabMaas {
     }
 }
 
-pub(crate) fn read_interface_mtu(row: &mut StoredInterface, form: &Form, errors: &mut Errors) {
+pub(crate) fn read_interface_mtu(row: &mut StoredInterface, form: &Form, errors: &mut FormErrors) {
     match form.get("mtu").map(|text| (text, text.parse::<u32>())) {
         None => {}
         Some(("", _)) => row.mtu = None,

@@ -4,14 +4,14 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::format::{DnsIn, InterfaceIn, LayoutFile, LinkIn, NodeIn};
+use super::format::{LayoutDns, LayoutFile, LayoutInterface, LayoutLink, LayoutNode};
 use super::{LoadError, load_error};
 use crate::maas::store::{
     AllocType, LabMaas, NodeType, StoredAddress, StoredInterface, StoredNode, generated,
 };
 
 impl LabMaas {
-    pub(super) fn load_controllers(&mut self, controllers: &[NodeIn]) -> Result<(), LoadError> {
+    pub(super) fn load_controllers(&mut self, controllers: &[LayoutNode]) -> Result<(), LoadError> {
         for (at, node) in controllers.iter().enumerate() {
             let kind = match node.kind.as_deref() {
                 Some("region") => NodeType::Region,
@@ -25,7 +25,7 @@ impl LabMaas {
 
     pub(super) fn load_nodes(
         &mut self,
-        nodes: &[NodeIn],
+        nodes: &[LayoutNode],
         list: &str,
         kind: NodeType,
     ) -> Result<(), LoadError> {
@@ -35,7 +35,12 @@ impl LabMaas {
         Ok(())
     }
 
-    fn load_node(&mut self, node: &NodeIn, kind: NodeType, place: &str) -> Result<(), LoadError> {
+    fn load_node(
+        &mut self,
+        node: &LayoutNode,
+        kind: NodeType,
+        place: &str,
+    ) -> Result<(), LoadError> {
         if self.node_by_host(&node.hostname).is_some() {
             return Err(load_error(
                 format!("{place}.hostname"),
@@ -105,7 +110,7 @@ impl LabMaas {
     fn load_interface(
         &mut self,
         node: &str,
-        interface: &InterfaceIn,
+        interface: &LayoutInterface,
         place: &str,
     ) -> Result<(), LoadError> {
         let mut parents = Vec::new();
@@ -159,7 +164,7 @@ impl LabMaas {
 
     /// The named VLAN; else that of the first link's subnet; else, for a VID, the one on the parent's fabric; else the
     /// parent's.
-    fn vlan_of_interface(&self, interface: &InterfaceIn, parents: &[u64]) -> Option<u64> {
+    fn vlan_of_interface(&self, interface: &LayoutInterface, parents: &[u64]) -> Option<u64> {
         let first = interface
             .links
             .iter()
@@ -206,7 +211,7 @@ impl LabMaas {
         &mut self,
         node: &str,
         interface: u64,
-        link: &LinkIn,
+        link: &LayoutLink,
         place: &str,
     ) -> Result<(), LoadError> {
         let subnet = match &link.subnet {
@@ -323,7 +328,7 @@ impl LabMaas {
         }
     }
 
-    pub(super) fn load_record(&mut self, record: &DnsIn) {
+    pub(super) fn load_record(&mut self, record: &LayoutDns) {
         let mut ids = Vec::new();
         if record.r#type == "A" || record.r#type == "AAAA" {
             for ip in record

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::format::{LayoutFile, RangeIn, SnippetIn, SubnetIn};
+use super::format::{LayoutFile, LayoutRange, LayoutSnippet, LayoutSubnet};
 use super::{LoadError, load_error};
 use crate::maas::store::{
     LabMaas, RangeType, StoredRange, StoredReservedIp, StoredRoute, StoredSnippet, StoredSubnet,
@@ -14,7 +14,7 @@ impl LabMaas {
     pub(super) fn load_subnet(
         &mut self,
         vlan: u64,
-        subnet: &SubnetIn,
+        subnet: &LayoutSubnet,
         place: &str,
     ) -> Result<(), LoadError> {
         let cidr = self.read_free_cidr(&subnet.cidr, &format!("{place}.cidr"))?;
@@ -61,7 +61,7 @@ impl LabMaas {
     pub(super) fn load_snippet(
         &mut self,
         subnet: Option<u64>,
-        snippet: &SnippetIn,
+        snippet: &LayoutSnippet,
         place: &str,
     ) -> Result<(), LoadError> {
         let node = match &snippet.node {
@@ -127,7 +127,12 @@ impl LabMaas {
         Ok(cidr)
     }
 
-    fn load_range(&mut self, subnet: u64, range: &RangeIn, place: &str) -> Result<(), LoadError> {
+    fn load_range(
+        &mut self,
+        subnet: u64,
+        range: &LayoutRange,
+        place: &str,
+    ) -> Result<(), LoadError> {
         let kind = match range.r#type.as_str() {
             "dynamic" => RangeType::Dynamic,
             "reserved" => RangeType::Reserved,
@@ -159,7 +164,7 @@ impl LabMaas {
     fn load_reserved(
         &mut self,
         subnet: u64,
-        from: &SubnetIn,
+        from: &LayoutSubnet,
         place: &str,
     ) -> Result<(), LoadError> {
         let cidr = self.subnets[&subnet].cidr;
@@ -221,7 +226,11 @@ impl LabMaas {
     }
 }
 
-fn read_gateway(subnet: &SubnetIn, cidr: IpNet, place: &str) -> Result<Option<IpAddr>, LoadError> {
+fn read_gateway(
+    subnet: &LayoutSubnet,
+    cidr: IpNet,
+    place: &str,
+) -> Result<Option<IpAddr>, LoadError> {
     let given = subnet.gateway.as_deref().filter(|text| !text.is_empty());
     let Some(text) = given else { return Ok(None) };
     let refused = |error| load_error(place, format!("{text}: {error}"));

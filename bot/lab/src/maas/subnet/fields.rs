@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::maas::form::{
-    BAD_IP, Errors, Form, INVALID, NO_CHOICE, NO_NUMBER, REQUIRED, no_such_choice, refuse_long,
+    BAD_IP, Form, FormErrors, INVALID, NO_CHOICE, NO_NUMBER, REQUIRED, no_such_choice, refuse_long,
 };
-use crate::maas::parse::{self, BadNet, address};
+use crate::maas::parse::{self, InvalidNetwork, address};
 use crate::maas::store::{LabMaas, StoredSubnet};
 use crate::wire::LabResponse;
 
@@ -15,7 +15,12 @@ use crate::wire::LabResponse;
 type Switch<'a> = (&'static str, &'a mut bool, fn(&str) -> bool);
 
 impl LabMaas {
-    pub(super) fn read_fields(&self, subnet: &mut StoredSubnet, form: &Form, errors: &mut Errors) {
+    pub(super) fn read_fields(
+        &self,
+        subnet: &mut StoredSubnet,
+        form: &Form,
+        errors: &mut FormErrors,
+    ) {
         match form.get("name") {
             None => {}
             Some("") => subnet.name = subnet.cidr.to_string(),
@@ -80,7 +85,7 @@ impl LabMaas {
     pub(super) fn fabric_and_vid(
         &self,
         form: &Form,
-        errors: &mut Errors,
+        errors: &mut FormErrors,
     ) -> (Option<u64>, Option<u16>) {
         let fabric = form.given("fabric").map(|text| {
             let id = parse::number(text);
@@ -104,7 +109,12 @@ impl LabMaas {
         (fabric.flatten(), vid)
     }
 
-    pub(super) fn check_cidr(&self, subnet: &StoredSubnet, own: Option<u64>, errors: &mut Errors) {
+    pub(super) fn check_cidr(
+        &self,
+        subnet: &StoredSubnet,
+        own: Option<u64>,
+        errors: &mut FormErrors,
+    ) {
         let others = || self.subnets.values().filter(|other| Some(other.id) != own);
         if let Some(gateway) = subnet.gateway {
             let local = matches!(gateway, IpAddr::V6(v6) if v6.is_unicast_link_local());
@@ -132,7 +142,7 @@ impl LabMaas {
 
 /// A value is a list separated by commas, without empty items. Each item, and each value of a repeated field, can again
 /// contain several addresses.
-fn read_dns(subnet: &mut StoredSubnet, list: &[String], errors: &mut Errors) {
+fn read_dns(subnet: &mut StoredSubnet, list: &[String], errors: &mut FormErrors) {
     let Some(last) = list.last() else { return };
     if last.is_empty() {
         subnet.dns = Vec::new();
@@ -179,7 +189,7 @@ const ARCHITECTURES: [(&str, &str); 11] = [
 ];
 
 /// A list of names or octets, separated by commas and spaces. Unknown ones are refused.
-fn read_architectures(subnet: &mut StoredSubnet, text: &str, errors: &mut Errors) {
+fn read_architectures(subnet: &mut StoredSubnet, text: &str, errors: &mut FormErrors) {
     let mut known = Vec::new();
     for word in text.split([',', ' ']).filter(|word| !word.is_empty()) {
         let octet = word.replace("0x", "00:");
@@ -204,13 +214,13 @@ fn is_subnet_name(name: &str) -> bool {
         .all(|c| c.is_alphanumeric() || "_.: /-".contains(c))
 }
 
-pub(super) fn read_cidr(text: &str, errors: &mut Errors) -> Result<Option<IpNet>, LabResponse> {
+pub(super) fn read_cidr(text: &str, errors: &mut FormErrors) -> Result<Option<IpNet>, LabResponse> {
     match parse::network(text) {
-        Err(BadNet::Crash) => Err(LabResponse::text(
+        Err(InvalidNetwork::Crash) => Err(LabResponse::text(
             500,
             "IPAddress() does not support netmasks or subnet prefixes! See documentation for details.",
         )),
-        Err(BadNet::Format) => {
+        Err(InvalidNetwork::Format) => {
             errors.add("cidr", "Required format: <network>/<prefixlen>.");
             Ok(None)
         }
