@@ -133,7 +133,7 @@ impl LabGitHub {
     }
 
     /// Advances the clock.
-    pub fn pass(&mut self, seconds: i64) {
+    pub fn advance(&mut self, seconds: i64) {
         self.now += seconds;
     }
 
