@@ -5,6 +5,7 @@
 //! or a test delivers them. `tests/github/conformance.rs` compares the answers with GitHub's published API description. It
 //! must not know what a plan is, and must not share code with our client.
 
+mod accounts;
 mod actions;
 mod actor;
 mod answer;
@@ -26,7 +27,6 @@ mod lookup;
 mod merge;
 mod objects;
 mod page;
-mod people;
 mod pull;
 mod reaction;
 mod refs;

@@ -18,7 +18,7 @@ impl LabGitHub {
 
     /// A user as the author of a commit made now.
     pub(crate) fn signature(&self, login: &str) -> GitSignature {
-        let id = self.people.get(login).map_or(0, |person| person.id);
+        let id = self.accounts.get(login).map_or(0, |person| person.id);
         GitSignature {
             name: login.to_owned(),
             email: format!("{id}+{login}@users.noreply.github.com"),

@@ -39,31 +39,31 @@ impl LabGitHub {
     /// Counts a request. Returns the refusal if the rate limit is reached.
     pub(crate) fn count_request(&mut self, who: &GitHubActor) -> Option<LabResponse> {
         let hour = self.now / 3600;
-        let spent = self.spent.entry(who.key()).or_default();
-        if spent.hour != hour {
-            *spent = RateUsage { hour, used: 0 };
+        let usage = self.usage.entry(who.key()).or_default();
+        if usage.hour != hour {
+            *usage = RateUsage { hour, used: 0 };
         }
-        if spent.used >= LIMIT {
+        if usage.used >= LIMIT {
             return Some(refusal(403, "API rate limit exceeded for this token."));
         }
-        spent.used += 1;
+        usage.used += 1;
         None
     }
 
     /// Sets how many requests the owner of `token` has left in this hour.
     pub fn set_remaining_requests(&mut self, token: &str, remaining: u64) {
         if let Some(who) = self.tokens.get(token) {
-            let spent = RateUsage {
+            let usage = RateUsage {
                 hour: self.now / 3600,
                 used: LIMIT.saturating_sub(remaining),
             };
-            self.spent.insert(who.key(), spent);
+            self.usage.insert(who.key(), usage);
         }
     }
 
     /// The rate limit: limit, used, remaining, reset.
     pub(crate) fn limits(&self, who: &GitHubActor) -> Value {
-        let used = self.spent.get(&who.key()).map_or(0, |spent| spent.used);
+        let used = self.usage.get(&who.key()).map_or(0, |usage| usage.used);
         json!({"limit": LIMIT, "used": used, "remaining": LIMIT - used.min(LIMIT), "reset": (self.now / 3600 + 1) * 3600})
     }
 
@@ -82,8 +82,8 @@ impl LabGitHub {
                     headers: vec![],
                     body: vec![],
                 };
-                if let Some(spent) = who.and_then(|who| self.spent.get_mut(&who.key())) {
-                    spent.used = spent.used.saturating_sub(1); // not modified is free
+                if let Some(usage) = who.and_then(|who| self.usage.get_mut(&who.key())) {
+                    usage.used = usage.used.saturating_sub(1); // not modified is free
                 }
             }
             response = response.with("etag", &tag);

@@ -51,7 +51,7 @@ impl LabGitHub {
 
     fn show_installation(&self) -> Value {
         let owner = self.app_owner();
-        let account = self.people.get(&owner).map_or(0, |person| person.id);
+        let account = self.accounts.get(&owner).map_or(0, |person| person.id);
         let of_organization = self.organizations.contains_key(&owner);
         // In GitHub's description of this list an account must have the fields of a user and of an enterprise.
         let mut shown = self.user(&owner);

@@ -7,6 +7,33 @@ use super::store::{GitHubActor, LabGitHub, RepositoryPermission};
 use crate::wire::{LabRequest, LabResponse};
 
 impl LabGitHub {
+    /// Answers one request. `request.now` can only advance the clock; if it is behind, a write advances the clock by a second.
+    pub fn answer(&mut self, request: &LabRequest) -> LabResponse {
+        self.tick(request);
+        self.requests += 1;
+        let who = match self.actor_of(request) {
+            Ok(who) => who,
+            Err(refused) => return self.with_standard_headers(request, None, refused),
+        };
+        if let Some(limited) = self.count_request(&who) {
+            return self.with_standard_headers(request, Some(&who), limited);
+        }
+        let call = ApiCall {
+            request,
+            who: who.clone(),
+            repo: String::new(),
+        };
+        let response = match self.route(call) {
+            Ok(response) | Err(response) => response,
+        };
+        self.with_standard_headers(request, Some(&who), response)
+    }
+
+    pub(crate) fn tick(&mut self, request: &LabRequest) {
+        let write = i64::from(request.method != "GET");
+        self.now = (self.now + write).max(request.now);
+    }
+
     /// Finds the endpoint. As at GitHub, a path with a trailing slash is not found.
     pub(crate) fn route(&mut self, mut call: ApiCall<'_>) -> GitHubAnswer {
         let path = call
@@ -203,32 +230,5 @@ impl LabGitHub {
             ("POST", ["deployments", id, "statuses"]) => self.create_deployment_status(call, id),
             _ => Err(not_found()),
         }
-    }
-
-    /// Answers one request. `request.now` can only advance the clock; if it is behind, a write advances the clock by a second.
-    pub fn answer(&mut self, request: &LabRequest) -> LabResponse {
-        self.tick(request);
-        self.requests += 1;
-        let who = match self.actor_of(request) {
-            Ok(who) => who,
-            Err(refused) => return self.with_standard_headers(request, None, refused),
-        };
-        if let Some(limited) = self.count_request(&who) {
-            return self.with_standard_headers(request, Some(&who), limited);
-        }
-        let call = ApiCall {
-            request,
-            who: who.clone(),
-            repo: String::new(),
-        };
-        let response = match self.route(call) {
-            Ok(response) | Err(response) => response,
-        };
-        self.with_standard_headers(request, Some(&who), response)
-    }
-
-    pub(crate) fn tick(&mut self, request: &LabRequest) {
-        let write = i64::from(request.method != "GET");
-        self.now = (self.now + write).max(request.now);
     }
 }

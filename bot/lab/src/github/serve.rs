@@ -94,18 +94,18 @@ pub async fn serve(
         refusal: |status| refusal(status, "Not now"),
         clock: options.clock.unwrap_or_else(|| Arc::new(|| 0)),
     };
-    let endpoint = socket::open(listener, endpoint);
-    let carried = deliver_webhooks(Arc::clone(&github), wake, Arc::clone(&answered));
-    let carrier = tokio::spawn(async move {
+    let server = socket::open(listener, endpoint);
+    let delivering = deliver_webhooks(Arc::clone(&github), wake, Arc::clone(&answered));
+    let webhooks = tokio::spawn(async move {
         if !options.manual_delivery {
-            carried.await;
+            delivering.await;
         }
     });
     Ok(GitHubServer {
         url,
         github,
         answered,
-        tasks: [endpoint, carrier],
+        tasks: [server, webhooks],
     })
 }
 

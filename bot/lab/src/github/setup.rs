@@ -11,9 +11,29 @@ use super::store::{
 };
 
 impl LabGitHub {
+    /// An empty GitHub with one app, which is installed on every repository except forks. `app` is its slug.
+    pub fn new(app: &str) -> Self {
+        let mut hub = Self {
+            base: "http://127.0.0.1".to_owned(),
+            now: START_TIME,
+            ids: 1000,
+            requests: 0,
+            accounts: BTreeMap::new(),
+            organizations: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            usage: BTreeMap::new(),
+            repositories: BTreeMap::new(),
+            renamed: BTreeMap::new(),
+            app: StoredApp::new(app),
+            outbox: WebhookQueue::default(),
+        };
+        hub.register_app();
+        hub
+    }
+
     /// Deletes a user. Their texts remain.
     pub fn remove_user(&mut self, login: &str) {
-        self.people.remove(login);
+        self.accounts.remove(login);
         self.tokens.remove(&token_of(login));
     }
 
@@ -79,7 +99,7 @@ impl LabGitHub {
     /// Creates an empty repository, `owner/name`. An unknown owner becomes an organization.
     pub fn create_repository(&mut self, full_name: &str, private: bool) -> RepositoryActions<'_> {
         let (owner, name) = full_name.split_once('/').unwrap_or(("", full_name));
-        if !self.people.contains_key(owner) {
+        if !self.accounts.contains_key(owner) {
             self.create_organization(owner, &[]);
         }
         let repo = self.new_repository(owner, name, private);
@@ -147,25 +167,5 @@ impl LabGitHub {
         }
         self.renamed.insert(full_name.to_owned(), fresh.to_owned());
         self.repositories.insert(fresh.to_owned(), repo);
-    }
-
-    /// An empty GitHub with one app, which is installed on every repository except forks. `app` is its slug.
-    pub fn new(app: &str) -> Self {
-        let mut hub = Self {
-            base: "http://127.0.0.1".to_owned(),
-            now: START_TIME,
-            ids: 1000,
-            requests: 0,
-            people: BTreeMap::new(),
-            organizations: BTreeMap::new(),
-            tokens: BTreeMap::new(),
-            spent: BTreeMap::new(),
-            repositories: BTreeMap::new(),
-            renamed: BTreeMap::new(),
-            app: StoredApp::new(app),
-            outbox: WebhookQueue::default(),
-        };
-        hub.register_app();
-        hub
     }
 }

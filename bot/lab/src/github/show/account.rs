@@ -40,7 +40,7 @@ impl LabGitHub {
 
     /// A simple user; null if the user was deleted.
     pub(crate) fn user(&self, login: &str) -> Value {
-        let Some(person) = self.people.get(login) else {
+        let Some(person) = self.accounts.get(login) else {
             return Value::Null;
         };
         let name = login.replace('[', "%5B").replace(']', "%5D");
@@ -67,7 +67,7 @@ impl LabGitHub {
 
     /// The author of an issue; for a deleted user GitHub's `ghost`.
     pub(crate) fn author(&self, login: &str) -> Value {
-        let known = if self.people.contains_key(login) {
+        let known = if self.accounts.contains_key(login) {
             login
         } else {
             GHOST
@@ -77,7 +77,7 @@ impl LabGitHub {
 
     /// A simple organization.
     pub(crate) fn organization(&self, login: &str) -> Value {
-        let id = self.people.get(login).map_or(0, |person| person.id);
+        let id = self.accounts.get(login).map_or(0, |person| person.id);
         let url = format!("{}/orgs/{login}", self.base);
         json!({
             "login": login, "id": id, "node_id": node("O", id), "url": url, "repos_url": format!("{url}/repos"),

@@ -22,7 +22,7 @@ impl LabGitHub {
 
     /// `GET /users/{username}`
     pub(crate) fn get_user(&self, login: &str) -> GitHubAnswer {
-        let person = self.people.get(login).ok_or_else(not_found)?;
+        let person = self.accounts.get(login).ok_or_else(not_found)?;
         let mut shown = self.user(login);
         for field in ["name", "company", "location", "email", "hireable", "bio"] {
             shown[field] = Value::Null;
@@ -39,7 +39,7 @@ impl LabGitHub {
     /// `GET /repos/{owner}/{repo}/collaborators/{username}/permission`
     pub(crate) fn collaborator(&self, call: &ApiCall<'_>, login: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
-        if !self.people.contains_key(login) {
+        if !self.accounts.contains_key(login) {
             return Err(refusal(404, &format!("{login} is not a user")));
         }
         let held = self.permission(repo, &GitHubActor::User(login.to_owned()));
@@ -153,7 +153,7 @@ impl LabGitHub {
             "{}/organizations/{}/team/{}",
             self.base, repo.owner, team.id
         );
-        let id = self.people.get(&repo.owner).map_or(0, |person| person.id);
+        let id = self.accounts.get(&repo.owner).map_or(0, |person| person.id);
         json!({
             "id": team.id, "node_id": node("T", team.id), "name": team.slug, "slug": team.slug, "description": null,
             "privacy": "closed", "notification_setting": "notifications_enabled", "permission": held.words().0,
