@@ -1,20 +1,20 @@
-//! The lab's GitHub alone: `github --files DIR --state F.json [--webhook URL] [--repository OWNER/NAME] [--port N]`.
+//! Serves the lab's GitHub: `github --files DIR --state F.json [--webhook URL] [--repository OWNER/NAME] [--port N]`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use lab::github::{Demo, only};
+use lab::github::{GitHubSetup, serve_until_signal};
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> Result<(), Failed> {
-    let mut demo = Demo {
+    let mut demo = GitHubSetup {
         app: "bot".to_owned(),
         repository: "demo/network".to_owned(),
         files: BTreeMap::from([("README.md".to_owned(), "# A network\n".to_owned())]),
-        people: vec!["alice".to_owned(), "bob".to_owned()],
-        strangers: vec!["mallory".to_owned()],
+        writers: vec!["alice".to_owned(), "bob".to_owned()],
+        readers: vec!["mallory".to_owned()],
         webhook: None,
         port: 0,
     };
@@ -30,7 +30,7 @@ async fn main() -> Result<(), Failed> {
             other => return Err(format!("unknown flag `{other}`").into()),
         }
     }
-    only(&demo, &state).await
+    serve_until_signal(&demo, &state).await
 }
 
 /// The text files under a directory, by path.

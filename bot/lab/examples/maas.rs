@@ -1,4 +1,4 @@
-//! The lab's MAAS alone: `maas --maas FILE --maas-version V --state F.json`.
+//! Serves the lab's MAAS: `maas --maas FILE --maas-version V --state F.json`.
 
 use std::path::PathBuf;
 
@@ -17,5 +17,5 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         }
     }
     let layout = std::fs::read_to_string(&file)?;
-    lab::maas::only(&layout, version.as_deref(), &state).await
+    lab::maas::serve_until_signal(&layout, version.as_deref(), &state).await
 }

@@ -1,12 +1,12 @@
-//! World: everything outside planebot, kept in memory.
+//! Everything outside planebot, kept in memory: a MAAS and a GitHub.
 //!
-//! A MAAS and a GitHub with their own idea of the wire, so that they cannot agree with our clients' mistakes: the MAAS
-//! is held to recordings of real servers, the GitHub to GitHub's published description. It must not know what planebot
-//! intends: nothing here names the planner, the journal or the app.
+//! Both have their own implementation of the protocols, so they cannot share a mistake with our clients. Tests compare the
+//! MAAS with recordings of real servers, and the GitHub with GitHub's published API description. The lab must not know what
+//! planebot intends: nothing here names the planner, the journal or the app.
 
 pub mod github;
 pub mod maas;
 mod socket;
 pub mod wire;
 
-pub use socket::{Clock, Fault, Faults};
+pub use socket::{HttpFault, HttpFaultPolicy, LabClock};

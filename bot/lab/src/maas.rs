@@ -1,30 +1,32 @@
-//! A MAAS, with its own idea of the wire.
+//! A MAAS in memory.
 //!
-//! Rows, rules and cascades as read in MAAS's source and seen on real servers; [`Maas::answer`] is the whole API. It is
-//! held to recordings of real servers and never looks one up. It must not know what a plan is.
+//! Rows, rules and cascades as in MAAS's source and on real servers; [`LabMaas::answer`] is the whole API. Tests replay
+//! recordings of real servers against it; the code itself never reads a recording. It must not know what a plan is, and
+//! must not share code with our client.
 
+mod actions;
 mod address;
+mod answer;
 mod auth;
 mod containers;
 mod exports;
 mod form;
 mod free;
-mod hand;
 mod interface;
 mod iprange;
 mod layout;
 mod link;
 mod link_form;
+mod lookup;
 mod node;
+mod parse;
 mod reads;
 mod report;
 mod reserved;
 mod route;
-mod seek;
 mod serve;
 mod show;
 mod snippet;
-mod spelling;
 mod statistics;
 mod store;
 mod subnet;
@@ -32,45 +34,26 @@ mod version;
 mod vlan;
 
 pub use layout::LoadError;
-pub use report::{ReportRefused, Reported};
-pub use serve::{Serving, only, serve, serve_in_time};
-pub use store::Maas;
+pub use report::{ReportRefused, ReportedInterface};
+pub use serve::{MaasServer, serve, serve_until_signal, serve_with_clock};
+pub use store::LabMaas;
 pub use version::Version;
 
-pub use crate::socket::{Clock, Fault, Faults};
+pub use crate::socket::{HttpFault, HttpFaultPolicy, LabClock};
 
-use crate::wire::{Request, Response};
+use crate::wire::{LabRequest, LabResponse};
+use answer::{ApiCaller, MaasAnswer, missing};
 use form::Form;
 use serde_json::json;
 
-/// Why a request is not answered with what it asked.
-pub(crate) type Answer = Result<Response, Response>;
-
 const BASE: &str = "/MAAS/api/2.0/";
 
-/// Who asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Asker {
-    pub(crate) name: String,
-    pub(crate) admin: bool,
-}
-
-impl Asker {
-    /// Someone without a name, who may read the version.
-    fn nobody() -> Self {
-        Self {
-            name: String::new(),
-            admin: false,
-        }
-    }
-}
-
-impl Maas {
-    /// Answers one request. A refused request leaves no trace but where a real MAAS leaves one.
-    pub fn answer(&mut self, request: &Request) -> Response {
+impl LabMaas {
+    /// Answers one request. A refused request changes nothing, except where a real MAAS changes something.
+    pub fn answer(&mut self, request: &LabRequest) -> LabResponse {
         let Some(rest) = request.path.strip_prefix(BASE) else {
             if request.path.starts_with("/MAAS/api/1.0/") {
-                return Response::text(
+                return LabResponse::text(
                     410,
                     "The 1.0 API is no longer available. Please use API version 2.0.",
                 );
@@ -83,24 +66,24 @@ impl Maas {
             return unknown(request);
         }
         if !["GET", "POST", "PUT", "DELETE"].contains(&request.method.as_str()) {
-            return Response::html(405, "");
+            return LabResponse::html(405, "");
         }
         let form = Form::read(request);
-        let asker = match self.authenticate(request) {
-            Ok(asker) => asker,
-            Err(_) if path == ["version"] => Asker::nobody(),
+        let caller = match self.authenticate(request) {
+            Ok(caller) => caller,
+            Err(_) if path == ["version"] => ApiCaller::anonymous(),
             Err(refusal) => {
                 let nameless = request.header("authorization").is_none();
                 let form = form.unwrap_or_default();
-                let answer = exports::for_nobody(request, &form, &path).filter(|_| nameless);
-                return self.undone(request, answer.unwrap_or(refusal));
+                let answer = exports::anonymous_answer(request, &form, &path).filter(|_| nameless);
+                return self.rolled_back(request, answer.unwrap_or(refusal));
             }
         };
         let form = match form {
             Ok(form) => form,
-            Err(refusal) => return self.undone(request, refusal),
+            Err(refusal) => return self.rolled_back(request, refusal),
         };
-        match self.route(request, &path, &form, &asker) {
+        match self.route(request, &path, &form, &caller) {
             Ok(answer) => {
                 if request.method != "GET" {
                     self.writes
@@ -108,81 +91,93 @@ impl Maas {
                 }
                 answer
             }
-            Err(answer) => self.undone(request, answer),
+            Err(answer) => self.rolled_back(request, answer),
         }
     }
 
-    /// A refusal. MAAS undoes a request that it answers 400, 409 with another try, or 500, its nonce too (seen on both).
-    fn undone(&mut self, request: &Request, answer: Response) -> Response {
+    /// Rolls back the nonce of a refused request. MAAS rolls back the transaction of a request that it answers with 400, 500,
+    /// or 409 after its retries, including the nonce (seen on 3.5.12 and 3.7.3).
+    fn rolled_back(&mut self, request: &LabRequest, answer: LabResponse) -> LabResponse {
         if matches!(answer.status, 400 | 500) || answer.body.starts_with(b"<") {
-            self.forget_nonce(request);
+            self.release_nonce(request);
         }
         answer
     }
 
-    fn route(&mut self, request: &Request, path: &[&str], form: &Form, asker: &Asker) -> Answer {
+    fn route(
+        &mut self,
+        request: &LabRequest,
+        path: &[&str],
+        form: &Form,
+        caller: &ApiCaller,
+    ) -> MaasAnswer {
         let method = request.method.as_str();
         exports::allowed(request, form, path)?;
-        if form.is_unread() && asker.admin && method == "POST" && request.param("op").is_none() {
-            // A body of a kind that MAAS does not read makes no form at all, and a form that is not filled in has no errors.
-            return Err(Response::json(400, &json!({})));
+        if form.is_unread() && caller.admin && method == "POST" && request.param("op").is_none() {
+            // A body of a type that MAAS does not parse gives an unbound form, and an unbound form has no errors.
+            return Err(LabResponse::json(400, &json!({})));
         }
         form.refuse_nul()?;
         match path {
-            ["version"] => Ok(Response::json(200, &self.version_answer())),
+            ["version"] => Ok(LabResponse::json(200, &self.version_answer())),
             ["users"] if request.param("op") == Some("whoami") => {
-                Ok(Response::json(200, &self.show_user(&asker.name)))
+                Ok(LabResponse::json(200, &self.show_user(&caller.name)))
             }
-            ["users", ..] => self.users(method, &path[1..], asker),
-            ["account"] if method == "GET" => Ok(self.tokens(asker)),
-            ["maas"] => self.config(request, asker),
-            ["events"] => Ok(Response::json(200, &reads::events(request))),
-            ["networks", ..] => self.networks(method, &path[1..], asker),
-            ["discovery"] => Ok(Response::json(200, &self.discoveries())),
+            ["users", ..] => self.users(method, &path[1..], caller),
+            ["account"] if method == "GET" => Ok(self.tokens(caller)),
+            ["maas"] => self.config(request, caller),
+            ["events"] => Ok(LabResponse::json(200, &reads::events(request))),
+            ["networks", ..] => self.networks(method, &path[1..], caller),
+            ["discovery"] => Ok(LabResponse::json(200, &self.discoveries())),
             ["discovery", _] => Err(missing("Discovery")),
-            ["dnsresourcerecords"] => Ok(Response::json(200, &self.records())),
-            ["fabrics"] => self.fabrics(method, form, asker),
-            ["fabrics", id] => self.fabric(method, id, form, asker),
-            ["fabrics", id, "vlans"] => self.fabric_vlans(method, id, form, asker),
-            ["fabrics", id, "vlans", vid] => self.fabric_vlan(method, id, vid, form, asker),
-            ["vlans", id] => self.vlan_by_id(method, id, form, asker),
-            ["spaces"] => self.spaces_list(method, form, asker),
-            ["spaces", id] => self.space(method, id, form, asker),
-            ["subnets"] => self.subnets_list(method, form, asker),
-            ["subnets", id] => self.subnet(request, id, form, asker),
+            ["dnsresourcerecords"] => Ok(LabResponse::json(200, &self.records())),
+            ["fabrics"] => self.fabrics(method, form, caller),
+            ["fabrics", id] => self.fabric(method, id, form, caller),
+            ["fabrics", id, "vlans"] => self.fabric_vlans(method, id, form, caller),
+            ["fabrics", id, "vlans", vid] => self.fabric_vlan(method, id, vid, form, caller),
+            ["vlans", id] => self.vlan_by_id(method, id, form, caller),
+            ["spaces"] => self.spaces_list(method, form, caller),
+            ["spaces", id] => self.space(method, id, form, caller),
+            ["subnets"] => self.subnets_list(method, form, caller),
+            ["subnets", id] => self.subnet(request, id, form, caller),
             ["subnets", network, prefix] => {
-                self.subnet(request, &format!("{network}/{prefix}"), form, asker)
+                self.subnet(request, &format!("{network}/{prefix}"), form, caller)
             }
-            ["ipranges"] => self.ranges_list(method, form, asker),
-            ["ipranges", id] => self.range(method, id, form, asker),
-            ["static-routes"] => self.routes_list(method, form, asker),
-            ["static-routes", id] => self.static_route(method, id, form, asker),
-            ["reservedips"] => self.reserved_list(method, form, asker),
-            ["reservedips", id] => self.reserved(method, id, form, asker),
-            ["ipaddresses"] => self.ip_addresses(request, form, asker),
-            ["dnsresources"] => self.dns_list(method, form, asker),
-            ["dnsresources", id] => self.dns_resource(method, id, asker),
-            ["domains"] => Ok(Response::json(200, &json!([self.show_domain()]))),
-            ["dhcp-snippets"] => self.snippets_list(method, form, asker),
-            ["dhcp-snippets", id] => self.snippet(method, id, form, asker),
-            ["machines"] => self.machines_list(request, method, asker),
-            ["machines", id] => self.machine(request, id, form, asker),
-            ["devices"] => Ok(Response::json(
+            ["ipranges"] => self.ranges_list(method, form, caller),
+            ["ipranges", id] => self.range(method, id, form, caller),
+            ["static-routes"] => self.routes_list(method, form, caller),
+            ["static-routes", id] => self.static_route(method, id, form, caller),
+            ["reservedips"] => self.reserved_list(method, form, caller),
+            ["reservedips", id] => self.reserved(method, id, form, caller),
+            ["ipaddresses"] => self.ip_addresses(request, form, caller),
+            ["dnsresources"] => self.dns_list(method, form, caller),
+            ["dnsresources", id] => self.dns_resource(method, id, caller),
+            ["domains"] => Ok(LabResponse::json(200, &json!([self.show_domain()]))),
+            ["dhcp-snippets"] => self.snippets_list(method, form, caller),
+            ["dhcp-snippets", id] => self.snippet(method, id, form, caller),
+            ["machines"] => self.machines_list(request, method, caller),
+            ["machines", id] => self.machine(request, id, form, caller),
+            ["devices"] => Ok(LabResponse::json(
                 200,
-                &self.show_nodes(store::NodeType::Device, asker),
+                &self.show_nodes(store::NodeType::Device, caller),
             )),
-            ["rackcontrollers"] => Ok(Response::json(200, &self.show_controllers(true, asker))),
-            ["regioncontrollers"] => Ok(Response::json(200, &self.show_controllers(false, asker))),
+            ["rackcontrollers"] => Ok(LabResponse::json(200, &self.show_controllers(true, caller))),
+            ["regioncontrollers"] => Ok(LabResponse::json(
+                200,
+                &self.show_controllers(false, caller),
+            )),
             [
                 kind @ ("devices" | "rackcontrollers" | "regioncontrollers" | "nodes"),
                 id,
-            ] => self.plain_node(method, kind, id, asker),
-            ["nodes"] => Ok(Response::json(200, &self.show_all_nodes(asker))),
-            ["nodes", id, "interfaces"] => self.interfaces(request, id, form, asker),
+            ] => self.plain_node(method, kind, id, caller),
+            ["nodes"] => Ok(LabResponse::json(200, &self.show_all_nodes(caller))),
+            ["nodes", id, "interfaces"] => self.interfaces(request, id, form, caller),
             ["nodes", id, "interfaces", interface] => {
-                self.interface(request, id, interface, form, asker)
+                self.interface(request, id, interface, form, caller)
             }
-            ["zones" | "resourcepools" | "resourcepool", ..] => self.places(method, path, asker),
+            ["zones" | "resourcepools" | "resourcepool", ..] => {
+                self.zones_and_pools(method, path, caller)
+            }
             _ => Err(unknown(request)),
         }
     }
@@ -200,56 +195,6 @@ impl Maas {
     }
 }
 
-fn unknown(request: &Request) -> Response {
-    Response::text(404, format!("Unknown API endpoint: {}.", request.path))
-}
-
-/// Nobody but an administrator may make things.
-pub(crate) fn admin_to_create(asker: &Asker) -> Result<(), Response> {
-    if asker.admin {
-        return Ok(());
-    }
-    Err(plain(403, "This method is reserved for admin users."))
-}
-
-/// Nobody but an administrator may change or remove things.
-pub(crate) fn admin_to_change(asker: &Asker) -> Result<(), Response> {
-    if asker.admin {
-        Ok(())
-    } else {
-        Err(plain(403, ""))
-    }
-}
-
-/// Text as MAAS's own exceptions send it.
-pub(crate) fn plain(status: u16, text: impl Into<String>) -> Response {
-    Response {
-        status,
-        headers: vec![("content-type".to_owned(), "text/plain".to_owned())],
-        body: text.into().into_bytes(),
-    }
-}
-
-/// An optional switch of a query or a form, where absent is `default` and nothing is off.
-pub(crate) fn flag(given: Option<&str>, name: &str, default: bool) -> Result<bool, Response> {
-    match given {
-        None => Ok(default),
-        Some("") => Ok(false),
-        Some(text) => spelling::switch(text).ok_or_else(|| {
-            let message = format!("Invalid {name}: Value should be 'true' or 'false'");
-            plain(400, message)
-        }),
-    }
-}
-
-pub(crate) fn missing(kind: &str) -> Response {
-    plain(404, format!("No {kind} matches the given query."))
-}
-
-pub(crate) fn gone() -> Response {
-    plain(204, "")
-}
-
-pub(crate) fn bad_method() -> Response {
-    Response::html(405, "")
+fn unknown(request: &LabRequest) -> LabResponse {
+    LabResponse::text(404, format!("Unknown API endpoint: {}.", request.path))
 }

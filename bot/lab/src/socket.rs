@@ -1,4 +1,4 @@
-//! A server's rules on a loopback port, with faults on demand. It must not know whose rules they are.
+//! Serves a set of rules on a loopback port and injects faults. It must not know whose rules they are.
 
 use std::collections::VecDeque;
 use std::future::Future as _;
@@ -9,91 +9,90 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Request as HttpRequest, State};
-use axum::response::Response as HttpResponse;
+use axum::extract::{Request as AxumRequest, State};
+use axum::response::Response as AxumResponse;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::wire::{Request, Response, decode, pairs};
+use crate::wire::{LabRequest, LabResponse, decode, pairs};
 
-/// More than any request that a server of the lab would take, in bytes.
+/// Limit of a request body, in bytes; larger than any request that the lab accepts.
 const BODY_MAX: usize = 64 << 20;
 
-/// What may go wrong with one request.
+/// What goes wrong with one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// Nothing.
+pub enum HttpFault {
     None,
-    /// The connection breaks before anything happens.
+    /// The connection breaks and the request is not executed.
     CutBefore,
-    /// It happens, and the answer is lost.
+    /// The request is executed and the connection breaks before the response.
     LoseAnswer,
-    /// The server answers that status without doing it.
+    /// The server answers with this status and does not execute the request.
     Answer(u16),
-    /// It happens, and the answer comes after so many milliseconds.
+    /// The request is executed and the response is delayed by this many milliseconds.
     Slow(u64),
-    /// It happens; half of the body comes, as long a body was promised as it is, and the connection ends.
+    /// The request is executed; `Content-Length` is right, but the connection ends after half of the body.
     Truncate,
-    /// It happens; half of the body comes, and its length says that this is all.
+    /// The request is executed; half of the body is sent, and `Content-Length` matches that half.
     Halve,
-    /// A proxy answers 200 with a page of its own; nothing happens.
-    Page,
-    /// The server sends elsewhere, with 302; nothing happens.
+    /// A proxy answers 200 with its own HTML page; the request is not executed.
+    ProxyPage,
+    /// The server redirects with 302; the request is not executed.
     Redirect,
-    /// That status without doing it, with so many seconds in `Retry-After`.
-    Later(u16, u32),
-    /// It happens, and nothing is ever answered.
-    Silence,
-    /// Nothing happens, and nothing is ever answered.
-    Deaf,
-    /// It happens, and each byte of the body comes after so many milliseconds.
+    /// The server answers with this status and this many seconds in `Retry-After`; the request is not executed.
+    RetryAfter(u16, u32),
+    /// The request is executed and the response never comes.
+    HangAfter,
+    /// The request is not executed and the response never comes.
+    HangBefore,
+    /// The request is executed; each byte of the body is sent after this many milliseconds.
     Trickle(u64),
 }
 
-/// Decides what goes wrong. Called once per request, in order.
-pub type Faults = Arc<dyn Fn(&Request) -> Fault + Send + Sync>;
+/// Chooses the fault of a request. Called once per request, in order.
+pub type HttpFaultPolicy = Arc<dyn Fn(&LabRequest) -> HttpFault + Send + Sync>;
 
-/// A clock that a server asks, in seconds since 1970.
-pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+/// A server's clock, in seconds since 1970.
+pub type LabClock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
-/// Everything behind a port.
+/// What is served on a port.
 #[derive(Clone)]
-pub(crate) struct Door {
-    pub(crate) rules: Arc<dyn Fn(&Request) -> Response + Send + Sync>,
-    pub(crate) faults: Option<Faults>,
-    /// What a status looks like that is answered without doing anything.
-    pub(crate) refusal: fn(u16) -> Response,
-    pub(crate) clock: Clock,
+pub(crate) struct HttpEndpoint {
+    pub(crate) rules: Arc<dyn Fn(&LabRequest) -> LabResponse + Send + Sync>,
+    pub(crate) faults: Option<HttpFaultPolicy>,
+    /// Builds the response of [`HttpFault::Answer`].
+    pub(crate) refusal: fn(u16) -> LabResponse,
+    pub(crate) clock: LabClock,
 }
 
-/// Takes a port on loopback, any free one for 0; where it is, as a URL without a slash at its end.
+/// Binds a loopback port (0: any free one). Returns its URL without a trailing slash.
 pub(crate) async fn listen(port: u16) -> std::io::Result<(TcpListener, String)> {
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await?;
     let url = format!("http://{}", listener.local_addr()?);
     Ok((listener, url))
 }
 
-/// Answers until the task is aborted.
+/// Serves until the task is aborted.
 #[expect(
     clippy::disallowed_methods,
     reason = "the lab's servers run beside the test that holds their handle"
 )]
-pub(crate) fn open(listener: TcpListener, door: Door) -> JoinHandle<()> {
-    let app = axum::Router::new().fallback(answer).with_state(door);
+pub(crate) fn open(listener: TcpListener, endpoint: HttpEndpoint) -> JoinHandle<()> {
+    let app = axum::Router::new().fallback(answer).with_state(endpoint);
     tokio::spawn(async move {
         let served = axum::serve(listener, app).await;
         drop(served);
     })
 }
 
-async fn answer(State(door): State<Door>, http: HttpRequest) -> HttpResponse {
+async fn answer(State(endpoint): State<HttpEndpoint>, http: AxumRequest) -> AxumResponse {
     let (parts, body) = http.into_parts();
     let body = axum::body::to_bytes(body, BODY_MAX)
         .await
         .unwrap_or_default();
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = parts.headers.iter();
-    let request = Request {
+    let request = LabRequest {
         method: parts.method.to_string(),
         path: decode(parts.uri.path(), false),
         query: parts.uri.query().map(pairs).unwrap_or_default(),
@@ -101,56 +100,58 @@ async fn answer(State(door): State<Door>, http: HttpRequest) -> HttpResponse {
             .map(|(name, value)| (name.to_string(), text(value)))
             .collect(),
         body: body.to_vec(),
-        now: (door.clock)(),
+        now: (endpoint.clock)(),
     };
-    let fault = (door.faults.as_ref()).map_or(Fault::None, |faults| faults(&request));
+    let fault = (endpoint.faults.as_ref()).map_or(HttpFault::None, |faults| faults(&request));
     match fault {
-        Fault::CutBefore => cut(),
-        Fault::Answer(status) => over_http((door.refusal)(status)),
-        Fault::None => over_http((door.rules)(&request)),
-        Fault::Slow(milliseconds) => {
-            let response = (door.rules)(&request);
+        HttpFault::CutBefore => cut(),
+        HttpFault::Answer(status) => over_http((endpoint.refusal)(status)),
+        HttpFault::None => over_http((endpoint.rules)(&request)),
+        HttpFault::Slow(milliseconds) => {
+            let response = (endpoint.rules)(&request);
             tokio::time::sleep(std::time::Duration::from_millis(milliseconds)).await;
             over_http(response)
         }
-        Fault::LoseAnswer => {
-            (door.rules)(&request);
+        HttpFault::LoseAnswer => {
+            (endpoint.rules)(&request);
             cut()
         }
-        Fault::Silence => {
-            (door.rules)(&request);
+        HttpFault::HangAfter => {
+            (endpoint.rules)(&request);
             std::future::pending().await
         }
-        Fault::Deaf => std::future::pending().await,
-        Fault::Truncate => truncated((door.rules)(&request)),
-        Fault::Halve => {
-            let mut response = (door.rules)(&request);
+        HttpFault::HangBefore => std::future::pending().await,
+        HttpFault::Truncate => truncated((endpoint.rules)(&request)),
+        HttpFault::Halve => {
+            let mut response = (endpoint.rules)(&request);
             response.body.truncate(response.body.len() / 2);
             over_http(response)
         }
-        Fault::Page => over_http(Response::html(200, "<html><body>Sign in</body></html>")),
-        Fault::Redirect => {
-            over_http(Response::text(302, "").with("location", "http://127.0.0.1:9/elsewhere"))
+        HttpFault::ProxyPage => {
+            over_http(LabResponse::html(200, "<html><body>Sign in</body></html>"))
         }
-        Fault::Later(status, seconds) => {
-            let response = Response::text(status, "later");
+        HttpFault::Redirect => {
+            over_http(LabResponse::text(302, "").with("location", "http://127.0.0.1:9/elsewhere"))
+        }
+        HttpFault::RetryAfter(status, seconds) => {
+            let response = LabResponse::text(status, "later");
             over_http(response.with("retry-after", &seconds.to_string()))
         }
-        Fault::Trickle(milliseconds) => trickling((door.rules)(&request), milliseconds),
+        HttpFault::Trickle(milliseconds) => trickling((endpoint.rules)(&request), milliseconds),
     }
 }
 
-/// An answer that promises more than it sends: the client sees the connection die.
-fn cut() -> HttpResponse {
-    let mut response = HttpResponse::new(Body::from_stream(Broken));
+/// A response that announces more bytes than it sends: the client sees the connection break.
+fn cut() -> AxumResponse {
+    let mut response = AxumResponse::new(Body::from_stream(Broken));
     response
         .headers_mut()
         .insert("content-length", http::HeaderValue::from_static("1000"));
     response
 }
 
-/// Half of an answer, under the length of the whole.
-fn truncated(mut response: Response) -> HttpResponse {
+/// Half of the body with the `Content-Length` of the whole body.
+fn truncated(mut response: LabResponse) -> AxumResponse {
     let length = response.body.len();
     response.body.truncate(length / 2);
     let half = Bytes::from(std::mem::take(&mut response.body));
@@ -159,15 +160,14 @@ fn truncated(mut response: Response) -> HttpResponse {
     with_body(response, length, body)
 }
 
-/// An answer byte by byte.
-fn trickling(mut response: Response, milliseconds: u64) -> HttpResponse {
+fn trickling(mut response: LabResponse, milliseconds: u64) -> AxumResponse {
     let bytes = std::mem::take(&mut response.body);
     let length = bytes.len();
     let parts = bytes.into_iter().map(|byte| Ok(Bytes::from(vec![byte])));
     with_body(response, length, Paced::new(parts.collect(), milliseconds))
 }
 
-fn with_body(response: Response, length: usize, body: Paced) -> HttpResponse {
+fn with_body(response: LabResponse, length: usize, body: Paced) -> AxumResponse {
     let mut http = over_http(response);
     let length = http::HeaderValue::from(length);
     http.headers_mut().insert("content-length", length);
@@ -175,7 +175,7 @@ fn with_body(response: Response, length: usize, body: Paced) -> HttpResponse {
     http
 }
 
-/// Parts of a body with a pause before each, so that what came before is on the wire.
+/// Parts of a body with a pause before each, so that earlier parts are already sent.
 struct Paced {
     parts: VecDeque<std::io::Result<Bytes>>,
     pause: Duration,
@@ -217,8 +217,8 @@ impl futures_core::Stream for Broken {
     }
 }
 
-fn over_http(response: Response) -> HttpResponse {
-    let mut http = HttpResponse::new(Body::from(response.body));
+fn over_http(response: LabResponse) -> AxumResponse {
+    let mut http = AxumResponse::new(Body::from(response.body));
     *http.status_mut() = http::StatusCode::from_u16(response.status)
         .unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in response.headers {

@@ -1,8 +1,7 @@
-//! Requests and answers as plain values, so that the same rules serve a socket and a rehearsal without one.
+//! Requests and responses as plain values, so that the same rules work behind a socket and, in a rehearsal, without one.
 
-/// One HTTP request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
+pub struct LabRequest {
     /// `GET`, `POST`, `PUT`, `DELETE`, …
     pub method: String,
     /// The path, decoded.
@@ -11,14 +10,13 @@ pub struct Request {
     pub query: Vec<(String, String)>,
     /// Header pairs; names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The body.
     pub body: Vec<u8>,
-    /// Seconds since 1970, as the server's clock has it.
+    /// The server's clock, in seconds since 1970.
     pub now: i64,
 }
 
-impl Request {
-    /// The first header of that name.
+impl LabRequest {
+    /// The first header with this name, in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
@@ -26,7 +24,7 @@ impl Request {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The first query value of that name.
+    /// The first query value with this name.
     pub fn param(&self, name: &str) -> Option<&str> {
         self.query
             .iter()
@@ -35,19 +33,15 @@ impl Request {
     }
 }
 
-/// One HTTP answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Response {
-    /// The status.
+pub struct LabResponse {
     pub status: u16,
     /// Header pairs; names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The body.
     pub body: Vec<u8>,
 }
 
-impl Response {
-    /// A JSON answer.
+impl LabResponse {
     pub fn json(status: u16, value: &serde_json::Value) -> Self {
         Self {
             status,
@@ -59,7 +53,6 @@ impl Response {
         }
     }
 
-    /// A plain answer.
     pub fn text(status: u16, text: impl Into<String>) -> Self {
         Self {
             status,
@@ -71,7 +64,6 @@ impl Response {
         }
     }
 
-    /// A page.
     pub fn html(status: u16, text: impl Into<String>) -> Self {
         Self {
             status,
@@ -83,7 +75,7 @@ impl Response {
         }
     }
 
-    /// The same with one more header.
+    /// Adds a header.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
@@ -91,7 +83,7 @@ impl Response {
     }
 }
 
-/// Decodes `%XX` (and `+` as a blank where `plus`).
+/// Decodes `%XX`, and `+` as a space if `plus`.
 pub fn decode(text: &str, plus: bool) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
@@ -113,7 +105,7 @@ pub fn decode(text: &str, plus: bool) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// Pairs of a query or an urlencoded form.
+/// The pairs of a query string or an urlencoded form.
 pub fn pairs(text: &str) -> Vec<(String, String)> {
     text.split('&')
         .filter(|part| !part.is_empty())

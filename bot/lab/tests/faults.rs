@@ -1,14 +1,14 @@
-//! What the faults of the lab's servers look like on the wire.
+//! What a client sees of each fault of the lab's servers.
 
 use std::sync::Arc;
 
-use lab::maas::{Fault, Maas, serve};
-use lab::wire::Request;
-use reqwest::{Client, Response, redirect::Policy};
+use lab::maas::{HttpFault, LabMaas, serve};
+use lab::wire::LabRequest;
+use reqwest::{Client, redirect::Policy};
 
-async fn answered(fault: Fault) -> Response {
-    let faults = move |_: &Request| fault;
-    let serving = serve(Maas::empty("3.5.12"), Some(Arc::new(faults)));
+async fn answered(fault: HttpFault) -> reqwest::Response {
+    let faults = move |_: &LabRequest| fault;
+    let serving = serve(LabMaas::empty("3.5.12"), Some(Arc::new(faults)));
     let serving = serving.await.expect("loopback answers");
     let client = Client::builder()
         .redirect(Policy::none())
@@ -16,13 +16,13 @@ async fn answered(fault: Fault) -> Response {
         .expect("a plain client");
     let url = format!("{}/api/2.0/version/", serving.url);
     let response = client.get(url).send().await.expect("loopback answers");
-    // The server's task may go: the connection has one of its own.
+    // The connection has its own task, so the server can be dropped here.
     drop(serving);
     response
 }
 
 async fn whole() -> Vec<u8> {
-    let body = answered(Fault::None)
+    let body = answered(HttpFault::None)
         .await
         .bytes()
         .await
@@ -33,9 +33,9 @@ async fn whole() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_truncated_body_begins_as_the_whole_and_ends_with_the_connection() {
+async fn a_truncated_body_is_the_start_of_the_whole_and_ends_with_the_connection() {
     let whole = whole().await;
-    let mut response = answered(Fault::Truncate).await;
+    let mut response = answered(HttpFault::Truncate).await;
     assert_eq!(response.content_length(), Some(whole.len() as u64));
     let begun = response.chunk().await.unwrap().unwrap();
     assert_eq!(begun, whole[..whole.len() / 2]);
@@ -43,28 +43,28 @@ async fn a_truncated_body_begins_as_the_whole_and_ends_with_the_connection() {
 }
 
 #[tokio::test]
-async fn a_halved_body_has_the_length_that_it_says() {
+async fn a_halved_body_has_the_announced_length() {
     let whole = whole().await;
-    let response = answered(Fault::Halve).await;
+    let response = answered(HttpFault::Halve).await;
     assert_eq!(response.bytes().await.unwrap(), whole[..whole.len() / 2]);
 }
 
 #[tokio::test]
-async fn a_trickling_body_is_whole_in_the_end() {
-    let mut response = answered(Fault::Trickle(1)).await;
-    let mut told = vec![];
+async fn a_trickling_body_is_complete_in_the_end() {
+    let mut response = answered(HttpFault::Trickle(1)).await;
+    let mut received = vec![];
     let mut chunks = 0;
     while let Some(chunk) = response.chunk().await.unwrap() {
         chunks += 1;
-        told.extend(chunk);
+        received.extend(chunk);
     }
     assert!(chunks > 1);
-    assert_eq!(told, whole().await);
+    assert_eq!(received, whole().await);
 }
 
 #[tokio::test]
-async fn a_proxys_page_is_a_200_that_is_no_json() {
-    let response = answered(Fault::Page).await;
+async fn a_page_of_a_proxy_is_a_200_without_json() {
+    let response = answered(HttpFault::ProxyPage).await;
     assert_eq!(response.status(), 200);
     assert_eq!(
         response.headers()["content-type"],
@@ -74,12 +74,12 @@ async fn a_proxys_page_is_a_200_that_is_no_json() {
 }
 
 #[tokio::test]
-async fn a_redirect_and_a_later_say_where_and_when() {
-    let response = answered(Fault::Redirect).await;
+async fn a_redirect_has_a_location_and_a_retry_has_its_delay() {
+    let response = answered(HttpFault::Redirect).await;
     assert_eq!(response.status(), 302);
     assert!(response.headers().contains_key("location"));
     for status in [429, 503] {
-        let response = answered(Fault::Later(status, 7)).await;
+        let response = answered(HttpFault::RetryAfter(status, 7)).await;
         assert_eq!(response.status(), status);
         assert_eq!(response.headers()["retry-after"], "7");
     }

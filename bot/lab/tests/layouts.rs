@@ -1,8 +1,8 @@
-//! Every layout that we have, loaded into the lab's MAAS of both kinds; and what a real MAAS cannot hold, refused by place.
+//! Loads every layout of the repository into both releases of the lab's MAAS, and layouts that no real MAAS can store.
 
 use std::path::{Path, PathBuf};
 
-use lab::maas::{LoadError, Maas};
+use lab::maas::{LabMaas, LoadError};
 use serde_json::{Value, json};
 
 const VERSIONS: [&str; 2] = ["3.5.12", "3.7.3"];
@@ -25,7 +25,7 @@ fn layouts() -> Vec<PathBuf> {
 }
 
 fn refusal(layout: &Value, version: &str) -> LoadError {
-    let loaded = Maas::load(&layout.to_string(), Some(version));
+    let loaded = LabMaas::load(&layout.to_string(), Some(version));
     loaded.expect_err("a real MAAS cannot hold it")
 }
 
@@ -34,13 +34,13 @@ fn with_subnets(subnets: &Value) -> Value {
 }
 
 #[test]
-fn every_layout_loads_into_both_kinds_of_maas() {
+fn every_layout_loads_into_both_releases_of_maas() {
     let layouts = layouts();
     assert!(layouts.len() > 8, "{layouts:?}");
     for path in layouts {
         let text = std::fs::read_to_string(&path).expect("it can be read");
         for version in VERSIONS {
-            let loaded = Maas::load(&text, Some(version));
+            let loaded = LabMaas::load(&text, Some(version));
             assert!(
                 loaded.is_ok(),
                 "{} on {version}: {:?}",
@@ -52,7 +52,7 @@ fn every_layout_loads_into_both_kinds_of_maas() {
 }
 
 #[test]
-fn a_network_twice_is_refused_by_its_place() {
+fn a_duplicate_network_is_refused_with_its_path() {
     let layout = with_subnets(&json!([{"cidr": "192.0.2.0/25"}, {"cidr": "192.0.2.0/25"}]));
     for version in VERSIONS {
         assert_eq!(
@@ -65,8 +65,8 @@ fn a_network_twice_is_refused_by_its_place() {
 #[test]
 fn an_overlap_is_refused_where_maas_refuses_it() {
     let layout = with_subnets(&json!([{"cidr": "192.0.2.0/24"}, {"cidr": "192.0.2.0/25"}]));
-    assert!(Maas::load(&layout.to_string(), Some("3.5.12")).is_ok());
-    assert!(Maas::load(&layout.to_string(), Some("3.6.4")).is_ok());
+    assert!(LabMaas::load(&layout.to_string(), Some("3.5.12")).is_ok());
+    assert!(LabMaas::load(&layout.to_string(), Some("3.6.4")).is_ok());
     assert_eq!(
         refusal(&layout, "3.7.0").place,
         "fabrics[0].vlans[0].subnets[1].cidr"
@@ -74,7 +74,7 @@ fn an_overlap_is_refused_where_maas_refuses_it() {
 }
 
 #[test]
-fn what_no_maas_can_hold_is_refused_by_its_place() {
+fn what_no_maas_can_store_is_refused_with_its_path() {
     let subnet = |more: Value| {
         let mut subnet = json!({"cidr": "192.0.2.0/24"});
         for (key, value) in more.as_object().cloned().unwrap_or_default() {
@@ -114,12 +114,12 @@ fn what_no_maas_can_hold_is_refused_by_its_place() {
 }
 
 #[test]
-fn a_gateway_may_lie_inside_a_dynamic_range_that_was_there_first() {
+fn a_gateway_may_lie_inside_an_existing_dynamic_range() {
     let layout = with_subnets(&json!([{
         "cidr": "192.0.2.0/24", "gateway": "192.0.2.15",
         "ranges": [{"type": "dynamic", "start": "192.0.2.10", "end": "192.0.2.20"}],
     }]));
     for version in VERSIONS {
-        assert!(Maas::load(&layout.to_string(), Some(version)).is_ok());
+        assert!(LabMaas::load(&layout.to_string(), Some(version)).is_ok());
     }
 }

@@ -1,101 +1,94 @@
-//! What every request and answer has: who asks, refusals in GitHub's words, rate limits, entity tags.
+//! What all endpoints share: the parsed request, refusals as GitHub words them, rate limits, entity tags.
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::GitHub;
-use super::people::Who;
-use crate::wire::{Request, Response};
+use super::store::{GitHubActor, LabGitHub, RateUsage};
+use crate::wire::{LabRequest, LabResponse};
 
-/// An answer, or a refusal: both go out.
-pub(crate) type Answer = Result<Response, Response>;
-
-/// Requests an hour for each token's owner.
+/// Requests per hour and token owner.
 const LIMIT: u64 = 5000;
-/// The documentation that refusals point at.
+
+/// The `documentation_url` of refusals.
 const DOCS: &str = "https://docs.github.com/rest";
 
-/// A request that has been understood so far.
+/// An answer or a refusal; both are sent to the client.
+pub(crate) type GitHubAnswer = Result<LabResponse, LabResponse>;
+
+/// A request and what is known of it so far.
 #[derive(Clone, Debug)]
-pub(crate) struct Call<'a> {
-    pub(crate) request: &'a Request,
-    pub(crate) who: Who,
-    /// The repository's key, once the route knows it.
+pub(crate) struct ApiCall<'a> {
+    pub(crate) request: &'a LabRequest,
+    pub(crate) who: GitHubActor,
+    /// The repository's key; empty until the route is found.
     pub(crate) repo: String,
 }
 
-impl Call<'_> {
-    /// The body; an empty one is an empty object.
-    pub(crate) fn json(&self) -> Result<Value, Response> {
+impl ApiCall<'_> {
+    /// The body as JSON; an empty body is an empty object.
+    pub(crate) fn json(&self) -> Result<Value, LabResponse> {
         if self.request.body.is_empty() {
             return Ok(json!({}));
         }
         serde_json::from_slice(&self.request.body)
-            .map_err(|_told| refusal(400, "Problems parsing JSON"))
+            .map_err(|_error| refusal(400, "Problems parsing JSON"))
     }
 }
 
-/// What a token's owner has used of this hour.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Spent {
-    hour: i64,
-    used: u64,
-}
-
-impl GitHub {
-    /// Counts the request; the answer to give instead when nothing is left.
-    pub(crate) fn spend(&mut self, who: &Who) -> Option<Response> {
+impl LabGitHub {
+    /// Counts a request. Returns the refusal if the rate limit is reached.
+    pub(crate) fn count_request(&mut self, who: &GitHubActor) -> Option<LabResponse> {
         let hour = self.now / 3600;
-        let spent = self.spent.entry(who.key()).or_default();
-        if spent.hour != hour {
-            *spent = Spent { hour, used: 0 };
+        let usage = self.usage.entry(who.key()).or_default();
+        if usage.hour != hour {
+            *usage = RateUsage { hour, used: 0 };
         }
-        if spent.used >= LIMIT {
+        if usage.used >= LIMIT {
             return Some(refusal(403, "API rate limit exceeded for this token."));
         }
-        spent.used += 1;
+        usage.used += 1;
         None
     }
 
-    /// Leaves `remaining` requests of this hour to whoever holds `token`.
-    pub fn leave(&mut self, token: &str, remaining: u64) {
+    /// Sets how many requests the owner of `token` has left in this hour.
+    pub fn set_remaining_requests(&mut self, token: &str, remaining: u64) {
         if let Some(who) = self.tokens.get(token) {
-            let spent = Spent {
+            let usage = RateUsage {
                 hour: self.now / 3600,
                 used: LIMIT.saturating_sub(remaining),
             };
-            self.spent.insert(who.key(), spent);
+            self.usage.insert(who.key(), usage);
         }
     }
 
-    /// The four numbers of a rate limit.
-    pub(crate) fn limits(&self, who: &Who) -> Value {
-        let used = self.spent.get(&who.key()).map_or(0, |spent| spent.used);
+    /// The rate limit: limit, used, remaining, reset.
+    pub(crate) fn limits(&self, who: &GitHubActor) -> Value {
+        let used = self.usage.get(&who.key()).map_or(0, |usage| usage.used);
         json!({"limit": LIMIT, "used": used, "remaining": LIMIT - used.min(LIMIT), "reset": (self.now / 3600 + 1) * 3600})
     }
 
-    /// The headers that every answer has; 304 where the asker knows the answer already.
-    pub(crate) fn sealed(
+    /// Adds the headers that every answer has. Answers 304 if `If-None-Match` matches.
+    pub(crate) fn with_standard_headers(
         &mut self,
-        request: &Request,
-        who: Option<&Who>,
-        mut response: Response,
-    ) -> Response {
+        request: &LabRequest,
+        who: Option<&GitHubActor>,
+        mut response: LabResponse,
+    ) -> LabResponse {
         if request.method == "GET" && response.status == 200 {
             let tag = format!("W/\"{}\"", hex::encode(Sha256::digest(&response.body)));
             if request.header("if-none-match") == Some(tag.as_str()) {
-                response = Response {
+                response = LabResponse {
                     status: 304,
                     headers: vec![],
                     body: vec![],
                 };
-                if let Some(spent) = who.and_then(|who| self.spent.get_mut(&who.key())) {
-                    spent.used = spent.used.saturating_sub(1); // not modified is free
+                if let Some(usage) = who.and_then(|who| self.usage.get_mut(&who.key())) {
+                    usage.used = usage.used.saturating_sub(1); // not modified is free
                 }
             }
             response = response.with("etag", &tag);
         }
-        let limits = self.limits(who.unwrap_or(&Who::Nobody));
+        let limits = self.limits(who.unwrap_or(&GitHubActor::Anonymous));
         for name in ["limit", "remaining", "used", "reset"] {
             response = response.with(&format!("x-ratelimit-{name}"), &limits[name].to_string());
         }
@@ -109,73 +102,91 @@ impl GitHub {
     }
 }
 
-/// `200` with JSON.
-pub(crate) fn ok(value: &Value) -> Response {
-    Response::json(200, value)
+pub(crate) fn ok(value: &Value) -> LabResponse {
+    LabResponse::json(200, value)
 }
 
-/// `201` with JSON.
-pub(crate) fn made(value: &Value) -> Response {
-    Response::json(201, value)
+pub(crate) fn created(value: &Value) -> LabResponse {
+    LabResponse::json(201, value)
 }
 
-/// `204`.
-pub(crate) fn gone() -> Response {
-    Response {
+pub(crate) fn no_content() -> LabResponse {
+    LabResponse {
         status: 204,
         headers: vec![],
         body: vec![],
     }
 }
 
-/// GitHub's plain refusal.
-pub(crate) fn refusal(status: u16, message: &str) -> Response {
-    Response::json(
+/// A refusal with one message, as GitHub sends it.
+pub(crate) fn refusal(status: u16, message: &str) -> LabResponse {
+    LabResponse::json(
         status,
         &json!({"message": message, "documentation_url": DOCS, "status": status.to_string()}),
     )
 }
 
-pub(crate) fn not_found() -> Response {
+pub(crate) fn not_found() -> LabResponse {
     refusal(404, "Not Found")
 }
 
-pub(crate) fn forbidden() -> Response {
+pub(crate) fn forbidden() -> LabResponse {
     refusal(403, "Resource not accessible by integration")
 }
 
 /// `422` for one field of a resource; `code` is `missing_field`, `invalid`, `already_exists` or `custom`.
-pub(crate) fn invalid(resource: &str, field: &str, code: &str, message: &str) -> Response {
+pub(crate) fn invalid(resource: &str, field: &str, code: &str, message: &str) -> LabResponse {
     let mut error = json!({"resource": resource, "field": field, "code": code});
     if !message.is_empty() {
         error["message"] = json!(message);
     }
-    let told = json!({"message": "Validation Failed", "errors": [error], "documentation_url": DOCS, "status": "422"});
-    Response::json(422, &told)
+    let body = json!({"message": "Validation Failed", "errors": [error], "documentation_url": DOCS, "status": "422"});
+    LabResponse::json(422, &body)
 }
 
-/// `422` in a sentence.
-pub(crate) fn unprocessable(message: &str) -> Response {
+/// `422` with one message.
+pub(crate) fn unprocessable(message: &str) -> LabResponse {
     refusal(422, message)
 }
 
-/// A string that must be there.
-pub(crate) fn text<'a>(body: &'a Value, resource: &str, field: &str) -> Result<&'a str, Response> {
+/// A required string field.
+pub(crate) fn text<'a>(
+    body: &'a Value,
+    resource: &str,
+    field: &str,
+) -> Result<&'a str, LabResponse> {
     body[field]
         .as_str()
         .ok_or_else(|| invalid(resource, field, "missing_field", ""))
 }
 
-/// A string that may be there; null counts as absent.
+/// An optional string field; null counts as missing.
 pub(crate) fn maybe(body: &Value, field: &str) -> Option<String> {
     body[field].as_str().map(str::to_owned)
 }
 
-/// `422` where a text is longer than GitHub takes, in characters.
-pub(crate) fn fits(value: &str, resource: &str, field: &str, most: usize) -> Result<(), Response> {
+/// `422` if a text has more than `most` characters.
+pub(crate) fn fits(
+    value: &str,
+    resource: &str,
+    field: &str,
+    most: usize,
+) -> Result<(), LabResponse> {
     if value.chars().count() <= most {
         return Ok(());
     }
-    let told = format!("{field} is too long (maximum is {most} characters)");
-    Err(invalid(resource, field, "custom", &told))
+    let message = format!("{field} is too long (maximum is {most} characters)");
+    Err(invalid(resource, field, "custom", &message))
+}
+
+/// A time, in seconds since 1970, as GitHub writes it.
+pub(crate) fn stamp(at: i64) -> String {
+    chrono::DateTime::from_timestamp(at, 0).map_or_else(String::new, |time| {
+        time.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+    })
+}
+
+/// A GraphQL node id; only its prefix is like GitHub's.
+pub(crate) fn node(kind: &str, id: u64) -> String {
+    format!("{kind}_lab{id}")
 }

@@ -1,104 +1,65 @@
-//! The one app: itself, its installation, its tokens, and its log of deliveries.
+//! Endpoints of the app: its installation, its tokens, and its log of deliveries.
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Call, forbidden, gone, made, maybe, not_found, ok, refusal};
-use super::people::{Kind, Who};
-use super::webhook::{Delivery, Outcome};
-use super::{GitHub, node, stamp};
-use crate::wire::Response;
+use super::answer::{
+    ApiCall, GitHubAnswer, created, forbidden, maybe, no_content, not_found, ok, refusal, stamp,
+};
+use super::show::app::{EVENTS, rights};
+use super::store::{
+    AccountKind, GHOST, GitHubActor, LabGitHub, START_TIME, WebhookDelivery, WebhookOutcome,
+};
+use crate::wire::LabResponse;
 
-/// How long an installation token is good for, in seconds.
+/// Lifetime of an installation token, in seconds.
 const TOKEN_SECONDS: i64 = 3600;
 
-#[derive(Clone, Debug)]
-pub(crate) struct App {
-    pub(crate) slug: String,
-    pub(crate) id: u64,
-    pub(crate) installation: u64,
-    tokens: u64,
-}
-
-impl App {
-    pub(crate) fn new(slug: &str) -> Self {
-        Self {
-            slug: slug.to_owned(),
-            id: 0,
-            installation: 0,
-            tokens: 0,
-        }
-    }
-
-    /// The login under which the app acts.
-    pub(crate) fn login(&self) -> String {
-        format!("{}[bot]", self.slug)
-    }
-}
-
-impl GitHub {
-    pub(crate) fn join_app(&mut self) {
+impl LabGitHub {
+    pub(crate) fn register_app(&mut self) {
         self.app.id = self.id();
         self.app.installation = self.id();
         let login = self.app.login();
-        self.join(&login, Kind::Bot);
-        self.join(super::people::GHOST, Kind::User);
+        self.add_account(&login, AccountKind::Bot);
+        self.add_account(GHOST, AccountKind::User);
         self.app_token();
     }
 
-    /// A fresh token of the app's installation.
+    /// Creates a token of the app's installation.
     pub(crate) fn app_token(&mut self) -> String {
         self.app.tokens += 1;
         let token = format!("ghs_{:036}", self.app.tokens);
-        self.tokens.insert(token.clone(), Who::Installation);
+        self.tokens.insert(token.clone(), GitHubActor::Installation);
         token
     }
 
-    /// The installation token that exists from the beginning.
+    /// The installation token that exists from the start.
     pub fn bot_token(&self) -> String {
         format!("ghs_{:036}", 1)
     }
 
-    /// The app's id, and that of its installation.
+    /// The ids of the app and of its installation.
     pub fn app_ids(&self) -> (u64, u64) {
         (self.app.id, self.app.installation)
     }
 
-    /// Makes every installation token but the first one worthless.
+    /// Revokes every installation token except the first.
     pub fn expire_tokens(&mut self) {
         let first = self.bot_token();
         self.tokens
-            .retain(|token, who| *who != Who::Installation || *token == first);
-    }
-
-    /// Whoever owns the first repository that is no fork: the app is theirs too.
-    fn app_owner(&self) -> String {
-        let first = self
-            .repositories
-            .values()
-            .find(|repo| repo.parent.is_none());
-        first.map_or_else(|| self.app.login(), |repo| repo.owner.clone())
-    }
-
-    pub(crate) fn show_app(&self) -> Value {
-        let html = format!("{}/apps/{}", self.base, self.app.slug);
-        json!({
-            "id": self.app.id, "slug": self.app.slug, "node_id": node("A", self.app.id), "owner": self.user(&self.app_owner()),
-            "name": self.app.slug, "description": "", "external_url": html, "html_url": html, "created_at": stamp(super::DAWN),
-            "updated_at": stamp(super::DAWN), "permissions": rights(), "events": EVENTS,
-        })
+            .retain(|token, who| *who != GitHubActor::Installation || *token == first);
     }
 
     fn show_installation(&self) -> Value {
         let owner = self.app_owner();
-        let account = self.people.get(&owner).map_or(0, |person| person.id);
+        let account = self.accounts.get(&owner).map_or(0, |person| person.id);
         let of_organization = self.organizations.contains_key(&owner);
-        // The description of the list wants an account to be a user and an enterprise at once.
+        // In GitHub's description of this list an account must have the fields of a user and of an enterprise.
         let mut shown = self.user(&owner);
         for (field, value) in [
             ("name", json!(owner)),
             ("slug", json!(owner)),
-            ("created_at", json!(stamp(super::DAWN))),
-            ("updated_at", json!(stamp(super::DAWN))),
+            ("created_at", json!(stamp(START_TIME))),
+            ("updated_at", json!(stamp(START_TIME))),
         ] {
             shown[field] = value;
         }
@@ -113,14 +74,14 @@ impl GitHub {
             "html_url": format!("{}/organizations/{owner}/settings/installations/{id}", self.base), "app_id": self.app.id,
             "app_slug": self.app.slug, "target_id": account,
             "target_type": if of_organization { "Organization" } else { "User" }, "permissions": rights(), "events": EVENTS,
-            "created_at": stamp(super::DAWN), "updated_at": stamp(super::DAWN), "single_file_name": null,
+            "created_at": stamp(START_TIME), "updated_at": stamp(START_TIME), "single_file_name": null,
             "has_multiple_single_files": false, "single_file_paths": [], "suspended_by": null, "suspended_at": null,
         })
     }
 
-    /// Everything under `/app`, for the app itself.
-    pub(crate) fn answer_app(&mut self, call: &Call<'_>, words: &[&str]) -> Answer {
-        if call.who != Who::App {
+    /// Everything under `/app`, which only the app itself may call.
+    pub(crate) fn answer_app(&mut self, call: &ApiCall<'_>, words: &[&str]) -> GitHubAnswer {
+        if call.who != GitHubActor::App {
             return Err(refusal(401, "A JSON web token could not be decoded"));
         }
         match (call.request.method.as_str(), words) {
@@ -134,7 +95,7 @@ impl GitHub {
             ("POST", ["installations", id, "access_tokens"]) => {
                 self.installation_of(id)?;
                 let token = self.app_token();
-                Ok(made(&json!({
+                Ok(created(&json!({
                     "token": token, "expires_at": stamp(self.now + TOKEN_SECONDS), "permissions": rights(),
                     "repository_selection": "all",
                 })))
@@ -156,13 +117,13 @@ impl GitHub {
             ("POST", ["hook", "deliveries", id, "attempts"]) => {
                 let id = self.find_delivery(id)?.id;
                 self.redeliver(id);
-                Ok(Response::json(202, &json!({})))
+                Ok(LabResponse::json(202, &json!({})))
             }
             _ => Err(not_found()),
         }
     }
 
-    fn installation_of(&self, id: &str) -> Result<(), Response> {
+    fn installation_of(&self, id: &str) -> Result<(), LabResponse> {
         if id == self.app.installation.to_string() {
             Ok(())
         } else {
@@ -171,16 +132,16 @@ impl GitHub {
     }
 
     /// `GET /repos/{owner}/{repo}/installation` and `GET /orgs/{org}/installation`
-    pub(crate) fn get_installation(&self, call: &Call<'_>) -> Answer {
-        if call.who != Who::App {
+    pub(crate) fn get_installation(&self, call: &ApiCall<'_>) -> GitHubAnswer {
+        if call.who != GitHubActor::App {
             return Err(refusal(401, "A JSON web token could not be decoded"));
         }
         Ok(ok(&self.show_installation()))
     }
 
     /// `GET /installation/repositories`
-    pub(crate) fn installed_on(&self, call: &Call<'_>) -> Answer {
-        if call.who != Who::Installation {
+    pub(crate) fn installed_on(&self, call: &ApiCall<'_>) -> GitHubAnswer {
+        if call.who != GitHubActor::Installation {
             return Err(forbidden());
         }
         let all: Vec<_> = self
@@ -195,8 +156,8 @@ impl GitHub {
     }
 
     /// `DELETE /installation/token`
-    pub(crate) fn revoke(&mut self, call: &Call<'_>) -> Answer {
-        if call.who != Who::Installation {
+    pub(crate) fn revoke(&mut self, call: &ApiCall<'_>) -> GitHubAnswer {
+        if call.who != GitHubActor::Installation {
             return Err(forbidden());
         }
         let header = call.request.header("authorization").unwrap_or_default();
@@ -205,24 +166,20 @@ impl GitHub {
             .map_or("", |(_, token)| token.trim())
             .to_owned();
         self.tokens.remove(&token);
-        Ok(gone())
+        Ok(no_content())
     }
 
-    fn show_hook(&self) -> Value {
-        json!({"content_type": "json", "insecure_ssl": "0", "secret": "********", "url": self.outbox.url.clone().unwrap_or_default()})
-    }
-
-    fn find_delivery(&self, id: &str) -> Result<&Delivery, Response> {
+    fn find_delivery(&self, id: &str) -> Result<&WebhookDelivery, LabResponse> {
         id.parse()
             .ok()
             .and_then(|id: u64| self.outbox.log.get(&id))
             .ok_or_else(not_found)
     }
 
-    fn list_deliveries(&self, call: &Call<'_>) -> Response {
-        let failed = |one: &&Delivery| match call.request.param("status") {
+    fn list_deliveries(&self, call: &ApiCall<'_>) -> LabResponse {
+        let failed = |one: &&WebhookDelivery| match call.request.param("status") {
             Some("success") => one.outcome.is_ok(),
-            Some("failure") => matches!(one.outcome, Outcome::Answered(400..)),
+            Some("failure") => matches!(one.outcome, WebhookOutcome::Answered(400..)),
             _ => true,
         };
         let asked = call
@@ -241,7 +198,7 @@ impl GitHub {
             .values()
             .rev()
             .filter(|one| asked.is_none_or(|at| one.id < at));
-        let mut all: Vec<&Delivery> = all.filter(failed).collect();
+        let mut all: Vec<&WebhookDelivery> = all.filter(failed).collect();
         let more = all.len() > per;
         all.truncate(per);
         let shown: Vec<Value> = all
@@ -261,44 +218,13 @@ impl GitHub {
         }
     }
 
-    fn show_delivery(&self, one: &Delivery, whole: bool) -> Value {
-        let (status, code) = one.outcome.told();
-        let mut shown = json!({
-            "id": one.id, "guid": one.guid, "delivered_at": stamp(one.delivered_at), "redelivery": one.redelivery,
-            "duration": 0.01, "status": status, "status_code": code, "event": one.event, "action": one.action,
-            "installation_id": self.app.installation, "repository_id": one.repository, "throttled_at": null,
-        });
-        if whole {
-            let headers: serde_json::Map<String, Value> = self
-                .headers(one)
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), json!(value)))
-                .collect();
-            let payload: Value = serde_json::from_slice(&one.body).unwrap_or_default();
-            shown["url"] = json!(self.outbox.url.clone().unwrap_or_default());
-            shown["request"] = json!({"headers": headers, "payload": payload});
-            shown["response"] = json!({"headers": {}, "payload": ""});
-        }
-        shown
-    }
-
-    /// `POST /app-manifests/{code}/conversions`: any code is good.
-    pub(crate) fn convert_manifest(&mut self) -> Response {
+    /// `POST /app-manifests/{code}/conversions`: accepts any code.
+    pub(crate) fn convert_manifest(&mut self) -> LabResponse {
         let mut shown = self.show_app();
         shown["client_id"] = json!("Iv1.0000000000000000");
         shown["client_secret"] = json!("0000000000000000000000000000000000000000");
         shown["webhook_secret"] = json!(self.outbox.secret);
         shown["pem"] = json!("");
-        made(&shown)
+        created(&shown)
     }
-}
-
-/// The webhooks that the app wants.
-pub(crate) const EVENTS: [&str; 4] = ["check_run", "issue_comment", "pull_request", "push"];
-
-fn rights() -> Value {
-    json!({
-        "checks": "write", "contents": "write", "deployments": "write", "issues": "write", "members": "read",
-        "metadata": "read", "pull_requests": "write", "statuses": "write",
-    })
 }

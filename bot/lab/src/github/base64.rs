@@ -1,8 +1,8 @@
-//! Base64 (RFC 4648), as GitHub carries file contents: lines of 60 characters going out, any blanks ignored coming in.
+//! Base64 (RFC 4648) as GitHub transfers file contents: output in lines of 60 characters, whitespace ignored in input.
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// One line, padded.
+/// Encodes as one padded line.
 pub(crate) fn encode(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
@@ -21,7 +21,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     out
 }
 
-/// The same in lines of 60 characters, each ended, as GitHub sends contents.
+/// Encodes as lines of 60 characters, each with a line ending, as GitHub sends contents.
 pub(crate) fn lines(bytes: &[u8]) -> String {
     let flat = encode(bytes);
     let mut out = String::new();
@@ -34,7 +34,7 @@ pub(crate) fn lines(bytes: &[u8]) -> String {
     out
 }
 
-/// The bytes; `None` where a character does not belong.
+/// Decodes; `None` if there is an invalid character.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     let (mut held, mut bits) = (0u32, 0);
@@ -59,7 +59,7 @@ mod tests {
     use super::{decode, encode, lines};
 
     #[test]
-    fn what_goes_out_comes_back() {
+    fn encoded_text_decodes_to_itself() {
         for (text, coded) in [
             ("", ""),
             ("f", "Zg=="),

@@ -1,24 +1,26 @@
-//! Check runs and the suites that hold them: only an app writes them.
+//! Endpoints of check runs and check suites, which only an app may write.
 
 use serde_json::{Value, json};
 
 use super::answer::{
-    Answer, Call, fits, forbidden, invalid, made, maybe, not_found, ok, refusal, text,
+    ApiCall, GitHubAnswer, created, fits, forbidden, invalid, maybe, not_found, ok, refusal, stamp,
+    text,
 };
 use super::git::Oid;
-use super::people::Who;
-use super::repo::Repository;
-use super::{GitHub, node, stamp};
-use crate::wire::Response;
+use super::store::{GitHubActor, LabGitHub, StoredCheckRun, StoredCheckSuite};
+use crate::wire::LabResponse;
 
-/// Annotations in one request.
+/// Most annotations in one request.
 const ANNOTATIONS_MAX: usize = 50;
-/// Buttons of a check run.
+
+/// Most action buttons of a check run.
 const ACTIONS_MAX: usize = 3;
-/// Characters of a summary or text.
+
+/// Limit of a summary or text, in characters.
 const TEXT_MAX: usize = 65_535;
 
 const STATUSES: [&str; 3] = ["queued", "in_progress", "completed"];
+
 const CONCLUSIONS: [&str; 7] = [
     "action_required",
     "cancelled",
@@ -29,122 +31,9 @@ const CONCLUSIONS: [&str; 7] = [
     "timed_out",
 ];
 
-#[derive(Clone, Debug)]
-pub(crate) struct Run {
-    pub(crate) id: u64,
-    pub(crate) suite: u64,
-    pub(crate) oid: Oid,
-    pub(crate) name: String,
-    pub(crate) external_id: String,
-    pub(crate) details_url: Option<String>,
-    pub(crate) status: String,
-    pub(crate) conclusion: Option<String>,
-    pub(crate) started: Option<String>,
-    pub(crate) completed: Option<String>,
-    pub(crate) title: Option<String>,
-    pub(crate) summary: Option<String>,
-    pub(crate) text: Option<String>,
-    pub(crate) annotations: Vec<Value>,
-    pub(crate) actions: Vec<Value>,
-}
-
-/// What one app has to say about one commit.
-#[derive(Clone, Debug)]
-pub(crate) struct Suite {
-    pub(crate) id: u64,
-    pub(crate) oid: Oid,
-    pub(crate) branch: Option<String>,
-    pub(crate) at: i64,
-}
-
-impl Repository {
-    pub(crate) fn find_run(&self, id: &str) -> Result<&Run, Response> {
-        id.parse()
-            .ok()
-            .and_then(|id: u64| self.runs.get(&id))
-            .ok_or_else(not_found)
-    }
-}
-
-impl GitHub {
-    pub(crate) fn show_run(&self, repo: &Repository, run: &Run) -> Value {
-        let url = format!("{}/check-runs/{}", self.repo_url(repo), run.id);
-        let html = format!("{}/runs/{}", self.repo_html(repo), run.id);
-        json!({
-            "id": run.id, "node_id": node("CR", run.id), "name": run.name, "head_sha": run.oid.to_string(),
-            "external_id": run.external_id, "url": url, "html_url": html,
-            "details_url": run.details_url.clone().unwrap_or_else(|| html.clone()),
-            "status": run.status, "conclusion": run.conclusion, "started_at": run.started, "completed_at": run.completed,
-            "output": {
-                "title": run.title, "summary": run.summary, "text": run.text, "annotations_count": run.annotations.len(),
-                "annotations_url": format!("{url}/annotations"),
-            },
-            "check_suite": {"id": run.suite}, "app": self.show_app(), "pull_requests": self.pulls_at(repo, run.oid),
-        })
-    }
-
-    /// The open pull requests whose head that commit is, in very short.
-    fn pulls_at(&self, repo: &Repository, oid: Oid) -> Value {
-        let url = self.repo_url(repo);
-        let here = json!({"id": repo.id, "url": url, "name": repo.name});
-        let open = repo.issues.values().filter(|issue| issue.is_open());
-        let at = open
-            .filter_map(|issue| Some((issue, issue.pull.as_ref()?)))
-            .filter(|(_, pull)| pull.head_oid == oid && pull.fork.is_none());
-        let show = |(issue, pull): (&super::issue::Issue, &super::pull::Pull)| {
-            json!({
-                "id": issue.id, "number": issue.number, "url": format!("{url}/pulls/{}", issue.number),
-                "head": {"ref": pull.head, "sha": pull.head_oid.to_string(), "repo": here},
-                "base": {"ref": pull.base, "sha": pull.base_oid.to_string(), "repo": here},
-            })
-        };
-        Value::Array(at.map(show).collect())
-    }
-
-    /// A run as webhooks show it: with its whole suite.
-    pub(crate) fn show_run_with_suite(&self, repo: &Repository, run: &Run) -> Value {
-        let mut shown = self.show_run(repo, run);
-        shown["check_suite"] = self.show_suite(repo, &repo.suites[&run.suite], false);
-        shown
-    }
-
-    fn show_suite(&self, repo: &Repository, suite: &Suite, whole: bool) -> Value {
-        let url = format!("{}/check-suites/{}", self.repo_url(repo), suite.id);
-        let runs: Vec<&Run> = repo
-            .runs
-            .values()
-            .filter(|run| run.suite == suite.id)
-            .collect();
-        let done = runs.iter().all(|run| run.status == "completed");
-        let bad = runs.iter().any(|run| {
-            matches!(
-                run.conclusion.as_deref(),
-                Some("failure" | "timed_out" | "action_required")
-            )
-        });
-        let conclusion = done.then_some(if bad { "failure" } else { "success" });
-        let parent = repo
-            .git
-            .commit(suite.oid)
-            .and_then(|commit| commit.parents.first().copied());
-        let mut shown = json!({
-            "id": suite.id, "node_id": node("CS", suite.id), "head_branch": suite.branch, "head_sha": suite.oid.to_string(),
-            "status": if done { "completed" } else { "in_progress" }, "conclusion": conclusion, "url": url,
-            "before": parent.unwrap_or(Oid::ZERO).to_string(), "after": suite.oid.to_string(),
-            "pull_requests": self.pulls_at(repo, suite.oid), "app": self.show_app(), "created_at": stamp(suite.at),
-            "updated_at": stamp(suite.at),
-        });
-        if whole {
-            shown["repository"] = self.show_repo(repo);
-            shown["head_commit"] = simple_commit(repo, suite.oid);
-            shown["latest_check_runs_count"] = json!(runs.len());
-            shown["check_runs_url"] = json!(format!("{url}/check-runs"));
-        }
-        shown
-    }
-
+impl LabGitHub {
     /// `POST …/check-runs`
-    pub(crate) fn create_run(&mut self, call: &Call<'_>) -> Answer {
+    pub(crate) fn create_run(&mut self, call: &ApiCall<'_>) -> GitHubAnswer {
         by_app(call)?;
         let body = call.json()?;
         let name = text(&body, "CheckRun", "name")?.to_owned();
@@ -156,7 +45,7 @@ impl GitHub {
             .filter(|oid| repo.git.commit(*oid).is_some());
         let oid = oid.ok_or_else(|| refusal(422, &format!("No commit found for SHA: {sha}")))?;
         let suite = self.suite_for(&call.repo, oid);
-        let mut run = Run {
+        let mut run = StoredCheckRun {
             id: self.id(),
             suite,
             oid,
@@ -173,20 +62,20 @@ impl GitHub {
             annotations: vec![],
             actions: vec![],
         };
-        told(&mut run, &body, self.now)?;
+        apply_fields(&mut run, &body, self.now)?;
         run.started = run.started.or_else(|| Some(stamp(self.now)));
         let id = run.id;
         self.repo_mut(&call.repo).runs.insert(id, run);
-        self.tell_run(&call.repo, id, &self.app.login(), ("created", json!({})));
+        self.send_check_run_event(&call.repo, id, &self.app.login(), ("created", json!({})));
         let repo = self.repo(&call.repo);
         let shown = self.show_run(repo, &repo.runs[&id]);
-        self.tell_completion(&call.repo, id);
-        Ok(made(&shown))
+        self.send_completed_event(&call.repo, id);
+        Ok(created(&shown))
     }
 
-    fn tell_completion(&mut self, key: &str, id: u64) {
+    fn send_completed_event(&mut self, key: &str, id: u64) {
         if self.repo(key).runs[&id].status == "completed" {
-            self.tell_run(key, id, &self.app.login(), ("completed", json!({})));
+            self.send_check_run_event(key, id, &self.app.login(), ("completed", json!({})));
         }
     }
 
@@ -203,7 +92,7 @@ impl GitHub {
         let (id, at) = (self.id(), self.now);
         self.repo_mut(key).suites.insert(
             id,
-            Suite {
+            StoredCheckSuite {
                 id,
                 oid,
                 branch,
@@ -214,44 +103,44 @@ impl GitHub {
     }
 
     /// `PATCH …/check-runs/{check_run_id}`
-    pub(crate) fn update_run(&mut self, call: &Call<'_>, id: &str) -> Answer {
+    pub(crate) fn update_run(&mut self, call: &ApiCall<'_>, id: &str) -> GitHubAnswer {
         by_app(call)?;
         let body = call.json()?;
         let mut run = self.repo(&call.repo).find_run(id)?.clone();
         let was = run.status.clone();
-        told(&mut run, &body, self.now)?;
+        apply_fields(&mut run, &body, self.now)?;
         if let Some(name) = maybe(&body, "name") {
             run.name = name;
         }
         let id = run.id;
         self.repo_mut(&call.repo).runs.insert(id, run);
         if was != "completed" {
-            self.tell_completion(&call.repo, id);
+            self.send_completed_event(&call.repo, id);
         }
         let repo = self.repo(&call.repo);
         Ok(ok(&self.show_run(repo, &repo.runs[&id])))
     }
 
     /// `GET …/check-runs/{check_run_id}`
-    pub(crate) fn get_run(&self, call: &Call<'_>, id: &str) -> Answer {
+    pub(crate) fn get_run(&self, call: &ApiCall<'_>, id: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         Ok(ok(&self.show_run(repo, repo.find_run(id)?)))
     }
 
     /// `GET …/check-runs/{check_run_id}/annotations`
-    pub(crate) fn list_annotations(&self, call: &Call<'_>, id: &str) -> Answer {
+    pub(crate) fn list_annotations(&self, call: &ApiCall<'_>, id: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let run = repo.find_run(id)?;
         let html = self.repo_html(repo);
-        let show = |told: &Value| {
-            let mut shown = told.clone();
+        let show = |annotation: &Value| {
+            let mut shown = annotation.clone();
             for field in ["start_column", "end_column", "title", "raw_details"] {
-                shown[field] = told[field].clone();
+                shown[field] = annotation[field].clone();
             }
             shown["blob_href"] = json!(format!(
                 "{html}/blob/{}/{}",
                 run.oid,
-                told["path"].as_str().unwrap_or_default()
+                annotation["path"].as_str().unwrap_or_default()
             ));
             shown
         };
@@ -261,19 +150,19 @@ impl GitHub {
     }
 
     /// `GET …/commits/{ref}/check-runs`: the latest of each name, unless `filter=all`.
-    pub(crate) fn list_runs(&self, call: &Call<'_>, name: &str) -> Answer {
+    pub(crate) fn list_runs(&self, call: &ApiCall<'_>, name: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let oid = repo
             .resolve(name)
             .ok_or_else(|| refusal(422, &format!("No commit found for SHA: {name}")))?;
         let asked = |field| call.request.param(field);
-        let latest = |run: &Run| {
+        let latest = |run: &StoredCheckRun| {
             !repo
                 .runs
                 .values()
                 .any(|other| other.oid == oid && other.name == run.name && other.id > run.id)
         };
-        let mut all: Vec<&Run> = repo
+        let mut all: Vec<&StoredCheckRun> = repo
             .runs
             .values()
             .filter(|run| run.oid == oid)
@@ -288,7 +177,7 @@ impl GitHub {
     }
 
     /// `GET …/commits/{ref}/check-suites`
-    pub(crate) fn list_suites(&self, call: &Call<'_>, name: &str) -> Answer {
+    pub(crate) fn list_suites(&self, call: &ApiCall<'_>, name: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let oid = repo
             .resolve(name)
@@ -304,7 +193,7 @@ impl GitHub {
     }
 
     /// `GET …/check-suites/{check_suite_id}`
-    pub(crate) fn get_suite(&self, call: &Call<'_>, id: &str) -> Answer {
+    pub(crate) fn get_suite(&self, call: &ApiCall<'_>, id: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let suite = id
             .parse()
@@ -315,24 +204,24 @@ impl GitHub {
     }
 
     /// `POST …/check-runs/{check_run_id}/rerequest`
-    pub(crate) fn rerequest_run(&mut self, call: &Call<'_>, id: &str) -> Answer {
+    pub(crate) fn rerequest_run(&mut self, call: &ApiCall<'_>, id: &str) -> GitHubAnswer {
         let by = self.writer(call)?;
         let id = self.repo(&call.repo).find_run(id)?.id;
-        self.tell_run(&call.repo, id, &by, ("rerequested", json!({})));
-        Ok(made(&json!({})))
+        self.send_check_run_event(&call.repo, id, &by, ("rerequested", json!({})));
+        Ok(created(&json!({})))
     }
 }
 
-fn by_app(call: &Call<'_>) -> Result<(), Response> {
+fn by_app(call: &ApiCall<'_>) -> Result<(), LabResponse> {
     match call.who {
-        Who::Installation => Ok(()),
-        Who::Nobody => Err(refusal(401, "Requires authentication")),
-        Who::Person(_) | Who::App => Err(forbidden()),
+        GitHubActor::Installation => Ok(()),
+        GitHubActor::Anonymous => Err(refusal(401, "Requires authentication")),
+        GitHubActor::User(_) | GitHubActor::App => Err(forbidden()),
     }
 }
 
-/// Puts what a request says into a run.
-fn told(run: &mut Run, body: &Value, now: i64) -> Result<(), Response> {
+/// Applies the fields of a request to a check run.
+fn apply_fields(run: &mut StoredCheckRun, body: &Value, now: i64) -> Result<(), LabResponse> {
     let word = |field: &str, known: &[&str]| match body[field].as_str() {
         Some(word) if known.contains(&word) => Ok(Some(word.to_owned())),
         Some(_) => Err(invalid("CheckRun", field, "invalid", "")),
@@ -372,7 +261,7 @@ fn told(run: &mut Run, body: &Value, now: i64) -> Result<(), Response> {
     output(run, &body["output"])
 }
 
-fn output(run: &mut Run, output: &Value) -> Result<(), Response> {
+fn output(run: &mut StoredCheckRun, output: &Value) -> Result<(), LabResponse> {
     if output.is_null() {
         return Ok(());
     }
@@ -406,15 +295,4 @@ fn output(run: &mut Run, output: &Value) -> Result<(), Response> {
     }
     run.annotations.extend(more);
     Ok(())
-}
-
-fn simple_commit(repo: &Repository, oid: Oid) -> Value {
-    let Some(commit) = repo.git.commit(oid) else {
-        return Value::Null;
-    };
-    let who = |who: &super::git::Signature| json!({"name": who.name, "email": who.email});
-    json!({
-        "id": oid.to_string(), "tree_id": commit.tree.to_string(), "message": commit.message,
-        "timestamp": stamp(commit.committer.at), "author": who(&commit.author), "committer": who(&commit.committer),
-    })
 }

@@ -1,23 +1,25 @@
-//! Files and directories by path, as the contents API shows them.
+//! Endpoints of the contents API: files and directories by path.
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Call, maybe, not_found, ok, refusal, text, unprocessable};
+use super::answer::{
+    ApiCall, GitHubAnswer, created, maybe, not_found, ok, refusal, text, unprocessable,
+};
 use super::base64;
-use super::git::{Commit, Entry, Mode, Oid};
-use super::refs::Move;
-use super::repo::Repository;
-use super::{GitHub, answer};
-use crate::wire::Response;
+use super::branch::BranchUpdate;
+use super::git::{FileMode, GitCommit, Oid, TreeEntry};
+use super::store::{LabGitHub, StoredRepository};
+use crate::wire::LabResponse;
 
-/// Entries of a directory that one answer shows.
+/// Most directory entries in one answer.
 const ENTRIES_MAX: usize = 1000;
-/// Above this many bytes a file's content is left out of the JSON.
+
+/// Larger files, in bytes, have no content in the JSON.
 const INLINE_MAX: usize = 1_000_000;
 
-/// A file as it is.
-pub(crate) fn raw(bytes: &[u8]) -> Response {
-    Response {
+/// A file as `application/vnd.github.raw`.
+pub(crate) fn raw(bytes: &[u8]) -> LabResponse {
+    LabResponse {
         status: 200,
         headers: vec![(
             "content-type".to_owned(),
@@ -27,9 +29,9 @@ pub(crate) fn raw(bytes: &[u8]) -> Response {
     }
 }
 
-impl GitHub {
+impl LabGitHub {
     /// `GET …/contents/{path}`
-    pub(crate) fn get_content(&self, call: &Call<'_>, path: &str) -> Answer {
+    pub(crate) fn get_content(&self, call: &ApiCall<'_>, path: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let name = call.request.param("ref").unwrap_or("HEAD");
         let oid = repo
@@ -43,7 +45,7 @@ impl GitHub {
         match repo
             .git
             .tree(entry.oid)
-            .filter(|_| entry.mode == Mode::Directory)
+            .filter(|_| entry.mode == FileMode::Directory)
         {
             Some(inside) => {
                 let path = if path.is_empty() {
@@ -62,13 +64,19 @@ impl GitHub {
         }
     }
 
-    fn show_content(&self, repo: &Repository, name: &str, path: &str, entry: Entry) -> Value {
+    fn show_content(
+        &self,
+        repo: &StoredRepository,
+        name: &str,
+        path: &str,
+        entry: TreeEntry,
+    ) -> Value {
         let (url, html) = (self.repo_url(repo), self.repo_html(repo));
         let kind = match entry.mode {
-            Mode::File | Mode::Executable => "file",
-            Mode::Link => "symlink",
-            Mode::Directory => "dir",
-            Mode::Submodule => "submodule",
+            FileMode::File | FileMode::Executable => "file",
+            FileMode::Link => "symlink",
+            FileMode::Directory => "dir",
+            FileMode::Submodule => "submodule",
         };
         let this = format!("{url}/contents/{path}?ref={name}");
         let git = format!("{url}/git/{}s/{}", entry.mode.kind(), entry.oid);
@@ -84,19 +92,27 @@ impl GitHub {
         })
     }
 
-    fn show_file(&self, repo: &Repository, name: &str, path: &str, entry: Entry) -> Value {
+    fn show_file(
+        &self,
+        repo: &StoredRepository,
+        name: &str,
+        path: &str,
+        entry: TreeEntry,
+    ) -> Value {
         let mut shown = self.show_content(repo, name, path, entry);
         let bytes = repo.git.blob(entry.oid).unwrap_or_default();
         match entry.mode {
-            Mode::Link => shown["target"] = json!(String::from_utf8_lossy(bytes)),
-            Mode::Submodule => {
+            FileMode::Link => shown["target"] = json!(String::from_utf8_lossy(bytes)),
+            FileMode::Submodule => {
                 shown["submodule_git_url"] = json!(format!("{}.git", self.repo_html(repo)));
             }
-            Mode::File | Mode::Executable | Mode::Directory if bytes.len() > INLINE_MAX => {
+            FileMode::File | FileMode::Executable | FileMode::Directory
+                if bytes.len() > INLINE_MAX =>
+            {
                 shown["content"] = json!("");
                 shown["encoding"] = json!("none");
             }
-            Mode::File | Mode::Executable | Mode::Directory => {
+            FileMode::File | FileMode::Executable | FileMode::Directory => {
                 shown["content"] = json!(base64::lines(bytes));
                 shown["encoding"] = json!("base64");
             }
@@ -104,8 +120,8 @@ impl GitHub {
         shown
     }
 
-    /// `PUT …/contents/{path}`: one file in one commit.
-    pub(crate) fn put_content(&mut self, call: &Call<'_>, path: &str) -> Answer {
+    /// `PUT …/contents/{path}`: commits one file.
+    pub(crate) fn put_content(&mut self, call: &ApiCall<'_>, path: &str) -> GitHubAnswer {
         let by = self.writer(call)?;
         let body = call.json()?;
         let message = text(&body, "Content", "message")?.to_owned();
@@ -129,30 +145,30 @@ impl GitHub {
         let own = self.signature(&by);
         let git = &mut self.repo_mut(&call.repo).git;
         let mut files = before.map(|tip| git.files(tip)).unwrap_or_default();
-        let oid = git.keep_blob(&bytes);
-        let entry = Entry {
-            mode: old.map_or(Mode::File, |old| old.mode),
+        let oid = git.write_blob(&bytes);
+        let entry = TreeEntry {
+            mode: old.map_or(FileMode::File, |old| old.mode),
             oid,
         };
         files.insert(path.to_owned(), entry);
-        let tree = git.plant(&files);
+        let tree = git.write_tree(&files);
         let parents: Vec<Oid> = before.into_iter().collect();
-        let after = git.keep_commit(Commit {
+        let after = git.write_commit(GitCommit {
             tree,
             parents,
             author: own.clone(),
             committer: own,
             message,
         });
-        let step = Move {
+        let step = BranchUpdate {
             branch: branch.clone(),
             before,
             after: Some(after),
             by,
             forced: false,
         };
-        self.place(&call.repo, &step);
-        self.moved(&call.repo, &step);
+        self.set_branch(&call.repo, &step);
+        self.after_branch_update(&call.repo, &step);
         let repo = self.repo(&call.repo);
         let shown = json!({
             "content": self.show_content(repo, &branch, path, entry),
@@ -161,7 +177,7 @@ impl GitHub {
         Ok(if old.is_some() {
             ok(&shown)
         } else {
-            answer::made(&shown)
+            created(&shown)
         })
     }
 }

@@ -1,14 +1,14 @@
-//! Deployments, their statuses, and environments.
+//! Endpoints of deployments, their statuses, and environments.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Call, fits, invalid, made, maybe, not_found, ok, refusal, text};
-use super::git::Oid;
-use super::repo::Repository;
-use super::{GitHub, node, stamp};
-use crate::wire::Response;
+use super::answer::{
+    ApiCall, GitHubAnswer, created, fits, invalid, maybe, node, ok, refusal, stamp, text,
+};
+use super::store::{LabGitHub, StoredDeployment, StoredDeploymentStatus, StoredRepository};
+use crate::wire::LabResponse;
 
 const STATES: [&str; 7] = [
     "error",
@@ -19,45 +19,12 @@ const STATES: [&str; 7] = [
     "pending",
     "success",
 ];
-/// Characters of a status' description.
+
+/// Limit of a status description, in characters.
 const DESCRIPTION_MAX: usize = 140;
 
-#[derive(Clone, Debug)]
-pub(crate) struct Deployment {
-    id: u64,
-    oid: Oid,
-    name: String,
-    task: String,
-    payload: Value,
-    environment: String,
-    description: Option<String>,
-    by: String,
-    at: i64,
-    statuses: BTreeMap<u64, Step>,
-}
-
-/// One status of a deployment.
-#[derive(Clone, Debug)]
-struct Step {
-    id: u64,
-    state: String,
-    description: String,
-    target_url: String,
-    by: String,
-    at: i64,
-}
-
-impl Repository {
-    fn find_deployment(&self, id: &str) -> Result<&Deployment, Response> {
-        id.parse()
-            .ok()
-            .and_then(|id: u64| self.deployments.get(&id))
-            .ok_or_else(not_found)
-    }
-}
-
-impl GitHub {
-    fn show_deployment(&self, repo: &Repository, one: &Deployment) -> Value {
+impl LabGitHub {
+    fn show_deployment(&self, repo: &StoredRepository, one: &StoredDeployment) -> Value {
         let base = self.repo_url(repo);
         let url = format!("{base}/deployments/{}", one.id);
         let last = one
@@ -75,7 +42,12 @@ impl GitHub {
         })
     }
 
-    fn show_step(&self, repo: &Repository, one: &Deployment, step: &Step) -> Value {
+    fn show_deployment_status(
+        &self,
+        repo: &StoredRepository,
+        one: &StoredDeployment,
+        step: &StoredDeploymentStatus,
+    ) -> Value {
         let base = self.repo_url(repo);
         let url = format!("{base}/deployments/{}", one.id);
         json!({
@@ -87,7 +59,7 @@ impl GitHub {
     }
 
     /// `POST …/deployments`
-    pub(crate) fn create_deployment(&mut self, call: &Call<'_>) -> Answer {
+    pub(crate) fn create_deployment(&mut self, call: &ApiCall<'_>) -> GitHubAnswer {
         let by = self.writer(call)?;
         let body = call.json()?;
         let name = text(&body, "Deployment", "ref")?.to_owned();
@@ -96,7 +68,7 @@ impl GitHub {
             .resolve(&name)
             .ok_or_else(|| refusal(422, &format!("No ref found for: {name}")))?;
         let (id, at) = (self.id(), self.now);
-        let one = Deployment {
+        let one = StoredDeployment {
             id,
             oid,
             name,
@@ -115,11 +87,11 @@ impl GitHub {
         self.repo_mut(&call.repo)
             .deployments
             .insert(id, one.clone());
-        Ok(made(&self.show_deployment(self.repo(&call.repo), &one)))
+        Ok(created(&self.show_deployment(self.repo(&call.repo), &one)))
     }
 
     /// `GET …/deployments`, newest first.
-    pub(crate) fn list_deployments(&self, call: &Call<'_>) -> Response {
+    pub(crate) fn list_deployments(&self, call: &ApiCall<'_>) -> LabResponse {
         let repo = self.repo(&call.repo);
         let asked = |field| call.request.param(field);
         let all = repo.deployments.values().rev();
@@ -131,13 +103,17 @@ impl GitHub {
     }
 
     /// `GET …/deployments/{deployment_id}`
-    pub(crate) fn get_deployment(&self, call: &Call<'_>, id: &str) -> Answer {
+    pub(crate) fn get_deployment(&self, call: &ApiCall<'_>, id: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         Ok(ok(&self.show_deployment(repo, repo.find_deployment(id)?)))
     }
 
     /// `POST …/deployments/{deployment_id}/statuses`
-    pub(crate) fn create_deployment_status(&mut self, call: &Call<'_>, id: &str) -> Answer {
+    pub(crate) fn create_deployment_status(
+        &mut self,
+        call: &ApiCall<'_>,
+        id: &str,
+    ) -> GitHubAnswer {
         let by = self.writer(call)?;
         let body = call.json()?;
         let of = self.repo(&call.repo).find_deployment(id)?.id;
@@ -154,7 +130,7 @@ impl GitHub {
         )?;
         let target = maybe(&body, "log_url").or_else(|| maybe(&body, "target_url"));
         let (id, at) = (self.id(), self.now);
-        let step = Step {
+        let step = StoredDeploymentStatus {
             id,
             state,
             description,
@@ -166,21 +142,27 @@ impl GitHub {
             one.statuses.insert(id, step.clone());
         }
         let repo = self.repo(&call.repo);
-        Ok(made(&self.show_step(repo, &repo.deployments[&of], &step)))
+        Ok(created(&self.show_deployment_status(
+            repo,
+            &repo.deployments[&of],
+            &step,
+        )))
     }
 
     /// `GET …/deployments/{deployment_id}/statuses`, newest first.
-    pub(crate) fn list_deployment_statuses(&self, call: &Call<'_>, id: &str) -> Answer {
+    pub(crate) fn list_deployment_statuses(&self, call: &ApiCall<'_>, id: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let one = repo.find_deployment(id)?;
         let all = one.statuses.values().rev().collect();
         Ok(self
-            .page(call, all, |step| self.show_step(repo, one, step))
+            .page(call, all, |step| {
+                self.show_deployment_status(repo, one, step)
+            })
             .answer())
     }
 
     /// `GET` and `PUT …/environments/{environment_name}`: every environment exists and has no rules.
-    pub(crate) fn environment(&self, call: &Call<'_>, name: &str) -> Answer {
+    pub(crate) fn environment(&self, call: &ApiCall<'_>, name: &str) -> GitHubAnswer {
         if call.request.method == "PUT" {
             self.writer(call)?;
         }

@@ -1,21 +1,25 @@
-//! Git as an object store: blobs, trees and commits under their real names, and refs that point at them.
+//! Git as an object store: blobs, trees and commits by their real object ids, and refs that point at them.
 //!
-//! It must not know GitHub: no users, no pull requests. Names are SHA-1 over git's own object format, so that
-//! `git hash-object` agrees.
+//! It must not know GitHub: no users, no pull requests. Object ids are SHA-1 over git's object format, so `git hash-object`
+//! agrees.
+
+pub(crate) mod diff;
+pub(crate) mod merge;
+mod sha1;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::sha1::sha1;
+use super::git::sha1::sha1;
 
-/// The name of a git object: forty hex digits.
+/// A git object id: 40 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Oid([u8; 20]);
 
 impl Oid {
-    /// What stands for *nothing* in a push event.
+    /// The id that stands for "no commit" in a push event.
     pub const ZERO: Self = Self([0; 20]);
 }
 
@@ -31,25 +35,26 @@ impl fmt::Debug for Oid {
     }
 }
 
-/// The text is not forty hex digits.
+/// The text is not 40 hex digits.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an object name")]
-pub struct NotAnOid;
+#[error("not a git object id")]
+pub struct InvalidOid;
 
 impl FromStr for Oid {
-    type Err = NotAnOid;
-    fn from_str(text: &str) -> Result<Self, NotAnOid> {
+    type Err = InvalidOid;
+
+    fn from_str(text: &str) -> Result<Self, InvalidOid> {
         let mut out = [0; 20];
         match hex::decode_to_slice(text, &mut out) {
             Ok(()) => Ok(Self(out)),
-            Err(_) => Err(NotAnOid),
+            Err(_) => Err(InvalidOid),
         }
     }
 }
 
-/// What an entry of a tree is.
+/// The mode of a tree entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub(crate) enum FileMode {
     File,
     Executable,
     Link,
@@ -57,7 +62,7 @@ pub(crate) enum Mode {
     Submodule,
 }
 
-impl Mode {
+impl FileMode {
     const ALL: [(Self, &'static str, &'static str); 5] = [
         (Self::File, "100644", "blob"),
         (Self::Executable, "100755", "blob"),
@@ -66,7 +71,7 @@ impl Mode {
         (Self::Submodule, "160000", "commit"),
     ];
 
-    /// As the API writes it: six digits.
+    /// Six octal digits, as the API writes the mode.
     pub(crate) fn digits(self) -> &'static str {
         Self::ALL
             .iter()
@@ -74,7 +79,7 @@ impl Mode {
             .map_or("", |row| row.1)
     }
 
-    /// The kind of object that it points at.
+    /// The type of the object: `blob`, `tree` or `commit`.
     pub(crate) fn kind(self) -> &'static str {
         Self::ALL
             .iter()
@@ -90,38 +95,37 @@ impl Mode {
     }
 }
 
-/// One place in a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) mode: Mode,
+pub(crate) struct TreeEntry {
+    pub(crate) mode: FileMode,
     pub(crate) oid: Oid,
 }
 
-/// All leaves of a tree by their whole path.
-pub(crate) type Files = BTreeMap<String, Entry>;
+/// All files of a tree, by full path.
+pub(crate) type TreeFiles = BTreeMap<String, TreeEntry>;
 
-/// Who, and when (seconds since 1970, UTC).
+/// An author or committer; `at` is in seconds since 1970, UTC.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Signature {
+pub(crate) struct GitSignature {
     pub(crate) name: String,
     pub(crate) email: String,
     pub(crate) at: i64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Commit {
+pub(crate) struct GitCommit {
     pub(crate) tree: Oid,
     pub(crate) parents: Vec<Oid>,
-    pub(crate) author: Signature,
-    pub(crate) committer: Signature,
+    pub(crate) author: GitSignature,
+    pub(crate) committer: GitSignature,
     pub(crate) message: String,
 }
 
 #[derive(Clone, Debug)]
 enum Object {
     Blob(Vec<u8>),
-    Tree(Vec<(String, Entry)>),
-    Commit(Commit),
+    Tree(Vec<(String, TreeEntry)>),
+    Commit(GitCommit),
 }
 
 /// Objects and refs. A clone shares the objects.
@@ -133,14 +137,14 @@ pub(crate) struct Git {
 }
 
 impl Git {
-    /// Takes in the objects of another store: forks share theirs.
-    pub(crate) fn absorb(&mut self, other: &Self) {
+    /// Adds the objects of another repository: GitHub shares objects between forks.
+    pub(crate) fn add_objects(&mut self, other: &Self) {
         let objects = other.objects.iter();
         self.objects
             .extend(objects.map(|(oid, object)| (*oid, Arc::clone(object))));
     }
 
-    fn keep(&mut self, kind: &str, body: &[u8], object: Object) -> Oid {
+    fn write_object(&mut self, kind: &str, body: &[u8], object: Object) -> Oid {
         let mut bytes = format!("{kind} {}\0", body.len()).into_bytes();
         bytes.extend_from_slice(body);
         let oid = Oid(sha1(&bytes));
@@ -148,14 +152,14 @@ impl Git {
         oid
     }
 
-    pub(crate) fn keep_blob(&mut self, bytes: &[u8]) -> Oid {
-        self.keep("blob", bytes, Object::Blob(bytes.to_vec()))
+    pub(crate) fn write_blob(&mut self, bytes: &[u8]) -> Oid {
+        self.write_object("blob", bytes, Object::Blob(bytes.to_vec()))
     }
 
-    fn keep_tree(&mut self, mut entries: Vec<(String, Entry)>) -> Oid {
-        // Git sorts a directory as if its name ended in a slash.
+    fn write_tree_object(&mut self, mut entries: Vec<(String, TreeEntry)>) -> Oid {
+        // Git sorts a directory as if its name ended with a slash.
         entries.sort_by_key(|(name, entry)| {
-            let slash = if entry.mode == Mode::Directory {
+            let slash = if entry.mode == FileMode::Directory {
                 "/"
             } else {
                 ""
@@ -168,11 +172,11 @@ impl Git {
             body.extend_from_slice(format!("{digits} {name}\0").as_bytes());
             body.extend_from_slice(&entry.oid.0);
         }
-        self.keep("tree", &body, Object::Tree(entries))
+        self.write_object("tree", &body, Object::Tree(entries))
     }
 
-    pub(crate) fn keep_commit(&mut self, commit: Commit) -> Oid {
-        let sign = |who: &Signature| format!("{} <{}> {} +0000", who.name, who.email, who.at);
+    pub(crate) fn write_commit(&mut self, commit: GitCommit) -> Oid {
+        let sign = |who: &GitSignature| format!("{} <{}> {} +0000", who.name, who.email, who.at);
         let mut body = format!("tree {}\n", commit.tree);
         for parent in &commit.parents {
             body.push_str(&format!("parent {parent}\n"));
@@ -183,7 +187,7 @@ impl Git {
             sign(&commit.committer),
             commit.message
         ));
-        self.keep("commit", body.as_bytes(), Object::Commit(commit))
+        self.write_object("commit", body.as_bytes(), Object::Commit(commit))
     }
 
     pub(crate) fn blob(&self, oid: Oid) -> Option<&[u8]> {
@@ -193,54 +197,54 @@ impl Git {
         }
     }
 
-    pub(crate) fn tree(&self, oid: Oid) -> Option<&[(String, Entry)]> {
+    pub(crate) fn tree(&self, oid: Oid) -> Option<&[(String, TreeEntry)]> {
         match self.objects.get(&oid)?.as_ref() {
             Object::Tree(entries) => Some(entries),
             Object::Blob(_) | Object::Commit(_) => None,
         }
     }
 
-    pub(crate) fn commit(&self, oid: Oid) -> Option<&Commit> {
+    pub(crate) fn commit(&self, oid: Oid) -> Option<&GitCommit> {
         match self.objects.get(&oid)?.as_ref() {
             Object::Commit(commit) => Some(commit),
             Object::Blob(_) | Object::Tree(_) => None,
         }
     }
 
-    /// The tree of a commit; the name itself where it is none.
+    /// The tree of a commit; any other id is returned unchanged.
     pub(crate) fn tree_of(&self, oid: Oid) -> Oid {
         self.commit(oid).map_or(oid, |commit| commit.tree)
     }
 
-    /// Every entry under `tree`, directories included, parents before children.
-    pub(crate) fn walk(&self, tree: Oid) -> Vec<(String, Entry)> {
+    /// Every entry under `tree`, including directories, parents before children.
+    pub(crate) fn walk(&self, tree: Oid) -> Vec<(String, TreeEntry)> {
         let mut out = Vec::new();
         self.walk_into(tree, "", &mut out);
         out
     }
 
-    fn walk_into(&self, tree: Oid, prefix: &str, out: &mut Vec<(String, Entry)>) {
+    fn walk_into(&self, tree: Oid, prefix: &str, out: &mut Vec<(String, TreeEntry)>) {
         for (name, entry) in self.tree(tree).unwrap_or_default() {
             let path = format!("{prefix}{name}");
             out.push((path.clone(), *entry));
-            if entry.mode == Mode::Directory {
+            if entry.mode == FileMode::Directory {
                 self.walk_into(entry.oid, &format!("{path}/"), out);
             }
         }
     }
 
-    /// The leaves under `tree`, which may also be a commit.
-    pub(crate) fn files(&self, tree: Oid) -> Files {
+    /// The files under `tree`, which may also be a commit.
+    pub(crate) fn files(&self, tree: Oid) -> TreeFiles {
         self.walk(self.tree_of(tree))
             .into_iter()
-            .filter(|(_, entry)| entry.mode != Mode::Directory)
+            .filter(|(_, entry)| entry.mode != FileMode::Directory)
             .collect()
     }
 
-    /// Writes the trees that hold `files`; the name of the topmost.
-    pub(crate) fn plant(&mut self, files: &Files) -> Oid {
+    /// Writes the trees that hold `files` and returns the root tree.
+    pub(crate) fn write_tree(&mut self, files: &TreeFiles) -> Oid {
         let mut here = Vec::new();
-        let mut below: BTreeMap<&str, Files> = BTreeMap::new();
+        let mut below: BTreeMap<&str, TreeFiles> = BTreeMap::new();
         for (path, entry) in files {
             match path.split_once('/') {
                 Some((directory, rest)) => {
@@ -253,22 +257,22 @@ impl Git {
             }
         }
         for (directory, inside) in below {
-            let oid = self.plant(&inside);
+            let oid = self.write_tree(&inside);
             here.push((
                 directory.to_owned(),
-                Entry {
-                    mode: Mode::Directory,
+                TreeEntry {
+                    mode: FileMode::Directory,
                     oid,
                 },
             ));
         }
-        self.keep_tree(here)
+        self.write_tree_object(here)
     }
 
-    /// The entry at `path` under a tree or commit; the top itself for an empty path.
-    pub(crate) fn entry(&self, top: Oid, path: &str) -> Option<Entry> {
-        let mut entry = Entry {
-            mode: Mode::Directory,
+    /// The entry at `path` under a tree or commit; the root itself for an empty path.
+    pub(crate) fn entry(&self, top: Oid, path: &str) -> Option<TreeEntry> {
+        let mut entry = TreeEntry {
+            mode: FileMode::Directory,
             oid: self.tree_of(top),
         };
         for part in path.split('/').filter(|part| !part.is_empty()) {
@@ -281,7 +285,7 @@ impl Git {
         Some(entry)
     }
 
-    /// The commits that `from` reaches, newest first, a child before its parents.
+    /// The commits reachable from `from`, newest first, a child before its parents.
     pub(crate) fn history(&self, from: Oid) -> Vec<Oid> {
         let when = |oid: Oid| self.commit(oid).map_or(0, |commit| commit.committer.at);
         let mut waiting = BTreeSet::from([(when(from), from)]);
@@ -302,7 +306,7 @@ impl Git {
         self.history(from).contains(&to)
     }
 
-    /// The newest commit that both reach.
+    /// The newest commit reachable from both.
     pub(crate) fn merge_base(&self, left: Oid, right: Oid) -> Option<Oid> {
         let known: BTreeSet<Oid> = self.history(left).into_iter().collect();
         self.history(right)
@@ -310,7 +314,7 @@ impl Git {
             .find(|oid| known.contains(oid))
     }
 
-    /// The commits that `head` has and `base` has not, oldest first.
+    /// The commits reachable from `head` and not from `base`, oldest first.
     pub(crate) fn ahead(&self, base: Oid, head: Oid) -> Vec<Oid> {
         let known: BTreeSet<Oid> = self.history(base).into_iter().collect();
         let mut out: Vec<Oid> = self
@@ -322,12 +326,11 @@ impl Git {
         out
     }
 
-    /// A branch's tip.
     pub(crate) fn branch(&self, name: &str) -> Option<Oid> {
         self.refs.get(&format!("refs/heads/{name}")).copied()
     }
 
-    /// What a person may call a commit: a full or short name, a branch, a tag, `heads/x`, `refs/heads/x`.
+    /// The commit that a name means: a full or short object id, a branch, a tag, `heads/x`, `refs/heads/x`.
     pub(crate) fn resolve(&self, name: &str) -> Option<Oid> {
         let places = [
             name.to_owned(),
@@ -357,31 +360,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_those_that_git_gives() {
+    fn object_ids_are_those_of_git() {
         let mut git = Git::default();
-        let hello = git.keep_blob(b"hello\n");
+        let hello = git.write_blob(b"hello\n");
         assert_eq!(
             hello.to_string(),
             "ce013625030ba8dba906f756967f9e9ca394464a"
         );
-        let none = git.plant(&Files::new());
+        let none = git.write_tree(&TreeFiles::new());
         assert_eq!(none.to_string(), "4b825dc642cb6eb9a060e54bf8d69288fbee4904");
-        let entry = Entry {
-            mode: Mode::File,
+        let entry = TreeEntry {
+            mode: FileMode::File,
             oid: hello,
         };
-        let tree = git.plant(&Files::from([
+        let tree = git.write_tree(&TreeFiles::from([
             ("a/b.txt".to_owned(), entry),
             ("a.txt".to_owned(), entry),
             ("a0".to_owned(), entry),
         ]));
         assert_eq!(tree.to_string(), TREE);
-        let who = Signature {
+        let who = GitSignature {
             name: "Alice".to_owned(),
             email: "alice@example.com".to_owned(),
             at: 1_700_000_000,
         };
-        let commit = git.keep_commit(Commit {
+        let commit = git.write_commit(GitCommit {
             tree,
             parents: vec![],
             author: who.clone(),
@@ -393,7 +396,7 @@ mod tests {
         assert_eq!(git.resolve(&COMMIT[..8]), Some(commit));
     }
 
-    /// Both asked of git 2.47.
+    /// Both as git 2.47 computes them.
     const TREE: &str = "84685a5f118a60ab27e1ca5ec51915e8255337b5";
     const COMMIT: &str = "62ee0099f3054e6a702addb1df38a080f8840155";
 }

@@ -1,40 +1,15 @@
-//! Labels of a repository, and on issues.
+//! Endpoints of labels, of a repository and on issues.
 
-use serde_json::{Value, json};
+use super::answer::{ApiCall, GitHubAnswer, created, invalid, maybe, not_found, ok, refusal, text};
+use super::store::{LabGitHub, StoredLabel};
+use crate::wire::LabResponse;
 
-use super::answer::{Answer, Call, invalid, made, maybe, not_found, ok, refusal, text};
-use super::issue::Issue;
-use super::repo::Repository;
-use super::{GitHub, node};
-use crate::wire::Response;
+/// The color of a label that was created by adding it to an issue.
+const DEFAULT_COLOR: &str = "ededed";
 
-/// What a label looks like that was only named.
-const GREY: &str = "ededed";
-
-#[derive(Clone, Debug)]
-pub(crate) struct Label {
-    pub(crate) id: u64,
-    pub(crate) name: String,
-    pub(crate) color: String,
-    pub(crate) description: Option<String>,
-}
-
-impl GitHub {
-    fn show_label(&self, repo: &Repository, label: &Label) -> Value {
-        json!({
-            "id": label.id, "node_id": node("LA", label.id), "url": format!("{}/labels/{}", self.repo_url(repo), label.name),
-            "name": label.name, "color": label.color, "default": false, "description": label.description,
-        })
-    }
-
-    /// The labels of an issue.
-    pub(crate) fn labels_of(&self, repo: &Repository, issue: &Issue) -> Value {
-        let known = issue.labels.iter().filter_map(|name| repo.labels.get(name));
-        Value::Array(known.map(|label| self.show_label(repo, label)).collect())
-    }
-
+impl LabGitHub {
     /// `GET …/labels`
-    pub(crate) fn list_labels(&self, call: &Call<'_>) -> Response {
+    pub(crate) fn list_labels(&self, call: &ApiCall<'_>) -> LabResponse {
         let repo = self.repo(&call.repo);
         let all = repo.labels.values().collect();
         self.page(call, all, |label| self.show_label(repo, label))
@@ -42,7 +17,7 @@ impl GitHub {
     }
 
     /// `POST …/labels`
-    pub(crate) fn create_label(&mut self, call: &Call<'_>) -> Answer {
+    pub(crate) fn create_label(&mut self, call: &ApiCall<'_>) -> GitHubAnswer {
         self.writer(call)?;
         let body = call.json()?;
         let name = text(&body, "Label", "name")?.to_owned();
@@ -50,19 +25,19 @@ impl GitHub {
             return Err(invalid("Label", "name", "already_exists", ""));
         }
         let id = self.id();
-        let color = maybe(&body, "color").unwrap_or_else(|| GREY.to_owned());
-        let label = Label {
+        let color = maybe(&body, "color").unwrap_or_else(|| DEFAULT_COLOR.to_owned());
+        let label = StoredLabel {
             id,
             name: name.clone(),
             color,
             description: maybe(&body, "description"),
         };
         self.repo_mut(&call.repo).labels.insert(name, label.clone());
-        Ok(made(&self.show_label(self.repo(&call.repo), &label)))
+        Ok(created(&self.show_label(self.repo(&call.repo), &label)))
     }
 
-    /// `POST …/issues/{issue_number}/labels`: unknown labels come into being.
-    pub(crate) fn add_labels(&mut self, call: &Call<'_>, number: &str) -> Answer {
+    /// `POST …/issues/{issue_number}/labels`: creates unknown labels.
+    pub(crate) fn add_labels(&mut self, call: &ApiCall<'_>, number: &str) -> GitHubAnswer {
         self.writer(call)?;
         let body = call.json()?;
         let number = self.repo(&call.repo).find_issue(number)?.number;
@@ -80,10 +55,10 @@ impl GitHub {
         {
             let id = self.id();
             let repo = self.repo_mut(&call.repo);
-            let fresh = Label {
+            let fresh = StoredLabel {
                 id,
                 name: name.to_owned(),
-                color: GREY.to_owned(),
+                color: DEFAULT_COLOR.to_owned(),
                 description: None,
             };
             repo.labels.entry(name.to_owned()).or_insert(fresh);
@@ -96,12 +71,17 @@ impl GitHub {
     }
 
     /// `DELETE …/issues/{issue_number}/labels/{name}`
-    pub(crate) fn remove_label(&mut self, call: &Call<'_>, number: &str, name: &str) -> Answer {
+    pub(crate) fn remove_label(
+        &mut self,
+        call: &ApiCall<'_>,
+        number: &str,
+        name: &str,
+    ) -> GitHubAnswer {
         self.writer(call)?;
         let number = self
             .repo(&call.repo)
             .find_issue(number)
-            .map_err(|_told| not_found())?
+            .map_err(|_error| not_found())?
             .number;
         if !self.issue_mut(&call.repo, number).labels.remove(name) {
             return Err(refusal(404, "Label does not exist"));

@@ -1,156 +1,120 @@
-//! Merging: two trees over their common ancestor, and the three ways in which GitHub lands a pull request.
+//! The merge endpoint of pull requests: who may merge, the commit, and the webhooks that follow.
 
-use std::collections::BTreeSet;
+use serde_json::{Value, json};
 
-use super::diff;
-use super::git::{Commit, Entry, Files, Git, Oid, Signature};
+use super::actor::web_flow;
+use super::answer::{ApiCall, GitHubAnswer, maybe, ok, refusal, unprocessable};
+use super::branch::BranchUpdate;
+use super::git::merge::{MergeInput, MergeMethod, write_merge};
+use super::store::{LabGitHub, StoredIssue, StoredMerge, StoredPullRequest};
 
-/// The ways to land a pull request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
-    /// A commit with two parents.
-    Merge,
-    /// One commit with everything.
-    Squash,
-    /// Every commit again, on top of the base.
-    Rebase,
-}
-
-impl How {
-    pub(crate) const ALL: [(Self, &'static str); 3] = [
-        (Self::Merge, "merge"),
-        (Self::Squash, "squash"),
-        (Self::Rebase, "rebase"),
-    ];
-
-    pub(crate) fn read(word: &str) -> Option<Self> {
-        Self::ALL.iter().find(|row| row.1 == word).map(|row| row.0)
+impl LabGitHub {
+    /// `PUT …/pulls/{pull_number}/merge`
+    pub(crate) fn merge(&mut self, call: &ApiCall<'_>, number: &str) -> GitHubAnswer {
+        let by = self.writer(call)?;
+        let body = call.json()?;
+        let repo = self.repo(&call.repo);
+        let (issue, pull) = repo.find_pull(number)?;
+        let word = body["merge_method"].as_str().unwrap_or("merge");
+        let how = MergeMethod::read(word).ok_or_else(|| unprocessable("Invalid merge_method"))?;
+        if !issue.is_open() {
+            return Err(refusal(405, "Pull Request is not mergeable"));
+        }
+        if body["sha"]
+            .as_str()
+            .is_some_and(|sha| sha != pull.head_oid.to_string())
+        {
+            return Err(refusal(
+                409,
+                "Head branch was modified. Review and try the merge again.",
+            ));
+        }
+        let before = repo
+            .git
+            .branch(&pull.base)
+            .ok_or_else(|| refusal(405, "Base branch does not exist"))?;
+        let merge_input = self.merge_input(call, (issue, pull), how, &body);
+        let (number, branch, now) = (issue.number, pull.base.clone(), self.now);
+        let after = write_merge(
+            &mut self.repo_mut(&call.repo).git,
+            how,
+            MergeInput {
+                base: before,
+                ..merge_input
+            },
+        )
+        .map_err(|_conflicts| refusal(405, "Pull Request is not mergeable"))?;
+        let issue = self.issue_mut(&call.repo, number);
+        (issue.closed, issue.updated) = (Some(now), now);
+        if let Some(pull) = &mut issue.pull {
+            pull.merged = Some(StoredMerge {
+                by: by.clone(),
+                at: now,
+                oid: after,
+            });
+        }
+        let step = BranchUpdate {
+            branch,
+            before: Some(before),
+            after: Some(after),
+            by: by.clone(),
+            forced: false,
+        };
+        self.set_branch(&call.repo, &step);
+        self.send_pull_request_event(&call.repo, number, &by, ("closed", json!({})));
+        self.after_branch_update(&call.repo, &step);
+        Ok(ok(
+            &json!({"sha": after.to_string(), "merged": true, "message": "Pull Request successfully merged"}),
+        ))
     }
 
-    pub(crate) fn word(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|row| row.0 == self)
-            .map_or("", |row| row.1)
-    }
-}
-
-/// The paths that both sides changed differently.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Conflicts(pub(crate) Vec<String>);
-
-/// The tree in which the changes `base` → `ours` and `base` → `theirs` are both made.
-pub(crate) fn trees(git: &mut Git, base: Oid, ours: Oid, theirs: Oid) -> Result<Oid, Conflicts> {
-    let (base, ours, theirs) = (git.files(base), git.files(ours), git.files(theirs));
-    let paths: BTreeSet<&String> = base
-        .keys()
-        .chain(ours.keys())
-        .chain(theirs.keys())
-        .collect();
-    let (mut out, mut conflicts) = (Files::new(), vec![]);
-    for path in paths {
-        let sides =
-            [base.get(path), ours.get(path), theirs.get(path)].map(Option::<&Entry>::copied);
-        match one(git, sides) {
-            Ok(Some(entry)) => {
-                out.insert(path.clone(), entry);
+    fn merge_input(
+        &self,
+        call: &ApiCall<'_>,
+        (issue, pull): (&StoredIssue, &StoredPullRequest),
+        how: MergeMethod,
+        body: &Value,
+    ) -> MergeInput {
+        let repo = self.repo(&call.repo);
+        let number = issue.number;
+        let (title, message) = match how {
+            MergeMethod::Merge | MergeMethod::Rebase => (
+                format!(
+                    "Merge pull request #{number} from {}/{}",
+                    pull.head_owner(repo),
+                    pull.head
+                ),
+                issue.title.clone(),
+            ),
+            MergeMethod::Squash => {
+                let ahead = repo.git.ahead(pull.base_oid, pull.head_oid);
+                let messages = ahead.iter().filter_map(|oid| repo.git.commit(*oid));
+                let messages: Vec<String> = messages
+                    .map(|commit| format!("* {}", commit.message.trim_end()))
+                    .collect();
+                (
+                    format!("{} (#{number})", issue.title),
+                    messages.join("\n\n"),
+                )
             }
-            Ok(None) => {}
-            Err(Differ) => conflicts.push(path.clone()),
+        };
+        let title = maybe(body, "commit_title").unwrap_or(title);
+        let message = maybe(body, "commit_message").unwrap_or(message);
+        let merger = self.signature(&self.login(&call.who));
+        MergeInput {
+            base: pull.base_oid,
+            head: pull.head_oid,
+            message: format!("{title}\n\n{message}").trim_end().to_owned(),
+            author: if how == MergeMethod::Squash {
+                self.signature(&issue.author)
+            } else {
+                merger.clone()
+            },
+            committer: if how == MergeMethod::Rebase {
+                merger
+            } else {
+                web_flow(self.now)
+            },
         }
     }
-    if conflicts.is_empty() {
-        Ok(git.plant(&out))
-    } else {
-        Err(Conflicts(conflicts))
-    }
-}
-
-struct Differ;
-
-fn one(git: &mut Git, [base, ours, theirs]: [Option<Entry>; 3]) -> Result<Option<Entry>, Differ> {
-    if ours == theirs || theirs == base {
-        return Ok(ours);
-    }
-    if ours == base {
-        return Ok(theirs);
-    }
-    let (Some(ours), Some(theirs)) = (ours, theirs) else {
-        return Err(Differ);
-    };
-    let text = |entry: Entry| {
-        git.blob(entry.oid)
-            .and_then(|bytes| std::str::from_utf8(bytes).ok())
-    };
-    let (Some(left), Some(right)) = (text(ours), text(theirs)) else {
-        return Err(Differ);
-    };
-    let before = base.map_or(Some(""), text).ok_or(Differ)?;
-    let both = diff::merged(before, left, right).ok_or(Differ)?;
-    let mode = if base.is_some_and(|base| base.mode == ours.mode) {
-        theirs.mode
-    } else {
-        ours.mode
-    };
-    Ok(Some(Entry {
-        mode,
-        oid: git.keep_blob(both.as_bytes()),
-    }))
-}
-
-/// A pull request about to land.
-pub(crate) struct Landing {
-    pub(crate) base: Oid,
-    pub(crate) head: Oid,
-    pub(crate) message: String,
-    pub(crate) author: Signature,
-    pub(crate) committer: Signature,
-}
-
-/// Writes the commit or commits; the new tip of the base.
-pub(crate) fn land(git: &mut Git, how: How, landing: Landing) -> Result<Oid, Conflicts> {
-    let Landing {
-        base,
-        head,
-        message,
-        author,
-        committer,
-    } = landing;
-    if how == How::Rebase {
-        return rebased(git, base, head, &committer);
-    }
-    let root = git.merge_base(base, head).unwrap_or(base);
-    let tree = trees(git, root, base, head)?;
-    let parents = if how == How::Merge {
-        vec![base, head]
-    } else {
-        vec![base]
-    };
-    Ok(git.keep_commit(Commit {
-        tree,
-        parents,
-        author,
-        committer,
-        message,
-    }))
-}
-
-fn rebased(git: &mut Git, base: Oid, head: Oid, committer: &Signature) -> Result<Oid, Conflicts> {
-    let mut tip = base;
-    for oid in git.ahead(base, head) {
-        let Some(commit) = git.commit(oid).cloned() else {
-            continue;
-        };
-        let &[parent] = commit.parents.as_slice() else {
-            continue;
-        };
-        let tree = trees(git, parent, tip, oid)?;
-        tip = git.keep_commit(Commit {
-            tree,
-            parents: vec![tip],
-            committer: committer.clone(),
-            ..commit
-        });
-    }
-    Ok(tip)
 }

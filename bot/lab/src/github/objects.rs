@@ -1,35 +1,33 @@
-//! Git objects over HTTP: blobs, trees, commits, tags.
+//! Endpoints of the git database: blobs, trees, commits, tags.
 
 use serde_json::{Value, json};
 
 use super::answer::{
-    Answer, Call, invalid, made, maybe, not_found, ok, refusal, text, unprocessable,
+    ApiCall, GitHubAnswer, created, invalid, maybe, node, not_found, ok, refusal, text,
+    unprocessable,
 };
 use super::base64;
-use super::git::{Commit, Entry, Files, Mode, Oid, Signature};
-use super::repo::Repository;
-use super::{GitHub, node, stamp};
-use crate::wire::Response;
+use super::contents::raw;
+use super::git::{FileMode, GitCommit, GitSignature, Oid, TreeEntry, TreeFiles};
+use super::show::commit::{show_signature, unsigned_verification};
+use super::store::{LabGitHub, StoredRepository};
+use crate::wire::LabResponse;
 
-/// Entries that one answer of `git/trees?recursive` holds; more are cut and `truncated` says so.
+/// Most entries in one answer of `git/trees?recursive`; if there are more, `truncated` is true.
 const ENTRIES_MAX: usize = 100_000;
 
-impl GitHub {
-    fn object_url(&self, repo: &Repository, kind: &str, oid: Oid) -> String {
-        format!("{}/git/{kind}s/{oid}", self.repo_url(repo))
-    }
-
+impl LabGitHub {
     /// `GET …/git/blobs/{file_sha}`
-    pub(crate) fn get_blob(&self, call: &Call<'_>, sha: &str) -> Answer {
+    pub(crate) fn get_blob(&self, call: &ApiCall<'_>, sha: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
-        let oid: Oid = sha.parse().map_err(|_told| not_found())?;
+        let oid: Oid = sha.parse().map_err(|_error| not_found())?;
         let bytes = repo.git.blob(oid).ok_or_else(not_found)?;
         if call
             .request
             .header("accept")
             .is_some_and(|accept| accept.contains("raw"))
         {
-            return Ok(super::contents::raw(bytes));
+            return Ok(raw(bytes));
         }
         Ok(ok(&json!({
             "sha": sha, "node_id": node("B", repo.id), "size": bytes.len(), "url": self.object_url(repo, "blob", oid),
@@ -38,7 +36,7 @@ impl GitHub {
     }
 
     /// `POST …/git/blobs`
-    pub(crate) fn create_blob(&mut self, call: &Call<'_>) -> Answer {
+    pub(crate) fn create_blob(&mut self, call: &ApiCall<'_>) -> GitHubAnswer {
         self.writer(call)?;
         let body = call.json()?;
         let content = text(&body, "Blob", "content")?;
@@ -47,13 +45,13 @@ impl GitHub {
         } else {
             content.as_bytes().to_vec()
         };
-        let oid = self.repo_mut(&call.repo).git.keep_blob(&bytes);
+        let oid = self.repo_mut(&call.repo).git.write_blob(&bytes);
         let url = self.object_url(self.repo(&call.repo), "blob", oid);
-        Ok(made(&json!({"url": url, "sha": oid.to_string()})))
+        Ok(created(&json!({"url": url, "sha": oid.to_string()})))
     }
 
-    /// `GET …/git/trees/{tree_sha}`, which also takes a branch.
-    pub(crate) fn get_tree(&self, call: &Call<'_>, name: &str) -> Answer {
+    /// `GET …/git/trees/{tree_sha}`, which also accepts a branch.
+    pub(crate) fn get_tree(&self, call: &ApiCall<'_>, name: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let named = name
             .parse()
@@ -64,7 +62,7 @@ impl GitHub {
         Ok(ok(&self.show_tree(repo, repo.git.tree_of(oid), recursive)))
     }
 
-    fn show_tree(&self, repo: &Repository, oid: Oid, recursive: bool) -> Value {
+    fn show_tree(&self, repo: &StoredRepository, oid: Oid, recursive: bool) -> Value {
         let walked = repo.git.walk(oid);
         let mut entries: Vec<_> = walked
             .iter()
@@ -79,21 +77,21 @@ impl GitHub {
         json!({"sha": oid.to_string(), "url": self.object_url(repo, "tree", oid), "tree": shown, "truncated": truncated})
     }
 
-    fn show_entry(&self, repo: &Repository, path: &str, entry: Entry) -> Value {
+    fn show_entry(&self, repo: &StoredRepository, path: &str, entry: TreeEntry) -> Value {
         let mut shown = json!({
             "path": path, "mode": entry.mode.digits(), "type": entry.mode.kind(), "sha": entry.oid.to_string(),
         });
         if let Some(bytes) = repo.git.blob(entry.oid) {
             shown["size"] = json!(bytes.len());
         }
-        if entry.mode != Mode::Submodule {
+        if entry.mode != FileMode::Submodule {
             shown["url"] = json!(self.object_url(repo, entry.mode.kind(), entry.oid));
         }
         shown
     }
 
     /// `POST …/git/trees`
-    pub(crate) fn create_tree(&mut self, call: &Call<'_>) -> Answer {
+    pub(crate) fn create_tree(&mut self, call: &ApiCall<'_>) -> GitHubAnswer {
         self.writer(call)?;
         let body = call.json()?;
         let repo = self.repo_mut(&call.repo);
@@ -107,49 +105,36 @@ impl GitHub {
                 repo.git
                     .files(oid.ok_or_else(|| unprocessable("base_tree is not a valid tree oid"))?)
             }
-            None => Files::new(),
+            None => TreeFiles::new(),
         };
         let entries = body["tree"]
             .as_array()
             .ok_or_else(|| invalid("Tree", "tree", "missing_field", ""))?;
         for entry in entries {
-            grow(repo, &mut files, entry)?;
+            apply_tree_entry(repo, &mut files, entry)?;
         }
-        let oid = repo.git.plant(&files);
-        Ok(made(&self.show_tree(self.repo(&call.repo), oid, false)))
+        let oid = repo.git.write_tree(&files);
+        Ok(created(&self.show_tree(self.repo(&call.repo), oid, false)))
     }
 
     /// `GET …/git/commits/{commit_sha}`
-    pub(crate) fn get_git_commit(&self, call: &Call<'_>, sha: &str) -> Answer {
+    pub(crate) fn get_git_commit(&self, call: &ApiCall<'_>, sha: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
-        let oid = sha.parse().map_err(|_told| not_found())?;
+        let oid = sha.parse().map_err(|_error| not_found())?;
         Ok(ok(&self
             .show_git_commit(repo, oid)
             .ok_or_else(not_found)?))
     }
 
-    pub(crate) fn show_git_commit(&self, repo: &Repository, oid: Oid) -> Option<Value> {
-        let commit = repo.git.commit(oid)?;
-        let html = format!("{}/commit", self.repo_html(repo));
-        let parent = |parent: &Oid| json!({"sha": parent.to_string(), "url": self.object_url(repo, "commit", *parent), "html_url": format!("{html}/{parent}")});
-        Some(json!({
-            "sha": oid.to_string(), "node_id": node("C", repo.id), "url": self.object_url(repo, "commit", oid),
-            "html_url": format!("{html}/{oid}"), "author": signed(&commit.author), "committer": signed(&commit.committer),
-            "tree": {"sha": commit.tree.to_string(), "url": self.object_url(repo, "tree", commit.tree)},
-            "message": commit.message, "parents": commit.parents.iter().map(parent).collect::<Vec<_>>(),
-            "verification": unsigned(),
-        }))
-    }
-
     /// `POST …/git/commits`
-    pub(crate) fn create_commit(&mut self, call: &Call<'_>) -> Answer {
+    pub(crate) fn create_commit(&mut self, call: &ApiCall<'_>) -> GitHubAnswer {
         let by = self.writer(call)?;
         let body = call.json()?;
         let message = text(&body, "Commit", "message")?.to_owned();
         let repo = self.repo(&call.repo);
         let tree: Oid = text(&body, "Commit", "tree")?
             .parse()
-            .map_err(|_told| unprocessable("Tree SHA is not valid"))?;
+            .map_err(|_error| unprocessable("Tree SHA is not valid"))?;
         if repo.git.tree(tree).is_none() {
             return Err(unprocessable("Tree SHA does not exist"));
         }
@@ -162,9 +147,9 @@ impl GitHub {
             })?);
         }
         let own = self.signature(&by);
-        let author = signer(&body["author"], &own)?;
-        let committer = signer(&body["committer"], &author)?;
-        let oid = (self.repo_mut(&call.repo).git).keep_commit(Commit {
+        let author = read_signature(&body["author"], &own)?;
+        let committer = read_signature(&body["committer"], &author)?;
+        let oid = (self.repo_mut(&call.repo).git).write_commit(GitCommit {
             tree,
             parents,
             author,
@@ -172,11 +157,13 @@ impl GitHub {
             message,
         });
         let repo = self.repo(&call.repo);
-        Ok(made(&self.show_git_commit(repo, oid).unwrap_or_default()))
+        Ok(created(
+            &self.show_git_commit(repo, oid).unwrap_or_default(),
+        ))
     }
 
-    /// `POST …/git/tags`: the tag object is shown, and is not kept: nobody asks for it again.
-    pub(crate) fn create_tag(&self, call: &Call<'_>) -> Answer {
+    /// `POST …/git/tags`: answers with the tag object and does not store it, since nothing reads it again.
+    pub(crate) fn create_tag(&self, call: &ApiCall<'_>) -> GitHubAnswer {
         let by = self.writer(call)?;
         let body = call.json()?;
         let (tag, message) = (text(&body, "Tag", "tag")?, text(&body, "Tag", "message")?);
@@ -184,17 +171,21 @@ impl GitHub {
         let oid = repo
             .resolve(text(&body, "Tag", "object")?)
             .ok_or_else(|| unprocessable("Object does not exist"))?;
-        Ok(made(&json!({
+        Ok(created(&json!({
             "node_id": node("TAG", repo.id), "tag": tag, "sha": oid.to_string(), "message": message,
-            "url": self.object_url(repo, "tag", oid), "tagger": signed(&self.signature(&by)),
+            "url": self.object_url(repo, "tag", oid), "tagger": show_signature(&self.signature(&by)),
             "object": {"type": "commit", "sha": oid.to_string(), "url": self.object_url(repo, "commit", oid)},
-            "verification": unsigned(),
+            "verification": unsigned_verification(),
         })))
     }
 }
 
-/// Puts one entry of a request into a tree: content, a known object, or `sha: null` to take it away.
-fn grow(repo: &mut Repository, files: &mut Files, entry: &Value) -> Result<(), Response> {
+/// Applies one entry of a request to a tree: new content, an existing object, or `sha: null` to delete.
+fn apply_tree_entry(
+    repo: &mut StoredRepository,
+    files: &mut TreeFiles,
+    entry: &Value,
+) -> Result<(), LabResponse> {
     let path = text(entry, "Tree", "path")?;
     let bad = path.is_empty()
         || path
@@ -217,16 +208,16 @@ fn grow(repo: &mut Repository, files: &mut Files, entry: &Value) -> Result<(), R
             Err(unprocessable("GitRPC::BadObjectState"))
         };
     }
-    let mode = Mode::read(entry["mode"].as_str().unwrap_or("100644"));
+    let mode = FileMode::read(entry["mode"].as_str().unwrap_or("100644"));
     let mode = mode.ok_or_else(|| unprocessable("Must supply a valid tree.mode"))?;
     let oid = match maybe(entry, "content") {
-        Some(content) => repo.git.keep_blob(content.as_bytes()),
+        Some(content) => repo.git.write_blob(content.as_bytes()),
         None => text(entry, "Tree", "sha")?
             .parse()
-            .map_err(|_told| unprocessable("tree.sha is not a valid oid"))?,
+            .map_err(|_error| unprocessable("tree.sha is not a valid oid"))?,
     };
     match mode {
-        Mode::Directory => {
+        FileMode::Directory => {
             let below = repo.git.files(oid);
             files.extend(
                 below
@@ -234,37 +225,29 @@ fn grow(repo: &mut Repository, files: &mut Files, entry: &Value) -> Result<(), R
                     .map(|(name, entry)| (format!("{inside}{name}"), entry)),
             );
         }
-        Mode::File | Mode::Executable | Mode::Link if repo.git.blob(oid).is_none() => {
+        FileMode::File | FileMode::Executable | FileMode::Link if repo.git.blob(oid).is_none() => {
             return Err(unprocessable(&format!(
                 "tree.sha {oid} is not a valid blob"
             )));
         }
-        Mode::File | Mode::Executable | Mode::Link | Mode::Submodule => {
-            files.insert(path.to_owned(), Entry { mode, oid });
+        FileMode::File | FileMode::Executable | FileMode::Link | FileMode::Submodule => {
+            files.insert(path.to_owned(), TreeEntry { mode, oid });
         }
     }
     Ok(())
 }
 
-/// Name, mail and time of a request; what it leaves out is as in `otherwise`.
-fn signer(told: &Value, otherwise: &Signature) -> Result<Signature, Response> {
-    let at = match told["date"].as_str() {
+/// Name, email and date of a request; missing fields come from `otherwise`.
+fn read_signature(given: &Value, otherwise: &GitSignature) -> Result<GitSignature, LabResponse> {
+    let at = match given["date"].as_str() {
         Some(date) => chrono::DateTime::parse_from_rfc3339(date)
-            .map_err(|_told| invalid("Commit", "date", "invalid", ""))?
+            .map_err(|_error| invalid("Commit", "date", "invalid", ""))?
             .timestamp(),
         None => otherwise.at,
     };
-    Ok(Signature {
-        name: maybe(told, "name").unwrap_or_else(|| otherwise.name.clone()),
-        email: maybe(told, "email").unwrap_or_else(|| otherwise.email.clone()),
+    Ok(GitSignature {
+        name: maybe(given, "name").unwrap_or_else(|| otherwise.name.clone()),
+        email: maybe(given, "email").unwrap_or_else(|| otherwise.email.clone()),
         at,
     })
-}
-
-pub(crate) fn signed(who: &Signature) -> Value {
-    json!({"name": who.name, "email": who.email, "date": stamp(who.at)})
-}
-
-pub(crate) fn unsigned() -> Value {
-    json!({"verified": false, "reason": "unsigned", "signature": null, "payload": null, "verified_at": null})
 }

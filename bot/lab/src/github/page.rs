@@ -1,16 +1,17 @@
-//! Long lists a page at a time: `per_page`, `page`, and the `Link` header.
+//! Pagination: `per_page`, `page`, and the `Link` header.
 
 use serde_json::{Value, json};
 
-use super::GitHub;
-use super::answer::Call;
-use crate::wire::Response;
+use super::answer::ApiCall;
+use super::store::LabGitHub;
+use crate::wire::LabResponse;
 
-/// Most that one page holds, whatever is asked.
+/// The largest page, whatever `per_page` asks for.
 const PER_PAGE_MAX: usize = 100;
+
 const PER_PAGE: usize = 30;
 
-/// The part of a list that was asked for.
+/// The requested part of a list.
 pub(crate) struct Page {
     pub(crate) items: Vec<Value>,
     pub(crate) total: usize,
@@ -18,38 +19,38 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// The items as a bare list.
-    pub(crate) fn answer(self) -> Response {
+    /// The items as a JSON array.
+    pub(crate) fn answer(self) -> LabResponse {
         let list = Value::Array(self.items);
-        linked(Response::json(200, &list), self.link)
+        linked(LabResponse::json(200, &list), self.link)
     }
 
-    /// The items in an object beside `total_count`.
-    pub(crate) fn counted(self, name: &str) -> Response {
+    /// An object with `total_count` and the items in the field `name`.
+    pub(crate) fn counted(self, name: &str) -> LabResponse {
         let mut body = json!({"total_count": self.total});
         body[name] = Value::Array(self.items);
-        linked(Response::json(200, &body), self.link)
+        linked(LabResponse::json(200, &body), self.link)
     }
 
-    /// Any other body that shows this page's items.
-    pub(crate) fn within(mut self, body: impl FnOnce(Vec<Value>) -> Value) -> Response {
+    /// Any other body that contains this page's items.
+    pub(crate) fn within(mut self, body: impl FnOnce(Vec<Value>) -> Value) -> LabResponse {
         let items = std::mem::take(&mut self.items);
-        linked(Response::json(200, &body(items)), self.link)
+        linked(LabResponse::json(200, &body(items)), self.link)
     }
 }
 
-fn linked(response: Response, link: Option<String>) -> Response {
+fn linked(response: LabResponse, link: Option<String>) -> LabResponse {
     match link {
         Some(link) => response.with("link", &link),
         None => response,
     }
 }
 
-impl GitHub {
-    /// The page that `call` asks for; `show` is called for its items only.
+impl LabGitHub {
+    /// The page that `call` asks for. `show` is called only for the items on it.
     pub(crate) fn page<T>(
         &self,
-        call: &Call<'_>,
+        call: &ApiCall<'_>,
         all: Vec<T>,
         show: impl FnMut(T) -> Value,
     ) -> Page {
@@ -92,7 +93,7 @@ impl GitHub {
         }
     }
 
-    fn page_url(&self, call: &Call<'_>, page: usize) -> String {
+    fn page_url(&self, call: &ApiCall<'_>, page: usize) -> String {
         let mut query: Vec<String> = (call.request.query.iter())
             .filter(|(name, _)| name != "page")
             .map(|(name, value)| {

@@ -1,62 +1,42 @@
-//! Reactions: at most one of each kind by each person.
+//! Endpoints of reactions. A user has at most one reaction of each kind.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Call, gone, invalid, made, not_found, ok, text};
-use super::{GitHub, node, stamp};
+use super::answer::{
+    ApiCall, GitHubAnswer, created, invalid, no_content, node, not_found, ok, stamp, text,
+};
+use super::show::issue::KINDS;
+use super::store::{LabGitHub, StoredReaction};
 
-/// The kinds that exist.
-const KINDS: [&str; 8] = [
-    "+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes",
-];
-
-#[derive(Clone, Debug)]
-pub(crate) struct Reaction {
-    pub(crate) id: u64,
-    pub(crate) by: String,
-    pub(crate) kind: String,
-    pub(crate) at: i64,
-}
-
-/// How many of each kind.
-pub(crate) fn rollup(url: &str, all: &BTreeMap<u64, Reaction>) -> Value {
-    let mut shown = json!({"url": url, "total_count": all.len()});
-    for kind in KINDS {
-        shown[kind] = json!(
-            all.values()
-                .filter(|reaction| reaction.kind == kind)
-                .count()
-        );
-    }
-    shown
-}
-
-/// What is reacted to.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Target {
+pub(crate) enum ReactionTarget {
     Comment(u64),
     Issue(u64),
 }
 
-impl GitHub {
-    fn show_reaction(&self, reaction: &Reaction) -> Value {
+impl LabGitHub {
+    fn show_reaction(&self, reaction: &StoredReaction) -> Value {
         json!({
             "id": reaction.id, "node_id": node("REA", reaction.id), "user": self.user(&reaction.by),
             "content": reaction.kind, "created_at": stamp(reaction.at),
         })
     }
 
-    fn reactions_mut(&mut self, key: &str, target: Target) -> &mut BTreeMap<u64, Reaction> {
+    fn reactions_mut(
+        &mut self,
+        key: &str,
+        target: ReactionTarget,
+    ) -> &mut BTreeMap<u64, StoredReaction> {
         match target {
-            Target::Comment(id) => &mut self.comment_mut(key, id).reactions,
-            Target::Issue(number) => &mut self.issue_mut(key, number).reactions,
+            ReactionTarget::Comment(id) => &mut self.comment_mut(key, id).reactions,
+            ReactionTarget::Issue(number) => &mut self.issue_mut(key, number).reactions,
         }
     }
 
     /// `GET …/issues/comments/{comment_id}/reactions`
-    pub(crate) fn list_reactions(&self, call: &Call<'_>, id: &str) -> Answer {
+    pub(crate) fn list_reactions(&self, call: &ApiCall<'_>, id: &str) -> GitHubAnswer {
         let comment = self.repo(&call.repo).find_comment(id)?;
         let kind = call.request.param("content");
         let all = comment
@@ -69,19 +49,19 @@ impl GitHub {
     }
 
     /// `POST …/issues/comments/{comment_id}/reactions`
-    pub(crate) fn react_to_comment(&mut self, call: &Call<'_>, id: &str) -> Answer {
+    pub(crate) fn react_to_comment(&mut self, call: &ApiCall<'_>, id: &str) -> GitHubAnswer {
         let id = self.repo(&call.repo).find_comment(id)?.id;
-        self.react(call, Target::Comment(id))
+        self.react(call, ReactionTarget::Comment(id))
     }
 
     /// `POST …/issues/{issue_number}/reactions`
-    pub(crate) fn react_to_issue(&mut self, call: &Call<'_>, number: &str) -> Answer {
+    pub(crate) fn react_to_issue(&mut self, call: &ApiCall<'_>, number: &str) -> GitHubAnswer {
         let number = self.repo(&call.repo).find_issue(number)?.number;
-        self.react(call, Target::Issue(number))
+        self.react(call, ReactionTarget::Issue(number))
     }
 
-    fn react(&mut self, call: &Call<'_>, target: Target) -> Answer {
-        let by = self.speaker(call)?;
+    fn react(&mut self, call: &ApiCall<'_>, target: ReactionTarget) -> GitHubAnswer {
+        let by = self.commenter(call)?;
         let body = call.json()?;
         let kind = text(&body, "Reaction", "content")?.to_owned();
         if !KINDS.contains(&kind.as_str()) {
@@ -96,13 +76,18 @@ impl GitHub {
         {
             return Ok(ok(&self.show_reaction(&known)));
         }
-        let reaction = Reaction { id, by, kind, at };
+        let reaction = StoredReaction { id, by, kind, at };
         all.insert(id, reaction.clone());
-        Ok(made(&self.show_reaction(&reaction)))
+        Ok(created(&self.show_reaction(&reaction)))
     }
 
     /// `DELETE …/issues/comments/{comment_id}/reactions/{reaction_id}`
-    pub(crate) fn unreact(&mut self, call: &Call<'_>, id: &str, reaction: &str) -> Answer {
+    pub(crate) fn delete_reaction(
+        &mut self,
+        call: &ApiCall<'_>,
+        id: &str,
+        reaction: &str,
+    ) -> GitHubAnswer {
         let comment = self.repo(&call.repo).find_comment(id)?;
         let id = comment.id;
         let found = reaction
@@ -113,6 +98,6 @@ impl GitHub {
         let reaction = found.id;
         self.may_edit(call, &found.by)?;
         self.comment_mut(&call.repo, id).reactions.remove(&reaction);
-        Ok(gone())
+        Ok(no_content())
     }
 }

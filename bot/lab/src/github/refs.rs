@@ -1,26 +1,17 @@
-//! Refs: reading and moving them, and what follows when a branch moves.
+//! Endpoints of git refs.
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Call, gone, invalid, made, not_found, ok, text, unprocessable};
+use super::answer::{
+    ApiCall, GitHubAnswer, created, invalid, no_content, node, not_found, ok, text, unprocessable,
+};
+use super::branch::BranchUpdate;
 use super::git::Oid;
-use super::pull::Merged;
-use super::repo::Repository;
-use super::{GitHub, node};
-use crate::wire::Response;
+use super::store::{LabGitHub, StoredRepository};
+use crate::wire::LabResponse;
 
-/// A branch that goes from one commit to another, or appears, or goes.
-#[derive(Clone, Debug)]
-pub(crate) struct Move {
-    pub(crate) branch: String,
-    pub(crate) before: Option<Oid>,
-    pub(crate) after: Option<Oid>,
-    pub(crate) by: String,
-    pub(crate) forced: bool,
-}
-
-impl GitHub {
-    fn show_ref(&self, repo: &Repository, name: &str, oid: Oid) -> Value {
+impl LabGitHub {
+    fn show_ref(&self, repo: &StoredRepository, name: &str, oid: Oid) -> Value {
         let url = self.repo_url(repo);
         json!({
             "ref": name, "node_id": node("REF", repo.id), "url": format!("{url}/git/{name}"),
@@ -29,7 +20,7 @@ impl GitHub {
     }
 
     /// `GET …/git/ref/{ref}`
-    pub(crate) fn get_ref(&self, call: &Call<'_>, name: &str) -> Answer {
+    pub(crate) fn get_ref(&self, call: &ApiCall<'_>, name: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let name = format!("refs/{name}");
         let oid = repo.git.refs.get(&name).ok_or_else(not_found)?;
@@ -37,7 +28,7 @@ impl GitHub {
     }
 
     /// `GET …/git/matching-refs/{ref}`
-    pub(crate) fn matching_refs(&self, call: &Call<'_>, start: &str) -> Response {
+    pub(crate) fn matching_refs(&self, call: &ApiCall<'_>, start: &str) -> LabResponse {
         let repo = self.repo(&call.repo);
         let start = format!("refs/{start}");
         let all: Vec<_> = repo
@@ -51,7 +42,7 @@ impl GitHub {
     }
 
     /// `POST …/git/refs`
-    pub(crate) fn create_ref(&mut self, call: &Call<'_>) -> Answer {
+    pub(crate) fn create_ref(&mut self, call: &ApiCall<'_>) -> GitHubAnswer {
         let by = self.writer(call)?;
         let body = call.json()?;
         let (name, sha) = (
@@ -67,11 +58,11 @@ impl GitHub {
         if repo.git.refs.contains_key(name) {
             return Err(unprocessable("Reference already exists"));
         }
-        let oid = known(repo, sha)?;
+        let oid = existing_commit(repo, sha)?;
         self.set(
             call,
             name,
-            Move {
+            BranchUpdate {
                 branch: String::new(),
                 before: None,
                 after: Some(oid),
@@ -79,11 +70,11 @@ impl GitHub {
                 forced: false,
             },
         );
-        Ok(made(&self.show_ref(self.repo(&call.repo), name, oid)))
+        Ok(created(&self.show_ref(self.repo(&call.repo), name, oid)))
     }
 
     /// `PATCH …/git/refs/{ref}`
-    pub(crate) fn update_ref(&mut self, call: &Call<'_>, name: &str) -> Answer {
+    pub(crate) fn update_ref(&mut self, call: &ApiCall<'_>, name: &str) -> GitHubAnswer {
         let by = self.writer(call)?;
         let body = call.json()?;
         let name = format!("refs/{name}");
@@ -93,7 +84,7 @@ impl GitHub {
             .refs
             .get(&name)
             .ok_or_else(|| unprocessable("Reference does not exist"))?;
-        let after = known(repo, text(&body, "Reference", "sha")?)?;
+        let after = existing_commit(repo, text(&body, "Reference", "sha")?)?;
         let forced = !repo.git.reaches(after, before);
         if forced && body["force"] != true {
             return Err(unprocessable("Update is not a fast forward"));
@@ -101,7 +92,7 @@ impl GitHub {
         self.set(
             call,
             &name,
-            Move {
+            BranchUpdate {
                 branch: String::new(),
                 before: Some(before),
                 after: Some(after),
@@ -113,7 +104,7 @@ impl GitHub {
     }
 
     /// `DELETE …/git/refs/{ref}`
-    pub(crate) fn delete_ref(&mut self, call: &Call<'_>, name: &str) -> Answer {
+    pub(crate) fn delete_ref(&mut self, call: &ApiCall<'_>, name: &str) -> GitHubAnswer {
         let by = self.writer(call)?;
         let name = format!("refs/{name}");
         let before = *(self.repo(&call.repo).git.refs.get(&name))
@@ -121,7 +112,7 @@ impl GitHub {
         self.set(
             call,
             &name,
-            Move {
+            BranchUpdate {
                 branch: String::new(),
                 before: Some(before),
                 after: None,
@@ -129,17 +120,17 @@ impl GitHub {
                 forced: false,
             },
         );
-        Ok(gone())
+        Ok(no_content())
     }
 
-    fn set(&mut self, call: &Call<'_>, name: &str, step: Move) {
+    fn set(&mut self, call: &ApiCall<'_>, name: &str, step: BranchUpdate) {
         if let Some(branch) = name.strip_prefix("refs/heads/") {
-            let step = Move {
+            let step = BranchUpdate {
                 branch: branch.to_owned(),
                 ..step
             };
-            self.place(&call.repo, &step);
-            self.moved(&call.repo, &step);
+            self.set_branch(&call.repo, &step);
+            self.after_branch_update(&call.repo, &step);
             return;
         }
         let refs = &mut self.repo_mut(&call.repo).git.refs;
@@ -148,103 +139,12 @@ impl GitHub {
             None => refs.remove(name),
         };
     }
-
-    /// Only puts the branch there.
-    pub(crate) fn place(&mut self, key: &str, step: &Move) {
-        let now = self.now;
-        let repo = self.repo_mut(key);
-        repo.pushed = now;
-        let name = format!("refs/heads/{}", step.branch);
-        match step.after {
-            Some(oid) => repo.git.refs.insert(name, oid),
-            None => repo.git.refs.remove(&name),
-        };
-    }
-
-    /// Tells the push and lets the pull requests follow: heads move, bases are tried again, what has landed is closed.
-    /// A fork tells nothing: only its pull requests follow, with the objects that it shares.
-    pub(crate) fn moved(&mut self, key: &str, step: &Move) {
-        let Some(parent) = self.repo(key).parent.clone() else {
-            self.tell_push(key, step);
-            return self.followed(key, None, step);
-        };
-        if self.repositories.contains_key(&parent) {
-            let git = self.repo(key).git.clone();
-            self.repo_mut(&parent).git.absorb(&git);
-            self.followed(&parent, Some(key), step);
-        }
-    }
-
-    fn followed(&mut self, key: &str, fork: Option<&str>, step: &Move) {
-        let repo = self.repo(key);
-        let open = repo.issues.values().filter(|issue| issue.is_open());
-        let touched: Vec<(u64, bool)> = open
-            .filter_map(|issue| Some((issue.number, issue.pull.as_ref()?)))
-            .map(|(number, pull)| {
-                let by_head = pull.head == step.branch && pull.fork.as_deref() == fork;
-                (number, by_head, fork.is_none() && pull.base == step.branch)
-            })
-            .filter(|(_, by_head, by_base)| *by_head || *by_base)
-            .map(|(number, by_head, _)| (number, by_head))
-            .collect();
-        for (number, by_head) in touched {
-            match step.after {
-                None => self.close_by(key, number, &step.by, None),
-                Some(after) if by_head => self.follow(key, number, step, after),
-                Some(after) => self.settle_base(key, number, step, after),
-            }
-        }
-    }
-
-    fn follow(&mut self, key: &str, number: u64, step: &Move, after: Oid) {
-        let now = self.now;
-        let repo = self.repo_mut(key);
-        let Some(issue) = repo.issues.get_mut(&number) else {
-            return;
-        };
-        issue.updated = now;
-        let Some(pull) = &mut issue.pull else { return };
-        let before = pull.head_oid;
-        pull.head_oid = after;
-        pull.base_oid = repo.git.branch(&pull.base).unwrap_or(pull.base_oid);
-        self.try_merge(key, number);
-        let extra = json!({"before": before.to_string(), "after": after.to_string()});
-        self.tell_pull(key, number, &step.by, ("synchronize", extra));
-    }
-
-    fn settle_base(&mut self, key: &str, number: u64, step: &Move, after: Oid) {
-        let repo = self.repo(key);
-        let landed = (repo
-            .issues
-            .get(&number)
-            .and_then(|issue| issue.pull.as_ref()))
-        .is_some_and(|pull| repo.git.reaches(after, pull.head_oid));
-        if landed {
-            self.close_by(key, number, &step.by, Some(after));
-        } else {
-            self.try_merge(key, number);
-        }
-    }
-
-    fn close_by(&mut self, key: &str, number: u64, by: &str, landed: Option<Oid>) {
-        let now = self.now;
-        let issue = self.issue_mut(key, number);
-        (issue.closed, issue.updated) = (Some(now), now);
-        if let (Some(pull), Some(oid)) = (&mut issue.pull, landed) {
-            pull.merged = Some(Merged {
-                by: by.to_owned(),
-                at: now,
-                oid,
-            });
-        }
-        self.tell_pull(key, number, by, ("closed", json!({})));
-    }
 }
 
-fn known(repo: &Repository, sha: &str) -> Result<Oid, Response> {
+fn existing_commit(repo: &StoredRepository, sha: &str) -> Result<Oid, LabResponse> {
     let oid: Oid = sha
         .parse()
-        .map_err(|_told| invalid("Reference", "sha", "invalid", ""))?;
+        .map_err(|_error| invalid("Reference", "sha", "invalid", ""))?;
     repo.git
         .commit(oid)
         .map(|_| oid)

@@ -1,25 +1,17 @@
-//! Reviews of pull requests, in short: text and verdict.
+//! Endpoints of reviews: text and state only.
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Call, made, maybe, ok, unprocessable};
-use super::git::Oid;
-use super::issue::Issue;
-use super::repo::Repository;
-use super::{GitHub, node, stamp};
+use super::answer::{ApiCall, GitHubAnswer, created, maybe, node, ok, stamp, unprocessable};
+use super::store::{LabGitHub, StoredIssue, StoredRepository, StoredReview};
 
-#[derive(Clone, Debug)]
-pub(crate) struct Review {
-    id: u64,
-    author: String,
-    body: String,
-    state: &'static str,
-    oid: Oid,
-    at: i64,
-}
-
-impl GitHub {
-    fn show_review(&self, repo: &Repository, issue: &Issue, review: &Review) -> Value {
+impl LabGitHub {
+    fn show_review(
+        &self,
+        repo: &StoredRepository,
+        issue: &StoredIssue,
+        review: &StoredReview,
+    ) -> Value {
         let url = format!("{}/pulls/{}", self.repo_url(repo), issue.number);
         let html = format!(
             "{}/pull/{}#pullrequestreview-{}",
@@ -36,7 +28,7 @@ impl GitHub {
     }
 
     /// `GET …/pulls/{pull_number}/reviews`
-    pub(crate) fn list_reviews(&self, call: &Call<'_>, number: &str) -> Answer {
+    pub(crate) fn list_reviews(&self, call: &ApiCall<'_>, number: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let (issue, _) = repo.find_pull(number)?;
         let all = issue.reviews.iter().collect();
@@ -46,8 +38,8 @@ impl GitHub {
     }
 
     /// `POST …/pulls/{pull_number}/reviews`
-    pub(crate) fn create_review(&mut self, call: &Call<'_>, number: &str) -> Answer {
-        let author = self.speaker(call)?;
+    pub(crate) fn create_review(&mut self, call: &ApiCall<'_>, number: &str) -> GitHubAnswer {
+        let author = self.commenter(call)?;
         let body = call.json()?;
         let (issue, pull) = self.repo(&call.repo).find_pull(number)?;
         let state = match body["event"].as_str() {
@@ -64,7 +56,7 @@ impl GitHub {
         };
         let (number, oid) = (issue.number, pull.head_oid);
         let (id, at) = (self.id(), self.now);
-        let review = Review {
+        let review = StoredReview {
             id,
             author,
             body: maybe(&body, "body").unwrap_or_default(),
@@ -79,11 +71,11 @@ impl GitHub {
         Ok(ok(&self.show_review(repo, &repo.issues[&number], &review)))
     }
 
-    /// `POST …/pulls/{pull_number}/requested_reviewers`: heard, and not remembered.
-    pub(crate) fn request_reviewers(&self, call: &Call<'_>, number: &str) -> Answer {
+    /// `POST …/pulls/{pull_number}/requested_reviewers`: accepted, but not stored.
+    pub(crate) fn request_reviewers(&self, call: &ApiCall<'_>, number: &str) -> GitHubAnswer {
         self.writer(call)?;
         let repo = self.repo(&call.repo);
         let (issue, pull) = repo.find_pull(number)?;
-        Ok(made(&self.show_pull_simple(repo, issue, pull)))
+        Ok(created(&self.show_pull_simple(repo, issue, pull)))
     }
 }

@@ -1,14 +1,41 @@
-//! From a method and a path to the rule that answers.
+//! Routes a request to its endpoint.
 
 use serde_json::json;
 
-use super::GitHub;
-use super::answer::{Answer, Call, not_found, ok};
-use crate::wire::Response;
+use super::answer::{ApiCall, GitHubAnswer, not_found, ok};
+use super::store::{GitHubActor, LabGitHub, RepositoryPermission};
+use crate::wire::{LabRequest, LabResponse};
 
-impl GitHub {
-    /// Finds the rule. A path with a slash at its end is not found, as at GitHub.
-    pub(crate) fn route(&mut self, mut call: Call<'_>) -> Answer {
+impl LabGitHub {
+    /// Answers one request. `request.now` can only advance the clock; if it is behind, a write advances the clock by a second.
+    pub fn answer(&mut self, request: &LabRequest) -> LabResponse {
+        self.tick(request);
+        self.requests += 1;
+        let who = match self.actor_of(request) {
+            Ok(who) => who,
+            Err(refused) => return self.with_standard_headers(request, None, refused),
+        };
+        if let Some(limited) = self.count_request(&who) {
+            return self.with_standard_headers(request, Some(&who), limited);
+        }
+        let call = ApiCall {
+            request,
+            who: who.clone(),
+            repo: String::new(),
+        };
+        let response = match self.route(call) {
+            Ok(response) | Err(response) => response,
+        };
+        self.with_standard_headers(request, Some(&who), response)
+    }
+
+    pub(crate) fn tick(&mut self, request: &LabRequest) {
+        let write = i64::from(request.method != "GET");
+        self.now = (self.now + write).max(request.now);
+    }
+
+    /// Finds the endpoint. As at GitHub, a path with a trailing slash is not found.
+    pub(crate) fn route(&mut self, mut call: ApiCall<'_>) -> GitHubAnswer {
         let path = call
             .request
             .path
@@ -50,22 +77,22 @@ impl GitHub {
         }
     }
 
-    /// The key of a repository that the asker may see; names are compared as GitHub does, without case.
-    fn visible(&self, call: &Call<'_>, owner: &str, name: &str) -> Result<String, Response> {
+    /// The key of a repository that the actor may see. As at GitHub, names are compared without case.
+    fn visible(&self, call: &ApiCall<'_>, owner: &str, name: &str) -> Result<String, LabResponse> {
         let asked = format!("{owner}/{name}");
         let found = self
             .repositories
             .iter()
             .find(|(key, _)| key.eq_ignore_ascii_case(&asked));
-        let (key, repo) = found.ok_or_else(|| self.elsewhere(&asked))?;
+        let (key, repo) = found.ok_or_else(|| self.redirect_or_not_found(&asked))?;
         self.permission(repo, &call.who)
-            .or((call.who == super::Who::App).then_some(super::Permission::Read))
+            .or((call.who == GitHubActor::App).then_some(RepositoryPermission::Read))
             .ok_or_else(not_found)?;
         Ok(key.clone())
     }
 
-    /// Where a repository went, or that there is none.
-    fn elsewhere(&self, asked: &str) -> Response {
+    /// 301 for a renamed repository, else 404.
+    fn redirect_or_not_found(&self, asked: &str) -> LabResponse {
         let fresh = self
             .renamed
             .get(asked)
@@ -74,12 +101,12 @@ impl GitHub {
             return not_found();
         };
         let url = format!("{}/repositories/{}", self.base, repo.id);
-        let told = json!({"message": "Moved Permanently", "url": url, "documentation_url": "https://docs.github.com/rest"});
-        Response::json(301, &told).with("location", &url)
+        let body = json!({"message": "Moved Permanently", "url": url, "documentation_url": "https://docs.github.com/rest"});
+        LabResponse::json(301, &body).with("location", &url)
     }
 
-    /// `GET /repositories/{id}`, to which a renamed repository leads.
-    fn by_id(&self, call: &mut Call<'_>, id: &str) -> Result<(), Response> {
+    /// `GET /repositories/{id}`, the redirect target of a renamed repository.
+    fn by_id(&self, call: &mut ApiCall<'_>, id: &str) -> Result<(), LabResponse> {
         let found = self
             .repositories
             .iter()
@@ -90,7 +117,7 @@ impl GitHub {
         Ok(())
     }
 
-    fn route_repo(&mut self, call: &Call<'_>, words: &[&str]) -> Answer {
+    fn route_repo(&mut self, call: &ApiCall<'_>, words: &[&str]) -> GitHubAnswer {
         match (call.request.method.as_str(), words) {
             ("GET", []) => Ok(self.get_repo(call)),
             ("GET", ["installation"]) => self.get_installation(call),
@@ -127,7 +154,7 @@ impl GitHub {
         }
     }
 
-    fn route_git(&mut self, call: &Call<'_>, words: &[&str]) -> Answer {
+    fn route_git(&mut self, call: &ApiCall<'_>, words: &[&str]) -> GitHubAnswer {
         match (call.request.method.as_str(), words) {
             ("GET", ["trees", name @ ..]) if !name.is_empty() => {
                 self.get_tree(call, &name.join("/"))
@@ -147,7 +174,7 @@ impl GitHub {
         }
     }
 
-    fn route_pulls(&mut self, call: &Call<'_>, words: &[&str]) -> Answer {
+    fn route_pulls(&mut self, call: &ApiCall<'_>, words: &[&str]) -> GitHubAnswer {
         match (call.request.method.as_str(), words) {
             ("GET", []) => Ok(self.list_pulls(call)),
             ("POST", []) => self.open(call),
@@ -163,7 +190,7 @@ impl GitHub {
         }
     }
 
-    fn route_issues(&mut self, call: &Call<'_>, words: &[&str]) -> Answer {
+    fn route_issues(&mut self, call: &ApiCall<'_>, words: &[&str]) -> GitHubAnswer {
         match (call.request.method.as_str(), words) {
             ("GET", ["labels"]) => Ok(self.list_labels(call)),
             ("POST", ["labels"]) => self.create_label(call),
@@ -173,7 +200,7 @@ impl GitHub {
             ("GET", ["issues", "comments", id, "reactions"]) => self.list_reactions(call, id),
             ("POST", ["issues", "comments", id, "reactions"]) => self.react_to_comment(call, id),
             ("DELETE", ["issues", "comments", id, "reactions", reaction]) => {
-                self.unreact(call, id, reaction)
+                self.delete_reaction(call, id, reaction)
             }
             ("GET", ["issues", number]) => self.get_issue(call, number),
             ("PATCH", ["issues", number]) => self.patch_issue(call, number),
@@ -188,7 +215,7 @@ impl GitHub {
         }
     }
 
-    fn route_checks(&mut self, call: &Call<'_>, words: &[&str]) -> Answer {
+    fn route_checks(&mut self, call: &ApiCall<'_>, words: &[&str]) -> GitHubAnswer {
         match (call.request.method.as_str(), words) {
             ("POST", ["check-runs"]) => self.create_run(call),
             ("GET", ["check-runs", id]) => self.get_run(call, id),

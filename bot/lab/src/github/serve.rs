@@ -1,40 +1,40 @@
-//! The lab's GitHub on a loopback port, and the task that carries its webhooks.
+//! Serves the lab's GitHub on a loopback port and delivers its webhooks.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::webhook::{Delivery, Outcome};
-use super::{GitHub, answer};
-use crate::socket::{self, Clock, Door, Faults};
-use crate::wire::Request;
+use super::answer::refusal;
+use super::store::{LabGitHub, WebhookDelivery, WebhookOutcome};
+use crate::socket::{self, HttpEndpoint, HttpFaultPolicy, LabClock};
+use crate::wire::LabRequest;
 
-/// GitHub waits that long for an answer to a webhook (docs.github.com, "Best practices for using webhooks").
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
-/// What a served GitHub may be given.
+/// How long GitHub waits for the answer to a webhook (docs.github.com, "Best practices for using webhooks").
+const WEBHOOK_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
 #[derive(Clone, Default)]
-pub struct Options {
-    /// What goes wrong, request by request.
-    pub faults: Option<Faults>,
-    /// Its time; without one, each write takes a second and nothing else passes.
-    pub clock: Option<Clock>,
-    /// The port; any free one by default.
+pub struct GitHubServerOptions {
+    /// Chooses the fault of each request.
+    pub faults: Option<HttpFaultPolicy>,
+    /// The clock. Without one, each write advances the time by a second.
+    pub clock: Option<LabClock>,
+    /// The port; 0 for any free one.
     pub port: u16,
-    /// Whether webhooks wait for whoever plays to carry them ([`GitHub::take_delivery`]), instead of going by themselves.
-    pub by_hand: bool,
+    /// Webhooks wait for [`LabGitHub::take_delivery`] instead of being sent.
+    pub manual_delivery: bool,
 }
 
-/// A GitHub that is being served. Dropped, it is gone.
-pub struct Serving {
-    /// Where, without a slash at the end.
+/// A running GitHub server. Dropping it stops the server.
+pub struct GitHubServer {
+    /// The base URL, without a trailing slash.
     pub url: String,
-    github: Arc<Mutex<GitHub>>,
+    github: Arc<Mutex<LabGitHub>>,
     answered: Arc<Notify>,
     tasks: [JoinHandle<()>; 2],
 }
 
-impl Drop for Serving {
+impl Drop for GitHubServer {
     fn drop(&mut self) {
         for task in &self.tasks {
             task.abort();
@@ -42,18 +42,18 @@ impl Drop for Serving {
     }
 }
 
-impl Serving {
-    /// GitHub itself, for whoever plays the people. Let it go before the next `await`.
-    pub fn github(&self) -> MutexGuard<'_, GitHub> {
+impl GitHubServer {
+    /// The GitHub behind the server. Release the guard before the next `await`.
+    pub fn github(&self) -> MutexGuard<'_, LabGitHub> {
         self.github.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The same for another task.
-    pub fn shared(&self) -> Arc<Mutex<GitHub>> {
+    /// The same, to share with another task.
+    pub fn shared(&self) -> Arc<Mutex<LabGitHub>> {
         Arc::clone(&self.github)
     }
 
-    /// Waits until every webhook was answered, or was found to have nobody to answer it.
+    /// Waits until every webhook was answered or found unreachable.
     pub async fn settled(&self) {
         loop {
             let answered = self.answered.notified();
@@ -72,7 +72,10 @@ impl Serving {
     clippy::disallowed_methods,
     reason = "the lab's servers run beside the test that holds their handle"
 )]
-pub async fn serve(mut github: GitHub, options: Options) -> std::io::Result<Serving> {
+pub async fn serve(
+    mut github: LabGitHub,
+    options: GitHubServerOptions,
+) -> std::io::Result<GitHubServer> {
     let (listener, url) = socket::listen(options.port).await?;
     github.base.clone_from(&url);
     let wake = Arc::new(Notify::new());
@@ -81,35 +84,35 @@ pub async fn serve(mut github: GitHub, options: Options) -> std::io::Result<Serv
     let github = Arc::new(Mutex::new(github));
     let answered = Arc::new(Notify::new());
     let shared = Arc::clone(&github);
-    let rules = move |request: &Request| {
+    let rules = move |request: &LabRequest| {
         let mut github = shared.lock().unwrap_or_else(PoisonError::into_inner);
         github.answer(request)
     };
-    let door = Door {
+    let endpoint = HttpEndpoint {
         rules: Arc::new(rules),
         faults: options.faults,
-        refusal: |status| answer::refusal(status, "Not now"),
+        refusal: |status| refusal(status, "Not now"),
         clock: options.clock.unwrap_or_else(|| Arc::new(|| 0)),
     };
-    let door = socket::open(listener, door);
-    let carried = carry(Arc::clone(&github), wake, Arc::clone(&answered));
-    let carrier = tokio::spawn(async move {
-        if !options.by_hand {
-            carried.await;
+    let server = socket::open(listener, endpoint);
+    let delivering = deliver_webhooks(Arc::clone(&github), wake, Arc::clone(&answered));
+    let webhooks = tokio::spawn(async move {
+        if !options.manual_delivery {
+            delivering.await;
         }
     });
-    Ok(Serving {
+    Ok(GitHubServer {
         url,
         github,
         answered,
-        tasks: [door, carrier],
+        tasks: [server, webhooks],
     })
 }
 
-/// Carries webhooks, one after the other, for as long as it lives.
-async fn carry(github: Arc<Mutex<GitHub>>, wake: Arc<Notify>, answered: Arc<Notify>) {
+/// Delivers webhooks one after the other, until the task is aborted.
+async fn deliver_webhooks(github: Arc<Mutex<LabGitHub>>, wake: Arc<Notify>, answered: Arc<Notify>) {
     let client = reqwest::Client::builder()
-        .timeout(PATIENCE)
+        .timeout(WEBHOOK_TIMEOUT)
         .build()
         .unwrap_or_default();
     loop {
@@ -125,27 +128,27 @@ async fn carry(github: Arc<Mutex<GitHub>>, wake: Arc<Notify>, answered: Arc<Noti
             continue;
         };
         let id = one.id;
-        let outcome = posted(&client, &url, headers, one).await;
+        let outcome = post_webhook(&client, &url, headers, one).await;
         github
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .delivered(id, outcome);
+            .record_outcome(id, outcome);
         answered.notify_waiters();
     }
 }
 
-async fn posted(
+async fn post_webhook(
     client: &reqwest::Client,
     url: &str,
     headers: Vec<(&'static str, String)>,
-    one: Delivery,
-) -> Outcome {
+    one: WebhookDelivery,
+) -> WebhookOutcome {
     let mut request = client.post(url).body(one.body);
     for (name, value) in headers {
         request = request.header(name, value);
     }
     match request.send().await {
-        Ok(response) => Outcome::Answered(response.status().as_u16()),
-        Err(_told) => Outcome::Unreachable,
+        Ok(response) => WebhookOutcome::Answered(response.status().as_u16()),
+        Err(_error) => WebhookOutcome::Unreachable,
     }
 }

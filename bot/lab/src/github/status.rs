@@ -1,33 +1,23 @@
-//! Commit statuses, and what they come to together.
+//! Endpoints of commit statuses, and the combined status.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Call, fits, invalid, made, maybe, not_found, refusal, text};
-use super::git::Oid;
-use super::repo::Repository;
-use super::{GitHub, node, stamp};
+use super::answer::{
+    ApiCall, GitHubAnswer, created, fits, invalid, maybe, node, not_found, refusal, stamp, text,
+};
+use super::store::{LabGitHub, StoredRepository, StoredStatus};
 
 const STATES: [&str; 4] = ["error", "failure", "pending", "success"];
-/// Characters of a description, and of a status' name.
+
+/// Limits of a description and of a context, in characters.
 const DESCRIPTION_MAX: usize = 140;
+
 const NAME_MAX: usize = 255;
 
-#[derive(Clone, Debug)]
-pub(crate) struct Status {
-    id: u64,
-    oid: Oid,
-    state: String,
-    name: String,
-    description: Option<String>,
-    target_url: Option<String>,
-    by: String,
-    at: i64,
-}
-
-impl GitHub {
-    fn show_status(&self, repo: &Repository, status: &Status) -> Value {
+impl LabGitHub {
+    fn show_status(&self, repo: &StoredRepository, status: &StoredStatus) -> Value {
         json!({
             "url": format!("{}/statuses/{}", self.repo_url(repo), status.oid), "id": status.id, "node_id": node("SC", status.id),
             "avatar_url": self.user(&status.by)["avatar_url"], "state": status.state, "description": status.description,
@@ -37,7 +27,7 @@ impl GitHub {
     }
 
     /// `POST …/statuses/{sha}`
-    pub(crate) fn create_status(&mut self, call: &Call<'_>, sha: &str) -> Answer {
+    pub(crate) fn create_status(&mut self, call: &ApiCall<'_>, sha: &str) -> GitHubAnswer {
         let by = self.writer(call)?;
         let body = call.json()?;
         let state = text(&body, "Status", "state")?.to_owned();
@@ -60,7 +50,7 @@ impl GitHub {
             .filter(|oid| repo.git.commit(*oid).is_some());
         let oid = oid.ok_or_else(|| refusal(422, &format!("No commit found for SHA: {sha}")))?;
         let (id, at) = (self.id(), self.now);
-        let status = Status {
+        let status = StoredStatus {
             id,
             oid,
             state,
@@ -71,11 +61,11 @@ impl GitHub {
             at,
         };
         self.repo_mut(&call.repo).statuses.push(status.clone());
-        Ok(made(&self.show_status(self.repo(&call.repo), &status)))
+        Ok(created(&self.show_status(self.repo(&call.repo), &status)))
     }
 
     /// `GET …/commits/{ref}/statuses`, newest first.
-    pub(crate) fn list_statuses(&self, call: &Call<'_>, name: &str) -> Answer {
+    pub(crate) fn list_statuses(&self, call: &ApiCall<'_>, name: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let oid = repo.resolve(name).ok_or_else(not_found)?;
         let all = repo
@@ -89,11 +79,11 @@ impl GitHub {
     }
 
     /// `GET …/commits/{ref}/status`: the latest of each name.
-    pub(crate) fn combined_status(&self, call: &Call<'_>, name: &str) -> Answer {
+    pub(crate) fn combined_status(&self, call: &ApiCall<'_>, name: &str) -> GitHubAnswer {
         let repo = self.repo(&call.repo);
         let oid = repo.resolve(name).ok_or_else(not_found)?;
         let of = repo.statuses.iter().filter(|status| status.oid == oid);
-        let latest: BTreeMap<&str, &Status> =
+        let latest: BTreeMap<&str, &StoredStatus> =
             of.map(|status| (status.name.as_str(), status)).collect();
         let any = |states: &[&str]| {
             latest

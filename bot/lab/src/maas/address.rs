@@ -1,24 +1,27 @@
-//! Addresses without an interface, names, and who lives on a subnet.
+//! Endpoints of IP addresses and DNS resources, and the addresses in use on a subnet.
 
 use serde_json::{Value, json};
 
-use super::form::Form;
-use super::spelling::address;
-use super::store::{Address, Alloc, DnsResource, Maas, RangeType, Unknown};
-use super::{
-    Answer, Asker, admin_to_change, admin_to_create, bad_method, flag, gone, missing, plain,
+use super::answer::{
+    ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, flag, missing, no_content,
+    plain,
 };
-use crate::wire::{Request, Response};
+use super::form::Form;
+use super::parse::address;
+use super::store::{
+    AllocType, LabMaas, RangeType, StoredAddress, StoredDnsResource, UnknownInterface,
+};
+use crate::wire::{LabRequest, LabResponse};
 
 const STAMP: &str = "Thu, 01 Jan. 2026 00:00:00";
 
-impl Maas {
-    pub(crate) fn show_ip_addresses(&self, subnet: u64, request: &Request) -> Answer {
+impl LabMaas {
+    pub(crate) fn show_ip_addresses(&self, subnet: u64, request: &LabRequest) -> MaasAnswer {
         let asks = |name: &str| flag(request.param(name), name, true);
-        // The switch's older name, said to be on, does not bring back what the newer one turned off.
+        // `with_node_summary` is the older name: true there does not override false in `with_summary`.
         let summary = asks("with_summary")? && asks("with_node_summary")?;
         let user = asks("with_username")?;
-        let mut rows: Vec<&Address> = self
+        let mut rows: Vec<&StoredAddress> = self
             .addresses
             .values()
             .filter(|row| row.subnet == Some(subnet) && row.ip.is_some())
@@ -31,7 +34,7 @@ impl Maas {
                 if summary {
                     self.add_summary(row, &mut shown);
                 }
-                // A node's owner is part of the summary, and hides whose the row is.
+                // A node's owner is part of the summary and replaces the row's own user.
                 let owner = self.owner_of(row).filter(|_| summary);
                 if let Some(owner) = owner.or(row.user.clone()).filter(|_| user) {
                     shown["user"] = json!(owner);
@@ -39,10 +42,10 @@ impl Maas {
                 shown
             })
             .collect();
-        Ok(Response::json(200, &list))
+        Ok(LabResponse::json(200, &list))
     }
 
-    fn owner_of(&self, row: &Address) -> Option<String> {
+    fn owner_of(&self, row: &StoredAddress) -> Option<String> {
         let node = row
             .interface
             .and_then(|id| self.interfaces.get(&id))
@@ -54,7 +57,7 @@ impl Maas {
         }
     }
 
-    fn add_summary(&self, row: &Address, shown: &mut Value) {
+    fn add_summary(&self, row: &StoredAddress, shown: &mut Value) {
         if let Some(interface) = row.interface.and_then(|id| self.interfaces.get(&id)) {
             let node = &self.nodes[&interface.node];
             shown["node_summary"] = json!({
@@ -79,25 +82,30 @@ impl Maas {
         }
     }
 
-    pub(crate) fn ip_addresses(&mut self, request: &Request, form: &Form, asker: &Asker) -> Answer {
+    pub(crate) fn ip_addresses(
+        &mut self,
+        request: &LabRequest,
+        form: &Form,
+        caller: &ApiCaller,
+    ) -> MaasAnswer {
         match (request.method.as_str(), request.param("op")) {
-            ("GET", None) => self.list_addresses(request, asker),
-            ("POST", Some("reserve")) => self.reserve(form, asker),
-            ("POST", Some("release")) => self.release_address(form, asker),
+            ("GET", None) => self.list_addresses(request, caller),
+            ("POST", Some("reserve")) => self.reserve(form, caller),
+            ("POST", Some("release")) => self.release_address(form, caller),
             _ => Err(bad_method()),
         }
     }
 
-    fn list_addresses(&self, request: &Request, asker: &Asker) -> Answer {
+    fn list_addresses(&self, request: &LabRequest, caller: &ApiCaller) -> MaasAnswer {
         let all = flag(request.param("all"), "all", false)?;
-        if all && !asker.admin {
+        if all && !caller.admin {
             return Err(plain(
                 403,
                 "Listing all IP addresses requires admin privileges.",
             ));
         }
         let owner = request.param("owner");
-        if owner.is_some() && !asker.admin {
+        if owner.is_some() && !caller.admin {
             let message = "Listing another user's IP addresses requires admin privileges.";
             return Err(plain(403, message));
         }
@@ -106,20 +114,20 @@ impl Maas {
             return Err(plain(400, "Parameter 'ip' must contain an IP address."));
         }
         let wanted = wanted.flatten();
-        let whose = owner.unwrap_or(&asker.name);
+        let whose = owner.unwrap_or(&caller.name);
         let everyone = all && owner.is_none();
         let list = self
             .addresses
             .values()
             .filter(|row| row.ip.is_some() && wanted.is_none_or(|ip| row.ip == Some(ip)))
             .filter(|row| everyone || row.user.as_deref() == Some(whose))
-            .filter(|row| all || row.alloc == Alloc::UserReserved)
+            .filter(|row| all || row.alloc == AllocType::UserReserved)
             .map(|row| self.show_address(row))
             .collect();
-        Ok(Response::json(200, &list))
+        Ok(LabResponse::json(200, &list))
     }
 
-    fn reserve(&mut self, form: &Form, asker: &Asker) -> Answer {
+    fn reserve(&mut self, form: &Form, caller: &ApiCaller) -> MaasAnswer {
         let given = |field: &str| form.get(field).filter(|text| !text.is_empty());
         let text = given("ip").or(given("ip_address"));
         let ip = text.and_then(address);
@@ -129,18 +137,20 @@ impl Maas {
         }
         let subnet = match (ip, given("subnet")) {
             (Some(ip), _) => self.best_subnet(ip).ok_or_else(|| {
-                Response::text(400, format!("No known subnet for IP address: {ip}."))
+                LabResponse::text(400, format!("No known subnet for IP address: {ip}."))
             })?,
             (None, Some(text)) => {
                 self.find_subnet(text)
                     .map_err(|refusal| match refusal.status {
-                        404 => Response::text(400, format!("Unable to identify subnet: {text}.")),
+                        404 => {
+                            LabResponse::text(400, format!("Unable to identify subnet: {text}."))
+                        }
                         _ => refusal,
                     })?
             }
             (None, None) => {
                 let message = "Must supply either the 'subnet' or the 'ip' parameter.";
-                return Err(Response::text(400, message));
+                return Err(LabResponse::text(400, message));
             }
         };
         let mac = form.get("mac").filter(|mac| !mac.is_empty());
@@ -150,7 +160,7 @@ impl Maas {
             Some((mac, self.nodes[&row.node].hostname.clone()))
         });
         if let Some((mac, host)) = host {
-            return Err(Response::text(
+            return Err(LabResponse::text(
                 400,
                 format!(
                     "MAC address {mac} already belongs to {host}. Use of the interface API is required, for an interface that belongs to a node."
@@ -165,12 +175,12 @@ impl Maas {
             None => self.pick_free(subnet)?,
         };
         let unknown = mac.map(|mac| self.unknown(mac));
-        let id = self.add_address(Address {
+        let id = self.add_address(StoredAddress {
             id: 0,
             ip: Some(ip),
-            alloc: Alloc::UserReserved,
+            alloc: AllocType::UserReserved,
             subnet: Some(subnet),
-            user: Some(asker.name.clone()),
+            user: Some(caller.name.clone()),
             interface: None,
             unknown,
             bmc_of: None,
@@ -178,7 +188,7 @@ impl Maas {
         if let Some(name) = form.get("hostname").filter(|name| !name.is_empty()) {
             self.add_dns(name, vec![id]);
         }
-        Ok(Response::json(
+        Ok(LabResponse::json(
             200,
             &self.show_address(&self.addresses[&id]),
         ))
@@ -189,7 +199,7 @@ impl Maas {
         subnet: u64,
         ip: std::net::IpAddr,
         with_mac: bool,
-    ) -> Result<(), Response> {
+    ) -> Result<(), LabResponse> {
         let holds = |kind: RangeType| {
             self.ranges.values().find(|range| {
                 range.subnet == subnet && range.kind == kind && range.start <= ip && ip <= range.end
@@ -224,18 +234,18 @@ impl Maas {
     pub(crate) fn is_taken(&self, ip: std::net::IpAddr) -> bool {
         self.addresses
             .values()
-            .any(|row| row.ip == Some(ip) && row.alloc != Alloc::Discovered)
+            .any(|row| row.ip == Some(ip) && row.alloc != AllocType::Discovered)
     }
 
-    /// An interface without a node, for a reservation with a MAC.
-    pub(crate) fn unknown(&mut self, mac: &str) -> Unknown {
-        Unknown {
+    /// A new interface without a node, for a reservation with a MAC.
+    pub(crate) fn unknown(&mut self, mac: &str) -> UnknownInterface {
+        UnknownInterface {
             id: self.next("interface"),
             mac: mac.to_lowercase(),
         }
     }
 
-    pub(crate) fn add_address(&mut self, mut row: Address) -> u64 {
+    pub(crate) fn add_address(&mut self, mut row: StoredAddress) -> u64 {
         row.id = self.next("address");
         let id = row.id;
         self.addresses.insert(id, row);
@@ -247,7 +257,7 @@ impl Maas {
         let name = name.strip_suffix(".maas").unwrap_or(name).to_owned();
         self.dns.insert(
             id,
-            DnsResource {
+            StoredDnsResource {
                 id,
                 name,
                 addresses,
@@ -257,7 +267,7 @@ impl Maas {
         id
     }
 
-    fn release_address(&mut self, form: &Form, asker: &Asker) -> Answer {
+    fn release_address(&mut self, form: &Form, caller: &ApiCaller) -> MaasAnswer {
         let Some(ip) = form.get("ip").and_then(address) else {
             return Err(super::form::field_error(
                 "ip",
@@ -265,7 +275,7 @@ impl Maas {
             ));
         };
         let force = flag(form.raw("force"), "force", false)?;
-        if force && !asker.admin {
+        if force && !caller.admin {
             let message = "Force-releasing an IP address requires admin privileges.";
             return Err(plain(403, message));
         }
@@ -275,18 +285,18 @@ impl Maas {
             .find(|row| {
                 row.ip == Some(ip)
                     && (force
-                        || (row.alloc == Alloc::UserReserved
-                            && row.user.as_ref() == Some(&asker.name)))
+                        || (row.alloc == AllocType::UserReserved
+                            && row.user.as_ref() == Some(&caller.name)))
             })
             .map(|row| row.id);
         match found {
             Some(id) => {
                 let interface = self.addresses[&id].interface;
-                self.drop_address(id);
+                self.remove_address(id);
                 if let Some(interface) = interface {
                     self.ensure_link_up(interface);
                 }
-                Ok(gone())
+                Ok(no_content())
             }
             None if force => Err(plain(400, format!("IP address {ip} does not exist."))),
             None => Err(plain(
@@ -298,14 +308,14 @@ impl Maas {
         }
     }
 
-    pub(crate) fn dns_list(&mut self, method: &str, form: &Form, asker: &Asker) -> Answer {
+    pub(crate) fn dns_list(&mut self, method: &str, form: &Form, caller: &ApiCaller) -> MaasAnswer {
         match method {
-            "GET" => Ok(Response::json(
+            "GET" => Ok(LabResponse::json(
                 200,
                 &self.dns.keys().map(|id| self.show_dns(*id)).collect(),
             )),
             "POST" => {
-                admin_to_create(asker)?;
+                admin_to_create(caller)?;
                 let name = form
                     .get("fqdn")
                     .or(form.get("name"))
@@ -325,12 +335,12 @@ impl Maas {
                         .map(|row| row.id);
                     let id = match known {
                         Some(id) => id,
-                        None => self.add_address(Address {
+                        None => self.add_address(StoredAddress {
                             id: 0,
                             ip: Some(ip),
-                            alloc: Alloc::UserReserved,
+                            alloc: AllocType::UserReserved,
                             subnet: self.best_subnet(ip),
-                            user: Some(asker.name.clone()),
+                            user: Some(caller.name.clone()),
                             interface: None,
                             unknown: None,
                             bmc_of: None,
@@ -339,24 +349,29 @@ impl Maas {
                     ids.push(id);
                 }
                 let id = self.add_dns(&name, ids);
-                Ok(Response::json(200, &self.show_dns(id)))
+                Ok(LabResponse::json(200, &self.show_dns(id)))
             }
             _ => Err(bad_method()),
         }
     }
 
-    pub(crate) fn dns_resource(&mut self, method: &str, id: &str, asker: &Asker) -> Answer {
+    pub(crate) fn dns_resource(
+        &mut self,
+        method: &str,
+        id: &str,
+        caller: &ApiCaller,
+    ) -> MaasAnswer {
         let id = id
             .parse()
             .ok()
             .filter(|id| self.dns.contains_key(id))
             .ok_or_else(|| missing("DNSResource"))?;
         match method {
-            "GET" => Ok(Response::json(200, &self.show_dns(id))),
+            "GET" => Ok(LabResponse::json(200, &self.show_dns(id))),
             "DELETE" => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 self.dns.remove(&id);
-                Ok(gone())
+                Ok(no_content())
             }
             _ => Err(bad_method()),
         }

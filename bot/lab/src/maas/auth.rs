@@ -1,17 +1,17 @@
-//! OAuth 1.0a PLAINTEXT as MAAS checks it: piston3's checks in piston3's order, with MAAS's words
-//! (3.5.9 maasserver/api/auth.py; seen on 3.5.12 and 3.7.3, odd as it is).
+//! OAuth 1.0a PLAINTEXT as MAAS checks it: piston3's checks in piston3's order, with MAAS's messages
+//! (3.5.9 maasserver/api/auth.py; seen on 3.5.12 and 3.7.3).
 
 use std::collections::BTreeMap;
 
-use super::store::Maas;
-use super::{Asker, plain};
-use crate::wire::{Request, Response, decode};
+use super::answer::{ApiCaller, plain};
+use super::store::LabMaas;
+use crate::wire::{LabRequest, LabResponse, decode};
 
-/// How long a timestamp is good for, in seconds. One from the future always is.
-const THRESHOLD: i64 = 300;
+/// How long a timestamp is accepted, in seconds. One in the future always is.
+const TIMESTAMP_SECONDS: i64 = 300;
 
-/// Without each of these somewhere in the header nobody tried to sign: 401 `Forbidden`.
-const NEEDED: [&str; 6] = [
+/// If one of these is not in the header, MAAS treats the request as unsigned: 401 `Forbidden`.
+const REQUIRED_FIELDS: [&str; 6] = [
     "oauth_consumer_key",
     "oauth_token",
     "oauth_signature",
@@ -20,11 +20,11 @@ const NEEDED: [&str; 6] = [
     "oauth_nonce",
 ];
 
-/// What a signed request says about itself.
+/// The OAuth parameters of a request.
 struct Signed(BTreeMap<String, String>);
 
 impl Signed {
-    fn read(header: &str) -> Result<Self, Response> {
+    fn read(header: &str) -> Result<Self, LabResponse> {
         let mut fields = BTreeMap::new();
         for part in header.split(',').filter(|part| !part.contains("realm")) {
             let Some((key, value)) = part.trim().split_once('=') else {
@@ -37,29 +37,30 @@ impl Signed {
         Ok(Self(fields))
     }
 
-    fn field(&self, name: &str) -> Result<&str, Response> {
-        let absent = || Response::text(400, format!("'Bad Request: Parameter not found: {name}'"));
+    fn field(&self, name: &str) -> Result<&str, LabResponse> {
+        let absent =
+            || LabResponse::text(400, format!("'Bad Request: Parameter not found: {name}'"));
         self.0.get(name).map(String::as_str).ok_or_else(absent)
     }
 }
 
-/// 401, with Python's quotes around the reason.
-fn unauthorized(reason: &str) -> Response {
+/// 401, with the reason quoted as Python's `repr` does.
+fn unauthorized(reason: &str) -> LabResponse {
     let quote = if reason.contains('\'') { '"' } else { '\'' };
-    Response::html(401, format!("Authorization Error: {quote}{reason}{quote}"))
+    LabResponse::html(401, format!("Authorization Error: {quote}{reason}{quote}"))
 }
 
-impl Maas {
-    /// Who asks. The nonce is used up, unless the request is undone: [`Self::forget_nonce`].
-    pub(crate) fn authenticate(&mut self, request: &Request) -> Result<Asker, Response> {
+impl LabMaas {
+    /// Authenticates a request and uses up its nonce, unless the request is rolled back: [`Self::release_nonce`].
+    pub(crate) fn authenticate(&mut self, request: &LabRequest) -> Result<ApiCaller, LabResponse> {
         let header = request.header("authorization").unwrap_or_default();
-        if NEEDED.iter().any(|name| !header.contains(name)) {
+        if REQUIRED_FIELDS.iter().any(|name| !header.contains(name)) {
             return Err(plain(401, "Forbidden"));
         }
-        // A scheme in another case passes the test above and then is not understood.
+        // A scheme in another case passes the test above, but MAAS then fails to parse it.
         let Some(rest) = header.strip_prefix("OAuth ") else {
             let message = "'NoneType' object has no attribute 'verify_request'";
-            return Err(Response::text(500, message));
+            return Err(LabResponse::text(500, message));
         };
         let signed = Signed::read(rest)?;
         let consumer = signed.field("oauth_consumer_key")?;
@@ -70,10 +71,13 @@ impl Maas {
             )));
         }
         if self.users.iter().all(|user| user.consumer != consumer) {
-            return Err(Response::html(401, "Authorization Error: Invalid API key."));
+            return Err(LabResponse::html(
+                401,
+                "Authorization Error: Invalid API key.",
+            ));
         }
         let token = signed.field("oauth_token")?;
-        // The token alone says whose request it is; any consumer that exists will do (seen on 3.5.12 and 3.7.3).
+        // Only the token identifies the user; any existing consumer key is accepted (seen on 3.5.12 and 3.7.3).
         let user = self.users.iter().find(|user| user.token == token).cloned();
         let Some(user) = user else {
             return Err(unauthorized(&format!("Invalid access token: {token}")));
@@ -85,14 +89,14 @@ impl Maas {
             return Err(unauthorized(&format!("Nonce already used: {nonce}")));
         }
         check_signature(&signed, &user.secret)?;
-        Ok(Asker {
+        Ok(ApiCaller {
             name: user.name,
             admin: user.admin,
         })
     }
 
-    /// A request that was undone leaves its nonce unused: it may be sent again as it is.
-    pub(crate) fn forget_nonce(&mut self, request: &Request) {
+    /// Makes the nonce of a request that was rolled back usable again.
+    pub(crate) fn release_nonce(&mut self, request: &LabRequest) {
         let header = request.header("authorization").unwrap_or_default();
         let signed = header.strip_prefix("OAuth ").map(Signed::read);
         let Some(Ok(signed)) = signed else { return };
@@ -109,20 +113,20 @@ fn nonce_key(consumer: &str, token: &str, nonce: &str) -> String {
     format!("{consumer}/{token}/{nonce}")
 }
 
-fn check_time(text: &str, now: i64) -> Result<(), Response> {
+fn check_time(text: &str, now: i64) -> Result<(), LabResponse> {
     let Ok(time) = text.trim().parse::<i64>() else {
         let message = format!("invalid literal for int() with base 10: '{text}'");
-        return Err(Response::text(500, message));
+        return Err(LabResponse::text(500, message));
     };
-    if now - time > THRESHOLD {
+    if now - time > TIMESTAMP_SECONDS {
         return Err(unauthorized(&format!(
-            "Expired timestamp: given {time} and now {now} has a greater difference than threshold {THRESHOLD}"
+            "Expired timestamp: given {time} and now {now} has a greater difference than threshold {TIMESTAMP_SECONDS}"
         )));
     }
     Ok(())
 }
 
-fn check_signature(signed: &Signed, secret: &str) -> Result<(), Response> {
+fn check_signature(signed: &Signed, secret: &str) -> Result<(), LabResponse> {
     let method = signed
         .field("oauth_signature_method")
         .unwrap_or("PLAINTEXT");
@@ -137,7 +141,7 @@ fn check_signature(signed: &Signed, secret: &str) -> Result<(), Response> {
     if signature == format!("&{secret}") {
         return Ok(());
     }
-    // A real MAAS prints the secret that it expected; no reader of this answer may keep it.
+    // A real MAAS prints the expected secret, so clients must not log this answer.
     Err(unauthorized(&format!(
         "Invalid signature. Expected signature base string: &{secret}"
     )))

@@ -1,16 +1,18 @@
-//! Fabrics and spaces.
+//! Endpoints of fabrics and spaces.
 
 use serde_json::{Value, json};
 
-use super::form::{Errors, Form, is_name, refuse_long};
-use super::store::{DEFAULT_FABRIC, Fabric, Maas, Space, Vlan};
-use super::{Answer, Asker, admin_to_change, admin_to_create, bad_method, gone, plain};
-use crate::wire::Response;
+use super::answer::{
+    ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, no_content, plain,
+};
+use super::form::{Form, FormErrors, is_name, refuse_long};
+use super::store::{DEFAULT_FABRIC, LabMaas, StoredFabric, StoredSpace, StoredVlan};
+use crate::wire::LabResponse;
 
-impl Maas {
-    pub(crate) fn fabrics(&mut self, method: &str, form: &Form, asker: &Asker) -> Answer {
+impl LabMaas {
+    pub(crate) fn fabrics(&mut self, method: &str, form: &Form, caller: &ApiCaller) -> MaasAnswer {
         match method {
-            "GET" => Ok(Response::json(
+            "GET" => Ok(LabResponse::json(
                 200,
                 &self
                     .fabrics
@@ -19,16 +21,16 @@ impl Maas {
                     .collect(),
             )),
             "POST" => {
-                admin_to_create(asker)?;
+                admin_to_create(caller)?;
                 let (name, class_type) = self.read_fabric(form, None)?;
                 let id = self.make_fabric(name, class_type);
-                Ok(Response::json(200, &self.show_fabric(id)))
+                Ok(LabResponse::json(200, &self.show_fabric(id)))
             }
             _ => Err(bad_method()),
         }
     }
 
-    /// Makes a fabric and its default VLAN (3.5.9 maasserver/models/fabric.py:192-211).
+    /// Creates a fabric and its default VLAN (3.5.9 maasserver/models/fabric.py:192-211).
     pub(crate) fn make_fabric(&mut self, name: Option<String>, class_type: Option<String>) -> u64 {
         let id = self.next("fabric");
         self.make_fabric_as(id, name, class_type);
@@ -44,7 +46,7 @@ impl Maas {
         let name = name.unwrap_or_else(|| format!("fabric-{id}"));
         self.fabrics.insert(
             id,
-            Fabric {
+            StoredFabric {
                 id,
                 name,
                 class_type,
@@ -53,7 +55,7 @@ impl Maas {
         let vlan = self.next("vlan");
         self.vlans.insert(
             vlan,
-            Vlan {
+            StoredVlan {
                 id: vlan,
                 fabric: id,
                 vid: 0,
@@ -68,13 +70,13 @@ impl Maas {
         );
     }
 
-    /// Name and class; what is empty is none.
+    /// Name and class; an empty field is `None`.
     fn read_fabric(
         &self,
         form: &Form,
         own: Option<u64>,
-    ) -> Result<(Option<String>, Option<String>), Response> {
-        let mut errors = Errors::default();
+    ) -> Result<(Option<String>, Option<String>), LabResponse> {
+        let mut errors = FormErrors::default();
         let class = form.given("class_type");
         if let Some(class) = class {
             refuse_long("class_type", class, 256, &mut errors);
@@ -87,7 +89,7 @@ impl Maas {
         Ok((name.map(str::to_owned), class.map(str::to_owned)))
     }
 
-    fn check_fabric_name(&self, name: &str, own: Option<u64>, errors: &mut Errors) {
+    fn check_fabric_name(&self, name: &str, own: Option<u64>, errors: &mut FormErrors) {
         let reserved = name.strip_prefix("fabric-").is_some_and(|tail| {
             tail.bytes().all(|b| b.is_ascii_digit()) && !tail.is_empty() && tail.parse().ok() != own
         });
@@ -105,31 +107,37 @@ impl Maas {
         }
     }
 
-    pub(crate) fn fabric(&mut self, method: &str, id: &str, form: &Form, asker: &Asker) -> Answer {
+    pub(crate) fn fabric(
+        &mut self,
+        method: &str,
+        id: &str,
+        form: &Form,
+        caller: &ApiCaller,
+    ) -> MaasAnswer {
         let id = self.find_fabric(id)?;
         match method {
             "GET" => {}
             "PUT" => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 let (name, class) = self.read_fabric(form, Some(id))?;
                 if let Some(fabric) = self.fabrics.get_mut(&id) {
                     fabric.name = name.unwrap_or_else(|| fabric.name.clone());
-                    // An empty class keeps what there is: a column that may be null is not emptied so.
+                    // An empty class keeps the present one: MAAS does not clear a nullable column this way.
                     fabric.class_type = class.or(fabric.class_type.take());
                 }
             }
             "DELETE" => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 self.delete_fabric(id)?;
-                return Ok(gone());
+                return Ok(no_content());
             }
             _ => return Err(bad_method()),
         }
-        Ok(Response::json(200, &self.show_fabric(id)))
+        Ok(LabResponse::json(200, &self.show_fabric(id)))
     }
 
     /// 3.5.9 maasserver/models/fabric.py:165-190.
-    fn delete_fabric(&mut self, id: u64) -> Result<(), Response> {
+    fn delete_fabric(&mut self, id: u64) -> Result<(), LabResponse> {
         if id == DEFAULT_FABRIC {
             return Err(plain(
                 400,
@@ -182,7 +190,12 @@ impl Maas {
         Ok(())
     }
 
-    pub(crate) fn spaces_list(&mut self, method: &str, form: &Form, asker: &Asker) -> Answer {
+    pub(crate) fn spaces_list(
+        &mut self,
+        method: &str,
+        form: &Form,
+        caller: &ApiCaller,
+    ) -> MaasAnswer {
         match method {
             "GET" => {
                 let mut list: Vec<Value> =
@@ -190,13 +203,13 @@ impl Maas {
                 if self.vlans.values().any(|vlan| vlan.space.is_none()) {
                     list.push(self.show_undefined_space());
                 }
-                Ok(Response::json(200, &json!(list)))
+                Ok(LabResponse::json(200, &json!(list)))
             }
             "POST" => {
-                admin_to_create(asker)?;
+                admin_to_create(caller)?;
                 let name = self.space_name(form, None)?;
                 let id = self.make_space(name, form.get("description").unwrap_or_default());
-                Ok(Response::json(200, &self.show_space(id)))
+                Ok(LabResponse::json(200, &self.show_space(id)))
             }
             _ => Err(bad_method()),
         }
@@ -207,7 +220,7 @@ impl Maas {
         let name = name.unwrap_or_else(|| format!("space-{id}"));
         self.spaces.insert(
             id,
-            Space {
+            StoredSpace {
                 id,
                 name,
                 description: description.to_owned(),
@@ -216,11 +229,11 @@ impl Maas {
         id
     }
 
-    fn space_name(&self, form: &Form, own: Option<u64>) -> Result<Option<String>, Response> {
+    fn space_name(&self, form: &Form, own: Option<u64>) -> Result<Option<String>, LabResponse> {
         let Some(name) = form.get("name").filter(|name| !name.is_empty()) else {
             return Ok(None);
         };
-        let mut errors = Errors::default();
+        let mut errors = FormErrors::default();
         let numbered = name.strip_prefix("space-").is_some_and(|tail| {
             tail.bytes().all(|b| b.is_ascii_digit()) && !tail.is_empty() && tail.parse().ok() != own
         });
@@ -240,11 +253,17 @@ impl Maas {
         Ok(Some(name.to_owned()))
     }
 
-    pub(crate) fn space(&mut self, method: &str, id: &str, form: &Form, asker: &Asker) -> Answer {
+    pub(crate) fn space(
+        &mut self,
+        method: &str,
+        id: &str,
+        form: &Form,
+        caller: &ApiCaller,
+    ) -> MaasAnswer {
         match (method, id) {
             ("GET", "undefined") if self.vlans.values().all(|vlan| vlan.space.is_some()) => {}
             ("GET", "-1" | "undefined") => {
-                return Ok(Response::json(200, &self.show_undefined_space()));
+                return Ok(LabResponse::json(200, &self.show_undefined_space()));
             }
             ("PUT", "-1" | "undefined") => {
                 return Err(plain(400, "Space cannot be modified: undefined"));
@@ -258,7 +277,7 @@ impl Maas {
         match method {
             "GET" => {}
             "PUT" => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 let name = self.space_name(form, Some(id))?;
                 if let Some(space) = self.spaces.get_mut(&id) {
                     if let Some(name) = name {
@@ -270,7 +289,7 @@ impl Maas {
                 }
             }
             "DELETE" => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 for vlan in self
                     .vlans
                     .values_mut()
@@ -279,10 +298,10 @@ impl Maas {
                     vlan.space = None;
                 }
                 self.spaces.remove(&id);
-                return Ok(gone());
+                return Ok(no_content());
             }
             _ => return Err(bad_method()),
         }
-        Ok(Response::json(200, &self.show_space(id)))
+        Ok(LabResponse::json(200, &self.show_space(id)))
     }
 }

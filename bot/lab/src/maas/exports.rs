@@ -1,11 +1,11 @@
-//! Which methods and operations each place of the API has (3.5.9 maasserver/api/*.py). Anything else is refused before it
-//! is looked at: 404 for a place, 405 for a method that a place has in no form, 400 for an operation that it does not have.
+//! The methods and operations of each API path (3.5.9 maasserver/api/*.py). Anything else is refused before it is parsed:
+//! 404 for an unknown path, 405 for a method that the path does not have, 400 for an operation that it does not have.
 
-use super::bad_method;
+use super::answer::bad_method;
 use super::form::Form;
-use crate::wire::{Request, Response};
+use crate::wire::{LabRequest, LabResponse};
 
-/// A method and its operation; "" is the plain one.
+/// A method and its operation; "" is the method without `op`.
 type Export = (&'static str, &'static str);
 
 const READ: &[Export] = &[("GET", "")];
@@ -236,9 +236,9 @@ fn exports(path: &[&str]) -> Option<&'static [Export]> {
     })
 }
 
-/// Whether the lab has that place.
+/// Whether the lab has this path.
 pub(crate) fn is_place(path: &[&str]) -> bool {
-    // A subnet's path takes what a specifier may hold (3.7.3 `maasserver/urls_api.py`).
+    // A subnet's path accepts the characters of a specifier (3.7.3 `maasserver/urls_api.py`).
     let fits = |text: &str| {
         text.chars()
             .all(|c| c.is_alphanumeric() || "_.: -".contains(c))
@@ -254,8 +254,13 @@ pub(crate) fn is_place(path: &[&str]) -> bool {
     subnet && path.iter().all(|part| !part.is_empty()) && exports(path).is_some()
 }
 
-/// What someone without credentials is told, where MAAS lets them ask whether a node is registered; `None` elsewhere.
-pub(crate) fn for_nobody(request: &Request, form: &Form, path: &[&str]) -> Option<Response> {
+/// The answer to a client without credentials on the paths where MAAS lets it ask whether a node is registered; `None`
+/// elsewhere.
+pub(crate) fn anonymous_answer(
+    request: &LabRequest,
+    form: &Form,
+    path: &[&str],
+) -> Option<LabResponse> {
     let kinds = [
         "machines",
         "devices",
@@ -271,16 +276,16 @@ pub(crate) fn for_nobody(request: &Request, form: &Form, path: &[&str]) -> Optio
     Some(unrecognised(method, operation(request, form)))
 }
 
-fn unrecognised(method: &str, op: Option<&str>) -> Response {
+fn unrecognised(method: &str, op: Option<&str>) -> LabResponse {
     let op = op.unwrap_or("None");
-    Response::text(
+    LabResponse::text(
         400,
         format!("Unrecognised signature: method={method} op={op}"),
     )
 }
 
-/// Refuses what a place does not have.
-pub(crate) fn allowed(request: &Request, form: &Form, path: &[&str]) -> Result<(), Response> {
+/// Refuses a method or operation that the path does not have.
+pub(crate) fn allowed(request: &LabRequest, form: &Form, path: &[&str]) -> Result<(), LabResponse> {
     let exports = exports(path).unwrap_or_default();
     let method = request.method.as_str();
     if exports.iter().all(|(known, _)| *known != method) {
@@ -293,8 +298,8 @@ pub(crate) fn allowed(request: &Request, form: &Form, path: &[&str]) -> Result<(
     Err(unrecognised(method, op))
 }
 
-/// The operation asked for: the query's, or else the body's (3.7.3 `maasserver/api/support.py`, `dispatch`).
-pub(crate) fn operation<'a>(request: &'a Request, form: &'a Form) -> Option<&'a str> {
+/// The requested operation: `op` of the query, else of the body (3.7.3 `maasserver/api/support.py`, `dispatch`).
+pub(crate) fn operation<'a>(request: &'a LabRequest, form: &'a Form) -> Option<&'a str> {
     let given = request.param("op").filter(|op| !op.is_empty());
     given.or_else(|| form.raw("op").filter(|op| !op.is_empty()))
 }

@@ -1,13 +1,13 @@
-//! What a request's body says, and how MAAS's forms read it.
+//! The body of a request, and how MAAS's forms read it.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::spelling;
-use crate::wire::{Request, Response, pairs};
+use super::parse;
+use crate::wire::{LabRequest, LabResponse, pairs};
 
-/// A body's fields. A field given twice is a list.
+/// The fields of a body. A repeated field has several values.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Form {
     fields: BTreeMap<String, Vec<String>>,
@@ -16,7 +16,7 @@ pub(crate) struct Form {
 
 impl Form {
     /// Reads urlencoded, multipart or JSON bodies.
-    pub(crate) fn read(request: &Request) -> Result<Self, Response> {
+    pub(crate) fn read(request: &LabRequest) -> Result<Self, LabResponse> {
         let kind = request.header("content-type").unwrap_or_default();
         let text = String::from_utf8_lossy(&request.body);
         let mut form = Self::default();
@@ -26,7 +26,7 @@ impl Form {
         if kind.contains("json") {
             let value: Option<Value> = serde_json::from_str(&text).ok();
             let Some(Value::Object(map)) = value else {
-                return Err(Response::text(400, "Bad Request"));
+                return Err(LabResponse::text(400, "Bad Request"));
             };
             for (key, value) in map {
                 match &value {
@@ -67,14 +67,14 @@ impl Form {
         Ok(form)
     }
 
-    /// Whether there was a body of a kind that MAAS does not read.
+    /// Whether the body has a content type that MAAS does not parse.
     pub(crate) fn is_unread(&self) -> bool {
         self.unread
     }
 
-    /// No field may hold a NUL.
-    pub(crate) fn refuse_nul(&self) -> Result<(), Response> {
-        let mut errors = Errors::default();
+    /// Refuses fields that contain NUL.
+    pub(crate) fn refuse_nul(&self) -> Result<(), LabResponse> {
+        let mut errors = FormErrors::default();
         for (field, values) in &self.fields {
             if values.iter().any(|value| value.contains('\0')) {
                 errors.add(field, "Null characters are not allowed.");
@@ -90,7 +90,7 @@ impl Form {
             .push(value.to_owned());
     }
 
-    /// The last value, as Django's `QueryDict` has it, blanks at both ends taken off.
+    /// The last value, as in Django's `QueryDict`, without surrounding whitespace.
     pub(crate) fn get(&self, key: &str) -> Option<&str> {
         self.fields
             .get(key)
@@ -98,34 +98,33 @@ impl Form {
             .map(|value| value.trim())
     }
 
-    /// All values.
     pub(crate) fn all(&self, key: &str) -> Option<&[String]> {
         self.fields.get(key).map(Vec::as_slice)
     }
 
-    /// The last value as it came, blanks and all: switches and choices are read so.
+    /// The last value unchanged, with whitespace: MAAS reads booleans and choices like this.
     pub(crate) fn raw(&self, key: &str) -> Option<&str> {
         let list = self.fields.get(key)?;
         list.last().map(String::as_str)
     }
 
-    /// The last value of a field that has one.
+    /// The last value, if it is not empty.
     pub(crate) fn given(&self, key: &str) -> Option<&str> {
         self.get(key).filter(|text| !text.is_empty())
     }
 
-    /// A checkbox: absent is absent.
+    /// A checkbox; `None` if absent.
     pub(crate) fn checkbox(&self, key: &str) -> Option<bool> {
-        self.raw(key).map(spelling::ticked)
+        self.raw(key).map(parse::ticked)
     }
 
-    /// A box ticked: absent, nothing, `false` and `0` are not.
+    /// Whether a checkbox is set: absent, empty, `false` and `0` are not.
     pub(crate) fn tick(&self, key: &str) -> bool {
         self.get(key)
             .is_some_and(|value| !matches!(value, "" | "false" | "False" | "0"))
     }
 
-    /// A strict switch: only `true`, `True` and `1` turn it on.
+    /// A strict boolean: only `true`, `True`, `1` and `on` are true.
     pub(crate) fn switch(&self, key: &str) -> Option<bool> {
         self.get(key)
             .map(|value| matches!(value, "true" | "True" | "1" | "on"))
@@ -140,11 +139,11 @@ fn scalar(value: &Value) -> String {
     }
 }
 
-/// Errors by field, as MAAS's forms give them.
+/// Errors by field, as MAAS's forms report them.
 #[derive(Default)]
-pub(crate) struct Errors(Vec<(String, Vec<String>)>);
+pub(crate) struct FormErrors(Vec<(String, Vec<String>)>);
 
-impl Errors {
+impl FormErrors {
     pub(crate) fn add(&mut self, field: &str, message: impl Into<String>) {
         let message = message.into();
         match self.0.iter_mut().find(|(name, _)| name == field) {
@@ -161,8 +160,8 @@ impl Errors {
         self.0.is_empty()
     }
 
-    /// The 400, if there is anything to say.
-    pub(crate) fn done(self) -> Result<(), Response> {
+    /// 400 with the errors, if there are any.
+    pub(crate) fn done(self) -> Result<(), LabResponse> {
         if self.0.is_empty() {
             return Ok(());
         }
@@ -171,22 +170,22 @@ impl Errors {
             .into_iter()
             .map(|(field, list)| (field, json!(list)))
             .collect();
-        Err(Response::json(400, &Value::Object(map)))
+        Err(LabResponse::json(400, &Value::Object(map)))
     }
 }
 
-/// One error of one field.
-pub(crate) fn field_error(field: &str, message: impl Into<String>) -> Response {
-    let mut errors = Errors::default();
+/// 400 with one error.
+pub(crate) fn field_error(field: &str, message: impl Into<String>) -> LabResponse {
+    let mut errors = FormErrors::default();
     errors.add(field, message);
     match errors.done() {
-        Ok(()) => Response::text(500, "no error"),
+        Ok(()) => LabResponse::text(500, "no error"),
         Err(response) => response,
     }
 }
 
-/// A text longer than its column.
-pub(crate) fn refuse_long(field: &str, text: &str, most: usize, errors: &mut Errors) -> bool {
+/// Adds an error if a text is longer than its column.
+pub(crate) fn refuse_long(field: &str, text: &str, most: usize, errors: &mut FormErrors) -> bool {
     let length = text.chars().count();
     if length > most {
         let message = format!("Ensure this value has at most {most} characters (it has {length}).");
@@ -195,7 +194,7 @@ pub(crate) fn refuse_long(field: &str, text: &str, most: usize, errors: &mut Err
     length > most
 }
 
-/// A name that begins with a letter, a digit or `_`, and may hold blanks and dashes
+/// Whether a name starts with a letter, a digit or `_` and otherwise also has spaces and dashes
 /// (3.7.3 `maasserver/fields.py`, `MODEL_NAME_VALIDATOR`).
 pub(crate) fn is_title(text: &str) -> bool {
     let word = |c: char| c.is_alphanumeric() || c == '_';
@@ -217,7 +216,7 @@ pub(crate) const NO_NUMBER: &str = "Enter a whole number.";
 pub(crate) const INVALID: &str = "Enter a valid value.";
 pub(crate) const BAD_IP: &str = "Enter a valid IPv4 or IPv6 address.";
 
-/// A choice that is none, named.
+/// Django's message for a choice that does not exist.
 pub(crate) fn no_such_choice(text: &str) -> String {
     format!("Select a valid choice. {text} is not one of the available choices.")
 }

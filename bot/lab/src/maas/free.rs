@@ -1,4 +1,4 @@
-//! Which addresses of a subnet are taken, for what, and which are free.
+//! Which addresses of a subnet are in use, for which purpose, and which are free.
 //!
 //! 3.5.9 `maasserver/models/subnet.py` (`get_ipranges_in_use`, `get_ipranges_not_in_use`); 3.7.3
 //! `maasservicelayer/db/repositories/subnet_utilization.py`.
@@ -8,32 +8,32 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
-use super::plain;
-use super::store::{Alloc, IpRange, Maas, RangeType};
+use super::answer::plain;
+use super::store::{AllocType, LabMaas, RangeType, StoredRange};
 use super::subnet::conflict;
-use crate::wire::Response;
+use crate::wire::LabResponse;
 
-/// A run of taken addresses, and the word MAAS has for what it is taken for.
+/// A run of addresses in use, with MAAS's word for the purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Piece {
+pub(crate) struct PurposeRun {
     pub(crate) start: IpAddr,
     pub(crate) end: IpAddr,
     pub(crate) purpose: &'static str,
 }
 
-/// A run of taken addresses with everything that it is taken for.
-pub(crate) type Taken = (IpAddr, IpAddr, Vec<&'static str>);
+/// A run of addresses in use with all its purposes.
+pub(crate) type TakenRun = (IpAddr, IpAddr, Vec<&'static str>);
 
-/// What counts as taken.
+/// What counts as in use.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each leaves one kind out")]
-pub(crate) struct Ask {
+pub(crate) struct TakenFilter {
     /// Ranges only: no gateway, resolver, route or address.
     pub(crate) ranges_only: bool,
     pub(crate) no_reserved: bool,
     pub(crate) no_dynamic: bool,
     pub(crate) no_discovered: bool,
-    /// A range that is left out: the one being changed.
+    /// A range to ignore: the one that is being changed.
     pub(crate) but: Option<u64>,
 }
 
@@ -51,13 +51,12 @@ pub(crate) fn at(number: u128, like: IpAddr) -> IpAddr {
     }
 }
 
-/// How many addresses from `start` to `end`.
+/// The number of addresses from `start` to `end`.
 pub(crate) fn count(start: IpAddr, end: IpAddr) -> u128 {
     (number(end) - number(start)).saturating_add(1)
 }
 
-/// The same as JSON can hold it: an IPv6 network may have more addresses than a 64-bit number, which MAAS writes out
-/// and the lab cuts to the largest.
+/// The same, capped at `u64::MAX`: MAAS writes larger counts of IPv6 addresses in full, which `serde_json` cannot.
 pub(crate) fn size(start: IpAddr, end: IpAddr) -> u64 {
     short(count(start, end))
 }
@@ -66,17 +65,17 @@ pub(crate) fn short(number: u128) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }
 
-fn one(ip: IpAddr, purpose: &'static str) -> Piece {
-    Piece {
+fn one(ip: IpAddr, purpose: &'static str) -> PurposeRun {
+    PurposeRun {
         start: ip,
         end: ip,
         purpose,
     }
 }
 
-impl Maas {
-    /// What is taken in a subnet, merged and in order.
-    pub(crate) fn taken(&self, subnet: u64, ask: Ask) -> Vec<Taken> {
+impl LabMaas {
+    /// The addresses in use in a subnet, merged and sorted.
+    pub(crate) fn taken(&self, subnet: u64, ask: TakenFilter) -> Vec<TakenRun> {
         let mut pieces = self.taken_by_ranges(subnet, ask);
         pieces.extend(taken_by_ipv6(self.subnets[&subnet].cidr));
         if !ask.ranges_only {
@@ -85,15 +84,15 @@ impl Maas {
         merge(pieces)
     }
 
-    fn taken_by_ranges(&self, subnet: u64, ask: Ask) -> Vec<Piece> {
-        let counts = |range: &&IpRange| {
+    fn taken_by_ranges(&self, subnet: u64, ask: TakenFilter) -> Vec<PurposeRun> {
+        let counts = |range: &&StoredRange| {
             let left_out = match range.kind {
                 RangeType::Reserved => ask.no_reserved,
                 RangeType::Dynamic => ask.no_dynamic,
             };
             range.subnet == subnet && Some(range.id) != ask.but && !left_out
         };
-        let piece = |range: &IpRange| Piece {
+        let piece = |range: &StoredRange| PurposeRun {
             start: range.start,
             end: range.end,
             purpose: match range.kind {
@@ -104,7 +103,7 @@ impl Maas {
         self.ranges.values().filter(counts).map(piece).collect()
     }
 
-    fn take_addresses(&self, subnet: u64, ask: Ask, pieces: &mut Vec<Piece>) {
+    fn take_addresses(&self, subnet: u64, ask: TakenFilter, pieces: &mut Vec<PurposeRun>) {
         let row = &self.subnets[&subnet];
         // 3.5 drops allocated addresses outside the CIDR, 3.7 routes' gateways outside.
         let clips = self.version.clips_free_ranges();
@@ -121,7 +120,7 @@ impl Maas {
                 .map(|ip| one(ip, "gateway-ip")),
         );
         let rows = self.addresses.values().filter(|row| {
-            row.subnet == Some(subnet) && !(ask.no_discovered && row.alloc == Alloc::Discovered)
+            row.subnet == Some(subnet) && !(ask.no_discovered && row.alloc == AllocType::Discovered)
         });
         pieces.extend(
             rows.filter_map(|row| row.ip)
@@ -131,7 +130,7 @@ impl Maas {
     }
 
     pub(crate) fn show_taken(&self, subnet: u64) -> Value {
-        self.taken(subnet, Ask::default())
+        self.taken(subnet, TakenFilter::default())
             .into_iter()
             .map(|(start, end, purposes)| {
                 json!({"start": start, "end": end, "num_addresses": size(start, end), "purpose": purposes})
@@ -139,34 +138,34 @@ impl Maas {
             .collect()
     }
 
-    /// Where something new may go. In an unmanaged subnet that is inside reserved ranges only, but for ranges themselves.
-    pub(crate) fn gaps(&self, subnet: u64, ask: Ask) -> Vec<(IpAddr, IpAddr)> {
+    /// The free runs. In an unmanaged subnet these lie only inside reserved ranges, except for new ranges.
+    pub(crate) fn gaps(&self, subnet: u64, ask: TakenFilter) -> Vec<(IpAddr, IpAddr)> {
         let row = &self.subnets[&subnet];
         let clips = self.version.clips_free_ranges();
         if row.managed {
             return unused(row.cidr, &self.taken(subnet, ask), clips);
         }
         if ask.ranges_only {
-            // 3.7 lets a reserved range lie over dynamic ones there.
+            // 3.7 allows a reserved range to overlap dynamic ranges there.
             let no_dynamic = clips;
             return unused(
                 row.cidr,
-                &self.taken(subnet, Ask { no_dynamic, ..ask }),
+                &self.taken(subnet, TakenFilter { no_dynamic, ..ask }),
                 clips,
             );
         }
         let but = if clips { None } else { ask.but };
         let reserved = self.taken_by_ranges(
             subnet,
-            Ask {
+            TakenFilter {
                 no_dynamic: true,
                 but,
-                ..Ask::default()
+                ..TakenFilter::default()
             },
         );
         let others = self.taken(
             subnet,
-            Ask {
+            TakenFilter {
                 no_reserved: true,
                 ..ask
             },
@@ -182,15 +181,15 @@ impl Maas {
     }
 
     pub(crate) fn show_free(&self, subnet: u64) -> Value {
-        self.gaps(subnet, Ask::default())
+        self.gaps(subnet, TakenFilter::default())
             .into_iter()
             .map(|(start, end)| json!({"start": start, "end": end, "num_addresses": size(start, end)}))
             .collect()
     }
 
-    /// The address MAAS picks: the lowest of the *smallest* free run. On 3.5 that may lie outside the CIDR, below which a
-    /// range was left; then every try fails (seen on 3.5.12).
-    pub(crate) fn pick_free(&self, subnet: u64) -> Result<IpAddr, Response> {
+    /// The address that MAAS picks: the lowest one of the *smallest* free run. On 3.5 it can lie outside the CIDR, if a range
+    /// remained below it; then every attempt fails (seen on 3.5.12).
+    pub(crate) fn pick_free(&self, subnet: u64) -> Result<IpAddr, LabResponse> {
         let cidr = self.subnets[&subnet].cidr;
         let kept: Vec<IpAddr> = self
             .reserved
@@ -199,7 +198,7 @@ impl Maas {
             .map(|kept| kept.ip)
             .collect();
         let mut runs = Vec::new();
-        for (start, end) in self.gaps(subnet, Ask::default()) {
+        for (start, end) in self.gaps(subnet, TakenFilter::default()) {
             let pieces = kept.iter().map(|ip| one(*ip, "excluded")).collect();
             let mut next = number(start);
             for (ip, _, _) in merge(pieces) {
@@ -228,14 +227,14 @@ impl Maas {
         }
     }
 
-    /// The same for whoever takes what there is.
-    pub(crate) fn lowest_free(&self, subnet: u64) -> Option<IpAddr> {
+    /// The same, or `None`.
+    pub(crate) fn free_address(&self, subnet: u64) -> Option<IpAddr> {
         self.pick_free(subnet).ok()
     }
 
-    /// An address that a person gives a host by hand, whatever MAAS would hand out: the lowest that nobody has, a router's or
-    /// a resolver's where there is no other.
-    pub(crate) fn spare(&self, subnet: u64) -> Option<IpAddr> {
+    /// An address that a person configures manually, independent of what MAAS would pick: the lowest unused one; the gateway's
+    /// or a DNS server's only if there is no other.
+    pub(crate) fn manual_address(&self, subnet: u64) -> Option<IpAddr> {
         let row = &self.subnets[&subnet];
         let (first, last) = usable(row.cidr);
         let had = |ip: &IpAddr| self.addresses.values().any(|other| other.ip == Some(*ip));
@@ -247,12 +246,12 @@ impl Maas {
     }
 }
 
-/// The low end of an IPv6 /64, and the subnet router's anycast address (RFC 4291 section 2.6.1).
-fn taken_by_ipv6(cidr: IpNet) -> Vec<Piece> {
+/// The low end of an IPv6 /64, which MAAS reserves, and the subnet-router anycast address (RFC 4291 section 2.6.1).
+fn taken_by_ipv6(cidr: IpNet) -> Vec<PurposeRun> {
     let first = cidr.network();
     let mut pieces = Vec::new();
     if first.is_ipv6() && cidr.prefix_len() == 64 {
-        pieces.push(Piece {
+        pieces.push(PurposeRun {
             start: at(number(first) + 1, first),
             end: at(number(first) + 0xffff_ffff, first),
             purpose: "reserved",
@@ -264,7 +263,7 @@ fn taken_by_ipv6(cidr: IpNet) -> Vec<Piece> {
     pieces
 }
 
-/// The usable addresses of a network: not the network's own, not the broadcast address.
+/// The usable addresses of a network: without the network address and the broadcast address.
 fn usable(cidr: IpNet) -> (u128, u128) {
     let (first, last) = (number(cidr.network()), number(cidr.broadcast()));
     match (cidr.addr().is_ipv4(), cidr.prefix_len()) {
@@ -274,8 +273,8 @@ fn usable(cidr: IpNet) -> (u128, u128) {
     }
 }
 
-/// What is between the taken pieces. Without `clips` (before 3.7) what is taken outside the network shifts the ends.
-pub(crate) fn unused(cidr: IpNet, taken: &[Taken], clips: bool) -> Vec<(IpAddr, IpAddr)> {
+/// The gaps between the runs in use. Without `clips` (before 3.7) runs outside the network shift the ends.
+pub(crate) fn unused(cidr: IpNet, taken: &[TakenRun], clips: bool) -> Vec<(IpAddr, IpAddr)> {
     let (first, last) = usable(cidr);
     let like = cidr.network();
     let mut gaps = Vec::new();
@@ -299,10 +298,10 @@ pub(crate) fn unused(cidr: IpNet, taken: &[Taken], clips: bool) -> Vec<(IpAddr, 
     gaps
 }
 
-/// Adjacent or overlapping pieces of the same purposes as one; overlapping ones of several purposes too.
-fn merge(mut pieces: Vec<Piece>) -> Vec<Taken> {
+/// Joins overlapping pieces, and adjacent pieces with the same purpose.
+fn merge(mut pieces: Vec<PurposeRun>) -> Vec<TakenRun> {
     pieces.sort_by_key(|piece| (number(piece.start), number(piece.end), piece.purpose));
-    let mut merged: Vec<Taken> = Vec::new();
+    let mut merged: Vec<TakenRun> = Vec::new();
     for piece in pieces {
         let word = piece.purpose;
         if let Some((_, end, purposes)) = merged.last_mut() {

@@ -1,23 +1,28 @@
-//! IP ranges: which may be where (3.5.9 maasserver/models/iprange.py:156-277, forms/iprange.py).
+//! Endpoints of IP ranges, and where ranges may be (3.5.9 maasserver/models/iprange.py:156-277, forms/iprange.py).
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::form::{BAD_IP, Errors, Form, NO_CHOICE, REQUIRED, no_such_choice, refuse_long};
-use super::free::{self, Ask};
-use super::seek::row_number;
-use super::spelling::{self, address};
-use super::store::{IpRange, Maas, RangeType};
-use super::{Answer, Asker, bad_method, gone, missing, plain};
-use crate::wire::Response;
+use super::answer::{ApiCaller, MaasAnswer, bad_method, missing, no_content, plain};
+use super::form::{BAD_IP, Form, FormErrors, NO_CHOICE, REQUIRED, no_such_choice, refuse_long};
+use super::free::{self, TakenFilter};
+use super::lookup::row_number;
+use super::parse::{self, address};
+use super::store::{LabMaas, RangeType, StoredRange};
+use crate::wire::LabResponse;
 
 const BOTH: &str = "Start IP address and end IP address are both required.";
 
-impl Maas {
-    pub(crate) fn ranges_list(&mut self, method: &str, form: &Form, asker: &Asker) -> Answer {
+impl LabMaas {
+    pub(crate) fn ranges_list(
+        &mut self,
+        method: &str,
+        form: &Form,
+        caller: &ApiCaller,
+    ) -> MaasAnswer {
         match method {
-            "GET" => Ok(Response::json(
+            "GET" => Ok(LabResponse::json(
                 200,
                 &self
                     .ranges
@@ -26,7 +31,7 @@ impl Maas {
                     .collect(),
             )),
             "POST" => {
-                if form.get("type") == Some("dynamic") && !asker.admin {
+                if form.get("type") == Some("dynamic") && !caller.admin {
                     return Err(plain(
                         403,
                         "Unable to create dynamic IP range. You don't have sufficient privileges.",
@@ -34,19 +39,25 @@ impl Maas {
                 }
                 let mut range = self.read_range(form, None)?;
                 range.id = self.next("iprange");
-                range.user = Some(asker.name.clone());
+                range.user = Some(caller.name.clone());
                 let shown = self.show_range(&range);
                 self.ranges.insert(range.id, range);
-                Ok(Response::json(200, &shown))
+                Ok(LabResponse::json(200, &shown))
             }
             _ => Err(bad_method()),
         }
     }
 
-    pub(crate) fn range(&mut self, method: &str, id: &str, form: &Form, asker: &Asker) -> Answer {
+    pub(crate) fn range(
+        &mut self,
+        method: &str,
+        id: &str,
+        form: &Form,
+        caller: &ApiCaller,
+    ) -> MaasAnswer {
         let found = self.ranges.get(&row_number("IPRange", id)?).cloned();
         let now = found.ok_or_else(|| missing("IPRange"))?;
-        let mine = asker.admin || now.user.as_ref() == Some(&asker.name);
+        let mine = caller.admin || now.user.as_ref() == Some(&caller.name);
         if method != "GET" && !mine {
             return Err(plain(
                 403,
@@ -54,24 +65,28 @@ impl Maas {
             ));
         }
         match method {
-            "GET" => Ok(Response::json(200, &self.show_range(&now))),
+            "GET" => Ok(LabResponse::json(200, &self.show_range(&now))),
             "PUT" => {
                 let range = self.read_range(form, Some(&now))?;
                 let shown = self.show_range(&range);
                 self.ranges.insert(range.id, range);
-                Ok(Response::json(200, &shown))
+                Ok(LabResponse::json(200, &shown))
             }
             "DELETE" => {
                 self.ranges.remove(&now.id);
                 self.snippets.retain(|_, row| row.range != Some(now.id));
-                Ok(gone())
+                Ok(no_content())
             }
             _ => Err(bad_method()),
         }
     }
 
-    fn read_range(&self, form: &Form, now: Option<&IpRange>) -> Result<IpRange, Response> {
-        let mut errors = Errors::default();
+    fn read_range(
+        &self,
+        form: &Form,
+        now: Option<&StoredRange>,
+    ) -> Result<StoredRange, LabResponse> {
+        let mut errors = FormErrors::default();
         let start = read_end("start_ip", form, now.map(|range| range.start), &mut errors);
         let end = read_end("end_ip", form, now.map(|range| range.end), &mut errors);
         let subnet = self.read_subnet(form, now, &mut errors);
@@ -101,7 +116,7 @@ impl Maas {
         };
         let comment = form.given("comment");
         let comment = comment.or(now.map(|range| range.comment.as_str()));
-        let range = IpRange {
+        let range = StoredRange {
             id: now.map_or(0, |range| range.id),
             subnet: subnet.or(now.map(|range| range.subnet)).unwrap_or_default(),
             kind: kind
@@ -121,7 +136,12 @@ impl Maas {
         Ok(range)
     }
 
-    fn read_subnet(&self, form: &Form, now: Option<&IpRange>, errors: &mut Errors) -> Option<u64> {
+    fn read_subnet(
+        &self,
+        form: &Form,
+        now: Option<&StoredRange>,
+        errors: &mut FormErrors,
+    ) -> Option<u64> {
         let found = match (form.get("subnet"), now) {
             (None, Some(now)) => Some(now.subnet),
             (None, None) => {
@@ -130,7 +150,7 @@ impl Maas {
             }
             (Some(""), _) => None,
             (Some(text), _) => {
-                let found = spelling::number(text).filter(|id| self.subnets.contains_key(id));
+                let found = parse::number(text).filter(|id| self.subnets.contains_key(id));
                 if found.is_none() {
                     errors.add("subnet", NO_CHOICE);
                     return None;
@@ -144,16 +164,16 @@ impl Maas {
         found
     }
 
-    /// The form of a dynamic range counts on fields that it may not have, and on ends in order: without, it is a 500
+    /// For a dynamic range the form relies on fields that may be missing and on sorted ends; otherwise MAAS answers 500
     /// (3.7.3 `maasserver/forms/iprange.py`, `clean`).
     fn look_for_reserved_ips(
         &self,
         subnet: Option<u64>,
         start: Option<IpAddr>,
         end: Option<IpAddr>,
-        errors: &mut Errors,
-    ) -> Result<(), Response> {
-        let crash = |text: String| Response::text(500, text);
+        errors: &mut FormErrors,
+    ) -> Result<(), LabResponse> {
+        let crash = |text: String| LabResponse::text(500, text);
         let subnet = subnet.ok_or_else(|| crash("'subnet'".to_owned()))?;
         let start = start.ok_or_else(|| crash("'start_ip'".to_owned()))?;
         let end = end.ok_or_else(|| crash("'end_ip'".to_owned()))?;
@@ -182,9 +202,9 @@ impl Maas {
             .map(|subnet| subnet.id)
     }
 
-    /// A range that is made without a form: the model's checks alone.
-    pub(crate) fn check_range(&self, range: &IpRange) -> Result<(), Response> {
-        let mut errors = Errors::default();
+    /// The model's checks, for a range that is created without a form.
+    pub(crate) fn check_range(&self, range: &StoredRange) -> Result<(), LabResponse> {
+        let mut errors = FormErrors::default();
         let known = Known {
             subnet: true,
             kind: true,
@@ -193,8 +213,8 @@ impl Maas {
         errors.done()
     }
 
-    /// The model's first objection (3.5.9 `maasserver/models/iprange.py:156-277`).
-    fn check_row(&self, range: &IpRange, known: Known, errors: &mut Errors) {
+    /// The first failing check of the model (3.5.9 `maasserver/models/iprange.py:156-277`).
+    fn check_row(&self, range: &StoredRange, known: Known, errors: &mut FormErrors) {
         let mut both = |message: String| {
             errors.add("start_ip", message.clone());
             errors.add("end_ip", message);
@@ -214,7 +234,7 @@ impl Maas {
         }
     }
 
-    fn check_place(&self, range: &IpRange, known: Known, errors: &mut Errors) {
+    fn check_place(&self, range: &StoredRange, known: Known, errors: &mut FormErrors) {
         let cidr = self.subnets[&range.subnet].cidr;
         let mut both = |message: String| {
             errors.add("start_ip", message.clone());
@@ -251,17 +271,18 @@ impl Maas {
         }
     }
 
-    /// Both ends fall into the same gap: of ranges only for a reserved range, of anything for a dynamic one.
-    fn check_gap(&self, range: &IpRange, errors: &mut Errors) {
+    /// Both ends must lie in the same gap: a gap between ranges for a reserved range, a gap between all addresses in use for a
+    /// dynamic one.
+    fn check_gap(&self, range: &StoredRange, errors: &mut FormErrors) {
         let (word, ranges_only, what) = match range.kind {
             RangeType::Reserved => ("reserved", true, "range"),
             RangeType::Dynamic => ("dynamic", false, "IP address or range"),
         };
-        let ask = Ask {
+        let ask = TakenFilter {
             ranges_only,
             no_discovered: true,
             but: Some(range.id),
-            ..Ask::default()
+            ..TakenFilter::default()
         };
         let gaps = self.gaps(range.subnet, ask);
         let message = if gaps.is_empty() {
@@ -279,19 +300,19 @@ impl Maas {
     }
 }
 
-/// Which fields of a range the form could read.
+/// Which fields of a range the form has read without an error.
 #[derive(Clone, Copy)]
 struct Known {
     subnet: bool,
     kind: bool,
 }
 
-/// netaddr knows no broadcast address of a /31 and a /32.
+/// In netaddr a /31 and a /32 have no broadcast address.
 fn broadcast(cidr: IpNet) -> Option<IpAddr> {
     (cidr.prefix_len() < 31).then(|| cidr.broadcast())
 }
 
-fn read_kind(form: &Form, now: Option<&IpRange>, errors: &mut Errors) -> Option<RangeType> {
+fn read_kind(form: &Form, now: Option<&StoredRange>, errors: &mut FormErrors) -> Option<RangeType> {
     match (form.raw("type"), now) {
         (Some("reserved"), _) => Some(RangeType::Reserved),
         (Some("dynamic"), _) => Some(RangeType::Dynamic),
@@ -307,7 +328,12 @@ fn read_kind(form: &Form, now: Option<&IpRange>, errors: &mut Errors) -> Option<
     }
 }
 
-fn read_end(field: &str, form: &Form, now: Option<IpAddr>, errors: &mut Errors) -> Option<IpAddr> {
+fn read_end(
+    field: &str,
+    form: &Form,
+    now: Option<IpAddr>,
+    errors: &mut FormErrors,
+) -> Option<IpAddr> {
     match (form.get(field), now) {
         (None, Some(now)) => Some(now),
         (None | Some(""), _) => {

@@ -1,4 +1,4 @@
-//! Loading a layout in the neutral JSON: what a real MAAS cannot hold is an error that names the place.
+//! Loads a layout file. What a real MAAS cannot store is an error that names the JSON path.
 
 mod format;
 mod nodes;
@@ -6,32 +6,31 @@ mod subnets;
 
 use std::collections::BTreeSet;
 
-use format::{FabricIn, Layout, VlanIn};
+use format::{LayoutFabric, LayoutFile, LayoutVlan};
 
-use super::store::{Maas, NodeType};
+use super::store::{LabMaas, NodeType};
 
-/// Why a layout cannot be a MAAS.
+/// Why a layout cannot be loaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {why}")]
 pub struct LoadError {
-    /// The place in the JSON, as `fabrics[0].vlans[1].subnets[0].cidr`.
+    /// The JSON path, for example `fabrics[0].vlans[1].subnets[0].cidr`.
     pub place: String,
-    /// What is wrong there.
     pub why: String,
 }
 
-fn wrong(place: impl Into<String>, why: impl Into<String>) -> LoadError {
+fn load_error(place: impl Into<String>, why: impl Into<String>) -> LoadError {
     LoadError {
         place: place.into(),
         why: why.into(),
     }
 }
 
-impl Maas {
-    /// Loads a layout. `version` overrides the layout's; without either it is 3.5.12.
+impl LabMaas {
+    /// Loads a layout. `version` overrides the layout's release; the default is 3.5.12.
     pub fn load(text: &str, version: Option<&str>) -> Result<Self, LoadError> {
-        let layout: Layout =
-            serde_json::from_str(text).map_err(|error| wrong("$", error.to_string()))?;
+        let layout: LayoutFile =
+            serde_json::from_str(text).map_err(|error| load_error("$", error.to_string()))?;
         let version = version.or(layout.version.as_deref()).unwrap_or("3.5.12");
         let mut maas = Self::empty(version);
         for user in &layout.users {
@@ -56,20 +55,20 @@ impl Maas {
         Ok(maas)
     }
 
-    fn load_fabrics(&mut self, layout: &Layout) -> Result<(), LoadError> {
-        // MAAS names `fabric-N` by row number itself, so such a fabric has that number.
+    fn load_fabrics(&mut self, layout: &LayoutFile) -> Result<(), LoadError> {
+        // MAAS itself names fabrics `fabric-ID`, so a fabric with such a name gets that id.
         let numbered: BTreeSet<u64> = layout
             .fabrics
             .iter()
             .filter_map(|fabric| number_of(&fabric.name))
             .collect();
-        let mut made = Vec::new();
+        let mut ids = Vec::new();
         for (at, fabric) in layout.fabrics.iter().enumerate() {
             let place = format!("fabrics[{at}]");
             if self.fabrics.values().any(|other| other.name == fabric.name) {
-                return Err(wrong(
+                return Err(load_error(
                     format!("{place}.name"),
-                    format!("fabric `{}` twice", fabric.name),
+                    format!("duplicate fabric `{}`", fabric.name),
                 ));
             }
             let id = number_of(&fabric.name).unwrap_or_else(|| {
@@ -83,10 +82,10 @@ impl Maas {
             let next = self.sequences.entry("fabric").or_insert(1);
             *next = (*next).max(id + 1);
             self.make_fabric_as(id, Some(fabric.name.clone()), fabric.class_type.clone());
-            made.push(id);
+            ids.push(id);
         }
-        // A default VLAN is made with its fabric, so it is older than every other.
-        for (at, (id, fabric)) in made.into_iter().zip(&layout.fabrics).enumerate() {
+        // A default VLAN is created with its fabric, so its id is lower than that of other VLANs.
+        for (at, (id, fabric)) in ids.into_iter().zip(&layout.fabrics).enumerate() {
             for (number, vlan) in fabric.vlans.iter().enumerate() {
                 let place = format!("fabrics[{at}].vlans[{number}]");
                 self.load_vlan(id, fabric, vlan, &place)?;
@@ -98,8 +97,8 @@ impl Maas {
     fn load_vlan(
         &mut self,
         fabric: u64,
-        home: &FabricIn,
-        vlan: &VlanIn,
+        home: &LayoutFabric,
+        vlan: &LayoutVlan,
         place: &str,
     ) -> Result<(), LoadError> {
         let same_vid = self
@@ -115,9 +114,9 @@ impl Maas {
         let id = match known {
             Some(id) if vlan.vid == 0 || vlan.default => id,
             Some(_) => {
-                return Err(wrong(
+                return Err(load_error(
                     format!("{place}.vid"),
-                    format!("VLAN {} twice in fabric `{}`", vlan.vid, home.name),
+                    format!("duplicate VLAN {} in fabric `{}`", vlan.vid, home.name),
                 ));
             }
             None => self.next("vlan"),
@@ -125,7 +124,7 @@ impl Maas {
         let space = vlan.space.as_ref().map(|space| self.space_named(space));
         self.vlans.insert(
             id,
-            super::store::Vlan {
+            super::store::StoredVlan {
                 id,
                 fabric,
                 vid: vlan.vid,
@@ -153,18 +152,18 @@ impl Maas {
         known.unwrap_or_else(|| self.make_space(Some(name.to_owned()), ""))
     }
 
-    /// DHCP, racks and relays, when every VLAN and controller is there.
-    fn load_vlan_services(&mut self, layout: &Layout) -> Result<(), LoadError> {
+    /// DHCP, racks and relays, after all VLANs and controllers are loaded.
+    fn load_vlan_services(&mut self, layout: &LayoutFile) -> Result<(), LoadError> {
         for (at, fabric) in layout.fabrics.iter().enumerate() {
             for (number, vlan) in fabric.vlans.iter().enumerate() {
                 let place = format!("fabrics[{at}].vlans[{number}]");
                 let id = self
                     .vlan_at(&fabric.name, vlan.vid)
-                    .ok_or_else(|| wrong(&place, "no such VLAN"))?;
+                    .ok_or_else(|| load_error(&place, "no such VLAN"))?;
                 if let Some(relay) = &vlan.relay {
                     let target = self.vlan_at(&relay.fabric, relay.vid);
                     let target = target.ok_or_else(|| {
-                        wrong(
+                        load_error(
                             format!("{place}.relay"),
                             format!("no VLAN {}/{}", relay.fabric, relay.vid),
                         )
@@ -173,7 +172,7 @@ impl Maas {
                         row.relay = Some(target);
                     }
                 }
-                // A VLAN keeps its rack when DHCP is turned off.
+                // A VLAN keeps its rack after DHCP is turned off.
                 if vlan.dhcp || vlan.primary_rack.is_some() {
                     self.load_dhcp(id, vlan, &place)?;
                 }
@@ -182,11 +181,11 @@ impl Maas {
         Ok(())
     }
 
-    fn load_dhcp(&mut self, id: u64, vlan: &VlanIn, place: &str) -> Result<(), LoadError> {
+    fn load_dhcp(&mut self, id: u64, vlan: &LayoutVlan, place: &str) -> Result<(), LoadError> {
         let rack = |name: &String| {
             let node = self.node_by_host(name).map(|node| node.system_id.clone());
             node.ok_or_else(|| {
-                wrong(
+                load_error(
                     format!("{place}.primary_rack"),
                     format!("no controller `{name}`"),
                 )

@@ -1,29 +1,29 @@
-//! Links as rows: added, dropped, kept apart (3.5.9 `maasserver/models/interface.py`).
+//! Rows of links: adding, removing, and conflicts (3.5.9 `maasserver/models/interface.py`).
 
 use std::net::IpAddr;
 
-use super::plain;
-use super::store::{Address, Alloc, Maas};
-use crate::wire::Response;
+use super::answer::plain;
+use super::store::{AllocType, LabMaas, StoredAddress};
+use crate::wire::LabResponse;
 
-impl Maas {
+impl LabMaas {
     pub(crate) fn ensure_link_up(&mut self, interface: u64) {
         if self
             .links_of(interface)
-            .all(|link| link.alloc == Alloc::Discovered)
+            .all(|link| link.alloc == AllocType::Discovered)
         {
-            self.add_link(interface, Alloc::Sticky, None, None);
+            self.add_link(interface, AllocType::Sticky, None, None);
         }
     }
 
     pub(crate) fn add_link(
         &mut self,
         interface: u64,
-        alloc: Alloc,
+        alloc: AllocType,
         subnet: Option<u64>,
         ip: Option<IpAddr>,
     ) -> u64 {
-        self.add_address(Address {
+        self.add_address(StoredAddress {
             id: 0,
             ip,
             alloc,
@@ -35,14 +35,14 @@ impl Maas {
         })
     }
 
-    pub(crate) fn drop_links(&mut self, interface: u64) {
+    pub(crate) fn remove_links(&mut self, interface: u64) {
         let links: Vec<u64> = self.links_of(interface).map(|link| link.id).collect();
         for link in links {
-            self.drop_address(link);
+            self.remove_address(link);
         }
     }
 
-    pub(crate) fn may_link(&self, interface: u64, ip: IpAddr) -> Result<(), Response> {
+    pub(crate) fn may_link(&self, interface: u64, ip: IpAddr) -> Result<(), LabResponse> {
         let mac = &self.interfaces[&interface].mac;
         if let Some(kept) = self
             .reserved

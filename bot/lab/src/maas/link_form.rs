@@ -1,15 +1,16 @@
-//! Linking and unlinking as MAAS's forms read them (3.5.9 `maasserver/forms/interface_link.py`), errors in their order.
+//! `link_subnet`, `unlink_subnet` and `set_default_gateway` as MAAS's forms read them, with errors in the same order
+//! (3.5.9 `maasserver/forms/interface_link.py`).
 
 use std::net::IpAddr;
 
-use super::form::{Errors, Form, REQUIRED, field_error};
-use super::spelling::address;
-use super::store::{Address, Alloc, Maas, NodeType, RangeType};
-use crate::wire::Response;
+use super::form::{Form, FormErrors, REQUIRED, field_error};
+use super::parse::address;
+use super::store::{AllocType, LabMaas, NodeType, RangeType, StoredAddress};
+use crate::wire::LabResponse;
 
-/// A link as it was asked for.
+/// The requested link.
 struct Wanted {
-    /// In upper case; "" when it is missing or none of MAAS's.
+    /// In upper case; "" if missing or unknown.
     mode: String,
     subnet: Option<u64>,
     ip: Option<IpAddr>,
@@ -26,8 +27,8 @@ pub(crate) fn no_such(what: &str, given: &str, known: &[String]) -> String {
     )
 }
 
-impl Maas {
-    pub(crate) fn unlink_subnet(&mut self, interface: u64, form: &Form) -> Result<(), Response> {
+impl LabMaas {
+    pub(crate) fn unlink_subnet(&mut self, interface: u64, form: &Form) -> Result<(), LabResponse> {
         let text = form
             .get("id")
             .filter(|text| !text.is_empty())
@@ -40,13 +41,13 @@ impl Maas {
         let Some(id) = found.and_then(|id| id.parse().ok()) else {
             return Err(field_error("id", no_such("id", text, &ids)));
         };
-        self.drop_address(id);
+        self.remove_address(id);
         self.ensure_link_up(interface);
         Ok(())
     }
 
-    pub(crate) fn link_subnet(&mut self, interface: u64, form: &Form) -> Result<(), Response> {
-        let mut errors = Errors::default();
+    pub(crate) fn link_subnet(&mut self, interface: u64, form: &Form) -> Result<(), LabResponse> {
+        let mut errors = FormErrors::default();
         let wanted = self.read_link(interface, form, &mut errors);
         self.check_link(interface, &wanted, &mut errors);
         errors.done()?;
@@ -58,11 +59,11 @@ impl Maas {
             (None, Some(subnet)) if wanted.mode == "STATIC" => Some(self.pick_free(subnet)?),
             _ => None,
         };
-        self.make_room(interface, &wanted);
+        self.remove_replaced_links(interface, &wanted);
         let alloc = match wanted.mode.as_str() {
-            "AUTO" => Alloc::Auto,
-            "DHCP" => Alloc::Dhcp,
-            _ => Alloc::Sticky,
+            "AUTO" => AllocType::Auto,
+            "DHCP" => AllocType::Dhcp,
+            _ => AllocType::Sticky,
         };
         let link = self.add_link(interface, alloc, wanted.subnet, ip);
         if wanted.default_gateway {
@@ -71,7 +72,7 @@ impl Maas {
         Ok(())
     }
 
-    fn read_link(&self, interface: u64, form: &Form, errors: &mut Errors) -> Wanted {
+    fn read_link(&self, interface: u64, form: &Form, errors: &mut FormErrors) -> Wanted {
         let force = form.switch("force").unwrap_or(false);
         let row = &self.interfaces[&interface];
         let in_bond = self
@@ -113,8 +114,8 @@ impl Maas {
         }
     }
 
-    /// Devices may be static only.
-    fn read_mode(&self, node: &str, form: &Form, errors: &mut Errors) -> String {
+    /// A device accepts only static links.
+    fn read_mode(&self, node: &str, form: &Form, errors: &mut FormErrors) -> String {
         let known: &[&str] = match self.nodes[node].kind {
             NodeType::Device => &["static"],
             NodeType::Machine | NodeType::Rack | NodeType::Region | NodeType::RegionRack => {
@@ -133,7 +134,7 @@ impl Maas {
         String::new()
     }
 
-    fn check_link(&self, interface: u64, wanted: &Wanted, errors: &mut Errors) {
+    fn check_link(&self, interface: u64, wanted: &Wanted, errors: &mut FormErrors) {
         let needs_subnet = wanted.mode == "AUTO" || wanted.mode == "STATIC";
         if needs_subnet && wanted.subnet.is_none() {
             errors.add("subnet", REQUIRED);
@@ -153,7 +154,7 @@ impl Maas {
                 None => Some("Subnet is required when default_gateway is True.".to_owned()),
                 Some(subnet) if self.subnets[&subnet].gateway.is_none() => Some(format!(
                     "Cannot set as default gateway because subnet {} doesn't provide a gateway IP address.",
-                    self.label(subnet)
+                    self.describe_subnet(subnet)
                 )),
                 Some(_) => None,
             };
@@ -163,24 +164,24 @@ impl Maas {
         }
     }
 
-    fn check_dhcp(&self, interface: u64, errors: &mut Errors) {
+    fn check_dhcp(&self, interface: u64, errors: &mut FormErrors) {
         let mut links = self.links_of(interface);
-        let Some(link) = links.find(|link| link.alloc == Alloc::Dhcp) else {
+        let Some(link) = links.find(|link| link.alloc == AllocType::Dhcp) else {
             return;
         };
         let from = link
             .subnet
-            .map(|subnet| format!(" from '{}'", self.label(subnet)));
+            .map(|subnet| format!(" from '{}'", self.describe_subnet(subnet)));
         let from = from.unwrap_or_default();
         errors.add("mode", format!("Interface is already set to DHCP{from}."));
     }
 
-    fn check_static(&self, wanted: &Wanted, errors: &mut Errors) {
+    fn check_static(&self, wanted: &Wanted, errors: &mut FormErrors) {
         let (Some(subnet), Some(ip)) = (wanted.subnet, wanted.ip) else {
             return;
         };
         if !self.subnets[&subnet].cidr.contains(&ip) {
-            let label = self.label(subnet);
+            let label = self.describe_subnet(subnet);
             errors.add(
                 "ip_address",
                 format!("IP address is not in the given subnet '{label}'."),
@@ -199,9 +200,9 @@ impl Maas {
         }
     }
 
-    fn check_link_up(&self, interface: u64, wanted: &Wanted, errors: &mut Errors) {
-        let bare = |link: &Address| {
-            link.ip.is_none() && matches!(link.alloc, Alloc::Sticky | Alloc::Discovered)
+    fn check_link_up(&self, interface: u64, wanted: &Wanted, errors: &mut FormErrors) {
+        let bare = |link: &StoredAddress| {
+            link.ip.is_none() && matches!(link.alloc, AllocType::Sticky | AllocType::Discovered)
         };
         if !wanted.force && !self.links_of(interface).all(bare) {
             errors.add(
@@ -211,23 +212,24 @@ impl Maas {
         }
     }
 
-    /// How MAAS writes a subnet in a sentence.
-    fn label(&self, subnet: u64) -> String {
+    /// How MAAS writes a subnet in a message.
+    fn describe_subnet(&self, subnet: u64) -> String {
         let row = &self.subnets[&subnet];
         let vid = self.vlans[&row.vlan].vid;
         format!("{}:{}(vid={vid})", row.name, row.cidr)
     }
 
-    /// What goes before a link comes: everything when forced or for `LINK_UP`, a bare link otherwise; and the VLAN follows.
-    fn make_room(&mut self, interface: u64, wanted: &Wanted) {
+    /// Removes the links that a new link replaces: all if forced or for `LINK_UP`, else those without an address. Then the
+    /// interface gets the VLAN of the subnet.
+    fn remove_replaced_links(&mut self, interface: u64, wanted: &Wanted) {
         let all = wanted.force || wanted.mode == "LINK_UP";
-        let going: Vec<u64> = self
+        let removed: Vec<u64> = self
             .links_of(interface)
-            .filter(|link| all || (link.alloc == Alloc::Sticky && link.ip.is_none()))
+            .filter(|link| all || (link.alloc == AllocType::Sticky && link.ip.is_none()))
             .map(|link| link.id)
             .collect();
-        for link in going {
-            self.drop_address(link);
+        for link in removed {
+            self.remove_address(link);
         }
         let vlan = wanted.subnet.map(|subnet| self.subnets[&subnet].vlan);
         if let Some(row) = self.interfaces.get_mut(&interface)
@@ -254,10 +256,15 @@ impl Maas {
         &mut self,
         interface: u64,
         form: &Form,
-    ) -> Result<(), Response> {
+    ) -> Result<(), LabResponse> {
         let links: Vec<(u64, IpAddr)> = self
             .links_of(interface)
-            .filter(|link| matches!(link.alloc, Alloc::Auto | Alloc::Sticky | Alloc::Dhcp))
+            .filter(|link| {
+                matches!(
+                    link.alloc,
+                    AllocType::Auto | AllocType::Sticky | AllocType::Dhcp
+                )
+            })
             .filter_map(|link| Some((link.id, self.subnets[&link.subnet?].gateway?)))
             .collect();
         if links.is_empty() {

@@ -1,19 +1,19 @@
-//! Machines, devices and controllers; what release and commissioning leave.
+//! Endpoints of machines, devices and controllers.
 
 use serde_json::Value;
 
+use super::answer::{ApiCaller, MaasAnswer, bad_method, missing, no_content, plain};
 use super::form::Form;
-use super::store::{Address, Alloc, Maas, NodeType};
-use super::{Answer, Asker, bad_method, gone, missing, plain};
-use crate::wire::{Request, Response};
+use super::store::{AllocType, LabMaas, NodeType, StoredAddress};
+use crate::wire::{LabRequest, LabResponse};
 
-impl Maas {
+impl LabMaas {
     pub(crate) fn machines_list(
         &mut self,
-        request: &Request,
+        request: &LabRequest,
         method: &str,
-        asker: &Asker,
-    ) -> Answer {
+        caller: &ApiCaller,
+    ) -> MaasAnswer {
         const FILTERS: [&str; 8] = [
             "hostname",
             "mac_address",
@@ -48,22 +48,22 @@ impl Maas {
         let list: Vec<Value> = self
             .nodes
             .values()
-            .filter(|node| node.kind == NodeType::Machine && Self::may_see(asker, node))
+            .filter(|node| node.kind == NodeType::Machine && Self::may_see(caller, node))
             .filter(|node| hosts.is_empty() || hosts.contains(&node.hostname.as_str()))
             .filter(|node| ids.is_empty() || ids.contains(&node.system_id.as_str()))
             .map(|node| self.show_node(node))
             .collect();
-        Ok(Response::json(200, &Value::Array(list)))
+        Ok(LabResponse::json(200, &Value::Array(list)))
     }
 
-    /// A node by the folder it is asked for in. Everyone sees a device and a controller that they know the id of.
+    /// A node by its collection. Every user sees a device or controller whose id they know.
     pub(crate) fn plain_node(
         &mut self,
         method: &str,
         folder: &str,
         id: &str,
-        asker: &Asker,
-    ) -> Answer {
+        caller: &ApiCaller,
+    ) -> MaasAnswer {
         let (word, fits): (&str, fn(NodeType) -> bool) = match folder {
             "devices" => ("Device", |kind| kind == NodeType::Device),
             "rackcontrollers" => ("RackController", |kind| {
@@ -76,51 +76,51 @@ impl Maas {
         };
         let controller = folder.ends_with("controllers");
         if method == "PUT" && controller {
-            super::admin_to_create(asker)?;
+            super::answer::admin_to_create(caller)?;
         }
         let node = self.nodes.get(id).filter(|node| fits(node.kind));
         let node = node.ok_or_else(|| missing(word))?;
-        if node.kind == NodeType::Machine && !Self::may_see(asker, node) {
+        if node.kind == NodeType::Machine && !Self::may_see(caller, node) {
             return Err(plain(403, ""));
         }
         match method {
-            "GET" => Ok(Response::json(200, &self.show_node(node))),
+            "GET" => Ok(LabResponse::json(200, &self.show_node(node))),
             "DELETE" if !controller => {
-                super::admin_to_change(asker)?;
+                super::answer::admin_to_change(caller)?;
                 self.delete_node(id);
-                Ok(gone())
+                Ok(no_content())
             }
             "DELETE" => {
-                super::admin_to_change(asker)?;
-                // The lab keeps its controllers: what goes with one is nothing that it knows.
+                super::answer::admin_to_change(caller)?;
+                // The lab does not implement the cascade of deleting a controller.
                 Err(bad_method())
             }
             _ => {
-                super::admin_to_change(asker)?;
-                Ok(Response::json(200, &self.show_node(&self.nodes[id])))
+                super::answer::admin_to_change(caller)?;
+                Ok(LabResponse::json(200, &self.show_node(&self.nodes[id])))
             }
         }
     }
 
     pub(crate) fn machine(
         &mut self,
-        request: &Request,
+        request: &LabRequest,
         id: &str,
         form: &Form,
-        asker: &Asker,
-    ) -> Answer {
+        caller: &ApiCaller,
+    ) -> MaasAnswer {
         let found = self
             .nodes
             .get(id)
             .filter(|node| node.kind == NodeType::Machine);
         let node = found.cloned().ok_or_else(|| missing("Machine"))?;
-        if !Self::may_see(asker, &node) {
+        if !Self::may_see(caller, &node) {
             return Err(plain(403, ""));
         }
         match (request.method.as_str(), request.param("op")) {
             ("GET", None) => {}
             ("PUT", None) => {
-                super::admin_to_change(asker)?;
+                super::answer::admin_to_change(caller)?;
                 if let Some(kind) = form.get("power_type") {
                     self.set_power(id, kind, form);
                 }
@@ -140,19 +140,19 @@ impl Maas {
                 }
             }
             ("DELETE", None) => {
-                super::admin_to_change(asker)?;
+                super::answer::admin_to_change(caller)?;
                 self.delete_node(id);
-                return Ok(gone());
+                return Ok(no_content());
             }
             _ => return Err(bad_method()),
         }
-        Ok(Response::json(200, &self.show_node(&self.nodes[id])))
+        Ok(LabResponse::json(200, &self.show_node(&self.nodes[id])))
     }
 
-    /// Another power type; with an address, the BMC's row moves to the subnet that holds it.
+    /// Sets the power type. With an address, the BMC's row moves to the subnet that contains it.
     fn set_power(&mut self, id: &str, kind: &str, form: &Form) {
         let address = form.get("power_parameters_power_address");
-        let address = address.and_then(super::spelling::address);
+        let address = address.and_then(super::parse::address);
         if kind == "manual" || address.is_some() {
             self.addresses
                 .retain(|_, row| row.bmc_of.as_deref() != Some(id));
@@ -167,10 +167,10 @@ impl Maas {
         }
         if let (Some(ip), Some(_)) = (address, bmc) {
             let subnet = self.best_subnet(ip);
-            self.add_address(Address {
+            self.add_address(StoredAddress {
                 id: 0,
                 ip: Some(ip),
-                alloc: Alloc::Sticky,
+                alloc: AllocType::Sticky,
                 subnet,
                 user: None,
                 interface: None,
@@ -180,7 +180,7 @@ impl Maas {
         }
     }
 
-    fn release_machine(&mut self, id: &str) -> Result<(), Response> {
+    fn release_machine(&mut self, id: &str) -> Result<(), LabResponse> {
         let node = self.nodes[id].clone();
         if node.status == "Ready" || node.status == "Releasing" {
             return Ok(());
@@ -203,7 +203,7 @@ impl Maas {
             ));
         }
         if node.power_type != "manual" && !node.power_type.is_empty() {
-            // No rack runs here. What the request did before is not undone (seen on 3.5.12 and 3.7.3).
+            // No rack runs here. What the request changed before is not rolled back (seen on 3.5.12 and 3.7.3).
             if let Some(node) = self.nodes.get_mut(id) {
                 node.osystem.clear();
             }
@@ -235,7 +235,7 @@ impl Maas {
             let here = row
                 .interface
                 .is_some_and(|interface| interfaces.contains(&interface));
-            if here && row.alloc == Alloc::Auto {
+            if here && row.alloc == AllocType::Auto {
                 row.ip = None;
             }
         }
@@ -254,7 +254,7 @@ impl Maas {
             .map(|interface| interface.id)
             .collect();
         for interface in interfaces {
-            self.drop_interface(interface);
+            self.remove_interface(interface);
         }
         self.addresses
             .retain(|_, row| row.bmc_of.as_deref() != Some(id));

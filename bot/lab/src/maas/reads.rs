@@ -1,27 +1,27 @@
-//! Small reads that belong to no object: the account, events, settings, records, and `networks/` of MAAS 1.x.
+//! Small read-only endpoints: account, users, events, settings, DNS records, discoveries, zones, and `networks/` of MAAS 1.x.
 
 use serde_json::{Value, json};
 
-use super::store::{Maas, Node, NodeType};
-use super::{Answer, Asker, plain};
-use crate::wire::{Request, Response};
+use super::answer::{ApiCaller, MaasAnswer, plain};
+use super::store::{LabMaas, NodeType, StoredNode};
+use crate::wire::{LabRequest, LabResponse};
 
 const BASE: &str = "/MAAS/api/2.0";
 
-/// What a MAAS calls itself: the host's name when it was set up. The recorded servers ran on a machine of this name.
+/// `maas_name`, which is the host name at installation. The recorded servers ran on a machine with this name.
 const NAME: &str = "vm";
 
-impl Maas {
-    /// The asker's keys, secrets and all.
-    pub(crate) fn tokens(&self, asker: &Asker) -> Response {
-        let mine = self.users.iter().filter(|user| user.name == asker.name);
+impl LabMaas {
+    /// The caller's API keys, including secrets.
+    pub(crate) fn tokens(&self, caller: &ApiCaller) -> LabResponse {
+        let mine = self.users.iter().filter(|user| user.name == caller.name);
         let tokens = mine.map(|user| {
             json!({"name": "MAAS consumer", "token": format!("{}:{}:{}", user.consumer, user.token, user.secret)})
         });
-        Response::json(200, &tokens.collect())
+        LabResponse::json(200, &tokens.collect())
     }
 
-    /// DNS records that are no addresses.
+    /// DNS records other than addresses.
     pub(crate) fn records(&self) -> Value {
         let all = self.dns.values().flat_map(|dns| {
             let records = dns.records.iter().enumerate();
@@ -35,7 +35,7 @@ impl Maas {
         all.collect()
     }
 
-    /// Subnets as MAAS 1.x showed them.
+    /// Subnets in the format of MAAS 1.x.
     pub(crate) fn show_networks(&self) -> Value {
         let networks = self.subnets.values().map(|subnet| {
             let name = format!("subnet-{}", subnet.id);
@@ -48,58 +48,63 @@ impl Maas {
         networks.collect()
     }
 
-    pub(crate) fn networks(&self, method: &str, rest: &[&str], asker: &Asker) -> Answer {
+    pub(crate) fn networks(&self, method: &str, rest: &[&str], caller: &ApiCaller) -> MaasAnswer {
         if method != "GET" {
-            super::admin_to_change(asker)?;
-            return Err(super::bad_method());
+            super::answer::admin_to_change(caller)?;
+            return Err(super::answer::bad_method());
         }
         let all = self.show_networks();
         let Some(name) = rest.first() else {
-            return Ok(Response::json(200, &all));
+            return Ok(LabResponse::json(200, &all));
         };
         let mut list = all.as_array().into_iter().flatten();
         let one = list.find(|network| network["name"] == **name);
-        let one = one.ok_or_else(|| super::missing("Subnet"))?;
-        Ok(Response::json(200, one))
+        let one = one.ok_or_else(|| super::answer::missing("Subnet"))?;
+        Ok(LabResponse::json(200, one))
     }
 
-    /// Everyone sees everyone; the lab makes and removes nobody.
-    pub(crate) fn users(&self, method: &str, rest: &[&str], asker: &Asker) -> Answer {
+    /// Every user sees all users; the lab does not create or delete users.
+    pub(crate) fn users(&self, method: &str, rest: &[&str], caller: &ApiCaller) -> MaasAnswer {
         if method != "GET" {
-            super::admin_to_create(asker)?;
-            return Err(super::bad_method());
+            super::answer::admin_to_create(caller)?;
+            return Err(super::answer::bad_method());
         }
         let shown = |name: &str| self.show_user(name);
         match rest {
             [] => {
                 let all = self.users.iter().map(|user| shown(&user.name));
-                Ok(Response::json(200, &all.collect()))
+                Ok(LabResponse::json(200, &all.collect()))
             }
             [name, ..] => {
                 let known = self.users.iter().find(|user| user.name == *name);
-                let user = known.ok_or_else(|| super::missing("User"))?;
-                Ok(Response::json(200, &shown(&user.name)))
+                let user = known.ok_or_else(|| super::answer::missing("User"))?;
+                Ok(LabResponse::json(200, &shown(&user.name)))
             }
         }
     }
 
-    /// The one zone and the one pool, which the lab does not change.
-    pub(crate) fn places(&self, method: &str, path: &[&str], asker: &Asker) -> Answer {
+    /// The default zone and pool, which the lab does not change.
+    pub(crate) fn zones_and_pools(
+        &self,
+        method: &str,
+        path: &[&str],
+        caller: &ApiCaller,
+    ) -> MaasAnswer {
         if method != "GET" {
-            super::admin_to_create(asker)?;
-            return Err(super::bad_method());
+            super::answer::admin_to_create(caller)?;
+            return Err(super::answer::bad_method());
         }
         match path {
-            ["zones"] => Ok(Response::json(200, &json!([self.show_zone()]))),
-            ["resourcepools"] => Ok(Response::json(200, &json!([self.show_pool()]))),
-            ["zones", "default"] => Ok(Response::json(200, &self.show_zone())),
-            ["resourcepool", "0" | "default"] => Ok(Response::json(200, &self.show_pool())),
-            ["zones", ..] => Err(super::missing("Zone")),
-            _ => Err(super::missing("ResourcePool")),
+            ["zones"] => Ok(LabResponse::json(200, &json!([self.show_zone()]))),
+            ["resourcepools"] => Ok(LabResponse::json(200, &json!([self.show_pool()]))),
+            ["zones", "default"] => Ok(LabResponse::json(200, &self.show_zone())),
+            ["resourcepool", "0" | "default"] => Ok(LabResponse::json(200, &self.show_pool())),
+            ["zones", ..] => Err(super::answer::missing("Zone")),
+            _ => Err(super::answer::missing("ResourcePool")),
         }
     }
 
-    /// Whom the racks saw (fields: 3.5.9 maasserver/api/discoveries.py).
+    /// The neighbours that racks discovered (fields: 3.5.9 maasserver/api/discoveries.py).
     pub(crate) fn discoveries(&self) -> Value {
         let shown = self.neighbours.iter().map(|(ip, mac)| {
             json!({
@@ -112,10 +117,10 @@ impl Maas {
         shown.collect()
     }
 
-    pub(crate) fn config(&self, request: &Request, asker: &Asker) -> Answer {
+    pub(crate) fn config(&self, request: &LabRequest, caller: &ApiCaller) -> MaasAnswer {
         if request.method != "GET" {
-            super::admin_to_change(asker)?;
-            return Ok(Response::text(200, "OK"));
+            super::answer::admin_to_change(caller)?;
+            return Ok(LabResponse::text(200, "OK"));
         }
         let value = match request.param("name") {
             Some("maas_name") => json!(NAME),
@@ -134,7 +139,7 @@ impl Maas {
                 return Err(super::form::field_error(name, message));
             }
         };
-        Ok(Response {
+        Ok(LabResponse {
             status: 200,
             headers: vec![("content-type".to_owned(), "application/json".to_owned())],
             body: value.to_string().into_bytes(),
@@ -147,21 +152,21 @@ impl Maas {
             .map_or_else(|| unset.clone(), |value| json!(value))
     }
 
-    /// Whether someone sees a node: an administrator any; others machines that are theirs or nobody's, and devices
-    /// (3.5.9 maasserver/models/node.py, `get_nodes`).
-    pub(crate) fn may_see(asker: &Asker, node: &Node) -> bool {
+    /// Whether a user sees a node. Administrators see all; others see their own machines and devices, and machines without an
+    /// owner (3.5.9 maasserver/models/node.py, `get_nodes`).
+    pub(crate) fn may_see(caller: &ApiCaller, node: &StoredNode) -> bool {
         let owner = node.owner.as_ref();
         match node.kind {
-            _ if asker.admin => true,
-            NodeType::Machine => owner.is_none_or(|owner| *owner == asker.name),
-            NodeType::Device => owner == Some(&asker.name),
+            _ if caller.admin => true,
+            NodeType::Machine => owner.is_none_or(|owner| *owner == caller.name),
+            NodeType::Device => owner == Some(&caller.name),
             NodeType::Rack | NodeType::Region | NodeType::RegionRack => false,
         }
     }
 }
 
-/// The event log, which the lab does not keep.
-pub(crate) fn events(request: &Request) -> Value {
+/// The event log, which is always empty.
+pub(crate) fn events(request: &LabRequest) -> Value {
     let query: Vec<String> = request
         .query
         .iter()

@@ -1,40 +1,45 @@
-//! What a controller's report of its own interfaces does to the network: it makes subnets, moves interfaces, and drags
-//! planes along (3.5.9 `metadataserver/builtin_scripts/network.py`; each case seen on 3.5.12 and 3.7.3).
+//! What a controller's report of its interfaces changes: it creates subnets, moves interfaces, and moves linked subnets to
+//! other VLANs (3.5.9 `metadataserver/builtin_scripts/network.py`; each case seen on 3.5.12 and 3.7.3).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::store::{Address, Alloc, Interface, Maas, NodeType, Subnet, Vlan};
+use super::store::{
+    AllocType, LabMaas, NodeType, StoredAddress, StoredInterface, StoredSubnet, StoredVlan,
+};
 
 /// One interface as a controller reports it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reported {
-    /// Its name on the host.
+pub struct ReportedInterface {
+    /// The name on the host.
     pub name: String,
     /// `physical`, `bridge`, `bond` or `vlan`; "" is physical.
     pub kind: String,
-    /// Its MAC.
     pub mac: String,
-    /// The interfaces under it, by name; they come before it.
+    /// Names of the parent interfaces, which come earlier in the report.
     pub parents: Vec<String>,
     /// The tag of a VLAN interface.
     pub vid: Option<u16>,
-    /// Its addresses with their prefixes.
+    /// Addresses with prefix length.
     pub addresses: Vec<IpNet>,
-    /// The gateway of the network that it is in.
+    /// The gateway of its network.
     pub gateway: Option<IpAddr>,
 }
 
-/// MAAS refused a report, and kept nothing of it.
+/// MAAS refused a report and changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ReportRefused(String);
 
-impl Maas {
-    /// Takes a controller's report in. Interfaces that it does not name are gone.
-    pub fn report(&mut self, hostname: &str, said: &[Reported]) -> Result<(), ReportRefused> {
+impl LabMaas {
+    /// Applies a controller's report. Interfaces that are not in the report are removed.
+    pub fn report(
+        &mut self,
+        hostname: &str,
+        report: &[ReportedInterface],
+    ) -> Result<(), ReportRefused> {
         let node = self
             .node_by_host(hostname)
             .map(|node| node.system_id.clone());
@@ -42,26 +47,26 @@ impl Maas {
         let mut after = self.clone();
         let stale: Vec<u64> = after
             .interfaces_of(&node)
-            .filter(|row| said.iter().all(|one| one.name != row.name))
+            .filter(|row| report.iter().all(|one| one.name != row.name))
             .map(|row| row.id)
             .collect();
         for id in stale {
             if after.interfaces.contains_key(&id) {
-                after.drop_interface(id);
+                after.remove_interface(id);
             }
         }
-        for one in said {
-            let id = after.reported_row(&node, one);
+        for one in report {
+            let id = after.interface_row(&node, one);
             after.follow_networks(id, one);
             after.take_addresses_over(id, one)?;
-            after.settle_vlan(id);
+            after.take_linked_vlan(id);
         }
         *self = after;
         Ok(())
     }
 
-    /// What each controller reports while nothing changes on its host: its interfaces and addresses, as its rows have them.
-    pub fn controllers_say(&self) -> BTreeMap<String, Vec<Reported>> {
+    /// The report of each controller, by host name, if nothing changes on the host: interfaces and addresses as in the rows.
+    pub fn controller_reports(&self) -> BTreeMap<String, Vec<ReportedInterface>> {
         self.nodes
             .values()
             .filter(|node| {
@@ -72,20 +77,20 @@ impl Maas {
             })
             .map(|node| {
                 let rows = self.interfaces_of(&node.system_id);
-                let said = rows.map(|row| self.as_reported(row)).collect();
-                (node.hostname.clone(), said)
+                let report = rows.map(|row| self.current_report(row)).collect();
+                (node.hostname.clone(), report)
             })
             .collect()
     }
 
-    fn as_reported(&self, row: &Interface) -> Reported {
+    fn current_report(&self, row: &StoredInterface) -> ReportedInterface {
         let addresses = self.links_of(row.id).filter_map(|link| {
             let net = self.subnets.get(&link.subnet?)?.cidr;
             IpNet::new(link.ip?, net.prefix_len()).ok()
         });
         let parents = row.parents.iter().filter_map(|id| self.interfaces.get(id));
         let vlan = row.vlan.and_then(|id| self.vlans.get(&id));
-        Reported {
+        ReportedInterface {
             name: row.name.clone(),
             kind: row.kind.clone(),
             mac: row.mac.clone(),
@@ -96,7 +101,7 @@ impl Maas {
         }
     }
 
-    fn reported_row(&mut self, node: &str, one: &Reported) -> u64 {
+    fn interface_row(&mut self, node: &str, one: &ReportedInterface) -> u64 {
         let known = self.interfaces_of(node).find(|row| row.name == one.name);
         if let Some(known) = known.map(|row| row.id) {
             if let Some(row) = self.interfaces.get_mut(&known) {
@@ -117,14 +122,14 @@ impl Maas {
         let under = parents.first().and_then(|id| self.interfaces[id].vlan);
         let vlan = match one.vid {
             Some(vid) if kind == "vlan" => {
-                under.map(|vlan| self.tagged(self.vlans[&vlan].fabric, vid))
+                under.map(|vlan| self.vlan_with_tag(self.vlans[&vlan].fabric, vid))
             }
             _ => under,
         };
         let id = self.next("interface");
         self.interfaces.insert(
             id,
-            Interface {
+            StoredInterface {
                 id,
                 node: node.to_owned(),
                 name: one.name.clone(),
@@ -141,8 +146,8 @@ impl Maas {
         id
     }
 
-    /// The VLAN of that tag, made when it is missing.
-    fn tagged(&mut self, fabric: u64, vid: u16) -> u64 {
+    /// The VLAN with this tag; created if missing.
+    fn vlan_with_tag(&mut self, fabric: u64, vid: u16) -> u64 {
         let known = self
             .vlans
             .values()
@@ -153,7 +158,7 @@ impl Maas {
         let id = self.next("vlan");
         self.vlans.insert(
             id,
-            Vlan {
+            StoredVlan {
                 id,
                 fabric,
                 vid,
@@ -174,9 +179,9 @@ impl Maas {
         exact.map(|subnet| subnet.id)
     }
 
-    /// Before the links are looked at, a bridge, bond or VLAN interface takes the VLAN of the subnet that has exactly a
-    /// reported network, and every plane that its *old* links point to comes along. Its ports too.
-    fn follow_networks(&mut self, id: u64, one: &Reported) {
+    /// Before the links are processed, a bridge, bond or VLAN interface moves to the VLAN of the subnet with exactly a reported
+    /// network. The subnets of its *old* links move too, and so do the ports of a bridge or bond.
+    fn follow_networks(&mut self, id: u64, one: &ReportedInterface) {
         let row = self.interfaces[&id].clone();
         let mut nets = one.addresses.iter().map(IpNet::trunc);
         let found = nets.find_map(|net| self.subnet_of(net));
@@ -206,8 +211,12 @@ impl Maas {
         }
     }
 
-    /// Each address gets a row in the subnet of its network, whoever had it; what was not reported goes.
-    fn take_addresses_over(&mut self, id: u64, one: &Reported) -> Result<(), ReportRefused> {
+    /// Each address gets a row in the subnet of its network, even if another node had it. Unreported addresses are removed.
+    fn take_addresses_over(
+        &mut self,
+        id: u64,
+        one: &ReportedInterface,
+    ) -> Result<(), ReportRefused> {
         let mut kept = Vec::new();
         for address in &one.addresses {
             let subnet = self.reported_subnet(id, *address, one.gateway)?;
@@ -220,7 +229,7 @@ impl Maas {
             .filter(|link| !kept.contains(link))
             .collect();
         for link in old {
-            self.drop_address(link);
+            self.remove_address(link);
         }
         if self.interfaces[&id].vlan.is_some() {
             self.ensure_link_up(id);
@@ -230,17 +239,17 @@ impl Maas {
 
     fn claim(&mut self, interface: u64, ip: IpAddr, subnet: Option<u64>) -> u64 {
         let known = self.addresses.values().find(|row| {
-            row.ip == Some(ip) && row.alloc != Alloc::Discovered && row.bmc_of.is_none()
+            row.ip == Some(ip) && row.alloc != AllocType::Discovered && row.bmc_of.is_none()
         });
         let id = match known.map(|row| row.id) {
             Some(id) => id,
-            None => self.add_link(interface, Alloc::Sticky, subnet, Some(ip)),
+            None => self.add_link(interface, AllocType::Sticky, subnet, Some(ip)),
         };
         if let Some(row) = self.addresses.get_mut(&id) {
-            *row = Address {
+            *row = StoredAddress {
                 id,
                 ip: Some(ip),
-                alloc: Alloc::Sticky,
+                alloc: AllocType::Sticky,
                 subnet,
                 user: None,
                 interface: Some(interface),
@@ -251,7 +260,7 @@ impl Maas {
         id
     }
 
-    /// The subnet of exactly that network, made where there is none; a host's own prefix goes to the narrowest around it.
+    /// The subnet with exactly this network; created if missing. A /32 or /128 belongs to the smallest subnet that contains it.
     fn reported_subnet(
         &mut self,
         id: u64,
@@ -291,7 +300,7 @@ impl Maas {
         let subnet = self.next("subnet");
         self.subnets.insert(
             subnet,
-            Subnet {
+            StoredSubnet {
                 id: subnet,
                 name: net.to_string(),
                 cidr: net,
@@ -311,9 +320,9 @@ impl Maas {
         Ok(subnet)
     }
 
-    /// At last the interface takes the VLAN of one subnet that it is linked to, and all others linked come along. Which
-    /// one is picked by the order that Python's small sets have: by row number modulo 8.
-    fn settle_vlan(&mut self, id: u64) {
+    /// Finally the interface moves to the VLAN of one linked subnet, and the other linked subnets move too. MAAS takes the first
+    /// of a Python set, which for small sets is ordered by row number modulo 8.
+    fn take_linked_vlan(&mut self, id: u64) {
         let linked = self.links_of(id).filter_map(|link| link.subnet);
         let Some(subnet) = linked.min_by_key(|subnet| (subnet % 8, *subnet)) else {
             return;
@@ -326,196 +335,4 @@ impl Maas {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    /// Two planes, a third network's VLAN, a controller with an address in the first plane on that kind of interface.
-    fn stage(kind: &str, version: &str) -> Maas {
-        let below = json!({"name": "eth0", "type": "physical", "mac": "52:54:00:00:00:01", "fabric": "one", "vlan": 0});
-        let link = json!([{"mode": "STATIC", "subnet": "10.8.0.0/22", "ip": "10.8.0.4"}]);
-        let interfaces = if kind == "physical" {
-            let mut only = below;
-            only["links"] = link;
-            json!([only])
-        } else {
-            json!([below, {"name": "br0", "type": kind, "mac": "52:54:00:00:00:02", "parents": ["eth0"], "links": link}])
-        };
-        let layout = json!({
-            "fabrics": [
-                {"name": "one", "vlans": [{"vid": 0, "subnets": [{"cidr": "10.8.0.0/22", "name": "one"}]}]},
-                {"name": "two", "vlans": [{"vid": 0, "subnets": [{"cidr": "10.16.0.0/22", "name": "two"}]}]},
-            ],
-            "controllers": [{"hostname": "ctl", "kind": "rack", "interfaces": interfaces}],
-            "machines": [{"hostname": "m0", "interfaces": [{"name": "e0", "fabric": "one", "vlan": 0,
-                "links": [{"mode": "STATIC", "subnet": "10.8.0.0/22", "ip": "10.8.0.77"}]}]}],
-        });
-        Maas::load(&layout.to_string(), Some(version)).expect("the stage loads")
-    }
-
-    fn said(kind: &str, addresses: &[&str]) -> Vec<Reported> {
-        let addresses = addresses
-            .iter()
-            .map(|text| text.parse().expect("an address"));
-        let addresses = addresses.collect();
-        let eth0 = Reported {
-            name: "eth0".to_owned(),
-            kind: "physical".to_owned(),
-            mac: "52:54:00:00:00:01".to_owned(),
-            ..Reported::default()
-        };
-        if kind == "physical" {
-            return vec![Reported { addresses, ..eth0 }];
-        }
-        let bridge = Reported {
-            name: "br0".to_owned(),
-            kind: kind.to_owned(),
-            mac: "52:54:00:00:00:02".to_owned(),
-            parents: vec!["eth0".to_owned()],
-            addresses,
-            ..Reported::default()
-        };
-        vec![eth0, bridge]
-    }
-
-    fn fabric_of(maas: &Maas, name: &str) -> String {
-        let subnet = maas.subnets.values().find(|subnet| subnet.name == name);
-        let vlan = &maas.vlans[&subnet.expect("the plane is there").vlan];
-        maas.fabrics[&vlan.fabric].name.clone()
-    }
-
-    fn recidr(maas: &mut Maas, name: &str, cidr: &str) {
-        let subnet = maas.subnets.values_mut().find(|subnet| subnet.name == name);
-        subnet.expect("the plane is there").cidr = cidr.parse().expect("a network");
-    }
-
-    /// one goes to a free network, two takes the one that the controller still has.
-    fn chain(maas: &mut Maas) {
-        recidr(maas, "one", "10.20.0.0/22");
-        recidr(maas, "two", "10.8.0.0/22");
-    }
-
-    #[test]
-    fn the_same_report_again_changes_nothing() {
-        for kind in ["physical", "bridge"] {
-            let mut maas = stage(kind, "3.5.12");
-            maas.report("ctl", &said(kind, &["10.8.0.4/22"]))
-                .expect("taken in");
-            let before = maas.clone();
-            assert_eq!(maas.controllers_say()["ctl"], said(kind, &["10.8.0.4/22"]));
-            maas.report("ctl", &said(kind, &["10.8.0.4/22"]))
-                .expect("taken in");
-            assert!(maas.same_rows(&before), "{kind}");
-        }
-    }
-
-    #[test]
-    fn an_old_address_makes_its_network_again() {
-        let mut maas = stage("physical", "3.7.3");
-        recidr(&mut maas, "one", "10.20.0.0/22");
-        maas.report("ctl", &said("physical", &["10.8.0.4/22"]))
-            .expect("taken in");
-        assert_eq!(fabric_of(&maas, "10.8.0.0/22"), "one");
-        maas.report("ctl", &said("physical", &["10.20.0.4/22"]))
-            .expect("taken in");
-        assert_eq!(
-            fabric_of(&maas, "10.8.0.0/22"),
-            "one",
-            "the stray one stays"
-        );
-    }
-
-    #[test]
-    fn a_physical_interface_moves_alone() {
-        let mut maas = stage("physical", "3.7.3");
-        chain(&mut maas);
-        maas.report("ctl", &said("physical", &["10.8.0.4/22"]))
-            .expect("taken in");
-        assert_eq!(
-            (fabric_of(&maas, "one"), fabric_of(&maas, "two")),
-            ("one".to_owned(), "two".to_owned())
-        );
-    }
-
-    #[test]
-    fn a_bridge_drags_the_plane_that_its_old_link_points_to_for_good() {
-        let mut maas = stage("bridge", "3.7.3");
-        chain(&mut maas);
-        maas.report("ctl", &said("bridge", &["10.8.0.4/22"]))
-            .expect("taken in");
-        assert_eq!(fabric_of(&maas, "one"), "two");
-        let ports = maas.interfaces.values().filter(|row| row.name == "eth0");
-        assert!(
-            ports
-                .map(|row| row.vlan)
-                .all(|vlan| vlan == Some(maas.default_vlan(2).expect("a VLAN")))
-        );
-        maas.report("ctl", &said("bridge", &["10.20.0.4/22"]))
-            .expect("taken in");
-        assert_eq!(
-            fabric_of(&maas, "one"),
-            "two",
-            "the right report does not undo it"
-        );
-    }
-
-    #[test]
-    fn a_bridge_that_lost_its_address_in_time_drags_nothing() {
-        let mut maas = stage("bridge", "3.7.3");
-        maas.report("ctl", &said("bridge", &[])).expect("taken in");
-        chain(&mut maas);
-        maas.report("ctl", &said("bridge", &["10.20.0.4/22"]))
-            .expect("taken in");
-        assert_eq!(
-            (fabric_of(&maas, "one"), fabric_of(&maas, "two")),
-            ("one".to_owned(), "two".to_owned())
-        );
-    }
-
-    #[test]
-    fn another_netmask_overlaps_or_refuses_the_whole_report() {
-        let mut older = stage("physical", "3.5.12");
-        older
-            .report("ctl", &said("physical", &["10.8.0.4/24"]))
-            .expect("taken in");
-        assert_eq!(fabric_of(&older, "10.8.0.0/24"), "one");
-        let mut newer = stage("physical", "3.7.3");
-        let before = newer.clone();
-        assert!(
-            newer
-                .report("ctl", &said("physical", &["10.8.0.4/24"]))
-                .is_err()
-        );
-        assert!(newer.same_rows(&before));
-    }
-
-    #[test]
-    fn an_address_is_taken_away_from_a_machine() {
-        let mut maas = stage("physical", "3.7.3");
-        maas.report("ctl", &said("physical", &["10.8.0.77/22"]))
-            .expect("taken in");
-        let machine = maas
-            .node_by_host("m0")
-            .expect("it is there")
-            .system_id
-            .clone();
-        let links = maas
-            .interfaces_of(&machine)
-            .map(|row| maas.links_of(row.id).count());
-        assert_eq!(links.sum::<usize>(), 0);
-    }
-
-    #[test]
-    fn an_unknown_network_on_a_new_interface_makes_a_fabric() {
-        let mut maas = stage("physical", "3.7.3");
-        let mut report = said("physical", &["10.8.0.4/22"]);
-        report.push(Reported {
-            name: "eth1".to_owned(),
-            mac: "52:54:00:00:00:09".to_owned(),
-            addresses: vec!["10.99.0.1/24".parse().expect("an address")],
-            ..Reported::default()
-        });
-        maas.report("ctl", &report).expect("taken in");
-        assert!(fabric_of(&maas, "10.99.0.0/24").starts_with("fabric-"));
-    }
-}
+mod tests;

@@ -1,35 +1,43 @@
-//! Reserved IPs: an address kept for a MAC (3.6.5 `maasserver/forms/reservedip.py`, `models/reservedip.py`).
+//! Endpoints of reserved IPs: an address reserved for a MAC (3.6.5 `maasserver/forms/reservedip.py`,
+//! `models/reservedip.py`).
 
 use std::net::IpAddr;
 
-use super::form::{Errors, Form, REQUIRED};
-use super::seek::row_number;
-use super::spelling::address;
-use super::store::{Maas, RangeType, ReservedIp};
-use super::{Answer, Asker, admin_to_change, admin_to_create, bad_method, gone, missing};
-use crate::wire::Response;
+use super::answer::{
+    ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, missing, no_content,
+};
+use super::form::{Form, FormErrors, REQUIRED};
+use super::lookup::row_number;
+use super::parse::address;
+use super::store::{LabMaas, RangeType, StoredReservedIp};
+use crate::wire::LabResponse;
 
-impl Maas {
-    pub(crate) fn reserved_list(&mut self, method: &str, form: &Form, asker: &Asker) -> Answer {
+impl LabMaas {
+    pub(crate) fn reserved_list(
+        &mut self,
+        method: &str,
+        form: &Form,
+        caller: &ApiCaller,
+    ) -> MaasAnswer {
         match method {
             "GET" => {
                 let all = self.reserved.keys().map(|id| self.show_reserved(*id));
-                Ok(Response::json(200, &all.collect()))
+                Ok(LabResponse::json(200, &all.collect()))
             }
             "POST" => {
-                admin_to_create(asker)?;
+                admin_to_create(caller)?;
                 let mut kept = self.read_reserved(form)?;
                 kept.id = self.next("reservedip");
                 let id = kept.id;
                 self.reserved.insert(id, kept);
-                Ok(Response::json(200, &self.show_reserved(id)))
+                Ok(LabResponse::json(200, &self.show_reserved(id)))
             }
             _ => Err(bad_method()),
         }
     }
 
-    fn read_reserved(&self, form: &Form) -> Result<ReservedIp, Response> {
-        let mut errors = Errors::default();
+    fn read_reserved(&self, form: &Form) -> Result<StoredReservedIp, LabResponse> {
+        let mut errors = FormErrors::default();
         let given = |field: &str| form.get(field).filter(|text| !text.is_empty());
         let ip = given("ip").and_then(address);
         match given("ip") {
@@ -65,10 +73,10 @@ impl Maas {
         }
         errors.done()?;
         let (Some(ip), Some(mac), Some(subnet)) = (ip, mac, subnet) else {
-            return Err(Response::text(400, ""));
+            return Err(LabResponse::text(400, ""));
         };
         let comment = form.get("comment").unwrap_or_default().to_owned();
-        Ok(ReservedIp {
+        Ok(StoredReservedIp {
             id: 0,
             subnet,
             ip,
@@ -77,7 +85,7 @@ impl Maas {
         })
     }
 
-    fn check_reserved(&self, ip: IpAddr, mac: &str, subnet: u64, errors: &mut Errors) {
+    fn check_reserved(&self, ip: IpAddr, mac: &str, subnet: u64, errors: &mut FormErrors) {
         let cidr = self.subnets[&subnet].cidr;
         let other_macs = self.addresses.values().any(|row| {
             let interface = row.interface.and_then(|id| self.interfaces.get(&id));
@@ -129,14 +137,14 @@ impl Maas {
         method: &str,
         id: &str,
         form: &Form,
-        asker: &Asker,
-    ) -> Answer {
+        caller: &ApiCaller,
+    ) -> MaasAnswer {
         let found = self.reserved.get(&row_number("ReservedIP", id)?).cloned();
         let mut now = found.ok_or_else(|| missing("ReservedIP"))?;
         match method {
             "GET" => {}
             "PUT" => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 let other =
                     |key: &str, value: String| form.get(key).is_some_and(|given| given != value);
                 let frozen = other("ip", now.ip.to_string())
@@ -152,12 +160,12 @@ impl Maas {
                 self.reserved.insert(now.id, now.clone());
             }
             "DELETE" => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 self.reserved.remove(&now.id);
-                return Ok(gone());
+                return Ok(no_content());
             }
             _ => return Err(bad_method()),
         }
-        Ok(Response::json(200, &self.show_reserved(now.id)))
+        Ok(LabResponse::json(200, &self.show_reserved(now.id)))
     }
 }

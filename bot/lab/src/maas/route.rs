@@ -1,26 +1,33 @@
-//! Static routes (3.5.9 `maasserver/models/staticroute.py:51-93`).
+//! Endpoints of static routes (3.5.9 `maasserver/models/staticroute.py:51-93`).
 
-use super::form::{Errors, Form, NO_CHOICE, REQUIRED};
-use super::seek::row_number;
-use super::spelling::address;
-use super::store::{Maas, Route};
-use super::{Answer, Asker, admin_to_change, admin_to_create, bad_method, gone, missing};
-use crate::wire::Response;
+use super::answer::{
+    ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, missing, no_content,
+};
+use super::form::{Form, FormErrors, NO_CHOICE, REQUIRED};
+use super::lookup::row_number;
+use super::parse::address;
+use super::store::{LabMaas, StoredRoute};
+use crate::wire::LabResponse;
 
-impl Maas {
-    pub(crate) fn routes_list(&mut self, method: &str, form: &Form, asker: &Asker) -> Answer {
+impl LabMaas {
+    pub(crate) fn routes_list(
+        &mut self,
+        method: &str,
+        form: &Form,
+        caller: &ApiCaller,
+    ) -> MaasAnswer {
         match method {
-            "GET" => Ok(Response::json(
+            "GET" => Ok(LabResponse::json(
                 200,
                 &self.routes.keys().map(|id| self.show_route(*id)).collect(),
             )),
             "POST" => {
-                admin_to_create(asker)?;
+                admin_to_create(caller)?;
                 let mut route = self.read_route(form, None)?;
                 route.id = self.next("route");
                 let id = route.id;
                 self.routes.insert(id, route);
-                Ok(Response::json(200, &self.show_route(id)))
+                Ok(LabResponse::json(200, &self.show_route(id)))
             }
             _ => Err(bad_method()),
         }
@@ -31,29 +38,33 @@ impl Maas {
         method: &str,
         id: &str,
         form: &Form,
-        asker: &Asker,
-    ) -> Answer {
+        caller: &ApiCaller,
+    ) -> MaasAnswer {
         let found = self.routes.get(&row_number("StaticRoute", id)?).cloned();
         let now = found.ok_or_else(|| missing("StaticRoute"))?;
         match method {
             "GET" => {}
             "PUT" => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 let route = self.read_route(form, Some(&now))?;
                 self.routes.insert(now.id, route);
             }
             "DELETE" => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 self.routes.remove(&now.id);
-                return Ok(gone());
+                return Ok(no_content());
             }
             _ => return Err(bad_method()),
         }
-        Ok(Response::json(200, &self.show_route(now.id)))
+        Ok(LabResponse::json(200, &self.show_route(now.id)))
     }
 
-    fn read_route(&self, form: &Form, now: Option<&Route>) -> Result<Route, Response> {
-        let mut errors = Errors::default();
+    fn read_route(
+        &self,
+        form: &Form,
+        now: Option<&StoredRoute>,
+    ) -> Result<StoredRoute, LabResponse> {
+        let mut errors = FormErrors::default();
         let mut end =
             |field: &str, now: Option<u64>| match form.get(field).filter(|text| !text.is_empty()) {
                 None if now.is_some() => now,
@@ -84,9 +95,9 @@ impl Maas {
         }
         let metric = form.get("metric").and_then(|text| text.parse().ok());
         if source.is_none() && gateway.is_some() {
-            // The form looks into a source that is not there (seen on 3.5.12 and 3.7.3).
+            // The form dereferences the missing source (seen on 3.5.12 and 3.7.3).
             let message = "'NoneType' object has no attribute 'get_ipnetwork'";
-            return Err(Response::text(500, message));
+            return Err(LabResponse::text(500, message));
         }
         let outside = source
             .zip(gateway)
@@ -98,9 +109,9 @@ impl Maas {
         let (Some(source), Some(destination), Some(gateway)) = (source, destination, gateway)
         else {
             errors.done()?;
-            return Err(Response::text(400, ""));
+            return Err(LabResponse::text(400, ""));
         };
-        let route = Route {
+        let route = StoredRoute {
             id: now.map_or(0, |route| route.id),
             source,
             destination,
@@ -112,8 +123,8 @@ impl Maas {
         Ok(route)
     }
 
-    /// One of the model's refusals, the first (3.5.9 `maasserver/models/staticroute.py`).
-    fn check_route(&self, route: &Route, errors: &mut Errors) {
+    /// The first failing check of the model (3.5.9 `maasserver/models/staticroute.py`).
+    fn check_route(&self, route: &StoredRoute, errors: &mut FormErrors) {
         let (source, destination, gateway) = (route.source, route.destination, route.gateway);
         let cidr = self.subnets[&source].cidr;
         if source == destination {

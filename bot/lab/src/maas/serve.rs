@@ -1,4 +1,4 @@
-//! The lab's MAAS on a loopback port, with faults on demand.
+//! Serves the lab's MAAS on a loopback port, with injected faults.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,51 +6,53 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use super::store::Maas;
-use crate::socket::{self, Clock, Door, Faults};
-use crate::wire::{Request, Response};
+use super::store::LabMaas;
+use crate::socket::{self, HttpEndpoint, HttpFaultPolicy, LabClock};
+use crate::wire::{LabRequest, LabResponse};
 
-/// A MAAS that is being served.
-pub struct Serving {
-    /// Where, ending in `/MAAS`.
+/// A running MAAS server. Dropping it stops the server.
+pub struct MaasServer {
+    /// The base URL, which ends with `/MAAS`.
     pub url: String,
-    /// The rows, for whoever plays the world.
-    pub maas: Arc<Mutex<Maas>>,
+    /// The rows, for tests that change them without the API.
+    pub maas: Arc<Mutex<LabMaas>>,
     task: JoinHandle<()>,
 }
 
-impl Drop for Serving {
+impl Drop for MaasServer {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
 /// Serves `maas` on a free loopback port.
-pub async fn serve(maas: Maas, faults: Option<Faults>) -> std::io::Result<Serving> {
-    serve_in_time(maas, faults, Arc::new(clock)).await
+pub async fn serve(maas: LabMaas, faults: Option<HttpFaultPolicy>) -> std::io::Result<MaasServer> {
+    serve_with_clock(maas, faults, Arc::new(clock)).await
 }
 
-/// The same in another time than the machine's, in seconds since 1970.
-pub async fn serve_in_time(
-    maas: Maas,
-    faults: Option<Faults>,
-    clock: Clock,
-) -> std::io::Result<Serving> {
+/// The same with a clock other than the system's.
+pub async fn serve_with_clock(
+    maas: LabMaas,
+    faults: Option<HttpFaultPolicy>,
+    clock: LabClock,
+) -> std::io::Result<MaasServer> {
     let (listener, url) = socket::listen(0).await?;
     let maas = Arc::new(Mutex::new(maas));
     let shared = Arc::clone(&maas);
-    let rules = move |request: &Request| {
+    let rules = move |request: &LabRequest| {
         let mut maas = shared.lock().unwrap_or_else(PoisonError::into_inner);
         maas.answer(request)
     };
-    let door = Door {
+    let endpoint = HttpEndpoint {
         rules: Arc::new(rules),
         faults,
-        refusal: |status| Response::html(status, "<html>not now</html>").with("retry-after", "5"),
+        refusal: |status| {
+            LabResponse::html(status, "<html>not now</html>").with("retry-after", "5")
+        },
         clock,
     };
-    let task = socket::open(listener, door);
-    Ok(Serving {
+    let task = socket::open(listener, endpoint);
+    Ok(MaasServer {
         url: format!("{url}/MAAS"),
         maas,
         task,
@@ -59,7 +61,7 @@ pub async fn serve_in_time(
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the wire's clock: MAAS compares OAuth timestamps with its own"
+    reason = "MAAS compares OAuth timestamps with its own clock"
 )]
 fn clock() -> i64 {
     std::time::SystemTime::now()
@@ -69,13 +71,13 @@ fn clock() -> i64 {
         })
 }
 
-/// Serves a layout until SIGTERM; writes where and with which keys to `state`, in one rename, when ready.
-pub async fn only(
+/// Serves a layout until SIGTERM or Ctrl-C. When ready, writes the URL and the API keys to `state` as JSON, with one rename.
+pub async fn serve_until_signal(
     layout: &str,
     version: Option<&str>,
     state: &Path,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let maas = Maas::load(layout, version)?;
+    let maas = LabMaas::load(layout, version)?;
     let admin = maas.api_key("admin");
     let users: serde_json::Map<String, serde_json::Value> = maas
         .user_names()

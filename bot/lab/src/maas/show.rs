@@ -1,16 +1,16 @@
-//! How rows read over the API.
+//! How rows look in the API.
 
-use std::net::IpAddr;
+mod node;
 
 use serde_json::{Value, json};
 
-use super::Asker;
-use super::store::{Address, Alloc, Interface, IpRange, Maas, Node, NodeType, Unknown};
-use super::version::Version;
+use super::store::{
+    AllocType, LabMaas, StoredAddress, StoredInterface, StoredRange, UnknownInterface,
+};
 
 const BASE: &str = "/MAAS/api/2.0";
 
-impl Maas {
+impl LabMaas {
     pub(crate) fn show_user(&self, name: &str) -> Value {
         let admin = self
             .users
@@ -108,7 +108,7 @@ impl Maas {
         shown
     }
 
-    pub(crate) fn show_range(&self, range: &IpRange) -> Value {
+    pub(crate) fn show_range(&self, range: &StoredRange) -> Value {
         let kind = match range.kind {
             super::store::RangeType::Reserved => "reserved",
             super::store::RangeType::Dynamic => "dynamic",
@@ -138,13 +138,13 @@ impl Maas {
     }
 
     /// An address as `ipaddresses/` and `dnsresources/` show it.
-    pub(crate) fn show_address(&self, address: &Address) -> Value {
+    pub(crate) fn show_address(&self, address: &StoredAddress) -> Value {
         let kind = match address.alloc {
-            Alloc::Auto => "Automatic",
-            Alloc::Sticky => "Sticky",
-            Alloc::UserReserved => "User reserved",
-            Alloc::Dhcp => "DHCP",
-            Alloc::Discovered => "Observed",
+            AllocType::Auto => "Automatic",
+            AllocType::Sticky => "Sticky",
+            AllocType::UserReserved => "User reserved",
+            AllocType::Dhcp => "DHCP",
+            AllocType::Discovered => "Observed",
         };
         let interface = address.interface.and_then(|id| self.interfaces.get(&id));
         let interface = match (interface, &address.unknown) {
@@ -160,8 +160,8 @@ impl Maas {
         })
     }
 
-    /// An interface without a node has no links, no place and no MTU of its own.
-    fn show_unknown(&self, unknown: &Unknown, address: &Address) -> Value {
+    /// An interface without a node has no links, no `resource_uri` and no MTU.
+    fn show_unknown(&self, unknown: &UnknownInterface, address: &StoredAddress) -> Value {
         let vlan = address.subnet.map(|subnet| self.subnets[&subnet].vlan);
         json!({
             "id": unknown.id, "mac_address": unknown.mac, "name": "eth0", "type": "unknown", "parents": [], "children": [],
@@ -202,12 +202,12 @@ impl Maas {
         json!({"name": "default", "description": "Default pool", "id": 0, "resource_uri": format!("{BASE}/resourcepool/0/")})
     }
 
-    pub(crate) fn show_link(&self, address: &Address) -> Value {
+    pub(crate) fn show_link(&self, address: &StoredAddress) -> Value {
         let mode = match (address.alloc, address.ip, address.subnet) {
-            (Alloc::Auto, ..) => "auto",
-            (Alloc::Sticky | Alloc::UserReserved, Some(_), _) => "static",
-            (Alloc::Sticky | Alloc::UserReserved, None, _) => "link_up",
-            (Alloc::Dhcp | Alloc::Discovered, ..) => "dhcp",
+            (AllocType::Auto, ..) => "auto",
+            (AllocType::Sticky | AllocType::UserReserved, Some(_), _) => "static",
+            (AllocType::Sticky | AllocType::UserReserved, None, _) => "link_up",
+            (AllocType::Dhcp | AllocType::Discovered, ..) => "dhcp",
         };
         let mut link = json!({"id": address.id, "mode": mode});
         if let Some(ip) = address.ip {
@@ -219,7 +219,7 @@ impl Maas {
         link
     }
 
-    pub(crate) fn show_interface(&self, interface: &Interface) -> Value {
+    pub(crate) fn show_interface(&self, interface: &StoredInterface) -> Value {
         let name = |id: &u64| self.interfaces[id].name.clone();
         let children: Vec<String> = self
             .interfaces
@@ -229,7 +229,7 @@ impl Maas {
             .collect();
         let links: Vec<Value> = self
             .links_of(interface.id)
-            .filter(|link| link.alloc != Alloc::Discovered)
+            .filter(|link| link.alloc != AllocType::Discovered)
             .map(|link| self.show_link(link))
             .collect();
         let vlan_mtu = interface.vlan.map(|vlan| self.vlans[&vlan].mtu);
@@ -256,152 +256,4 @@ impl Maas {
             "resource_uri": format!("{BASE}/nodes/{}/interfaces/{}/", interface.node, interface.id),
         })
     }
-
-    pub(crate) fn show_node(&self, node: &Node) -> Value {
-        let (folder, kind) = match node.kind {
-            NodeType::Machine => ("machines", "Machine"),
-            NodeType::Device => ("devices", "Device"),
-            NodeType::Rack => ("rackcontrollers", "Rack controller"),
-            NodeType::Region => ("regioncontrollers", "Region controller"),
-            NodeType::RegionRack => ("rackcontrollers", "Region and rack controller"),
-        };
-        let interfaces: Vec<&Interface> = self.interfaces_of(&node.system_id).collect();
-        let ips: Vec<Value> = interfaces
-            .iter()
-            .flat_map(|interface| self.links_of(interface.id))
-            .filter_map(|link| link.ip)
-            .map(|ip| json!(ip))
-            .collect();
-        let mut shown = json!({
-            "hostname": node.hostname, "fqdn": format!("{}.maas", node.hostname), "system_id": node.system_id,
-            "node_type": node.kind as u8, "node_type_name": kind, "owner": node.owner, "ip_addresses": ips,
-            "domain": self.show_domain(), "zone": self.show_zone(), "tag_names": [], "description": "",
-            "interface_set": interfaces.iter().map(|interface| self.show_interface(interface)).collect::<Vec<_>>(),
-            "resource_uri": format!("{BASE}/{folder}/{}/", node.system_id),
-        });
-        if node.kind != NodeType::Device {
-            shown["power_type"] = json!(node.power_type);
-        }
-        if node.kind == NodeType::Machine {
-            shown["status_name"] = json!(node.status);
-            shown["status"] = json!(status_number(&node.status));
-            shown["locked"] = json!(node.locked);
-            shown["pool"] = self.show_pool();
-            shown["osystem"] = json!(node.osystem);
-            shown["default_gateways"] = self.show_gateways(node);
-            shown["boot_interface"] = json!(
-                node.boot_interface
-                    .and_then(|id| self.interfaces.get(&id))
-                    .map(|interface| self.show_interface(interface))
-            );
-        }
-        shown
-    }
-
-    fn show_gateways(&self, node: &Node) -> Value {
-        let one = |link: Option<u64>, v4: bool| {
-            let chosen = link
-                .and_then(|id| self.addresses.get(&id))
-                .and_then(|address| address.subnet)
-                .and_then(|subnet| self.subnets[&subnet].gateway);
-            let gateway = chosen.or_else(|| self.guessed_gateway(node, v4));
-            json!({"gateway_ip": gateway, "link_id": chosen.and(link)})
-        };
-        json!({"ipv4": one(node.gateway_v4, true), "ipv6": one(node.gateway_v6, false)})
-    }
-
-    /// Where none was chosen: of a VLAN with DHCP first, then bonds and bridges, the boot interface, physical ones; static
-    /// links before automatic ones (3.5.9 maasserver/models/node.py, `get_best_guess_for_default_gateways`).
-    fn guessed_gateway(&self, node: &Node, v4: bool) -> Option<IpAddr> {
-        let rows = self.interfaces_of(&node.system_id).flat_map(|interface| {
-            self.links_of(interface.id)
-                .filter(|link| link.alloc != Alloc::Discovered)
-                .map(move |link| (interface, link))
-        });
-        let ranked = rows.filter_map(|(interface, link)| {
-            let subnet = &self.subnets[&link.subnet?];
-            let gateway = subnet.gateway.filter(|ip| ip.is_ipv4() == v4)?;
-            let kind = match interface.kind.as_str() {
-                "bond" | "bridge" => 0,
-                _ if node.boot_interface == Some(interface.id) => 1,
-                "physical" => 2,
-                _ => 3,
-            };
-            let link_kind = match link.alloc {
-                Alloc::Sticky => 0,
-                Alloc::UserReserved => 1,
-                Alloc::Auto | Alloc::Dhcp | Alloc::Discovered => 2,
-            };
-            let unserved = !self.vlans[&subnet.vlan].dhcp_on;
-            Some(((unserved, kind, link_kind, interface.id), gateway))
-        });
-        ranked
-            .min_by_key(|(rank, _)| *rank)
-            .map(|(_, gateway)| gateway)
-    }
-
-    pub(crate) fn show_nodes(&self, kind: NodeType, asker: &Asker) -> Value {
-        self.nodes
-            .values()
-            .filter(|node| node.kind == kind && Self::may_see(asker, node))
-            .map(|node| self.show_node(node))
-            .collect()
-    }
-
-    pub(crate) fn show_all_nodes(&self, asker: &Asker) -> Value {
-        self.nodes
-            .values()
-            .filter(|node| Self::may_see(asker, node))
-            .map(|node| self.show_node(node))
-            .collect()
-    }
-
-    pub(crate) fn show_controllers(&self, racks: bool, asker: &Asker) -> Value {
-        self.nodes
-            .values()
-            .filter(|node| Self::may_see(asker, node))
-            .filter(|node| match node.kind {
-                NodeType::RegionRack => true,
-                NodeType::Rack => racks,
-                NodeType::Region => !racks,
-                NodeType::Machine | NodeType::Device => false,
-            })
-            .map(|node| {
-                let mut shown = self.show_node(node);
-                shown["version"] = json!(Version::text(&self.version));
-                shown
-            })
-            .collect()
-    }
-}
-
-/// MAAS's numbers for a machine's states (src/maascommon/enums/node.py).
-pub(crate) fn status_number(name: &str) -> u8 {
-    const NAMES: [&str; 23] = [
-        "New",
-        "Commissioning",
-        "Failed commissioning",
-        "Missing",
-        "Ready",
-        "Reserved",
-        "Deployed",
-        "Retired",
-        "Broken",
-        "Deploying",
-        "Allocated",
-        "Deployment failed",
-        "Releasing",
-        "Releasing failed",
-        "Disk erasing",
-        "Failed disk erasing",
-        "Rescue mode",
-        "Entering rescue mode",
-        "Failed to enter rescue mode",
-        "Exiting rescue mode",
-        "Failed to exit rescue mode",
-        "Testing",
-        "Failed testing",
-    ];
-    let place = NAMES.iter().position(|known| *known == name).unwrap_or(0);
-    u8::try_from(place).unwrap_or(0)
 }

@@ -1,38 +1,51 @@
-//! DHCP snippets: text for dhcpd.conf, kept for a node, a subnet, one of its ranges, or all (3.5.9
+//! Endpoints of DHCP snippets: text for dhcpd.conf that applies to a node, a subnet, one of its ranges, or globally (3.5.9
 //! `maasserver/forms/dhcpsnippet.py`, `models/dhcpsnippet.py`, `api/dhcpsnippets.py`).
 //!
-//! Before 3.6 a rack has dhcpd read what is written. Here every rack is always connected and takes any text; a MAAS with no
-//! rack in the right place refuses as it does.
+//! Before 3.6 a rack lets dhcpd validate each snippet. In the lab every rack is connected and accepts any text; without a
+//! rack on the right network the lab refuses as MAAS does.
 
 use serde_json::{Value, json};
 
-use super::form::{Errors, Form, REQUIRED, no_such_choice, refuse_long};
-use super::seek::row_number;
-use super::spelling;
-use super::store::{Maas, NodeType, Snippet};
-use super::{Answer, Asker, admin_to_create, bad_method, gone, missing, plain};
-use crate::wire::Response;
+use super::answer::{
+    ApiCaller, MaasAnswer, admin_to_create, bad_method, missing, no_content, plain,
+};
+use super::form::{Form, FormErrors, REQUIRED, no_such_choice, refuse_long};
+use super::lookup::row_number;
+use super::parse;
+use super::store::{LabMaas, NodeType, StoredSnippet};
+use crate::wire::LabResponse;
 
 const STAMP: &str = "Thu, 01 Jan 2026 00:00:00 -0000";
 
-impl Maas {
-    pub(crate) fn snippets_list(&mut self, method: &str, form: &Form, asker: &Asker) -> Answer {
+impl LabMaas {
+    pub(crate) fn snippets_list(
+        &mut self,
+        method: &str,
+        form: &Form,
+        caller: &ApiCaller,
+    ) -> MaasAnswer {
         if method == "GET" {
             let all = self.snippets.values().map(|row| self.show_snippet(row));
-            return Ok(Response::json(200, &all.collect()));
+            return Ok(LabResponse::json(200, &all.collect()));
         }
-        admin_to_create(asker)?;
+        admin_to_create(caller)?;
         let mut row = self.read_snippet(None, form)?;
         row.id = self.next("snippet");
         let shown = self.show_snippet(&row);
         self.snippets.insert(row.id, row);
-        Ok(Response::json(200, &shown))
+        Ok(LabResponse::json(200, &shown))
     }
 
-    pub(crate) fn snippet(&mut self, method: &str, id: &str, form: &Form, asker: &Asker) -> Answer {
+    pub(crate) fn snippet(
+        &mut self,
+        method: &str,
+        id: &str,
+        form: &Form,
+        caller: &ApiCaller,
+    ) -> MaasAnswer {
         let mut row = self.find_snippet(id)?.clone();
         if method != "GET" {
-            admin_to_create(asker)?;
+            admin_to_create(caller)?;
         }
         match method {
             "GET" => {}
@@ -40,18 +53,18 @@ impl Maas {
             "POST" => revert(&mut row, form)?,
             "DELETE" => {
                 self.snippets.remove(&row.id);
-                return Ok(gone());
+                return Ok(no_content());
             }
             _ => return Err(bad_method()),
         }
         let shown = self.show_snippet(&row);
         self.snippets.insert(row.id, row);
-        Ok(Response::json(200, &shown))
+        Ok(LabResponse::json(200, &shown))
     }
 
-    /// By row number or by name.
-    fn find_snippet(&self, text: &str) -> Result<&Snippet, Response> {
-        if let Some(id) = spelling::number(text.strip_prefix("id:").unwrap_or(text)) {
+    /// By id or by name.
+    fn find_snippet(&self, text: &str) -> Result<&StoredSnippet, LabResponse> {
+        if let Some(id) = parse::number(text.strip_prefix("id:").unwrap_or(text)) {
             let row = self.snippets.get(&id);
             return row.ok_or_else(|| missing("DHCPSnippet"));
         }
@@ -67,11 +80,15 @@ impl Maas {
         }
     }
 
-    fn read_snippet(&self, now: Option<&Snippet>, form: &Form) -> Result<Snippet, Response> {
-        let mut errors = Errors::default();
-        let mut row = now.cloned().unwrap_or_else(|| Snippet {
+    fn read_snippet(
+        &self,
+        now: Option<&StoredSnippet>,
+        form: &Form,
+    ) -> Result<StoredSnippet, LabResponse> {
+        let mut errors = FormErrors::default();
+        let mut row = now.cloned().unwrap_or_else(|| StoredSnippet {
             enabled: true,
-            ..Snippet::default()
+            ..StoredSnippet::default()
         });
         match (form.get("name"), now) {
             (None | Some(""), None) => errors.add("name", REQUIRED),
@@ -85,7 +102,7 @@ impl Maas {
         match (form.raw("value"), now) {
             (None, None) => errors.add("value", "Must be given a value"),
             (Some(value), None) => value.clone_into(&mut row.value),
-            (Some(value), Some(_)) => write_over(&mut row, value.replace("\r\n", "\n")),
+            (Some(value), Some(_)) => replace_value(&mut row, value.replace("\r\n", "\n")),
             (None, Some(_)) => {}
         }
         if let Some(description) = form.get("description") {
@@ -94,21 +111,22 @@ impl Maas {
         if form.get("enabled").is_some() {
             row.enabled = form.tick("enabled");
         }
-        self.read_hold(now, form, &mut row, &mut errors)?;
-        self.look_at_hold(&row, &mut errors);
+        self.read_target(now, form, &mut row, &mut errors)?;
+        self.check_target(&row, &mut errors);
         errors.done()?;
-        self.have_it_checked(&row)?;
+        self.check_on_rack(&row)?;
         Ok(row)
     }
 
-    /// What it is for: a new node takes it off its subnet, and the other way round; nothing given is no change.
-    fn read_hold(
+    /// Reads what the snippet applies to. A new node replaces the subnet and a new subnet replaces the node; an absent field
+    /// changes nothing.
+    fn read_target(
         &self,
-        now: Option<&Snippet>,
+        now: Option<&StoredSnippet>,
         form: &Form,
-        row: &mut Snippet,
-        errors: &mut Errors,
-    ) -> Result<(), Response> {
+        row: &mut StoredSnippet,
+        errors: &mut FormErrors,
+    ) -> Result<(), LabResponse> {
         if let Some(text) = form.given("subnet") {
             row.subnet = self.find_subnet(text).ok();
             if row.subnet.is_none() {
@@ -122,10 +140,10 @@ impl Maas {
                 errors.add("node", no_such_choice(text));
             }
         }
-        let known = self.version.hangs_snippets_on_ranges();
+        let known = self.version.has_range_snippets();
         if let Some(text) = form.given("iprange").filter(|_| known) {
             let id = row_number("IPRange", text)?;
-            // One that is changed is offered the ranges of the subnet that it is on.
+            // An existing snippet accepts only ranges of its present subnet.
             let home = now.and_then(|now| now.subnet);
             let found = self
                 .ranges
@@ -147,18 +165,18 @@ impl Maas {
         Ok(())
     }
 
-    fn look_at_hold(&self, row: &Snippet, errors: &mut Errors) {
+    fn check_target(&self, row: &StoredSnippet, errors: &mut FormErrors) {
         let home = row.range.and_then(|id| self.ranges.get(&id));
         let why = match (&row.node, row.subnet, home) {
             (Some(_), Some(_), _) => {
                 "A DHCP snippet cannot be enabled on a node and subnet at the same time."
             }
-            // As MAAS spells it.
+            // The typo is in MAAS.
             (_, None, Some(_)) => {
                 "A DHCP snippet cannot be enabled on an iprange withouta parent subnet"
             }
             (_, Some(subnet), Some(range)) if range.subnet != subnet => {
-                self.version.range_outside_of_snippet()
+                self.version.foreign_range_message()
             }
             (_, _, _) => return,
         };
@@ -167,8 +185,9 @@ impl Maas {
         }
     }
 
-    /// 3.5.12 `maasserver/dhcp.py`: a rack with an address on the subnet, or one that the VLAN is relayed to.
-    fn have_it_checked(&self, row: &Snippet) -> Result<(), Response> {
+    /// Needs a rack with an address on the subnet, or a rack of the VLAN that this one is relayed to (3.5.12
+    /// `maasserver/dhcp.py`).
+    fn check_on_rack(&self, row: &StoredSnippet) -> Result<(), LabResponse> {
         if !self.version.checks_snippets_on_a_rack() {
             return Ok(());
         }
@@ -201,8 +220,8 @@ impl Maas {
         ))
     }
 
-    /// Its range is not shown, in any release.
-    fn show_snippet(&self, row: &Snippet) -> Value {
+    /// No release shows the range of a snippet.
+    fn show_snippet(&self, row: &StoredSnippet) -> Value {
         let values = std::iter::once(&row.value).chain(&row.history);
         let history: Vec<Value> = values
             .enumerate()
@@ -218,21 +237,20 @@ impl Maas {
     }
 }
 
-fn write_over(row: &mut Snippet, value: String) {
+fn replace_value(row: &mut StoredSnippet, value: String) {
     if row.value != value {
         let old = std::mem::replace(&mut row.value, value);
         row.history.insert(0, old);
     }
 }
 
-/// Back to an earlier text, by its number or by how many texts ago; the later ones are gone.
-fn revert(row: &mut Snippet, form: &Form) -> Result<(), Response> {
+/// Reverts to an earlier value, by its number or by how many values ago. Later values are deleted.
+fn revert(row: &mut StoredSnippet, form: &Form) -> Result<(), LabResponse> {
     let refused = |why: String| plain(400, why);
     let to = form
         .raw("to")
         .ok_or_else(|| refused("You must specify where to revert to".to_owned()))?;
-    let to =
-        spelling::integer(to).ok_or_else(|| refused(format!("{to} is an invalid 'to' value")))?;
+    let to = parse::integer(to).ok_or_else(|| refused(format!("{to} is an invalid 'to' value")))?;
     let texts = row.history.len() + 1;
     let back = if to > 0 {
         usize::try_from(to)

@@ -1,15 +1,15 @@
-//! How full a subnet is, in MAAS's own numbers, and what it would suggest (3.5.9 provisioningserver/utils/network.py).
+//! The usage statistics of a subnet and MAAS's suggestions (3.5.9 provisioningserver/utils/network.py).
 
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
-use super::flag;
-use super::free::{Ask, Taken, at, count, number, short, size, unused};
-use super::store::Maas;
-use crate::wire::{Request, Response};
+use super::answer::flag;
+use super::free::{TakenFilter, TakenRun, at, count, number, short, size, unused};
+use super::store::LabMaas;
+use crate::wire::{LabRequest, LabResponse};
 
-impl Maas {
+impl LabMaas {
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -19,13 +19,13 @@ impl Maas {
     pub(crate) fn show_statistics(
         &self,
         subnet: u64,
-        request: &Request,
-    ) -> Result<Value, Response> {
+        request: &LabRequest,
+    ) -> Result<Value, LabResponse> {
         let asks = |name: &str| flag(request.param(name), name, false);
         let ranges_too = asks("include_ranges")?;
         let suggestions_too = asks("include_suggestions")?;
         let cidr = self.subnets[&subnet].cidr;
-        let taken = self.taken(subnet, Ask::default());
+        let taken = self.taken(subnet, TakenFilter::default());
         let gaps = unused(cidr, &taken, self.version.clips_free_ranges());
         let sizes = || gaps.iter().map(|(start, end)| count(*start, *end));
         let (free, largest) = (sizes().sum::<u128>(), sizes().max().unwrap_or(0));
@@ -64,19 +64,19 @@ impl Maas {
     }
 }
 
-/// Taken and unused pieces in one list, in order.
-fn whole(taken: &[Taken], gaps: &[(IpAddr, IpAddr)]) -> Vec<Taken> {
+/// Runs in use and unused runs in one sorted list.
+fn whole(taken: &[TakenRun], gaps: &[(IpAddr, IpAddr)]) -> Vec<TakenRun> {
     let unused = gaps
         .iter()
         .map(|(start, end)| (*start, *end, vec!["unused"]));
-    let mut full: Vec<Taken> = taken.iter().cloned().chain(unused).collect();
+    let mut full: Vec<TakenRun> = taken.iter().cloned().chain(unused).collect();
     full.sort_by_key(|(start, ..)| number(*start));
     full
 }
 
-/// The first address, else the last, else the first unused one; none where there is a gateway. Of IPv6, what lies
-/// before the first address that counts, which MAAS takes for the router's anycast address.
-fn suggested_gateway(full: &[Taken], gaps: &[(IpAddr, IpAddr)], all: u128) -> Option<IpAddr> {
+/// The first address, else the last, else the first unused one; none if there is a gateway. For IPv6, the address before
+/// the first one in the list, which MAAS takes for the subnet-router anycast address.
+fn suggested_gateway(full: &[TakenRun], gaps: &[(IpAddr, IpAddr)], all: u128) -> Option<IpAddr> {
     if full.iter().any(|(_, _, why)| why.contains(&"gateway-ip")) {
         return None;
     }
@@ -90,16 +90,16 @@ fn suggested_gateway(full: &[Taken], gaps: &[(IpAddr, IpAddr)], all: u128) -> Op
     [first, last].into_iter().find(free).or_else(lowest)
 }
 
-/// The end of the largest unused run: at most a quarter of the subnet, and at most half of what is free.
+/// The end of the largest unused run: at most a quarter of the subnet and half of the free addresses.
 fn suggested_range(
-    full: &[Taken],
+    full: &[TakenRun],
     gaps: &[(IpAddr, IpAddr)],
     gateway: Option<IpAddr>,
     (all, free): (u128, u128),
 ) -> Value {
     let largest = gaps.iter().max_by_key(|(start, end)| count(*start, *end));
     if all <= 2 && gateway.is_none() {
-        // No room is suggested where there is none for a gateway.
+        // MAAS suggests no range if there is no address for a gateway.
         return Value::Null;
     }
     let served = full.iter().any(|(_, _, why)| why.contains(&"dynamic"));

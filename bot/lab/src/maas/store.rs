@@ -1,4 +1,4 @@
-//! The rows, and how they hang together. No rule about requests lives here.
+//! All rows of a MAAS and their relations. It must not know requests.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -7,25 +7,25 @@ use ipnet::IpNet;
 
 use super::version::Version;
 
-/// The row number of the default fabric, which is never deleted (3.7.3 `maasserver/models/fabric.py`).
+/// The id of the default fabric, which cannot be deleted (3.7.3 `maasserver/models/fabric.py`).
 pub(crate) const DEFAULT_FABRIC: u64 = 0;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fabric {
+pub(crate) struct StoredFabric {
     pub(crate) id: u64,
     pub(crate) name: String,
     pub(crate) class_type: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Space {
+pub(crate) struct StoredSpace {
     pub(crate) id: u64,
     pub(crate) name: String,
     pub(crate) description: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Vlan {
+pub(crate) struct StoredVlan {
     pub(crate) id: u64,
     pub(crate) fabric: u64,
     pub(crate) vid: u16,
@@ -40,7 +40,7 @@ pub(crate) struct Vlan {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "they are MAAS's own columns")]
-pub(crate) struct Subnet {
+pub(crate) struct StoredSubnet {
     pub(crate) id: u64,
     pub(crate) name: String,
     pub(crate) cidr: IpNet,
@@ -63,7 +63,7 @@ pub(crate) enum RangeType {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct IpRange {
+pub(crate) struct StoredRange {
     pub(crate) id: u64,
     pub(crate) subnet: u64,
     pub(crate) kind: RangeType,
@@ -74,7 +74,7 @@ pub(crate) struct IpRange {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Route {
+pub(crate) struct StoredRoute {
     pub(crate) id: u64,
     pub(crate) source: u64,
     pub(crate) destination: u64,
@@ -83,7 +83,7 @@ pub(crate) struct Route {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ReservedIp {
+pub(crate) struct StoredReservedIp {
     pub(crate) id: u64,
     pub(crate) subnet: u64,
     pub(crate) ip: IpAddr,
@@ -93,7 +93,7 @@ pub(crate) struct ReservedIp {
 
 /// MAAS's `alloc_type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Alloc {
+pub(crate) enum AllocType {
     Auto = 0,
     Sticky = 1,
     UserReserved = 4,
@@ -103,27 +103,27 @@ pub(crate) enum Alloc {
 
 /// An interface of type `unknown`: a MAC, no node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Unknown {
+pub(crate) struct UnknownInterface {
     pub(crate) id: u64,
     pub(crate) mac: String,
 }
 
-/// A `StaticIPAddress` row: a link where an interface has it, an address where not.
+/// A `StaticIPAddress` row: a link if it has an interface, else an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Address {
+pub(crate) struct StoredAddress {
     pub(crate) id: u64,
     pub(crate) ip: Option<IpAddr>,
-    pub(crate) alloc: Alloc,
+    pub(crate) alloc: AllocType,
     pub(crate) subnet: Option<u64>,
     pub(crate) user: Option<String>,
     pub(crate) interface: Option<u64>,
-    /// A user reservation with a MAC hangs on an interface without a node.
-    pub(crate) unknown: Option<Unknown>,
+    /// A user reservation with a MAC has an interface without a node.
+    pub(crate) unknown: Option<UnknownInterface>,
     pub(crate) bmc_of: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct DnsResource {
+pub(crate) struct StoredDnsResource {
     pub(crate) id: u64,
     pub(crate) name: String,
     pub(crate) addresses: Vec<u64>,
@@ -140,26 +140,26 @@ pub(crate) enum NodeType {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Node {
+pub(crate) struct StoredNode {
     pub(crate) system_id: String,
     pub(crate) hostname: String,
     pub(crate) kind: NodeType,
     pub(crate) status: String,
     pub(crate) owner: Option<String>,
     pub(crate) power_type: String,
-    /// The row number of its BMC, where it has one.
+    /// The id of its BMC, if it has one.
     pub(crate) bmc: Option<u64>,
     pub(crate) locked: bool,
     pub(crate) osystem: String,
     pub(crate) boot_interface: Option<u64>,
     pub(crate) gateway_v4: Option<u64>,
     pub(crate) gateway_v6: Option<u64>,
-    /// Whether commissioning ever passed: decides what a release ends in.
+    /// Whether it was ever commissioned: decides the status after a release.
     pub(crate) commissioned: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Interface {
+pub(crate) struct StoredInterface {
     pub(crate) id: u64,
     pub(crate) node: String,
     pub(crate) name: String,
@@ -173,9 +173,9 @@ pub(crate) struct Interface {
     pub(crate) bond_mode: String,
 }
 
-/// A DHCP snippet; without node, subnet and range it is for all.
+/// A DHCP snippet; without node, subnet and range it is global.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Snippet {
+pub(crate) struct StoredSnippet {
     pub(crate) id: u64,
     pub(crate) name: String,
     pub(crate) value: String,
@@ -189,7 +189,7 @@ pub(crate) struct Snippet {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct User {
+pub(crate) struct StoredUser {
     pub(crate) name: String,
     pub(crate) admin: bool,
     pub(crate) consumer: String,
@@ -197,37 +197,37 @@ pub(crate) struct User {
     pub(crate) secret: String,
 }
 
-/// Everything that a MAAS keeps.
+/// The whole state of a MAAS.
 #[derive(Clone, Debug)]
-pub struct Maas {
+pub struct LabMaas {
     pub(crate) version: Version,
-    pub(crate) fabrics: BTreeMap<u64, Fabric>,
-    pub(crate) spaces: BTreeMap<u64, Space>,
-    pub(crate) vlans: BTreeMap<u64, Vlan>,
-    pub(crate) subnets: BTreeMap<u64, Subnet>,
-    pub(crate) ranges: BTreeMap<u64, IpRange>,
-    pub(crate) routes: BTreeMap<u64, Route>,
-    pub(crate) reserved: BTreeMap<u64, ReservedIp>,
-    pub(crate) addresses: BTreeMap<u64, Address>,
-    pub(crate) dns: BTreeMap<u64, DnsResource>,
-    pub(crate) nodes: BTreeMap<String, Node>,
-    pub(crate) interfaces: BTreeMap<u64, Interface>,
-    pub(crate) snippets: BTreeMap<u64, Snippet>,
-    pub(crate) users: Vec<User>,
-    /// Settings that somebody changed.
+    pub(crate) fabrics: BTreeMap<u64, StoredFabric>,
+    pub(crate) spaces: BTreeMap<u64, StoredSpace>,
+    pub(crate) vlans: BTreeMap<u64, StoredVlan>,
+    pub(crate) subnets: BTreeMap<u64, StoredSubnet>,
+    pub(crate) ranges: BTreeMap<u64, StoredRange>,
+    pub(crate) routes: BTreeMap<u64, StoredRoute>,
+    pub(crate) reserved: BTreeMap<u64, StoredReservedIp>,
+    pub(crate) addresses: BTreeMap<u64, StoredAddress>,
+    pub(crate) dns: BTreeMap<u64, StoredDnsResource>,
+    pub(crate) nodes: BTreeMap<String, StoredNode>,
+    pub(crate) interfaces: BTreeMap<u64, StoredInterface>,
+    pub(crate) snippets: BTreeMap<u64, StoredSnippet>,
+    pub(crate) users: Vec<StoredUser>,
+    /// Changed settings.
     pub(crate) config: BTreeMap<String, String>,
-    /// Whom the racks saw on the wire: address and MAC.
+    /// Neighbours that the racks discovered: address and MAC.
     pub(crate) neighbours: Vec<(std::net::IpAddr, String)>,
-    /// Next row number by table.
+    /// The next id of each table.
     pub(crate) sequences: BTreeMap<&'static str, u64>,
-    /// Nonces seen, to refuse one used twice.
+    /// Used nonces, to refuse a second use.
     pub(crate) nonces: std::collections::BTreeSet<String>,
-    /// Writes that took effect, for whoever counts: method and path.
+    /// Successful writes, for tests: method and path.
     pub(crate) writes: Vec<(String, String)>,
 }
 
-impl Maas {
-    /// An empty MAAS of that release with one administrator.
+impl LabMaas {
+    /// An empty MAAS with one administrator, `admin`.
     pub fn empty(version: &str) -> Self {
         let mut maas = Self {
             version: Version::read(version),
@@ -255,7 +255,7 @@ impl Maas {
         maas
     }
 
-    /// The next row number of a table. Numbers are never given twice.
+    /// The next id of a table. Ids are never reused.
     pub(crate) fn next(&mut self, table: &'static str) -> u64 {
         let next = self.sequences.entry(table).or_insert(1);
         let id = *next;
@@ -263,10 +263,10 @@ impl Maas {
         id
     }
 
-    /// One more user, with an API key of their own; only an administrator may write.
+    /// Adds a user with an API key.
     pub fn add_user(&mut self, name: &str, admin: bool) {
-        let key = |part: &str, length: usize| made_up(&format!("{part} of {name}"), length);
-        self.users.push(User {
+        let key = |part: &str, length: usize| generated(&format!("{part} of {name}"), length);
+        self.users.push(StoredUser {
             name: name.to_owned(),
             admin,
             consumer: key("consumer", 18),
@@ -281,12 +281,11 @@ impl Maas {
         Some(format!("{}:{}:{}", user.consumer, user.token, user.secret))
     }
 
-    /// Names of all users.
     pub fn user_names(&self) -> Vec<String> {
         self.users.iter().map(|user| user.name.clone()).collect()
     }
 
-    /// Writes that took effect so far: method and path.
+    /// Successful writes so far: method and path.
     pub fn writes(&self) -> &[(String, String)] {
         &self.writes
     }
@@ -299,7 +298,7 @@ impl Maas {
             .map(|vlan| vlan.id)
     }
 
-    pub(crate) fn links_of(&self, interface: u64) -> impl Iterator<Item = &Address> {
+    pub(crate) fn links_of(&self, interface: u64) -> impl Iterator<Item = &StoredAddress> {
         self.addresses
             .values()
             .filter(move |address| address.interface == Some(interface))
@@ -308,23 +307,23 @@ impl Maas {
     pub(crate) fn interfaces_of<'a>(
         &'a self,
         node: &'a str,
-    ) -> impl Iterator<Item = &'a Interface> {
+    ) -> impl Iterator<Item = &'a StoredInterface> {
         self.interfaces
             .values()
             .filter(move |interface| interface.node == node)
     }
 
-    pub(crate) fn node_by_host(&self, hostname: &str) -> Option<&Node> {
+    pub(crate) fn node_by_host(&self, hostname: &str) -> Option<&StoredNode> {
         self.nodes.values().find(|node| node.hostname == hostname)
     }
 
-    pub(crate) fn node_by_id(&self, id: &str) -> Option<&Node> {
+    pub(crate) fn node_by_id(&self, id: &str) -> Option<&StoredNode> {
         self.nodes.get(id)
     }
 }
 
-/// Letters and digits that are the same for the same seed.
-pub(crate) fn made_up(seed: &str, length: usize) -> String {
+/// Letters and digits, derived from the seed.
+pub(crate) fn generated(seed: &str, length: usize) -> String {
     use sha2::{Digest as _, Sha256};
     const LETTERS: &[u8] = b"abcdefghkmnpqrstwxyz23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
     let mut out = String::new();

@@ -1,4 +1,4 @@
-//! Subnets: create, change, delete, and what goes with a delete (3.5.9 maasserver/forms/subnet.py, models/subnet.py).
+//! Endpoints of subnets (3.5.9 maasserver/forms/subnet.py, models/subnet.py).
 
 mod delete;
 mod fields;
@@ -9,16 +9,23 @@ use serde_json::{Value, json};
 pub(crate) use delete::conflict;
 use fields::read_cidr;
 
-use super::form::{Errors, Form, NO_CHOICE, REQUIRED};
-use super::spelling;
-use super::store::{Alloc, DEFAULT_FABRIC, Maas, Subnet};
-use super::{Answer, Asker, admin_to_change, admin_to_create, bad_method, gone};
-use crate::wire::{Request, Response};
+use super::answer::{
+    ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, no_content,
+};
+use super::form::{Form, FormErrors, NO_CHOICE, REQUIRED};
+use super::parse;
+use super::store::{AllocType, DEFAULT_FABRIC, LabMaas, StoredSubnet};
+use crate::wire::{LabRequest, LabResponse};
 
-impl Maas {
-    pub(crate) fn subnets_list(&mut self, method: &str, form: &Form, asker: &Asker) -> Answer {
+impl LabMaas {
+    pub(crate) fn subnets_list(
+        &mut self,
+        method: &str,
+        form: &Form,
+        caller: &ApiCaller,
+    ) -> MaasAnswer {
         match method {
-            "GET" => Ok(Response::json(
+            "GET" => Ok(LabResponse::json(
                 200,
                 &self
                     .subnets
@@ -27,9 +34,9 @@ impl Maas {
                     .collect(),
             )),
             "POST" => {
-                admin_to_create(asker)?;
+                admin_to_create(caller)?;
                 let id = self.create_subnet(form)?;
-                Ok(Response::json(200, &self.show_written(id)))
+                Ok(LabResponse::json(200, &self.show_written(id)))
             }
             _ => Err(bad_method()),
         }
@@ -37,11 +44,11 @@ impl Maas {
 
     pub(crate) fn subnet(
         &mut self,
-        request: &Request,
+        request: &LabRequest,
         text: &str,
         form: &Form,
-        asker: &Asker,
-    ) -> Answer {
+        caller: &ApiCaller,
+    ) -> MaasAnswer {
         let id = self.find_subnet(text)?;
         match (request.method.as_str(), request.param("op")) {
             ("GET", None) => {}
@@ -49,36 +56,36 @@ impl Maas {
                 return self.show_ip_addresses(id, request);
             }
             ("GET", Some("reserved_ip_ranges")) => {
-                return Ok(Response::json(200, &self.show_taken(id)));
+                return Ok(LabResponse::json(200, &self.show_taken(id)));
             }
             ("GET", Some("unreserved_ip_ranges")) => {
-                return Ok(Response::json(200, &self.show_free(id)));
+                return Ok(LabResponse::json(200, &self.show_free(id)));
             }
             ("GET", Some("statistics")) => {
-                return Ok(Response::json(200, &self.show_statistics(id, request)?));
+                return Ok(LabResponse::json(200, &self.show_statistics(id, request)?));
             }
             ("PUT", None) => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 self.update_subnet(id, form)?;
-                return Ok(Response::json(200, &self.show_written(id)));
+                return Ok(LabResponse::json(200, &self.show_written(id)));
             }
             ("DELETE", None) => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 self.delete_subnet(id, request)?;
-                return Ok(gone());
+                return Ok(no_content());
             }
             (method, Some(op)) => {
-                return Err(Response::text(
+                return Err(LabResponse::text(
                     400,
                     format!("Unrecognised signature: method={method} op={op}"),
                 ));
             }
             _ => return Err(bad_method()),
         }
-        Ok(Response::json(200, &self.show_subnet(id)))
+        Ok(LabResponse::json(200, &self.show_subnet(id)))
     }
 
-    /// A subnet as the answer to its own write has it: no gateway reads "" there, and null ever after (seen on both).
+    /// A subnet in the answer to a write: a missing gateway is "" there, and null in every read (seen on 3.5.12 and 3.7.3).
     fn show_written(&self, id: u64) -> Value {
         let mut shown = self.show_subnet(id);
         if shown["gateway_ip"].is_null() {
@@ -87,15 +94,15 @@ impl Maas {
         shown
     }
 
-    fn create_subnet(&mut self, form: &Form) -> Result<u64, Response> {
-        let mut errors = Errors::default();
+    fn create_subnet(&mut self, form: &Form) -> Result<u64, LabResponse> {
+        let mut errors = FormErrors::default();
         if form.get("space").is_some() {
             errors.add(
                 "space",
                 "Spaces may no longer be set on subnets. Set the space on the underlying VLAN.",
             );
         }
-        let mut subnet = Subnet {
+        let mut subnet = StoredSubnet {
             id: 0,
             name: String::new(),
             cidr: IpNet::default(),
@@ -137,10 +144,10 @@ impl Maas {
     }
 
     /// `vlan` wins; else `fabric` with `vid`; else the default VLAN of the default fabric, `None` here.
-    fn choose_vlan(&self, form: &Form, errors: &mut Errors) -> Option<u64> {
+    fn choose_vlan(&self, form: &Form, errors: &mut FormErrors) -> Option<u64> {
         let (fabric, vid) = self.fabric_and_vid(form, errors);
         if let Some(text) = form.given("vlan") {
-            let vlan = spelling::number(text).and_then(|id| self.vlans.get(&id));
+            let vlan = parse::number(text).and_then(|id| self.vlans.get(&id));
             let Some(vlan) = vlan else {
                 errors.add("vlan", NO_CHOICE);
                 return None;
@@ -174,7 +181,7 @@ impl Maas {
         found
     }
 
-    /// The default fabric has id 0 and is made when it is missing (seen on 3.5.12 and 3.7.3).
+    /// The default fabric has id 0 and is created if missing (seen on 3.5.12 and 3.7.3).
     fn default_of_default(&mut self) -> u64 {
         if !self.fabrics.contains_key(&DEFAULT_FABRIC) {
             self.make_fabric_as(DEFAULT_FABRIC, None, None);
@@ -182,8 +189,8 @@ impl Maas {
         self.default_vlan(DEFAULT_FABRIC).unwrap_or_default()
     }
 
-    fn update_subnet(&mut self, id: u64, form: &Form) -> Result<(), Response> {
-        let mut errors = Errors::default();
+    fn update_subnet(&mut self, id: u64, form: &Form) -> Result<(), LabResponse> {
+        let mut errors = FormErrors::default();
         let now = self.subnets[&id].clone();
         let mut subnet = now.clone();
         if form.get("space").is_some() {
@@ -212,14 +219,14 @@ impl Maas {
         }
         self.fabric_and_vid(form, &mut errors);
         if let Some(text) = form.given("vlan") {
-            let vlan = spelling::number(text).filter(|vlan| self.vlans.contains_key(vlan));
+            let vlan = parse::number(text).filter(|vlan| self.vlans.contains_key(vlan));
             match vlan {
                 Some(vlan) => subnet.vlan = vlan,
                 None => errors.add("vlan", NO_CHOICE),
             }
         }
         self.read_fields(&mut subnet, form, &mut errors);
-        // A CIDR that was refused leaves the old one, and the rest is held against that.
+        // If the CIDR was refused, the other fields are checked against the old one.
         self.check_cidr(&subnet, Some(id), &mut errors);
         errors.done()?;
         let moved = subnet.cidr != now.cidr;
@@ -236,7 +243,7 @@ impl Maas {
         let cidr = self.subnets[&id].cidr;
         for row in self.addresses.values_mut() {
             let outside = row.ip.is_some_and(|ip| !cidr.contains(&ip));
-            if row.subnet == Some(id) && row.alloc == Alloc::UserReserved && outside {
+            if row.subnet == Some(id) && row.alloc == AllocType::UserReserved && outside {
                 row.subnet = None;
             }
         }

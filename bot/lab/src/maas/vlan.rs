@@ -1,15 +1,19 @@
-//! VLANs: the form's checks in its order, DHCP's conditions, what a delete drags along (3.5.9 maasserver/forms/vlan.py, models/vlan.py).
+//! Endpoints of VLANs: the form's checks in MAAS's order, the conditions of DHCP, and the cascade of a delete
+//! (3.5.9 maasserver/forms/vlan.py, models/vlan.py).
 
 use serde_json::Value;
 
-use super::form::{
-    Errors, Form, INVALID, NO_CHOICE, NO_NUMBER, REQUIRED, is_title, no_such_choice, refuse_long,
+use super::answer::{
+    ApiCaller, MaasAnswer, admin_to_change, bad_method, missing, no_content, plain,
 };
-use super::seek::row_number;
-use super::spelling;
-use super::store::{IpRange, Maas, NodeType, RangeType, Vlan};
-use super::{Answer, Asker, admin_to_change, bad_method, gone, missing, plain};
-use crate::wire::Response;
+use super::form::{
+    Form, FormErrors, INVALID, NO_CHOICE, NO_NUMBER, REQUIRED, is_title, no_such_choice,
+    refuse_long,
+};
+use super::lookup::row_number;
+use super::parse;
+use super::store::{LabMaas, NodeType, RangeType, StoredRange, StoredVlan};
+use crate::wire::LabResponse;
 
 const NO_RANGE: &str = "dhcp can only be turned on when a dynamic IP range is defined.";
 const DUPLICATE: &str = "A VLAN with the specified VID already exists in the destination fabric.";
@@ -17,14 +21,14 @@ const DUPLICATE: &str = "A VLAN with the specified VID already exists in the des
 const NO_KEY: &str =
     "'VLAN' instance needs to have a primary key value before this relationship can be used.";
 
-impl Maas {
+impl LabMaas {
     pub(crate) fn fabric_vlans(
         &mut self,
         method: &str,
         fabric: &str,
         form: &Form,
-        asker: &Asker,
-    ) -> Answer {
+        caller: &ApiCaller,
+    ) -> MaasAnswer {
         let fabric = self.find_fabric(fabric)?;
         match method {
             "GET" => {
@@ -34,11 +38,11 @@ impl Maas {
                     .filter(|vlan| vlan.fabric == fabric)
                     .map(|vlan| self.show_vlan(vlan.id))
                     .collect();
-                Ok(Response::json(200, &Value::Array(list)))
+                Ok(LabResponse::json(200, &Value::Array(list)))
             }
             "POST" => {
-                admin_to_change(asker)?;
-                let blank = Vlan {
+                admin_to_change(caller)?;
+                let blank = StoredVlan {
                     id: 0,
                     fabric,
                     vid: 0,
@@ -54,7 +58,7 @@ impl Maas {
                 vlan.id = self.next("vlan");
                 let id = vlan.id;
                 self.vlans.insert(id, vlan);
-                Ok(Response::json(200, &self.show_vlan(id)))
+                Ok(LabResponse::json(200, &self.show_vlan(id)))
             }
             _ => Err(bad_method()),
         }
@@ -66,12 +70,12 @@ impl Maas {
         fabric: &str,
         vid: &str,
         form: &Form,
-        asker: &Asker,
-    ) -> Answer {
+        caller: &ApiCaller,
+    ) -> MaasAnswer {
         let fabric = self.find_fabric(fabric)?;
         let number = match vid {
             "untagged" => Some(0),
-            text => spelling::integer(text).filter(|_| !text.contains('.')),
+            text => parse::integer(text).filter(|_| !text.contains('.')),
         };
         if number.is_some_and(|vid| !(0..=4094).contains(&vid)) {
             let message = "VLAN tag (VID) out of range (0-4094; 0 for untagged.)";
@@ -82,7 +86,7 @@ impl Maas {
             .find(|vlan| Some(i64::from(vlan.vid)) == number)
             .map(|vlan| vlan.id);
         let id = found.ok_or_else(|| missing("VLAN"))?;
-        self.vlan(method, id, form, asker)
+        self.vlan(method, id, form, caller)
     }
 
     pub(crate) fn vlan_by_id(
@@ -90,8 +94,8 @@ impl Maas {
         method: &str,
         id: &str,
         form: &Form,
-        asker: &Asker,
-    ) -> Answer {
+        caller: &ApiCaller,
+    ) -> MaasAnswer {
         let absent = || plain(404, "VLAN with specified ID does not exist.");
         let id = row_number("VLAN", id).map_err(|refusal| match refusal.status {
             404 => absent(),
@@ -100,14 +104,14 @@ impl Maas {
         if !self.vlans.contains_key(&id) {
             return Err(absent());
         }
-        self.vlan(method, id, form, asker)
+        self.vlan(method, id, form, caller)
     }
 
-    fn vlan(&mut self, method: &str, id: u64, form: &Form, asker: &Asker) -> Answer {
+    fn vlan(&mut self, method: &str, id: u64, form: &Form, caller: &ApiCaller) -> MaasAnswer {
         match method {
             "GET" => {}
             "PUT" => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 let now = self.vlans[&id].clone();
                 let mut then = self.read_vlan(&now, form, false)?;
                 if then.dhcp_on {
@@ -116,27 +120,32 @@ impl Maas {
                 let moved = then.fabric != now.fabric;
                 self.vlans.insert(id, then);
                 if moved {
-                    self.sweep_fabrics();
+                    self.delete_empty_fabrics();
                 }
             }
             "DELETE" => {
-                admin_to_change(asker)?;
+                admin_to_change(caller)?;
                 self.delete_vlan(id)?;
-                return Ok(gone());
+                return Ok(no_content());
             }
             _ => return Err(bad_method()),
         }
-        Ok(Response::json(200, &self.show_vlan(id)))
+        Ok(LabResponse::json(200, &self.show_vlan(id)))
     }
 
-    /// Any VLAN save deletes every fabric without VLANs (3.5.9 maasserver/models/vlan.py:296-300).
-    fn sweep_fabrics(&mut self) {
+    /// Saving any VLAN deletes all fabrics without VLANs (3.5.9 maasserver/models/vlan.py:296-300).
+    fn delete_empty_fabrics(&mut self) {
         let used: Vec<u64> = self.vlans.values().map(|vlan| vlan.fabric).collect();
         self.fabrics.retain(|id, _| used.contains(id));
     }
 
-    fn read_vlan(&self, now: &Vlan, form: &Form, creating: bool) -> Result<Vlan, Response> {
-        let mut errors = Errors::default();
+    fn read_vlan(
+        &self,
+        now: &StoredVlan,
+        form: &Form,
+        creating: bool,
+    ) -> Result<StoredVlan, LabResponse> {
+        let mut errors = FormErrors::default();
         let mut vlan = now.clone();
         self.read_place(&mut vlan, form, creating, &mut errors);
         read_name(&mut vlan, form, &mut errors);
@@ -144,7 +153,7 @@ impl Maas {
         match form.get("space") {
             None => {}
             Some("") => vlan.space = None,
-            // Only an update knows the name of no space.
+            // Only an update accepts `undefined`.
             Some("undefined") if !creating => vlan.space = None,
             Some(text) => match self.find_space(text) {
                 Ok(space) => vlan.space = Some(space),
@@ -152,9 +161,9 @@ impl Maas {
             },
         }
         if creating && form.checkbox("dhcp_on") == Some(true) {
-            // The form asks for the subnets of a row that is not there yet.
+            // The form queries the subnets of the unsaved row.
             if !self.version.refuses_dhcp_on_a_new_vlan() {
-                return Err(Response::text(500, NO_KEY));
+                return Err(LabResponse::text(500, NO_KEY));
             }
             errors.add("dhcp_on", NO_RANGE);
         }
@@ -169,9 +178,15 @@ impl Maas {
         Ok(vlan)
     }
 
-    fn read_place(&self, vlan: &mut Vlan, form: &Form, creating: bool, errors: &mut Errors) {
+    fn read_place(
+        &self,
+        vlan: &mut StoredVlan,
+        form: &Form,
+        creating: bool,
+        errors: &mut FormErrors,
+    ) {
         const LIMITS: &str = "VID must be between 0 and 4094.";
-        // The model, which looks at a new row's VID once more, is not asked when the form of a known row refused.
+        // MAAS validates the VID again in the model, but only for a new row.
         let mut refuse = |message: &str| {
             errors.add("vid", message);
             if creating {
@@ -181,7 +196,7 @@ impl Maas {
         match form.get("vid") {
             None if !creating => {}
             None | Some("") => refuse(REQUIRED),
-            Some(text) => match spelling::integer(text) {
+            Some(text) => match parse::integer(text) {
                 Some(vid) if (0..=4094).contains(&vid) => {
                     vlan.vid = u16::try_from(vid).unwrap_or(0);
                 }
@@ -197,7 +212,13 @@ impl Maas {
         }
     }
 
-    fn read_dhcp(&self, vlan: &mut Vlan, now: Option<&Vlan>, form: &Form, errors: &mut Errors) {
+    fn read_dhcp(
+        &self,
+        vlan: &mut StoredVlan,
+        now: Option<&StoredVlan>,
+        form: &Form,
+        errors: &mut FormErrors,
+    ) {
         if let Some(on) = form.checkbox("dhcp_on") {
             vlan.dhcp_on = on;
         }
@@ -215,12 +236,12 @@ impl Maas {
             }
         }
         if let Some(now) = now {
-            settle_racks(vlan, now, errors);
+            check_racks(vlan, now, errors);
         }
         match form.get("relay_vlan") {
             None => {}
             Some("") => vlan.relay = None,
-            Some(text) => match spelling::number(text).filter(|to| self.may_relay(now, *to)) {
+            Some(text) => match parse::number(text).filter(|to| self.may_relay(now, *to)) {
                 Some(target) => vlan.relay = Some(target),
                 None => errors.add("relay_vlan", NO_CHOICE),
             },
@@ -230,10 +251,16 @@ impl Maas {
         }
     }
 
-    /// Taking the rack away while DHCP is on is accepted (seen on 3.5.12 and 3.7.3); anything else needs rack and range.
-    fn check_served(&self, vlan: &Vlan, now: &Vlan, form: &Form, errors: &mut Errors) {
+    /// DHCP needs a rack and a dynamic range, but MAAS accepts removing the rack while DHCP is on (seen on 3.5.12 and 3.7.3).
+    fn check_served(
+        &self,
+        vlan: &StoredVlan,
+        now: &StoredVlan,
+        form: &Form,
+        errors: &mut FormErrors,
+    ) {
         let cleared = form.get("primary_rack") == Some("") && now.primary.is_some();
-        let home = |range: &IpRange| self.subnets[&range.subnet].vlan;
+        let home = |range: &StoredRange| self.subnets[&range.subnet].vlan;
         let served = self
             .ranges
             .values()
@@ -246,7 +273,7 @@ impl Maas {
         }
     }
 
-    /// Candidates are racks with an interface on a VLAN of that VID (3.5.9 maasserver/forms/vlan.py:58-66).
+    /// Accepts racks with an interface in a VLAN with this VID (3.5.9 maasserver/forms/vlan.py:58-66).
     fn rack_on(&self, text: &str, vid: u16) -> Option<String> {
         let node = self.node_by_id(text).or_else(|| self.node_by_host(text))?;
         let sees = self.interfaces_of(&node.system_id).any(|interface| {
@@ -257,9 +284,9 @@ impl Maas {
         (is_rack && sees).then(|| node.system_id.clone())
     }
 
-    /// A target is a VLAN that is not relayed itself, and not the one that is changed; while that has DHCP, only the
-    /// target that it has. A VLAN that others relay to may not be relayed.
-    fn may_relay(&self, now: Option<&Vlan>, to: u64) -> bool {
+    /// A relay target must not be relayed itself and must not be the changed VLAN; while that has DHCP, only its present target
+    /// is accepted. A VLAN that others relay to cannot be relayed.
+    fn may_relay(&self, now: Option<&StoredVlan>, to: u64) -> bool {
         let free = self.vlans.get(&to).is_some_and(|to| to.relay.is_none());
         let Some(now) = now else { return free };
         let relayed_to = self.vlans.values().any(|vlan| vlan.relay == Some(now.id));
@@ -267,8 +294,9 @@ impl Maas {
         kept && now.dhcp_on || free && !now.dhcp_on && now.id != to && !relayed_to
     }
 
-    /// 3.5.9 maasserver/models/vlan.py:263-271: interfaces go or move to the default VLAN, subnets move to it.
-    fn delete_vlan(&mut self, id: u64) -> Result<(), Response> {
+    /// VLAN interfaces are deleted; other interfaces and subnets move to the default VLAN
+    /// (3.5.9 maasserver/models/vlan.py:263-271).
+    fn delete_vlan(&mut self, id: u64) -> Result<(), LabResponse> {
         let fabric = self.vlans[&id].fabric;
         let default = self.default_vlan(fabric);
         if default == Some(id) {
@@ -285,9 +313,9 @@ impl Maas {
             .collect();
         for (interface, tagged) in on_it {
             if tagged {
-                self.drop_interface(interface);
+                self.remove_interface(interface);
             } else {
-                self.drop_links(interface);
+                self.remove_links(interface);
                 if let Some(row) = self.interfaces.get_mut(&interface) {
                     row.vlan = default;
                 }
@@ -308,8 +336,8 @@ impl Maas {
     }
 }
 
-fn settle_racks(vlan: &mut Vlan, now: &Vlan, errors: &mut Errors) {
-    // The secondary takes the place of a primary that goes, and is none when it is made the primary.
+fn check_racks(vlan: &mut StoredVlan, now: &StoredVlan, errors: &mut FormErrors) {
+    // The secondary rack replaces a removed primary, and there is no secondary if it becomes the primary.
     if vlan.primary.is_none() && now.secondary.is_some() {
         vlan.primary.clone_from(&now.secondary);
         vlan.secondary = None;
@@ -332,7 +360,7 @@ fn settle_racks(vlan: &mut Vlan, now: &Vlan, errors: &mut Errors) {
     }
 }
 
-fn read_name(vlan: &mut Vlan, form: &Form, errors: &mut Errors) {
+fn read_name(vlan: &mut StoredVlan, form: &Form, errors: &mut FormErrors) {
     let Some(name) = form.get("name") else { return };
     let long = refuse_long("name", name, 256, errors);
     if !long && !name.is_empty() && !is_title(name) {
@@ -341,8 +369,8 @@ fn read_name(vlan: &mut Vlan, form: &Form, errors: &mut Errors) {
     vlan.name = Some(name.to_owned()).filter(|name| !name.is_empty());
 }
 
-fn read_mtu(vlan: &mut Vlan, form: &Form, errors: &mut Errors) {
-    match form.given("mtu").map(spelling::integer) {
+fn read_mtu(vlan: &mut StoredVlan, form: &Form, errors: &mut FormErrors) {
+    match form.given("mtu").map(parse::integer) {
         None => {}
         Some(None) => errors.add("mtu", NO_NUMBER),
         Some(Some(mtu)) if mtu < 552 => {
@@ -355,10 +383,10 @@ fn read_mtu(vlan: &mut Vlan, form: &Form, errors: &mut Errors) {
     }
 }
 
-/// What a choice by number or by `space-7` says when there is none, and what any other says.
+/// The message for a missing row that was named by id or as `space-7`, and for any other text.
 fn none_found(prefix: &str, text: &str) -> String {
     let number = text.strip_prefix(prefix).unwrap_or(text);
-    match spelling::integer(number) {
+    match parse::integer(number) {
         Some(_) => format!("None found with id={text}."),
         None => NO_CHOICE.to_owned(),
     }

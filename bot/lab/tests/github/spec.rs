@@ -1,4 +1,4 @@
-//! GitHub's description as a judge: which operation a request is, and whether it and its answer have the right shape.
+//! GitHub's API description: finds the operation of a request, and validates the request and the answer.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,25 +8,24 @@ use std::rc::Rc;
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
-/// The description and the overlay, with the schemas compiled as they are needed.
+/// The description and the overlay. Schemas are compiled when they are needed.
 pub(crate) struct Spec {
     all: Value,
     overlay: Value,
     compiled: RefCell<BTreeMap<String, Rc<Validator>>>,
 }
 
-/// What was found of one exchange.
+/// The findings for one exchange.
 #[derive(Default)]
-pub(crate) struct Judged {
-    /// The operation's id.
+pub(crate) struct Findings {
     pub(crate) operation: String,
-    /// What is wrong with the request.
+    /// Errors in the request.
     pub(crate) request: Vec<String>,
-    /// What is wrong with the answer.
+    /// Errors in the answer.
     pub(crate) answer: Vec<String>,
 }
 
-/// Path parameters that may hold slashes.
+/// Path parameters that may contain slashes.
 const WIDE: [&str; 6] = [
     "{path}",
     "{ref}",
@@ -52,7 +51,7 @@ impl Spec {
         }
     }
 
-    /// The ids of all operations that are described.
+    /// The ids of all operations of the description.
     pub(crate) fn operations(&self) -> BTreeSet<String> {
         self.each("operations")
             .filter_map(|one| one["id"].as_str())
@@ -64,14 +63,14 @@ impl Spec {
         self.all[name].as_array().into_iter().flatten()
     }
 
-    /// Which operation an exchange is, and what is wrong with it.
-    pub(crate) fn exchange(&self, told: &Value) -> Judged {
-        let text = |field: &str| told[field].as_str().unwrap_or_default();
+    /// Finds the operation of an exchange and validates it.
+    pub(crate) fn exchange(&self, exchange: &Value) -> Findings {
+        let text = |field: &str| exchange[field].as_str().unwrap_or_default();
         let (path, query) = text("path").split_once('?').unwrap_or((text("path"), ""));
         let fitting = self
             .each("operations")
             .enumerate()
-            .filter(|(_, one)| one["method"] == told["method"]);
+            .filter(|(_, one)| one["method"] == exchange["method"]);
         let fitting = fitting.filter(|(_, one)| {
             fits(
                 &parts(one["path"].as_str().unwrap_or_default()),
@@ -79,9 +78,9 @@ impl Spec {
             )
         });
         let Some((at, operation)) = fitting.max_by_key(|(_, one)| one["literals"].as_u64()) else {
-            return Judged {
+            return Findings {
                 request: vec!["no such operation".to_owned()],
-                ..Judged::default()
+                ..Findings::default()
             };
         };
         let mut wrong = vec![];
@@ -96,26 +95,29 @@ impl Spec {
                 wrong.push(format!("unknown query parameter {name}"));
             }
         }
-        if !told["request_body"].is_null() && !operation["request"].is_null() {
-            wrong.extend(self.check(&format!("/operations/{at}/request"), &told["request_body"]));
-            wrong.extend(self.overlaid(&operation["id"], &told["request_body"]));
+        if !exchange["request_body"].is_null() && !operation["request"].is_null() {
+            wrong.extend(self.check(
+                &format!("/operations/{at}/request"),
+                &exchange["request_body"],
+            ));
+            wrong.extend(self.overlaid(&operation["id"], &exchange["request_body"]));
         }
-        Judged {
+        Findings {
             operation: operation["id"].as_str().unwrap_or_default().to_owned(),
             request: wrong,
-            answer: self.answered(at, operation, told),
+            answer: self.answered(at, operation, exchange),
         }
     }
 
-    fn answered(&self, at: usize, operation: &Value, told: &Value) -> Vec<String> {
-        let status = told["status"].to_string();
-        let answer = &told["response_body"];
+    fn answered(&self, at: usize, operation: &Value, exchange: &Value) -> Vec<String> {
+        let status = exchange["status"].to_string();
+        let answer = &exchange["response_body"];
         match operation["responses"].get(&status) {
             Some(Value::Null) if answer.is_null() => vec![],
             Some(Value::Null) => vec![format!("{status} has no body in the description")],
             Some(_) if answer.is_string() => vec![], // raw
             Some(_) => self.check(&format!("/operations/{at}/responses/{status}"), answer),
-            None if told["status"].as_u64() < Some(400) => {
+            None if exchange["status"].as_u64() < Some(400) => {
                 vec![format!("{status} is not described")]
             }
             None => self.check("/$defs/basic-error", answer),
@@ -140,7 +142,7 @@ impl Spec {
             .collect()
     }
 
-    /// What is wrong with a webhook's payload.
+    /// Errors in a webhook's payload.
     pub(crate) fn webhook(&self, event: &str, payload: &Value) -> Vec<String> {
         let of_action = |one: &Value| one["action"].is_null() || one["action"] == payload["action"];
         let found = self
@@ -154,8 +156,9 @@ impl Spec {
 
     fn check(&self, pointer: &str, value: &Value) -> Vec<String> {
         let validator = self.validator(pointer);
-        let told = validator.iter_errors(value);
-        told.map(|error| format!("{}: {:.200}", error.instance_path(), error.to_string()))
+        let errors = validator.iter_errors(value);
+        errors
+            .map(|error| format!("{}: {:.200}", error.instance_path(), error.to_string()))
             .collect()
     }
 
@@ -186,7 +189,7 @@ impl Spec {
         )
     }
 
-    /// Only what a schema reaches: compiling all of it each time is slow.
+    /// Collects only the definitions that a schema refers to: compiling all of them each time is slow.
     fn gather(&self, schema: &Value, into: &mut Map<String, Value>) {
         if let Some(name) = schema["$ref"]
             .as_str()
@@ -209,7 +212,7 @@ fn parts(path: &str) -> Vec<&str> {
     path.trim_start_matches('/').split('/').collect()
 }
 
-/// Whether a path is of a template; a wide parameter takes any number of parts.
+/// Whether a path matches a template. A wide parameter matches any number of segments.
 fn fits(template: &[&str], path: &[&str]) -> bool {
     match (template, path) {
         ([], []) => true,

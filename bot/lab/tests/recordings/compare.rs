@@ -1,4 +1,4 @@
-//! A recorded answer beside ours: where they differ. Times, tokens, and the order of objects in lists do not count.
+//! Compares a recorded answer with the lab's. Times, tokens, and the order of objects in lists do not count.
 
 use serde_json::{Map, Value, json};
 
@@ -65,7 +65,7 @@ const NATURAL: [&str; 14] = [
     "target",
 ];
 
-/// Walks both answers together, pairs new identifiers, and gathers the differences.
+/// Walks both answers in parallel, pairs new identifiers, and collects the differences.
 pub(crate) struct Comparison<'a> {
     pub(crate) ids: &'a mut Ids,
     pub(crate) differences: Vec<String>,
@@ -209,7 +209,7 @@ impl Comparison<'_> {
     }
 }
 
-/// A key that does not depend on identifiers, to lay lists side by side.
+/// A sort key without identifiers, to align lists.
 fn natural(value: &Value) -> String {
     let Value::Object(object) = value else {
         return value.to_string();
@@ -228,7 +228,7 @@ fn natural(value: &Value) -> String {
     json!(key).to_string()
 }
 
-/// A text without times and secrets: a word of ten digits is a time, one of 18 letters or digits or more a secret.
+/// Replaces times and secrets in a text: a word of 10 digits is a time, a word of 18 or more letters or digits a secret.
 fn words(text: &str) -> String {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let mut out = String::new();

@@ -1,10 +1,10 @@
-//! Which identifier of a recorded server is which here. It must not know what is compared.
+//! Maps identifiers of a recorded server to those of the lab. It must not know what is compared.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-/// What each recorded identifier is called here.
+/// Pairs of recorded identifiers and identifiers of the lab.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ids {
     to: BTreeMap<(String, String), String>,
@@ -12,7 +12,7 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
-    /// Pairs two identifiers; false when one of them already stands for another.
+    /// Pairs two identifiers; false if one is already paired with another.
     pub(crate) fn pair(&mut self, kind: &str, recorded: &str, here: &str) -> bool {
         let key = (kind.to_owned(), recorded.to_owned());
         if let Some(known) = self.to.get(&key) {
@@ -27,7 +27,7 @@ impl Ids {
         true
     }
 
-    /// The object is gone; its identifier still names it, and may be given to another.
+    /// After a delete: keeps the mapping, and allows the identifier of the lab to be paired again.
     pub(crate) fn forget(&mut self, kind: &str, recorded: &str) {
         if let Some(here) = self.to.get(&(kind.to_owned(), recorded.to_owned())) {
             self.back.remove(&(kind.to_owned(), here.clone()));
@@ -39,7 +39,7 @@ impl Ids {
         known.cloned().unwrap_or_else(|| recorded.to_owned())
     }
 
-    /// A text with the nodes' identifiers as they are here.
+    /// Replaces recorded node identifiers in a text.
     pub(crate) fn name_nodes(&self, text: &str) -> String {
         let nodes = self.to.iter().filter(|((kind, _), _)| kind == "nodes");
         nodes.fold(text.to_owned(), |text, ((_, recorded), here)| {
@@ -80,7 +80,7 @@ impl Place {
     }
 }
 
-/// The table that a kind of object is numbered in: all nodes share one.
+/// The table of a kind of object: all nodes share one.
 pub(crate) fn table(kind: &str) -> &str {
     match kind {
         "machines" | "devices" | "rackcontrollers" | "regioncontrollers" => "nodes",
@@ -99,7 +99,7 @@ const NUMBERED: [&str; 8] = [
     "dnsresources",
 ];
 
-/// A recorded path with the identifiers of here.
+/// A recorded path with the identifiers of the lab.
 pub(crate) fn path_here(path: &str, ids: &Ids) -> String {
     let mut parts: Vec<String> = path.split('/').map(str::to_owned).collect();
     let Some(start) = parts.iter().position(|part| part == "2.0") else {
@@ -122,7 +122,7 @@ pub(crate) fn path_here(path: &str, ids: &Ids) -> String {
     parts.join("/")
 }
 
-/// A recorded query or form with the identifiers of here.
+/// A recorded query or form with the identifiers of the lab.
 pub(crate) fn fields_here(
     fields: &Map<String, Value>,
     path: &str,
@@ -153,7 +153,7 @@ pub(crate) fn fields_here(
     named.collect()
 }
 
-/// A value as it stands in a form.
+/// A value as text, as in a form.
 pub(crate) fn plain(value: &Value) -> String {
     value
         .as_str()

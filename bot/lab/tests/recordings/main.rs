@@ -1,28 +1,23 @@
-//! The lab's MAAS held to recordings of real servers: every exchange replayed, every difference named.
+//! Replays recordings of real servers against the lab's MAAS and reports every difference.
 //!
-//! `PLANEBOT_RECORDINGS=FOLDER cargo test -p lab --test recordings` replays `FOLDER/VERSION/*.json` too.
+//! `PLANEBOT_RECORDINGS=FOLDER cargo test -p lab --test recordings` also replays `FOLDER/VERSION/*.json`.
 
-#[cfg(test)]
-mod asking;
-#[cfg(test)]
 mod compare;
-#[cfg(test)]
 mod ids;
-#[cfg(test)]
 mod replay;
-#[cfg(test)]
+mod requests;
 mod smoke;
 
 use std::path::Path;
 
-/// Exchanges in which the lab differs on purpose: version (or `*`), topic and exchange, why.
+/// Intended differences: version (or `*`), topic and exchange, reason.
 const EXCEPTIONS: [(&str, &str, &str); 1] = [(
     "*",
     "60-interfaces-machines/ready-unlink-again",
     "the message names row numbers of links, which depend on how the recorded servers were filled",
 )];
 
-/// Replays every topic of every version below `folder`; the differences that have no reason.
+/// Replays every topic of every version below `folder`. Returns the unexpected differences.
 #[cfg(test)]
 fn replay_all(folder: &Path) -> Vec<String> {
     let mut unexplained = Vec::new();
@@ -44,7 +39,7 @@ fn replay_all(folder: &Path) -> Vec<String> {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            // How the scenario was made; races, which have no single right answer.
+            // `00-` is the setup of the scenario. `80-` are races, which have more than one right answer.
             if name.starts_with("00-") || name.starts_with("80-") {
                 continue;
             }
@@ -75,9 +70,9 @@ fn the_lab_answers_as_the_recorded_servers_did() {
 #[test]
 #[expect(
     clippy::disallowed_methods,
-    reason = "a test is told where more recordings are"
+    reason = "the environment names further recordings"
 )]
-fn the_lab_answers_as_recordings_kept_elsewhere_say() {
+fn the_lab_answers_as_the_servers_of_other_recordings_did() {
     if let Ok(folder) = std::env::var("PLANEBOT_RECORDINGS") {
         let unexplained = replay_all(Path::new(&folder));
         assert!(unexplained.is_empty(), "\n{}", unexplained.join("\n"));

@@ -1,15 +1,15 @@
-//! Plays recorded exchanges against the lab's MAAS, each sequence from the scenario afresh.
+//! Replays recorded exchanges against the lab's MAAS. Each sequence starts with a fresh scenario.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use lab::maas::Maas;
-use lab::wire::Response;
+use lab::maas::LabMaas;
+use lab::wire::LabResponse;
 use serde_json::Value;
 
-use super::asking::{Keys, request};
 use super::compare::Comparison;
 use super::ids::{Ids, Place, table};
+use super::requests::{Keys, request};
 
 const READS: [&str; 11] = [
     "fabrics",
@@ -25,9 +25,9 @@ const READS: [&str; 11] = [
     "regioncontrollers",
 ];
 
-/// What came of one topic: how many agree, and each difference by `TOPIC/EXCHANGE`.
+/// The result of one topic: the number of matching exchanges, and the differences by `TOPIC/EXCHANGE`.
 #[derive(Debug, Default)]
-pub(crate) struct Outcome {
+pub(crate) struct TopicResult {
     pub(crate) agree: usize,
     pub(crate) differ: BTreeMap<String, Vec<String>>,
 }
@@ -53,8 +53,8 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Replays one topic of one version.
-pub(crate) fn topic(path: &Path, version: &str) -> Outcome {
-    let mut outcome = Outcome::default();
+pub(crate) fn topic(path: &Path, version: &str) -> TopicResult {
+    let mut outcome = TopicResult::default();
     let name = path
         .file_stem()
         .unwrap_or_default()
@@ -63,14 +63,14 @@ pub(crate) fn topic(path: &Path, version: &str) -> Outcome {
     let exchanges = read(path);
     let scenario = std::fs::read_to_string(project().join("recordings/scenario.json"))
         .expect("the scenario is there");
-    let fresh = Maas::load(&scenario, Some(version)).expect("the scenario loads");
-    let mut stage: Option<Stage> = None;
+    let fresh = LabMaas::load(&scenario, Some(version)).expect("the scenario loads");
+    let mut replay: Option<Replay> = None;
     for exchange in exchanges.as_array().into_iter().flatten() {
-        if stage.is_none() || exchange["reset"] == true {
-            stage = Some(Stage::new(fresh.clone(), path, version));
+        if replay.is_none() || exchange["reset"] == true {
+            replay = Some(Replay::new(fresh.clone(), path, version));
         }
-        let Some(stage) = &mut stage else { continue };
-        let Some(differences) = stage.play(exchange) else {
+        let Some(replay) = &mut replay else { continue };
+        let Some(differences) = replay.play(exchange) else {
             continue;
         };
         if differences.is_empty() {
@@ -83,21 +83,21 @@ pub(crate) fn topic(path: &Path, version: &str) -> Outcome {
     outcome
 }
 
-struct Stage {
-    maas: Maas,
+struct Replay {
+    maas: LabMaas,
     keys: Keys,
     ids: Ids,
 }
 
-impl Stage {
-    /// The scenario, with the identifiers of the recorded one paired by what they stand for.
-    fn new(maas: Maas, path: &Path, version: &str) -> Self {
+impl Replay {
+    /// Starts with the scenario and pairs its identifiers with the recorded ones.
+    fn new(maas: LabMaas, path: &Path, version: &str) -> Self {
         let keys = Keys {
             admin: maas.api_key("admin").expect("there is an admin"),
             alice: maas.api_key("alice"),
             nonce: 0,
         };
-        let mut stage = Self {
+        let mut replay = Self {
             maas,
             keys,
             ids: Ids::default(),
@@ -112,9 +112,9 @@ impl Stage {
             path.with_file_name("10-reads.json")
         };
         if known.exists() {
-            stage.introduce(&read(&known));
+            replay.introduce(&read(&known));
         }
-        stage
+        replay
     }
 
     fn introduce(&mut self, reads: &Value) {
@@ -142,7 +142,7 @@ impl Stage {
         comparison.differences
     }
 
-    /// The differences of one exchange; `None` when it is not replayed.
+    /// Replays an exchange and returns the differences; `None` if it is not replayed.
     fn play(&mut self, exchange: &Value) -> Option<Vec<String>> {
         let request = request(&exchange["request"], &self.ids, &mut self.keys)?;
         let answer = self.maas.answer(&request);
@@ -184,13 +184,13 @@ impl Stage {
     }
 }
 
-pub(crate) fn header<'a>(answer: &'a Response, name: &str) -> Option<&'a str> {
+pub(crate) fn header<'a>(answer: &'a LabResponse, name: &str) -> Option<&'a str> {
     let found = answer.headers.iter().find(|(key, _)| key == name);
     found.map(|(_, value)| value.as_str())
 }
 
-/// JSON where the answer says so, else its text.
-fn body(answer: &Response) -> Value {
+/// The body as JSON if the content type says so, else as text.
+fn body(answer: &LabResponse) -> Value {
     let text = String::from_utf8_lossy(&answer.body).into_owned();
     let json = header(answer, "content-type").is_some_and(|kind| kind.contains("json"));
     let read = json.then(|| serde_json::from_str(&text).ok()).flatten();

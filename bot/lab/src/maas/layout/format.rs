@@ -1,39 +1,39 @@
-//! The neutral JSON of layouts, field by field, before anyone believes it.
+//! The JSON format of layout files. Nothing is checked here beyond types.
 
 use std::net::IpAddr;
 
 use serde::Deserialize;
 
 #[derive(Deserialize)]
-pub(super) struct Layout {
+pub(super) struct LayoutFile {
     pub(super) version: Option<String>,
-    pub(super) fabrics: Vec<FabricIn>,
+    pub(super) fabrics: Vec<LayoutFabric>,
     #[serde(default)]
     pub(super) spaces: Vec<String>,
     #[serde(default)]
-    pub(super) machines: Vec<NodeIn>,
+    pub(super) machines: Vec<LayoutNode>,
     #[serde(default)]
-    pub(super) devices: Vec<NodeIn>,
+    pub(super) devices: Vec<LayoutNode>,
     #[serde(default)]
-    pub(super) controllers: Vec<NodeIn>,
+    pub(super) controllers: Vec<LayoutNode>,
     #[serde(default)]
-    pub(super) dns_records: Vec<DnsIn>,
+    pub(super) dns_records: Vec<LayoutDns>,
     #[serde(default)]
-    pub(super) users: Vec<UserIn>,
+    pub(super) users: Vec<LayoutUser>,
     #[serde(default)]
-    pub(super) snippets: Vec<SnippetIn>,
+    pub(super) snippets: Vec<LayoutSnippet>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct FabricIn {
+pub(super) struct LayoutFabric {
     pub(super) name: String,
     pub(super) class_type: Option<String>,
     pub(super) mtu: Option<u32>,
-    pub(super) vlans: Vec<VlanIn>,
+    pub(super) vlans: Vec<LayoutVlan>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct VlanIn {
+pub(super) struct LayoutVlan {
     pub(super) vid: u16,
     pub(super) name: Option<String>,
     pub(super) mtu: Option<u32>,
@@ -42,22 +42,22 @@ pub(super) struct VlanIn {
     pub(super) dhcp: bool,
     pub(super) primary_rack: Option<String>,
     pub(super) secondary_rack: Option<String>,
-    pub(super) relay: Option<RelayIn>,
+    pub(super) relay: Option<LayoutRelay>,
     #[serde(default)]
-    pub(super) subnets: Vec<SubnetIn>,
-    /// Beyond the format: the fabric's default VLAN although it is not VID 0. Stands before the others.
+    pub(super) subnets: Vec<LayoutSubnet>,
+    /// Not in the schema: the fabric's default VLAN, although it is not VID 0. Comes before the other VLANs.
     #[serde(default)]
     pub(super) default: bool,
 }
 
 #[derive(Deserialize)]
-pub(super) struct RelayIn {
+pub(super) struct LayoutRelay {
     pub(super) fabric: String,
     pub(super) vid: u16,
 }
 
 #[derive(Deserialize)]
-pub(super) struct SubnetIn {
+pub(super) struct LayoutSubnet {
     pub(super) cidr: String,
     pub(super) name: Option<String>,
     pub(super) gateway: Option<String>,
@@ -73,19 +73,19 @@ pub(super) struct SubnetIn {
     #[serde(default)]
     pub(super) description: String,
     #[serde(default)]
-    pub(super) ranges: Vec<RangeIn>,
+    pub(super) ranges: Vec<LayoutRange>,
     #[serde(default)]
-    pub(super) routes: Vec<RouteIn>,
+    pub(super) routes: Vec<LayoutRoute>,
     #[serde(default)]
-    pub(super) reserved_ips: Vec<ReservedIn>,
+    pub(super) reserved_ips: Vec<LayoutReserved>,
     #[serde(default)]
-    pub(super) addresses: Vec<AddressIn>,
+    pub(super) addresses: Vec<LayoutAddress>,
     #[serde(default)]
-    pub(super) snippets: Vec<SnippetIn>,
+    pub(super) snippets: Vec<LayoutSnippet>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct RangeIn {
+pub(super) struct LayoutRange {
     pub(super) r#type: String,
     pub(super) start: IpAddr,
     pub(super) end: IpAddr,
@@ -94,21 +94,21 @@ pub(super) struct RangeIn {
 }
 
 #[derive(Deserialize)]
-pub(super) struct RouteIn {
+pub(super) struct LayoutRoute {
     pub(super) destination: String,
     pub(super) gateway: IpAddr,
     pub(super) metric: Option<u32>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct ReservedIn {
+pub(super) struct LayoutReserved {
     pub(super) ip: IpAddr,
     pub(super) mac: String,
     pub(super) comment: Option<String>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct AddressIn {
+pub(super) struct LayoutAddress {
     pub(super) ip: IpAddr,
     pub(super) kind: String,
     pub(super) owner: Option<String>,
@@ -116,26 +116,26 @@ pub(super) struct AddressIn {
 }
 
 #[derive(Deserialize)]
-pub(super) struct NodeIn {
+pub(super) struct LayoutNode {
     pub(super) hostname: String,
-    /// Beyond the format: what a rehearsal says, so that VLANs name their racks as the real MAAS does.
+    /// Not in the schema: set by rehearsals, so that VLANs name their racks as the real MAAS does.
     pub(super) system_id: Option<String>,
     pub(super) status: Option<String>,
     pub(super) owner: Option<String>,
-    pub(super) bmc: Option<BmcIn>,
+    pub(super) bmc: Option<LayoutBmc>,
     pub(super) kind: Option<String>,
     #[serde(default)]
-    pub(super) interfaces: Vec<InterfaceIn>,
+    pub(super) interfaces: Vec<LayoutInterface>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct BmcIn {
+pub(super) struct LayoutBmc {
     pub(super) r#type: Option<String>,
     pub(super) address: Option<IpAddr>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct InterfaceIn {
+pub(super) struct LayoutInterface {
     pub(super) name: String,
     pub(super) r#type: Option<String>,
     pub(super) mac: Option<String>,
@@ -146,11 +146,11 @@ pub(super) struct InterfaceIn {
     pub(super) vlan: Option<u16>,
     pub(super) enabled: Option<bool>,
     #[serde(default)]
-    pub(super) links: Vec<LinkIn>,
+    pub(super) links: Vec<LayoutLink>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct LinkIn {
+pub(super) struct LayoutLink {
     pub(super) subnet: Option<String>,
     pub(super) mode: String,
     pub(super) ip: Option<IpAddr>,
@@ -159,27 +159,27 @@ pub(super) struct LinkIn {
 }
 
 #[derive(Deserialize)]
-pub(super) struct DnsIn {
+pub(super) struct LayoutDns {
     pub(super) name: String,
     pub(super) r#type: String,
     pub(super) data: String,
 }
 
 #[derive(Deserialize)]
-pub(super) struct SnippetIn {
+pub(super) struct LayoutSnippet {
     pub(super) name: String,
     pub(super) value: String,
     #[serde(default)]
     pub(super) description: String,
     pub(super) enabled: Option<bool>,
-    /// Of a subnet's snippet: the first address of the range that it hangs on.
+    /// For a snippet of a subnet: the first address of the range that it applies to.
     pub(super) range: Option<IpAddr>,
-    /// Of a snippet of no subnet: the host name of the node that it is for.
+    /// For a snippet without a subnet: the host name of the node that it applies to.
     pub(super) node: Option<String>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct UserIn {
+pub(super) struct LayoutUser {
     pub(super) name: String,
     #[serde(default)]
     pub(super) admin: bool,

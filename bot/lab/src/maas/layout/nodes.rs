@@ -1,15 +1,17 @@
-//! Machines, devices and controllers of a layout, with their interfaces, links and addresses; names and loose addresses.
+//! Loads machines, devices and controllers with their interfaces, links and addresses; DNS records and other addresses.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::format::{DnsIn, InterfaceIn, Layout, LinkIn, NodeIn};
-use super::{LoadError, wrong};
-use crate::maas::store::{Address, Alloc, Interface, Maas, Node, NodeType, made_up};
+use super::format::{LayoutDns, LayoutFile, LayoutInterface, LayoutLink, LayoutNode};
+use super::{LoadError, load_error};
+use crate::maas::store::{
+    AllocType, LabMaas, NodeType, StoredAddress, StoredInterface, StoredNode, generated,
+};
 
-impl Maas {
-    pub(super) fn load_controllers(&mut self, controllers: &[NodeIn]) -> Result<(), LoadError> {
+impl LabMaas {
+    pub(super) fn load_controllers(&mut self, controllers: &[LayoutNode]) -> Result<(), LoadError> {
         for (at, node) in controllers.iter().enumerate() {
             let kind = match node.kind.as_deref() {
                 Some("region") => NodeType::Region,
@@ -23,7 +25,7 @@ impl Maas {
 
     pub(super) fn load_nodes(
         &mut self,
-        nodes: &[NodeIn],
+        nodes: &[LayoutNode],
         list: &str,
         kind: NodeType,
     ) -> Result<(), LoadError> {
@@ -33,17 +35,22 @@ impl Maas {
         Ok(())
     }
 
-    fn load_node(&mut self, node: &NodeIn, kind: NodeType, place: &str) -> Result<(), LoadError> {
+    fn load_node(
+        &mut self,
+        node: &LayoutNode,
+        kind: NodeType,
+        place: &str,
+    ) -> Result<(), LoadError> {
         if self.node_by_host(&node.hostname).is_some() {
-            return Err(wrong(
+            return Err(load_error(
                 format!("{place}.hostname"),
-                format!("host `{}` twice", node.hostname),
+                format!("duplicate host `{}`", node.hostname),
             ));
         }
         let system_id = node
             .system_id
             .clone()
-            .unwrap_or_else(|| made_up(&node.hostname, 6).to_lowercase());
+            .unwrap_or_else(|| generated(&node.hostname, 6).to_lowercase());
         let owner = match kind {
             NodeType::Machine => node.owner.clone().or_else(|| {
                 (node.status.as_deref() == Some("Deployed")).then(|| "admin".to_owned())
@@ -54,7 +61,7 @@ impl Maas {
         let bmc = node.bmc.as_ref().map(|_| self.next("bmc"));
         self.nodes.insert(
             system_id.clone(),
-            Node {
+            StoredNode {
                 system_id: system_id.clone(),
                 hostname: node.hostname.clone(),
                 kind,
@@ -76,10 +83,10 @@ impl Maas {
         );
         if let Some(ip) = node.bmc.as_ref().and_then(|bmc| bmc.address) {
             let subnet = self.best_subnet(ip);
-            self.add_address(Address {
+            self.add_address(StoredAddress {
                 id: 0,
                 ip: Some(ip),
-                alloc: Alloc::Sticky,
+                alloc: AllocType::Sticky,
                 subnet,
                 user: None,
                 interface: None,
@@ -103,7 +110,7 @@ impl Maas {
     fn load_interface(
         &mut self,
         node: &str,
-        interface: &InterfaceIn,
+        interface: &LayoutInterface,
         place: &str,
     ) -> Result<(), LoadError> {
         let mut parents = Vec::new();
@@ -113,9 +120,9 @@ impl Maas {
                 .find(|other| other.name == *name)
                 .map(|other| other.id);
             parents.push(parent.ok_or_else(|| {
-                wrong(
+                load_error(
                     format!("{place}.parents"),
-                    format!("no interface `{name}` before this one"),
+                    format!("no earlier interface `{name}`"),
                 )
             })?);
         }
@@ -129,10 +136,10 @@ impl Maas {
                     .first()
                     .map(|parent| self.interfaces[parent].mac.clone())
             })
-            .unwrap_or_else(|| made_up_mac(node, &interface.name));
+            .unwrap_or_else(|| generated_mac(node, &interface.name));
         self.interfaces.insert(
             id,
-            Interface {
+            StoredInterface {
                 id,
                 node: node.to_owned(),
                 name: interface.name.clone(),
@@ -155,8 +162,9 @@ impl Maas {
         Ok(())
     }
 
-    /// Named, else that of the first link's subnet, else (a VID on) the parent's fabric, else the parent's, else none.
-    fn vlan_of_interface(&self, interface: &InterfaceIn, parents: &[u64]) -> Option<u64> {
+    /// The named VLAN; else that of the first link's subnet; else, for a VID, the one on the parent's fabric; else the
+    /// parent's.
+    fn vlan_of_interface(&self, interface: &LayoutInterface, parents: &[u64]) -> Option<u64> {
         let first = interface
             .links
             .iter()
@@ -203,31 +211,33 @@ impl Maas {
         &mut self,
         node: &str,
         interface: u64,
-        link: &LinkIn,
+        link: &LayoutLink,
         place: &str,
     ) -> Result<(), LoadError> {
-        let subnet =
-            match &link.subnet {
-                None => None,
-                Some(text) => {
-                    let cidr: Option<IpNet> = text.parse().ok();
-                    let found = self
-                        .subnets
-                        .values()
-                        .find(|subnet| Some(subnet.cidr) == cidr)
-                        .map(|subnet| subnet.id);
-                    Some(found.ok_or_else(|| {
-                        wrong(format!("{place}.subnet"), format!("no subnet {text}"))
-                    })?)
-                }
-            };
+        let subnet = match &link.subnet {
+            None => None,
+            Some(text) => {
+                let cidr: Option<IpNet> = text.parse().ok();
+                let found = self
+                    .subnets
+                    .values()
+                    .find(|subnet| Some(subnet.cidr) == cidr)
+                    .map(|subnet| subnet.id);
+                Some(found.ok_or_else(|| {
+                    load_error(format!("{place}.subnet"), format!("no subnet {text}"))
+                })?)
+            }
+        };
         if let Some(ip) = link.ip.filter(|ip| self.is_taken(*ip)) {
-            return Err(wrong(format!("{place}.ip"), format!("{ip} twice")));
+            return Err(load_error(
+                format!("{place}.ip"),
+                format!("duplicate address {ip}"),
+            ));
         }
         let alloc = match link.mode.to_uppercase().as_str() {
-            "AUTO" => Alloc::Auto,
-            "DHCP" => Alloc::Dhcp,
-            _ => Alloc::Sticky,
+            "AUTO" => AllocType::Auto,
+            "DHCP" => AllocType::Dhcp,
+            _ => AllocType::Sticky,
         };
         let id = self.add_link(interface, alloc, subnet, link.ip);
         if link.default_gateway
@@ -242,14 +252,14 @@ impl Maas {
         Ok(())
     }
 
-    /// The lab's own rack, with an interface on that VLAN and no address.
+    /// The lab's own rack, with an interface without address in a VLAN.
     pub(super) fn own_rack(&mut self, vlan: u64) -> String {
         const HOST: &str = "lab-rack";
-        let system_id = made_up(HOST, 6).to_lowercase();
+        let system_id = generated(HOST, 6).to_lowercase();
         if !self.nodes.contains_key(&system_id) {
             self.nodes.insert(
                 system_id.clone(),
-                Node {
+                StoredNode {
                     system_id: system_id.clone(),
                     hostname: HOST.to_owned(),
                     kind: NodeType::Rack,
@@ -268,10 +278,10 @@ impl Maas {
         }
         let name = format!("eth{}", self.interfaces_of(&system_id).count());
         let id = self.next("interface");
-        let mac = made_up_mac(&system_id, &name);
+        let mac = generated_mac(&system_id, &name);
         self.interfaces.insert(
             id,
-            Interface {
+            StoredInterface {
                 id,
                 node: system_id.clone(),
                 name,
@@ -289,7 +299,7 @@ impl Maas {
         system_id
     }
 
-    pub(super) fn load_addresses(&mut self, layout: &Layout) {
+    pub(super) fn load_addresses(&mut self, layout: &LayoutFile) {
         let subnets = layout
             .fabrics
             .iter()
@@ -299,12 +309,12 @@ impl Maas {
             let id = self.find_subnet(&subnet.cidr).ok();
             for address in &subnet.addresses {
                 let alloc = match address.kind.as_str() {
-                    "dhcp" => Alloc::Dhcp,
-                    "discovered" => Alloc::Discovered,
-                    _ => Alloc::UserReserved,
+                    "dhcp" => AllocType::Dhcp,
+                    "discovered" => AllocType::Discovered,
+                    _ => AllocType::UserReserved,
                 };
                 let unknown = address.mac.as_ref().map(|mac| self.unknown(mac));
-                self.add_address(Address {
+                self.add_address(StoredAddress {
                     id: 0,
                     ip: Some(address.ip),
                     alloc,
@@ -318,7 +328,7 @@ impl Maas {
         }
     }
 
-    pub(super) fn load_record(&mut self, record: &DnsIn) {
+    pub(super) fn load_record(&mut self, record: &LayoutDns) {
         let mut ids = Vec::new();
         if record.r#type == "A" || record.r#type == "AAAA" {
             for ip in record
@@ -333,10 +343,10 @@ impl Maas {
                     .map(|row| row.id);
                 let subnet = self.best_subnet(ip);
                 ids.push(known.unwrap_or_else(|| {
-                    self.add_address(Address {
+                    self.add_address(StoredAddress {
                         id: 0,
                         ip: Some(ip),
-                        alloc: Alloc::UserReserved,
+                        alloc: AllocType::UserReserved,
                         subnet,
                         user: Some("admin".to_owned()),
                         interface: None,
@@ -354,7 +364,7 @@ impl Maas {
     }
 }
 
-fn made_up_mac(node: &str, interface: &str) -> String {
+fn generated_mac(node: &str, interface: &str) -> String {
     use sha2::{Digest as _, Sha256};
     let hash = Sha256::digest(format!("{node}/{interface}").as_bytes());
     format!("52:54:00:{:02x}:{:02x}:{:02x}", hash[0], hash[1], hash[2])

@@ -1,18 +1,20 @@
-//! Subnets of a layout with their ranges, reserved IPs and routes, by the rules that MAAS has for making them one by one.
+//! Loads subnets with their ranges, reserved IPs and routes, under the rules of MAAS for creating each.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::format::{Layout, RangeIn, SnippetIn, SubnetIn};
-use super::{LoadError, wrong};
-use crate::maas::store::{IpRange, Maas, RangeType, ReservedIp, Route, Snippet, Subnet};
+use super::format::{LayoutFile, LayoutRange, LayoutSnippet, LayoutSubnet};
+use super::{LoadError, load_error};
+use crate::maas::store::{
+    LabMaas, RangeType, StoredRange, StoredReservedIp, StoredRoute, StoredSnippet, StoredSubnet,
+};
 
-impl Maas {
+impl LabMaas {
     pub(super) fn load_subnet(
         &mut self,
         vlan: u64,
-        subnet: &SubnetIn,
+        subnet: &LayoutSubnet,
         place: &str,
     ) -> Result<(), LoadError> {
         let cidr = self.read_free_cidr(&subnet.cidr, &format!("{place}.cidr"))?;
@@ -20,7 +22,7 @@ impl Maas {
         let id = self.next("subnet");
         self.subnets.insert(
             id,
-            Subnet {
+            StoredSubnet {
                 id,
                 name: subnet.name.clone().unwrap_or_else(|| subnet.cidr.clone()),
                 cidr,
@@ -43,7 +45,7 @@ impl Maas {
         for (number, range) in subnet.ranges.iter().enumerate() {
             self.load_range(id, range, &format!("{place}.ranges[{number}]"))?;
         }
-        // After the ranges: MAAS takes a gateway or a resolver inside a dynamic range in this order only.
+        // After the ranges: MAAS accepts a gateway or DNS server inside a dynamic range only in this order.
         if let Some(row) = self.subnets.get_mut(&id) {
             row.gateway = gateway;
             row.dns.clone_from(&subnet.dns);
@@ -59,13 +61,18 @@ impl Maas {
     pub(super) fn load_snippet(
         &mut self,
         subnet: Option<u64>,
-        snippet: &SnippetIn,
+        snippet: &LayoutSnippet,
         place: &str,
     ) -> Result<(), LoadError> {
         let node = match &snippet.node {
             Some(host) => match self.node_by_host(host) {
                 Some(node) => Some(node.system_id.clone()),
-                None => return Err(wrong(format!("{place}.node"), format!("no node `{host}`"))),
+                None => {
+                    return Err(load_error(
+                        format!("{place}.node"),
+                        format!("no node `{host}`"),
+                    ));
+                }
             },
             None => None,
         };
@@ -73,10 +80,13 @@ impl Maas {
             Some(start) => {
                 let mut ranges = self.ranges.values();
                 let found = ranges.find(|row| Some(row.subnet) == subnet && row.start == start);
-                let found = found.filter(|_| self.version.hangs_snippets_on_ranges());
+                let found = found.filter(|_| self.version.has_range_snippets());
                 let found = found.map(|row| row.id);
                 Some(found.ok_or_else(|| {
-                    wrong(format!("{place}.range"), format!("no range from {start}"))
+                    load_error(
+                        format!("{place}.range"),
+                        format!("no range starts at {start}"),
+                    )
                 })?)
             }
             None => None,
@@ -84,7 +94,7 @@ impl Maas {
         let id = self.next("snippet");
         self.snippets.insert(
             id,
-            Snippet {
+            StoredSnippet {
                 id,
                 name: snippet.name.clone(),
                 value: snippet.value.clone(),
@@ -100,31 +110,41 @@ impl Maas {
     }
 
     fn read_free_cidr(&self, text: &str, place: &str) -> Result<IpNet, LoadError> {
-        let refused = |error| wrong(place, format!("{text}: {error}"));
+        let refused = |error| load_error(place, format!("{text}: {error}"));
         let cidr: IpNet = text.parse().map_err(refused)?;
         if cidr.trunc() != cidr {
-            return Err(wrong(place, "host bits are set"));
+            return Err(load_error(place, "host bits are set"));
         }
         for other in self.subnets.values() {
             let overlap = other.cidr.contains(&cidr) || cidr.contains(&other.cidr);
             if other.cidr == cidr {
-                return Err(wrong(place, format!("{cidr} twice")));
+                return Err(load_error(place, format!("duplicate network {cidr}")));
             }
             if overlap && self.version.refuses_overlap() {
-                return Err(wrong(place, format!("{cidr} overlaps {}", other.cidr)));
+                return Err(load_error(place, format!("{cidr} overlaps {}", other.cidr)));
             }
         }
         Ok(cidr)
     }
 
-    fn load_range(&mut self, subnet: u64, range: &RangeIn, place: &str) -> Result<(), LoadError> {
+    fn load_range(
+        &mut self,
+        subnet: u64,
+        range: &LayoutRange,
+        place: &str,
+    ) -> Result<(), LoadError> {
         let kind = match range.r#type.as_str() {
             "dynamic" => RangeType::Dynamic,
             "reserved" => RangeType::Reserved,
-            other => return Err(wrong(format!("{place}.type"), format!("no type `{other}`"))),
+            other => {
+                return Err(load_error(
+                    format!("{place}.type"),
+                    format!("no type `{other}`"),
+                ));
+            }
         };
         let owner = range.owner.clone();
-        let row = IpRange {
+        let row = StoredRange {
             id: self.next("iprange"),
             subnet,
             kind,
@@ -135,7 +155,7 @@ impl Maas {
         };
         self.check_range(&row).map_err(|refusal| {
             let why = String::from_utf8_lossy(&refusal.body).into_owned();
-            wrong(place, format!("{}-{}: {why}", range.start, range.end))
+            load_error(place, format!("{}-{}: {why}", range.start, range.end))
         })?;
         self.ranges.insert(row.id, row);
         Ok(())
@@ -144,7 +164,7 @@ impl Maas {
     fn load_reserved(
         &mut self,
         subnet: u64,
-        from: &SubnetIn,
+        from: &LayoutSubnet,
         place: &str,
     ) -> Result<(), LoadError> {
         let cidr = self.subnets[&subnet].cidr;
@@ -152,13 +172,16 @@ impl Maas {
         for (number, kept) in kept.filter(|_| self.version.has_reserved_ips()) {
             let place = format!("{place}.reserved_ips[{number}].ip");
             if !cidr.contains(&kept.ip) {
-                return Err(wrong(place, format!("{} lies outside {cidr}", kept.ip)));
+                return Err(load_error(place, format!("{} is outside {cidr}", kept.ip)));
             }
             if self.reserved.values().any(|other| other.ip == kept.ip) {
-                return Err(wrong(place, format!("{} twice", kept.ip)));
+                return Err(load_error(
+                    place,
+                    format!("duplicate reserved IP {}", kept.ip),
+                ));
             }
             let id = self.sequences.entry("reservedip").or_insert(1);
-            let row = ReservedIp {
+            let row = StoredReservedIp {
                 id: *id,
                 subnet,
                 ip: kept.ip,
@@ -171,7 +194,7 @@ impl Maas {
         Ok(())
     }
 
-    pub(super) fn load_routes(&mut self, layout: &Layout) {
+    pub(super) fn load_routes(&mut self, layout: &LayoutFile) {
         let subnets = layout
             .fabrics
             .iter()
@@ -179,7 +202,7 @@ impl Maas {
             .flat_map(|vlan| &vlan.subnets);
         for subnet in subnets {
             for route in &subnet.routes {
-                // A destination that is no subnet is information only: MAAS cannot hold it.
+                // MAAS cannot store a route whose destination is not a subnet; such routes are skipped.
                 let ends = (
                     self.find_subnet(&subnet.cidr).ok(),
                     self.find_subnet(&route.destination).ok(),
@@ -189,7 +212,7 @@ impl Maas {
                     let metric = route.metric.unwrap_or(0);
                     self.routes.insert(
                         id,
-                        Route {
+                        StoredRoute {
                             id,
                             source,
                             destination,
@@ -203,14 +226,18 @@ impl Maas {
     }
 }
 
-fn read_gateway(subnet: &SubnetIn, cidr: IpNet, place: &str) -> Result<Option<IpAddr>, LoadError> {
+fn read_gateway(
+    subnet: &LayoutSubnet,
+    cidr: IpNet,
+    place: &str,
+) -> Result<Option<IpAddr>, LoadError> {
     let given = subnet.gateway.as_deref().filter(|text| !text.is_empty());
     let Some(text) = given else { return Ok(None) };
-    let refused = |error| wrong(place, format!("{text}: {error}"));
+    let refused = |error| load_error(place, format!("{text}: {error}"));
     let ip: IpAddr = text.parse().map_err(refused)?;
     let local = matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local());
     if cidr.contains(&ip) || (local && cidr.addr().is_ipv6()) {
         return Ok(Some(ip));
     }
-    Err(wrong(place, format!("{ip} lies outside {cidr}")))
+    Err(load_error(place, format!("{ip} is outside {cidr}")))
 }

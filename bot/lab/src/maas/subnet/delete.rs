@@ -1,11 +1,16 @@
-//! What refuses a subnet's delete, and what goes with it (3.5.9 `maasserver/models/subnet.py`; seen on 3.5.12 and 3.7.3).
+//! Deleting a subnet: what prevents it and what is deleted with it (3.5.9 `maasserver/models/subnet.py`; seen on 3.5.12 and
+//! 3.7.3).
 
-use crate::maas::store::{Alloc, Maas, RangeType};
-use crate::maas::{flag, plain};
-use crate::wire::{Request, Response};
+use crate::maas::answer::{flag, plain};
+use crate::maas::store::{AllocType, LabMaas, RangeType};
+use crate::wire::{LabRequest, LabResponse};
 
-impl Maas {
-    pub(super) fn delete_subnet(&mut self, id: u64, request: &Request) -> Result<(), Response> {
+impl LabMaas {
+    pub(super) fn delete_subnet(
+        &mut self,
+        id: u64,
+        request: &LabRequest,
+    ) -> Result<(), LabResponse> {
         let vlan = self.subnets[&id].vlan;
         let dynamic = self
             .ranges
@@ -23,7 +28,7 @@ impl Maas {
             ));
         }
         let used = self.addresses.values().any(|row| {
-            let counts = !matches!(row.alloc, Alloc::Discovered | Alloc::Dhcp);
+            let counts = !matches!(row.alloc, AllocType::Discovered | AllocType::Dhcp);
             row.subnet == Some(id)
                 && row.ip.is_some()
                 && counts
@@ -40,23 +45,23 @@ impl Maas {
             .values()
             .any(|row| row.subnet == Some(id) && row.bmc_of.is_some())
         {
-            // The BMC's new row points into the subnet that goes, every try (seen on 3.5.12 and 3.7.3).
+            // MAAS moves the BMC to a new row in the same subnet on every attempt, so the delete fails (seen on 3.5.12 and 3.7.3).
             return Err(conflict());
         }
         self.remove_subnet(id);
         Ok(())
     }
 
-    /// The cascade: ranges, addresses with their links and names, routes both ways, reserved IPs.
+    /// The cascade: ranges, addresses with their links and DNS names, routes from and to it, reserved IPs, snippets.
     fn remove_subnet(&mut self, id: u64) {
-        let going: Vec<u64> = self
+        let removed: Vec<u64> = self
             .addresses
             .values()
             .filter(|row| row.subnet == Some(id))
             .map(|row| row.id)
             .collect();
-        for address in going {
-            self.drop_address(address);
+        for address in removed {
+            self.remove_address(address);
         }
         self.ranges.retain(|_, range| range.subnet != id);
         self.routes
@@ -71,7 +76,7 @@ impl Maas {
         self.subnets.remove(&id);
     }
 
-    pub(crate) fn drop_address(&mut self, id: u64) {
+    pub(crate) fn remove_address(&mut self, id: u64) {
         self.addresses.remove(&id);
         for dns in self.dns.values_mut() {
             dns.addresses.retain(|address| *address != id);
@@ -88,9 +93,9 @@ impl Maas {
     }
 }
 
-/// What MAAS sends when its ten tries failed.
-pub(crate) fn conflict() -> Response {
-    Response::html(
+/// The answer of MAAS after ten failed attempts.
+pub(crate) fn conflict() -> LabResponse {
+    LabResponse::html(
         409,
         "<!DOCTYPE html>\n<html><head><title>Conflict error</title></head><body>Conflict error. Try your request again, as it will most likely succeed.</body></html>",
     )

@@ -1,21 +1,26 @@
-//! A subnet's fields as MAAS's form reads them, and what it holds them against (3.5.9 `maasserver/forms/subnet.py`).
+//! A subnet's fields as MAAS's form reads and checks them (3.5.9 `maasserver/forms/subnet.py`).
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use crate::maas::form::{
-    BAD_IP, Errors, Form, INVALID, NO_CHOICE, NO_NUMBER, REQUIRED, no_such_choice, refuse_long,
+    BAD_IP, Form, FormErrors, INVALID, NO_CHOICE, NO_NUMBER, REQUIRED, no_such_choice, refuse_long,
 };
-use crate::maas::spelling::{self, BadNet, address};
-use crate::maas::store::{Maas, Subnet};
-use crate::wire::Response;
+use crate::maas::parse::{self, InvalidNetwork, address};
+use crate::maas::store::{LabMaas, StoredSubnet};
+use crate::wire::LabResponse;
 
-/// A switch's name, its column and how it is read.
+/// A boolean field: its name, its column and its parser.
 type Switch<'a> = (&'static str, &'a mut bool, fn(&str) -> bool);
 
-impl Maas {
-    pub(super) fn read_fields(&self, subnet: &mut Subnet, form: &Form, errors: &mut Errors) {
+impl LabMaas {
+    pub(super) fn read_fields(
+        &self,
+        subnet: &mut StoredSubnet,
+        form: &Form,
+        errors: &mut FormErrors,
+    ) {
         match form.get("name") {
             None => {}
             Some("") => subnet.name = subnet.cidr.to_string(),
@@ -41,16 +46,16 @@ impl Maas {
             read_dns(subnet, list, errors);
         }
         let allowance = if self.version.reads_allowances_by_word() {
-            spelling::allowed
+            parse::allowed
         } else {
-            spelling::ticked
+            parse::ticked
         };
         let switches: [Switch<'_>; 4] = [
-            ("managed", &mut subnet.managed, spelling::ticked),
+            ("managed", &mut subnet.managed, parse::ticked),
             (
                 "active_discovery",
                 &mut subnet.active_discovery,
-                spelling::ticked,
+                parse::ticked,
             ),
             ("allow_dns", &mut subnet.allow_dns, allowance),
             ("allow_proxy", &mut subnet.allow_proxy, allowance),
@@ -76,20 +81,20 @@ impl Maas {
         }
     }
 
-    /// `fabric` and `vid` are read on an update too, where nothing comes of them.
+    /// `fabric` and `vid`. An update checks them too, but ignores their values.
     pub(super) fn fabric_and_vid(
         &self,
         form: &Form,
-        errors: &mut Errors,
+        errors: &mut FormErrors,
     ) -> (Option<u64>, Option<u16>) {
         let fabric = form.given("fabric").map(|text| {
-            let id = spelling::number(text);
+            let id = parse::number(text);
             id.filter(|id| self.fabrics.contains_key(id))
         });
         if fabric == Some(None) {
             errors.add("fabric", NO_CHOICE);
         }
-        let vid = form.given("vid").map(spelling::integer);
+        let vid = form.given("vid").map(parse::integer);
         match vid {
             Some(None) => errors.add("vid", NO_NUMBER),
             Some(Some(vid)) if vid < 0 => {
@@ -104,7 +109,12 @@ impl Maas {
         (fabric.flatten(), vid)
     }
 
-    pub(super) fn check_cidr(&self, subnet: &Subnet, own: Option<u64>, errors: &mut Errors) {
+    pub(super) fn check_cidr(
+        &self,
+        subnet: &StoredSubnet,
+        own: Option<u64>,
+        errors: &mut FormErrors,
+    ) {
         let others = || self.subnets.values().filter(|other| Some(other.id) != own);
         if let Some(gateway) = subnet.gateway {
             let local = matches!(gateway, IpAddr::V6(v6) if v6.is_unicast_link_local());
@@ -130,9 +140,9 @@ impl Maas {
     }
 }
 
-/// One text is a list parted by commas, of which no part may be empty; each part, and each value of a field
-/// given twice, may again hold several.
-fn read_dns(subnet: &mut Subnet, list: &[String], errors: &mut Errors) {
+/// A value is a list separated by commas, without empty items. Each item, and each value of a repeated field, can again
+/// contain several addresses.
+fn read_dns(subnet: &mut StoredSubnet, list: &[String], errors: &mut FormErrors) {
     let Some(last) = list.last() else { return };
     if last.is_empty() {
         subnet.dns = Vec::new();
@@ -163,7 +173,7 @@ fn read_dns(subnet: &mut Subnet, list: &[String], errors: &mut Errors) {
     subnet.dns = servers;
 }
 
-/// Boot methods with the octet that DHCP knows them by (3.7.3 `provisioningserver/boot`).
+/// Boot methods with their DHCP architecture octet (3.7.3 `provisioningserver/boot`).
 const ARCHITECTURES: [(&str, &str); 11] = [
     ("pxe", "00:00"),
     ("uefi_amd64_tftp", "00:07"),
@@ -178,8 +188,8 @@ const ARCHITECTURES: [(&str, &str); 11] = [
     ("ipxe", ""),
 ];
 
-/// A list parted by commas and blanks, of names or octets; one that MAAS does not know is refused.
-fn read_architectures(subnet: &mut Subnet, text: &str, errors: &mut Errors) {
+/// A list of names or octets, separated by commas and spaces. Unknown ones are refused.
+fn read_architectures(subnet: &mut StoredSubnet, text: &str, errors: &mut FormErrors) {
     let mut known = Vec::new();
     for word in text.split([',', ' ']).filter(|word| !word.is_empty()) {
         let octet = word.replace("0x", "00:");
@@ -198,20 +208,19 @@ fn read_architectures(subnet: &mut Subnet, text: &str, errors: &mut Errors) {
     subnet.disabled_boot_architectures = known;
 }
 
-/// A subnet's name (3.7.3 `maasserver/models/subnet.py`, `SUBNET_NAME_VALIDATOR`).
+/// Whether MAAS accepts a subnet name (3.7.3 `maasserver/models/subnet.py`, `SUBNET_NAME_VALIDATOR`).
 fn is_subnet_name(name: &str) -> bool {
     name.chars()
         .all(|c| c.is_alphanumeric() || "_.: /-".contains(c))
 }
 
-/// The `cidr` field.
-pub(super) fn read_cidr(text: &str, errors: &mut Errors) -> Result<Option<IpNet>, Response> {
-    match spelling::network(text) {
-        Err(BadNet::Crash) => Err(Response::text(
+pub(super) fn read_cidr(text: &str, errors: &mut FormErrors) -> Result<Option<IpNet>, LabResponse> {
+    match parse::network(text) {
+        Err(InvalidNetwork::Crash) => Err(LabResponse::text(
             500,
             "IPAddress() does not support netmasks or subnet prefixes! See documentation for details.",
         )),
-        Err(BadNet::Format) => {
+        Err(InvalidNetwork::Format) => {
             errors.add("cidr", "Required format: <network>/<prefixlen>.");
             Ok(None)
         }

@@ -1,40 +1,42 @@
-//! A GitHub with a repository and people, and everything that is said to it.
+//! A GitHub with a repository and users, which records all exchanges.
 
-use lab::github::{At, GitHub, Permission};
-use lab::wire::{Request, Response, pairs};
+use lab::github::{LabGitHub, RepositoryActions, RepositoryPermission};
+use lab::wire::{LabRequest, LabResponse, pairs};
 use serde_json::{Value, json};
 
 pub(crate) const HOME: &str = "/repos/acme/network";
-/// Anything of the shape of a signed claim is the app.
+/// The lab accepts anything with the shape of a JSON Web Token as the app.
 pub(crate) const CLAIM: &str = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOjF9.c2ln";
 
-/// A GitHub and everything said to it.
-pub(crate) struct Day {
-    pub(crate) hub: GitHub,
-    pub(crate) told: Vec<Value>,
+pub(crate) struct Session {
+    pub(crate) hub: LabGitHub,
+    pub(crate) exchanges: Vec<Value>,
 }
 
-impl Day {
+impl Session {
     pub(crate) fn begin() -> Self {
-        let mut hub = GitHub::new("bot");
-        hub.hook("http://127.0.0.1:9/webhook", "secret");
+        let mut hub = LabGitHub::new("bot");
+        hub.set_webhook("http://127.0.0.1:9/webhook", "secret");
         hub.create_organization("acme", &["olga"]);
         hub.add_team_member("acme", "operators", "alice");
         hub.invite("acme", "operators", "ivan");
         hub.add_user("mallory");
         let mut at = hub.create_repository("acme/network", true);
-        at.grant_team("operators", Permission::Write);
-        at.grant("rita", Permission::Triage);
+        at.grant_team("operators", RepositoryPermission::Write);
+        at.grant("rita", RepositoryPermission::Triage);
         let files = [
             ("README.md", Some("# Network\n")),
             ("topology/oam.yaml", Some("vlan: 10\nmtu: 1500\n")),
         ];
         at.commit_files("alice", "main", "Begin", &files)
             .expect("alice may push");
-        Self { hub, told: vec![] }
+        Self {
+            hub,
+            exchanges: vec![],
+        }
     }
 
-    pub(crate) fn at(&mut self) -> At<'_> {
+    pub(crate) fn at(&mut self) -> RepositoryActions<'_> {
         self.hub.at("acme/network")
     }
 
@@ -45,7 +47,7 @@ impl Day {
         path: &str,
         body: &Value,
         headers: &[(&str, &str)],
-    ) -> Response {
+    ) -> LabResponse {
         let (only, query) = path.split_once('?').unwrap_or((path, ""));
         let mut all = vec![
             ("user-agent", "a test"),
@@ -58,7 +60,7 @@ impl Day {
         }
         all.retain(|(name, _)| !headers.iter().any(|(other, _)| name == other));
         all.extend(headers);
-        let request = Request {
+        let request = LabRequest {
             method: method.to_owned(),
             path: only.to_owned(),
             query: pairs(query),
@@ -93,17 +95,17 @@ impl Day {
             line["response_body"] =
                 serde_json::from_slice(&response.body).unwrap_or_else(|_| text());
         }
-        self.told.push(line);
+        self.exchanges.push(line);
         response
     }
 
-    /// Asks as the bot, and expects that status.
+    /// Sends a request as the bot and expects this status.
     pub(crate) fn bot(&mut self, status: u16, method: &str, path: &str, body: &Value) -> Value {
         let token = self.hub.bot_token();
-        self.say(&token, status, method, (path, body))
+        self.request_as(&token, status, method, (path, body))
     }
 
-    pub(crate) fn say(
+    pub(crate) fn request_as(
         &mut self,
         token: &str,
         status: u16,

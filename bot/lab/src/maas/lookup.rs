@@ -1,17 +1,17 @@
-//! How a path or a field names a row: by number, by name, or by a specifier as `cidr:192.0.2.0/24`
+//! Finds the row that a path or field names: by id, by name, or by a specifier such as `cidr:192.0.2.0/24`
 //! (3.7.3 `maasserver/utils/orm.py`, `MAASQueriesMixin`, and the `specifier_types` of each model).
 
 use std::net::IpAddr;
 
-use super::spelling::{self, BadNet};
-use super::store::{Maas, Subnet};
-use super::{missing, plain};
-use crate::wire::Response;
+use super::answer::{missing, plain};
+use super::parse::{self, InvalidNetwork};
+use super::store::{LabMaas, StoredSubnet};
+use crate::wire::LabResponse;
 
-/// A path's row number, of rows that have no name. What is no number is a 500: MAAS asks its database for it
+/// The id in a path, of rows without a name. Anything else is a 500, because MAAS passes it to its database
 /// (seen on 3.5.12 and 3.7.3).
-pub(crate) fn row_number(kind: &'static str, text: &str) -> Result<u64, Response> {
-    // Rows of these kinds are looked for by a name that they do not have.
+pub(crate) fn row_number(kind: &'static str, text: &str) -> Result<u64, LabResponse> {
+    // MAAS also looks for rows of these kinds by `name`, a column that they do not have.
     let columns = match kind {
         "IPRange" => {
             "comment, created, dhcpsnippet, end_ip, id, start_ip, subnet, subnet_id, type, updated, user, user_id"
@@ -20,40 +20,40 @@ pub(crate) fn row_number(kind: &'static str, text: &str) -> Result<u64, Response
         "DNSData" => "created, dnsresource, dnsresource_id, id, rrdata, rrtype, ttl, updated",
         _ => "",
     };
-    if let Some(id) = spelling::number(text) {
+    if let Some(id) = parse::number(text) {
         return Ok(id);
     }
-    Err(match (spelling::integer(text), columns) {
+    Err(match (parse::integer(text), columns) {
         (Some(_), _) if !text.contains('.') => missing(kind),
         (_, "") => {
             let message = format!("Field 'id' expected a number but got '{text}'.");
-            Response::text(500, message)
+            LabResponse::text(500, message)
         }
         (_, columns) => {
             let message =
                 format!("Cannot resolve keyword 'name' into field. Choices are: {columns}");
-            Response::text(500, message)
+            LabResponse::text(500, message)
         }
     })
 }
 
-impl Maas {
+impl LabMaas {
     /// A subnet by id, CIDR, name, or one of its specifiers.
-    pub(crate) fn find_subnet(&self, text: &str) -> Result<u64, Response> {
+    pub(crate) fn find_subnet(&self, text: &str) -> Result<u64, LabResponse> {
         let text = text.trim();
         let found: Vec<u64> = match text.split_once(':') {
-            Some(("id", id)) => match spelling::number(id) {
+            Some(("id", id)) => match parse::number(id) {
                 Some(id) => self.subnets_where(|subnet| subnet.id == id),
                 None => return Err(plain(400, "Subnet ID must be numeric.")),
             },
-            Some(("cidr", cidr)) => match spelling::network(cidr) {
+            Some(("cidr", cidr)) => match parse::network(cidr) {
                 Ok(net) => self.subnets_where(|subnet| subnet.cidr == net),
-                Err(BadNet::Format | BadNet::Crash) => {
-                    return Err(Response::text(500, format!("invalid IPNetwork {cidr}")));
+                Err(InvalidNetwork::Format | InvalidNetwork::Crash) => {
+                    return Err(LabResponse::text(500, format!("invalid IPNetwork {cidr}")));
                 }
             },
             Some(("name", name)) => self.subnets_where(|subnet| subnet.name == name),
-            Some(("ip", ip)) => self.around(ip)?,
+            Some(("ip", ip)) => self.subnets_containing(ip)?,
             Some(("vid", vid)) => self.subnets_tagged(vid)?,
             Some(("vlan", vlan)) => {
                 self.subnets_tagged(vlan.strip_prefix("vid:").unwrap_or(vlan))?
@@ -69,7 +69,7 @@ impl Maas {
                 let space = self.find_space(space)?;
                 self.subnets_where(|subnet| self.vlans[&subnet.vlan].space == Some(space))
             }
-            Some(_) | None => self.subnets_plainly(text),
+            Some(_) | None => self.subnets_without_specifier(text),
         };
         match found.as_slice() {
             [id] => Ok(*id),
@@ -78,35 +78,37 @@ impl Maas {
         }
     }
 
-    fn subnets_where(&self, fits: impl Fn(&Subnet) -> bool) -> Vec<u64> {
+    fn subnets_where(&self, fits: impl Fn(&StoredSubnet) -> bool) -> Vec<u64> {
         let all = self.subnets.values().filter(|subnet| fits(subnet));
         all.map(|subnet| subnet.id).collect()
     }
 
-    /// Without a specifier: a number is an id, a network a CIDR, anything else a name.
-    fn subnets_plainly(&self, text: &str) -> Vec<u64> {
-        if let Some(id) = spelling::number(text) {
+    /// Without a specifier: a number is an id, a network is a CIDR, anything else is a name.
+    fn subnets_without_specifier(&self, text: &str) -> Vec<u64> {
+        if let Some(id) = parse::number(text) {
             return self.subnets_where(|subnet| subnet.id == id);
         }
-        match spelling::network(text) {
+        match parse::network(text) {
             Ok(net) => self.subnets_where(|subnet| subnet.cidr == net),
-            Err(BadNet::Format | BadNet::Crash) => self.subnets_where(|subnet| subnet.name == text),
+            Err(InvalidNetwork::Format | InvalidNetwork::Crash) => {
+                self.subnets_where(|subnet| subnet.name == text)
+            }
         }
     }
 
-    fn around(&self, text: &str) -> Result<Vec<u64>, Response> {
-        let ip: IpAddr = spelling::address(text).ok_or_else(|| {
+    fn subnets_containing(&self, text: &str) -> Result<Vec<u64>, LabResponse> {
+        let ip: IpAddr = parse::address(text).ok_or_else(|| {
             let message = format!("failed to detect a valid IP address from '{text}'");
-            Response::text(500, message)
+            LabResponse::text(500, message)
         })?;
         Ok(self.subnets_where(|subnet| subnet.cidr.contains(&ip)))
     }
 
-    fn subnets_tagged(&self, text: &str) -> Result<Vec<u64>, Response> {
+    fn subnets_tagged(&self, text: &str) -> Result<Vec<u64>, LabResponse> {
         let vid = if text == "untagged" {
             Some(0)
         } else {
-            spelling::integer(text)
+            parse::integer(text)
         };
         let Some(vid) = vid else {
             return Ok(
@@ -123,9 +125,9 @@ impl Maas {
     }
 
     /// A fabric by id or name.
-    pub(crate) fn find_fabric(&self, text: &str) -> Result<u64, Response> {
+    pub(crate) fn find_fabric(&self, text: &str) -> Result<u64, LabResponse> {
         let text = text.trim();
-        let id = spelling::number(text);
+        let id = parse::number(text);
         let name = text.strip_prefix("name:").unwrap_or(text);
         let found = match id {
             Some(id) => self.fabrics.get(&id),
@@ -134,10 +136,10 @@ impl Maas {
         found.map(|row| row.id).ok_or_else(|| missing("Fabric"))
     }
 
-    /// A space by id, name, or a subnet in it.
-    pub(crate) fn find_space(&self, text: &str) -> Result<u64, Response> {
+    /// A space by id, by name, or by a subnet in it.
+    pub(crate) fn find_space(&self, text: &str) -> Result<u64, LabResponse> {
         let text = text.trim();
-        let id = spelling::number(text);
+        let id = parse::number(text);
         let name = text.strip_prefix("name:").unwrap_or(text);
         let found = match (id, text.strip_prefix("subnet:")) {
             (Some(id), _) => self.spaces.get(&id).map(|row| row.id),

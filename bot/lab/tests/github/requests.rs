@@ -1,11 +1,11 @@
-//! What is asked and done in a day: every operation at least once, and the refusals worth having.
+//! The requests of a session: every operation at least once, and the important refusals.
 
-use lab::github::{How, Mishap, Proposal};
+use lab::github::{MergeMethod, NewPullRequest, WebhookFault};
 use serde_json::{Value, json};
 
-use crate::day::{CLAIM, Day, HOME, sha};
+use crate::session::{CLAIM, HOME, Session, sha};
 
-pub(crate) fn people(day: &mut Day) {
+pub(crate) fn people(session: &mut Session) {
     for path in [
         "",
         "collaborators/alice/permission",
@@ -21,14 +21,14 @@ pub(crate) fn people(day: &mut Day) {
         "/meta",
         "/installation/repositories",
     ] {
-        day.get(path);
+        session.get(path);
     }
     assert_eq!(
-        day.get("collaborators/rita/permission")["permission"],
+        session.get("collaborators/rita/permission")["permission"],
         "read"
     );
     assert_eq!(
-        day.get("/orgs/acme/teams/operators/memberships/ivan")["state"],
+        session.get("/orgs/acme/teams/operators/memberships/ivan")["state"],
         "pending"
     );
     for path in [
@@ -36,16 +36,16 @@ pub(crate) fn people(day: &mut Day) {
         "/orgs/acme/memberships/mallory",
         "/users/nobody",
     ] {
-        day.bot(404, "GET", path, &Value::Null);
+        session.bot(404, "GET", path, &Value::Null);
     }
-    let mallory = day.hub.token("mallory");
-    day.say(&mallory, 404, "GET", ("", &Value::Null));
-    day.say("", 404, "GET", ("", &Value::Null));
-    day.say("ghp_wrong", 401, "GET", ("", &Value::Null));
+    let mallory = session.hub.token("mallory");
+    session.request_as(&mallory, 404, "GET", ("", &Value::Null));
+    session.request_as("", 404, "GET", ("", &Value::Null));
+    session.request_as("ghp_wrong", 401, "GET", ("", &Value::Null));
 }
 
-pub(crate) fn app(day: &mut Day) {
-    let (_, installation) = day.hub.app_ids();
+pub(crate) fn app(session: &mut Session) {
+    let (_, installation) = session.hub.app_ids();
     let one = format!("/app/installations/{installation}");
     let paths = [
         "/app",
@@ -57,20 +57,20 @@ pub(crate) fn app(day: &mut Day) {
         "/app/hook/deliveries?per_page=2",
     ];
     for path in paths {
-        day.say(CLAIM, 200, "GET", (path, &Value::Null));
+        session.request_as(CLAIM, 200, "GET", (path, &Value::Null));
     }
-    day.say("", 401, "GET", ("/app", &Value::Null));
-    let made = day.say(
+    session.request_as("", 401, "GET", ("/app", &Value::Null));
+    let created = session.request_as(
         CLAIM,
         201,
         "POST",
         (&format!("{one}/access_tokens"), &json!({})),
     );
-    let token = made["token"].as_str().expect("it is a token").to_owned();
-    day.say(&token, 200, "GET", ("", &Value::Null));
-    day.say(&token, 204, "DELETE", ("/installation/token", &Value::Null));
-    day.say(&token, 401, "GET", ("", &Value::Null));
-    day.say(
+    let token = created["token"].as_str().expect("it is a token").to_owned();
+    session.request_as(&token, 200, "GET", ("", &Value::Null));
+    session.request_as(&token, 204, "DELETE", ("/installation/token", &Value::Null));
+    session.request_as(&token, 401, "GET", ("", &Value::Null));
+    session.request_as(
         CLAIM,
         200,
         "PATCH",
@@ -79,21 +79,21 @@ pub(crate) fn app(day: &mut Day) {
             &json!({"url": "http://127.0.0.1:9/hook"}),
         ),
     );
-    let log = day.say(CLAIM, 200, "GET", ("/app/hook/deliveries", &Value::Null));
+    let log = session.request_as(CLAIM, 200, "GET", ("/app/hook/deliveries", &Value::Null));
     let id = log[0]["id"].to_string();
-    day.say(
+    session.request_as(
         CLAIM,
         200,
         "GET",
         (&format!("/app/hook/deliveries/{id}"), &Value::Null),
     );
-    day.say(
+    session.request_as(
         CLAIM,
         202,
         "POST",
         (&format!("/app/hook/deliveries/{id}/attempts"), &Value::Null),
     );
-    day.say(
+    session.request_as(
         "",
         201,
         "POST",
@@ -101,7 +101,7 @@ pub(crate) fn app(day: &mut Day) {
     );
 }
 
-pub(crate) fn git(day: &mut Day) {
+pub(crate) fn git(session: &mut Session) {
     for path in [
         "contents/README.md",
         "contents/topology?ref=main",
@@ -115,7 +115,7 @@ pub(crate) fn git(day: &mut Day) {
         "git/ref/heads/main",
         "git/matching-refs/heads/ma",
     ] {
-        day.get(path);
+        session.get(path);
     }
     for path in [
         "contents/nothing",
@@ -123,10 +123,10 @@ pub(crate) fn git(day: &mut Day) {
         "git/ref/heads/nothing",
         "branches/main/protection",
     ] {
-        day.bot(404, "GET", path, &Value::Null);
+        session.bot(404, "GET", path, &Value::Null);
     }
-    let token = day.hub.bot_token();
-    let raw = day.raw(
+    let token = session.hub.bot_token();
+    let raw = session.raw(
         &token,
         "GET",
         &format!("{HOME}/contents/README.md"),
@@ -136,83 +136,84 @@ pub(crate) fn git(day: &mut Day) {
     assert_eq!(raw.body, b"# Network\n");
 }
 
-pub(crate) fn history(day: &mut Day) {
-    let tip = sha(&day.get("git/ref/heads/main")["object"]);
-    let blob = sha(&day.post(
+pub(crate) fn history(session: &mut Session) {
+    let tip = sha(&session.get("git/ref/heads/main")["object"]);
+    let blob = sha(&session.post(
         "git/blobs",
         &json!({"content": "aGVsbG8K", "encoding": "base64"}),
     ));
     assert_eq!(
-        day.get(&format!("git/blobs/{blob}"))["content"],
+        session.get(&format!("git/blobs/{blob}"))["content"],
         "aGVsbG8K\n"
     );
     let entries = json!([{"path": "history/run.json", "mode": "100644", "type": "blob", "sha": blob}, {"path": "README.md", "mode": "100644", "type": "blob", "sha": null}]);
-    let tree = sha(&day.post("git/trees", &json!({"base_tree": tip, "tree": entries})));
-    let commit = sha(&day.post(
+    let tree = sha(&session.post("git/trees", &json!({"base_tree": tip, "tree": entries})));
+    let commit = sha(&session.post(
         "git/commits",
         &json!({"message": "Note a run", "tree": tree, "parents": [tip]}),
     ));
-    day.get(&format!("git/commits/{commit}"));
-    day.post(
+    session.get(&format!("git/commits/{commit}"));
+    session.post(
         "git/refs",
         &json!({"ref": "refs/heads/history", "sha": commit}),
     );
-    day.bot(
+    session.bot(
         422,
         "POST",
         "git/refs",
         &json!({"ref": "refs/heads/history", "sha": commit}),
     );
-    let other = sha(&day.post(
+    let other = sha(&session.post(
         "git/commits",
         &json!({"message": "Another", "tree": tree, "parents": [tip]}),
     ));
-    day.bot(
+    session.bot(
         422,
         "PATCH",
         "git/refs/heads/history",
         &json!({"sha": other, "force": false}),
     );
-    day.bot(
+    session.bot(
         200,
         "PATCH",
         "git/refs/heads/history",
         &json!({"sha": other, "force": true}),
     );
-    let next = sha(&day.post(
+    let next = sha(&session.post(
         "git/commits",
         &json!({"message": "The next", "tree": tree, "parents": [other]}),
     ));
-    day.bot(
+    session.bot(
         200,
         "PATCH",
         "git/refs/heads/history",
         &json!({"sha": next, "force": false}),
     );
-    day.get("compare/main...history");
-    day.bot(404, "GET", "compare/main...nothing", &Value::Null);
-    day.post(
+    session.get("compare/main...history");
+    session.bot(404, "GET", "compare/main...nothing", &Value::Null);
+    session.post(
         "git/tags",
         &json!({"tag": "v1", "message": "one", "object": tip, "type": "commit"}),
     );
-    write_a_file(day, &next);
-    day.bot(204, "DELETE", "git/refs/heads/history", &Value::Null);
+    write_a_file(session, &next);
+    session.bot(204, "DELETE", "git/refs/heads/history", &Value::Null);
 }
 
-fn write_a_file(day: &mut Day, other: &str) {
+fn write_a_file(session: &mut Session, other: &str) {
     let note = json!({"message": "A note", "content": "YQ==", "branch": "history"});
-    let made = day.bot(201, "PUT", "contents/notes/a.txt", &note);
-    day.bot(422, "PUT", "contents/notes/a.txt", &note);
+    let created = session.bot(201, "PUT", "contents/notes/a.txt", &note);
+    session.bot(422, "PUT", "contents/notes/a.txt", &note);
     let mut again =
         json!({"message": "A note", "content": "Yg==", "branch": "history", "sha": other});
-    day.bot(409, "PUT", "contents/notes/a.txt", &again);
-    again["sha"] = made["content"]["sha"].clone();
-    day.bot(200, "PUT", "contents/notes/a.txt", &again);
+    session.bot(409, "PUT", "contents/notes/a.txt", &again);
+    again["sha"] = created["content"]["sha"].clone();
+    session.bot(200, "PUT", "contents/notes/a.txt", &again);
 }
 
-pub(crate) fn pulls(day: &mut Day) {
-    let alice = day.hub.token("alice");
-    day.at()
+pub(crate) fn pulls(session: &mut Session) {
+    let alice = session.hub.token("alice");
+    session
+        .at()
         .commit_files(
             "alice",
             "wider",
@@ -222,9 +223,9 @@ pub(crate) fn pulls(day: &mut Day) {
         .expect("alice may push");
     let proposal =
         json!({"title": "Raise the MTU", "head": "wider", "base": "main", "body": "For storage."});
-    day.say(&alice, 201, "POST", ("pulls", &proposal));
-    day.say(&alice, 422, "POST", ("pulls", &proposal));
-    day.say(
+    session.request_as(&alice, 201, "POST", ("pulls", &proposal));
+    session.request_as(&alice, 422, "POST", ("pulls", &proposal));
+    session.request_as(
         &alice,
         422,
         "POST",
@@ -233,7 +234,7 @@ pub(crate) fn pulls(day: &mut Day) {
             &json!({"title": "None", "head": "nothing", "base": "main"}),
         ),
     );
-    let head = day.get("pulls/1")["head"]["sha"].clone();
+    let head = session.get("pulls/1")["head"]["sha"].clone();
     for path in [
         "pulls/1",
         "pulls",
@@ -244,13 +245,13 @@ pub(crate) fn pulls(day: &mut Day) {
         "issues/1",
         &format!("commits/{}/pulls", head.as_str().unwrap_or_default()),
     ] {
-        day.get(path);
+        session.get(path);
     }
-    land(day, &alice, &head);
+    edit_and_merge(session, &alice, &head);
 }
 
-fn land(day: &mut Day, alice: &str, head: &Value) {
-    day.say(
+fn edit_and_merge(session: &mut Session, alice: &str, head: &Value) {
+    session.request_as(
         alice,
         200,
         "PATCH",
@@ -259,24 +260,25 @@ fn land(day: &mut Day, alice: &str, head: &Value) {
             &json!({"title": "Raise the MTU to 9000", "body": "For storage, and soon."}),
         ),
     );
-    day.bot(
+    session.bot(
         200,
         "POST",
         "pulls/1/reviews",
         &json!({"body": "Looks right", "event": "COMMENT"}),
     );
-    day.get("pulls/1/reviews");
-    day.post(
+    session.get("pulls/1/reviews");
+    session.post(
         "pulls/1/requested_reviewers",
         &json!({"reviewers": ["olga"]}),
     );
-    day.say(
+    session.request_as(
         alice,
         422,
         "POST",
         ("pulls/1/reviews", &json!({"event": "APPROVE"})),
     );
-    day.at()
+    session
+        .at()
         .commit_files(
             "alice",
             "wider",
@@ -284,119 +286,120 @@ fn land(day: &mut Day, alice: &str, head: &Value) {
             &[("README.md", Some("# Network\n\nWide.\n"))],
         )
         .expect("alice may push");
-    day.say(
+    session.request_as(
         alice,
         200,
         "PATCH",
         ("pulls/1", &json!({"state": "closed"})),
     );
-    day.say(alice, 200, "PATCH", ("issues/1", &json!({"state": "open"})));
-    day.say(alice, 409, "PUT", ("pulls/1/merge", &json!({"sha": head})));
-    day.say(
+    session.request_as(alice, 200, "PATCH", ("issues/1", &json!({"state": "open"})));
+    session.request_as(alice, 409, "PUT", ("pulls/1/merge", &json!({"sha": head})));
+    session.request_as(
         alice,
         200,
         "PUT",
         ("pulls/1/merge", &json!({"merge_method": "squash"})),
     );
-    day.say(alice, 405, "PUT", ("pulls/1/merge", &json!({})));
-    day.get("pulls/1");
-    assert!(day.get("pulls?state=closed")[0]["merged_at"].is_string());
-    day.bot(404, "GET", "pulls/7", &Value::Null);
+    session.request_as(alice, 405, "PUT", ("pulls/1/merge", &json!({})));
+    session.get("pulls/1");
+    assert!(session.get("pulls?state=closed")[0]["merged_at"].is_string());
+    session.bot(404, "GET", "pulls/7", &Value::Null);
 }
 
-pub(crate) fn comments(day: &mut Day) {
-    let alice = day.hub.token("alice");
-    let mine = day.post("issues/1/comments", &json!({"body": "A plan"}))["id"].clone();
-    let theirs = day.say(
+pub(crate) fn comments(session: &mut Session) {
+    let alice = session.hub.token("alice");
+    let mine = session.post("issues/1/comments", &json!({"body": "A plan"}))["id"].clone();
+    let theirs = session.request_as(
         &alice,
         201,
         "POST",
         ("issues/1/comments", &json!({"body": "/apply"})),
     )["id"]
         .clone();
-    day.bot(
+    session.bot(
         422,
         "POST",
         "issues/1/comments",
         &json!({"body": "x".repeat(65_537)}),
     );
-    day.bot(404, "POST", "issues/99/comments", &json!({"body": "x"}));
-    day.get("issues/1/comments?per_page=1");
-    day.get(&format!("issues/comments/{mine}"));
-    day.bot(
+    session.bot(404, "POST", "issues/99/comments", &json!({"body": "x"}));
+    session.get("issues/1/comments?per_page=1");
+    session.get(&format!("issues/comments/{mine}"));
+    session.bot(
         200,
         "PATCH",
         &format!("issues/comments/{mine}"),
         &json!({"body": "A better plan"}),
     );
     let reactions = format!("issues/comments/{theirs}/reactions");
-    let eyes = day.post(&reactions, &json!({"content": "eyes"}))["id"].clone();
-    day.bot(200, "POST", &reactions, &json!({"content": "eyes"}));
-    day.bot(422, "POST", &reactions, &json!({"content": "shrug"}));
-    day.get(&reactions);
-    day.bot(204, "DELETE", &format!("{reactions}/{eyes}"), &Value::Null);
-    day.post("issues/1/reactions", &json!({"content": "rocket"}));
-    day.bot(
+    let eyes = session.post(&reactions, &json!({"content": "eyes"}))["id"].clone();
+    session.bot(200, "POST", &reactions, &json!({"content": "eyes"}));
+    session.bot(422, "POST", &reactions, &json!({"content": "shrug"}));
+    session.get(&reactions);
+    session.bot(204, "DELETE", &format!("{reactions}/{eyes}"), &Value::Null);
+    session.post("issues/1/reactions", &json!({"content": "rocket"}));
+    session.bot(
         200,
         "POST",
         "issues/1/reactions",
         &json!({"content": "rocket"}),
     );
-    day.bot(
+    session.bot(
         204,
         "DELETE",
         &format!("issues/comments/{mine}"),
         &Value::Null,
     );
-    day.bot(404, "GET", &format!("issues/comments/{mine}"), &Value::Null);
-    day.bot(
+    session.bot(404, "GET", &format!("issues/comments/{mine}"), &Value::Null);
+    session.bot(
         200,
         "POST",
         "issues/1/labels",
         &json!({"labels": ["applied", "gated"]}),
     );
-    day.bot(200, "DELETE", "issues/1/labels/gated", &Value::Null);
-    day.bot(404, "DELETE", "issues/1/labels/gated", &Value::Null);
-    day.post(
+    session.bot(200, "DELETE", "issues/1/labels/gated", &Value::Null);
+    session.bot(404, "DELETE", "issues/1/labels/gated", &Value::Null);
+    session.post(
         "labels",
         &json!({"name": "drift", "color": "ff0000", "description": "Not as declared"}),
     );
-    day.bot(422, "POST", "labels", &json!({"name": "drift"}));
-    day.get("labels");
-    day.get("issues/1");
+    session.bot(422, "POST", "labels", &json!({"name": "drift"}));
+    session.get("labels");
+    session.get("issues/1");
 }
 
-pub(crate) fn checks(day: &mut Day) {
-    let head = sha(&day.get("commits/main"));
+pub(crate) fn checks(session: &mut Session) {
+    let head = sha(&session.get("commits/main"));
     let remark = |line: usize| json!({"path": "topology/oam.yaml", "start_line": line, "end_line": line, "annotation_level": "warning", "message": "wide"});
     let output =
         json!({"title": "2 changes", "summary": "Plan: 2 to change", "annotations": [remark(1)]});
     let run = json!({"name": "bot/plan", "head_sha": head, "external_id": "7f3a-91c2", "status": "in_progress", "output": output});
-    let id = day.post("check-runs", &run)["id"].clone();
-    day.bot(
+    let id = session.post("check-runs", &run)["id"].clone();
+    session.bot(
         422,
         "POST",
         "check-runs",
         &json!({"name": "x", "head_sha": "0".repeat(40)}),
     );
     let many: Vec<Value> = (1..=51).map(remark).collect();
-    day.bot(
+    session.bot(
         422,
         "PATCH",
         &format!("check-runs/{id}"),
         &json!({"output": {"title": "t", "summary": "s", "annotations": many}}),
     );
     let actions = json!([{"label": "Again", "description": "Plan again", "identifier": "replan"}]);
-    day.bot(200, "PATCH", &format!("check-runs/{id}"), &json!({"status": "completed", "conclusion": "success", "output": {"title": "Done", "summary": "s", "annotations": [remark(2)]}, "actions": actions}));
-    day.bot(
+    session.bot(200, "PATCH", &format!("check-runs/{id}"), &json!({"status": "completed", "conclusion": "success", "output": {"title": "Done", "summary": "s", "annotations": [remark(2)]}, "actions": actions}));
+    session.bot(
         422,
         "PATCH",
         &format!("check-runs/{id}"),
         &json!({"conclusion": "wonderful"}),
     );
-    let suite = day.get(&format!("check-runs/{id}"))["check_suite"]["id"].clone();
+    let suite = session.get(&format!("check-runs/{id}"))["check_suite"]["id"].clone();
     assert_eq!(
-        day.get(&format!("check-runs/{id}/annotations"))
+        session
+            .get(&format!("check-runs/{id}/annotations"))
             .as_array()
             .map(Vec::len),
         Some(2)
@@ -406,48 +409,52 @@ pub(crate) fn checks(day: &mut Day) {
         "commits/main/check-suites",
         &format!("check-suites/{suite}"),
     ] {
-        day.get(path);
+        session.get(path);
     }
-    day.post(&format!("check-runs/{id}/rerequest"), &Value::Null);
-    day.at()
-        .press("alice", id.as_u64().expect("it is a number"), "replan");
-    let alice = day.hub.token("alice");
-    day.say(&alice, 403, "POST", ("check-runs", &run));
+    session.post(&format!("check-runs/{id}/rerequest"), &Value::Null);
+    session
+        .at()
+        .request_action("alice", id.as_u64().expect("it is a number"), "replan");
+    let alice = session.hub.token("alice");
+    session.request_as(&alice, 403, "POST", ("check-runs", &run));
     for state in ["pending", "success"] {
-        day.post(&format!("statuses/{head}"), &json!({"state": state, "context": "bot/apply", "description": "one", "target_url": "https://bot.example/1"}));
+        session.post(&format!("statuses/{head}"), &json!({"state": state, "context": "bot/apply", "description": "one", "target_url": "https://bot.example/1"}));
     }
-    assert_eq!(day.get("commits/main/status")["state"], "success");
+    assert_eq!(session.get("commits/main/status")["state"], "success");
     assert_eq!(
-        day.get("commits/main/statuses").as_array().map(Vec::len),
+        session
+            .get("commits/main/statuses")
+            .as_array()
+            .map(Vec::len),
         Some(2)
     );
 }
 
-pub(crate) fn deployments(day: &mut Day) {
+pub(crate) fn deployments(session: &mut Session) {
     let wanted = json!({"ref": "main", "environment": "site", "auto_merge": false, "required_contexts": [], "description": "Apply"});
-    let id = day.post("deployments", &wanted)["id"].clone();
-    day.bot(422, "POST", "deployments", &json!({"ref": "nothing"}));
-    day.get("deployments?environment=site");
-    day.get(&format!("deployments/{id}"));
-    day.post(
+    let id = session.post("deployments", &wanted)["id"].clone();
+    session.bot(422, "POST", "deployments", &json!({"ref": "nothing"}));
+    session.get("deployments?environment=site");
+    session.get(&format!("deployments/{id}"));
+    session.post(
         &format!("deployments/{id}/statuses"),
         &json!({"state": "success", "description": "Applied", "log_url": "https://bot.example/1"}),
     );
-    day.bot(
+    session.bot(
         422,
         "POST",
         &format!("deployments/{id}/statuses"),
         &json!({"state": "glorious"}),
     );
-    day.get(&format!("deployments/{id}/statuses"));
-    day.bot(404, "GET", "deployments/1", &Value::Null);
-    day.get("environments/site");
-    day.bot(200, "PUT", "environments/site", &json!({}));
+    session.get(&format!("deployments/{id}/statuses"));
+    session.bot(404, "GET", "deployments/1", &Value::Null);
+    session.get("environments/site");
+    session.bot(200, "PUT", "environments/site", &json!({}));
 }
 
-pub(crate) fn webhooks(day: &mut Day) {
-    day.hub.ping();
-    let mut at = day.at();
+pub(crate) fn webhooks(session: &mut Session) {
+    session.hub.ping();
+    let mut at = session.at();
     at.commit_files(
         "alice",
         "split",
@@ -455,7 +462,7 @@ pub(crate) fn webhooks(day: &mut Day) {
         &[("topology/b.yaml", Some("vlan: 20\n"))],
     )
     .expect("alice may push");
-    let proposal = Proposal {
+    let proposal = NewPullRequest {
         head: "split",
         base: "main",
         title: "Split",
@@ -469,13 +476,13 @@ pub(crate) fn webhooks(day: &mut Day) {
     at.open_issue("alice", "An issue", "It is none");
     at.close("alice", number).expect("it is hers");
     at.reopen("alice", number).expect("it is hers");
-    at.merge("alice", number, How::Merge)
+    at.merge("alice", number, MergeMethod::Merge)
         .expect("it is mergeable");
-    day.hub.mishap(Mishap::Lose);
-    day.hub.remove_user("alice");
-    let token = day.hub.bot_token();
-    day.say(&token, 200, "GET", ("issues/1/comments", &Value::Null));
-    day.say(
+    session.hub.inject_webhook_fault(WebhookFault::Lose);
+    session.hub.remove_user("alice");
+    let token = session.hub.bot_token();
+    session.request_as(&token, 200, "GET", ("issues/1/comments", &Value::Null));
+    session.request_as(
         &token,
         201,
         "POST",

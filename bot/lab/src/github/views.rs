@@ -1,65 +1,57 @@
-//! What people see when they look: comments, reactions, check runs, files, history.
+//! What people see in a repository, for tests: comments, reactions, check runs, files, history.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::commit::signer_name;
+use super::actions::RepositoryActions;
 use super::git::Oid;
-use super::story::At;
+use super::show::commit::signer_name;
 
-/// A comment as people see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommentSeen {
-    /// Its id.
+pub struct IssueCommentView {
     pub id: u64,
-    /// The login.
+    /// The author's login, or the name if no user has the email.
     pub author: String,
-    /// The text.
     pub body: String,
-    /// Whether it was changed after it was written.
+    /// Whether it was edited after it was written.
     pub edited: bool,
 }
 
-/// A check run as people see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CheckSeen {
-    /// Its id.
+pub struct CheckRunView {
     pub id: u64,
-    /// Its name.
     pub name: String,
     /// `queued`, `in_progress` or `completed`.
     pub status: String,
-    /// How it ended.
+    /// `success`, `failure`, …; `None` while it runs.
     pub conclusion: Option<String>,
-    /// The output's title.
+    /// Title of the output.
     pub title: String,
-    /// The output's summary.
+    /// Summary of the output.
     pub summary: String,
     /// `path:line level message` for each annotation.
     pub annotations: Vec<String>,
 }
 
-/// A commit as people see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommitSeen {
-    /// Its name.
+pub struct CommitView {
     pub oid: Oid,
-    /// The author's login.
+    /// The author's login, or the name if no user has the email.
     pub author: String,
-    /// The whole message.
+    /// Title and body.
     pub message: String,
 }
 
-impl At<'_> {
+impl RepositoryActions<'_> {
     /// The comments of an issue or pull request, oldest first.
-    pub fn comments(&self, number: u64) -> Vec<CommentSeen> {
+    pub fn comments(&self, number: u64) -> Vec<IssueCommentView> {
         let all = self
             .repo()
             .comments
             .values()
             .filter(|comment| comment.issue == number);
-        all.map(|comment| CommentSeen {
+        all.map(|comment| IssueCommentView {
             id: comment.id,
             author: comment.author.clone(),
             body: comment.body.clone(),
@@ -68,7 +60,7 @@ impl At<'_> {
         .collect()
     }
 
-    /// Who reacted to a comment, and with what.
+    /// Reactions to a comment: login and content.
     pub fn reactions(&self, comment: u64) -> Vec<(String, String)> {
         let comment = self.repo().comments.get(&comment);
         let all = comment
@@ -79,9 +71,9 @@ impl At<'_> {
     }
 
     /// The check runs of a commit, oldest first.
-    pub fn check_runs(&self, oid: Oid) -> Vec<CheckSeen> {
+    pub fn check_runs(&self, oid: Oid) -> Vec<CheckRunView> {
         let all = self.repo().runs.values().filter(|run| run.oid == oid);
-        all.map(|run| CheckSeen {
+        all.map(|run| CheckRunView {
             id: run.id,
             name: run.name.clone(),
             status: run.status.clone(),
@@ -93,12 +85,12 @@ impl At<'_> {
         .collect()
     }
 
-    /// A branch's tip.
+    /// The tip of a branch.
     pub fn head(&self, branch: &str) -> Option<Oid> {
         self.repo().git.branch(branch)
     }
 
-    /// What a branch holds, text by path.
+    /// The files of a branch: path to text.
     pub fn files_at(&self, branch: &str) -> BTreeMap<String, String> {
         let git = &self.repo().git;
         let files = git
@@ -112,8 +104,8 @@ impl At<'_> {
             .collect()
     }
 
-    /// A branch's history, newest first.
-    pub fn log(&self, branch: &str) -> Vec<CommitSeen> {
+    /// The commits of a branch, newest first.
+    pub fn log(&self, branch: &str) -> Vec<CommitView> {
         let git = &self.repo().git;
         let all = git
             .resolve(branch)
@@ -121,7 +113,7 @@ impl At<'_> {
             .unwrap_or_default();
         let seen = |oid| {
             let commit = git.commit(oid)?;
-            Some(CommitSeen {
+            Some(CommitView {
                 oid,
                 author: signer_name(&commit.author),
                 message: commit.message.clone(),
@@ -141,12 +133,12 @@ impl At<'_> {
     }
 }
 
-fn annotation(told: &Value) -> String {
-    let text = |field: &str| told[field].as_str().unwrap_or_default();
+fn annotation(shown: &Value) -> String {
+    let text = |field: &str| shown[field].as_str().unwrap_or_default();
     format!(
         "{}:{} {} {}",
         text("path"),
-        told["start_line"],
+        shown["start_line"],
         text("annotation_level"),
         text("message")
     )

@@ -1,6 +1,6 @@
-//! A recorded request as the lab is asked: its credential, its query, its body.
+//! Turns a recorded request into a request to the lab: credential, query, body.
 
-use lab::wire::{Request, decode, pairs};
+use lab::wire::{LabRequest, decode, pairs};
 use serde_json::{Map, Value};
 
 use super::ids::{Ids, fields_here, path_here, plain};
@@ -8,15 +8,15 @@ use super::ids::{Ids, fields_here, path_here, plain};
 /// The clock of every replay, in seconds since 1970: nothing depends on when a test runs.
 pub(crate) const NOW: i64 = 1_800_000_000;
 
-/// The users' keys, and a number that makes every nonce new.
+/// The users' API keys, and a counter for unique nonces.
 pub(crate) struct Keys {
     pub(crate) admin: String,
     pub(crate) alice: Option<String>,
     pub(crate) nonce: u32,
 }
 
-/// A request recorded on a real server, as it is asked here; `None` for a credential that is not replayed.
-pub(crate) fn request(recorded: &Value, ids: &Ids, keys: &mut Keys) -> Option<Request> {
+/// A recorded request with the identifiers and credentials of the lab; `None` for a credential that is not replayed.
+pub(crate) fn request(recorded: &Value, ids: &Ids, keys: &mut Keys) -> Option<LabRequest> {
     let empty = Map::new();
     let text = |key: &str| recorded.get(key).and_then(Value::as_str);
     let map = |key: &str| {
@@ -63,7 +63,7 @@ pub(crate) fn request(recorded: &Value, ids: &Ids, keys: &mut Keys) -> Option<Re
     let (path, own_query) = path.split_once('?').unwrap_or((&path, ""));
     let mut asked = pairs(own_query);
     asked.extend(flat(&query));
-    Some(Request {
+    Some(LabRequest {
         method,
         path: decode(path, false),
         query: asked,
@@ -121,7 +121,7 @@ fn body(form: &Map<String, Value>, kind: &str) -> (Option<String>, String) {
     (Some(parts.join("&")), kind.to_owned())
 }
 
-/// `OAuth …` for a key, with some fields other than usual (`None` leaves one out).
+/// The `OAuth …` header for a key, with some fields changed, or left out with `None`.
 fn oauth(key: &str, nonce: &str, odd: &[(&str, Option<&str>)]) -> String {
     let mut parts = key.split(':');
     let mut part = || parts.next().unwrap_or_default();
@@ -147,7 +147,7 @@ fn oauth(key: &str, nonce: &str, odd: &[(&str, Option<&str>)]) -> String {
     format!("OAuth {}", fields.join(", "))
 }
 
-/// The header that a credential's name stands for; `None` for one that is not replayed.
+/// The header for a credential's name; `None` for one that is not replayed.
 fn authorization(name: &str, keys: &mut Keys) -> Option<String> {
     keys.nonce += 1;
     let nonce = format!("nonce{}", keys.nonce);
@@ -206,7 +206,7 @@ fn authorization(name: &str, keys: &mut Keys) -> Option<String> {
         "scheme 'OAUTH'" => plain.replace("OAuth ", "OAUTH "),
         "values without quotes" => plain.replace('"', ""),
         "trailing comma" => plain + ",",
-        // A server takes blanks off the end of a header before anyone sees it.
+        // A server strips trailing whitespace of a header before the application sees it.
         "admin" | "trailing blanks" => plain,
         "realm=\"OAuth\" first" => plain.replace("OAuth ", "OAuth realm=\"OAuth\", "),
         "realm=\"\" first (what the maas CLI sends)" => {

@@ -1,4 +1,4 @@
-//! What GitHub does that no schema says: merges, fast-forwards, pages, permissions, forks.
+//! Behaviour of GitHub that no schema describes: merges, fast-forwards, pagination, permissions, forks.
 
 #![expect(
     clippy::unwrap_used,
@@ -7,21 +7,18 @@
 
 use std::collections::BTreeMap;
 
-use lab::github::{GitHub, How, Oid, Permission, Proposal};
-use lab::wire::{Request, Response, pairs};
+use lab::github::{LabGitHub, MergeMethod, NewPullRequest, Oid, RepositoryPermission};
+use lab::wire::{LabRequest, LabResponse, pairs};
 use serde_json::{Value, json};
 
-#[path = "github/served.rs"]
-mod served;
-
-const NETWORK: &str = "acme/network";
+pub(crate) const NETWORK: &str = "acme/network";
 
 /// A public repository with one file of five lines, which alice may change.
-fn github() -> GitHub {
-    let mut hub = GitHub::new("bot");
+pub(crate) fn github() -> LabGitHub {
+    let mut hub = LabGitHub::new("bot");
     hub.add_user("mallory");
     let mut at = hub.create_repository(NETWORK, false);
-    at.grant("alice", Permission::Write);
+    at.grant("alice", RepositoryPermission::Write);
     at.commit_files(
         "alice",
         "main",
@@ -32,7 +29,7 @@ fn github() -> GitHub {
     hub
 }
 
-fn propose(hub: &mut GitHub, branch: &str, text: &str) -> u64 {
+pub(crate) fn propose(hub: &mut LabGitHub, branch: &str, text: &str) -> u64 {
     let mut at = hub.at(NETWORK);
     at.commit_files(
         "alice",
@@ -43,7 +40,7 @@ fn propose(hub: &mut GitHub, branch: &str, text: &str) -> u64 {
     .unwrap();
     at.open_pull(
         "alice",
-        Proposal {
+        NewPullRequest {
             head: branch,
             base: "main",
             title: branch,
@@ -53,24 +50,29 @@ fn propose(hub: &mut GitHub, branch: &str, text: &str) -> u64 {
     .unwrap()
 }
 
-fn ask(hub: &mut GitHub, token: &str, method: &str, (path, body): (&str, &Value)) -> Response {
+fn ask(
+    hub: &mut LabGitHub,
+    token: &str,
+    method: &str,
+    (path, body): (&str, &Value),
+) -> LabResponse {
     ask_with(hub, token, method, (path, body), &[])
 }
 
 fn ask_with(
-    hub: &mut GitHub,
+    hub: &mut LabGitHub,
     token: &str,
     method: &str,
     (path, body): (&str, &Value),
     more: &[(&str, &str)],
-) -> Response {
+) -> LabResponse {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let mut headers = vec![("authorization".to_owned(), format!("token {token}"))];
     headers.extend(
         more.iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
     );
-    hub.answer(&Request {
+    hub.answer(&LabRequest {
         method: method.to_owned(),
         path: format!("/repos/{NETWORK}{path}"),
         query: pairs(query),
@@ -80,7 +82,7 @@ fn ask_with(
     })
 }
 
-fn told(response: &Response) -> Value {
+fn json_of(response: &LabResponse) -> Value {
     serde_json::from_slice(&response.body).unwrap_or_default()
 }
 
@@ -89,16 +91,16 @@ fn a_ref_moves_only_forwards_unless_forced() {
     let mut hub = github();
     let token = hub.bot_token();
     let base = hub.at(NETWORK).head("main").unwrap().to_string();
-    let tree = told(&ask(
+    let tree = json_of(&ask(
         &mut hub,
         &token,
         "GET",
         (&format!("/git/commits/{base}"), &Value::Null),
     ))["tree"]["sha"]
         .clone();
-    let commit = |hub: &mut GitHub, message: &str| {
+    let commit = |hub: &mut LabGitHub, message: &str| {
         let body = json!({"message": message, "tree": tree, "parents": [base]});
-        told(&ask(hub, &token, "POST", ("/git/commits", &body)))["sha"].clone()
+        json_of(&ask(hub, &token, "POST", ("/git/commits", &body)))["sha"].clone()
     };
     let (ours, theirs) = (commit(&mut hub, "ours"), commit(&mut hub, "theirs"));
     let mut update = |sha: &Value, force: bool| {
@@ -108,7 +110,7 @@ fn a_ref_moves_only_forwards_unless_forced() {
             "PATCH",
             ("/git/refs/heads/main", &json!({"sha": sha, "force": force})),
         );
-        (response.status, told(&response)["message"].clone())
+        (response.status, json_of(&response)["message"].clone())
     };
     assert_eq!(update(&ours, false).0, 200);
     assert_eq!(
@@ -118,8 +120,8 @@ fn a_ref_moves_only_forwards_unless_forced() {
     assert_eq!(update(&theirs, true).0, 200);
 }
 
-/// After a merge of that kind: how many parents the tip of main has, what main holds, and its history.
-fn landed(how: How) -> (usize, BTreeMap<String, String>, Vec<String>) {
+/// After a merge with this method: the number of parents of the tip of main, the files of main, and its history.
+fn merged_by(how: MergeMethod) -> (usize, BTreeMap<String, String>, Vec<String>) {
     let mut hub = github();
     let number = propose(&mut hub, "top", "one\n2\n3\n4\n5\n");
     hub.at(NETWORK)
@@ -144,14 +146,14 @@ fn landed(how: How) -> (usize, BTreeMap<String, String>, Vec<String>) {
         .map(|seen| seen.message.lines().next().unwrap_or_default().to_owned())
         .collect();
     let token = hub.bot_token();
-    let parents = told(&ask(
+    let parents = json_of(&ask(
         &mut hub,
         &token,
         "GET",
         (&format!("/git/commits/{oid}"), &Value::Null),
     ))["parents"]
         .clone();
-    let shown = told(&ask(
+    let shown = json_of(&ask(
         &mut hub,
         &token,
         "GET",
@@ -162,12 +164,12 @@ fn landed(how: How) -> (usize, BTreeMap<String, String>, Vec<String>) {
 }
 
 #[test]
-fn every_kind_of_merge_holds_both_sides_of_a_file() {
+fn every_merge_method_keeps_both_sides_of_a_file() {
     let both = BTreeMap::from([
         ("more.yaml".to_owned(), "more\n".to_owned()),
         ("plane.yaml".to_owned(), "one\n2\n3\n4\nfive\n".to_owned()),
     ]);
-    let (parents, files, log) = landed(How::Merge);
+    let (parents, files, log) = merged_by(MergeMethod::Merge);
     assert_eq!((parents, files), (2, both.clone()));
     assert_eq!(
         log,
@@ -179,21 +181,21 @@ fn every_kind_of_merge_holds_both_sides_of_a_file() {
             "Begin"
         ]
     );
-    let (parents, files, log) = landed(How::Squash);
+    let (parents, files, log) = merged_by(MergeMethod::Squash);
     assert_eq!((parents, files), (1, both.clone()));
     assert_eq!(log, ["top (#1)", "Meanwhile", "Begin"]);
-    let (parents, files, log) = landed(How::Rebase);
+    let (parents, files, log) = merged_by(MergeMethod::Rebase);
     assert_eq!((parents, files), (1, both));
     assert_eq!(log, ["More", "Write top", "Meanwhile", "Begin"]);
 }
 
 #[test]
-fn a_squash_onto_an_unmoved_base_has_the_heads_tree() {
+fn a_squash_onto_an_unchanged_base_has_the_tree_of_the_head() {
     let mut hub = github();
     let number = propose(&mut hub, "top", "one\n2\n3\n4\n5\n");
     let mut at = hub.at(NETWORK);
     let before = at.files_at("top");
-    at.merge("alice", number, How::Squash).unwrap();
+    at.merge("alice", number, MergeMethod::Squash).unwrap();
     assert_eq!(at.files_at("main"), before);
 }
 
@@ -202,9 +204,11 @@ fn a_conflict_is_shown_and_not_merged() {
     let mut hub = github();
     let first = propose(&mut hub, "first", "eins\n2\n3\n4\n5\n");
     let second = propose(&mut hub, "second", "uno\n2\n3\n4\n5\n");
-    hub.at(NETWORK).merge("alice", first, How::Merge).unwrap();
+    hub.at(NETWORK)
+        .merge("alice", first, MergeMethod::Merge)
+        .unwrap();
     let token = hub.bot_token();
-    let shown = told(&ask(
+    let shown = json_of(&ask(
         &mut hub,
         &token,
         "GET",
@@ -216,7 +220,7 @@ fn a_conflict_is_shown_and_not_merged() {
     );
     let refused = hub
         .at(NETWORK)
-        .merge("alice", second, How::Squash)
+        .merge("alice", second, MergeMethod::Squash)
         .unwrap_err();
     assert_eq!(
         refused.to_string(),
@@ -226,7 +230,7 @@ fn a_conflict_is_shown_and_not_merged() {
 }
 
 #[test]
-fn a_pull_request_follows_its_branch_and_closes_when_its_head_lands() {
+fn a_pull_request_follows_its_branch_and_closes_when_its_head_is_pushed_to_the_base() {
     let mut hub = github();
     let number = propose(&mut hub, "top", "one\n2\n3\n4\n5\n");
     let before = hub.at(NETWORK).head("top").unwrap();
@@ -254,7 +258,7 @@ fn a_pull_request_follows_its_branch_and_closes_when_its_head_lands() {
     assert_eq!(hub.at(NETWORK).pull_state(number), Some("merged"));
 }
 
-fn payload(hub: &GitHub, at: usize) -> Value {
+fn payload(hub: &LabGitHub, at: usize) -> Value {
     serde_json::from_slice(&hub.deliveries()[at].body).unwrap()
 }
 
@@ -273,7 +277,7 @@ fn long_lists_come_in_pages_that_link_to_each_other() {
     let mut links = vec![];
     loop {
         let response = ask(&mut hub, &token, "GET", (&path, &Value::Null));
-        for comment in told(&response).as_array().unwrap() {
+        for comment in json_of(&response).as_array().unwrap() {
             seen.push(comment["body"].as_str().unwrap().to_owned());
         }
         let link = response
@@ -307,7 +311,7 @@ fn long_lists_come_in_pages_that_link_to_each_other() {
 }
 
 #[test]
-fn a_comment_is_changed_by_patch_and_by_nothing_else() {
+fn a_comment_is_changed_only_by_patch() {
     let mut hub = github();
     let number = propose(&mut hub, "top", "one\n2\n3\n4\n5\n");
     let id = hub.at(NETWORK).comment("alice", number, "first").unwrap();
@@ -333,10 +337,10 @@ fn a_comment_is_changed_by_patch_and_by_nothing_else() {
 }
 
 #[test]
-fn an_answer_that_has_not_changed_is_not_sent_again_and_costs_nothing() {
+fn an_unchanged_answer_is_not_sent_again_and_does_not_count_against_the_rate_limit() {
     let mut hub = github();
     let token = hub.bot_token();
-    let header = |response: &Response, name: &str| {
+    let header = |response: &LabResponse, name: &str| {
         response
             .headers
             .iter()
@@ -368,7 +372,7 @@ fn an_answer_that_has_not_changed_is_not_sent_again_and_costs_nothing() {
         &[("if-none-match", &tag)],
     );
     assert_eq!(other.status, 200);
-    hub.leave(&token, 1);
+    hub.set_remaining_requests(&token, 1);
     let spent: Vec<u16> = (0..2)
         .map(|_| ask(&mut hub, &token, "GET", ("", &Value::Null)).status)
         .collect();
@@ -376,26 +380,28 @@ fn an_answer_that_has_not_changed_is_not_sent_again_and_costs_nothing() {
 }
 
 #[test]
-fn the_same_day_twice_is_the_same_byte_for_byte() {
-    let day = || {
+fn the_same_requests_give_the_same_bytes() {
+    let run = || {
         let mut hub = github();
         let number = propose(&mut hub, "top", "one\n");
         hub.at(NETWORK)
             .comment("mallory", number, "/apply")
             .unwrap();
-        hub.at(NETWORK).merge("alice", number, How::Squash).unwrap();
+        hub.at(NETWORK)
+            .merge("alice", number, MergeMethod::Squash)
+            .unwrap();
         hub.deliveries().into_iter().cloned().collect::<Vec<_>>()
     };
-    assert_eq!(day(), day());
+    assert_eq!(run(), run());
 }
 
 #[test]
-fn strangers_comment_and_change_nothing() {
+fn users_without_write_access_can_comment_but_change_nothing() {
     let mut hub = github();
     let number = propose(&mut hub, "top", "one\n");
     let mut at = hub.at(NETWORK);
     let refused = [
-        at.merge("mallory", number, How::Merge)
+        at.merge("mallory", number, MergeMethod::Merge)
             .map(drop)
             .unwrap_err(),
         at.close("mallory", number).unwrap_err(),
@@ -414,15 +420,15 @@ fn strangers_comment_and_change_nothing() {
 fn a_pull_request_from_a_fork_follows_it_and_outlives_it() {
     let mut hub = github();
     let fork = hub.fork(NETWORK, "mallory");
-    let write = |hub: &mut GitHub, text: &str| {
+    let write = |hub: &mut LabGitHub, text: &str| {
         let files = [("plane.yaml", Some(text))];
         hub.at(&fork)
             .commit_files("mallory", "fix", "Fix", &files)
             .unwrap()
     };
     write(&mut hub, "uno\n2\n3\n4\n5\n");
-    let sent = hub.deliveries().len();
-    let proposal = Proposal {
+    let before = hub.deliveries().len();
+    let proposal = NewPullRequest {
         head: "mallory:fix",
         base: "main",
         title: "Fix",
@@ -430,19 +436,19 @@ fn a_pull_request_from_a_fork_follows_it_and_outlives_it() {
     };
     let number = hub.at(NETWORK).open_pull("mallory", proposal).unwrap();
     let oid = write(&mut hub, "one\n2\n3\n4\n5\n");
-    let told_of: Vec<_> = hub.deliveries()[sent..]
+    let sent: Vec<_> = hub.deliveries()[before..]
         .iter()
         .map(|one| (one.event, one.action.as_deref()))
         .collect();
     assert_eq!(
-        told_of,
+        sent,
         [
             ("pull_request", Some("opened")),
             ("pull_request", Some("synchronize"))
         ]
     );
     let token = hub.bot_token();
-    let head = told(&ask(
+    let head = json_of(&ask(
         &mut hub,
         &token,
         "GET",
@@ -463,7 +469,7 @@ fn a_pull_request_from_a_fork_follows_it_and_outlives_it() {
         200
     );
     hub.delete_repository(&fork);
-    let head = told(&ask(
+    let head = json_of(&ask(
         &mut hub,
         &token,
         "GET",
@@ -471,7 +477,9 @@ fn a_pull_request_from_a_fork_follows_it_and_outlives_it() {
     ))["head"]
         .clone();
     assert_eq!(head["repo"], Value::Null);
-    hub.at(NETWORK).merge("alice", number, How::Merge).unwrap();
+    hub.at(NETWORK)
+        .merge("alice", number, MergeMethod::Merge)
+        .unwrap();
     assert_eq!(
         hub.at(NETWORK).files_at("main")["plane.yaml"],
         "one\n2\n3\n4\n5\n"
@@ -479,15 +487,16 @@ fn a_pull_request_from_a_fork_follows_it_and_outlives_it() {
 }
 
 #[test]
-fn a_renamed_repository_says_where_it_went_and_a_new_one_of_its_name_is_another() {
+fn a_renamed_repository_redirects_and_a_new_one_of_its_name_has_another_id() {
     let mut hub = github();
     let token = hub.bot_token();
-    let id = |hub: &mut GitHub| told(&ask(hub, &token, "GET", ("", &Value::Null)))["id"].clone();
+    let id =
+        |hub: &mut LabGitHub| json_of(&ask(hub, &token, "GET", ("", &Value::Null)))["id"].clone();
     let old = id(&mut hub);
     hub.rename_repository(NETWORK, "acme/planes");
     let moved = ask(&mut hub, &token, "GET", ("", &Value::Null));
     assert_eq!(
-        (moved.status, &told(&moved)["url"]),
+        (moved.status, &json_of(&moved)["url"]),
         (301, &json!(format!("http://127.0.0.1/repositories/{old}")))
     );
     hub.create_repository(NETWORK, false);

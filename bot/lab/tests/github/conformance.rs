@@ -1,23 +1,16 @@
-//! A day at the lab's GitHub: every operation that it serves and every webhook that it sends, held to GitHub's
-//! published description.
+//! Compares every operation and every webhook of the lab's GitHub with GitHub's published API description.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-#[path = "github/day.rs"]
-mod day;
-#[path = "github/script.rs"]
-mod script;
-#[path = "github/spec.rs"]
-mod spec;
+use crate::session::Session;
+use crate::{requests, spec};
 
-use day::Day;
-
-/// What the lab does not serve of the description's 89 operations.
+/// Of the description's 89 operations, those that the lab does not implement.
 const NOT_SERVED: [&str; 1] = ["repos/download-tarball-archive"];
-/// What the lab sends.
+/// The webhooks that the lab sends.
 const SENT: [&str; 15] = [
     "check_run completed",
     "check_run created",
@@ -37,39 +30,39 @@ const SENT: [&str; 15] = [
 ];
 
 #[test]
-fn every_answer_and_every_webhook_of_a_day_is_as_github_publishes_it() {
+fn every_answer_and_every_webhook_matches_the_published_description() {
     let spec = spec::Spec::read();
-    let mut day = Day::begin();
+    let mut session = Session::begin();
     for part in [
-        script::people,
-        script::git,
-        script::history,
-        script::pulls,
-        script::comments,
-        script::checks,
-        script::deployments,
-        script::webhooks,
-        script::app,
+        requests::people,
+        requests::git,
+        requests::history,
+        requests::pulls,
+        requests::comments,
+        requests::checks,
+        requests::deployments,
+        requests::webhooks,
+        requests::app,
     ] {
-        part(&mut day);
+        part(&mut session);
     }
     let mut wrong = vec![];
     let mut served = BTreeSet::new();
-    for line in &day.told {
-        let judged = spec.exchange(line);
-        // A request that the lab refuses as malformed is malformed on purpose.
+    for line in &session.exchanges {
+        let findings = spec.exchange(line);
+        // A request that is answered with 422 is malformed on purpose.
         let on_purpose = line["status"] == 422;
-        let found = judged
+        let found = findings
             .request
             .into_iter()
             .filter(|_| !on_purpose)
-            .chain(judged.answer);
+            .chain(findings.answer);
         let place = format!("{} {} {}", line["method"], line["path"], line["status"]);
         wrong.extend(found.map(|what| format!("{place}: {what}")));
-        served.insert(judged.operation);
+        served.insert(findings.operation);
     }
     let mut sent = BTreeSet::new();
-    for one in day.hub.deliveries() {
+    for one in session.hub.deliveries() {
         let payload: Value = serde_json::from_slice(&one.body).expect("payloads are JSON");
         wrong.extend(
             spec.webhook(one.event, &payload)
@@ -90,7 +83,7 @@ fn every_answer_and_every_webhook_of_a_day_is_as_github_publishes_it() {
                 .join(" "),
         );
     }
-    record(&day);
+    write_session(&session);
     assert!(
         wrong.is_empty(),
         "{} wrong:\n{}",
@@ -106,17 +99,17 @@ fn every_answer_and_every_webhook_of_a_day_is_as_github_publishes_it() {
     assert_eq!(sent.into_iter().collect::<Vec<_>>(), SENT);
 }
 
-/// Leaves the day for other validators to read.
-fn record(day: &Day) {
-    let deliveries = day.hub.deliveries().into_iter().map(|one| {
+/// Writes the session to a file, for other validators.
+fn write_session(session: &Session) {
+    let deliveries = session.hub.deliveries().into_iter().map(|one| {
         let headers: serde_json::Map<String, Value> =
-            day.hub.headers(one).into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+            session.hub.headers(one).into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
         let raw = String::from_utf8_lossy(&one.body).into_owned();
         let payload: Value = serde_json::from_str(&raw).expect("payloads are JSON");
-        json!({"event": one.event, "headers": headers, "payload": payload, "raw": raw, "secret": day.hub.hook_secret()})
+        json!({"event": one.event, "headers": headers, "payload": payload, "raw": raw, "secret": session.hub.webhook_secret()})
     });
-    let lines: Vec<String> = day
-        .told
+    let lines: Vec<String> = session
+        .exchanges
         .iter()
         .cloned()
         .chain(deliveries)

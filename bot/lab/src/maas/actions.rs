@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::store::{Address, Alloc, Interface, Maas, NodeType};
+use super::store::{AllocType, LabMaas, NodeType, StoredAddress, StoredInterface};
 
-impl Maas {
-    /// Deploys a machine: AUTO links get their addresses.
+impl LabMaas {
+    /// Deploys a machine: AUTO links get an address.
     pub fn deploy(&mut self, hostname: &str) {
         let Some(id) = self
             .node_by_host(hostname)
@@ -26,11 +26,11 @@ impl Maas {
                 row.interface
                     .is_some_and(|interface| interfaces.contains(&interface))
             })
-            .filter(|row| row.alloc == Alloc::Auto && row.ip.is_none())
+            .filter(|row| row.alloc == AllocType::Auto && row.ip.is_none())
             .filter_map(|row| Some((row.id, row.subnet?)))
             .collect();
         for (row, subnet) in waiting {
-            let ip = self.lowest_free(subnet);
+            let ip = self.free_address(subnet);
             if let Some(row) = self.addresses.get_mut(&row) {
                 row.ip = ip;
             }
@@ -42,7 +42,7 @@ impl Maas {
         }
     }
 
-    /// Releases a machine: AUTO links lose their addresses, STATIC links stay.
+    /// Releases a machine: AUTO links lose their address, STATIC links stay.
     pub fn release(&mut self, hostname: &str) {
         if let Some(id) = self
             .node_by_host(hostname)
@@ -55,7 +55,7 @@ impl Maas {
         }
     }
 
-    /// Sets a machine's state, by MAAS's `status_name`.
+    /// Sets a machine's status, by MAAS's `status_name`.
     pub fn set_status(&mut self, hostname: &str, status: &str) {
         for node in self
             .nodes
@@ -66,7 +66,7 @@ impl Maas {
         }
     }
 
-    /// Removes a machine's links on a network, as a person would by `unlink_subnet`; returns how many.
+    /// Removes a machine's links on a network, as `unlink_subnet` does, and returns how many.
     pub fn unlink_all(&mut self, hostname: &str, cidr: &str) -> usize {
         let net: Option<IpNet> = cidr.parse().ok();
         let subnet = self
@@ -84,21 +84,21 @@ impl Maas {
             .interfaces_of(&id)
             .map(|interface| interface.id)
             .collect();
-        let going: Vec<(u64, u64)> = self
+        let removed: Vec<(u64, u64)> = self
             .addresses
             .values()
             .filter(|row| subnet.is_some() && row.subnet == subnet)
             .filter_map(|row| Some((row.id, row.interface?)))
             .filter(|(_, interface)| interfaces.contains(interface))
             .collect();
-        for (row, interface) in &going {
-            self.drop_address(*row);
+        for (row, interface) in &removed {
+            self.remove_address(*row);
             self.ensure_link_up(*interface);
         }
-        going.len()
+        removed.len()
     }
 
-    /// What commissioning leaves: no links but AUTO on the boot interface (seen on 3.5.12 and 3.7.3).
+    /// Commissions a machine. Only an AUTO link on the boot interface remains (seen on 3.5.12 and 3.7.3).
     pub fn commission(&mut self, hostname: &str) {
         let Some(node) = self.node_by_host(hostname).cloned() else {
             return;
@@ -108,7 +108,7 @@ impl Maas {
             .map(|interface| interface.id)
             .collect();
         for interface in &interfaces {
-            self.drop_links(*interface);
+            self.remove_links(*interface);
         }
         for interface in interfaces {
             let vlan = self.interfaces[&interface].vlan;
@@ -119,7 +119,7 @@ impl Maas {
                 .map(|subnet| subnet.id);
             match subnet.filter(|_| node.boot_interface == Some(interface)) {
                 Some(subnet) => {
-                    self.add_link(interface, Alloc::Auto, Some(subnet), None);
+                    self.add_link(interface, AllocType::Auto, Some(subnet), None);
                 }
                 None => self.ensure_link_up(interface),
             }
@@ -130,8 +130,8 @@ impl Maas {
         self.set_status(hostname, "Ready");
     }
 
-    /// A controller's interface loses an address and reports so: its row becomes a bare link.
-    pub fn controller_drops(&mut self, hostname: &str, ip: &str) {
+    /// A controller reports that an interface lost an address: the link stays, without an address.
+    pub fn remove_controller_address(&mut self, hostname: &str, ip: &str) {
         let ip: Option<IpAddr> = ip.parse().ok();
         let Some(id) = self
             .node_by_host(hostname)
@@ -151,27 +151,27 @@ impl Maas {
             .filter(|(_, interface)| interfaces.contains(interface))
             .collect();
         for (row, interface) in rows {
-            self.drop_address(row);
+            self.remove_address(row);
             self.ensure_link_up(interface);
         }
     }
 
-    /// Sets one of MAAS's own settings, as an administrator would.
+    /// Changes one of MAAS's settings, as an administrator would.
     pub fn configure(&mut self, name: &str, value: &str) {
         self.config.insert(name.to_owned(), value.to_owned());
     }
 
-    /// A rack sees somebody on the wire.
-    pub fn notice(&mut self, ip: IpAddr, mac: &str) {
+    /// A rack discovers a neighbour on the network.
+    pub fn add_neighbour(&mut self, ip: IpAddr, mac: &str) {
         self.neighbours.push((ip, mac.to_owned()));
     }
 
-    /// A user has an address that lies in no subnet: its subnet changed its CIDR and left it behind.
-    pub fn leave_behind(&mut self, ip: IpAddr, user: &str) {
-        self.add_address(Address {
+    /// Adds a user-reserved address in no subnet, which MAAS keeps after a subnet changed its CIDR.
+    pub fn add_orphan_address(&mut self, ip: IpAddr, user: &str) {
+        self.add_address(StoredAddress {
             id: 0,
             ip: Some(ip),
-            alloc: Alloc::UserReserved,
+            alloc: AllocType::UserReserved,
             subnet: None,
             user: Some(user.to_owned()),
             interface: None,
@@ -180,7 +180,6 @@ impl Maas {
         });
     }
 
-    /// Host names of all machines.
     pub fn machines(&self) -> Vec<String> {
         self.nodes
             .values()
@@ -190,9 +189,9 @@ impl Maas {
     }
 }
 
-impl Maas {
-    /// Whoever holds an address or a link on that network lets go of it; controllers only when `controllers`, and then
-    /// only they. BMC addresses stay.
+impl LabMaas {
+    /// Removes all addresses and links on a network: those of controllers if `controllers`, else all others. BMC addresses
+    /// stay.
     pub fn vacate(&mut self, cidr: &str, controllers: bool) {
         let net: Option<IpNet> = cidr.parse().ok();
         let subnet = self
@@ -212,23 +211,23 @@ impl Maas {
                 )
             })
         };
-        let going: Vec<(u64, Option<u64>)> = self
+        let removed: Vec<(u64, Option<u64>)> = self
             .addresses
             .values()
             .filter(|row| row.subnet == Some(subnet) && row.bmc_of.is_none())
             .filter(|row| of_controller(row.interface) == controllers)
             .map(|row| (row.id, row.interface))
             .collect();
-        for (row, interface) in going {
-            self.drop_address(row);
+        for (row, interface) in removed {
+            self.remove_address(row);
             if let Some(interface) = interface {
                 self.ensure_link_up(interface);
             }
         }
     }
 
-    /// A rack is given an address on that network, and reports it: on an interface that is on its VLAN, else on a new one.
-    pub fn attend(&mut self, cidr: &str) {
+    /// A rack gets an address on a network and reports it: on an interface in its VLAN, else on a new one.
+    pub fn add_rack_address(&mut self, cidr: &str) {
         let net: Option<IpNet> = cidr.parse().ok();
         let subnet = self
             .subnets
@@ -248,18 +247,18 @@ impl Maas {
             .values()
             .find(|row| racks.contains(&row.node) && row.vlan == Some(vlan))
             .map(|row| row.id);
-        let interface = there.or_else(|| Some(self.plug_in(racks.first()?, vlan)));
-        if let (Some(interface), Some(ip)) = (interface, self.spare(id)) {
-            self.add_link(interface, Alloc::Sticky, Some(id), Some(ip));
+        let interface = there.or_else(|| Some(self.add_interface(racks.first()?, vlan)));
+        if let (Some(interface), Some(ip)) = (interface, self.manual_address(id)) {
+            self.add_link(interface, AllocType::Sticky, Some(id), Some(ip));
         }
     }
 
-    /// One more interface of a node, on that VLAN.
-    fn plug_in(&mut self, node: &str, vlan: u64) -> u64 {
+    /// Adds an interface to a node, in a VLAN.
+    fn add_interface(&mut self, node: &str, vlan: u64) -> u64 {
         let id = self.next("interface");
         self.interfaces.insert(
             id,
-            Interface {
+            StoredInterface {
                 id,
                 node: node.to_owned(),
                 name: format!("added{id}"),
@@ -276,7 +275,7 @@ impl Maas {
         id
     }
 
-    /// Whether two MAAS hold the same rows, whatever was asked of them on the way.
+    /// Whether two MAAS have the same rows. Requests and settings do not count.
     pub fn same_rows(&self, other: &Self) -> bool {
         self.fabrics == other.fabrics
             && self.spaces == other.spaces

@@ -1,4 +1,4 @@
-//! The lab's GitHub alone, for curl and for trying the bot by hand.
+//! Serves the lab's GitHub as a process, for curl and for trying the bot manually.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,34 +6,32 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::GitHub;
-use super::people::Permission;
-use super::serve::{Options, serve};
-use super::story::Refused;
+use super::actions::GitHubRefusal;
+use super::serve::{GitHubServerOptions, serve};
+use super::store::{LabGitHub, RepositoryPermission};
 
-/// What a GitHub to try things in begins with.
+/// The initial content of a GitHub to try things with.
 #[derive(Clone, Debug)]
-pub struct Demo {
-    /// The app's slug: it acts as `SLUG[bot]`.
+pub struct GitHubSetup {
+    /// The app's slug: its login is `SLUG[bot]`.
     pub app: String,
     /// `owner/name`.
     pub repository: String,
-    /// The first commit's files: path, text.
+    /// The files of the first commit: path to text.
     pub files: BTreeMap<String, String>,
-    /// Who may push, all of them in the team `operators`.
-    pub people: Vec<String>,
-    /// Who may look and comment only.
-    pub strangers: Vec<String>,
-    /// Where webhooks go, if anywhere.
+    /// Logins that may push, all members of the team `operators`.
+    pub writers: Vec<String>,
+    /// Logins that may only read and comment.
+    pub readers: Vec<String>,
+    /// The URL of the webhook.
     pub webhook: Option<String>,
-    /// The port; 0 for any.
+    /// The port; 0 for any free one.
     pub port: u16,
 }
 
-impl Demo {
-    /// A GitHub that holds all this.
-    pub fn github(&self) -> Result<GitHub, Refused> {
-        let mut hub = GitHub::new(&self.app);
+impl GitHubSetup {
+    pub fn github(&self) -> Result<LabGitHub, GitHubRefusal> {
+        let mut hub = LabGitHub::new(&self.app);
         let organization = self
             .repository
             .split('/')
@@ -41,15 +39,15 @@ impl Demo {
             .unwrap_or_default()
             .to_owned();
         hub.create_repository(&self.repository, false);
-        for login in &self.people {
+        for login in &self.writers {
             hub.add_team_member(&organization, "operators", login);
         }
-        for login in &self.strangers {
+        for login in &self.readers {
             hub.add_user(login);
         }
         let mut at = hub.at(&self.repository);
-        at.grant_team("operators", Permission::Write);
-        if let Some(first) = self.people.first() {
+        at.grant_team("operators", RepositoryPermission::Write);
+        if let Some(first) = self.writers.first() {
             let files: Vec<(&str, Option<&str>)> = self
                 .files
                 .iter()
@@ -58,35 +56,35 @@ impl Demo {
             at.commit_files(first, "main", "Begin", &files)?;
         }
         if let Some(url) = &self.webhook {
-            let secret = hub.hook_secret().to_owned();
-            hub.hook(url, &secret);
+            let secret = hub.webhook_secret().to_owned();
+            hub.set_webhook(url, &secret);
         }
         Ok(hub)
     }
 }
 
-/// Serves a demo until SIGTERM; writes where and with which tokens to `state`, in one rename, when ready.
-pub async fn only(
-    demo: &Demo,
+/// Serves `demo` until SIGTERM or Ctrl-C. When ready, writes the URL and the tokens to `state` as JSON, with one rename.
+pub async fn serve_until_signal(
+    demo: &GitHubSetup,
     state: &Path,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let hub = demo.github()?;
-    let logins = demo.people.iter().chain(&demo.strangers);
+    let logins = demo.writers.iter().chain(&demo.readers);
     let users: BTreeMap<&String, String> = logins.map(|login| (login, hub.token(login))).collect();
-    let options = Options {
+    let options = GitHubServerOptions {
         clock: Some(Arc::new(clock)),
         port: demo.port,
-        ..Options::default()
+        ..GitHubServerOptions::default()
     };
     let (app_id, installation_id) = hub.app_ids();
-    let (token, secret) = (hub.bot_token(), hub.hook_secret().to_owned());
+    let (token, secret) = (hub.bot_token(), hub.webhook_secret().to_owned());
     let serving = serve(hub, options).await?;
-    let told = json!({
+    let state_json = json!({
         "github_url": serving.url, "github_token": token, "users": users, "webhook_secret": secret,
         "repository": demo.repository, "app_id": app_id, "installation_id": installation_id,
     });
     let fresh = state.with_extension("new");
-    std::fs::write(&fresh, told.to_string())?;
+    std::fs::write(&fresh, state_json.to_string())?;
     std::fs::rename(&fresh, state)?;
     let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
@@ -98,7 +96,7 @@ pub async fn only(
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "a GitHub that people try by hand lives in their time"
+    reason = "people who try this GitHub expect the real time"
 )]
 fn clock() -> i64 {
     chrono::Utc::now().timestamp()

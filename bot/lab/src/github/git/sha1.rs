@@ -1,6 +1,5 @@
-//! SHA-1 (RFC 3174), because git names things by it. Not for secrets.
+//! SHA-1 (RFC 3174), which git uses for object ids. Not for secrets.
 
-/// The digest of `bytes`.
 pub(crate) fn sha1(bytes: &[u8]) -> [u8; 20] {
     let mut chain: [u32; 5] = [
         0x6745_2301,
@@ -65,7 +64,7 @@ mod tests {
     use super::sha1;
 
     #[test]
-    fn the_vectors_of_the_standard_hold() {
+    fn the_test_vectors_of_the_standard_match() {
         let million = vec![b'a'; 1_000_000];
         for (text, digest) in [
             (&b""[..], "da39a3ee5e6b4b0d3255bfef95601890afd80709"),

@@ -1,35 +1,45 @@
-//! Who and what there is before a story begins: users, organizations, teams, repositories.
+//! Sets up a GitHub: the app, users, organizations, teams, repositories. No request is checked here.
 
 use std::collections::BTreeMap;
 
-use super::GitHub;
+use super::actions::RepositoryActions;
+use super::actor::token_of;
 use super::git::Git;
-use super::people::{Kind, Organization, Team, Who};
-use super::repo::Repository;
-use super::story::At;
+use super::store::{
+    AccountKind, LabGitHub, START_TIME, StoredApp, StoredOrganization, StoredRepository,
+    StoredTeam, WebhookQueue,
+};
 
-impl GitHub {
-    /// A user of that login, who exists from now on. The numeric id.
-    pub fn add_user(&mut self, login: &str) -> u64 {
-        self.tokens
-            .insert(token_of(login), Who::Person(login.to_owned()));
-        self.join(login, Kind::User)
+impl LabGitHub {
+    /// An empty GitHub with one app, which is installed on every repository except forks. `app` is its slug.
+    pub fn new(app: &str) -> Self {
+        let mut hub = Self {
+            base: "http://127.0.0.1".to_owned(),
+            now: START_TIME,
+            ids: 1000,
+            requests: 0,
+            accounts: BTreeMap::new(),
+            organizations: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            usage: BTreeMap::new(),
+            repositories: BTreeMap::new(),
+            renamed: BTreeMap::new(),
+            app: StoredApp::new(app),
+            outbox: WebhookQueue::default(),
+        };
+        hub.register_app();
+        hub
     }
 
-    /// A user is gone; what they wrote stays, by nobody.
+    /// Deletes a user. Their texts remain.
     pub fn remove_user(&mut self, login: &str) {
-        self.people.remove(login);
+        self.accounts.remove(login);
         self.tokens.remove(&token_of(login));
     }
 
-    /// The token of a user.
-    pub fn token(&self, login: &str) -> String {
-        token_of(login)
-    }
-
-    /// An organization; `owners` are users of it that may do everything.
+    /// Creates an organization and its owners, who are administrators of every repository in it.
     pub fn create_organization(&mut self, login: &str, owners: &[&str]) {
-        self.join(login, Kind::Organization);
+        self.add_account(login, AccountKind::Organization);
         let organization = self.organizations.entry(login.to_owned()).or_default();
         organization
             .members
@@ -39,16 +49,16 @@ impl GitHub {
         }
     }
 
-    /// Puts a user into a team, which comes into being; by that they are a member of the organization.
+    /// Adds a user to a team, and to its organization. Creates what does not exist.
     pub fn add_team_member(&mut self, organization: &str, slug: &str, login: &str) {
         self.add_user(login);
         let id = self.id();
-        let fresh = Team {
+        let fresh = StoredTeam {
             id,
             slug: slug.to_owned(),
             members: BTreeMap::new(),
         };
-        let organization: &mut Organization = self
+        let organization: &mut StoredOrganization = self
             .organizations
             .entry(organization.to_owned())
             .or_default();
@@ -64,7 +74,7 @@ impl GitHub {
             .insert(login.to_owned(), true);
     }
 
-    /// Asks a user into a team, without their answer: the membership is pending.
+    /// Invites a user to a team; the membership stays pending.
     pub fn invite(&mut self, organization: &str, slug: &str, login: &str) {
         self.add_team_member(organization, slug, login);
         if let Some(team) = self
@@ -76,7 +86,6 @@ impl GitHub {
         }
     }
 
-    /// Takes a user out of a team.
     pub fn remove_team_member(&mut self, organization: &str, slug: &str, login: &str) {
         if let Some(team) = self
             .organizations
@@ -87,21 +96,21 @@ impl GitHub {
         }
     }
 
-    /// An empty repository, `owner/name`. An owner that nobody knows becomes an organization.
-    pub fn create_repository(&mut self, full_name: &str, private: bool) -> At<'_> {
+    /// Creates an empty repository, `owner/name`. An unknown owner becomes an organization.
+    pub fn create_repository(&mut self, full_name: &str, private: bool) -> RepositoryActions<'_> {
         let (owner, name) = full_name.split_once('/').unwrap_or(("", full_name));
-        if !self.people.contains_key(owner) {
+        if !self.accounts.contains_key(owner) {
             self.create_organization(owner, &[]);
         }
-        let repo = self.bare(owner, name, private);
+        let repo = self.new_repository(owner, name, private);
         self.renamed.remove(full_name);
         self.repositories.insert(full_name.to_owned(), repo);
         self.at(full_name)
     }
 
-    fn bare(&mut self, owner: &str, name: &str, private: bool) -> Repository {
+    fn new_repository(&mut self, owner: &str, name: &str, private: bool) -> StoredRepository {
         let (id, now) = (self.id(), self.now);
-        Repository {
+        StoredRepository {
             id,
             owner: owner.to_owned(),
             name: name.to_owned(),
@@ -123,33 +132,33 @@ impl GitHub {
         }
     }
 
-    /// Copies a repository for a user, who may do anything in the copy; its name. The app is not installed on it.
+    /// Forks a repository for a user, who owns the fork, and returns its full name. The app is not installed on it.
     pub fn fork(&mut self, full_name: &str, login: &str) -> String {
         self.add_user(login);
         let (git, name, private) = {
             let repo = self.repo(full_name);
             (repo.git.clone(), repo.name.clone(), repo.private)
         };
-        let mut fork = self.bare(login, &name, private);
+        let mut fork = self.new_repository(login, &name, private);
         (fork.git, fork.parent) = (git, Some(full_name.to_owned()));
         let key = fork.full_name();
         self.repositories.insert(key.clone(), fork);
         key
     }
 
-    /// A repository is gone, with everything in it. Another of the same name would have another id.
+    /// Deletes a repository with everything in it. A new one of the same name gets another id.
     pub fn delete_repository(&mut self, full_name: &str) {
         self.repositories.remove(full_name);
     }
 
-    /// Gives a repository another name, or another owner; who asks by the old one is told 301.
+    /// Changes the name or the owner of a repository. The old name answers 301.
     pub fn rename_repository(&mut self, full_name: &str, fresh: &str) {
         let Some(mut repo) = self.repositories.remove(full_name) else {
             return;
         };
         if let Some((owner, name)) = fresh.split_once('/') {
             (repo.owner, repo.name) = (owner.to_owned(), name.to_owned());
-            self.join(owner, Kind::Organization);
+            self.add_account(owner, AccountKind::Organization);
         }
         for fork in self.repositories.values_mut() {
             if fork.parent.as_deref() == Some(full_name) {
@@ -159,8 +168,4 @@ impl GitHub {
         self.renamed.insert(full_name.to_owned(), fresh.to_owned());
         self.repositories.insert(fresh.to_owned(), repo);
     }
-}
-
-pub(crate) fn token_of(login: &str) -> String {
-    format!("ghp_{login}")
 }

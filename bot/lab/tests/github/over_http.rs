@@ -1,23 +1,30 @@
-//! The same over a wire: webhooks that are signed, lost, doubled and late; answers that never come.
+//! The GitHub server over HTTP: signed, lost, duplicated and delayed webhooks, and lost answers.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that cannot go on should stop its test"
+)]
 
 use std::sync::{Arc, Mutex};
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use lab::Fault;
-use lab::github::{How, Mishap, Options, Outcome, Serving, serve};
-use lab::wire::Request;
+use lab::HttpFault;
+use lab::github::{
+    GitHubServer, GitHubServerOptions, MergeMethod, WebhookFault, WebhookOutcome, serve,
+};
+use lab::wire::LabRequest;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::{NETWORK, github, propose};
+use crate::rules::{NETWORK, github, propose};
 
-/// What arrived: GUID, event, and whether the signature holds.
-type Heard = Arc<Mutex<Vec<(String, String, bool)>>>;
+/// The received webhooks: GUID, event, and whether the signature is valid.
+type Received = Arc<Mutex<Vec<(String, String, bool)>>>;
 
-async fn hear(
-    State(heard): State<Heard>,
+async fn receive(
+    State(received): State<Received>,
     headers: HeaderMap,
     body: axum::body::Bytes,
 ) -> StatusCode {
@@ -38,33 +45,36 @@ async fn hear(
         text("x-github-event"),
         action["action"].as_str().unwrap_or_default()
     );
-    heard
+    received
         .lock()
         .unwrap()
         .push((text("x-github-delivery"), event, signed));
     StatusCode::ACCEPTED
 }
 
-/// A served GitHub and an ear at the other end of its webhooks.
+/// A GitHub server and a receiver for its webhooks.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the ear hears as long as the test runs"
+    reason = "the receiver runs as long as the test"
 )]
-async fn heard() -> (Serving, Heard) {
-    let heard = Heard::default();
+async fn serve_with_receiver() -> (GitHubServer, Received) {
+    let received = Received::default();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/webhook", listener.local_addr().unwrap());
     let app = axum::Router::new()
-        .fallback(hear)
-        .with_state(Arc::clone(&heard));
+        .fallback(receive)
+        .with_state(Arc::clone(&received));
     tokio::spawn(async move { axum::serve(listener, app).await });
     let mut hub = github();
-    hub.hook(&url, "secret");
-    (serve(hub, Options::default()).await.unwrap(), heard)
+    hub.set_webhook(&url, "secret");
+    (
+        serve(hub, GitHubServerOptions::default()).await.unwrap(),
+        received,
+    )
 }
 
-fn events(heard: &Heard) -> Vec<String> {
-    heard
+fn events(received: &Received) -> Vec<String> {
+    received
         .lock()
         .unwrap()
         .iter()
@@ -74,36 +84,44 @@ fn events(heard: &Heard) -> Vec<String> {
 
 #[tokio::test]
 async fn webhooks_arrive_in_order_and_signed() {
-    let (serving, heard) = heard().await;
+    let (serving, received) = serve_with_receiver().await;
     let number = propose(&mut serving.github(), "top", "one\n");
     serving
         .github()
         .at(NETWORK)
-        .merge("alice", number, How::Merge)
+        .merge("alice", number, MergeMethod::Merge)
         .unwrap();
     serving.settled().await;
     assert_eq!(
-        events(&heard),
+        events(&received),
         ["push", "pull_request opened", "pull_request closed", "push"]
     );
-    assert!(heard.lock().unwrap().iter().all(|(_, _, signed)| *signed));
+    assert!(
+        received
+            .lock()
+            .unwrap()
+            .iter()
+            .all(|(_, _, signed)| *signed)
+    );
     let answered = serving
         .github()
         .deliveries()
         .iter()
-        .filter(|one| one.outcome == Outcome::Answered(202))
+        .filter(|one| one.outcome == WebhookOutcome::Answered(202))
         .count();
     assert_eq!(answered, 4);
 }
 
 #[tokio::test]
-async fn a_lost_webhook_is_sent_again_under_its_name_and_others_are_doubled_or_late() {
-    let (serving, heard) = heard().await;
-    for mishap in [Mishap::Lose, Mishap::Delay] {
-        serving.github().mishap(mishap);
+async fn a_lost_webhook_is_redelivered_with_its_guid_and_others_are_duplicated_or_delayed() {
+    let (serving, received) = serve_with_receiver().await;
+    for mishap in [WebhookFault::Lose, WebhookFault::Delay] {
+        serving.github().inject_webhook_fault(mishap);
     }
     let number = propose(&mut serving.github(), "top", "one\n");
-    serving.github().mishap(Mishap::Double);
+    serving
+        .github()
+        .inject_webhook_fault(WebhookFault::Duplicate);
     serving
         .github()
         .at(NETWORK)
@@ -111,7 +129,7 @@ async fn a_lost_webhook_is_sent_again_under_its_name_and_others_are_doubled_or_l
         .unwrap();
     serving.settled().await;
     assert_eq!(
-        events(&heard),
+        events(&received),
         [
             "issue_comment created",
             "pull_request opened",
@@ -122,20 +140,20 @@ async fn a_lost_webhook_is_sent_again_under_its_name_and_others_are_doubled_or_l
         .github()
         .deliveries()
         .into_iter()
-        .find(|one| one.outcome == Outcome::Lost)
+        .find(|one| one.outcome == WebhookOutcome::Lost)
         .unwrap()
         .clone();
     assert_eq!(lost.event, "push");
     serving.github().redeliver(lost.id);
     serving.settled().await;
-    let heard = heard.lock().unwrap().clone();
-    assert_eq!(heard.last().unwrap().0, lost.guid);
-    assert_eq!(heard[0].0, heard[2].0);
+    let received = received.lock().unwrap().clone();
+    assert_eq!(received.last().unwrap().0, lost.guid);
+    assert_eq!(received[0].0, received[2].0);
 }
 
 #[tokio::test]
-async fn a_client_over_http_is_answered_like_any_other() {
-    let (serving, _heard) = heard().await;
+async fn a_client_gets_its_answers_over_http() {
+    let (serving, _received) = serve_with_receiver().await;
     let token = serving.github().bot_token();
     let client = reqwest::Client::new();
     let url = format!(
@@ -173,16 +191,22 @@ async fn a_client_over_http_is_answered_like_any_other() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_happened_and_a_refused_request_did_not() {
+async fn a_request_with_a_lost_answer_is_executed_and_a_refused_one_is_not() {
     let mut hub = github();
     let number = propose(&mut hub, "top", "one\n");
     let token = hub.bot_token();
-    let faults =
-        Mutex::new(vec![Fault::LoseAnswer, Fault::Answer(502), Fault::CutBefore].into_iter());
-    let faults = move |_: &Request| faults.lock().unwrap().next().unwrap_or(Fault::None);
-    let options = Options {
+    let faults = Mutex::new(
+        vec![
+            HttpFault::LoseAnswer,
+            HttpFault::Answer(502),
+            HttpFault::CutBefore,
+        ]
+        .into_iter(),
+    );
+    let faults = move |_: &LabRequest| faults.lock().unwrap().next().unwrap_or(HttpFault::None);
+    let options = GitHubServerOptions {
         faults: Some(Arc::new(faults)),
-        ..Options::default()
+        ..GitHubServerOptions::default()
     };
     let serving = serve(hub, options).await.unwrap();
     let url = format!("{}/repos/{NETWORK}/issues/{number}/comments", serving.url);
@@ -202,21 +226,21 @@ async fn a_lost_answer_happened_and_a_refused_request_did_not() {
         seen.push(whole);
     }
     assert_eq!(seen, [0, 502, 0, 201]);
-    let said: Vec<String> = serving
+    let comments: Vec<String> = serving
         .github()
         .at(NETWORK)
         .comments(number)
         .into_iter()
         .map(|one| one.body)
         .collect();
-    assert_eq!(said, ["lost", "said"]);
+    assert_eq!(comments, ["lost", "said"]);
 }
 
 #[tokio::test]
-async fn a_person_asks_who_they_are_and_an_installation_is_nobody() {
+async fn a_user_can_read_their_own_account_and_an_installation_cannot() {
     let hub = github();
     let (alice, bot) = (hub.token("alice"), hub.bot_token());
-    let serving = serve(hub, Options::default()).await.unwrap();
+    let serving = serve(hub, GitHubServerOptions::default()).await.unwrap();
     let client = reqwest::Client::new();
     let mut seen = vec![];
     for token in [alice, bot, "eyJ.of.nobody".to_owned()] {
@@ -227,8 +251,8 @@ async fn a_person_asks_who_they_are_and_an_installation_is_nobody() {
             .await
             .unwrap();
         let status = response.status().as_u16();
-        let told: Value = response.json().await.unwrap();
-        seen.push((status, told["login"].as_str().map(str::to_owned)));
+        let body: Value = response.json().await.unwrap();
+        seen.push((status, body["login"].as_str().map(str::to_owned)));
     }
     assert_eq!(
         seen,

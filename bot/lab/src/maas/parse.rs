@@ -1,11 +1,11 @@
-//! How MAAS reads what a person may spell in many ways: numbers, switches, addresses, networks
-//! (Django's form fields and netaddr 0.8; each rule seen on 3.5.12 and 3.7.3). It knows no rows.
+//! Parses numbers, booleans, addresses and networks in all notations that MAAS accepts
+//! (Django's form fields and netaddr 0.8; each rule seen on 3.5.12 and 3.7.3). It must not know rows.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-/// A whole number as Django's `IntegerField` reads it: signs, leading zeros and a tail of `.0` are fine.
+/// A whole number as Django's `IntegerField` reads it: signs, leading zeros and a trailing `.0` are accepted.
 pub(crate) fn integer(text: &str) -> Option<i64> {
     let text = text.trim();
     let whole = match text.split_once('.') {
@@ -15,17 +15,17 @@ pub(crate) fn integer(text: &str) -> Option<i64> {
     whole.parse().ok()
 }
 
-/// A row's number in a path or a choice: blanks around it, a sign and leading zeros are fine.
+/// An id in a path or a choice: surrounding whitespace, a sign and leading zeros are accepted.
 pub(crate) fn number(text: &str) -> Option<u64> {
     text.trim().parse().ok()
 }
 
-/// A checkbox: only nothing and `false`, in any case, turn it off. `0`, `no` and a blank turn it on.
+/// A checkbox: only an empty value and `false`, in any case, are false. `0`, `no` and a space are true.
 pub(crate) fn ticked(text: &str) -> bool {
     !text.is_empty() && !text.eq_ignore_ascii_case("false")
 }
 
-/// A subnet's `allow_dns` and `allow_proxy`: only these words turn them on
+/// A subnet's `allow_dns` and `allow_proxy`: only these words are true
 /// (3.7.3 `maasserver/forms/subnet.py`, `clean`).
 pub(crate) fn allowed(text: &str) -> bool {
     ["true", "t", "1"]
@@ -33,7 +33,7 @@ pub(crate) fn allowed(text: &str) -> bool {
         .any(|word| text.eq_ignore_ascii_case(word))
 }
 
-/// A query's switch as `formencode.StringBool` reads it; `None` where it is neither, which MAAS refuses.
+/// A boolean of a query as `formencode.StringBool` reads it; `None` for other values, which MAAS refuses.
 pub(crate) fn switch(text: &str) -> Option<bool> {
     const ON: [&str; 6] = ["true", "t", "yes", "y", "on", "1"];
     const OFF: [&str; 6] = ["false", "f", "no", "n", "off", "0"];
@@ -47,8 +47,8 @@ pub(crate) fn switch(text: &str) -> Option<bool> {
     }
 }
 
-/// An address of a form, or `None` where MAAS says "Enter a valid IPv4 or IPv6 address."
-/// A link-local address may carry its zone, which is not kept.
+/// An address of a form, or `None` where MAAS answers "Enter a valid IPv4 or IPv6 address."
+/// The zone of a link-local address is accepted and dropped.
 pub(crate) fn address(text: &str) -> Option<IpAddr> {
     let plain = match text.split_once('%') {
         Some((head, zone)) if head.contains(':') && !zone.is_empty() => head,
@@ -57,43 +57,43 @@ pub(crate) fn address(text: &str) -> Option<IpAddr> {
     plain.parse().ok()
 }
 
-/// Why a network cannot be read.
+/// Why a network cannot be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BadNet {
-    /// It is none.
+pub(crate) enum InvalidNetwork {
+    /// The text is not a network.
     Format,
-    /// netaddr itself gives up, and MAAS answers 500.
+    /// netaddr raises an exception that MAAS does not catch: 500.
     Crash,
 }
 
-/// A CIDR as netaddr reads one, host bits cut: a missing prefix is a host, a netmask or a host mask
-/// is fine, and `10.50.2/24` is short for `10.50.2.0/24`.
-pub(crate) fn network(text: &str) -> Result<IpNet, BadNet> {
+/// A CIDR as netaddr reads it, without host bits: a missing prefix is a host, a netmask or a host mask is accepted, and
+/// `10.50.2/24` means `10.50.2.0/24`.
+pub(crate) fn network(text: &str) -> Result<IpNet, InvalidNetwork> {
     let (head, tail) = match text.split_once('/') {
         Some((head, tail)) => (head, Some(tail)),
         None => (text, None),
     };
     if tail.is_some_and(|tail| tail.contains('/')) {
-        return Err(BadNet::Crash);
+        return Err(InvalidNetwork::Crash);
     }
     let ip = match head.trim().parse() {
         Ok(ip) => ip,
-        Err(_) => IpAddr::V4(short(head).ok_or(BadNet::Format)?),
+        Err(_) => IpAddr::V4(short(head).ok_or(InvalidNetwork::Format)?),
     };
     let prefix = match (tail, ip) {
         (None, IpAddr::V4(_)) => 32,
         (None, IpAddr::V6(_)) => 128,
         (Some(tail), _) => match tail.trim().parse::<u8>() {
             Ok(prefix) => prefix,
-            Err(_) => mask(tail.trim(), ip).ok_or(BadNet::Format)?,
+            Err(_) => mask(tail.trim(), ip).ok_or(InvalidNetwork::Format)?,
         },
     };
     IpNet::new(ip, prefix)
         .map(|net| net.trunc())
-        .map_err(|_too_long| BadNet::Format)
+        .map_err(|_too_long| InvalidNetwork::Format)
 }
 
-/// `10` and `10.50` with zeros for what is missing.
+/// `10` and `10.50`, filled up with zeros.
 fn short(text: &str) -> Option<Ipv4Addr> {
     let mut octets = [0_u8; 4];
     let parts: Vec<&str> = text.trim().split('.').collect();
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_network_is_read_in_every_spelling_that_netaddr_takes() {
+    fn a_network_is_read_in_every_notation_that_netaddr_accepts() {
         for (text, net) in [
             ("192.0.2.5/24", "192.0.2.0/24"),
             ("192.0.2.5", "192.0.2.5/32"),
@@ -141,18 +141,18 @@ mod tests {
             assert_eq!(read.as_deref(), Ok(net), "{text}");
         }
         for (text, why) in [
-            ("x", BadNet::Format),
-            ("", BadNet::Format),
-            ("192.0.2.0/33", BadNet::Format),
-            ("192.0.2.256/24", BadNet::Format),
-            ("192.0.2.0/24/24", BadNet::Crash),
+            ("x", InvalidNetwork::Format),
+            ("", InvalidNetwork::Format),
+            ("192.0.2.0/33", InvalidNetwork::Format),
+            ("192.0.2.256/24", InvalidNetwork::Format),
+            ("192.0.2.0/24/24", InvalidNetwork::Crash),
         ] {
             assert_eq!(network(text), Err(why), "{text}");
         }
     }
 
     #[test]
-    fn a_switch_means_what_its_own_kind_makes_of_it() {
+    fn each_kind_of_boolean_has_its_own_true_values() {
         for (text, box_on, allow, query) in [
             ("true", true, true, Some(true)),
             ("TRUE", true, true, Some(true)),
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_number_may_have_a_sign_leading_zeros_and_a_tail_of_nought() {
+    fn a_whole_number_may_have_a_sign_leading_zeros_and_a_trailing_point_zero() {
         for (text, read) in [
             ("1500.0", Some(1500)),
             ("+1501", Some(1501)),

@@ -1,6 +1,12 @@
-//! Lines that differ: what a pull request's files page shows, and merging two changes of one file.
+//! Line diffs, as a pull request's file list shows them, and three-way merges of one file.
 
 use std::ops::Range;
+
+/// Above this many comparisons the middle becomes one change: the lab needs no minimal diff of large files.
+const CELLS_MAX: usize = 4_000_000;
+
+/// Context lines around a change, as at GitHub.
+const CONTEXT_LINES: usize = 3;
 
 /// `old` lines become `new` lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,17 +15,12 @@ pub(crate) struct Hunk {
     pub(crate) new: Range<usize>,
 }
 
-/// Above this many comparisons the middle is taken as one change: a lab does not need the shortest answer for books.
-const CELLS_MAX: usize = 4_000_000;
-/// Lines of surroundings that GitHub shows.
-const AROUND: usize = 3;
-
-/// The lines, each with its ending.
+/// The lines with their line endings.
 fn lines(text: &str) -> Vec<&str> {
     text.split_inclusive('\n').collect()
 }
 
-/// What changes, in order, with at least one unchanged line between.
+/// The changes in order, with at least one unchanged line between them.
 fn hunks(old: &[&str], new: &[&str]) -> Vec<Hunk> {
     let head = old
         .iter()
@@ -58,7 +59,7 @@ fn hunks(old: &[&str], new: &[&str]) -> Vec<Hunk> {
     out
 }
 
-/// The longest common subsequence, as pairs of places.
+/// The longest common subsequence, as pairs of indexes.
 fn common(left: &[&str], right: &[&str]) -> Vec<(usize, usize)> {
     let wide = right.len() + 1;
     let mut best = vec![0u32; (left.len() + 1) * wide];
@@ -85,15 +86,14 @@ fn common(left: &[&str], right: &[&str]) -> Vec<(usize, usize)> {
     out
 }
 
-/// A unified diff without its file header, as GitHub's `patch`, and how many lines came and went.
-pub(crate) struct Patch {
+/// A unified diff without file header, as in GitHub's field `patch`, and its line counts.
+pub(crate) struct UnifiedDiff {
     pub(crate) text: String,
     pub(crate) additions: usize,
     pub(crate) deletions: usize,
 }
 
-/// The change from `old` to `new`.
-pub(crate) fn patch(old: &str, new: &str) -> Patch {
+pub(crate) fn patch(old: &str, new: &str) -> UnifiedDiff {
     let (old, new) = (lines(old), lines(new));
     let found = hunks(&old, &new);
     let mut groups: Vec<Vec<Hunk>> = vec![];
@@ -102,7 +102,7 @@ pub(crate) fn patch(old: &str, new: &str) -> Patch {
             Some(group)
                 if group
                     .last()
-                    .is_some_and(|last| hunk.old.start - last.old.end <= 2 * AROUND) =>
+                    .is_some_and(|last| hunk.old.start - last.old.end <= 2 * CONTEXT_LINES) =>
             {
                 group.push(hunk);
             }
@@ -113,7 +113,7 @@ pub(crate) fn patch(old: &str, new: &str) -> Patch {
         .iter()
         .map(|group| shown(group, &old, &new))
         .collect();
-    Patch {
+    UnifiedDiff {
         text: parts.concat().trim_end_matches('\n').to_owned(),
         additions: found.iter().map(|hunk| hunk.new.len()).sum(),
         deletions: found.iter().map(|hunk| hunk.old.len()).sum(),
@@ -124,8 +124,8 @@ fn shown(group: &[Hunk], old: &[&str], new: &[&str]) -> String {
     let (Some(first), Some(last)) = (group.first(), group.last()) else {
         return String::new();
     };
-    let lead = first.old.start.min(AROUND);
-    let trail = (old.len() - last.old.end).min(AROUND);
+    let lead = first.old.start.min(CONTEXT_LINES);
+    let trail = (old.len() - last.old.end).min(CONTEXT_LINES);
     let was = first.old.start - lead..last.old.end + trail;
     let is = first.new.start - lead..last.new.end + trail;
     let mut out = format!("@@ -{} +{} @@\n", spot(&was), spot(&is));
@@ -163,7 +163,7 @@ fn put(out: &mut String, sign: char, lines: &[&str]) {
     }
 }
 
-/// Both changes of `base` in one text; `None` where they touch the same lines in different ways.
+/// Applies both changes to `base`; `None` if they change the same lines differently.
 pub(crate) fn merged(base: &str, ours: &str, theirs: &str) -> Option<String> {
     let (base, ours, theirs) = (lines(base), lines(ours), lines(theirs));
     let mut edits: Vec<(Range<usize>, Vec<&str>)> = vec![];
@@ -199,7 +199,7 @@ mod tests {
     use super::{merged, patch};
 
     #[test]
-    fn a_patch_reads_as_gits() {
+    fn a_patch_looks_like_gits() {
         let old = "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n";
         let new = "a\nB\nc\nd\ne\nf\ng\nh\ni\nj\nk";
         let shown = patch(old, new);
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_of_different_lines_merge_and_of_the_same_lines_do_not() {
+    fn changes_of_different_lines_merge_and_changes_of_the_same_lines_conflict() {
         let base = "1\n2\n3\n4\n5\n";
         assert_eq!(
             merged(base, "one\n2\n3\n4\n5\n", "1\n2\n3\n4\nfive\n").as_deref(),
