@@ -46,11 +46,11 @@ async fn a_network_that_widens_lists_whom_it_takes_in() {
 
     let (world, topology, loud) = planned(PHONES_WIDEN, |world| {
         let mut maas = world.maas.lock().unwrap();
-        maas.leave_behind("10.20.1.7".parse().unwrap(), "alice");
-        maas.notice("10.20.2.9".parse().unwrap(), "02:00:00:00:00:09");
+        maas.add_orphan_address("10.20.1.7".parse().unwrap(), "alice");
+        maas.add_neighbour("10.20.2.9".parse().unwrap(), "02:00:00:00:00:09");
         // Neither is taken in: one is inside already, the other is elsewhere.
-        maas.notice("10.20.0.77".parse().unwrap(), "02:00:00:00:00:0a");
-        maas.leave_behind("192.0.2.7".parse().unwrap(), "alice");
+        maas.add_neighbour("10.20.0.77".parse().unwrap(), "02:00:00:00:00:0a");
+        maas.add_orphan_address("192.0.2.7".parse().unwrap(), "alice");
     })
     .await;
     let loud = loud.unwrap();
@@ -72,7 +72,7 @@ async fn a_network_where_somebody_is_already_is_told() {
         let mut maas = world.maas.lock().unwrap();
         for host in 1..=20 {
             let ip = std::net::Ipv4Addr::new(10, 21, 0, host).into();
-            maas.notice(ip, &format!("02:00:00:00:01:{host:02x}"));
+            maas.add_neighbour(ip, &format!("02:00:00:00:01:{host:02x}"));
         }
     })
     .await;
@@ -96,7 +96,7 @@ async fn a_dynamic_range_may_not_cover_an_address_that_comes_with_the_network() 
     for (ip, refused) in [("10.21.0.61", true), ("10.21.0.91", false)] {
         let (_, _, outcome) = planned((from, dynamic), |world| {
             let mut maas = world.maas.lock().unwrap();
-            maas.leave_behind(ip.parse().unwrap(), "alice");
+            maas.add_orphan_address(ip.parse().unwrap(), "alice");
         })
         .await;
         match outcome {

@@ -62,7 +62,7 @@ fn over(texts: &Texts, observed: &Observed, wish: &Wish) -> Result<Texts, Vec<Un
 
 /// A cloud in the lab's MAAS, unless it refuses it as MAAS would.
 fn loaded(cloud: &Value, version: &str) -> Option<World> {
-    let maas = lab::maas::Maas::load(&cloud.to_string(), Some(version)).ok()?;
+    let maas = lab::maas::LabMaas::load(&cloud.to_string(), Some(version)).ok()?;
     let maas = Arc::new(Mutex::new(maas));
     let client = MaasClient::new(InMemoryMaas::new(Arc::clone(&maas), outside()), outside());
     Some(World { maas, client })

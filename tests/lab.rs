@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use execution::rehearse::in_memory::InMemoryMaas;
-use lab::maas::Maas;
+use lab::maas::LabMaas;
 use maas::{Environment, MaasClient};
 use topology::Topology;
 use topology::object::{Object, RangeKind};
@@ -64,7 +64,7 @@ pub(crate) fn outside() -> Environment {
 
 /// A MAAS in memory and a client on it.
 pub(crate) struct World {
-    pub(crate) maas: Arc<Mutex<Maas>>,
+    pub(crate) maas: Arc<Mutex<LabMaas>>,
     pub(crate) client: Arc<MaasClient<InMemoryMaas>>,
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn world(name: &str, version: Option<&str>) -> World {
 
 /// The same, from a layout's text.
 pub(crate) fn world_of(layout: &str, version: Option<&str>) -> World {
-    let maas = Maas::load(layout, version).unwrap_or_else(|error| panic!("{error}"));
+    let maas = LabMaas::load(layout, version).unwrap_or_else(|error| panic!("{error}"));
     let maas = Arc::new(Mutex::new(maas));
     let client = MaasClient::new(InMemoryMaas::new(Arc::clone(&maas), outside()), outside());
     World { maas, client }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use execution::evidence::{EvidenceReading, EvidenceSource};
 use execution::executor::{Executor, Ledger, NotKept};
-use lab::maas::Reported;
+use lab::maas::ReportedInterface;
 use plan::gate::GateName;
 use plan::plan::{Plan, Policy};
 use plan::run::{Fact, Move, Noted, Pace, Progress, next_move};
@@ -101,7 +101,7 @@ struct Play<'a> {
     world: World,
     plan: Plan,
     topology: &'a Topology,
-    hosts: BTreeMap<String, Vec<Reported>>,
+    hosts: BTreeMap<String, Vec<ReportedInterface>>,
     facts: Facts,
 }
 
@@ -111,7 +111,7 @@ impl<'a> Play<'a> {
         let observed = world.observe(&case.topology).await;
         let plan = Plan::between(&observed, &case.topology, &Policy::default())
             .unwrap_or_else(|refused| panic!("{:#?}", refused.refusals));
-        let hosts = world.maas.lock().unwrap().controllers_say();
+        let hosts = world.maas.lock().unwrap().controller_reports();
         let mut facts = Facts::default();
         facts.note(Fact::Began {
             by: "bob".to_owned(),
@@ -173,7 +173,7 @@ impl<'a> Play<'a> {
         stage.make(next, &mut self.facts).await.unwrap();
     }
 
-    fn report(&self, said: &BTreeMap<String, Vec<Reported>>) {
+    fn report(&self, said: &BTreeMap<String, Vec<ReportedInterface>>) {
         let mut maas = self.world.maas.lock().unwrap();
         for (host, said) in said {
             // On 3.7 one that would overlap is refused whole.

@@ -112,7 +112,7 @@ fn racks_oblige(world: &World, plan: &Plan) {
     for evidence in plan.gates.iter().flat_map(|gate| &gate.evidence) {
         if let Evidence::Attended { subnets } = evidence {
             for cidr in subnets {
-                maas.attend(&cidr.to_string());
+                maas.add_rack_address(&cidr.to_string());
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lab::github::{How, Proposal};
+use lab::github::{MergeMethod, NewPullRequest};
 use simulation::demo::site;
 
 use simulation::harness::REPOSITORY;
@@ -83,7 +83,7 @@ fn open(stage: &mut Stage, branch: &str, declared: &BTreeMap<String, String>) {
     let files: Vec<(&str, Option<&str>)> = files.into_iter().collect();
     at.commit_files("alice", branch, "Move the planes", &files)
         .unwrap();
-    let proposal = Proposal {
+    let proposal = NewPullRequest {
         head: branch,
         base: "main",
         title: "Move the planes",
@@ -112,7 +112,7 @@ fn merge(stage: &mut Stage) {
     let number = stage.number;
     let mut hub = stage.town.github.github();
     hub.at(REPOSITORY)
-        .merge("bob", number, How::Squash)
+        .merge("bob", number, MergeMethod::Squash)
         .unwrap();
 }
 

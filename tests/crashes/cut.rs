@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use lab::maas::Fault;
+use lab::maas::HttpFault;
 use simulation::harness::{FaultPolicy, InjectedFault, Operation};
 
 /// Counts the operations: MAAS, GitHub, journal.
@@ -38,6 +38,6 @@ impl FaultPolicy for Cut {
         if self.counted().iter().sum::<usize>() == self.at.load(Ordering::SeqCst) {
             return InjectedFault::DarkAfter;
         }
-        InjectedFault::Fault(Fault::None)
+        InjectedFault::Fault(HttpFault::None)
     }
 }

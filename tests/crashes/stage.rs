@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use journal::Journal;
-use lab::github::GitHub;
-use lab::maas::Maas;
+use lab::github::LabGitHub;
+use lab::maas::LabMaas;
 use plan::run::Progress;
 use service::runs::PublishedFacts;
 use service::worker::WorkerState;
@@ -40,8 +40,8 @@ pub(super) struct Stage {
 
 /// All that outlives a process.
 pub(super) struct Moment {
-    maas: Maas,
-    github: GitHub,
+    maas: LabMaas,
+    github: LabGitHub,
     store: PathBuf,
     now: i64,
 }
@@ -49,7 +49,7 @@ pub(super) struct Moment {
 impl Stage {
     /// The story's MAAS, and a repository that declares what it has.
     pub(super) async fn open() -> Self {
-        let mut rows = Maas::load(site::BEFORE, None).unwrap();
+        let mut rows = LabMaas::load(site::BEFORE, None).unwrap();
         for host in rows.machines() {
             rows.set_status(&host, "Deployed");
         }
@@ -161,7 +161,7 @@ impl Stage {
             let Some(one) = next else { return };
             let id = one.id;
             let outcome = life.receives(&self.town, one).await.unwrap();
-            self.town.github.github().delivered(id, outcome);
+            self.town.github.github().record_outcome(id, outcome);
         }
     }
 

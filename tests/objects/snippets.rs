@@ -143,7 +143,7 @@ async fn what_hangs_on_a_network_whose_row_stays_is_not_touched() {
 /// A rack on the office's network, which checks what is written before 3.6, and a snippet on its dynamic range.
 async fn with_a_pool_snippet(version: &str) -> World {
     let world = world_of(CLOUD, Some(version));
-    world.maas.lock().unwrap().attend("10.10.0.0/24");
+    world.maas.lock().unwrap().add_rack_address("10.10.0.0/24");
     let observed = all(&world).await;
     let row = |wanted: &dyn Fn(&Object) -> bool| {
         let mut seen = observed.objects.values();
@@ -450,7 +450,7 @@ async fn the_labs_maas_takes_and_refuses_snippets_as_each_release_does() {
             status(checked),
             "{version}"
         );
-        world.maas.lock().unwrap().attend("10.10.0.0/24");
+        world.maas.lock().unwrap().add_rack_address("10.10.0.0/24");
         assert_eq!(
             ask(&world, with(&[("subnet", "office")])).await,
             200,

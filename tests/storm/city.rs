@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use journal::Journal;
-use lab::github::{Demo, How, Options, Outcome, Proposal};
-use lab::maas::Maas;
+use lab::github::{GitHubServerOptions, GitHubSetup, MergeMethod, NewPullRequest, WebhookOutcome};
+use lab::maas::LabMaas;
 use serde_json::Value;
 use service::clock::machine;
 use simulation::demo::site;
@@ -37,8 +37,8 @@ pub(super) struct City {
     pub(super) store: AnyPool,
     /// The journal, to look into.
     pub(super) journal: Journal,
-    pub(super) maas: lab::maas::Serving,
-    pub(super) github: lab::github::Serving,
+    pub(super) maas: lab::maas::MaasServer,
+    pub(super) github: lab::github::GitHubServer,
     pub(super) replicas: Arc<Replicas>,
     pub(super) watch: Arc<Watch>,
     pub(super) storm: Arc<Storm>,
@@ -52,7 +52,7 @@ impl City {
         let folder = tempfile::tempdir().unwrap();
         let url = cluster.database().await;
         let clock = machine();
-        let mut rows = Maas::load(site::BEFORE, None).unwrap();
+        let mut rows = LabMaas::load(site::BEFORE, None).unwrap();
         for host in rows.machines() {
             rows.set_status(&host, "Deployed");
         }
@@ -103,7 +103,7 @@ impl City {
         {
             let hub = self.github.github();
             self.write("github-token", &hub.bot_token());
-            self.write("webhook-secret", hub.hook_secret());
+            self.write("webhook-secret", hub.webhook_secret());
         }
         self.juju(&["controller", "openstack"]);
         self.jumphost(&site::JUMPHOST_BEFORE);
@@ -189,7 +189,7 @@ jumphost_addresses = "jumphost.json"
         let files: Vec<_> = files.into_iter().collect();
         at.commit_files("alice", BRANCH, "Renumber", &files)
             .unwrap();
-        let proposal = Proposal {
+        let proposal = NewPullRequest {
             head: BRANCH,
             base: "main",
             title: "Renumber",
@@ -201,7 +201,7 @@ jumphost_addresses = "jumphost.json"
     pub(super) fn merge(&self) {
         let mut hub = self.github.github();
         let mut at = hub.at(REPOSITORY);
-        at.merge("bob", self.number, How::Squash).unwrap();
+        at.merge("bob", self.number, MergeMethod::Squash).unwrap();
     }
 
     pub(super) fn comment(&self, who: &str, words: &str) -> u64 {
@@ -322,7 +322,7 @@ jumphost_addresses = "jumphost.json"
                 self.storm.brought(&post, turn).await;
                 self.github
                     .github()
-                    .delivered(one.id, Outcome::Answered(202));
+                    .record_outcome(one.id, WebhookOutcome::Answered(202));
             }
         }
         unreachable!("it is called until the storm is over")
@@ -338,21 +338,21 @@ const SETTLEMENTS: &str = "
         WHEN (OLD.settled IS DISTINCT FROM NEW.settled) EXECUTE FUNCTION settled_now()";
 
 /// A repository that declares what MAAS has now.
-async fn hub(files: BTreeMap<String, String>, clock: &Clock) -> lab::github::Serving {
-    let demo = Demo {
+async fn hub(files: BTreeMap<String, String>, clock: &Clock) -> lab::github::GitHubServer {
+    let demo = GitHubSetup {
         app: "planebot".to_owned(),
         repository: REPOSITORY.to_owned(),
         files,
-        people: vec!["alice".to_owned(), "bob".to_owned()],
-        strangers: vec!["mallory".to_owned()],
+        writers: vec!["alice".to_owned(), "bob".to_owned()],
+        readers: vec!["mallory".to_owned()],
         webhook: Some("http://127.0.0.1/webhook".to_owned()),
         port: 0,
     };
     let clock = Arc::clone(clock);
-    let options = Options {
+    let options = GitHubServerOptions {
         clock: Some(Arc::new(move || clock().0 / 1000)),
-        by_hand: true,
-        ..Options::default()
+        manual_delivery: true,
+        ..GitHubServerOptions::default()
     };
     lab::github::serve(demo.github().unwrap(), options)
         .await

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use lab::github::GitHub;
+use lab::github::LabGitHub;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -79,7 +79,7 @@ impl Storm {
     }
 
     /// Brews the storm. `replayed` are webhooks of commands, told again and again under other names.
-    pub(super) fn brew(&self, hub: &mut GitHub, number: u64, replayed: &[Value]) -> usize {
+    pub(super) fn brew(&self, hub: &mut LabGitHub, number: u64, replayed: &[Value]) -> usize {
         let mut dice = Dice(0x5707);
         let repository = replayed[0]["repository"].clone();
         let mut all: Vec<Post> = (0..DELIVERIES)
@@ -183,7 +183,7 @@ impl Storm {
     }
 }
 
-fn post(hub: &GitHub, id: String, event: &str, body: &Value) -> Post {
+fn post(hub: &LabGitHub, id: String, event: &str, body: &Value) -> Post {
     let body = body.to_string();
     Post {
         id,

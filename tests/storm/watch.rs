@@ -3,8 +3,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lab::maas::Fault;
-use lab::wire::Request;
+use lab::maas::HttpFault;
+use lab::wire::LabRequest;
 
 use super::replicas::{NAMES, Replicas};
 
@@ -54,11 +54,11 @@ impl Watch {
     }
 
     /// Called by MAAS for each request before it answers.
-    pub(super) fn hears(&self, request: &Request) -> Fault {
+    pub(super) fn hears(&self, request: &LabRequest) -> HttpFault {
         let header = request.header("authorization").unwrap_or_default();
         let asker = (0..NAMES.len()).find(|which| header.contains(&self.tokens[*which]));
         let Some(which) = asker else {
-            return Fault::None;
+            return HttpFault::None;
         };
         let mut heard = self.heard();
         heard.last = Some(which);
@@ -70,17 +70,17 @@ impl Watch {
             Some(Trap::PauseAtALook { after }) if !is_write && heard.writes.len() >= after => {
                 self.replicas.signal(which, "STOP");
                 (heard.trap, heard.caught) = (None, Some(which));
-                Fault::None
+                HttpFault::None
             }
             Some(Trap::KillAtAWrite { number }) if is_write && heard.writes.len() >= number => {
                 self.replicas.kill(which);
                 (heard.trap, heard.caught) = (None, Some(which));
-                Fault::LoseAnswer
+                HttpFault::LoseAnswer
             }
             Some(Trap::PauseAtALook { .. } | Trap::KillAtAWrite { .. }) | None if is_write => {
-                Fault::Slow(WRITE_MS)
+                HttpFault::Slow(WRITE_MS)
             }
-            Some(Trap::PauseAtALook { .. } | Trap::KillAtAWrite { .. }) | None => Fault::None,
+            Some(Trap::PauseAtALook { .. } | Trap::KillAtAWrite { .. }) | None => HttpFault::None,
         }
     }
 

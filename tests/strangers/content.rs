@@ -1,6 +1,6 @@
 //! What files, names and comments may carry into planebot's words, and what they may bring about.
 
-use lab::github::How;
+use lab::github::MergeMethod;
 
 use super::stage::{DESKS, LAYOUT, NAME, Set, Stage, WITH_GATEWAY};
 
@@ -175,7 +175,7 @@ async fn threat_46_a_plan_that_was_removed_is_said_again_and_a_locked_conversati
     stage.pass(2_000);
     stage.work().await;
     assert_eq!(stage.own(number).len(), 1);
-    stage.merge(number, How::Squash);
+    stage.merge(number, MergeMethod::Squash);
     stage.work().await;
     stage.say("bob", number, "/apply");
     stage.hub.github().at(NAME).lock(number);
@@ -199,7 +199,7 @@ async fn threat_48_a_file_that_is_emptied_garbled_or_gone_removes_nothing() {
             .await;
         let plan = stage.plan(number);
         assert!(plan.contains(word), "{text:?}: {plan}");
-        stage.merge(number, How::Squash);
+        stage.merge(number, MergeMethod::Squash);
         stage.work().await;
         stage.ask("bob", number, "/apply").await;
         let there = stage.subnet().await;

@@ -1,6 +1,6 @@
 //! Who may open a gate, and when; what an operator may take back.
 
-use lab::github::How;
+use lab::github::MergeMethod;
 
 use super::stage::{DESKS, NAME, Set, Stage, WITH_GATEWAY};
 
@@ -23,7 +23,7 @@ async fn waiting() -> (Stage, u64) {
     })
     .await;
     let number = stage.proposed(&[(DESKS, Some(MOVED))]).await;
-    stage.merge(number, How::Squash);
+    stage.merge(number, MergeMethod::Squash);
     stage.work().await;
     let said = stage.ask("bob", number, "/apply").await;
     assert!(
@@ -102,7 +102,7 @@ async fn threat_51_a_runbook_that_changed_after_the_plan_was_read_makes_another_
     let read = stage.digest(number);
     let other = RUNBOOK.replace("Empty", "Do not look at");
     stage.commit("main", &[("runbooks/teardown.md", Some(&other))]);
-    stage.merge(number, How::Squash);
+    stage.merge(number, MergeMethod::Squash);
     stage.work().await;
     let said = stage.ask("bob", number, &format!("/apply {read}")).await;
     assert!(
@@ -149,7 +149,7 @@ async fn threat_20_a_roster_in_the_pull_request_makes_nobody_an_operator() {
         (".github/CODEOWNERS", Some("* @mallory\n")),
     ];
     let number = stage.proposed(&files).await;
-    stage.merge(number, How::Squash);
+    stage.merge(number, MergeMethod::Squash);
     stage.work().await;
     let said = stage.ask("mallory", number, "/apply").await;
     assert!(said.contains("not on the roster"), "{said}");
@@ -160,7 +160,7 @@ async fn threat_20_a_roster_in_the_pull_request_makes_nobody_an_operator() {
 async fn threat_22_who_left_the_team_or_only_was_invited_is_turned_away() {
     let mut stage = Stage::new().await;
     let number = stage.proposed(&[(DESKS, Some(WITH_GATEWAY))]).await;
-    stage.merge(number, How::Squash);
+    stage.merge(number, MergeMethod::Squash);
     stage.work().await;
     stage.say("carol", number, "/apply");
     stage
@@ -194,7 +194,7 @@ async fn threat_42_a_run_that_began_in_its_window_goes_on_to_its_end() {
     let noon = 12 * 3_600_000 - (stage.service.wiring.clock)().0.rem_euclid(24 * 3_600_000);
     stage.pass(noon + 24 * 3_600_000);
     let number = stage.proposed(&[(DESKS, Some(MOVED))]).await;
-    stage.merge(number, How::Squash);
+    stage.merge(number, MergeMethod::Squash);
     stage.work().await;
     assert!(
         stage
@@ -246,7 +246,7 @@ async fn a_pull_request_for_two_sites_is_to_be_split() {
             .iter()
             .any(|own| own.body.contains("Plan for `dc`"))
     );
-    stage.merge(number, How::Squash);
+    stage.merge(number, MergeMethod::Squash);
     stage.work().await;
     stage.ask("bob", number, "/apply").await;
     assert_eq!(stage.writes(), 1);

@@ -1,6 +1,6 @@
 //! What is heard late: the order of things is GitHub's, and not the one in which webhooks come.
 
-use lab::github::How;
+use lab::github::MergeMethod;
 
 use super::stage::{DESKS, NAME, Stage, WITH_GATEWAY};
 
@@ -11,7 +11,7 @@ async fn threat_31_what_was_said_before_the_merge_is_no_order_when_it_is_heard_a
     let mut stage = Stage::new().await;
     let number = stage.proposed(&[(DESKS, Some(WITH_GATEWAY))]).await;
     let early = stage.order("bob", number, "/apply");
-    stage.merge(number, How::Squash);
+    stage.merge(number, MergeMethod::Squash);
     stage.work().await;
     stage.keep(&early).await;
     stage.settle().await;
@@ -29,8 +29,8 @@ async fn merges_that_are_heard_in_another_order_count_in_githubs() {
     stage.commit("lamps", &[("topology/lamps.yaml", Some(LAMPS))]);
     let second = stage.open("alice", "lamps", "main");
     stage.work().await;
-    stage.merge(first, How::Squash);
-    stage.merge(second, How::Squash);
+    stage.merge(first, MergeMethod::Squash);
+    stage.merge(second, MergeMethod::Squash);
     let mut told = stage.sent();
     told.reverse();
     for delivery in &told {
@@ -64,12 +64,12 @@ async fn what_was_shown_before_the_power_went_and_merged_before_it_came_back_is_
             break;
         }
         cuts += 1;
-        stage.merge(first, How::Squash);
+        stage.merge(first, MergeMethod::Squash);
         stage.work().await;
         stage.commit("lamps", &[("topology/lamps.yaml", Some(LAMPS))]);
         let second = stage.open("alice", "lamps", "main");
         stage.work().await;
-        stage.merge(second, How::Squash);
+        stage.merge(second, MergeMethod::Squash);
         stage.work().await;
         let order = format!("/apply {}", stage.digest(second));
         let said = stage.ask("bob", second, &order).await;

@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex};
 use execution::rehearse::in_memory::InMemoryMaas;
 use journal::Journal;
 use journal::{Delivery, Stored};
-use lab::github::{CommentSeen, How, Options, Permission, Proposal};
-use lab::maas::{Fault, Maas};
+use lab::github::{
+    GitHubServerOptions, IssueCommentView, MergeMethod, NewPullRequest, RepositoryPermission,
+};
+use lab::maas::{HttpFault, LabMaas};
 use maas::{MaasClient, MaasWriter, WriteFence};
 use service::config::Config;
 use service::worker::{Wiring, Worker};
@@ -32,8 +34,8 @@ pub(super) const WITH_GATEWAY: &str =
 pub(super) const DESKS: &str = "topology/desks.yaml";
 
 pub(super) struct Stage {
-    pub(super) hub: lab::github::Serving,
-    pub(super) maas: lab::maas::Serving,
+    pub(super) hub: lab::github::GitHubServer,
+    pub(super) maas: lab::maas::MaasServer,
     pub(super) service: Instance,
     writes: Arc<AtomicUsize>,
     ahead: Arc<AtomicI64>,
@@ -70,7 +72,7 @@ impl Instance {
 #[derive(Default)]
 struct Transport {
     asked: Vec<(i64, String)>,
-    trouble: Vec<(String, Fault)>,
+    trouble: Vec<(String, HttpFault)>,
 }
 
 /// A person at MAAS needs nobody's leave.
@@ -101,16 +103,16 @@ impl Stage {
     }
 
     pub(super) async fn set(set: Set<'_>) -> Self {
-        let mut hub = lab::github::GitHub::new("planebot");
+        let mut hub = lab::github::LabGitHub::new("planebot");
         hub.create_repository(NAME, false);
         for login in ["alice", "bob", "carol", "mallory"] {
             hub.add_user(login);
         }
         hub.add_team_member("acme", "net-ops", "carol");
         let mut at = hub.at(NAME);
-        at.grant("alice", Permission::Write);
-        at.grant("bob", Permission::Write);
-        at.grant_team("net-ops", Permission::Write);
+        at.grant("alice", RepositoryPermission::Write);
+        at.grant("bob", RepositoryPermission::Write);
+        at.grant_team("net-ops", RepositoryPermission::Write);
         let mut files = vec![(DESKS, Some(set.declared.unwrap_or(PLAIN)))];
         files.extend(set.files.iter().map(|(path, text)| (*path, Some(*text))));
         at.commit_files("alice", "main", "Begin", &files).unwrap();
@@ -118,29 +120,29 @@ impl Stage {
         let ahead = Arc::new(AtomicI64::new(0));
         let (wire, now) = (Arc::new(Mutex::new(Transport::default())), clock(&ahead));
         let heard = Arc::clone(&wire);
-        let options = Options {
-            faults: Some(Arc::new(move |request: &lab::wire::Request| {
+        let options = GitHubServerOptions {
+            faults: Some(Arc::new(move |request: &lab::wire::LabRequest| {
                 let asked = format!("{} {}", request.method, request.path);
                 let mut wire = heard.lock().unwrap();
                 wire.asked.push((now().0, asked.clone()));
-                let fits = |(part, _): &&(String, Fault)| asked.contains(part);
+                let fits = |(part, _): &&(String, HttpFault)| asked.contains(part);
                 let found = wire.trouble.iter().find(fits);
-                found.map_or(Fault::None, |(_, fault)| *fault)
+                found.map_or(HttpFault::None, |(_, fault)| *fault)
             })),
-            ..Options::default()
+            ..GitHubServerOptions::default()
         };
         let hub = lab::github::serve(hub, options).await.unwrap();
-        let rows = Maas::load(set.layout.unwrap_or(LAYOUT), Some("3.7.3")).unwrap();
+        let rows = LabMaas::load(set.layout.unwrap_or(LAYOUT), Some("3.7.3")).unwrap();
         let key = set
             .key
             .map_or_else(|| rows.api_key("admin").unwrap(), str::to_owned);
         let writes = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&writes);
-        let faults = Arc::new(move |request: &lab::wire::Request| {
+        let faults = Arc::new(move |request: &lab::wire::LabRequest| {
             if request.method != "GET" {
                 counted.fetch_add(1, Ordering::SeqCst);
             }
-            Fault::None
+            HttpFault::None
         });
         let maas = lab::maas::serve(rows, Some(faults)).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -167,7 +169,7 @@ impl Stage {
     }
 
     /// From now on GitHub answers so where "METHOD path" contains that.
-    pub(super) fn breaks(&self, part: &str, fault: Fault) {
+    pub(super) fn breaks(&self, part: &str, fault: HttpFault) {
         let mut wire = self.wire.lock().unwrap();
         wire.trouble.push((part.to_owned(), fault));
     }
@@ -286,7 +288,7 @@ impl Stage {
 
     pub(super) fn open(&self, author: &str, head: &str, base: &str) -> u64 {
         let mut hub = self.hub.github();
-        let proposal = Proposal {
+        let proposal = NewPullRequest {
             head,
             base,
             title: "A change",
@@ -295,7 +297,7 @@ impl Stage {
         hub.at(NAME).open_pull(author, proposal).unwrap()
     }
 
-    pub(super) fn merge(&self, number: u64, how: How) {
+    pub(super) fn merge(&self, number: u64, how: MergeMethod) {
         let mut hub = self.hub.github();
         hub.at(NAME).merge("bob", number, how).unwrap();
     }
@@ -315,12 +317,12 @@ impl Stage {
         since.join("\n")
     }
 
-    pub(super) fn comments(&self, number: u64) -> Vec<CommentSeen> {
+    pub(super) fn comments(&self, number: u64) -> Vec<IssueCommentView> {
         self.hub.github().at(NAME).comments(number)
     }
 
     /// planebot's own comments.
-    pub(super) fn own(&self, number: u64) -> Vec<CommentSeen> {
+    pub(super) fn own(&self, number: u64) -> Vec<IssueCommentView> {
         let mut all = self.comments(number);
         all.retain(|comment| comment.author == "planebot[bot]");
         all

@@ -1,7 +1,7 @@
 //! Orders that come too early, too late, twice, out of order, or for something else than was read.
 
 use journal::{Delivery, Stored};
-use lab::github::How;
+use lab::github::MergeMethod;
 
 use super::stage::{DESKS, NAME, Set, Stage, WITH_GATEWAY};
 
@@ -11,7 +11,7 @@ const REFUSED: &str = "Not applied";
 async fn merged() -> (Stage, u64) {
     let mut stage = Stage::new().await;
     let number = stage.proposed(&[(DESKS, Some(WITH_GATEWAY))]).await;
-    stage.merge(number, How::Squash);
+    stage.merge(number, MergeMethod::Squash);
     stage.work().await;
     (stage, number)
 }
@@ -23,7 +23,7 @@ async fn stays_as_it_is(stage: &Stage) {
 
 #[tokio::test]
 async fn threat_34_a_squashed_or_rebased_merge_is_the_plan_that_was_reviewed_or_none() {
-    for how in [How::Merge, How::Squash, How::Rebase] {
+    for how in [MergeMethod::Merge, MergeMethod::Squash, MergeMethod::Rebase] {
         let mut stage = Stage::new().await;
         let number = stage.proposed(&[(DESKS, Some(WITH_GATEWAY))]).await;
         let digest = stage.digest(number);
@@ -39,7 +39,7 @@ async fn threat_34_a_squashed_or_rebased_merge_is_the_plan_that_was_reviewed_or_
     let number = stage.proposed(&[(DESKS, Some(WITH_GATEWAY))]).await;
     let lamps = "plane: lamps\nfabric: blue\nvid: 7\ncidr: 198.51.100.0/24\n";
     stage.commit("main", &[("topology/lamps.yaml", Some(lamps))]);
-    stage.merge(number, How::Squash);
+    stage.merge(number, MergeMethod::Squash);
     stage.work().await;
     let said = stage.ask("bob", number, "/apply").await;
     assert!(
@@ -62,7 +62,7 @@ async fn threat_9_a_comment_under_a_fresh_delivery_is_no_second_order() {
     }
     stage.settle().await;
     assert_eq!(stage.writes(), 1);
-    let refused = |comment: &lab::github::CommentSeen| comment.body.contains('✋');
+    let refused = |comment: &lab::github::IssueCommentView| comment.body.contains('✋');
     assert!(!stage.own(number).iter().any(refused), "it was heard twice");
     let words = stage.own(number).len();
     let third = Delivery {
@@ -139,7 +139,7 @@ async fn threat_13_webhooks_in_any_order_end_the_same() {
         &[("topology/site.yaml", Some("leave_alone: [fabric-9]\n"))],
     );
     stage.say("bob", number, "/status");
-    stage.merge(number, How::Merge);
+    stage.merge(number, MergeMethod::Merge);
     let mut sent = stage.sent();
     sent.reverse();
     for delivery in &sent {
@@ -215,7 +215,7 @@ async fn threat_29_a_digest_of_another_plan_is_refused() {
     stage.work().await;
     let second = stage.digest(number);
     assert_ne!(first, second);
-    stage.merge(number, How::Squash);
+    stage.merge(number, MergeMethod::Squash);
     stage.work().await;
     for wrong in [&first, "0000-0000"] {
         let said = stage.ask("bob", number, &format!("/apply {wrong}")).await;
@@ -242,7 +242,7 @@ async fn threat_31_nothing_is_applied_before_the_merge_into_the_default_branch()
     stage.commit("wip2", &[(DESKS, Some(WITH_GATEWAY))]);
     let other = stage.open("alice", "wip2", "release");
     stage.work().await;
-    stage.merge(other, How::Merge);
+    stage.merge(other, MergeMethod::Merge);
     stage.work().await;
     let said = stage.ask("bob", other, "/apply").await;
     assert!(said.contains(REFUSED) && said.contains("release"), "{said}");
@@ -257,7 +257,7 @@ async fn threat_31_nothing_is_applied_before_the_merge_into_the_default_branch()
         .at(NAME)
         .edit_pull("alice", moved, &base)
         .unwrap();
-    stage.merge(moved, How::Merge);
+    stage.merge(moved, MergeMethod::Merge);
     stage.work().await;
     let said = stage.ask("bob", moved, "/apply").await;
     assert!(said.contains(REFUSED), "{said}");
@@ -269,7 +269,7 @@ async fn threat_32_a_merge_that_was_taken_off_the_default_branch_is_refused() {
     let mut stage = Stage::new().await;
     let before = stage.hub.github().at(NAME).head("main").unwrap();
     let number = stage.proposed(&[(DESKS, Some(WITH_GATEWAY))]).await;
-    stage.merge(number, How::Merge);
+    stage.merge(number, MergeMethod::Merge);
     stage
         .hub
         .github()
@@ -293,7 +293,7 @@ async fn threat_33_a_later_merge_of_the_same_site_is_the_one_to_apply() {
     stage.commit("wip2", &[(DESKS, Some(&other))]);
     let later = stage.open("alice", "wip2", "main");
     stage.work().await;
-    stage.merge(later, How::Squash);
+    stage.merge(later, MergeMethod::Squash);
     stage.work().await;
     let said = stage.ask("bob", number, "/apply").await;
     assert!(
@@ -330,7 +330,7 @@ async fn threat_35_a_plan_made_before_the_last_push_is_refused() {
     // The push, its webhook lost, and the merge right after it.
     stage.commit("wip", &[(DESKS, Some(&WITH_GATEWAY.replace("+1", "+9")))]);
     stage.sent();
-    stage.merge(number, How::Merge);
+    stage.merge(number, MergeMethod::Merge);
     stage.work().await;
     for _ in 0..2 {
         let said = stage.ask("bob", number, &format!("/apply {read}")).await;
@@ -430,7 +430,7 @@ async fn threat_42_outside_of_its_window_nothing_begins() {
     let now = (stage.service.wiring.clock)().0;
     stage.pass(12 * 3_600_000 - now.rem_euclid(24 * 3_600_000) + 24 * 3_600_000);
     let number = stage.proposed(&[(DESKS, Some(WITH_GATEWAY))]).await;
-    stage.merge(number, How::Squash);
+    stage.merge(number, MergeMethod::Squash);
     stage.work().await;
     let said = stage.ask("bob", number, "/apply").await;
     assert!(said.contains(REFUSED) && said.contains("window"), "{said}");
@@ -469,7 +469,7 @@ async fn restored(since: Since) {
             std::fs::copy(&from, format!("{}{end}", backup.display())).unwrap();
         }
     }
-    stage.hub.github().pass(60);
+    stage.hub.github().advance(60);
     stage.say("bob", number, "/apply");
     let sent = stage.sent();
     for delivery in &sent {

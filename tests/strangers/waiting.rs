@@ -1,8 +1,8 @@
 //! What waits, and what does not wait for it: deliveries that fail, replies that GitHub does not take now or ever.
 
 use journal::{OutboxMessage, OutboxPayload, Retried};
-use lab::github::How;
-use lab::maas::Fault;
+use lab::github::MergeMethod;
+use lab::maas::HttpFault;
 use service::worker::WorkerState;
 use topology::observed::Timestamp;
 
@@ -34,7 +34,7 @@ fn files_of(number: u64) -> String {
 #[tokio::test]
 async fn a_delivery_that_fails_holds_up_its_own_pull_request_alone_and_keeps_its_order() {
     let (mut stage, one, other) = two().await;
-    stage.breaks(&files_of(one), Fault::Answer(502));
+    stage.breaks(&files_of(one), HttpFault::Answer(502));
     stage.say("alice", one, "/status");
     stage.say("alice", one, "/help");
     stage.say("alice", other, "/status");
@@ -54,7 +54,7 @@ async fn a_delivery_that_fails_holds_up_its_own_pull_request_alone_and_keeps_its
 #[tokio::test]
 async fn poison_is_parked_told_and_shown_frees_its_lane_and_can_be_tried_again() {
     let (mut stage, one, _) = two().await;
-    stage.breaks(&files_of(one), Fault::Answer(502));
+    stage.breaks(&files_of(one), HttpFault::Answer(502));
     let poison = stage.order("alice", one, "/status");
     stage.keep(&poison).await;
     let began = stage.now();
@@ -126,7 +126,7 @@ async fn a_delivery_that_ends_the_process_each_time_is_parked() {
 #[tokio::test]
 async fn a_run_gets_its_turn_while_many_deliveries_wait() {
     let (mut stage, one, other) = two().await;
-    stage.merge(one, How::Squash);
+    stage.merge(one, MergeMethod::Squash);
     stage.work().await;
     let order = stage.order("bob", one, "/apply");
     stage.keep(&order).await;
@@ -150,14 +150,14 @@ async fn a_run_gets_its_turn_while_many_deliveries_wait() {
 #[tokio::test]
 async fn while_github_wants_to_be_left_alone_nothing_is_sent_and_runs_go_on() {
     let (mut stage, one, other) = two().await;
-    stage.merge(one, How::Squash);
+    stage.merge(one, MergeMethod::Squash);
     stage.work().await;
     let order = stage.order("bob", one, "/apply");
     stage.keep(&order).await;
     while stage.service.journal.open_runs().await.unwrap().is_empty() {
         stage.service.worker.step().await.unwrap();
     }
-    stage.breaks(" /", Fault::Later(429, 600));
+    stage.breaks(" /", HttpFault::RetryAfter(429, 600));
     let question = stage.order("alice", other, "/status");
     stage.keep(&question).await;
     let began = stage.now();
@@ -264,7 +264,7 @@ async fn a_reply_that_github_refuses_is_given_up_and_holds_up_no_other() {
     let (mut stage, one, other) = two().await;
     let comments = format!("POST /repos/acme/network/issues/{one}/comments");
     for status in [403, 404, 410, 422] {
-        stage.breaks(&comments, Fault::Answer(status));
+        stage.breaks(&comments, HttpFault::Answer(status));
         let tried = stage.asked(&comments).len();
         stage.say("alice", one, "/help");
         let said = stage.ask("alice", other, "/help").await;
@@ -296,7 +296,7 @@ async fn a_reply_that_github_refuses_is_given_up_and_holds_up_no_other() {
 async fn what_is_over_goes_and_what_is_ordered_after_it_is_answered_as_ever() {
     const DAY: i64 = 86_400_000;
     let (mut stage, one, _) = two().await;
-    stage.merge(one, How::Squash);
+    stage.merge(one, MergeMethod::Squash);
     stage.work().await;
     let order = stage.order("bob", one, "/apply");
     stage.keep(&order).await;

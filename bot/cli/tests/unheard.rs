@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lab::github::{Options, Permission, Proposal, Serving, serve};
+use lab::github::{GitHubServer, GitHubServerOptions, NewPullRequest, RepositoryPermission, serve};
 
 const NAME: &str = "example/network";
 
@@ -14,17 +14,17 @@ const NAME: &str = "example/network";
 const HEARD_WITHIN: Duration = Duration::from_mins(1);
 
 /// A GitHub with one pull request that knows of no webhook.
-async fn hub() -> Serving {
-    let mut hub = lab::github::GitHub::new("planebot");
+async fn hub() -> GitHubServer {
+    let mut hub = lab::github::LabGitHub::new("planebot");
     hub.create_repository(NAME, false);
     hub.add_team_member("example", "net-ops", "alice");
     let mut at = hub.at(NAME);
-    at.grant_team("net-ops", Permission::Write);
+    at.grant_team("net-ops", RepositoryPermission::Write);
     for (branch, text) in [("main", "plane: a\n"), ("wip", "plane: b\n")] {
         let files = [("topology/a.yaml", Some(text))];
         at.commit_files("alice", branch, "Write", &files).unwrap();
     }
-    let proposal = Proposal {
+    let proposal = NewPullRequest {
         head: "wip",
         base: "main",
         title: "Another name",
@@ -32,9 +32,9 @@ async fn hub() -> Serving {
     };
     at.open_pull("alice", proposal).unwrap();
     let clock = service::clock::machine();
-    let options = Options {
+    let options = GitHubServerOptions {
         clock: Some(Arc::new(move || clock().0 / 1_000)),
-        ..Options::default()
+        ..GitHubServerOptions::default()
     };
     serve(hub, options).await.unwrap()
 }
@@ -49,7 +49,7 @@ impl Drop for Service {
     }
 }
 
-fn service(folder: &std::path::Path, lab: &Serving) -> Service {
+fn service(folder: &std::path::Path, lab: &GitHubServer) -> Service {
     let put = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
     put("token", &lab.github().bot_token());
     put("secret", "s3cret");
@@ -72,7 +72,7 @@ fn service(folder: &std::path::Path, lab: &Serving) -> Service {
 }
 
 /// Waits until the bot has said so many words more.
-async fn comments(lab: &Serving, wanted: usize) {
+async fn comments(lab: &GitHubServer, wanted: usize) {
     let mut tick = tokio::time::interval(Duration::from_millis(50));
     loop {
         tick.tick().await;

@@ -6,7 +6,10 @@ mod scripted;
 use std::sync::Arc;
 
 use http::Method;
-use lab::github::{At, How, Options, Permission as Grant, Proposal, Serving, serve};
+use lab::github::{
+    GitHubServer, GitHubServerOptions, MergeMethod, NewPullRequest, RepositoryActions,
+    RepositoryPermission as Grant, serve,
+};
 use secrecy::SecretString;
 use serde_json::json;
 use topology::observed::Timestamp;
@@ -38,14 +41,14 @@ fn token(text: &str) -> Identity {
 }
 
 struct Stage {
-    lab: Serving,
+    lab: GitHubServer,
     client: GitHub,
     repository: Repository,
 }
 
 /// A repository with a declaration on main, alice who may push, and mallory who may not.
 async fn stage() -> Stage {
-    let mut hub = lab::github::GitHub::new("planebot");
+    let mut hub = lab::github::LabGitHub::new("planebot");
     hub.create_repository(NAME, false);
     hub.add_team_member("acme", "net-ops", "alice");
     hub.add_user("mallory");
@@ -64,7 +67,7 @@ async fn stage() -> Stage {
     )
     .unwrap();
     let bot = hub.bot_token();
-    let lab = serve(hub, Options::default()).await.unwrap();
+    let lab = serve(hub, GitHubServerOptions::default()).await.unwrap();
     let client = GitHub::connect(&settings(&lab.url, token(&bot)), now()).unwrap();
     let repository = client.repository(NAME).await.unwrap();
     Stage {
@@ -76,7 +79,7 @@ async fn stage() -> Stage {
 
 impl Stage {
     /// Lets people do something.
-    fn people<T>(&self, what: impl FnOnce(At<'_>) -> T) -> T {
+    fn people<T>(&self, what: impl FnOnce(RepositoryActions<'_>) -> T) -> T {
         what(self.lab.github().at(NAME))
     }
 
@@ -90,7 +93,7 @@ impl Stage {
                 &[("topology/a/oam.yaml", Some("cidr: 10.0.0.0/23\n"))],
             )
             .unwrap();
-            let proposal = Proposal {
+            let proposal = NewPullRequest {
                 head: "wip",
                 base: "main",
                 title: "Widen oam",
@@ -134,7 +137,7 @@ async fn a_pull_request_is_followed_to_its_merge() {
     let paths = stage.repository.pull_paths(number).await.unwrap();
     assert_eq!(paths.unwrap(), ["topology/a/oam.yaml"]);
 
-    stage.people(|mut at| at.merge("alice", number.0, How::Squash).unwrap());
+    stage.people(|mut at| at.merge("alice", number.0, MergeMethod::Squash).unwrap());
     let merged = stage.repository.pull(number).await.unwrap();
     let commit = merged.merged.unwrap();
     assert_eq!(commit, stage.main().await);
@@ -402,7 +405,7 @@ async fn threat_32_a_commit_is_on_a_branch_until_somebody_rewrites_it() {
     let stage = stage().await;
     let before = stage.main().await;
     let number = stage.open_pull();
-    stage.people(|mut at| at.merge("alice", number.0, How::Merge).unwrap());
+    stage.people(|mut at| at.merge("alice", number.0, MergeMethod::Merge).unwrap());
     let merged = stage.main().await;
     assert!(stage.repository.is_on(&merged, "main").await.unwrap());
     assert!(stage.repository.is_on(&before, "main").await.unwrap());

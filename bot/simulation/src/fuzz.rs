@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use journal::Journal;
-use lab::maas::Maas;
+use lab::maas::LabMaas;
 
 use crate::demo::site::RUNBOOKS;
 use crate::harness::{Harness, Location, SimClock, declared};
@@ -101,7 +101,7 @@ impl FuzzRun {
         let mut dice = SeededRng::of(seed, 1);
         let cloud = Cloud::draw(&mut dice);
         script.tell("", &format!("seed {seed}: a MAAS {}", cloud.release));
-        let rows = Maas::load(&cloud.layout(), Some(cloud.release))?;
+        let rows = LabMaas::load(&cloud.layout(), Some(cloud.release))?;
         let mut files = declared(&rows, &hand).await?;
         let [_, (path, text), _] = RUNBOOKS;
         files.insert(path.to_owned(), text.to_owned());
@@ -177,7 +177,7 @@ impl FuzzRun {
 
     /// The files that declare a cloud.
     async fn declaring(&self, cloud: &Cloud) -> anyhow::Result<BTreeMap<String, String>> {
-        let rows = Maas::load(&cloud.layout(), Some(cloud.release))?;
+        let rows = LabMaas::load(&cloud.layout(), Some(cloud.release))?;
         declared(&rows, &self.days.town.hand).await
     }
 

@@ -16,8 +16,8 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::body::Body;
 use journal::Journal;
-use lab::github::{Delivery, Demo, Options, Outcome};
-use lab::maas::Maas;
+use lab::github::{GitHubServerOptions, GitHubSetup, WebhookDelivery, WebhookOutcome};
+use lab::maas::LabMaas;
 use secrecy::ExposeSecret as _;
 use tokio::sync::Notify;
 use topology::observed::{Scope, Timestamp};
@@ -47,7 +47,7 @@ const BEGINNING: i64 = 1_795_442_531_000;
 /// What a town is made of.
 pub struct Location {
     /// The rows of its MAAS.
-    pub rows: Maas,
+    pub rows: LabMaas,
     /// The repository's files.
     pub files: BTreeMap<String, String>,
     /// Tables of the configuration below `[[site]]`.
@@ -67,9 +67,9 @@ pub struct SimClock {
 /// Everything outside the process, and the clock.
 pub struct Harness {
     /// The MAAS.
-    pub maas: lab::maas::Serving,
+    pub maas: lab::maas::MaasServer,
     /// The GitHub.
-    pub github: lab::github::Serving,
+    pub github: lab::github::GitHubServer,
     /// What everything that leaves the process passes.
     pub fuse: Arc<CrashPoint>,
     /// The time.
@@ -160,7 +160,7 @@ impl Harness {
     ) -> anyhow::Result<Self> {
         let fuse = Arc::new(CrashPoint::new(fate));
         let (at_maas, time) = (Arc::clone(&fuse), hand.clone());
-        let maas = lab::maas::serve_in_time(
+        let maas = lab::maas::serve_with_clock(
             place.rows,
             Some(Arc::new(move |request| {
                 at_maas.hears(Operation::Maas(request))
@@ -168,23 +168,23 @@ impl Harness {
             Arc::new(move || time.now() / 1000),
         )
         .await?;
-        let hub = Demo {
+        let hub = GitHubSetup {
             app: "planebot".to_owned(),
             repository: REPOSITORY.to_owned(),
             files: place.files,
-            people: vec!["alice".to_owned(), "bob".to_owned()],
-            strangers: vec!["mallory".to_owned()],
+            writers: vec!["alice".to_owned(), "bob".to_owned()],
+            readers: vec!["mallory".to_owned()],
             webhook: Some("http://127.0.0.1/webhook".to_owned()),
             port: 0,
         };
         let (at_github, time) = (Arc::clone(&fuse), hand.clone());
-        let options = Options {
+        let options = GitHubServerOptions {
             faults: Some(Arc::new(move |request| {
                 at_github.hears(Operation::GitHub(request))
             })),
             clock: Some(Arc::new(move || time.now() / 1000)),
-            by_hand: true,
-            ..Options::default()
+            manual_delivery: true,
+            ..GitHubServerOptions::default()
         };
         let github = lab::github::serve(hub.github()?, options).await?;
         Ok(Self {
@@ -198,7 +198,7 @@ impl Harness {
     }
 
     /// The rows of MAAS, for people at work there.
-    pub fn rows<T>(&self, look: impl FnOnce(&mut Maas) -> T) -> T {
+    pub fn rows<T>(&self, look: impl FnOnce(&mut LabMaas) -> T) -> T {
         look(
             &mut self
                 .maas
@@ -221,7 +221,7 @@ impl Harness {
             ("PLANEBOT_GITHUB_TOKEN", hub.bot_token()),
             (
                 "PLANEBOT_GITHUB_WEBHOOK_SECRET",
-                hub.hook_secret().to_owned(),
+                hub.webhook_secret().to_owned(),
             ),
             ("PLANEBOT_SITE_REFERENCE_MAAS_API_KEY", self.key()?),
         ];
@@ -280,7 +280,11 @@ impl Harness {
 
 impl ServiceInstance {
     /// Brings a webhook to the door; what came of it.
-    pub async fn receives(&self, town: &Harness, one: Delivery) -> anyhow::Result<Outcome> {
+    pub async fn receives(
+        &self,
+        town: &Harness,
+        one: WebhookDelivery,
+    ) -> anyhow::Result<WebhookOutcome> {
         let headers = town.github.github().headers(&one);
         let mut request = http::Request::post("/webhook");
         for (name, value) in headers {
@@ -288,7 +292,7 @@ impl ServiceInstance {
         }
         let request = request.body(Body::from(one.body))?;
         let response = self.door.clone().oneshot(request).await?;
-        Ok(Outcome::Answered(response.status().as_u16()))
+        Ok(WebhookOutcome::Answered(response.status().as_u16()))
     }
 
     /// Nothing waits to be settled, and nothing is to be said now.
@@ -303,7 +307,7 @@ impl ServiceInstance {
 }
 
 /// The files that say what a MAAS has, without runbooks.
-pub async fn declared(rows: &Maas, hand: &SimClock) -> anyhow::Result<BTreeMap<String, String>> {
+pub async fn declared(rows: &LabMaas, hand: &SimClock) -> anyhow::Result<BTreeMap<String, String>> {
     let shared = Arc::new(Mutex::new(rows.clone()));
     let client = MaasClient::new(InMemoryMaas::new(shared, hand.outside()), hand.outside());
     let everything = Scope {

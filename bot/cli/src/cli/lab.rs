@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use lab::github::Demo;
+use lab::github::GitHubSetup;
 
 use crate::cli::Console;
 use crate::terminal::exit;
@@ -162,7 +162,7 @@ impl MaasPart {
             .context("`--only maas` needs a layout: `--maas FILE`")?;
         let text = std::fs::read_to_string(&layout)
             .with_context(|| format!("reading `{}`", layout.display()))?;
-        lab::maas::only(&text, self.maas_version.as_deref(), state)
+        lab::maas::serve_until_signal(&text, self.maas_version.as_deref(), state)
             .await
             .map_err(anyhow::Error::from_boxed)
             .with_context(|| format!("serving `{}`", layout.display()))
@@ -177,16 +177,16 @@ impl GitHubPart {
                 gather(&folder.join(part), part, &mut files)?;
             }
         }
-        let demo = Demo {
+        let demo = GitHubSetup {
             app: "planebot".to_owned(),
             repository: self.repository,
             files,
-            people: self.people,
-            strangers: self.strangers,
+            writers: self.people,
+            readers: self.strangers,
             webhook: self.webhook,
             port: self.port,
         };
-        lab::github::only(&demo, state)
+        lab::github::serve_until_signal(&demo, state)
             .await
             .map_err(anyhow::Error::from_boxed)
             .context("serving a GitHub")

@@ -99,7 +99,7 @@ fn a_maas_is_imported_and_then_checks_sound_and_nothing_differs() {
         .build()
         .unwrap();
     let layout = r#"{"fabrics": [{"name": "blue", "vlans": [{"vid": 0, "subnets": [{"cidr": "192.0.2.0/24", "name": "desks"}]}]}]}"#;
-    let maas = ::lab::maas::Maas::load(layout, Some("3.7.3")).unwrap();
+    let maas = ::lab::maas::LabMaas::load(layout, Some("3.7.3")).unwrap();
     let key = maas.api_key("admin").unwrap();
     let serving = runtime.block_on(::lab::maas::serve(maas, None)).unwrap();
     let sites = folder.path().join("topology");
@@ -140,7 +140,7 @@ const PHONES: &str = r#"{"fabrics": [{"name": "blue", "vlans": [
 #[test]
 fn only_what_is_asked_for_is_adopted_and_what_differs_is_changed_under_its_comments() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let maas = ::lab::maas::Maas::load(PHONES, Some("3.7.3")).unwrap();
+    let maas = ::lab::maas::LabMaas::load(PHONES, Some("3.7.3")).unwrap();
     let key = maas.api_key("admin").unwrap();
     let serving = runtime.block_on(::lab::maas::serve(maas, None)).unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -220,7 +220,7 @@ const LIVED_IN: &str = r#"{"fabrics": [{"name": "blue", "vlans": [{"vid": 0, "su
 struct SiteRuntime {
     folder: tempfile::TempDir,
     key: String,
-    serving: ::lab::maas::Serving,
+    serving: ::lab::maas::MaasServer,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -228,7 +228,7 @@ impl SiteRuntime {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let maas = ::lab::maas::Maas::load(LIVED_IN, Some("3.7.3")).unwrap();
+        let maas = ::lab::maas::LabMaas::load(LIVED_IN, Some("3.7.3")).unwrap();
         let key = maas.api_key("admin").unwrap();
         let serving = runtime.block_on(::lab::maas::serve(maas, None)).unwrap();
         let moved = "plane: desks\nfabric: blue\nname: desks\ncidr: 198.51.100.0/24\n";

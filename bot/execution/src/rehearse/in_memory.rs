@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use lab::maas::Maas;
+use lab::maas::LabMaas;
 use reqwest::Url;
 
 use maas::{ApiKey, Environment, LostAnswer, MaasRequest, MaasResponse, Transport};
@@ -14,14 +14,14 @@ use maas::{ApiKey, Environment, LostAnswer, MaasRequest, MaasResponse, Transport
 /// The lab's MAAS, asked as its administrator.
 #[derive(Clone)]
 pub struct InMemoryMaas {
-    maas: Arc<Mutex<Maas>>,
+    maas: Arc<Mutex<LabMaas>>,
     key: ApiKey,
     outside: Environment,
 }
 
 impl InMemoryMaas {
     /// A way to `maas`.
-    pub fn new(maas: Arc<Mutex<Maas>>, outside: Environment) -> Self {
+    pub fn new(maas: Arc<Mutex<LabMaas>>, outside: Environment) -> Self {
         let key = maas
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -31,7 +31,7 @@ impl InMemoryMaas {
         Self { maas, key, outside }
     }
 
-    fn as_lab_reads_it(&self, request: &MaasRequest) -> lab::wire::Request {
+    fn as_lab_reads_it(&self, request: &MaasRequest) -> lab::wire::LabRequest {
         let path = format!("/MAAS/api/2.0/{}", request.path);
         let stamp = self.outside.stamp();
         let signature = self.key.header(
@@ -40,7 +40,7 @@ impl InMemoryMaas {
             &stamp,
         );
         let signature = signature.to_str().unwrap_or_default().to_owned();
-        lab::wire::Request {
+        lab::wire::LabRequest {
             method: request.method.name().to_owned(),
             path,
             query: request.query.clone(),

@@ -502,7 +502,7 @@ fn put<T: serde::Serialize>(object: &mut Map<String, Value>, name: &str, value: 
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use lab::maas::Maas;
+    use lab::maas::LabMaas;
     use topology::observed::Scope;
 
     use super::*;
@@ -559,7 +559,7 @@ mod tests {
     }"#;
 
     async fn observed(text: &str, version: &str, scope: &Scope) -> Observed {
-        let maas = Maas::load(text, Some(version)).unwrap();
+        let maas = LabMaas::load(text, Some(version)).unwrap();
         let wire = InMemoryMaas::new(Arc::new(Mutex::new(maas)), ticking());
         let client = MaasClient::new(wire, ticking());
         let mut seen = client.eyes().observe(scope).await.unwrap();

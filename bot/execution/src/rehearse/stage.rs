@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lab::maas::{Maas, Reported};
+use lab::maas::{LabMaas, ReportedInterface};
 use plan::gate::Evidence;
 use plan::run::{Fact, Move, Noted};
 use topology::observed::Timestamp;
@@ -20,18 +20,18 @@ use maas::{Environment, LostAnswer, MaasClient, MaasRequest, MaasResponse, Trans
 /// One moment of a rehearsal: everything that outlives a power cut.
 #[derive(Clone)]
 pub(super) struct Scene {
-    maas: Maas,
+    maas: LabMaas,
     pub(super) facts: Vec<Noted>,
     pub(super) now: Timestamp,
     witness: Obliging,
     /// What the controllers' hosts have, whatever MAAS's rows say of them.
-    hosts: BTreeMap<String, Vec<Reported>>,
+    hosts: BTreeMap<String, Vec<ReportedInterface>>,
 }
 
 impl Scene {
     pub(super) fn open(play: &Play<'_>) -> Result<Self, String> {
         let text = layout(play.observed).json.to_string();
-        let maas = Maas::load(&text, Some(&play.observed.version.to_string()))
+        let maas = LabMaas::load(&text, Some(&play.observed.version.to_string()))
             .map_err(|error| error.to_string())?;
         let began = Fact::Began {
             by: "the rehearsal".to_owned(),
@@ -104,8 +104,8 @@ impl Scene {
 
     /// A rack's host is given an address on that network.
     pub(super) fn attend(&mut self, cidr: &str) {
-        self.maas.attend(cidr);
-        let now = self.maas.controllers_say();
+        self.maas.add_rack_address(cidr);
+        let now = self.maas.controller_reports();
         for (host, said) in &mut self.hosts {
             said.clone_from(&now[host]);
         }
@@ -126,8 +126,8 @@ impl Scene {
 
 /// The controllers whose own report changes nothing as things stand. One that would move something in any case is not the
 /// plan's doing; the plan warns of it.
-fn settled(maas: &Maas) -> BTreeMap<String, Vec<Reported>> {
-    let mut hosts = maas.controllers_say();
+fn settled(maas: &LabMaas) -> BTreeMap<String, Vec<ReportedInterface>> {
+    let mut hosts = maas.controller_reports();
     hosts.retain(|host, said| {
         let mut after = maas.clone();
         after.report(host, said).is_ok() && after.same_rows(maas)

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lab::maas::{Fault, Maas};
+use lab::maas::{HttpFault, LabMaas};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use topology::Object;
@@ -34,7 +34,7 @@ fn way(url: &str, key: &str) -> Http {
 
 #[tokio::test]
 async fn over_http_a_subnet_is_made_looked_at_and_removed() {
-    let maas = Maas::load(OFFICE, Some("3.7.3")).unwrap();
+    let maas = LabMaas::load(OFFICE, Some("3.7.3")).unwrap();
     let key = maas.api_key("admin").unwrap();
     let serving = lab::maas::serve(maas, None).await.unwrap();
     let read: Arc<Mutex<usize>> = Arc::default();
@@ -73,13 +73,13 @@ async fn over_http_a_subnet_is_made_looked_at_and_removed() {
 
 #[tokio::test]
 async fn threat_39_a_lost_answer_to_a_write_is_unknown_and_a_look_tells() {
-    let maas = Maas::load(OFFICE, Some("3.7.3")).unwrap();
+    let maas = LabMaas::load(OFFICE, Some("3.7.3")).unwrap();
     let key = maas.api_key("admin").unwrap();
-    let faults = Arc::new(|request: &lab::wire::Request| {
+    let faults = Arc::new(|request: &lab::wire::LabRequest| {
         if request.method == "DELETE" {
-            Fault::LoseAnswer
+            HttpFault::LoseAnswer
         } else {
-            Fault::None
+            HttpFault::None
         }
     });
     let serving = lab::maas::serve(maas, Some(faults)).await.unwrap();
@@ -98,7 +98,7 @@ async fn threat_39_a_lost_answer_to_a_write_is_unknown_and_a_look_tells() {
 
 #[tokio::test]
 async fn threat_53_a_wrong_key_is_refused_without_showing_any_secret() {
-    let maas = Maas::load(OFFICE, None).unwrap();
+    let maas = LabMaas::load(OFFICE, None).unwrap();
     let key = maas.api_key("admin").unwrap();
     let secret = key.rsplit(':').next().unwrap().to_owned();
     let serving = lab::maas::serve(maas, None).await.unwrap();

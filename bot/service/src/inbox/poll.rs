@@ -250,7 +250,9 @@ mod tests {
     use std::sync::Arc;
 
     use journal::Journal;
-    use lab::github::{How, Options, Permission, Proposal, Serving, serve};
+    use lab::github::{
+        GitHubServer, GitHubServerOptions, MergeMethod, NewPullRequest, RepositoryPermission, serve,
+    };
     use topology::observed::Timestamp;
 
     use super::*;
@@ -264,7 +266,7 @@ mod tests {
     const NAME: &str = "acme/network";
 
     struct Fixture {
-        lab: Serving,
+        lab: GitHubServer,
         inbox: Inbox,
         journal: Journal,
         _folder: tempfile::TempDir,
@@ -272,11 +274,11 @@ mod tests {
 
     /// A GitHub whose webhooks go nowhere, and an inbox that polls it.
     async fn fixture() -> Fixture {
-        let mut hub = lab::github::GitHub::new("planebot");
+        let mut hub = lab::github::LabGitHub::new("planebot");
         hub.create_repository(NAME, false);
         hub.add_team_member("acme", "net-ops", "alice");
         let mut at = hub.at(NAME);
-        at.grant_team("net-ops", Permission::Write);
+        at.grant_team("net-ops", RepositoryPermission::Write);
         at.commit_files(
             "alice",
             "main",
@@ -285,7 +287,7 @@ mod tests {
         )
         .unwrap();
         let token = hub.bot_token();
-        let lab = serve(hub, Options::default()).await.unwrap();
+        let lab = serve(hub, GitHubServerOptions::default()).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let text = format!(
             "[github]\napi_url = '{}'\n[[site]]\nname = 'a'\nrepository = '{NAME}'\npath = 'topology'\nmaas_url = 'http://127.0.0.1:1/MAAS'\n",
@@ -326,7 +328,7 @@ mod tests {
             let mut at = hub.at(NAME);
             at.commit_files("alice", "wip", "Two", &[("topology/a.yaml", Some("2\n"))])
                 .unwrap();
-            let proposal = Proposal {
+            let proposal = NewPullRequest {
                 head: "wip",
                 base: "main",
                 title: "Two",
@@ -385,7 +387,7 @@ mod tests {
         let early = fixture.comment(number, "/plan");
         fixture.poll().await;
         fixture.deliveries().await;
-        fixture.lab.github().pass(5);
+        fixture.lab.github().advance(5);
         fixture.comment(number, "just talking");
         let late = fixture.comment(number, "/apply 7f3a-91c2");
         assert!(fixture.poll().await >= 1);
@@ -410,7 +412,9 @@ mod tests {
         let number = fixture.open_pull();
         {
             let mut hub = fixture.lab.github();
-            hub.at(NAME).merge("alice", number, How::Merge).unwrap();
+            hub.at(NAME)
+                .merge("alice", number, MergeMethod::Merge)
+                .unwrap();
         }
         assert_eq!(fixture.poll().await, 0);
     }

@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use lab::github::{Demo, How, Options, Proposal};
-use lab::maas::{Fault, Maas};
+use lab::github::{GitHubServerOptions, GitHubSetup, MergeMethod, NewPullRequest};
+use lab::maas::{HttpFault, LabMaas};
 use topology::observed::{Observed, Scope};
 use topology::plane::Topology;
 
@@ -52,8 +52,8 @@ struct Trap {
 pub struct World {
     program: PathBuf,
     folder: PathBuf,
-    maas: lab::maas::Serving,
-    github: lab::github::Serving,
+    maas: lab::maas::MaasServer,
+    github: lab::github::GitHubServer,
     port: u16,
     trap: Arc<Trap>,
     told: BTreeMap<u64, String>,
@@ -71,7 +71,7 @@ impl World {
             std::env::temp_dir().join(format!("planebot-lab-{}-{}", std::process::id(), clock().0));
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("making `{}`", folder.display()))?;
-        let mut rows = Maas::load(BEFORE, None)?;
+        let mut rows = LabMaas::load(BEFORE, None)?;
         for host in rows.machines() {
             rows.set_status(&host, "Deployed");
         }
@@ -102,10 +102,10 @@ impl World {
 
     /// A repository whose default branch declares what the MAAS has now.
     async fn github(
-        maas: &lab::maas::Serving,
+        maas: &lab::maas::MaasServer,
         port: u16,
         clock: &Clock,
-    ) -> anyhow::Result<lab::github::Serving> {
+    ) -> anyhow::Result<lab::github::GitHubServer> {
         let observed = MaasClient::new(
             InMemoryMaas::new(Arc::clone(&maas.maas), Environment::of_this_process(clock)),
             Environment::of_this_process(clock),
@@ -131,23 +131,23 @@ impl World {
                 .iter()
                 .map(|(path, text)| ((*path).to_owned(), (*text).to_owned())),
         );
-        let hub = Demo {
+        let hub = GitHubSetup {
             app: "planebot".to_owned(),
             repository: REPOSITORY.to_owned(),
             files,
-            people: vec!["alice".to_owned(), "bob".to_owned()],
-            strangers: vec!["mallory".to_owned()],
+            writers: vec!["alice".to_owned(), "bob".to_owned()],
+            readers: vec!["mallory".to_owned()],
             webhook: Some(format!("http://127.0.0.1:{port}/webhook")),
             port: 0,
         }
         .github()?;
-        Ok(lab::github::serve(hub, Options::default()).await?)
+        Ok(lab::github::serve(hub, GitHubServerOptions::default()).await?)
     }
 
     fn write_files(&self) -> anyhow::Result<()> {
         let (token, secret) = {
             let hub = self.github.github();
-            (hub.bot_token(), hub.hook_secret().to_owned())
+            (hub.bot_token(), hub.webhook_secret().to_owned())
         };
         let key = self
             .rows(|maas| maas.api_key("admin"))
@@ -300,7 +300,7 @@ impl World {
         at.commit_files(who, "vip-plane", TITLE, &files)?;
         self.number = at.open_pull(
             who,
-            Proposal {
+            NewPullRequest {
                 head: "vip-plane",
                 base: "main",
                 title: TITLE,
@@ -311,11 +311,11 @@ impl World {
     }
 
     pub(super) fn merge(&mut self, who: &str) -> anyhow::Result<()> {
-        let oid = self
-            .github
-            .github()
-            .at(REPOSITORY)
-            .merge(who, self.number, How::Squash)?;
+        let oid =
+            self.github
+                .github()
+                .at(REPOSITORY)
+                .merge(who, self.number, MergeMethod::Squash)?;
         self.merge = oid.to_string();
         Ok(())
     }
@@ -341,7 +341,7 @@ impl World {
             .files_at("planebot-history"))
     }
 
-    fn rows<T>(&self, look: impl FnOnce(&mut Maas) -> T) -> T {
+    fn rows<T>(&self, look: impl FnOnce(&mut LabMaas) -> T) -> T {
         look(
             &mut self
                 .maas
@@ -429,7 +429,7 @@ impl World {
 
     /// A MAAS that was made as the layout after the change says.
     pub(super) async fn after(&self) -> anyhow::Result<Observed> {
-        let rows = Arc::new(Mutex::new(Maas::load(AFTER, None)?));
+        let rows = Arc::new(Mutex::new(LabMaas::load(AFTER, None)?));
         let client = MaasClient::new(
             InMemoryMaas::new(rows, Environment::of_this_process(&self.clock)),
             Environment::of_this_process(&self.clock),
@@ -444,17 +444,17 @@ impl Trap {
     }
 
     /// At the chosen delete the service dies first, then MAAS does what it was asked: nobody hears the answer.
-    fn hears(&self, request: &lab::wire::Request) -> Fault {
+    fn hears(&self, request: &lab::wire::LabRequest) -> HttpFault {
         if request.method != "DELETE" {
-            return Fault::None;
+            return HttpFault::None;
         }
         let count = self.deletes.fetch_add(1, Ordering::SeqCst) + 1;
         if count != self.at.load(Ordering::SeqCst) {
-            return Fault::None;
+            return HttpFault::None;
         }
         self.kill();
         self.sprung.store(true, Ordering::SeqCst);
-        Fault::LoseAnswer
+        HttpFault::LoseAnswer
     }
 
     fn kill(&self) {

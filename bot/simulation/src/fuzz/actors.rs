@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lab::github::{CommentSeen, How, Proposal};
+use lab::github::{IssueCommentView, MergeMethod, NewPullRequest};
 use topology::object::Object;
 use topology::observed::Scope;
 use topology::port::{Outcome, Write};
@@ -139,7 +139,7 @@ impl People {
     ) -> anyhow::Result<()> {
         let branch = format!("change-{}", self.pulls.len() + 1);
         Self::commit(days, &branch, &files)?;
-        let proposal = Proposal {
+        let proposal = NewPullRequest {
             head: &branch,
             base: "main",
             title: what,
@@ -216,8 +216,8 @@ impl People {
         days.town.hand.pass(1_000);
         let how = self
             .dice
-            .pick(&[How::Squash, How::Merge])
-            .unwrap_or(How::Squash);
+            .pick(&[MergeMethod::Squash, MergeMethod::Merge])
+            .unwrap_or(MergeMethod::Squash);
         let landed = days
             .town
             .github
@@ -273,7 +273,7 @@ impl People {
     }
 
     /// planebot's comments in a pull request, oldest first.
-    fn heard(days: &Driver, pull: u64) -> Vec<CommentSeen> {
+    fn heard(days: &Driver, pull: u64) -> Vec<IssueCommentView> {
         let mut all = days.town.github.github().at(REPOSITORY).comments(pull);
         all.retain(|comment| comment.author == "planebot[bot]");
         all

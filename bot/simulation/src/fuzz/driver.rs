@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use journal::Journal;
-use lab::github::{Delivery, Outcome};
+use lab::github::{WebhookDelivery, WebhookOutcome};
 use topology::observed::Timestamp;
 
 use crate::fuzz::faults::{Carried, FaultInjector};
@@ -38,7 +38,7 @@ pub(super) struct Driver {
 /// Webhooks that came late, and when GitHub was asked.
 #[derive(Default)]
 struct Post {
-    late: Vec<Delivery>,
+    late: Vec<WebhookDelivery>,
     looked: Option<i64>,
 }
 
@@ -144,10 +144,10 @@ impl Driver {
         let mut hub = self.town.github.github();
         while hub.take_delivery().is_some() {}
         let all = hub.deliveries().into_iter();
-        let on_their_way = all.filter(|one| one.outcome == Outcome::Waiting);
+        let on_their_way = all.filter(|one| one.outcome == WebhookOutcome::Waiting);
         let ids: Vec<u64> = on_their_way.map(|one| one.id).collect();
         for id in ids {
-            hub.delivered(id, Outcome::Unreachable);
+            hub.record_outcome(id, WebhookOutcome::Unreachable);
             self.weather.count("webhooks to nobody");
         }
     }
@@ -207,7 +207,10 @@ impl Post {
             let Some(one) = next else { break };
             match weather.carries() {
                 Carried::AsSent => brought(town, life, one).await?,
-                Carried::Lost => town.github.github().delivered(one.id, Outcome::Lost),
+                Carried::Lost => town
+                    .github
+                    .github()
+                    .record_outcome(one.id, WebhookOutcome::Lost),
                 Carried::Twice => {
                     self.late.push(one.clone());
                     brought(town, life, one).await?;
@@ -223,9 +226,13 @@ impl Post {
     }
 }
 
-async fn brought(town: &Harness, life: &ServiceInstance, one: Delivery) -> anyhow::Result<()> {
+async fn brought(
+    town: &Harness,
+    life: &ServiceInstance,
+    one: WebhookDelivery,
+) -> anyhow::Result<()> {
     let id = one.id;
     let outcome = life.receives(town, one).await?;
-    town.github.github().delivered(id, outcome);
+    town.github.github().record_outcome(id, outcome);
     Ok(())
 }

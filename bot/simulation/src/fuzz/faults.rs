@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lab::maas::{Fault, Maas};
-use lab::wire::Request;
+use lab::maas::{HttpFault, LabMaas};
+use lab::wire::LabRequest;
 
 use crate::fuzz::rng::SeededRng;
 use crate::fuzz::transcript::Transcript;
@@ -14,35 +14,35 @@ use crate::harness::{FaultPolicy, InjectedFault, Operation, SimClock};
 const GITHUB_SECONDS: i64 = 30_000;
 
 /// What may befall a request to MAAS, in words.
-const AT_MAAS: [(&str, Fault); 14] = [
-    ("the connection breaks before", Fault::CutBefore),
-    ("the answer is lost", Fault::LoseAnswer),
-    ("500", Fault::Answer(500)),
-    ("502", Fault::Answer(502)),
-    ("503 with Retry-After", Fault::Answer(503)),
-    ("409 with Retry-After", Fault::Answer(409)),
-    ("503, later", Fault::Later(503, 7)),
-    ("429, later", Fault::Later(429, 7)),
-    ("half an answer", Fault::Truncate),
-    ("an answer cut short", Fault::Halve),
-    ("a proxy's page", Fault::Page),
-    ("a redirect", Fault::Redirect),
-    ("done and never answered", Fault::Silence),
-    ("never heard", Fault::Deaf),
+const AT_MAAS: [(&str, HttpFault); 14] = [
+    ("the connection breaks before", HttpFault::CutBefore),
+    ("the answer is lost", HttpFault::LoseAnswer),
+    ("500", HttpFault::Answer(500)),
+    ("502", HttpFault::Answer(502)),
+    ("503 with Retry-After", HttpFault::Answer(503)),
+    ("409 with Retry-After", HttpFault::Answer(409)),
+    ("503, later", HttpFault::RetryAfter(503, 7)),
+    ("429, later", HttpFault::RetryAfter(429, 7)),
+    ("half an answer", HttpFault::Truncate),
+    ("an answer cut short", HttpFault::Halve),
+    ("a proxy's page", HttpFault::ProxyPage),
+    ("a redirect", HttpFault::Redirect),
+    ("done and never answered", HttpFault::HangAfter),
+    ("never heard", HttpFault::HangBefore),
 ];
 
 /// What may befall a request to GitHub.
-const AT_GITHUB: [(&str, Fault); 10] = [
-    ("the connection breaks before", Fault::CutBefore),
-    ("the answer is lost", Fault::LoseAnswer),
-    ("500", Fault::Answer(500)),
-    ("502", Fault::Answer(502)),
-    ("503", Fault::Answer(503)),
-    ("a secondary limit, 403", Fault::Later(403, 20)),
-    ("a secondary limit, 429", Fault::Later(429, 60)),
-    ("half an answer", Fault::Truncate),
-    ("an answer cut short", Fault::Halve),
-    ("a proxy's page", Fault::Page),
+const AT_GITHUB: [(&str, HttpFault); 10] = [
+    ("the connection breaks before", HttpFault::CutBefore),
+    ("the answer is lost", HttpFault::LoseAnswer),
+    ("500", HttpFault::Answer(500)),
+    ("502", HttpFault::Answer(502)),
+    ("503", HttpFault::Answer(503)),
+    ("a secondary limit, 403", HttpFault::RetryAfter(403, 20)),
+    ("a secondary limit, 429", HttpFault::RetryAfter(429, 60)),
+    ("half an answer", HttpFault::Truncate),
+    ("an answer cut short", HttpFault::Halve),
+    ("a proxy's page", HttpFault::ProxyPage),
 ];
 
 /// A request that would change MAAS, as it arrived.
@@ -83,7 +83,7 @@ struct FaultState {
     counts: FaultCounts,
     writes: Vec<Written>,
     looks: Vec<i64>,
-    rows: Option<Arc<Mutex<Maas>>>,
+    rows: Option<Arc<Mutex<LabMaas>>>,
     hand: SimClock,
     script: Transcript,
 }
@@ -119,7 +119,7 @@ impl FaultInjector {
     }
 
     /// The MAAS whose writes are counted.
-    pub(super) fn over(&self, rows: Arc<Mutex<Maas>>) {
+    pub(super) fn over(&self, rows: Arc<Mutex<LabMaas>>) {
         self.sky().rows = Some(rows);
     }
 
@@ -199,8 +199,10 @@ impl FaultPolicy for FaultInjector {
                 sky.count("requests to MAAS");
                 sky.note(request);
                 let stroke = sky.strikes(0, request, &AT_MAAS);
-                let answered =
-                    matches!(stroke, InjectedFault::Fault(Fault::None | Fault::Redirect));
+                let answered = matches!(
+                    stroke,
+                    InjectedFault::Fault(HttpFault::None | HttpFault::Redirect)
+                );
                 if request.method != "GET"
                     && let Some(write) = sky.writes.last_mut()
                 {
@@ -220,7 +222,7 @@ impl FaultPolicy for FaultInjector {
                     sky.count("power cuts at the journal");
                     return InjectedFault::DarkAfter;
                 }
-                InjectedFault::Fault(Fault::None)
+                InjectedFault::Fault(HttpFault::None)
             }
         }
     }
@@ -231,7 +233,7 @@ impl FaultState {
         *self.counts.entry(what).or_default() += 1;
     }
 
-    fn note(&mut self, request: &Request) {
+    fn note(&mut self, request: &LabRequest) {
         let at = self.hand.now();
         if request.method == "GET" {
             self.looks.push(at);
@@ -265,20 +267,20 @@ impl FaultState {
     fn strikes(
         &mut self,
         at: usize,
-        request: &Request,
-        all: &[(&'static str, Fault)],
+        request: &LabRequest,
+        all: &[(&'static str, HttpFault)],
     ) -> InjectedFault {
         let (place, counted) = [
             ("MAAS", "power cuts at MAAS"),
             ("GitHub", "power cuts at GitHub"),
         ][at];
         if self.calm {
-            return InjectedFault::Fault(Fault::None);
+            return InjectedFault::Fault(HttpFault::None);
         }
         let now = self.hand.now();
         if now < self.away[at] {
             self.count("requests while it is away");
-            return InjectedFault::Fault(Fault::CutBefore);
+            return InjectedFault::Fault(HttpFault::CutBefore);
         }
         let what = told(request);
         // What would change something goes wrong more often than what only reads, at MAAS above all.
@@ -300,7 +302,7 @@ impl FaultState {
             };
         }
         if self.faults_left == 0 || !self.dice.chance(self.rates[at] * often) {
-            return InjectedFault::Fault(Fault::None);
+            return InjectedFault::Fault(HttpFault::None);
         }
         self.faults_left -= 1;
         if self.dice.chance(80) {
@@ -309,7 +311,7 @@ impl FaultState {
             self.count("times away");
             self.script
                 .tell("-", &format!("{place} is away for {seconds} s"));
-            return InjectedFault::Fault(Fault::CutBefore);
+            return InjectedFault::Fault(HttpFault::CutBefore);
         }
         let (words, fault) = self.dice.pick(all).unwrap_or(all[0]);
         self.count(words);
@@ -317,10 +319,10 @@ impl FaultState {
             self.count("writes to MAAS that went wrong");
         }
         self.script.tell("-", &format!("{place}: {words}: {what}"));
-        if matches!(fault, Fault::Silence | Fault::Deaf) {
+        if matches!(fault, HttpFault::HangAfter | HttpFault::HangBefore) {
             self.hand.stall();
         }
-        if at == 1 && fault == Fault::LoseAnswer && self.dice.chance(500) {
+        if at == 1 && fault == HttpFault::LoseAnswer && self.dice.chance(500) {
             self.hand.pass(GITHUB_SECONDS);
         }
         InjectedFault::Fault(fault)
@@ -328,7 +330,7 @@ impl FaultState {
 }
 
 /// A request in a few words, without what differs from one machine to another.
-fn told(request: &Request) -> String {
+fn told(request: &LabRequest) -> String {
     let path = request.path.trim_start_matches("/MAAS/api/2.0/");
     let op = request.param("op").map(|op| format!(" {op}"));
     format!("{} {path}{}", request.method, op.unwrap_or_default())

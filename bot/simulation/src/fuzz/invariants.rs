@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use journal::{OutboxPayload, Run};
-use lab::github::CommentSeen;
+use lab::github::IssueCommentView;
 use plan::plan::{Plan, Policy};
 use plan::run::{Fact, Noted};
 use plan::step::StepId;
@@ -199,7 +199,7 @@ impl Looking<'_> {
         Ok(())
     }
 
-    fn own(&self, pull: u64) -> Vec<CommentSeen> {
+    fn own(&self, pull: u64) -> Vec<IssueCommentView> {
         let mut hub = self.days.town.github.github();
         let mut all = hub.at(REPOSITORY).comments(pull);
         all.retain(|comment| comment.author == "planebot[bot]");

@@ -4,17 +4,17 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use lab::maas::Fault;
-use lab::wire::Request;
+use lab::maas::HttpFault;
+use lab::wire::LabRequest;
 use tokio::sync::watch;
 
 /// One operation that leaves the process.
 #[derive(Clone, Copy, Debug)]
 pub enum Operation<'a> {
     /// A request to MAAS.
-    Maas(&'a Request),
+    Maas(&'a LabRequest),
     /// A request to GitHub.
-    GitHub(&'a Request),
+    GitHub(&'a LabRequest),
     /// A write of the journal, before it is durable or after.
     Journal,
 }
@@ -23,7 +23,7 @@ pub enum Operation<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InjectedFault {
     /// It goes as it should, or wrong in that way. The journal knows none.
-    Fault(Fault),
+    Fault(HttpFault),
     /// The power goes before it arrives.
     DarkBefore,
     /// The power goes once it is done, and nobody hears the answer.
@@ -73,14 +73,14 @@ impl CrashPoint {
     }
 
     /// A request that arrived: in the dark it does not, and the one that the power goes with is not answered.
-    pub(super) fn hears(&self, operation: Operation<'_>) -> Fault {
+    pub(super) fn hears(&self, operation: Operation<'_>) -> HttpFault {
         if self.is_dark() {
-            return Fault::CutBefore;
+            return HttpFault::CutBefore;
         }
         let (fault, goes) = match self.fate.of(operation) {
             InjectedFault::Fault(fault) => (fault, false),
-            InjectedFault::DarkBefore => (Fault::CutBefore, true),
-            InjectedFault::DarkAfter => (Fault::LoseAnswer, true),
+            InjectedFault::DarkBefore => (HttpFault::CutBefore, true),
+            InjectedFault::DarkAfter => (HttpFault::LoseAnswer, true),
         };
         if goes {
             self.dark.send_replace(true);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use lab::github::{Options, Outcome, Permission, Serving, serve};
+use lab::github::{GitHubServer, GitHubServerOptions, RepositoryPermission, WebhookOutcome, serve};
 use topology::observed::Timestamp;
 
 use super::*;
@@ -12,34 +12,34 @@ use crate::doctor::Mark;
 const NAME: &str = "acme/network";
 
 /// A GitHub with one app and one repository.
-async fn hub() -> Serving {
-    let mut hub = lab::github::GitHub::new("planebot");
-    hub.hook("http://127.0.0.1/webhook", "secret");
+async fn hub() -> GitHubServer {
+    let mut hub = lab::github::LabGitHub::new("planebot");
+    hub.set_webhook("http://127.0.0.1/webhook", "secret");
     hub.create_repository(NAME, false);
     hub.add_team_member("acme", "net-ops", "alice");
     let mut at = hub.at(NAME);
-    at.grant_team("net-ops", Permission::Write);
+    at.grant_team("net-ops", RepositoryPermission::Write);
     let files = [("topology/a.yaml", Some("1\n"))];
     at.commit_files("alice", "main", "Write", &files).unwrap();
-    let options = Options {
-        by_hand: true,
-        ..Options::default()
+    let options = GitHubServerOptions {
+        manual_delivery: true,
+        ..GitHubServerOptions::default()
     };
     let lab = serve(hub, options).await.unwrap();
-    settle(&lab, Outcome::Answered(202));
+    settle(&lab, WebhookOutcome::Answered(202));
     lab
 }
 
 /// What waits to be delivered, and a ping, are answered so.
-fn settle(lab: &Serving, outcome: Outcome) {
+fn settle(lab: &GitHubServer, outcome: WebhookOutcome) {
     let mut hub = lab.github();
     hub.ping();
     while let Some(one) = hub.take_delivery() {
-        hub.delivered(one.id, outcome);
+        hub.record_outcome(one.id, outcome);
     }
 }
 
-fn config(lab: &Serving, repository: &str) -> Config {
+fn config(lab: &GitHubServer, repository: &str) -> Config {
     let app = lab.github().app_ids().0;
     let text = format!(
         "[github]\napi_url = '{}'\napp_id = {app}\n[[site]]\nname = 'a'\nrepository = '{repository}'\npath = 'topology'\nmaas_url = 'http://127.0.0.1:1/MAAS'\n[site.operators]\nteams = ['acme/net-ops']\n",
@@ -57,7 +57,7 @@ fn config(lab: &Serving, repository: &str) -> Config {
 
 /// The findings where this machine's clock is `late` seconds after GitHub's, which is the real one: a server's answers
 /// carry it.
-async fn findings(lab: &Serving, repository: &str, late: i64) -> Vec<Finding> {
+async fn findings(lab: &GitHubServer, repository: &str, late: i64) -> Vec<Finding> {
     let real = service::clock::machine();
     let clock: Clock = Arc::new(move || Timestamp(real().0 + late * 1_000));
     examine(&config(lab, repository), &clock).await
@@ -92,13 +92,13 @@ async fn webhooks_that_do_not_arrive_are_told_with_what_to_look_at() {
     let found = findings(&lab, NAME, 0).await;
     let told = found.last().unwrap();
     assert!(told.says.contains("the last webhook arrived"), "{told:?}");
-    settle(&lab, Outcome::Unreachable);
+    settle(&lab, WebhookOutcome::Unreachable);
     let found = findings(&lab, NAME, 0).await;
     let wrong = wrongs(&found);
     assert_eq!(wrong.len(), 1, "{wrong:?}");
     assert!(wrong[0].contains("did not arrive"), "{wrong:?}");
     // One that comes through later is what counts.
-    settle(&lab, Outcome::Answered(202));
+    settle(&lab, WebhookOutcome::Answered(202));
     let found = findings(&lab, NAME, 0).await;
     assert_eq!(wrongs(&found), Vec::<&str>::new());
     assert!(

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axum::body::Body;
 use journal::Journal;
-use lab::github::{Options, Outcome, Permission, Proposal, Serving, serve};
-use lab::maas::Fault;
+use lab::github::{
+    GitHubServer, GitHubServerOptions, NewPullRequest, RepositoryPermission, WebhookOutcome, serve,
+};
+use lab::maas::HttpFault;
 use tokio::sync::Notify;
 use topology::observed::Timestamp;
 use tower::ServiceExt as _;
@@ -31,7 +33,7 @@ enum As {
 }
 
 struct Fixture {
-    lab: Serving,
+    lab: GitHubServer,
     inbox: Inbox,
     journal: Journal,
     worker: Worker,
@@ -44,18 +46,18 @@ struct Fixture {
 }
 
 /// A repository with one pull request, whose webhooks go where the test carries them.
-fn hub() -> lab::github::GitHub {
-    let mut hub = lab::github::GitHub::new("planebot");
-    hub.hook("http://127.0.0.1/webhook", "secret");
+fn hub() -> lab::github::LabGitHub {
+    let mut hub = lab::github::LabGitHub::new("planebot");
+    hub.set_webhook("http://127.0.0.1/webhook", "secret");
     hub.create_repository(NAME, false);
     hub.add_team_member("acme", "net-ops", "alice");
     let mut at = hub.at(NAME);
-    at.grant_team("net-ops", Permission::Write);
+    at.grant_team("net-ops", RepositoryPermission::Write);
     for (branch, text) in [("main", "1\n"), ("wip", "2\n")] {
         let files = [("topology/a.yaml", Some(text))];
         at.commit_files("alice", branch, "Write", &files).unwrap();
     }
-    let proposal = Proposal {
+    let proposal = NewPullRequest {
         head: "wip",
         base: "main",
         title: "Two",
@@ -116,18 +118,18 @@ async fn fixture(who: As) -> Fixture {
     let count = Arc::clone(&asked);
     let down = Arc::new(AtomicBool::new(false));
     let is_down = Arc::clone(&down);
-    let options = Options {
+    let options = GitHubServerOptions {
         faults: Some(Arc::new(move |request| {
             let about = request.path.starts_with("/app/hook/deliveries");
             count.fetch_add(usize::from(about), Ordering::SeqCst);
             if about && is_down.load(Ordering::SeqCst) {
-                Fault::Answer(502)
+                HttpFault::Answer(502)
             } else {
-                Fault::None
+                HttpFault::None
             }
         })),
-        by_hand: true,
-        ..Options::default()
+        manual_delivery: true,
+        ..GitHubServerOptions::default()
     };
     let lab = serve(hub, options).await.unwrap();
     let config = config(&lab.url, who, app, token);
@@ -178,10 +180,10 @@ impl Fixture {
     }
 
     /// Everything that waits fails so.
-    fn fails(&self, outcome: Outcome) {
+    fn fails(&self, outcome: WebhookOutcome) {
         let mut hub = self.lab.github();
         while let Some(one) = hub.take_delivery() {
-            hub.delivered(one.id, outcome);
+            hub.record_outcome(one.id, outcome);
         }
     }
 
@@ -205,7 +207,7 @@ impl Fixture {
             let answer = self.door.clone().oneshot(request).await.unwrap();
             let status = answer.status().as_u16();
             let mut hub = self.lab.github();
-            hub.delivered(one.id, Outcome::Answered(status));
+            hub.record_outcome(one.id, WebhookOutcome::Answered(status));
             answers.push(status);
         }
     }
@@ -236,12 +238,12 @@ async fn webhooks_of_an_app_that_all_failed_for_an_hour_are_acted_on_once() {
         let word = if minute % 20 == 0 { "/help" } else { "hm" };
         fixture.comment(word);
         let outcome = match minute % 3 {
-            0 => Outcome::Unreachable,
-            1 => Outcome::Answered(503),
-            _ => Outcome::Lost,
+            0 => WebhookOutcome::Unreachable,
+            1 => WebhookOutcome::Answered(503),
+            _ => WebhookOutcome::Lost,
         };
         fixture.fails(outcome);
-        fixture.lab.github().pass(60);
+        fixture.lab.github().advance(60);
     }
     assert_eq!(fixture.asks().await, 60);
     assert_eq!(fixture.carry().await, vec![202; 60]);
@@ -260,12 +262,12 @@ async fn webhooks_of_an_app_that_all_failed_for_an_hour_are_acted_on_once() {
 #[tokio::test]
 async fn what_fails_again_is_asked_for_again_unless_it_was_turned_away() {
     let fixture = fixture(As::App).await;
-    fixture.fails(Outcome::Answered(401));
+    fixture.fails(WebhookOutcome::Answered(401));
     let count = fixture.lab.github().deliveries().len();
     assert_eq!(fixture.asks().await, count);
-    fixture.fails(Outcome::Answered(500));
+    fixture.fails(WebhookOutcome::Answered(500));
     assert_eq!(fixture.asks().await, count);
-    fixture.fails(Outcome::Answered(401));
+    fixture.fails(WebhookOutcome::Answered(401));
     assert_eq!(fixture.asks().await, 0, "it would be turned away once more");
 }
 
@@ -275,7 +277,7 @@ async fn a_log_of_many_pages_is_read_to_its_end_bit_by_bit() {
     for _ in 0..250 {
         fixture.comment("hm");
     }
-    fixture.fails(Outcome::Unreachable);
+    fixture.fails(WebhookOutcome::Unreachable);
     let count = fixture.lab.github().deliveries().len();
     let mut looks = Vec::new();
     loop {
@@ -294,7 +296,7 @@ async fn a_log_of_many_pages_is_read_to_its_end_bit_by_bit() {
 #[tokio::test]
 async fn what_is_older_than_three_days_is_left_alone() {
     let fixture = fixture(As::App).await;
-    fixture.fails(Outcome::Unreachable);
+    fixture.fails(WebhookOutcome::Unreachable);
     let four_days = Timestamp((fixture.inbox.clock)().0 + 4 * 86_400_000);
     let mut old = fixture;
     old.inbox.clock = Arc::new(move || four_days);
@@ -304,7 +306,7 @@ async fn what_is_older_than_three_days_is_left_alone() {
 #[tokio::test]
 async fn where_github_says_no_the_next_look_begins_anew() {
     let fixture = fixture(As::App).await;
-    fixture.fails(Outcome::Unreachable);
+    fixture.fails(WebhookOutcome::Unreachable);
     let forgotten = r#"{"until":0,"under_way":{"newest":1,"page":"1"}}"#;
     let journal = &fixture.journal;
     journal.set_cursor(BOOKMARK, forgotten).await.unwrap();
@@ -318,7 +320,7 @@ async fn where_github_says_no_the_next_look_begins_anew() {
 #[tokio::test]
 async fn a_token_never_asks_for_the_log() {
     let fixture = fixture(As::Token).await;
-    fixture.fails(Outcome::Unreachable);
+    fixture.fails(WebhookOutcome::Unreachable);
     assert_eq!(fixture.asks().await, 0);
     assert_eq!(fixture.asked.load(Ordering::SeqCst), 0);
 }
