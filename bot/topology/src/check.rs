@@ -4,20 +4,20 @@
 //! [`Topology`] comes out only when none of them refused. Whatever a real MAAS can hold is at most a warning here,
 //! except overlapping subnets and single-host prefixes, which an import lists instead of declaring. Must not know YAML.
 
-mod book;
+mod cross_plane;
+mod index;
 mod machines;
 pub(crate) mod names;
 mod planes;
 mod ranges;
 mod subnets;
-mod together;
 mod vips;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::draft::{self, Draft, Said, Source};
+use crate::draft::{self, Draft, Located, SourceFile};
 use crate::finding::{Finding, Notes};
 use crate::plane::Topology;
 
@@ -33,7 +33,7 @@ pub struct Checked {
 }
 
 /// Checks the files of one site. Files that are no YAML are passed over; the order of the files does not matter.
-pub fn check(sources: &[Source]) -> Checked {
+pub fn check(sources: &[SourceFile]) -> Checked {
     let mut files: Vec<(&str, &[u8])> = sources
         .iter()
         .filter(|source| draft::is_declaration(&source.path))
@@ -81,22 +81,22 @@ fn tree(files: &[(&str, &[u8])]) -> String {
 impl Draft {
     /// Checks what the files say. The topology holds what could be believed; it counts only if nothing was refused.
     fn check(self, tree: String, notes: &mut Notes<'_>) -> Topology {
-        let book = book::Book::of(&self, notes);
-        let stood: Vec<planes::Stood> = self
+        let index = index::PlaneIndex::of(&self, notes);
+        let checked: Vec<planes::CheckedPlane> = self
             .planes
             .iter()
-            .filter_map(|said| planes::check(said, &book, notes))
+            .filter_map(|said| planes::check(said, &index, notes))
             .collect();
-        together::check(&stood, notes);
-        let mut given = book::Given::default();
-        let jumphost = vips::jumphost(&self.jumphost, &book, &mut given, notes);
-        let machines = machines::check(&self.machines, &book, &stood, &mut given, notes);
-        let vips = vips::check(&self.vips, &book, &stood, &mut given, notes);
-        together::leave_alone(&self.leave_alone, &stood, notes);
+        cross_plane::check(&checked, notes);
+        let mut owners = index::AddressOwners::default();
+        let jumphost = vips::jumphost(&self.jumphost, &index, &mut owners, notes);
+        let machines = machines::check(&self.machines, &index, &checked, &mut owners, notes);
+        let vips = vips::check(&self.vips, &index, &checked, &mut owners, notes);
+        cross_plane::leave_alone(&self.leave_alone, &checked, notes);
         Topology {
-            planes: stood
+            planes: checked
                 .into_iter()
-                .map(|stood| (stood.plane.key.clone(), stood.plane))
+                .map(|checked| (checked.plane.key.clone(), checked.plane))
                 .collect(),
             spaces: spaces(&self.spaces, notes),
             machines,
@@ -112,11 +112,11 @@ impl Draft {
     }
 }
 
-fn spaces(said: &[Said<String>], notes: &mut Notes<'_>) -> BTreeSet<String> {
+fn spaces(said: &[Located<String>], notes: &mut Notes<'_>) -> BTreeSet<String> {
     said.iter()
         .filter_map(|said| {
             names::maas(
-                names::Kind::Space,
+                names::NameKind::Space,
                 said.value.as_deref()?,
                 said.place,
                 notes,

@@ -10,20 +10,20 @@ mod reading;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::finding::{Notes, Place, codes, shown};
-use crate::yaml::{self, Node};
+use crate::finding::{FilePosition, Notes, codes, shown};
+use crate::yaml::{self, YamlNode};
 use crate::{address::Cidr, object::InterfaceKind, plane};
 
 pub(crate) use leaf::{
-    AddressRef, Destination, GatewaySaid, Leaf, LinkAddress, Mac, Offset, RangeRef, SpaceSaid,
+    AddressRef, Destination, GatewayDraft, Leaf, LinkAddress, Mac, Offset, RangeRef, SpaceDraft,
 };
 pub(crate) use meant::nearest;
-pub(crate) use reading::{Dhcp, Legs, OrLeave, Said, Served};
+pub(crate) use reading::{DhcpDraft, Legs, Located, OrLeave, Served};
 use reading::{Reader, record};
 
 /// A file as it came: its path under the site's folder, with `/`, and its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
+pub struct SourceFile {
     /// For findings, and for the digest of the declaration.
     pub path: String,
     /// Its content.
@@ -34,11 +34,11 @@ pub struct Source {
 #[derive(Debug, Default)]
 pub struct Draft {
     pub(crate) planes: Vec<PlaneFile>,
-    pub(crate) machines: Vec<MachineSaid>,
-    pub(crate) jumphost: Vec<JumphostSaid>,
-    pub(crate) vips: Vec<VipSaid>,
-    pub(crate) spaces: Vec<Said<String>>,
-    pub(crate) leave_alone: Vec<Said<String>>,
+    pub(crate) machines: Vec<MachineDraft>,
+    pub(crate) jumphost: Vec<JumphostDraft>,
+    pub(crate) vips: Vec<VipDraft>,
+    pub(crate) spaces: Vec<Located<String>>,
+    pub(crate) leave_alone: Vec<Located<String>>,
     /// Keys of planes in files that could not be read: they are not missing.
     pub(crate) unread: BTreeSet<String>,
 }
@@ -47,101 +47,101 @@ record! {
     /// One plane: a VLAN of a fabric, and the subnets on it.
     pub(crate) struct PlaneFile {
         /// The plane's key: what people, plans and references call it. Letters, digits, `-`, `_` and `.`.
-        plane: Said<String>,
+        plane: Located<String>,
         /// For people; not written to MAAS.
-        description: Option<Said<String>>,
+        description: Option<Located<String>>,
         /// The fabric's name in MAAS.
-        fabric: Said<String>,
+        fabric: Located<String>,
         /// The VLAN's tag, 1 to 4094. Left out: untagged.
         #[schemars(range(min = 0, max = 4094))]
-        vid: Option<Said<u32>>,
+        vid: Option<Located<u32>>,
         /// The VLAN's name in MAAS; an untagged VLAN has none. Left out: left alone.
-        vlan_name: Option<Said<String>>,
+        vlan_name: Option<Located<String>>,
         /// The space that the VLAN is in; `none` takes it out of any. Left out: left alone.
-        space: Option<Said<SpaceSaid>>,
+        space: Option<Located<SpaceDraft>>,
         /// The VLAN's MTU in bytes, 552 to 65535. Left out: left alone.
         #[schemars(range(min = 552, max = 65535))]
-        mtu: Option<Said<u32>>,
+        mtu: Option<Located<u32>>,
         /// `on`, `off`, `{primary: rack0, secondary: rack1}` or `{relay: other-plane}`. Left out: left alone.
-        dhcp: Option<Dhcp>,
+        dhcp: Option<DhcpDraft>,
         /// How a change of `cidr` is carried out: `recreate` or `in-place`. Left out: in place where the release and the neighbours let it be; the plan says which, and why.
-        strategy: Option<Said<plane::Strategy>>,
+        strategy: Option<Located<plane::Strategy>>,
         /// Further subnets of the same VLAN, or all of them when there is no `cidr` above.
-        subnets: Option<Vec<SubnetSaid>>,
+        subnets: Option<Vec<SubnetDraft>>,
     }
     with
         /// The plane's (first) subnet.
-        subnet: SubnetSaid
+        subnet: SubnetDraft
 }
 
 record! {
     /// One subnet.
-    pub(crate) struct SubnetSaid {
+    pub(crate) struct SubnetDraft {
         /// The network, such as `192.0.2.0/24`.
-        cidr: Option<Said<Cidr>>,
+        cidr: Option<Located<Cidr>>,
         /// The subnet's name in MAAS. Left out: the plane's key; for a further subnet its `cidr`.
-        name: Option<Said<String>>,
+        name: Option<Located<String>>,
         /// `+1`, or an address. Left out: no gateway. `leave` keeps what MAAS has.
-        gateway: Option<Said<GatewaySaid>>,
+        gateway: Option<Located<GatewayDraft>>,
         /// Resolvers in order: `+1`, an address, or `other-plane+1`. Left out: none. `leave` keeps what MAAS has.
-        dns: Option<OrLeave<Said<AddressRef>>>,
+        dns: Option<OrLeave<Located<AddressRef>>>,
         /// Addresses promised to someone. Left out: no ranges. `leave` keeps what MAAS has.
-        reserve: Option<OrLeave<ReservationSaid>>,
+        reserve: Option<OrLeave<ReservationDraft>>,
         /// Static routes out of this subnet. Left out: left alone.
-        routes: Option<OrLeave<RouteSaid>>,
+        routes: Option<OrLeave<RouteDraft>>,
         /// DHCP host reservations (MAAS 3.6 and later). Left out: left alone.
-        reserved_ips: Option<OrLeave<ReservedIpSaid>>,
+        reserved_ips: Option<OrLeave<ReservedIpDraft>>,
         /// Whether MAAS allocates here; `false` lets it allocate from reserved ranges only. Left out: left alone.
-        managed: Option<Said<bool>>,
+        managed: Option<Located<bool>>,
         /// Whether MAAS's resolver answers here. Left out: left alone.
-        allow_dns: Option<Said<bool>>,
+        allow_dns: Option<Located<bool>>,
         /// Whether MAAS's proxy serves here. Left out: left alone.
-        allow_proxy: Option<Said<bool>>,
+        allow_proxy: Option<Located<bool>>,
         /// Whether MAAS scans this subnet. Left out: left alone.
-        active_discovery: Option<Said<bool>>,
+        active_discovery: Option<Located<bool>>,
         /// Reverse DNS: 0 off, 1 on, 2 with RFC 2317 zones. Left out: left alone.
         #[schemars(range(min = 0, max = 2))]
-        rdns_mode: Option<Said<u32>>,
+        rdns_mode: Option<Located<u32>>,
         /// MAAS's description of the subnet. Left out: left alone.
-        subnet_description: Option<Said<String>>,
+        subnet_description: Option<Located<String>>,
         /// Architectures that are not booted here. Left out: left alone.
-        disabled_boot_architectures: Option<Vec<Said<String>>>,
+        disabled_boot_architectures: Option<Vec<Located<String>>>,
     }
 }
 
 record! {
     /// Addresses promised to someone, and why.
-    pub(crate) struct ReservationSaid {
+    pub(crate) struct ReservationDraft {
         /// What it is for; MAAS shows it as the range's comment. Left out: no comment.
-        name: Option<Said<String>>,
+        name: Option<Located<String>>,
         /// `vip`, `floating`, `management`, `dynamic` (PXE and DHCP) or `reserved`. Left out: `reserved`.
-        purpose: Option<Said<plane::Purpose>>,
+        purpose: Option<Located<plane::Purpose>>,
         /// `+10..+99`, `192.0.2.10..192.0.2.99`, or one address.
-        range: Said<RangeRef>,
+        range: Located<RangeRef>,
     }
 }
 
 record! {
     /// A static route out of the subnet.
-    pub(crate) struct RouteSaid {
+    pub(crate) struct RouteDraft {
         /// A plane's key, or a CIDR that MAAS knows as a subnet.
-        to: Said<Destination>,
+        to: Located<Destination>,
         /// The gateway, inside this subnet: `+1` or an address.
-        via: Said<AddressRef>,
+        via: Located<AddressRef>,
         /// Lower wins. Left out: 0.
-        metric: Option<Said<u32>>,
+        metric: Option<Located<u32>>,
     }
 }
 
 record! {
     /// An address that DHCP always gives to one host.
-    pub(crate) struct ReservedIpSaid {
+    pub(crate) struct ReservedIpDraft {
         /// `+20` or an address, inside this subnet.
-        ip: Said<AddressRef>,
+        ip: Located<AddressRef>,
         /// The host's MAC address, in quotes.
-        mac: Said<Mac>,
+        mac: Located<Mac>,
         /// For people.
-        comment: Option<Said<String>>,
+        comment: Option<Located<String>>,
     }
 }
 
@@ -151,89 +151,89 @@ record! {
         /// Planes, as in a plane's own file.
         planes: Option<Vec<PlaneFile>>,
         /// Machines whose interfaces are declared.
-        machines: Option<Vec<MachineSaid>>,
+        machines: Option<Vec<MachineDraft>>,
         /// The jumphost's addresses on the planes.
-        jumphost: Option<Vec<JumphostSaid>>,
+        jumphost: Option<Vec<JumphostDraft>>,
         /// Virtual addresses of services, one leg per plane.
-        vips: Option<Vec<VipSaid>>,
+        vips: Option<Vec<VipDraft>>,
         /// Spaces that exist without a plane.
-        spaces: Option<Vec<Said<String>>>,
+        spaces: Option<Vec<Located<String>>>,
         /// Fabrics and networks that are known, not declared, and not to be nagged about.
-        leave_alone: Option<Vec<Said<String>>>,
+        leave_alone: Option<Vec<Located<String>>>,
     }
 }
 
 record! {
     /// A machine whose interfaces are declared.
-    pub(crate) struct MachineSaid {
+    pub(crate) struct MachineDraft {
         /// Its host name in MAAS.
-        name: Said<String>,
+        name: Located<String>,
         /// Its place in every subnet, such as `+40`: what `address: host` means.
-        host: Option<Said<Offset>>,
+        host: Option<Located<Offset>>,
         /// Its interfaces, in any order.
-        interfaces: Vec<InterfaceSaid>,
+        interfaces: Vec<InterfaceDraft>,
     }
 }
 
 record! {
     /// One interface of a machine.
-    pub(crate) struct InterfaceSaid {
+    pub(crate) struct InterfaceDraft {
         /// Unique in its machine.
-        name: Said<String>,
+        name: Located<String>,
         /// `physical`, `bond`, `bridge` or `vlan`.
-        r#type: Said<InterfaceKind>,
+        r#type: Located<InterfaceKind>,
         /// The interfaces under it.
-        parents: Option<Vec<Said<String>>>,
+        parents: Option<Vec<Located<String>>>,
         /// The plane whose VLAN it is on.
-        plane: Option<Said<String>>,
+        plane: Option<Located<String>>,
         /// The VLAN it is on, when that is no plane's.
-        vlan: Option<VlanSaid>,
+        vlan: Option<VlanDraft>,
         /// Its addresses. Left out: left alone. `[]`: none.
-        links: Option<Vec<LinkSaid>>,
+        links: Option<Vec<LinkDraft>>,
     }
 }
 
 record! {
     /// A VLAN's place.
-    pub(crate) struct VlanSaid {
+    pub(crate) struct VlanDraft {
         /// The fabric's name.
-        fabric: Said<String>,
+        fabric: Located<String>,
         /// The tag. Left out: untagged.
-        vid: Option<Said<u32>>,
+        vid: Option<Located<u32>>,
     }
 }
 
 record! {
     /// One link of an interface to a plane's subnet.
-    pub(crate) struct LinkSaid {
+    pub(crate) struct LinkDraft {
         /// The plane.
-        plane: Said<String>,
+        plane: Located<String>,
         /// `host` (the machine's own place), `+41`, an address, `auto`, `dhcp` or `link-up`.
-        address: Said<LinkAddress>,
+        address: Located<LinkAddress>,
         /// Which subnet, when the plane has several.
-        subnet: Option<Said<Cidr>>,
+        subnet: Option<Located<Cidr>>,
     }
 }
 
 record! {
     /// One address of the jumphost.
-    pub(crate) struct JumphostSaid {
+    pub(crate) struct JumphostDraft {
         /// The interface's name on the jumphost.
-        interface: Said<String>,
+        interface: Located<String>,
         /// The plane it stands on.
-        plane: Said<String>,
+        plane: Located<String>,
         /// `+1` or an address.
-        address: Said<AddressRef>,
+        address: Located<AddressRef>,
     }
 }
 
 record! {
     /// One service's virtual addresses.
-    pub(crate) struct VipSaid {
+    pub(crate) struct VipDraft {
         /// The service.
-        name: Said<String>,
+        name: Located<String>,
         /// Its place in every plane it stands on, such as `+50`.
-        host: Option<Said<Offset>>,
+        host: Option<Located<Offset>>,
         /// Leg to plane: `{public: edge}`, or `{public: {plane: edge, address: +51}}`.
         on: Legs,
     }
@@ -260,7 +260,7 @@ impl Draft {
         if sources.len() > FILES_MAX || total > TOTAL_BYTES_MAX {
             let message = format!("{} files with {total} bytes are declared", sources.len());
             let help = "a declaration holds at most 4096 files and 4 MiB";
-            notes.add(codes::FILE_SIZE, Place::default(), message, help);
+            notes.add(codes::FILE_SIZE, FilePosition::default(), message, help);
             return draft;
         }
         for (file, (_, bytes)) in sources.iter().enumerate() {
@@ -280,13 +280,13 @@ impl Draft {
         draft
     }
 
-    fn take(&mut self, file: usize, tree: Option<Node>, notes: &mut Notes<'_>) {
+    fn take(&mut self, file: usize, tree: Option<YamlNode>, notes: &mut Notes<'_>) {
         let mut reader = Reader { file, notes };
         let Some(node) = tree else {
             let help = "say something, or delete the file";
-            let start = Place {
+            let start = FilePosition {
                 file,
-                ..Place::default()
+                ..FilePosition::default()
             };
             return notes.add(codes::FILE_EMPTY, start, "the file says nothing", help);
         };
@@ -320,9 +320,9 @@ fn keys_in(bytes: &[u8]) -> BTreeSet<String> {
         .collect()
 }
 
-fn remark(file: usize, trouble: yaml::Trouble, notes: &mut Notes<'_>) {
+fn remark(file: usize, trouble: yaml::YamlError, notes: &mut Notes<'_>) {
     let at = trouble.at;
-    let place = Place {
+    let place = FilePosition {
         file,
         line: at.line,
         column: at.column,
@@ -336,9 +336,9 @@ fn remark(file: usize, trouble: yaml::Trouble, notes: &mut Notes<'_>) {
 fn check_paths(sources: &[(&str, &[u8])], notes: &mut Notes<'_>) {
     let mut seen = BTreeMap::new();
     for (file, (path, _)) in sources.iter().enumerate() {
-        let place = Place {
+        let place = FilePosition {
             file,
-            ..Place::default()
+            ..FilePosition::default()
         };
         let odd = path
             .split('/')

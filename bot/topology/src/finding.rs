@@ -19,7 +19,7 @@ pub enum Severity {
 
 /// A kind of remark: its stable name, how grave it is, and one line on what it means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Code {
+pub struct FindingCode {
     /// `subject/problem`; never renamed.
     pub name: &'static str,
     /// How grave.
@@ -58,7 +58,7 @@ impl Finding {
 
 /// A place in one of the files that were read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct FilePosition {
     /// Index of the file in the order of paths.
     pub(crate) file: usize,
     /// From 1.
@@ -83,7 +83,7 @@ pub(crate) struct Notes<'a> {
 }
 
 impl<'a> Notes<'a> {
-    /// For these files: path and text, in the order of [`Place::file`].
+    /// For these files: path and text, in the order of [`FilePosition::file`].
     pub(crate) fn about(files: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         Self {
             files: files.collect(),
@@ -95,8 +95,8 @@ impl<'a> Notes<'a> {
     /// Remarks on `place`.
     pub(crate) fn add(
         &mut self,
-        code: Code,
-        place: Place,
+        code: FindingCode,
+        place: FilePosition,
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
@@ -121,7 +121,7 @@ impl<'a> Notes<'a> {
     }
 
     /// The path of the file that `place` is in, safe to print.
-    pub(crate) fn path(&self, place: Place) -> String {
+    pub(crate) fn path(&self, place: FilePosition) -> String {
         self.files
             .get(place.file)
             .map_or_else(String::new, |(path, _)| shown(path))
@@ -146,7 +146,7 @@ impl<'a> Notes<'a> {
 }
 
 /// The source line with carets under `place`, cut to a window around it.
-fn excerpt(line: &str, place: Place) -> String {
+fn excerpt(line: &str, place: FilePosition) -> String {
     let column = (place.column.max(1) - 1) as usize;
     let skipped = column.saturating_sub(EXCERPT_CHARS / 2);
     let window: Vec<String> = line
@@ -229,12 +229,12 @@ impl fmt::Display for Finding {
 macro_rules! codes {
     ($($id:ident $severity:ident $name:literal $means:literal;)*) => {
         /// Every code, in the order of the documents.
-        pub const CODES: &[Code] = &[$(codes::$id),*];
+        pub const CODES: &[FindingCode] = &[$(codes::$id),*];
 
         /// The codes by name, for whoever remarks.
         pub(crate) mod codes {
-            use super::{Code, Severity};
-            $(pub(crate) const $id: Code = Code { name: $name, severity: Severity::$severity, means: $means };)*
+            use super::{FindingCode, Severity};
+            $(pub(crate) const $id: FindingCode = FindingCode { name: $name, severity: Severity::$severity, means: $means };)*
         }
     };
 }
@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn a_remark_shows_the_line_and_points_at_the_place() {
         let mut notes = Notes::about([("a.yaml", "plane: a\ncidr: 10.0.0.1/24\n")].into_iter());
-        let place = Place {
+        let place = FilePosition {
             file: 0,
             line: 2,
             column: 7,

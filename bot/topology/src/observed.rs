@@ -131,7 +131,7 @@ pub struct LooseSnippet {
 
 /// One of MAAS's own settings that may name addresses.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Setting {
+pub struct MaasSetting {
     /// MAAS's name of it, for example `upstream_dns`.
     pub name: String,
     /// Its text.
@@ -174,7 +174,7 @@ pub struct Observed {
     pub elsewhere: Option<Vec<Occupant>>,
     /// Settings that may name addresses; `None`: not asked.
     #[serde(default)]
-    pub settings: Option<Vec<Setting>>,
+    pub settings: Option<Vec<MaasSetting>>,
     /// Spaces that no VLAN carries are here only when this is true (`spaces/` is the slowest of the lists, so it is read when a plan makes a space).
     pub all_spaces: bool,
     /// What could not be read.

@@ -5,9 +5,8 @@
 //! and whatever the check refuses is said more softly until it has nothing to refuse. MAAS's texts are strangers' texts:
 //! they are quoted so that they can be nothing but text. Over files that are there only what differs is changed.
 
-mod ask;
+mod declaration;
 mod flow;
-mod ground;
 mod import;
 mod machine;
 mod merge;
@@ -15,6 +14,7 @@ mod naming;
 mod patch;
 mod plane;
 mod scalar;
+mod selection;
 mod site;
 
 use std::collections::BTreeMap;
@@ -23,14 +23,14 @@ use std::net::IpAddr;
 
 use crate::address::Cidr;
 use crate::check::check;
-use crate::draft::Source;
+use crate::draft::SourceFile;
 use crate::finding::{Finding, Severity, shown};
 use crate::object::VlanAt;
 use crate::observed::Observed;
 
-use ask::Asked;
-use ground::Ground;
-use import::{Import, PlaneOf};
+use declaration::Declaration;
+use import::{ImportedPlane, SiteImport};
+use selection::Selection;
 
 /// How often what was written is checked and softened. Each round settles at least one plane or machine, and a real
 /// MAAS needs two or three; past this the rest is left undeclared in one go.
@@ -38,7 +38,7 @@ const ROUNDS_MAX: usize = 40;
 
 /// What is taken in, over files that are there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wish {
+pub struct ImportOptions {
     /// Undeclared objects by name, as an audit lists them; none: everything, and what differs is changed.
     pub adopt: Vec<String>,
     /// Whether what is declared, and this MAAS does not have, is taken out; else it is refused.
@@ -47,7 +47,7 @@ pub struct Wish {
 
 /// Why nothing is written: each of these must be mended first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Unmerged {
+pub struct MergeConflict {
     /// Empty where no file is to blame.
     pub file: String,
     /// From 1; 0 where there is none.
@@ -58,7 +58,7 @@ pub struct Unmerged {
     pub remedy: String,
 }
 
-impl fmt::Display for Unmerged {
+impl fmt::Display for MergeConflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.file.as_str(), self.line) {
             ("", _) => {}
@@ -72,7 +72,12 @@ impl fmt::Display for Unmerged {
 /// The files of one site, by path under its folder. Checking them gives no error, and they say nothing that `observed`
 /// does not hold.
 pub fn files(observed: &Observed, site: &str) -> BTreeMap<String, String> {
-    let written = settled(observed, site, &Ground::default(), &Asked::default());
+    let written = settled(
+        observed,
+        site,
+        &Declaration::default(),
+        &Selection::default(),
+    );
     let written = written.unwrap_or_default().into_iter();
     written
         .filter_map(|(path, text)| Some((path, text?)))
@@ -87,9 +92,9 @@ pub fn files(observed: &Observed, site: &str) -> BTreeMap<String, String> {
 pub fn merged(
     observed: &Observed,
     site: &str,
-    sources: &[Source],
-    wish: &Wish,
-) -> Result<BTreeMap<String, Option<String>>, Vec<Unmerged>> {
+    sources: &[SourceFile],
+    wish: &ImportOptions,
+) -> Result<BTreeMap<String, Option<String>>, Vec<MergeConflict>> {
     let checked = check(sources);
     let wrong = checked
         .findings
@@ -98,18 +103,18 @@ pub fn merged(
     let Some(topology) = checked.topology else {
         return Err(wrong.map(unsound).collect());
     };
-    let ground = Ground::of(sources, topology, observed);
-    let mut asked = Asked::of(&wish.adopt, observed, &ground)?;
-    asked.drop_gone = wish.drop_gone;
-    let gone = ground.gone(observed);
-    if asked.everything() && !wish.drop_gone && !gone.is_empty() {
+    let declaration = Declaration::of(sources, topology, observed);
+    let mut selection = Selection::of(&wish.adopt, observed, &declaration)?;
+    selection.drop_gone = wish.drop_gone;
+    let gone = declaration.gone(observed);
+    if selection.everything() && !wish.drop_gone && !gone.is_empty() {
         return Err(gone);
     }
-    settled(observed, site, &ground, &asked)
+    settled(observed, site, &declaration, &selection)
 }
 
-fn unsound(finding: &Finding) -> Unmerged {
-    Unmerged {
+fn unsound(finding: &Finding) -> MergeConflict {
+    MergeConflict {
         file: finding.file.clone(),
         line: finding.line,
         what: finding.message.clone(),
@@ -123,18 +128,18 @@ type Files = BTreeMap<String, Option<String>>;
 fn settled(
     observed: &Observed,
     site: &str,
-    ground: &Ground,
-    asked: &Asked,
-) -> Result<Files, Vec<Unmerged>> {
-    let mut soft = Softness::default();
+    declaration: &Declaration,
+    selection: &Selection,
+) -> Result<Files, Vec<MergeConflict>> {
+    let mut leniency = Leniency::default();
     for _ in 0..ROUNDS_MAX {
-        let import = Import::of((observed, site), &soft, ground, asked);
+        let import = SiteImport::of((observed, site), &leniency, declaration, selection);
         import.refuse_what_was_asked()?;
         let written = import.write()?;
-        let refused = refused(ground, &written.files);
+        let refused = refused(declaration, &written.files);
         let (ours, theirs): (Vec<Finding>, Vec<Finding>) =
             refused.into_iter().partition(|finding| {
-                written.speaks(finding) || !ground.files.contains_key(&finding.file)
+                written.speaks(finding) || !declaration.files.contains_key(&finding.file)
             });
         if !theirs.is_empty() {
             return Err(theirs.iter().map(unmergeable).collect());
@@ -143,27 +148,27 @@ fn settled(
             return Ok(written.files);
         }
         for finding in &ours {
-            soft.soften(finding, &written);
+            leniency.soften(finding, &written);
         }
     }
-    soft.everything = true;
-    let import = Import::of((observed, site), &soft, ground, asked);
+    leniency.everything = true;
+    let import = SiteImport::of((observed, site), &leniency, declaration, selection);
     import.refuse_what_was_asked()?;
     Ok(import.write()?.files)
 }
 
 /// A finding about a file that people wrote, after what MAAS has was put into it.
-fn unmergeable(finding: &Finding) -> Unmerged {
-    Unmerged {
+fn unmergeable(finding: &Finding) -> MergeConflict {
+    MergeConflict {
         what: format!("with what MAAS has now, {}", finding.message),
         remedy: format!("{}, in the file or in MAAS, and import again", finding.help),
         ..unsound(finding)
     }
 }
 
-fn refused(ground: &Ground, changed: &Files) -> Vec<Finding> {
+fn refused(declaration: &Declaration, changed: &Files) -> Vec<Finding> {
     let mut texts: BTreeMap<&str, &str> = BTreeMap::new();
-    for (path, file) in &ground.files {
+    for (path, file) in &declaration.files {
         texts.insert(path, &file.text);
     }
     for (path, text) in changed {
@@ -172,9 +177,9 @@ fn refused(ground: &Ground, changed: &Files) -> Vec<Finding> {
             None => texts.remove(path.as_str()),
         };
     }
-    let sources: Vec<Source> = texts
+    let sources: Vec<SourceFile> = texts
         .into_iter()
-        .map(|(path, text)| Source {
+        .map(|(path, text)| SourceFile {
             path: path.to_owned(),
             bytes: text.as_bytes().to_vec(),
         })
@@ -186,7 +191,7 @@ fn refused(ground: &Ground, changed: &Files) -> Vec<Finding> {
 
 /// What was refused before, and must be said more softly: first without the details, then not at all.
 #[derive(Default)]
-struct Softness {
+struct Leniency {
     planes: BTreeMap<VlanAt, (Level, String)>,
     machines: BTreeMap<String, (Level, String)>,
     everything: bool,
@@ -201,7 +206,7 @@ enum Level {
     Silent,
 }
 
-impl Softness {
+impl Leniency {
     fn soften(&mut self, finding: &Finding, written: &Written) {
         let next = |map: Option<&(Level, String)>| match map {
             None => Level::Bare,

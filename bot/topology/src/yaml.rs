@@ -13,7 +13,7 @@ use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{Error, Location, Options, Spanned};
 
-use crate::finding::{Code, codes, shown};
+use crate::finding::{FindingCode, codes, shown};
 
 /// Bytes in one file. The largest network seen (768 machines) is declared in half of this.
 pub(crate) const FILE_BYTES_MAX: usize = 1024 * 1024;
@@ -26,7 +26,7 @@ const NODES_MAX: usize = 250_000;
 
 /// Where in its file; lines and columns from 1, width in characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct At {
+pub(crate) struct Position {
     pub(crate) line: u32,
     pub(crate) column: u32,
     pub(crate) width: u32,
@@ -34,8 +34,8 @@ pub(crate) struct At {
 
 /// A value and its place.
 #[derive(Clone, Debug)]
-pub(crate) struct Node {
-    pub(crate) at: At,
+pub(crate) struct YamlNode {
+    pub(crate) at: Position,
     /// Bytes of a scalar as written, quotes and all; of a list or mapping only its bracket, or nothing.
     pub(crate) span: Range<usize>,
     pub(crate) value: Value,
@@ -49,12 +49,12 @@ pub(crate) enum Value {
     /// A scalar as written; `plain` when without quotes.
     Text { text: String, plain: bool },
     /// A list.
-    List(Vec<Node>),
+    List(Vec<YamlNode>),
     /// A mapping in the order of the file, without duplicates.
-    Map(Vec<(Key, Node)>),
+    Map(Vec<(YamlKey, YamlNode)>),
 }
 
-impl Node {
+impl YamlNode {
     fn says_nothing(&self) -> bool {
         match &self.value {
             Value::Nothing => true,
@@ -66,8 +66,8 @@ impl Node {
 
 /// A mapping's key and its place.
 #[derive(Clone, Debug)]
-pub(crate) struct Key {
-    pub(crate) at: At,
+pub(crate) struct YamlKey {
+    pub(crate) at: Position,
     /// Its bytes, quotes and all.
     pub(crate) span: Range<usize>,
     pub(crate) text: String,
@@ -75,22 +75,22 @@ pub(crate) struct Key {
 
 /// Something the reader refuses.
 #[derive(Clone, Debug)]
-pub(crate) struct Trouble {
-    pub(crate) code: Code,
-    pub(crate) at: At,
+pub(crate) struct YamlError {
+    pub(crate) code: FindingCode,
+    pub(crate) at: Position,
     pub(crate) message: String,
     pub(crate) help: &'static str,
 }
 
 /// Reads one file. The text comes back too, for excerpts, as far as it is text.
-pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, Trouble> {
-    let start = At {
+pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, YamlError> {
+    let start = Position {
         line: 1,
         column: 1,
         width: 1,
     };
     if bytes.len() > FILE_BYTES_MAX {
-        return Err(Trouble {
+        return Err(YamlError {
             code: codes::FILE_SIZE,
             at: start,
             message: format!("the file has {} bytes; 1 MiB is read at most", bytes.len()),
@@ -103,28 +103,28 @@ pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, Trouble> {
             .iter()
             .rposition(|b| *b == b'\n')
             .map_or(0, |at| at + 1);
-        At {
+        Position {
             line: number(before.split(|b| *b == b'\n').count()),
             column: number(offset - line_start + 1),
             width: 1,
         }
     };
     if let Some(offset) = bytes.iter().position(|b| *b == 0) {
-        return Err(Trouble {
+        return Err(YamlError {
             code: codes::FILE_NUL,
             at: place_of(offset),
             message: "the file holds a NUL byte".to_owned(),
             help: "save it as UTF-8 text",
         });
     }
-    let text = std::str::from_utf8(bytes).map_err(|error| Trouble {
+    let text = std::str::from_utf8(bytes).map_err(|error| YamlError {
         code: codes::FILE_UTF8,
         at: place_of(error.valid_up_to()),
         message: "the file is not UTF-8".to_owned(),
         help: "save it as UTF-8 text",
     })?;
     if text.starts_with("version https://git-lfs.github.com/spec/") {
-        return Err(Trouble {
+        return Err(YamlError {
             code: codes::FILE_LFS,
             at: start,
             message: "the file is a Git LFS pointer".to_owned(),
@@ -135,7 +135,7 @@ pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, Trouble> {
 }
 
 /// Reads one document: the tree, `None` where the file says nothing, and the duplicate keys that were met.
-pub(crate) fn read(text: &str) -> Result<(Option<Node>, Vec<Trouble>), Trouble> {
+pub(crate) fn read(text: &str) -> Result<(Option<YamlNode>, Vec<YamlError>), YamlError> {
     let document: Option<Spanned<Raw>> =
         serde_saphyr::from_str_with_options(text, options()).map_err(|error| trouble(&error))?;
     let mut duplicates = Vec::new();
@@ -247,7 +247,7 @@ impl<'de> Visitor<'de> for RawVisitor {
     }
 }
 
-fn node(raw: Spanned<Raw>, source: &str, duplicates: &mut Vec<Trouble>) -> Node {
+fn node(raw: Spanned<Raw>, source: &str, duplicates: &mut Vec<YamlError>) -> YamlNode {
     let at = at(raw.referenced);
     let span = span(raw.referenced, source);
     let written = source.get(span.clone()).unwrap_or_default();
@@ -269,25 +269,25 @@ fn node(raw: Spanned<Raw>, source: &str, duplicates: &mut Vec<Trouble>) -> Node 
         ),
         Raw::Map(entries) => Value::Map(map(entries, source, duplicates)),
     };
-    Node { at, span, value }
+    YamlNode { at, span, value }
 }
 
 fn map(
     entries: Vec<(Spanned<String>, Spanned<Raw>)>,
     source: &str,
-    duplicates: &mut Vec<Trouble>,
-) -> Vec<(Key, Node)> {
+    duplicates: &mut Vec<YamlError>,
+) -> Vec<(YamlKey, YamlNode)> {
     let mut first: BTreeMap<String, u32> = BTreeMap::new();
     let mut kept = Vec::new();
     for (key, value) in entries {
-        let key = Key {
+        let key = YamlKey {
             at: at(key.referenced),
             span: span(key.referenced, source),
             text: key.value,
         };
         let value = node(value, source, duplicates);
         if let Some(line) = first.get(&key.text) {
-            duplicates.push(Trouble {
+            duplicates.push(YamlError {
                 code: codes::YAML_DUPLICATE,
                 at: key.at,
                 message: format!("`{}` is already said on line {line}", shown(&key.text)),
@@ -310,8 +310,8 @@ fn span(location: Location, source: &str) -> Range<usize> {
     start..start + written.trim_end().len()
 }
 
-fn at(location: Location) -> At {
-    At {
+fn at(location: Location) -> Position {
+    Position {
         line: u32::try_from(location.line()).unwrap_or(u32::MAX).max(1),
         column: u32::try_from(location.column()).unwrap_or(u32::MAX).max(1),
         width: u32::try_from(location.span().len()).unwrap_or(1),
@@ -322,12 +322,12 @@ fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-fn trouble(error: &Error) -> Trouble {
+fn trouble(error: &Error) -> YamlError {
     let (code, message, help) = told(error.without_snippet());
-    Trouble {
+    YamlError {
         code,
         at: error.location().map_or(
-            At {
+            Position {
                 line: 1,
                 column: 1,
                 width: 1,
@@ -345,7 +345,7 @@ const SPELL_OUT: &str = "write the values out where they are used";
     clippy::wildcard_enum_match_arm,
     reason = "the reader's errors are many and may grow; the rest is told in its own words"
 )]
-fn told(error: &Error) -> (Code, String, &'static str) {
+fn told(error: &Error) -> (FindingCode, String, &'static str) {
     match error {
         Error::Budget { breach, .. } => breached(breach),
         Error::MergeKeyNotAllowed { .. } => (
@@ -363,7 +363,7 @@ fn told(error: &Error) -> (Code, String, &'static str) {
     clippy::wildcard_enum_match_arm,
     reason = "every other budget is about amounts"
 )]
-fn breached(breach: &BudgetBreach) -> (Code, String, &'static str) {
+fn breached(breach: &BudgetBreach) -> (FindingCode, String, &'static str) {
     match breach {
         BudgetBreach::Aliases { .. } | BudgetBreach::Anchors { .. } => anchors(),
         BudgetBreach::Depth { .. } => deep(),
@@ -377,7 +377,7 @@ fn breached(breach: &BudgetBreach) -> (Code, String, &'static str) {
 }
 
 /// The scanner's complaints come as words only.
-fn by_words(words: &str) -> (Code, String, &'static str) {
+fn by_words(words: &str) -> (FindingCode, String, &'static str) {
     let lower = words.to_lowercase();
     if lower.contains("anchor") || lower.contains("alias") {
         return anchors();
@@ -405,7 +405,7 @@ fn by_words(words: &str) -> (Code, String, &'static str) {
     )
 }
 
-fn anchors() -> (Code, String, &'static str) {
+fn anchors() -> (FindingCode, String, &'static str) {
     (
         codes::YAML_ANCHOR,
         "anchors (`&`) and aliases (`*`) are not read".to_owned(),
@@ -413,7 +413,7 @@ fn anchors() -> (Code, String, &'static str) {
     )
 }
 
-fn deep() -> (Code, String, &'static str) {
+fn deep() -> (FindingCode, String, &'static str) {
     (
         codes::YAML_DEEP,
         format!("nested deeper than {DEPTH_MAX} levels"),
@@ -421,7 +421,7 @@ fn deep() -> (Code, String, &'static str) {
     )
 }
 
-fn documents() -> (Code, String, &'static str) {
+fn documents() -> (FindingCode, String, &'static str) {
     (
         codes::YAML_DOCUMENTS,
         "a second document starts here".to_owned(),
@@ -452,7 +452,7 @@ mod tests {
         }
     }
 
-    fn words(node: &Node, out: &mut Vec<String>) {
+    fn words(node: &YamlNode, out: &mut Vec<String>) {
         match &node.value {
             Value::Nothing => out.push("-".to_owned()),
             Value::Text { text, plain } => {

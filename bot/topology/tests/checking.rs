@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use topology::check::{Checked, check};
-use topology::draft::Source;
+use topology::draft::SourceFile;
 use topology::finding::{CODES, Severity};
 
 const METAL: &str = "\
@@ -31,9 +31,9 @@ reserve:
 reserved_ips: [{ip: +120, mac: \"52:54:00:00:00:01\", comment: console}]
 ";
 
-fn files(all: &[(&str, &str)]) -> Vec<Source> {
+fn files(all: &[(&str, &str)]) -> Vec<SourceFile> {
     all.iter()
-        .map(|(path, text)| Source {
+        .map(|(path, text)| SourceFile {
             path: (*path).to_owned(),
             bytes: text.as_bytes().to_vec(),
         })
@@ -314,7 +314,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
 ];
 
-fn sources(text: &str) -> Vec<Source> {
+fn sources(text: &str) -> Vec<SourceFile> {
     let mut all = Vec::new();
     for (position, part) in text.split("== ").enumerate() {
         let (path, text) = if position == 0 {
@@ -322,7 +322,7 @@ fn sources(text: &str) -> Vec<Source> {
         } else {
             part.split_once('\n').unwrap()
         };
-        all.push(Source {
+        all.push(SourceFile {
             path: path.to_owned(),
             bytes: text.as_bytes().to_vec(),
         });
@@ -399,7 +399,7 @@ fn every_code_is_said_by_some_mistake() {
 #[test]
 fn what_is_no_text_or_too_much_of_it_is_refused_at_once() {
     let one = |bytes: Vec<u8>| {
-        check(&[Source {
+        check(&[SourceFile {
             path: "a.yaml".to_owned(),
             bytes,
         }])
@@ -414,8 +414,8 @@ fn what_is_no_text_or_too_much_of_it_is_refused_at_once() {
         )),
         ["file/lfs"]
     );
-    let many: Vec<Source> = (0..5000)
-        .map(|n| Source {
+    let many: Vec<SourceFile> = (0..5000)
+        .map(|n| SourceFile {
             path: format!("{n}.yaml"),
             bytes: b"spaces: [a]\n".to_vec(),
         })
@@ -435,7 +435,7 @@ fn a_large_and_wrong_declaration_is_answered_too() {
     let mut section = |name: &str, head: &str, line: &dyn Fn(usize) -> String| {
         let lines: Vec<String> = (0..4096).map(line).collect();
         let bytes = format!("{head}\n{}", lines.concat()).into_bytes();
-        all.push(Source {
+        all.push(SourceFile {
             path: format!("{name}.yaml"),
             bytes,
         });
@@ -563,7 +563,7 @@ proptest! {
             text.replace_range(start..end, with);
         }
         let mut sources = sources(second.0);
-        sources.push(Source { path: "spoilt.yaml".to_owned(), bytes: text.into_bytes() });
+        sources.push(SourceFile { path: "spoilt.yaml".to_owned(), bytes: text.into_bytes() });
         let checked = check(&sources);
         let errors = checked.findings.iter().any(|f| f.severity == Severity::Error);
         prop_assert_eq!(errors, checked.topology.is_none());
@@ -577,7 +577,7 @@ proptest! {
 
     #[test]
     fn bytes_that_mean_nothing_are_answered_too(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let checked = check(&[Source { path: "a.yaml".to_owned(), bytes }]);
+        let checked = check(&[SourceFile { path: "a.yaml".to_owned(), bytes }]);
         prop_assert!(checked.topology.is_none());
     }
 }

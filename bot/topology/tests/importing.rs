@@ -17,17 +17,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use topology::address::{Cidr, Range};
 use topology::check::{Checked, check};
-use topology::draft::Source;
+use topology::draft::SourceFile;
 use topology::finding::Severity;
 use topology::object::{Mode, Object, RangeKind, Subnet, SubnetFlags, Vlan, VlanAt};
 use topology::observed::{NodeKind, Observed};
 use topology::plane::{Dhcp, Plane, PlaneSubnet, Topology};
 use topology::write;
 
-fn sources(files: &BTreeMap<String, String>) -> Vec<Source> {
+fn sources(files: &BTreeMap<String, String>) -> Vec<SourceFile> {
     files
         .iter()
-        .map(|(path, text)| Source {
+        .map(|(path, text)| SourceFile {
             path: path.clone(),
             bytes: text.clone().into_bytes(),
         })

@@ -4,25 +4,25 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use crate::address::Cidr;
-use crate::draft::{AddressRef, InterfaceSaid, LinkAddress, LinkSaid, MachineSaid, Said};
+use crate::draft::{AddressRef, InterfaceDraft, LinkAddress, LinkDraft, Located, MachineDraft};
 use crate::finding::{Notes, codes, shown};
 use crate::object::{InterfaceKind, Mode, VlanAt};
 use crate::plane::{Machine, MachineInterface, PlaneSubnet};
 
-use super::book::{self, Book, Given};
-use super::planes::{self, Stood};
+use super::index::{self, AddressOwners, PlaneIndex};
+use super::planes::{self, CheckedPlane};
 use super::{names, ranges};
 
 /// What a machine's links are checked against.
-struct Ground<'g> {
-    book: &'g Book,
+struct LinkContext<'g> {
+    index: &'g PlaneIndex,
     subnets: &'g BTreeMap<Cidr, &'g PlaneSubnet>,
-    machine: &'g MachineSaid,
+    machine: &'g MachineDraft,
 }
 
 /// The declared subnets by their network.
-pub(super) fn subnets(stood: &[Stood]) -> BTreeMap<Cidr, &PlaneSubnet> {
-    stood
+pub(super) fn subnets(checked: &[CheckedPlane]) -> BTreeMap<Cidr, &PlaneSubnet> {
+    checked
         .iter()
         .flat_map(|s| &s.plane.subnets)
         .map(|subnet| (subnet.cidr, subnet))
@@ -31,24 +31,24 @@ pub(super) fn subnets(stood: &[Stood]) -> BTreeMap<Cidr, &PlaneSubnet> {
 
 /// Checks every machine.
 pub(super) fn check(
-    said: &[MachineSaid],
-    book: &Book,
-    stood: &[Stood],
-    given: &mut Given,
+    said: &[MachineDraft],
+    index: &PlaneIndex,
+    checked: &[CheckedPlane],
+    owners: &mut AddressOwners,
     notes: &mut Notes<'_>,
 ) -> BTreeMap<String, Machine> {
-    let subnets = subnets(stood);
+    let subnets = subnets(checked);
     let mut machines = BTreeMap::new();
     for machine in said {
-        let ground = Ground {
-            book,
+        let ground = LinkContext {
+            index,
             subnets: &subnets,
             machine,
         };
         let Some(host) = names::host(&machine.name, notes) else {
             continue;
         };
-        let interfaces = interfaces(&host, &ground, given, notes);
+        let interfaces = interfaces(&host, &ground, owners, notes);
         if machines.contains_key(&host) {
             let message = format!("a machine `{host}` is declared already");
             notes.add(
@@ -66,8 +66,8 @@ pub(super) fn check(
 
 fn interfaces(
     host: &str,
-    ground: &Ground<'_>,
-    given: &mut Given,
+    ground: &LinkContext<'_>,
+    owners: &mut AddressOwners,
     notes: &mut Notes<'_>,
 ) -> Vec<MachineInterface> {
     let said = &ground.machine.interfaces;
@@ -76,7 +76,7 @@ fn interfaces(
         .filter_map(|i| i.name.value.as_deref())
         .collect();
     let mut seen = BTreeSet::new();
-    let mut stood = Vec::new();
+    let mut checked = Vec::new();
     for interface in said {
         let Some(name) = interface.name.value.clone() else {
             continue;
@@ -93,12 +93,12 @@ fn interfaces(
         }
         let kind = kind(interface, notes);
         let parents = parents(interface, &known, notes);
-        let vlan = vlan(interface, ground.book, notes);
+        let vlan = vlan(interface, ground.index, notes);
         let links = interface.links.as_ref().map(|links| {
             let on = (format!("{host}:{}", shown(&name)), vlan.as_ref());
-            links_of(links, &on, ground, given, notes)
+            links_of(links, &on, ground, owners, notes)
         });
-        stood.push(MachineInterface {
+        checked.push(MachineInterface {
             name,
             kind,
             parents,
@@ -106,10 +106,10 @@ fn interfaces(
             links,
         });
     }
-    parents_first(stood, ground.machine, notes)
+    parents_first(checked, ground.machine, notes)
 }
 
-fn kind(interface: &InterfaceSaid, notes: &mut Notes<'_>) -> InterfaceKind {
+fn kind(interface: &InterfaceDraft, notes: &mut Notes<'_>) -> InterfaceKind {
     let kind = interface.r#type.value.unwrap_or(InterfaceKind::Unknown);
     if interface.r#type.value == Some(InterfaceKind::Unknown) {
         let message = "this type of interface is not known";
@@ -143,7 +143,7 @@ fn kind(interface: &InterfaceSaid, notes: &mut Notes<'_>) -> InterfaceKind {
 }
 
 fn parents(
-    interface: &InterfaceSaid,
+    interface: &InterfaceDraft,
     known: &BTreeSet<&str>,
     notes: &mut Notes<'_>,
 ) -> BTreeSet<String> {
@@ -166,7 +166,7 @@ fn parents(
     parents
 }
 
-fn vlan(interface: &InterfaceSaid, book: &Book, notes: &mut Notes<'_>) -> Option<VlanAt> {
+fn vlan(interface: &InterfaceDraft, index: &PlaneIndex, notes: &mut Notes<'_>) -> Option<VlanAt> {
     if let Some(plane) = &interface.plane {
         if interface.vlan.is_some() {
             let message = "both `plane` and `vlan` say where this interface is";
@@ -177,11 +177,11 @@ fn vlan(interface: &InterfaceSaid, book: &Book, notes: &mut Notes<'_>) -> Option
                 "keep one of the two",
             );
         }
-        return book.find(plane, notes)?.vlan.clone();
+        return index.find(plane, notes)?.vlan.clone();
     }
     let said = interface.vlan.as_ref()?;
     let fabric = names::maas(
-        names::Kind::Fabric,
+        names::NameKind::Fabric,
         said.fabric.value.as_deref()?,
         said.fabric.place,
         notes,
@@ -194,10 +194,10 @@ fn vlan(interface: &InterfaceSaid, book: &Book, notes: &mut Notes<'_>) -> Option
 }
 
 fn links_of(
-    said: &[LinkSaid],
+    said: &[LinkDraft],
     on: &(String, Option<&VlanAt>),
-    ground: &Ground<'_>,
-    given: &mut Given,
+    ground: &LinkContext<'_>,
+    owners: &mut AddressOwners,
     notes: &mut Notes<'_>,
 ) -> Vec<(Cidr, Mode)> {
     let mut links: Vec<(Cidr, Mode)> = Vec::new();
@@ -216,8 +216,8 @@ fn links_of(
             continue;
         }
         if let Mode::Static(ip) = mode {
-            given.give(ip, format!("`{}`", on.0), link.address.place, notes);
-            book::refuse_edges(ip, cidr, link.address.place, notes);
+            owners.give(ip, format!("`{}`", on.0), link.address.place, notes);
+            index::refuse_edges(ip, cidr, link.address.place, notes);
             let subnet = ground
                 .subnets
                 .get(&cidr)
@@ -230,12 +230,12 @@ fn links_of(
 }
 
 fn link_of(
-    link: &LinkSaid,
+    link: &LinkDraft,
     vlan: Option<&VlanAt>,
-    ground: &Ground<'_>,
+    ground: &LinkContext<'_>,
     notes: &mut Notes<'_>,
 ) -> Option<(Cidr, Mode)> {
-    let entry = ground.book.find(&link.plane, notes)?;
+    let entry = ground.index.find(&link.plane, notes)?;
     let address = link.address.value.as_ref()?;
     if let Some((on, at)) = vlan.zip(entry.vlan.as_ref()).filter(|(on, at)| on != at) {
         let message = format!("the interface is on VLAN `{on}`, the plane on `{at}`");
@@ -249,20 +249,20 @@ fn link_of(
         LinkAddress::LinkUp => Mode::LinkUp,
         LinkAddress::Host => Mode::Static(own_place(link, cidr, ground.machine, notes)?),
         LinkAddress::At(at) => {
-            let said = Said {
+            let said = Located {
                 value: Some(at.clone()),
                 place: link.address.place,
             };
-            Mode::Static(ground.book.inside(&said, cidr, notes)?)
+            Mode::Static(ground.index.inside(&said, cidr, notes)?)
         }
     };
     Some((cidr, mode))
 }
 
 fn own_place(
-    link: &LinkSaid,
+    link: &LinkDraft,
     cidr: Cidr,
-    machine: &MachineSaid,
+    machine: &MachineDraft,
     notes: &mut Notes<'_>,
 ) -> Option<IpAddr> {
     let Some(host) = &machine.host else {
@@ -271,13 +271,13 @@ fn own_place(
         notes.add(codes::MACHINE_HOST, link.address.place, message, help);
         return None;
     };
-    book::at(cidr, host.value?, link.address.place, notes)
+    index::at(cidr, host.value?, link.address.place, notes)
 }
 
 /// Which of the plane's subnets a link means.
 fn subnet_of(
-    link: &LinkSaid,
-    entry: &book::Entry,
+    link: &LinkDraft,
+    entry: &index::PlaneEntry,
     address: &LinkAddress,
     notes: &mut Notes<'_>,
 ) -> Option<Cidr> {
@@ -340,7 +340,7 @@ fn told(cidrs: &[Cidr]) -> String {
 /// Orders interfaces so that parents come before children; those in a circle are remarked on and left out.
 fn parents_first(
     interfaces: Vec<MachineInterface>,
-    machine: &MachineSaid,
+    machine: &MachineDraft,
     notes: &mut Notes<'_>,
 ) -> Vec<MachineInterface> {
     let mut children: BTreeMap<&str, Vec<usize>> = BTreeMap::new();

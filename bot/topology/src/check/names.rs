@@ -2,12 +2,12 @@
 //!
 //! Fabric, space and VLAN names: 3.5.9 maasserver/models/{fabric,space,vlan}.py; lengths as seen on 3.5.12 and 3.7.3.
 
-use crate::draft::Said;
-use crate::finding::{Notes, Place, codes, shown};
+use crate::draft::Located;
+use crate::finding::{FilePosition, Notes, codes, shown};
 
 /// What MAAS is asked to name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum NameKind {
     Fabric,
     Space,
     Vlan,
@@ -21,13 +21,18 @@ const SUBNET_NAME_MAX: usize = 255;
 const KEY_MAX: usize = 64;
 
 /// A name that MAAS takes, or `None` and a remark.
-pub(super) fn maas(kind: Kind, name: &str, place: Place, notes: &mut Notes<'_>) -> Option<String> {
+pub(super) fn maas(
+    kind: NameKind,
+    name: &str,
+    place: FilePosition,
+    notes: &mut Notes<'_>,
+) -> Option<String> {
     let what = match kind {
-        Kind::Fabric => "fabric",
-        Kind::Space => "space",
-        Kind::Vlan => "vlan",
+        NameKind::Fabric => "fabric",
+        NameKind::Space => "space",
+        NameKind::Vlan => "vlan",
     };
-    if kind == Kind::Space && name == "undefined" {
+    if kind == NameKind::Space && name == "undefined" {
         let help = "choose another name; to take a VLAN out of its space, write `space: none`";
         notes.add(
             codes::NAME_RESERVED,
@@ -68,7 +73,7 @@ pub(crate) fn is_key(key: &str) -> bool {
 }
 
 /// A subnet's name; MAAS's own form refuses some characters that its rows may hold.
-pub(super) fn subnet(said: &Said<String>, notes: &mut Notes<'_>) -> Option<String> {
+pub(super) fn subnet(said: &Located<String>, notes: &mut Notes<'_>) -> Option<String> {
     let name = said.value.as_deref()?;
     let length = name.chars().count();
     if length == 0 || length > SUBNET_NAME_MAX {
@@ -87,7 +92,7 @@ pub(super) fn subnet(said: &Said<String>, notes: &mut Notes<'_>) -> Option<Strin
 }
 
 /// Free text. Control characters are let through to MAAS, never in silence.
-pub(super) fn text(said: &Said<String>, notes: &mut Notes<'_>) -> Option<String> {
+pub(super) fn text(said: &Located<String>, notes: &mut Notes<'_>) -> Option<String> {
     let text = said.value.as_deref()?;
     if text
         .trim_end_matches('\n')
@@ -106,7 +111,7 @@ pub(super) fn text(said: &Said<String>, notes: &mut Notes<'_>) -> Option<String>
 }
 
 /// A host name as RFC 1123 has it, dots allowed.
-pub(super) fn host(said: &Said<String>, notes: &mut Notes<'_>) -> Option<String> {
+pub(super) fn host(said: &Located<String>, notes: &mut Notes<'_>) -> Option<String> {
     let name = said.value.as_deref()?;
     let label = |l: &str| {
         (1..=63).contains(&l.len())
@@ -129,7 +134,7 @@ pub(super) fn host(said: &Said<String>, notes: &mut Notes<'_>) -> Option<String>
 
 /// The name of an interface of the jumphost, as the Linux kernel takes it: at most 15 bytes. The characters are fewer than
 /// the kernel's, because the name is put into commands that a person copies.
-pub(super) fn interface(said: &Said<String>, notes: &mut Notes<'_>) -> Option<String> {
+pub(super) fn interface(said: &Located<String>, notes: &mut Notes<'_>) -> Option<String> {
     let name = said.value.as_deref()?;
     let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());

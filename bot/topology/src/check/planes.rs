@@ -1,54 +1,58 @@
 //! One plane: its VLAN, its space, who serves DHCP, and its subnets.
 
 use crate::address::Cidr;
-use crate::draft::{Dhcp as DhcpSaid, PlaneFile, Said, Served, SpaceSaid};
-use crate::finding::{Notes, Place, codes, shown};
+use crate::draft::{DhcpDraft, Located, PlaneFile, Served, SpaceDraft};
+use crate::finding::{FilePosition, Notes, codes, shown};
 use crate::object::VlanAt;
 use crate::plane::{Dhcp, Plane, PlaneSubnet};
 
-use super::book::Book;
+use super::index::PlaneIndex;
 use super::{names, subnets};
 
 /// A plane that could be believed, with the places that rules about several planes speak of.
-pub(super) struct Stood {
+pub(super) struct CheckedPlane {
     pub(super) plane: Plane,
-    pub(super) place: Place,
-    pub(super) fabric: Place,
-    pub(super) mtu: Option<Place>,
-    pub(super) dhcp: Option<Place>,
+    pub(super) place: FilePosition,
+    pub(super) fabric: FilePosition,
+    pub(super) mtu: Option<FilePosition>,
+    pub(super) dhcp: Option<FilePosition>,
     /// As many as the plane's subnets, in their order: where each `cidr` stands.
-    pub(super) cidrs: Vec<Place>,
+    pub(super) cidrs: Vec<FilePosition>,
 }
 
 /// Checks one plane. `None` when it has no key or no VLAN to stand on, which was remarked on.
-pub(super) fn check(said: &PlaneFile, book: &Book, notes: &mut Notes<'_>) -> Option<Stood> {
+pub(super) fn check(
+    said: &PlaneFile,
+    index: &PlaneIndex,
+    notes: &mut Notes<'_>,
+) -> Option<CheckedPlane> {
     let key = said.plane.value.clone()?;
     let fabric = said
         .fabric
         .value
         .as_deref()
-        .and_then(|name| names::maas(names::Kind::Fabric, name, said.fabric.place, notes));
+        .and_then(|name| names::maas(names::NameKind::Fabric, name, said.fabric.place, notes));
     let vid = said.vid.as_ref().map_or(Some(0), |said| vid(said, notes));
     let dhcp = said
         .dhcp
         .as_ref()
-        .and_then(|dhcp| served(dhcp, &key, book, notes));
+        .and_then(|dhcp| served(dhcp, &key, index, notes));
     let mtu = said.mtu.as_ref().and_then(|said| mtu(said, notes));
     let vlan_name = said
         .vlan_name
         .as_ref()
         .and_then(|name| vlan_name(name, vid, notes));
     let space = said.space.as_ref().and_then(|said| space(said, notes));
-    let subnets = subnets(said, &key, book, notes);
+    let subnets = subnets(said, &key, index, notes);
     let description = said
         .description
         .as_ref()
         .and_then(|said| names::text(said, notes));
-    if !book.is_first(&said.plane) {
+    if !index.is_first(&said.plane) {
         return None;
     }
     let (subnets, cidrs) = subnets.into_iter().unzip();
-    Some(Stood {
+    Some(CheckedPlane {
         plane: Plane {
             key,
             description: description.unwrap_or_default(),
@@ -72,7 +76,7 @@ pub(super) fn check(said: &PlaneFile, book: &Book, notes: &mut Notes<'_>) -> Opt
 }
 
 /// A VID that is one, or `None` and a remark.
-pub(super) fn vid(said: &Said<u32>, notes: &mut Notes<'_>) -> Option<u16> {
+pub(super) fn vid(said: &Located<u32>, notes: &mut Notes<'_>) -> Option<u16> {
     let number = said.value?;
     let vid = u16::try_from(number).ok().filter(|vid| *vid <= 4094);
     if vid.is_none() {
@@ -88,7 +92,7 @@ pub(super) fn vid(said: &Said<u32>, notes: &mut Notes<'_>) -> Option<u16> {
 }
 
 /// MAAS's bounds: 3.5.9 maasserver/forms/vlan.py:21.
-fn mtu(said: &Said<u32>, notes: &mut Notes<'_>) -> Option<u32> {
+fn mtu(said: &Located<u32>, notes: &mut Notes<'_>) -> Option<u32> {
     let mtu = said.value?;
     if (552..=65535).contains(&mtu) {
         return Some(mtu);
@@ -103,7 +107,7 @@ fn mtu(said: &Said<u32>, notes: &mut Notes<'_>) -> Option<u32> {
     None
 }
 
-fn vlan_name(said: &Said<String>, vid: Option<u16>, notes: &mut Notes<'_>) -> Option<String> {
+fn vlan_name(said: &Located<String>, vid: Option<u16>, notes: &mut Notes<'_>) -> Option<String> {
     let name = said.value.as_deref()?;
     if vid == Some(0) {
         let message = "an untagged VLAN has no name of its own";
@@ -115,23 +119,23 @@ fn vlan_name(said: &Said<String>, vid: Option<u16>, notes: &mut Notes<'_>) -> Op
         );
         return None;
     }
-    names::maas(names::Kind::Vlan, name, said.place, notes)
+    names::maas(names::NameKind::Vlan, name, said.place, notes)
 }
 
 #[expect(
     clippy::option_option,
     reason = "left alone, none, and this one are three things"
 )]
-fn space(said: &Said<SpaceSaid>, notes: &mut Notes<'_>) -> Option<Option<String>> {
+fn space(said: &Located<SpaceDraft>, notes: &mut Notes<'_>) -> Option<Option<String>> {
     match said.value.as_ref()? {
-        SpaceSaid::Unbound => Some(None),
-        SpaceSaid::Named(name) => {
-            names::maas(names::Kind::Space, name, said.place, notes).map(Some)
+        SpaceDraft::Unbound => Some(None),
+        SpaceDraft::Named(name) => {
+            names::maas(names::NameKind::Space, name, said.place, notes).map(Some)
         }
     }
 }
 
-fn served(said: &DhcpSaid, key: &str, book: &Book, notes: &mut Notes<'_>) -> Option<Dhcp> {
+fn served(said: &DhcpDraft, key: &str, index: &PlaneIndex, notes: &mut Notes<'_>) -> Option<Dhcp> {
     let racks = match &said.served {
         Served::Unread => return None,
         Served::Off => return Some(Dhcp::Off),
@@ -153,7 +157,7 @@ fn served(said: &DhcpSaid, key: &str, book: &Book, notes: &mut Notes<'_>) -> Opt
                 "remove `relay`, or the racks",
             );
         }
-        let entry = book.find(relay, notes)?;
+        let entry = index.find(relay, notes)?;
         if entry.relayed || relay.value.as_deref() == Some(key) {
             let message = format!(
                 "the DHCP of `{}` is relayed itself",
@@ -168,7 +172,7 @@ fn served(said: &DhcpSaid, key: &str, book: &Book, notes: &mut Notes<'_>) -> Opt
         }
         return entry.vlan.clone().map(Dhcp::Relay);
     }
-    let name = |said: &Option<Said<String>>, notes: &mut Notes<'_>| {
+    let name = |said: &Option<Located<String>>, notes: &mut Notes<'_>| {
         said.as_ref().and_then(|said| names::host(said, notes))
     };
     let (primary, secondary) = (name(&racks.primary, notes), name(&racks.secondary, notes));
@@ -184,10 +188,10 @@ fn served(said: &DhcpSaid, key: &str, book: &Book, notes: &mut Notes<'_>) -> Opt
 fn subnets(
     said: &PlaneFile,
     key: &str,
-    book: &Book,
+    index: &PlaneIndex,
     notes: &mut Notes<'_>,
-) -> Vec<(PlaneSubnet, Place)> {
-    let mut stood = Vec::new();
+) -> Vec<(PlaneSubnet, FilePosition)> {
+    let mut checked = Vec::new();
     let further = said.subnets.as_deref().unwrap_or_default();
     for (position, subnet) in std::iter::once(&said.subnet).chain(further).enumerate() {
         let Some(cidr) = &subnet.cidr else {
@@ -214,16 +218,16 @@ fn subnets(
         } else {
             network.to_string()
         };
-        stood.push((
-            subnets::check(subnet, network, default_name, book, notes),
+        checked.push((
+            subnets::check(subnet, network, default_name, index, notes),
             cidr.place,
         ));
     }
-    stood
+    checked
 }
 
 /// MAAS refuses a prefix of 0 (3.5.9 maasserver/forms/subnet.py:106-114); nothing can be planned on a single host.
-fn is_subnet(cidr: Cidr, place: Place, notes: &mut Notes<'_>) -> bool {
+fn is_subnet(cidr: Cidr, place: FilePosition, notes: &mut Notes<'_>) -> bool {
     let single = if cidr.is_v6() { 128 } else { 32 };
     if cidr.prefix() != 0 && cidr.prefix() != single {
         return true;

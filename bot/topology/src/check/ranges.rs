@@ -5,11 +5,11 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::address::{Cidr, Range};
-use crate::draft::{AddressRef, RangeRef, ReservationSaid, Said};
-use crate::finding::{Notes, Place, codes, shown};
+use crate::draft::{AddressRef, Located, RangeRef, ReservationDraft};
+use crate::finding::{FilePosition, Notes, codes, shown};
 use crate::plane::{Purpose, Reservation};
 
-use super::book::Book;
+use super::index::PlaneIndex;
 use super::names;
 
 /// Addresses in the smallest IPv6 dynamic range that MAAS takes.
@@ -17,12 +17,12 @@ const V6_DYNAMIC_MIN: u128 = 256;
 
 /// Checks a subnet's reservations; those that could be believed, in the order of the file.
 pub(super) fn check(
-    said: &[ReservationSaid],
+    said: &[ReservationDraft],
     cidr: Cidr,
-    book: &Book,
+    index: &PlaneIndex,
     notes: &mut Notes<'_>,
 ) -> Vec<Reservation> {
-    let mut stood: Vec<(Reservation, Place)> = Vec::new();
+    let mut checked: Vec<(Reservation, FilePosition)> = Vec::new();
     for said in said {
         let name = said
             .name
@@ -32,14 +32,14 @@ pub(super) fn check(
             .purpose
             .as_ref()
             .map_or(Some(Purpose::Reserved), |said| said.value);
-        let Some(range) = resolve(&said.range, cidr, book, notes) else {
+        let Some(range) = resolve(&said.range, cidr, index, notes) else {
             continue;
         };
         rules(range, purpose, cidr, said.range.place, notes);
         let (Some(name), Some(purpose)) = (name, purpose) else {
             continue;
         };
-        stood.push((
+        checked.push((
             Reservation {
                 name,
                 purpose,
@@ -48,21 +48,26 @@ pub(super) fn check(
             said.range.place,
         ));
     }
-    refuse_overlaps(&stood, notes);
-    stood
+    refuse_overlaps(&checked, notes);
+    checked
         .into_iter()
         .map(|(reservation, _)| reservation)
         .collect()
 }
 
-fn resolve(said: &Said<RangeRef>, cidr: Cidr, book: &Book, notes: &mut Notes<'_>) -> Option<Range> {
+fn resolve(
+    said: &Located<RangeRef>,
+    cidr: Cidr,
+    index: &PlaneIndex,
+    notes: &mut Notes<'_>,
+) -> Option<Range> {
     let value = said.value.as_ref()?;
     let mut end_of = |at: &AddressRef| {
-        let said = Said {
+        let said = Located {
             value: Some(at.clone()),
             place: said.place,
         };
-        book.resolve(&said, cidr, notes)
+        index.resolve(&said, cidr, notes)
     };
     let (start, end) = (end_of(&value.start)?, end_of(&value.end)?);
     let Some(range) = Range::new(start, end) else {
@@ -94,7 +99,13 @@ fn resolve(said: &Said<RangeRef>, cidr: Cidr, book: &Book, notes: &mut Notes<'_>
     Some(range)
 }
 
-fn rules(range: Range, purpose: Option<Purpose>, cidr: Cidr, place: Place, notes: &mut Notes<'_>) {
+fn rules(
+    range: Range,
+    purpose: Option<Purpose>,
+    cidr: Cidr,
+    place: FilePosition,
+    notes: &mut Notes<'_>,
+) {
     if range.start() == cidr.network() {
         let message = format!("`{range}` starts at the network address");
         notes.add(
@@ -144,10 +155,10 @@ pub(crate) fn implicit(cidr: Cidr) -> Option<Range> {
     Range::new(at(1), at(0xffff_ffff)).filter(|_| cidr.prefix() == 64)
 }
 
-fn refuse_overlaps(stood: &[(Reservation, Place)], notes: &mut Notes<'_>) {
-    let mut sorted: Vec<&(Reservation, Place)> = stood.iter().collect();
+fn refuse_overlaps(checked: &[(Reservation, FilePosition)], notes: &mut Notes<'_>) {
+    let mut sorted: Vec<&(Reservation, FilePosition)> = checked.iter().collect();
     sorted.sort_by_key(|(reservation, place)| (reservation.range, *place));
-    let mut widest: Option<&(Reservation, Place)> = None;
+    let mut widest: Option<&(Reservation, FilePosition)> = None;
     for entry in sorted {
         let (reservation, place) = entry;
         if let Some((other, other_place)) =
@@ -190,7 +201,7 @@ fn called(reservation: &Reservation) -> String {
 pub(super) fn refuse_dynamic(
     ip: IpAddr,
     reservations: &[Reservation],
-    place: Place,
+    place: FilePosition,
     notes: &mut Notes<'_>,
 ) {
     let dynamic = reservations

@@ -5,17 +5,18 @@ use std::net::IpAddr;
 
 use crate::address::Cidr;
 use crate::draft::{
-    AddressRef, Destination, GatewaySaid, OrLeave, ReservedIpSaid, RouteSaid, Said, SubnetSaid,
+    AddressRef, Destination, GatewayDraft, Located, OrLeave, ReservedIpDraft, RouteDraft,
+    SubnetDraft,
 };
-use crate::finding::{Notes, Place, codes, shown};
+use crate::finding::{FilePosition, Notes, codes, shown};
 use crate::plane::{HostReservation, PlaneSubnet, Purpose, Reservation, Route};
 
-use super::book::{self, Book};
+use super::index::{self, PlaneIndex};
 use super::{names, ranges};
 
-impl SubnetSaid {
+impl SubnetDraft {
     /// Where something of a subnet is said, if anything is.
-    pub(super) fn first_place(&self) -> Option<Place> {
+    pub(super) fn first_place(&self) -> Option<FilePosition> {
         let switches = [
             &self.managed,
             &self.allow_dns,
@@ -72,19 +73,19 @@ fn list<T>(said: Option<&OrLeave<T>>) -> Listed<'_, T> {
 
 /// Checks one subnet whose network is known.
 pub(super) fn check(
-    said: &SubnetSaid,
+    said: &SubnetDraft,
     cidr: Cidr,
     default_name: String,
-    book: &Book,
+    index: &PlaneIndex,
     notes: &mut Notes<'_>,
 ) -> PlaneSubnet {
     let reservations = match list(said.reserve.as_ref()) {
         Listed::LeftOut => Some(Vec::new()),
         Listed::Leave => None,
-        Listed::These(these) => Some(ranges::check(these, cidr, book, notes)),
+        Listed::These(these) => Some(ranges::check(these, cidr, index, notes)),
     };
     let dynamic = reservations.as_deref().unwrap_or_default();
-    let gateway = gateway(said.gateway.as_ref(), cidr, book, notes);
+    let gateway = gateway(said.gateway.as_ref(), cidr, index, notes);
     if let (Some(Some(ip)), Some(said)) = (gateway, &said.gateway) {
         warn_if_dynamic(
             ip,
@@ -93,7 +94,7 @@ pub(super) fn check(
             notes,
         );
     }
-    let text = |said: &Option<Said<String>>, notes: &mut Notes<'_>| {
+    let text = |said: &Option<Located<String>>, notes: &mut Notes<'_>| {
         said.as_ref().and_then(|said| names::text(said, notes))
     };
     PlaneSubnet {
@@ -104,9 +105,9 @@ pub(super) fn check(
             .and_then(|said| names::subnet(said, notes))
             .unwrap_or(default_name),
         gateway,
-        dns: dns(said, cidr, dynamic, book, notes),
-        routes: routes(said.routes.as_ref(), cidr, book, notes),
-        reserved_ips: reserved_ips(said.reserved_ips.as_ref(), cidr, dynamic, book, notes),
+        dns: dns(said, cidr, dynamic, index, notes),
+        routes: routes(said.routes.as_ref(), cidr, index, notes),
+        reserved_ips: reserved_ips(said.reserved_ips.as_ref(), cidr, dynamic, index, notes),
         reservations,
         managed: said.managed.as_ref().and_then(|said| said.value),
         allow_dns: said.allow_dns.as_ref().and_then(|said| said.value),
@@ -130,38 +131,38 @@ pub(super) fn check(
     reason = "left alone, none, and this one are three things"
 )]
 fn gateway(
-    said: Option<&Said<GatewaySaid>>,
+    said: Option<&Located<GatewayDraft>>,
     cidr: Cidr,
-    book: &Book,
+    index: &PlaneIndex,
     notes: &mut Notes<'_>,
 ) -> Option<Option<IpAddr>> {
     let Some(said) = said else {
         return Some(None);
     };
     match said.value.as_ref() {
-        None | Some(GatewaySaid::Leave) => None,
-        Some(GatewaySaid::Absent) => Some(None),
+        None | Some(GatewayDraft::Leave) => None,
+        Some(GatewayDraft::Absent) => Some(None),
         // 3.5.9 maasserver/models/subnet.py:437-453: inside the CIDR, or an IPv6 link-local address.
-        Some(GatewaySaid::At(AddressRef::Literal(IpAddr::V6(ip))))
+        Some(GatewayDraft::At(AddressRef::Literal(IpAddr::V6(ip))))
             if cidr.is_v6() && ip.is_unicast_link_local() =>
         {
             Some(Some(IpAddr::V6(*ip)))
         }
-        Some(GatewaySaid::At(at)) => {
-            let said = Said {
+        Some(GatewayDraft::At(at)) => {
+            let said = Located {
                 value: Some(at.clone()),
                 place: said.place,
             };
-            Some(book.inside(&said, cidr, notes))
+            Some(index.inside(&said, cidr, notes))
         }
     }
 }
 
 fn dns(
-    said: &SubnetSaid,
+    said: &SubnetDraft,
     cidr: Cidr,
     reservations: &[Reservation],
-    book: &Book,
+    index: &PlaneIndex,
     notes: &mut Notes<'_>,
 ) -> Option<Vec<IpAddr>> {
     let these = match list(said.dns.as_ref()) {
@@ -171,7 +172,7 @@ fn dns(
     };
     let mut resolvers = Vec::new();
     for said in these {
-        let Some(ip) = book.resolve(said, cidr, notes) else {
+        let Some(ip) = index.resolve(said, cidr, notes) else {
             continue;
         };
         resolvers.push(ip);
@@ -182,7 +183,7 @@ fn dns(
             notes,
         );
         let literal = matches!(said.value, Some(AddressRef::Literal(_)));
-        let owner = book
+        let owner = index
             .owner(ip)
             .filter(|_| literal && !cidr.contains(ip) && ip.is_ipv6() == cidr.is_v6());
         if let Some((key, offset)) = owner {
@@ -194,7 +195,7 @@ fn dns(
     Some(resolvers)
 }
 
-type Kind = (crate::finding::Code, &'static str, Place);
+type Kind = (crate::finding::FindingCode, &'static str, FilePosition);
 
 fn warn_if_dynamic(
     ip: IpAddr,
@@ -220,9 +221,9 @@ fn warn_if_dynamic(
 }
 
 fn routes(
-    said: Option<&OrLeave<RouteSaid>>,
+    said: Option<&OrLeave<RouteDraft>>,
     cidr: Cidr,
-    book: &Book,
+    index: &PlaneIndex,
     notes: &mut Notes<'_>,
 ) -> Option<Vec<Route>> {
     let Listed::These(these) = list(said) else {
@@ -230,8 +231,8 @@ fn routes(
     };
     let mut routes: Vec<Route> = Vec::new();
     for said in these {
-        let destination = destination(&said.to, cidr, book, notes);
-        let gateway = book.inside(&said.via, cidr, notes);
+        let destination = destination(&said.to, cidr, index, notes);
+        let gateway = index.inside(&said.via, cidr, notes);
         let metric = said.metric.as_ref().map_or(Some(0), |metric| metric.value);
         let (Some(destination), Some(gateway), Some(metric)) = (destination, gateway, metric)
         else {
@@ -261,14 +262,14 @@ fn routes(
 
 /// 3.5.9 maasserver/models/staticroute.py:51-93: a subnet row of the same family, not the source itself.
 fn destination(
-    said: &Said<Destination>,
+    said: &Located<Destination>,
     cidr: Cidr,
-    book: &Book,
+    index: &PlaneIndex,
     notes: &mut Notes<'_>,
 ) -> Option<Cidr> {
     let to = match said.value.as_ref()? {
         Destination::Plane(key) => {
-            let entry = book.look_up(key, said.place, notes)?;
+            let entry = index.look_up(key, said.place, notes)?;
             let found = entry.subnets().find(|c| c.is_v6() == cidr.is_v6());
             if found.is_none() && !entry.is_partial() {
                 let message = format!("plane `{}` has no subnet of this family", shown(key));
@@ -293,7 +294,7 @@ fn destination(
         );
         return None;
     }
-    if !book.has(to) {
+    if !index.has(to) {
         let message = format!("`{to}` is not declared");
         let help =
             "MAAS routes only to subnets that it has: declare it, or make sure that it is there";
@@ -303,10 +304,10 @@ fn destination(
 }
 
 fn reserved_ips(
-    said: Option<&OrLeave<ReservedIpSaid>>,
+    said: Option<&OrLeave<ReservedIpDraft>>,
     cidr: Cidr,
     reservations: &[Reservation],
-    book: &Book,
+    index: &PlaneIndex,
     notes: &mut Notes<'_>,
 ) -> Option<Vec<HostReservation>> {
     let Listed::These(these) = list(said) else {
@@ -319,11 +320,11 @@ fn reserved_ips(
             .comment
             .as_ref()
             .and_then(|said| names::text(said, notes));
-        let Some(ip) = book.inside(&said.ip, cidr, notes) else {
+        let Some(ip) = index.inside(&said.ip, cidr, notes) else {
             continue;
         };
         ranges::refuse_dynamic(ip, reservations, said.ip.place, notes);
-        book::refuse_edges(ip, cidr, said.ip.place, notes);
+        index::refuse_edges(ip, cidr, said.ip.place, notes);
         if !taken.insert(ip) {
             let message = format!("`{ip}` is reserved for another host already");
             notes.add(
@@ -345,7 +346,7 @@ fn reserved_ips(
     Some(hosts)
 }
 
-fn rdns_mode(said: &Said<u32>, notes: &mut Notes<'_>) -> Option<u8> {
+fn rdns_mode(said: &Located<u32>, notes: &mut Notes<'_>) -> Option<u8> {
     let mode = said.value?;
     let known = u8::try_from(mode).ok().filter(|mode| *mode <= 2);
     if known.is_none() {

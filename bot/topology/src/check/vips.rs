@@ -4,56 +4,56 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::address::{Cidr, Range};
-use crate::draft::{AddressRef, JumphostSaid, Said, VipSaid};
-use crate::finding::{Notes, Place, codes, shown};
+use crate::draft::{AddressRef, JumphostDraft, Located, VipDraft};
+use crate::finding::{FilePosition, Notes, codes, shown};
 use crate::plane::{JumphostAddress, PlaneSubnet, Purpose, VipGroup};
 
-use super::book::{self, Book, Entry, Given};
-use super::planes::Stood;
+use super::index::{self, AddressOwners, PlaneEntry, PlaneIndex};
+use super::planes::CheckedPlane;
 use super::{machines, names};
 
 /// Checks the jumphost's addresses.
 pub(super) fn jumphost(
-    said: &[JumphostSaid],
-    book: &Book,
-    given: &mut Given,
+    said: &[JumphostDraft],
+    index: &PlaneIndex,
+    owners: &mut AddressOwners,
     notes: &mut Notes<'_>,
 ) -> Vec<JumphostAddress> {
-    let mut stood = Vec::new();
+    let mut checked = Vec::new();
     for said in said {
-        let Some(entry) = book.find(&said.plane, notes) else {
+        let Some(entry) = index.find(&said.plane, notes) else {
             continue;
         };
-        let Some((cidr, address)) = stand(&said.plane, entry, &said.address, book, notes) else {
+        let Some((cidr, address)) = stand(&said.plane, entry, &said.address, index, notes) else {
             continue;
         };
-        book::refuse_edges(address, cidr, said.address.place, notes);
+        index::refuse_edges(address, cidr, said.address.place, notes);
         let interface = names::interface(&said.interface, notes);
         let (Some(interface), Some(plane)) = (interface, said.plane.value.clone()) else {
             continue;
         };
-        given.give(
+        owners.give(
             address,
             format!("the jumphost's `{}`", shown(&interface)),
             said.address.place,
             notes,
         );
-        stood.push(JumphostAddress {
+        checked.push(JumphostAddress {
             interface,
             plane,
             cidr,
             address,
         });
     }
-    stood
+    checked
 }
 
 /// The subnet of the plane that an address lies in: for an offset the first one, or the first IPv4 one.
 fn stand(
-    plane: &Said<String>,
-    entry: &Entry,
-    said: &Said<AddressRef>,
-    book: &Book,
+    plane: &Located<String>,
+    entry: &PlaneEntry,
+    said: &Located<AddressRef>,
+    index: &PlaneIndex,
     notes: &mut Notes<'_>,
 ) -> Option<(Cidr, IpAddr)> {
     let literal = match said.value.as_ref()? {
@@ -64,7 +64,7 @@ fn stand(
     let first = entry.subnets().next();
     let meant = literal.map_or(first, |ip| entry.subnets().find(|cidr| cidr.contains(ip)));
     match (meant, first) {
-        (Some(cidr), _) => Some((cidr, book.inside(said, cidr, notes)?)),
+        (Some(cidr), _) => Some((cidr, index.inside(said, cidr, notes)?)),
         _ if entry.is_partial() => None,
         (None, Some(cidr)) => {
             let ip = literal.map_or_else(String::new, |ip| ip.to_string());
@@ -89,13 +89,13 @@ fn stand(
 
 /// Checks the groups of virtual addresses.
 pub(super) fn check(
-    said: &[VipSaid],
-    book: &Book,
-    stood: &[Stood],
-    given: &mut Given,
+    said: &[VipDraft],
+    index: &PlaneIndex,
+    checked: &[CheckedPlane],
+    owners: &mut AddressOwners,
     notes: &mut Notes<'_>,
 ) -> Vec<VipGroup> {
-    let subnets = machines::subnets(stood);
+    let subnets = machines::subnets(checked);
     let mut taken = BTreeSet::new();
     let mut groups = Vec::new();
     for group in said {
@@ -116,21 +116,21 @@ pub(super) fn check(
             let Some((at, place)) = address_of(group, on.address.as_ref(), &on.plane, notes) else {
                 continue;
             };
-            let Some(entry) = book.find(&on.plane, notes) else {
+            let Some(entry) = index.find(&on.plane, notes) else {
                 continue;
             };
-            let said = Said {
+            let said = Located {
                 value: Some(at),
                 place,
             };
-            let Some((cidr, ip)) = stand(&on.plane, entry, &said, book, notes) else {
+            let Some((cidr, ip)) = stand(&on.plane, entry, &said, index, notes) else {
                 continue;
             };
             let (Some(leg), Some(key)) = (named.value.clone(), on.plane.value.clone()) else {
                 continue;
             };
             refuse_outside_bands(ip, subnets.get(&cidr).copied(), &on.plane, notes);
-            given.give(
+            owners.give(
                 ip,
                 format!("`{}` ({})", shown(&name), shown(&leg)),
                 place,
@@ -145,11 +145,11 @@ pub(super) fn check(
 
 /// A leg's own address, or the group's place in every plane.
 fn address_of(
-    group: &VipSaid,
-    own: Option<&Said<AddressRef>>,
-    plane: &Said<String>,
+    group: &VipDraft,
+    own: Option<&Located<AddressRef>>,
+    plane: &Located<String>,
     notes: &mut Notes<'_>,
-) -> Option<(AddressRef, Place)> {
+) -> Option<(AddressRef, FilePosition)> {
     if let Some(own) = own {
         return Some((own.value.clone()?, own.place));
     }
@@ -169,7 +169,7 @@ fn address_of(
 fn refuse_outside_bands(
     ip: IpAddr,
     subnet: Option<&PlaneSubnet>,
-    plane: &Said<String>,
+    plane: &Located<String>,
     notes: &mut Notes<'_>,
 ) {
     // Ranges that are left alone are not known here.

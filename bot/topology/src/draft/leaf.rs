@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::address::{Cidr, NotACidr};
-use crate::finding::{Code, codes, shown};
+use crate::finding::{FindingCode, codes, shown};
 use crate::object::InterfaceKind;
 use crate::plane::{Purpose, Strategy};
 
@@ -18,12 +18,12 @@ pub(crate) trait Leaf: Sized {
     const WANTED: &'static str;
 
     /// Reads the word; `plain` when it stands without quotes.
-    fn parse(text: &str, plain: bool) -> Result<Self, Wrong>;
+    fn parse(text: &str, plain: bool) -> Result<Self, LeafError>;
 }
 
 /// Why a word is not what it should be.
-pub(crate) struct Wrong {
-    pub(crate) code: Code,
+pub(crate) struct LeafError {
+    pub(crate) code: FindingCode,
     pub(crate) message: String,
     pub(crate) help: String,
 }
@@ -52,7 +52,7 @@ pub(crate) struct RangeRef {
 
 /// A gateway, none, or what MAAS has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum GatewaySaid {
+pub(crate) enum GatewayDraft {
     Leave,
     Absent,
     At(AddressRef),
@@ -60,7 +60,7 @@ pub(crate) enum GatewaySaid {
 
 /// A space's name, or none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum SpaceSaid {
+pub(crate) enum SpaceDraft {
     Unbound,
     Named(String),
 }
@@ -86,8 +86,13 @@ pub(crate) enum Destination {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mac(pub(crate) String);
 
-fn wrong<T>(code: Code, text: &str, is_not: &str, help: impl Into<String>) -> Result<T, Wrong> {
-    Err(Wrong {
+fn wrong<T>(
+    code: FindingCode,
+    text: &str,
+    is_not: &str,
+    help: impl Into<String>,
+) -> Result<T, LeafError> {
+    Err(LeafError {
         code,
         message: format!("`{}` is not {is_not}", shown(text)),
         help: help.into(),
@@ -97,7 +102,7 @@ fn wrong<T>(code: Code, text: &str, is_not: &str, help: impl Into<String>) -> Re
 impl Leaf for String {
     const WANTED: &'static str = "a text";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         Ok(text.to_owned())
     }
 }
@@ -105,7 +110,7 @@ impl Leaf for String {
 impl Leaf for u32 {
     const WANTED: &'static str = "a whole number";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         let digits = text.bytes().all(|b| b.is_ascii_digit());
         let plain = digits && (text.len() == 1 || !text.starts_with('0'));
         match text.parse() {
@@ -123,7 +128,7 @@ impl Leaf for u32 {
 impl Leaf for bool {
     const WANTED: &'static str = "`true` or `false`";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         match text {
             "true" => Ok(true),
             "false" => Ok(false),
@@ -140,7 +145,7 @@ impl Leaf for bool {
 impl Leaf for Cidr {
     const WANTED: &'static str = "a network such as `192.0.2.0/24`";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         text.parse().map_err(|error: NotACidr| {
             let (code, help) = match &error {
                 NotACidr::HostBits { network, .. } => {
@@ -151,7 +156,7 @@ impl Leaf for Cidr {
                     "write a network in full, such as `192.0.2.0/24`".to_owned(),
                 ),
             };
-            Wrong {
+            LeafError {
                 code,
                 message: shown(&error.to_string()),
                 help,
@@ -171,7 +176,7 @@ impl Offset {
 impl Leaf for Offset {
     const WANTED: &'static str = "an offset such as `+40`";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         let help = "write it decimal, counted from the network address, such as `+40`";
         Self::read(text).map_or_else(|| wrong(codes::ADDRESS_SYNTAX, text, "an offset", help), Ok)
     }
@@ -199,7 +204,7 @@ const ADDRESS_HELP: &str =
 impl Leaf for AddressRef {
     const WANTED: &'static str = "an address";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         Self::read(text).map_or_else(
             || wrong(codes::ADDRESS_SYNTAX, text, "an address", ADDRESS_HELP),
             Ok,
@@ -210,7 +215,7 @@ impl Leaf for AddressRef {
 impl Leaf for RangeRef {
     const WANTED: &'static str = "a range such as `+10..+99`";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         // `..` always parts a range; `-` does when no plane key (which may hold one) is meant.
         let parts = text
             .split_once("..")
@@ -227,10 +232,10 @@ impl Leaf for RangeRef {
     }
 }
 
-impl Leaf for GatewaySaid {
+impl Leaf for GatewayDraft {
     const WANTED: &'static str = "an address, or `leave`";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         match text {
             "leave" => Ok(Self::Leave),
             "none" => Ok(Self::Absent),
@@ -239,10 +244,10 @@ impl Leaf for GatewaySaid {
     }
 }
 
-impl Leaf for SpaceSaid {
+impl Leaf for SpaceDraft {
     const WANTED: &'static str = "a space's name, or `none`";
 
-    fn parse(text: &str, plain: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, plain: bool) -> Result<Self, LeafError> {
         // A space may be called "none": then it stands in quotes.
         Ok(if plain && text == "none" {
             Self::Unbound
@@ -255,7 +260,7 @@ impl Leaf for SpaceSaid {
 impl Leaf for LinkAddress {
     const WANTED: &'static str = "an address";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         Ok(match text {
             "host" => Self::Host,
             "auto" => Self::Auto,
@@ -275,7 +280,7 @@ impl Leaf for LinkAddress {
 impl Leaf for Destination {
     const WANTED: &'static str = "a plane's key, or a network";
 
-    fn parse(text: &str, plain: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, plain: bool) -> Result<Self, LeafError> {
         if text.contains('/') {
             return Cidr::parse(text, plain).map(Self::Network);
         }
@@ -286,7 +291,7 @@ impl Leaf for Destination {
 impl Leaf for Mac {
     const WANTED: &'static str = "a MAC address";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         let lower = text.to_lowercase().replace('-', ":");
         let mut pairs = lower.split(':');
         let pair = |p: &str| p.len() == 2 && p.bytes().all(|b| b.is_ascii_hexdigit());
@@ -301,7 +306,7 @@ impl Leaf for Mac {
 }
 
 /// One table of words for each choice: read by it, and offered by the schema.
-fn choose<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Wrong> {
+fn choose<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, LeafError> {
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
         return Ok(*value);
     }
@@ -325,7 +330,7 @@ const PURPOSES: &[(&str, Purpose)] = &[
 impl Leaf for Purpose {
     const WANTED: &'static str = "a purpose";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         choose(text, PURPOSES)
     }
 }
@@ -338,7 +343,7 @@ const STRATEGIES: &[(&str, Strategy)] = &[
 impl Leaf for Strategy {
     const WANTED: &'static str = "`recreate` or `in-place`";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         choose(text, STRATEGIES)
     }
 }
@@ -354,7 +359,7 @@ const INTERFACE_KINDS: &[(&str, InterfaceKind)] = &[
 impl Leaf for InterfaceKind {
     const WANTED: &'static str = "a type of interface";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         // A type that a later MAAS brings is remarked on by the check, not refused.
         Ok(choose(text, INTERFACE_KINDS).unwrap_or(Self::Unknown))
     }
@@ -387,8 +392,8 @@ leaf_schema! {
     Offset: json_schema!({"type": ["string", "integer"], "pattern": "^\\+[0-9]+$"});
     AddressRef: json_schema!({"type": ["string", "integer"]});
     RangeRef: json_schema!({"type": ["string", "integer"]});
-    GatewaySaid: json_schema!({"type": ["string", "integer"]});
-    SpaceSaid: json_schema!({"type": "string"});
+    GatewayDraft: json_schema!({"type": ["string", "integer"]});
+    SpaceDraft: json_schema!({"type": "string"});
     LinkAddress: json_schema!({"anyOf": [{"enum": ["host", "auto", "dhcp", "link-up"]}, {"type": ["string", "integer"]}]});
     Destination: json_schema!({"type": "string"});
     Mac: json_schema!({"type": "string"});

@@ -7,10 +7,10 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::AddressRef;
-use super::leaf::{Leaf, Wrong};
+use super::leaf::{Leaf, LeafError};
 use super::meant::meant;
-use crate::finding::{Code, Notes, Place, codes, shown};
-use crate::yaml::{At, Key, Node, Value};
+use crate::finding::{FilePosition, FindingCode, Notes, codes, shown};
+use crate::yaml::{Position, Value, YamlKey, YamlNode};
 
 /// Reads one file.
 pub(crate) struct Reader<'r, 'a> {
@@ -20,9 +20,9 @@ pub(crate) struct Reader<'r, 'a> {
 
 /// A value with its place; `value` is `None` where it could not be read, which was remarked on.
 #[derive(Clone, Debug)]
-pub(crate) struct Said<T> {
+pub(crate) struct Located<T> {
     pub(crate) value: Option<T>,
-    pub(crate) place: Place,
+    pub(crate) place: FilePosition,
 }
 
 /// A list, or the word `leave`.
@@ -34,8 +34,8 @@ pub(crate) enum OrLeave<T> {
 
 /// Who serves DHCP.
 #[derive(Clone, Debug)]
-pub(crate) struct Dhcp {
-    pub(crate) place: Place,
+pub(crate) struct DhcpDraft {
+    pub(crate) place: FilePosition,
     pub(crate) served: Served,
 }
 
@@ -44,11 +44,11 @@ pub(crate) struct Dhcp {
 pub(crate) enum Served {
     Off,
     On,
-    By(RacksSaid),
+    By(RacksDraft),
     Unread,
 }
 
-impl Dhcp {
+impl DhcpDraft {
     /// Whether another plane's DHCP is relayed here.
     pub(crate) fn is_relay(&self) -> bool {
         matches!(&self.served, Served::By(racks) if racks.relay.is_some())
@@ -57,13 +57,13 @@ impl Dhcp {
 
 record! {
     /// Which racks serve DHCP, or which plane's DHCP is relayed.
-    pub(crate) struct RacksSaid {
+    pub(crate) struct RacksDraft {
         /// The rack that serves, by host name.
-        primary: Option<Said<String>>,
+        primary: Option<Located<String>>,
         /// Its stand-in, by host name.
-        secondary: Option<Said<String>>,
+        secondary: Option<Located<String>>,
         /// The plane whose DHCP is relayed here.
-        relay: Option<Said<String>>,
+        relay: Option<Located<String>>,
     }
 }
 
@@ -71,20 +71,20 @@ record! {
     /// One leg of a group of virtual addresses.
     pub(crate) struct Leg {
         /// The plane.
-        plane: Said<String>,
+        plane: Located<String>,
         /// `+51` or an address. Left out: the group's `host`.
-        address: Option<Said<AddressRef>>,
+        address: Option<Located<AddressRef>>,
     }
 }
 
 /// Leg name to leg, in the order of the file.
 #[derive(Clone, Debug)]
-pub(crate) struct Legs(pub(crate) Vec<(Said<String>, Leg)>);
+pub(crate) struct Legs(pub(crate) Vec<(Located<String>, Leg)>);
 
 /// Something that a node can be read as.
-pub(crate) trait Read: Sized {
+pub(crate) trait FromYaml: Sized {
     /// `None` when it could not be read, which was remarked on.
-    fn read(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Self>;
+    fn read(node: &YamlNode, reader: &mut Reader<'_, '_>) -> Option<Self>;
 
     /// What is there when the key is not; `None` when the key must be there.
     fn left_out() -> Option<Self> {
@@ -92,24 +92,24 @@ pub(crate) trait Read: Sized {
     }
 
     /// What stands in for a key that must be there and is not, which was remarked on; `None` drops the whole record.
-    fn missed(_: Place) -> Option<Self> {
+    fn missed(_: FilePosition) -> Option<Self> {
         None
     }
 }
 
 /// A mapping with known keys.
-pub(crate) trait Record: Sized {
+pub(crate) trait YamlRecord: Sized {
     /// The keys, in the order of the documents.
     fn keys() -> Vec<&'static str>;
 
     /// Takes what is there. `None` when something that must be there is not.
-    fn take(fields: &Fields<'_>, reader: &mut Reader<'_, '_>) -> Option<Self>;
+    fn take(fields: &RecordFields<'_>, reader: &mut Reader<'_, '_>) -> Option<Self>;
 }
 
 /// A mapping's entries, and where it stands.
-pub(crate) struct Fields<'n> {
-    entries: &'n [(Key, Node)],
-    at: At,
+pub(crate) struct RecordFields<'n> {
+    entries: &'n [(YamlKey, YamlNode)],
+    at: Position,
 }
 
 /// Declares a record once: its struct, its keys, how it is read, and its schema.
@@ -128,27 +128,27 @@ macro_rules! record {
             $( $(#[$flat_about])* #[schemars(flatten)] $vis $flat: $flat_type, )?
         }
 
-        impl $crate::draft::reading::Record for $name {
+        impl $crate::draft::reading::YamlRecord for $name {
             fn keys() -> Vec<&'static str> {
                 #[allow(unused_mut, clippy::allow_attributes, reason = "only records with a flattened part add to it")]
                 let mut keys = vec![$( stringify!($field).trim_start_matches("r#") ),*];
-                $( keys.extend(<$flat_type as $crate::draft::reading::Record>::keys()); )?
+                $( keys.extend(<$flat_type as $crate::draft::reading::YamlRecord>::keys()); )?
                 keys
             }
 
             fn take(
-                fields: &$crate::draft::reading::Fields<'_>,
+                fields: &$crate::draft::reading::RecordFields<'_>,
                 reader: &mut $crate::draft::reading::Reader<'_, '_>,
             ) -> Option<Self> {
                 $( let $field = reader.field(fields, stringify!($field).trim_start_matches("r#")); )*
-                $( let $flat = <$flat_type as $crate::draft::reading::Record>::take(fields, reader); )?
+                $( let $flat = <$flat_type as $crate::draft::reading::YamlRecord>::take(fields, reader); )?
                 Some(Self { $( $field: $field?, )* $( $flat: $flat?, )? })
             }
         }
 
-        impl $crate::draft::reading::Read for $name {
+        impl $crate::draft::reading::FromYaml for $name {
             fn read(
-                node: &$crate::yaml::Node,
+                node: &$crate::yaml::YamlNode,
                 reader: &mut $crate::draft::reading::Reader<'_, '_>,
             ) -> Option<Self> {
                 reader.record(node)
@@ -158,7 +158,7 @@ macro_rules! record {
 }
 pub(crate) use record;
 
-impl Node {
+impl YamlNode {
     /// Whether this is a mapping with that key.
     pub(super) fn has_key(&self, key: &str) -> bool {
         matches!(&self.value, Value::Map(entries) if entries.iter().any(|(k, _)| k.text == key))
@@ -176,8 +176,8 @@ impl Node {
 
 impl Reader<'_, '_> {
     /// Where in the files.
-    pub(super) fn place(&self, at: At) -> Place {
-        Place {
+    pub(super) fn place(&self, at: Position) -> FilePosition {
+        FilePosition {
             file: self.file,
             line: at.line,
             column: at.column,
@@ -185,12 +185,12 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn remark(&mut self, code: Code, at: At, message: String, help: &str) {
+    fn remark(&mut self, code: FindingCode, at: Position, message: String, help: &str) {
         let place = self.place(at);
         self.notes.add(code, place, message, help);
     }
 
-    fn wrong(&mut self, node: &Node, wanted: &str) {
+    fn wrong(&mut self, node: &YamlNode, wanted: &str) {
         if matches!(node.value, Value::Nothing) {
             let help = "say one, or leave the line out";
             return self.remark(
@@ -210,7 +210,7 @@ impl Reader<'_, '_> {
     }
 
     /// Reads a mapping, and remarks on keys that it does not have.
-    pub(super) fn record<T: Record>(&mut self, node: &Node) -> Option<T> {
+    pub(super) fn record<T: YamlRecord>(&mut self, node: &YamlNode) -> Option<T> {
         let Value::Map(entries) = &node.value else {
             self.wrong(node, "a mapping");
             return None;
@@ -228,11 +228,11 @@ impl Reader<'_, '_> {
             }
         }
         let at = entries.first().map_or(node.at, |(key, _)| key.at);
-        T::take(&Fields { entries, at }, self)
+        T::take(&RecordFields { entries, at }, self)
     }
 
     /// Reads one field of a mapping.
-    pub(super) fn field<T: Read>(&mut self, fields: &Fields<'_>, key: &str) -> Option<T> {
+    pub(super) fn field<T: FromYaml>(&mut self, fields: &RecordFields<'_>, key: &str) -> Option<T> {
         let Some((_, node)) = fields.entries.iter().find(|(k, _)| k.text == key) else {
             if T::left_out().is_none() {
                 let message = format!("`{key}` is missing");
@@ -248,13 +248,13 @@ impl Reader<'_, '_> {
 /// Entries of one list: so that rules which look at each with each stay quick.
 const LIST_MAX: usize = 4096;
 
-impl<T: Leaf> Read for Said<T> {
-    fn read(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Self> {
+impl<T: Leaf> FromYaml for Located<T> {
+    fn read(node: &YamlNode, reader: &mut Reader<'_, '_>) -> Option<Self> {
         let place = reader.place(node.at);
         let value = match &node.value {
             Value::Text { text, plain } => match T::parse(text, *plain) {
                 Ok(value) => Some(value),
-                Err(Wrong {
+                Err(LeafError {
                     code,
                     message,
                     help,
@@ -271,13 +271,13 @@ impl<T: Leaf> Read for Said<T> {
         Some(Self { value, place })
     }
 
-    fn missed(place: Place) -> Option<Self> {
+    fn missed(place: FilePosition) -> Option<Self> {
         Some(Self { value: None, place })
     }
 }
 
-impl<T: Read> Read for Option<T> {
-    fn read(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Self> {
+impl<T: FromYaml> FromYaml for Option<T> {
+    fn read(node: &YamlNode, reader: &mut Reader<'_, '_>) -> Option<Self> {
         Some(T::read(node, reader))
     }
 
@@ -286,8 +286,8 @@ impl<T: Read> Read for Option<T> {
     }
 }
 
-impl<T: Read> Read for Vec<T> {
-    fn read(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Self> {
+impl<T: FromYaml> FromYaml for Vec<T> {
+    fn read(node: &YamlNode, reader: &mut Reader<'_, '_>) -> Option<Self> {
         let Value::List(items) = &node.value else {
             reader.wrong(node, "a list");
             return Some(Self::new());
@@ -307,8 +307,8 @@ impl<T: Read> Read for Vec<T> {
     }
 }
 
-impl<T: Read> Read for OrLeave<T> {
-    fn read(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Self> {
+impl<T: FromYaml> FromYaml for OrLeave<T> {
+    fn read(node: &YamlNode, reader: &mut Reader<'_, '_>) -> Option<Self> {
         match &node.value {
             Value::Text { text, plain: true } if text == "leave" => Some(Self::Leave),
             Value::List(_) => Vec::read(node, reader).map(Self::These),
@@ -320,8 +320,8 @@ impl<T: Read> Read for OrLeave<T> {
     }
 }
 
-impl Read for Dhcp {
-    fn read(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Self> {
+impl FromYaml for DhcpDraft {
+    fn read(node: &YamlNode, reader: &mut Reader<'_, '_>) -> Option<Self> {
         let served = match &node.value {
             Value::Text { text, .. } if text == "on" => Served::On,
             Value::Text { text, .. } if text == "off" => Served::Off,
@@ -338,22 +338,22 @@ impl Read for Dhcp {
     }
 }
 
-impl Read for Legs {
-    fn read(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Self> {
+impl FromYaml for Legs {
+    fn read(node: &YamlNode, reader: &mut Reader<'_, '_>) -> Option<Self> {
         let Value::Map(entries) = &node.value else {
             reader.wrong(node, "a mapping such as `{public: PLANE}`");
             return Some(Self(Vec::new()));
         };
         let mut legs = Vec::new();
         for (key, value) in entries {
-            let name = Said {
+            let name = Located {
                 value: Some(key.text.clone()),
                 place: reader.place(key.at),
             };
             let leg = if matches!(value.value, Value::Map(_)) {
                 reader.record(value)
             } else {
-                Said::read(value, reader).map(|plane| Leg {
+                Located::read(value, reader).map(|plane| Leg {
                     plane,
                     address: None,
                 })
@@ -364,7 +364,7 @@ impl Read for Legs {
     }
 }
 
-impl<T: JsonSchema> JsonSchema for Said<T> {
+impl<T: JsonSchema> JsonSchema for Located<T> {
     fn inline_schema() -> bool {
         T::inline_schema()
     }
@@ -393,7 +393,7 @@ impl<T: JsonSchema> JsonSchema for OrLeave<T> {
     }
 }
 
-impl JsonSchema for Dhcp {
+impl JsonSchema for DhcpDraft {
     fn inline_schema() -> bool {
         true
     }
@@ -403,7 +403,7 @@ impl JsonSchema for Dhcp {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let racks = generator.subschema_for::<RacksSaid>();
+        let racks = generator.subschema_for::<RacksDraft>();
         json_schema!({"anyOf": [{"enum": ["on", "off"]}, racks]})
     }
 }

@@ -8,12 +8,12 @@ use crate::check::names;
 use crate::object::{Key, StaticRoute, Subnet, Vlan, VlanAt};
 use crate::observed::{NodeKind, Observed};
 
-use super::ask::Asked;
-use super::ground::Ground;
-use super::{Level, Softness, Unmerged, Written, machine, merge, naming, plane, site};
+use super::declaration::Declaration;
+use super::selection::Selection;
+use super::{Leniency, Level, MergeConflict, Written, machine, merge, naming, plane, site};
 
 /// One VLAN that is a plane.
-pub(super) struct PlaneOf<'o> {
+pub(super) struct ImportedPlane<'o> {
     pub(super) key: String,
     pub(super) vlan: &'o Vlan,
     /// Those that were declared before, in their order; then IPv4 first, older rows first.
@@ -33,62 +33,62 @@ pub(super) struct Undeclared {
 }
 
 /// What is written, and under which names.
-pub(super) struct Import<'o> {
+pub(super) struct SiteImport<'o> {
     pub(super) observed: &'o Observed,
     pub(super) site: &'o str,
-    pub(super) ground: &'o Ground,
-    pub(super) asked: &'o Asked,
-    pub(super) planes: BTreeMap<&'o VlanAt, PlaneOf<'o>>,
+    pub(super) declaration: &'o Declaration,
+    pub(super) selection: &'o Selection,
+    pub(super) planes: BTreeMap<&'o VlanAt, ImportedPlane<'o>>,
     pub(super) undeclared: Vec<Undeclared>,
     /// Routes by source, reserved IPs and everything else that hangs on a subnet is looked up by CIDR.
     pub(super) routes: BTreeMap<Cidr, Vec<&'o StaticRoute>>,
     pub(super) machines: &'o BTreeMap<String, (Level, String)>,
 }
 
-impl<'o> Import<'o> {
+impl<'o> SiteImport<'o> {
     pub(super) fn of(
         (observed, site): (&'o Observed, &'o str),
-        soft: &'o Softness,
-        ground: &'o Ground,
-        asked: &'o Asked,
+        leniency: &'o Leniency,
+        declaration: &'o Declaration,
+        selection: &'o Selection,
     ) -> Self {
         let mut import = Self {
             observed,
             site,
-            ground,
-            asked,
+            declaration,
+            selection,
             planes: BTreeMap::new(),
             undeclared: Vec::new(),
             routes: BTreeMap::new(),
-            machines: &soft.machines,
+            machines: &leniency.machines,
         };
         for route in observed.routes() {
             import.routes.entry(route.source).or_default().push(route);
         }
-        let mut by_vlan = import.declarable_subnets(soft);
-        let declared = ground.vlans();
-        let mut taken = naming::Taken::by(ground);
+        let mut by_vlan = import.declarable_subnets(leniency);
+        let declared = declaration.vlans();
+        let mut taken = naming::UsedNames::by(declaration);
         for vlan in observed.vlans() {
             let more = by_vlan.remove(&vlan.at).unwrap_or_default();
             if let Some(key) = declared.get(&vlan.at) {
                 import.stands(key, vlan, more);
                 continue;
             }
-            if soft.everything || import.is_passed_over(vlan, &more, soft) {
+            if leniency.everything || import.is_passed_over(vlan, &more, leniency) {
                 continue;
             }
             let key = taken.key_for(vlan, &more);
-            let plane = PlaneOf {
+            let plane = ImportedPlane {
                 key,
                 vlan,
                 subnets: more,
                 declared: 0,
                 stands: false,
-                bare: soft.planes.get(&vlan.at).map(|(_, why)| why.as_str()),
+                bare: leniency.planes.get(&vlan.at).map(|(_, why)| why.as_str()),
             };
             import.planes.insert(&vlan.at, plane);
         }
-        if asked.everything() {
+        if selection.everything() {
             import.list_fabrics();
         }
         import
@@ -96,14 +96,17 @@ impl<'o> Import<'o> {
 
     /// A plane that was declared before, with what its VLAN holds besides.
     fn stands(&mut self, key: &str, vlan: &'o Vlan, more: Vec<&'o Subnet>) {
-        let before = self.ground.topology.planes.get(key).into_iter();
+        let before = self.declaration.topology.planes.get(key).into_iter();
         let mut subnets: Vec<&Subnet> = before
             .flat_map(|plane| &plane.subnets)
-            .filter_map(|subnet| self.observed.subnet(self.ground.now.get(&subnet.cidr)?))
+            .filter_map(|subnet| {
+                self.observed
+                    .subnet(self.declaration.now.get(&subnet.cidr)?)
+            })
             .collect();
         let declared = subnets.len();
         subnets.extend(more);
-        let plane = PlaneOf {
+        let plane = ImportedPlane {
             key: key.to_owned(),
             vlan,
             subnets,
@@ -115,13 +118,13 @@ impl<'o> Import<'o> {
     }
 
     /// What was asked for by name and cannot be declared.
-    pub(super) fn refuse_what_was_asked(&self) -> Result<(), Vec<Unmerged>> {
-        let asked = self
+    pub(super) fn refuse_what_was_asked(&self) -> Result<(), Vec<MergeConflict>> {
+        let selection = self
             .undeclared
             .iter()
-            .filter(|it| self.asked.names(&it.name));
-        let refused: Vec<Unmerged> = asked
-            .map(|it| Unmerged {
+            .filter(|it| self.selection.names(&it.name));
+        let refused: Vec<MergeConflict> = selection
+            .map(|it| MergeConflict {
                 file: String::new(),
                 line: 0,
                 what: format!("`{}` cannot be declared: {}", it.name, it.why),
@@ -144,12 +147,12 @@ impl<'o> Import<'o> {
     }
 
     /// The plane under that key.
-    pub(super) fn plane(&self, key: &str) -> Option<&PlaneOf<'o>> {
+    pub(super) fn plane(&self, key: &str) -> Option<&ImportedPlane<'o>> {
         self.planes.values().find(|plane| plane.key == key)
     }
 
     /// Subnets that are not declared yet, and may be with those that are: the older of two that overlap.
-    fn declarable_subnets(&mut self, soft: &Softness) -> BTreeMap<&'o VlanAt, Vec<&'o Subnet>> {
+    fn declarable_subnets(&mut self, leniency: &Leniency) -> BTreeMap<&'o VlanAt, Vec<&'o Subnet>> {
         let mut rows: Vec<(bool, u64, &Subnet)> = self
             .observed
             .objects
@@ -159,17 +162,17 @@ impl<'o> Import<'o> {
             .collect();
         rows.sort_by_key(|(v6, id, subnet)| (*v6, *id, subnet.cidr));
         let mut kept: BTreeMap<&VlanAt, Vec<&Subnet>> = BTreeMap::new();
-        let mut all: Vec<Cidr> = self.ground.now.values().copied().collect();
+        let mut all: Vec<Cidr> = self.declaration.now.values().copied().collect();
         let declared: BTreeSet<Cidr> = all.iter().copied().collect();
         for (_, _, subnet) in rows {
             let cidr = subnet.cidr;
-            if declared.contains(&cidr) || !self.asked.wants(self.ground, subnet) {
+            if declared.contains(&cidr) || !self.selection.wants(self.declaration, subnet) {
                 continue;
             }
             let single = if cidr.is_v6() { 128 } else { 32 };
-            let why = if let Some((Level::Silent, why)) = soft.planes.get(&subnet.vlan) {
+            let why = if let Some((Level::Silent, why)) = leniency.planes.get(&subnet.vlan) {
                 Some(why.clone())
-            } else if soft.everything {
+            } else if leniency.everything {
                 Some("the import could not be declared".to_owned())
             } else if cidr.prefix() == 0 || cidr.prefix() == single {
                 Some("no subnet that can be declared".to_owned())
@@ -196,14 +199,14 @@ impl<'o> Import<'o> {
     }
 
     /// VLANs that no file is written for: bare defaults, what looks discovered, and what was refused before.
-    fn is_passed_over(&self, vlan: &Vlan, subnets: &[&Subnet], soft: &Softness) -> bool {
-        let silent = matches!(soft.planes.get(&vlan.at), Some((Level::Silent, _)));
+    fn is_passed_over(&self, vlan: &Vlan, subnets: &[&Subnet], leniency: &Leniency) -> bool {
+        let silent = matches!(leniency.planes.get(&vlan.at), Some((Level::Silent, _)));
         let sayable = names::is_maas_name(&vlan.at.fabric) && vlan.at.vid <= 4094;
         if silent || !sayable {
             return true;
         }
-        match self.asked.vlan(&vlan.at) {
-            Some(asked) => !asked && subnets.is_empty(),
+        match self.selection.vlan(&vlan.at) {
+            Some(selection) => !selection && subnets.is_empty(),
             None => {
                 self.is_left_alone(vlan, subnets)
                     || self.is_bare_default(vlan, subnets)
@@ -217,13 +220,13 @@ impl<'o> Import<'o> {
     fn is_left_alone(&self, vlan: &Vlan, subnets: &[&Subnet]) -> bool {
         let on = |subnet: &&Subnet| subnet.vlan == vlan.at;
         let mut all = self.observed.subnets().filter(on).peekable();
-        let mut declared = self.ground.vlans().into_keys();
+        let mut declared = self.declaration.vlans().into_keys();
         let fabric = &vlan.at.fabric;
         let open = declared.any(|at| at.fabric == *fabric);
-        !open && self.ground.topology.leave_alone.contains(fabric)
+        !open && self.declaration.topology.leave_alone.contains(fabric)
             || subnets.is_empty()
                 && all.peek().is_some()
-                && all.all(|subnet| self.ground.leaves_alone(subnet))
+                && all.all(|subnet| self.declaration.leaves_alone(subnet))
     }
 
     /// The VLAN that MAAS makes with every fabric, and nobody has used.
@@ -285,7 +288,7 @@ impl<'o> Import<'o> {
             })
             .chain(self.observed.vlans().map(|vlan| vlan.at.fabric.as_str()))
             .collect();
-        let alone = &self.ground.topology.leave_alone;
+        let alone = &self.declaration.topology.leave_alone;
         for fabric in fabrics.difference(&declared) {
             if alone.contains(*fabric) {
                 continue;
@@ -320,7 +323,7 @@ impl<'o> Import<'o> {
     }
 
     /// The plane that declares exactly this subnet.
-    pub(super) fn plane_of(&self, cidr: Cidr) -> Option<&PlaneOf<'o>> {
+    pub(super) fn plane_of(&self, cidr: Cidr) -> Option<&ImportedPlane<'o>> {
         let subnet = self.observed.subnet(&cidr)?;
         let plane = self.planes.get(&subnet.vlan)?;
         plane
@@ -330,22 +333,22 @@ impl<'o> Import<'o> {
             .then_some(plane)
     }
 
-    pub(super) fn write(&self) -> Result<Written, Vec<Unmerged>> {
+    pub(super) fn write(&self) -> Result<Written, Vec<MergeConflict>> {
         let mut written = Written::default();
         let mut texts: BTreeMap<String, String> = BTreeMap::new();
         for plane in self.planes.values().filter(|plane| !plane.stands) {
-            let path = self.ground.free_path(&plane.key);
+            let path = self.declaration.free_path(&plane.key);
             texts.insert(path.clone(), plane::file(self, plane));
             written.planes.insert(path, plane.vlan.at.clone());
         }
         let machines = machine::new_ones(self);
-        let listed = site::Listed::of(self);
+        let listed = site::SiteLists::of(self);
         let mut written = Written {
             files: merge::changed(self, &machines, &listed)?,
             ..written
         };
         if !self
-            .ground
+            .declaration
             .files
             .values()
             .any(|file| merge::holds(file, "machines"))
@@ -355,7 +358,7 @@ impl<'o> Import<'o> {
             }
         }
         if let Some(text) = site::file(self, &listed) {
-            texts.insert(self.ground.free_path("site"), text);
+            texts.insert(self.declaration.free_path("site"), text);
         }
         for (path, text) in texts {
             written.files.insert(path, Some(text));

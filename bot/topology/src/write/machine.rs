@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::ground::{field, items, word};
+use super::declaration::{field, items, word};
 use super::scalar::{comment, scalar};
-use super::{Import, Level, SCHEMA_LINE, Written, address_in};
+use super::{Level, SCHEMA_LINE, SiteImport, Written, address_in};
 use crate::address::Cidr;
 use crate::object::{Interface, InterfaceKind, Link, Mode, VlanAt};
 use crate::observed::NodeKind;
@@ -22,7 +22,7 @@ pub(super) struct NewMachine {
 }
 
 /// The machines that were read and are not declared, as far as they are asked for.
-pub(super) fn new_ones(import: &Import<'_>) -> Vec<NewMachine> {
+pub(super) fn new_ones(import: &SiteImport<'_>) -> Vec<NewMachine> {
     let mut links: Links<'_> = BTreeMap::new();
     for link in import.observed.links() {
         links
@@ -31,17 +31,17 @@ pub(super) fn new_ones(import: &Import<'_>) -> Vec<NewMachine> {
             .push(link);
     }
     let wanted = |host: &str| {
-        !import.ground.topology.machines.contains_key(host) && import.asked.machine(host)
+        !import.declaration.topology.machines.contains_key(host) && import.selection.machine(host)
     };
     let nodes = import.observed.nodes.values();
     let machines = nodes.filter(|node| node.kind == NodeKind::Machine && wanted(&node.host));
     machines
         .filter_map(|node| {
-            let soft = import.machines.get(&node.host);
-            if matches!(soft, Some((Level::Silent, _))) {
+            let leniency = import.machines.get(&node.host);
+            if matches!(leniency, Some((Level::Silent, _))) {
                 return None;
             }
-            let why = soft.map(|(_, why)| why.as_str());
+            let why = leniency.map(|(_, why)| why.as_str());
             let text = machine(import, &node.host, why, &links)?;
             let host = node.host.clone();
             Some(NewMachine { host, text })
@@ -50,7 +50,7 @@ pub(super) fn new_ones(import: &Import<'_>) -> Vec<NewMachine> {
 }
 
 /// New machines in files of their own, over as many as it takes.
-pub(super) fn files(import: &Import<'_>, machines: &[NewMachine]) -> Vec<(String, String)> {
+pub(super) fn files(import: &SiteImport<'_>, machines: &[NewMachine]) -> Vec<(String, String)> {
     let mut files: Vec<String> = Vec::new();
     for machine in machines {
         let item = format!("  - {}\n", machine.text.trim_end().replace('\n', "\n    "));
@@ -76,7 +76,7 @@ pub(super) fn files(import: &Import<'_>, machines: &[NewMachine]) -> Vec<(String
         } else {
             format!("machines-{:02}", number + 1)
         };
-        (import.ground.free_path(&stem), text)
+        (import.declaration.free_path(&stem), text)
     });
     named.collect()
 }
@@ -106,7 +106,7 @@ type Links<'o> = BTreeMap<(&'o str, &'o str), Vec<&'o Link>>;
 
 /// One machine; none when nothing was read of it.
 fn machine(
-    import: &Import<'_>,
+    import: &SiteImport<'_>,
     host: &str,
     bare: Option<&str>,
     links: &Links<'_>,
@@ -136,7 +136,7 @@ fn machine(
 
 /// One interface, as an item of a list.
 pub(super) fn interface_text(
-    import: &Import<'_>,
+    import: &SiteImport<'_>,
     interface: &Interface,
     links: &[&Link],
     own: Option<u128>,
@@ -173,7 +173,7 @@ pub(super) fn interface_text(
 }
 
 /// Where an interface is: on a plane, or on a VLAN that is none.
-pub(super) fn place(import: &Import<'_>, at: &VlanAt) -> (&'static str, String) {
+pub(super) fn place(import: &SiteImport<'_>, at: &VlanAt) -> (&'static str, String) {
     match import.planes.get(at) {
         Some(plane) => ("plane", scalar(&plane.key)),
         None if at.vid == 0 => ("vlan", format!("{{fabric: {}}}", scalar(&at.fabric))),
@@ -218,7 +218,7 @@ pub(super) fn small_offset(cidr: Cidr, ip: IpAddr) -> Option<u128> {
     address_in(cidr, ip).strip_prefix('+')?.parse().ok()
 }
 
-pub(super) fn said_link(import: &Import<'_>, link: &Link, own: Option<u128>) -> Option<String> {
+pub(super) fn said_link(import: &SiteImport<'_>, link: &Link, own: Option<u128>) -> Option<String> {
     let plane = import.plane_of(link.subnet)?;
     let address = match link.mode {
         Mode::Auto => "auto".to_owned(),

@@ -12,37 +12,37 @@ mod value;
 
 use std::collections::BTreeMap;
 
-use super::ground::{File, field};
-use super::import::Import;
+use super::declaration::{DeclarationFile, field};
+use super::import::SiteImport;
 use super::machine::NewMachine;
-use super::patch::Patch;
-use super::site::Listed;
-use super::{Files, Unmerged};
+use super::patch::FilePatch;
+use super::site::SiteLists;
+use super::{Files, MergeConflict};
 
 /// The files that are there, as far as they change; a `None` goes.
 pub(super) fn changed(
-    import: &Import<'_>,
+    import: &SiteImport<'_>,
     machines: &[NewMachine],
-    listed: &Listed<'_>,
-) -> Result<Files, Vec<Unmerged>> {
+    listed: &SiteLists<'_>,
+) -> Result<Files, Vec<MergeConflict>> {
     let mut changed = BTreeMap::new();
     let mut refused = Vec::new();
     let mut lists = site::Lists::new(machines, listed);
-    for (path, file) in &import.ground.files {
-        let mut patch = Patch::of(&file.text, &file.root);
+    for (path, file) in &import.declaration.files {
+        let mut patch = FilePatch::of(&file.text, &file.root);
         let own = import
-            .ground
+            .declaration
             .planes
             .iter()
             .filter(|(_, stand)| stand.path == *path);
         let mut gone = Vec::new();
         for (key, stand) in own {
-            let Some(node) = import.ground.node(stand) else {
+            let Some(node) = import.declaration.node(stand) else {
                 continue;
             };
             match import.plane(key) {
                 Some(plane) => plane::change(import, plane, node, &mut patch),
-                None if import.asked.drop_gone => gone.push(stand.item),
+                None if import.selection.drop_gone => gone.push(stand.item),
                 None => {}
             }
         }
@@ -69,8 +69,8 @@ pub(super) fn changed(
     }
 }
 
-fn tangled(path: &str, line: u32) -> Unmerged {
-    Unmerged {
+fn tangled(path: &str, line: u32) -> MergeConflict {
+    MergeConflict {
         file: path.to_owned(),
         line,
         what: "two changes meet in one place here".to_owned(),
@@ -79,7 +79,7 @@ fn tangled(path: &str, line: u32) -> Unmerged {
 }
 
 /// Whether a file of the site has that list.
-pub(super) fn holds(file: &File, key: &str) -> bool {
+pub(super) fn holds(file: &DeclarationFile, key: &str) -> bool {
     field(&file.root, "plane").is_none() && field(&file.root, key).is_some()
 }
 

@@ -5,22 +5,26 @@ use std::collections::BTreeSet;
 use crate::address::Cidr;
 use crate::object::{Subnet, Vlan};
 
-use super::ground::Ground;
+use super::declaration::Declaration;
 
 /// Characters of a key that a longer name is cut to; a number may follow.
 const KEY_CHARS: usize = 48;
 
 /// The keys given so far, lower case: files of one folder may not differ by case only.
 #[derive(Default)]
-pub(super) struct Taken(BTreeSet<String>);
+pub(super) struct UsedNames(BTreeSet<String>);
 
-impl Taken {
+impl UsedNames {
     /// With the keys and files that are there.
-    pub(super) fn by(ground: &Ground) -> Self {
-        let files = ground.files.keys();
+    pub(super) fn by(declaration: &Declaration) -> Self {
+        let files = declaration.files.keys();
         let stems =
             files.filter_map(|path| Some(path.to_lowercase().rsplit_once('.')?.0.to_owned()));
-        let keys = ground.topology.planes.keys().map(|key| key.to_lowercase());
+        let keys = declaration
+            .topology
+            .planes
+            .keys()
+            .map(|key| key.to_lowercase());
         Self(keys.chain(stems).collect())
     }
 

@@ -6,12 +6,12 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crate::yaml::{Key, Node, Value};
+use crate::yaml::{Value, YamlKey, YamlNode};
 
 use super::flow::flow;
 
 /// A file whose text is being changed.
-pub(super) struct Patch {
+pub(super) struct FilePatch {
     /// As it was, with an end to its last line.
     text: String,
     /// Whether the last line had an end.
@@ -23,8 +23,8 @@ pub(super) struct Patch {
 }
 
 /// Changes to the entries of one mapping.
-pub(super) struct Fields<'n> {
-    entries: &'n [(Key, Node)],
+pub(super) struct FieldEdits<'n> {
+    entries: &'n [(YamlKey, YamlNode)],
     open: usize,
     set: Vec<(usize, String)>,
     removed: BTreeSet<usize>,
@@ -33,23 +33,23 @@ pub(super) struct Fields<'n> {
 
 /// Changes to the items of one list.
 #[derive(Default)]
-pub(super) struct Items {
+pub(super) struct ItemEdits {
     /// Which go.
     pub(super) removed: BTreeSet<usize>,
     /// Which come: after that item, or first of all; as YAML at no depth.
     pub(super) added: Vec<(Option<usize>, String)>,
 }
 
-impl Items {
+impl ItemEdits {
     pub(super) fn is_empty(&self) -> bool {
         self.removed.is_empty() && self.added.is_empty()
     }
 }
 
-impl<'n> Fields<'n> {
+impl<'n> FieldEdits<'n> {
     /// Of a mapping; of anything else nothing.
-    pub(super) fn of(node: &'n Node) -> Self {
-        let entries: &[(Key, Node)] = match &node.value {
+    pub(super) fn of(node: &'n YamlNode) -> Self {
+        let entries: &[(YamlKey, YamlNode)] = match &node.value {
             Value::Map(entries) => entries,
             Value::Nothing | Value::Text { .. } | Value::List(_) => &[],
         };
@@ -63,7 +63,7 @@ impl<'n> Fields<'n> {
     }
 
     /// What stands under that key.
-    pub(super) fn get(&self, key: &str) -> Option<&'n Node> {
+    pub(super) fn get(&self, key: &str) -> Option<&'n YamlNode> {
         self.place(key).map(|at| &self.entries[at].1)
     }
 
@@ -90,8 +90,8 @@ impl<'n> Fields<'n> {
     }
 }
 
-impl Patch {
-    pub(super) fn of(text: &str, root: &Node) -> Self {
+impl FilePatch {
+    pub(super) fn of(text: &str, root: &YamlNode) -> Self {
         let eol = if text.contains("\r\n") { "\r\n" } else { "\n" };
         let ended = text.ends_with('\n');
         let mut text = text.to_owned();
@@ -134,19 +134,19 @@ impl Patch {
     }
 
     /// The text of a scalar as it is written.
-    pub(super) fn written(&self, node: &Node) -> &str {
+    pub(super) fn written(&self, node: &YamlNode) -> &str {
         self.text.get(node.span.clone()).unwrap_or_default()
     }
 
     /// Puts another word in the place of a scalar.
-    pub(super) fn word(&mut self, node: &Node, word: &str) {
+    pub(super) fn word(&mut self, node: &YamlNode, word: &str) {
         if self.written(node) != word {
             self.edits.push((node.span.clone(), word.to_owned()));
         }
     }
 
     /// Changes the entries of a mapping; new ones go behind the last of those that `order` puts before them.
-    pub(super) fn fields(&mut self, fields: Fields<'_>, order: &[&str]) {
+    pub(super) fn fields(&mut self, fields: FieldEdits<'_>, order: &[&str]) {
         let entries = fields.entries;
         let spans: Vec<Range<usize>> = entries
             .iter()
@@ -157,7 +157,7 @@ impl Patch {
         }
         let rank = |key: &str| order.iter().position(|known| *known == key);
         let behind = |key: &str| {
-            let before = |(k, _): &(Key, Node)| rank(&k.text) < rank(key);
+            let before = |(k, _): &(YamlKey, YamlNode)| rank(&k.text) < rank(key);
             entries.iter().rposition(before)
         };
         let mut added: Vec<(Option<usize>, String)> = fields
@@ -188,7 +188,7 @@ impl Patch {
         }
     }
 
-    fn set(&mut self, (key, value): &(Key, Node), end: usize, word: &str) {
+    fn set(&mut self, (key, value): &(YamlKey, YamlNode), end: usize, word: &str) {
         let start = self.value_start(key);
         if matches!(value.value, Value::Text { .. }) && start == value.span.start {
             return self.word(value, word);
@@ -204,7 +204,7 @@ impl Patch {
     }
 
     /// Where a value begins: behind the colon and its blanks, on the same line.
-    fn value_start(&self, key: &Key) -> usize {
+    fn value_start(&self, key: &YamlKey) -> usize {
         let rest = self.text.get(key.span.end..).unwrap_or_default();
         let colon = rest.find(':').map_or(0, |at| at + 1);
         let value = rest.get(colon..).unwrap_or_default();
@@ -215,7 +215,7 @@ impl Patch {
 
     fn remove_entries(
         &mut self,
-        entries: &[(Key, Node)],
+        entries: &[(YamlKey, YamlNode)],
         spans: &[Range<usize>],
         removed: &BTreeSet<usize>,
     ) {
@@ -243,7 +243,7 @@ impl Patch {
     }
 
     /// Changes the items of a list. One that loses all of its items must be replaced by its owner instead.
-    pub(super) fn items(&mut self, list: &Node, items: Items) {
+    pub(super) fn items(&mut self, list: &YamlNode, items: ItemEdits) {
         let Value::List(nodes) = &list.value else {
             return;
         };
@@ -381,7 +381,7 @@ impl Patch {
         matches!(at, Some("[" | "{"))
     }
 
-    fn start_of(&self, node: &Node) -> usize {
+    fn start_of(&self, node: &YamlNode) -> usize {
         match &node.value {
             Value::Map(entries) if !self.is_flow(node.span.start) => entries
                 .first()
@@ -391,7 +391,7 @@ impl Patch {
     }
 
     /// Where what is said of a value ends.
-    fn end_of(&self, node: &Node) -> usize {
+    fn end_of(&self, node: &YamlNode) -> usize {
         let last = match &node.value {
             Value::Nothing | Value::Text { .. } => return node.span.end,
             Value::List(items) => items.last(),
@@ -480,7 +480,7 @@ impl Patch {
     }
 }
 
-fn gather(node: &Node, words: &mut Vec<Range<usize>>) {
+fn gather(node: &YamlNode, words: &mut Vec<Range<usize>>) {
     match &node.value {
         Value::Nothing => {}
         Value::Text { .. } => words.push(node.span.clone()),

@@ -1,7 +1,7 @@
 //! One plane's file: only what differs from what leaving it out would say.
 
 use super::scalar::{comment, scalar};
-use super::{Import, PlaneOf, SCHEMA_LINE, address_in, literal};
+use super::{ImportedPlane, SCHEMA_LINE, SiteImport, address_in, literal};
 use crate::address::{Cidr, Range};
 use crate::check::names;
 use crate::object::{
@@ -32,7 +32,7 @@ impl Lines {
 }
 
 /// The whole file.
-pub(super) fn file(import: &Import<'_>, plane: &PlaneOf<'_>) -> String {
+pub(super) fn file(import: &SiteImport<'_>, plane: &ImportedPlane<'_>) -> String {
     let mut lines = Lines {
         text: SCHEMA_LINE.to_owned(),
         indent: "",
@@ -55,7 +55,7 @@ pub(super) fn file(import: &Import<'_>, plane: &PlaneOf<'_>) -> String {
     lines.text
 }
 
-fn vlan_lines(import: &Import<'_>, vlan: &Vlan, lines: &mut Lines) {
+fn vlan_lines(import: &SiteImport<'_>, vlan: &Vlan, lines: &mut Lines) {
     lines.line(&format!("fabric: {}", scalar(&vlan.at.fabric)));
     if vlan.at.vid != 0 {
         lines.line(&format!("vid: {}", vlan.at.vid));
@@ -84,7 +84,7 @@ fn vlan_lines(import: &Import<'_>, vlan: &Vlan, lines: &mut Lines) {
     dhcp_line(import, vlan, lines);
 }
 
-fn dhcp_line(import: &Import<'_>, vlan: &Vlan, lines: &mut Lines) {
+fn dhcp_line(import: &SiteImport<'_>, vlan: &Vlan, lines: &mut Lines) {
     match dhcp(import, vlan) {
         Ok(served) if served == "off" => {}
         Ok(served) => lines.line(&format!("dhcp: {served}")),
@@ -93,7 +93,7 @@ fn dhcp_line(import: &Import<'_>, vlan: &Vlan, lines: &mut Lines) {
 }
 
 /// How DHCP is served on a VLAN, as a declaration says it; or why it cannot be said.
-pub(super) fn dhcp(import: &Import<'_>, vlan: &Vlan) -> Result<String, String> {
+pub(super) fn dhcp(import: &SiteImport<'_>, vlan: &Vlan) -> Result<String, String> {
     if let Some(relay) = &vlan.relay {
         // A relay to a relayed VLAN cannot be declared.
         let plane = import
@@ -120,7 +120,11 @@ pub(super) fn dhcp(import: &Import<'_>, vlan: &Vlan) -> Result<String, String> {
 }
 
 /// One subnet with everything on it, as YAML at no depth.
-pub(super) fn subnet_text(import: &Import<'_>, plane: &PlaneOf<'_>, subnet: &Subnet) -> String {
+pub(super) fn subnet_text(
+    import: &SiteImport<'_>,
+    plane: &ImportedPlane<'_>,
+    subnet: &Subnet,
+) -> String {
     let mut lines = Lines {
         text: String::new(),
         indent: "",
@@ -130,7 +134,12 @@ pub(super) fn subnet_text(import: &Import<'_>, plane: &PlaneOf<'_>, subnet: &Sub
     lines.text
 }
 
-fn subnet_lines(import: &Import<'_>, plane: &PlaneOf<'_>, subnet: &Subnet, lines: &mut Lines) {
+fn subnet_lines(
+    import: &SiteImport<'_>,
+    plane: &ImportedPlane<'_>,
+    subnet: &Subnet,
+    lines: &mut Lines,
+) {
     lines.line(&format!("cidr: {}", scalar_cidr(subnet.cidr)));
     let is_first = plane
         .subnets
@@ -183,7 +192,7 @@ pub(super) fn scalar_cidr(cidr: Cidr) -> String {
 }
 
 /// A resolver in another plane is written as a reference: it follows when that plane moves.
-pub(super) fn resolver(import: &Import<'_>, home: Cidr, ip: std::net::IpAddr) -> String {
+pub(super) fn resolver(import: &SiteImport<'_>, home: Cidr, ip: std::net::IpAddr) -> String {
     if home.contains(ip) {
         return address_in(home, ip);
     }
@@ -197,7 +206,7 @@ pub(super) fn resolver(import: &Import<'_>, home: Cidr, ip: std::net::IpAddr) ->
     }
 }
 
-fn reserve_lines(import: &Import<'_>, subnet: &Subnet, lines: &mut Lines) {
+fn reserve_lines(import: &SiteImport<'_>, subnet: &Subnet, lines: &mut Lines) {
     let mut ranges: Vec<&IpRange> = import.observed.ranges_of(subnet.cidr).collect();
     ranges.sort_by_key(|range| range.range);
     if ranges.is_empty() {
@@ -268,7 +277,7 @@ pub(super) fn range_in(cidr: Cidr, range: Range) -> String {
     }
 }
 
-fn route_line(import: &Import<'_>, subnet: &Subnet, lines: &mut Lines) {
+fn route_line(import: &SiteImport<'_>, subnet: &Subnet, lines: &mut Lines) {
     let Some(routes) = import.routes.get(&subnet.cidr) else {
         return;
     };
@@ -285,7 +294,7 @@ fn route_line(import: &Import<'_>, subnet: &Subnet, lines: &mut Lines) {
 }
 
 /// One static route, on one line.
-pub(super) fn route(import: &Import<'_>, home: Cidr, route: &StaticRoute) -> String {
+pub(super) fn route(import: &SiteImport<'_>, home: Cidr, route: &StaticRoute) -> String {
     let to = destination(import, route.destination);
     let via = address_in(home, route.gateway);
     let metric = if route.metric == 0 {
@@ -297,7 +306,7 @@ pub(super) fn route(import: &Import<'_>, home: Cidr, route: &StaticRoute) -> Str
 }
 
 /// Where a route leads: to a plane, where its first subnet of that family is meant, else to a network.
-pub(super) fn destination(import: &Import<'_>, cidr: Cidr) -> String {
+pub(super) fn destination(import: &SiteImport<'_>, cidr: Cidr) -> String {
     let plane = import.plane_of(cidr).filter(|plane| {
         let mut of_family = plane
             .subnets
@@ -308,7 +317,7 @@ pub(super) fn destination(import: &Import<'_>, cidr: Cidr) -> String {
     plane.map_or_else(|| scalar_cidr(cidr), |plane| scalar(&plane.key))
 }
 
-fn reserved_ip_lines(import: &Import<'_>, subnet: &Subnet, lines: &mut Lines) {
+fn reserved_ip_lines(import: &SiteImport<'_>, subnet: &Subnet, lines: &mut Lines) {
     let of: Vec<&ReservedIp> = import
         .observed
         .all()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use topology::write::{Wish, merged};
+use topology::write::{ImportOptions, merged};
 
 use crate::{checked, layouts, sources};
 
@@ -47,7 +47,7 @@ fn adopted(names: &[&str]) -> String {
         .iter()
         .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))
         .collect();
-    let wish = Wish {
+    let wish = ImportOptions {
         adopt: names.iter().map(|name| (*name).to_owned()).collect(),
         drop_gone: false,
     };

@@ -5,22 +5,26 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use topology::observed::Observed;
-use topology::write::{Unmerged, Wish, files, merged};
+use topology::write::{ImportOptions, MergeConflict, files, merged};
 
 use crate::hostile::any_maas;
 use crate::{checked, layouts, represents, sources};
 
 type Texts = BTreeMap<String, String>;
 
-fn wish(drop_gone: bool) -> Wish {
-    Wish {
+fn wish(drop_gone: bool) -> ImportOptions {
+    ImportOptions {
         adopt: Vec::new(),
         drop_gone,
     }
 }
 
 /// The files after an import over them.
-fn over(before: &Texts, observed: &Observed, wish: &Wish) -> Result<Texts, Vec<Unmerged>> {
+fn over(
+    before: &Texts,
+    observed: &Observed,
+    wish: &ImportOptions,
+) -> Result<Texts, Vec<MergeConflict>> {
     let mut after = before.clone();
     for (path, text) in merged(observed, "site", &sources(before), wish)? {
         match text {
@@ -96,7 +100,7 @@ fn a_second_import_changes_no_byte() {
         let observed = layouts::observed(&layout);
         let first = files(&observed, "site");
         for before in [first.clone(), by_hand(&first)] {
-            let told = |why: Vec<Unmerged>| format!("{name}: {why:#?}");
+            let told = |why: Vec<MergeConflict>| format!("{name}: {why:#?}");
             let after = over(&before, &observed, &wish(false))
                 .map_err(told)
                 .unwrap();

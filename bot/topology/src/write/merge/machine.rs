@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use crate::address::Cidr;
 use crate::object::{Interface, Key, Link, Mode, Object};
 use crate::plane::{Machine, MachineInterface};
-use crate::write::ground::{field, items, word};
-use crate::write::import::Import;
+use crate::write::declaration::{field, items, word};
+use crate::write::import::SiteImport;
 use crate::write::machine::{
     interface_text, parents_first, place, said_link, small_offset, type_word,
 };
-use crate::write::patch::{Fields, Items, Patch};
+use crate::write::patch::{FieldEdits, FilePatch, ItemEdits};
 use crate::write::scalar::scalar;
-use crate::yaml::Node;
+use crate::yaml::YamlNode;
 
 use super::value::{address, address_like, in_quotes, said, set_word};
 use super::{newcomers, paired};
@@ -20,8 +20,8 @@ use super::{newcomers, paired};
 const INTERFACE: &[&str] = &["name", "type", "parents", "plane", "vlan", "links"];
 
 /// Changes what a machine says.
-pub(super) fn change(import: &Import<'_>, node: &Node, patch: &mut Patch) {
-    let before = said(node, "name").and_then(|host| import.ground.topology.machines.get(host));
+pub(super) fn change(import: &SiteImport<'_>, node: &YamlNode, patch: &mut FilePatch) {
+    let before = said(node, "name").and_then(|host| import.declaration.topology.machines.get(host));
     let (Some(before), Some(list)) = (before, field(node, "interfaces")) else {
         return;
     };
@@ -35,10 +35,10 @@ pub(super) fn change(import: &Import<'_>, node: &Node, patch: &mut Patch) {
         };
         let key = Key::Interface(host.clone(), name.to_owned());
         let now = import.observed.get(&key).and_then(Object::as_interface);
-        let mut fields = Fields::of(node);
+        let mut fields = FieldEdits::of(node);
         match now {
             Some(now) => {
-                if import.asked.everything() {
+                if import.selection.everything() {
                     interface(import, (declared, now), &mut fields, patch);
                 }
                 let links = Links {
@@ -49,14 +49,14 @@ pub(super) fn change(import: &Import<'_>, node: &Node, patch: &mut Patch) {
                 };
                 links.change(&mut fields, patch);
             }
-            None if import.asked.everything() && import.observed.all_nodes => {
+            None if import.selection.everything() && import.observed.all_nodes => {
                 gone.insert(at);
             }
             None => {}
         }
         patch.fields(fields, INTERFACE);
     }
-    let change = Items {
+    let change = ItemEdits {
         removed: gone,
         added: new_ones(import, before, own, items(Some(list)).len()),
     };
@@ -69,12 +69,12 @@ pub(super) fn change(import: &Import<'_>, node: &Node, patch: &mut Patch) {
 
 /// The interfaces that are not declared yet, behind those that are.
 fn new_ones(
-    import: &Import<'_>,
+    import: &SiteImport<'_>,
     before: &Machine,
     own: Option<u128>,
     said: usize,
 ) -> Vec<(Option<usize>, String)> {
-    if !import.asked.everything() {
+    if !import.selection.everything() {
         return Vec::new();
     }
     let known: BTreeSet<&str> = before
@@ -95,10 +95,10 @@ fn new_ones(
 }
 
 fn interface(
-    import: &Import<'_>,
+    import: &SiteImport<'_>,
     (before, now): (&MachineInterface, &Interface),
-    fields: &mut Fields<'_>,
-    patch: &Patch,
+    fields: &mut FieldEdits<'_>,
+    patch: &FilePatch,
 ) {
     if before.kind != now.kind {
         set_word(fields, patch, "type", type_word(now.kind));
@@ -132,22 +132,22 @@ fn interface(
 }
 
 struct Links<'a> {
-    import: &'a Import<'a>,
+    import: &'a SiteImport<'a>,
     host: &'a str,
     declared: &'a MachineInterface,
     own: Option<u128>,
 }
 
 impl Links<'_> {
-    fn change(&self, fields: &mut Fields<'_>, patch: &mut Patch) {
+    fn change(&self, fields: &mut FieldEdits<'_>, patch: &mut FilePatch) {
         let Some(list) = fields.get("links") else {
             return;
         };
         let nodes = items(Some(list));
         let before = self.declared.links.as_deref().unwrap_or_default();
-        if !self.import.asked.everything() {
+        if !self.import.selection.everything() {
             for (node, (cidr, _)) in nodes.iter().zip(before) {
-                let mut fields = Fields::of(node);
+                let mut fields = FieldEdits::of(node);
                 self.say_which(node, *cidr, &mut fields);
                 patch.fields(fields, &["plane", "address", "subnet"]);
             }
@@ -165,7 +165,7 @@ impl Links<'_> {
         {
             return fields.remove("links");
         }
-        let meant: Vec<(&Node, Option<(Cidr, Mode)>)> = nodes
+        let meant: Vec<(&YamlNode, Option<(Cidr, Mode)>)> = nodes
             .iter()
             .zip(before)
             .map(|(node, (cidr, mode))| (node, self.meant(node, *cidr, *mode)))
@@ -194,14 +194,14 @@ impl Links<'_> {
 
     fn listed(
         &self,
-        list: &Node,
+        list: &YamlNode,
         pairs: &[Option<usize>],
         there: &[&Link],
-        (fields, patch): (&mut Fields<'_>, &mut Patch),
+        (fields, patch): (&mut FieldEdits<'_>, &mut FilePatch),
     ) {
         let gone = pairs.iter().enumerate().filter(|(_, pair)| pair.is_none());
         let added = newcomers(pairs, there.len()).into_iter();
-        let change = Items {
+        let change = ItemEdits {
             removed: gone.map(|(at, _)| at).collect(),
             added: added
                 .filter_map(|(behind, at)| {
@@ -217,8 +217,8 @@ impl Links<'_> {
     }
 
     /// What a link says, in the subnet as it is now.
-    fn meant(&self, node: &Node, cidr: Cidr, mode: Mode) -> Option<(Cidr, Mode)> {
-        let cidr = *self.import.ground.now.get(&cidr)?;
+    fn meant(&self, node: &YamlNode, cidr: Cidr, mode: Mode) -> Option<(Cidr, Mode)> {
+        let cidr = *self.import.declaration.now.get(&cidr)?;
         let said = said(node, "address")?;
         let mode = match (mode, said) {
             (Mode::Static(_), "host") => Mode::Static(cidr.at(self.own?)?),
@@ -228,8 +228,13 @@ impl Links<'_> {
         Some((cidr, mode))
     }
 
-    fn link(&self, (node, meant): (&Node, Option<(Cidr, Mode)>), now: &Link, patch: &mut Patch) {
-        let mut fields = Fields::of(node);
+    fn link(
+        &self,
+        (node, meant): (&YamlNode, Option<(Cidr, Mode)>),
+        now: &Link,
+        patch: &mut FilePatch,
+    ) {
+        let mut fields = FieldEdits::of(node);
         if meant != Some((now.subnet, now.mode)) {
             let before = said(node, "address").unwrap_or_default();
             let word = match now.mode {
@@ -261,10 +266,16 @@ impl Links<'_> {
     }
 
     /// Says which subnet is meant, where the plane has more than one now.
-    fn say_which(&self, node: &Node, cidr: Cidr, fields: &mut Fields<'_>) {
+    fn say_which(&self, node: &YamlNode, cidr: Cidr, fields: &mut FieldEdits<'_>) {
         let full =
             said(node, "address").is_some_and(|said| said.parse::<std::net::IpAddr>().is_ok());
-        let cidr = self.import.ground.now.get(&cidr).copied().unwrap_or(cidr);
+        let cidr = self
+            .import
+            .declaration
+            .now
+            .get(&cidr)
+            .copied()
+            .unwrap_or(cidr);
         let several = self
             .import
             .plane_of(cidr)

@@ -3,17 +3,21 @@
 use crate::address::Cidr;
 use crate::object::{IpRange, Object, RangeKind, ReservedIp, StaticRoute};
 use crate::plane::Purpose;
-use crate::write::ground::{items, word};
-use crate::write::patch::{Fields, Items, Patch};
+use crate::write::declaration::{items, word};
+use crate::write::patch::{FieldEdits, FilePatch, ItemEdits};
 use crate::write::plane;
-use crate::yaml::Node;
+use crate::yaml::YamlNode;
 
-use super::subnet::Home;
+use super::subnet::SubnetMerge;
 use super::value::{address, address_like, in_quotes, range, range_like, said, set_text, set_word};
 use super::{newcomers, paired};
 
 /// Changes the reservations.
-pub(super) fn reservations(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch) {
+pub(super) fn reservations(
+    home: &SubnetMerge<'_>,
+    fields: &mut FieldEdits<'_>,
+    patch: &mut FilePatch,
+) {
     let (import, cidr) = (home.import, home.now.cidr);
     let mut there: Vec<&IpRange> = import.observed.ranges_of(cidr).collect();
     there.sort_by_key(|range| range.range);
@@ -22,12 +26,12 @@ pub(super) fn reservations(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut
         return;
     }
     let declared = items(list);
-    let meant = |node: &Node| range(import, said(node, "range")?, cidr);
-    let kind = |node: &Node| match said(node, "purpose") {
+    let meant = |node: &YamlNode| range(import, said(node, "range")?, cidr);
+    let kind = |node: &YamlNode| match said(node, "purpose") {
         Some("dynamic") => Purpose::Dynamic.kind(),
         Some(_) | None => RangeKind::Reserved,
     };
-    let name = |node: &Node| said(node, "name").unwrap_or_default().to_owned();
+    let name = |node: &YamlNode| said(node, "name").unwrap_or_default().to_owned();
     let pairs = paired(
         declared,
         &there,
@@ -44,7 +48,7 @@ pub(super) fn reservations(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut
         let Some(it) = pair.map(|at| there[at]) else {
             continue;
         };
-        let mut fields = Fields::of(node);
+        let mut fields = FieldEdits::of(node);
         match it.comment.as_str() {
             "" if name(node).is_empty() => {}
             "" => fields.remove("name"),
@@ -71,14 +75,14 @@ pub(super) fn reservations(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut
 }
 
 /// Changes the static routes, where they are declared.
-pub(super) fn routes(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch) {
+pub(super) fn routes(home: &SubnetMerge<'_>, fields: &mut FieldEdits<'_>, patch: &mut FilePatch) {
     let (import, cidr) = (home.import, home.now.cidr);
     let Some(list) = fields.get("routes").filter(|list| word(list).is_none()) else {
         return;
     };
     let none = Vec::new();
     let there: &[&StaticRoute] = import.routes.get(&cidr).unwrap_or(&none);
-    let to = |node: &Node| -> Option<Cidr> {
+    let to = |node: &YamlNode| -> Option<Cidr> {
         let to = said(node, "to")?;
         if to.contains('/') {
             return to.parse().ok();
@@ -87,8 +91,8 @@ pub(super) fn routes(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch
         let first = subnets.iter().find(|s| s.cidr.is_v6() == cidr.is_v6());
         first.map(|first| first.cidr)
     };
-    let via = |node: &Node| address(import, said(node, "via")?, cidr);
-    let metric = |node: &Node| said(node, "metric").unwrap_or("0").parse().ok();
+    let via = |node: &YamlNode| address(import, said(node, "via")?, cidr);
+    let metric = |node: &YamlNode| said(node, "metric").unwrap_or("0").parse().ok();
     let declared = items(Some(list));
     let pairs = paired(
         declared,
@@ -103,7 +107,7 @@ pub(super) fn routes(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch
         let Some(it) = pair.map(|at| there[at]) else {
             continue;
         };
-        let mut fields = Fields::of(node);
+        let mut fields = FieldEdits::of(node);
         if to(node) != Some(it.destination) {
             set_word(
                 &mut fields,
@@ -133,7 +137,11 @@ pub(super) fn routes(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch
 }
 
 /// Changes the reserved IPs, where they are declared.
-pub(super) fn reserved_ips(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch) {
+pub(super) fn reserved_ips(
+    home: &SubnetMerge<'_>,
+    fields: &mut FieldEdits<'_>,
+    patch: &mut FilePatch,
+) {
     let (import, cidr) = (home.import, home.now.cidr);
     let Some(list) = fields
         .get("reserved_ips")
@@ -143,8 +151,8 @@ pub(super) fn reserved_ips(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut
     };
     let all = import.observed.all().filter_map(Object::as_reserved_ip);
     let there: Vec<&ReservedIp> = all.filter(|reserved| reserved.subnet == cidr).collect();
-    let ip = |node: &Node| address(import, said(node, "ip")?, cidr);
-    let mac = |node: &Node| said(node, "mac").map(|mac| mac.to_lowercase().replace('-', ":"));
+    let ip = |node: &YamlNode| address(import, said(node, "ip")?, cidr);
+    let mac = |node: &YamlNode| said(node, "mac").map(|mac| mac.to_lowercase().replace('-', ":"));
     let declared = items(Some(list));
     let pairs = paired(
         declared,
@@ -157,7 +165,7 @@ pub(super) fn reserved_ips(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut
         let Some(it) = pair.map(|at| there[at]) else {
             continue;
         };
-        let mut fields = Fields::of(node);
+        let mut fields = FieldEdits::of(node);
         if ip(node) != Some(it.ip) {
             let before = said(node, "ip").unwrap_or_default();
             let like = address_like(import, before, cidr, it.ip);
@@ -188,14 +196,14 @@ pub(super) fn reserved_ips(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut
 /// Takes out the items that are nobody's, and adds those that are new where they belong.
 fn listed(
     key: &'static str,
-    (declared, pairs, there): (&[Node], &[Option<usize>], usize),
+    (declared, pairs, there): (&[YamlNode], &[Option<usize>], usize),
     text: &dyn Fn(usize) -> String,
-    fields: &mut Fields<'_>,
-    patch: &mut Patch,
+    fields: &mut FieldEdits<'_>,
+    patch: &mut FilePatch,
 ) {
     let gone = pairs.iter().enumerate().filter(|(_, pair)| pair.is_none());
     let new = newcomers(pairs, there);
-    let change = Items {
+    let change = ItemEdits {
         removed: gone.map(|(at, _)| at).collect(),
         added: new
             .iter()
@@ -220,9 +228,9 @@ fn listed(
             let added = texts.map(|(_, text)| (None, text)).collect();
             patch.items(
                 list,
-                Items {
+                ItemEdits {
                     added,
-                    ..Items::default()
+                    ..ItemEdits::default()
                 },
             );
         }

@@ -4,19 +4,19 @@ use std::net::IpAddr;
 
 use crate::object::Subnet;
 use crate::plane::PlaneSubnet;
-use crate::write::ground::{items, word};
-use crate::write::import::Import;
-use crate::write::patch::{Fields, Items, Patch};
+use crate::write::declaration::{items, word};
+use crate::write::import::SiteImport;
+use crate::write::patch::{FieldEdits, FilePatch, ItemEdits};
 use crate::write::plane::{resolver, scalar_cidr};
 use crate::write::scalar::scalar;
-use crate::yaml::Node;
+use crate::yaml::YamlNode;
 
 use super::ranges;
 use super::value::{address, address_like, in_quotes, set_text, set_word};
 
 /// A subnet as it was declared, and as it is.
-pub(super) struct Home<'a> {
-    pub(super) import: &'a Import<'a>,
+pub(super) struct SubnetMerge<'a> {
+    pub(super) import: &'a SiteImport<'a>,
     pub(super) before: &'a PlaneSubnet,
     pub(super) now: &'a Subnet,
     /// What it is called when nothing is said.
@@ -24,7 +24,7 @@ pub(super) struct Home<'a> {
 }
 
 /// Changes what is said of a subnet.
-pub(super) fn change(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch) {
+pub(super) fn change(home: &SubnetMerge<'_>, fields: &mut FieldEdits<'_>, patch: &mut FilePatch) {
     let now = home.now;
     if home.before.cidr != now.cidr {
         set_word(fields, patch, "cidr", &scalar_cidr(now.cidr));
@@ -48,7 +48,7 @@ pub(super) fn change(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch
     switches(home, fields, patch);
 }
 
-fn gateway(home: &Home<'_>, fields: &mut Fields<'_>, patch: &Patch) {
+fn gateway(home: &SubnetMerge<'_>, fields: &mut FieldEdits<'_>, patch: &FilePatch) {
     let (import, cidr) = (home.import, home.now.cidr);
     let node = fields.get("gateway");
     let said = node.and_then(word).unwrap_or("none");
@@ -69,7 +69,7 @@ fn gateway(home: &Home<'_>, fields: &mut Fields<'_>, patch: &Patch) {
     }
 }
 
-fn resolvers(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch) {
+fn resolvers(home: &SubnetMerge<'_>, fields: &mut FieldEdits<'_>, patch: &mut FilePatch) {
     let (import, now) = (home.import, home.now);
     let new = |ip: &IpAddr| resolver(import, now.cidr, *ip);
     let Some(list) = fields.get("dns") else {
@@ -83,7 +83,7 @@ fn resolvers(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch) {
         return;
     }
     let said = items(Some(list));
-    let meant = |node: &Node| address(import, word(node)?, now.cidr);
+    let meant = |node: &YamlNode| address(import, word(node)?, now.cidr);
     if said.iter().map(meant).eq(now.dns.iter().copied().map(Some)) {
         return;
     }
@@ -91,7 +91,7 @@ fn resolvers(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch) {
         return fields.remove("dns");
     }
     let kept = common(said, &now.dns, &|node, ip| meant(node) == Some(*ip));
-    let mut change = Items::default();
+    let mut change = ItemEdits::default();
     let (mut old, mut fresh) = (0, 0);
     for (old_end, fresh_end) in kept.into_iter().chain([(said.len(), now.dns.len())]) {
         let both = (old_end - old).min(fresh_end - fresh);
@@ -135,7 +135,7 @@ fn common<A, B>(one: &[A], other: &[B], same: &dyn Fn(&A, &B) -> bool) -> Vec<(u
     row
 }
 
-fn switches(home: &Home<'_>, fields: &mut Fields<'_>, patch: &Patch) {
+fn switches(home: &SubnetMerge<'_>, fields: &mut FieldEdits<'_>, patch: &FilePatch) {
     let (before, now) = (home.before, home.now);
     for (key, said, there) in [
         ("managed", before.managed, now.flags.managed),

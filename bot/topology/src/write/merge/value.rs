@@ -4,24 +4,24 @@ use std::net::IpAddr;
 
 use crate::address::{Cidr, Range};
 use crate::draft::{AddressRef, Leaf as _, Offset, RangeRef};
-use crate::write::ground::word;
-use crate::write::import::Import;
-use crate::write::patch::{Fields, Patch};
+use crate::write::declaration::word;
+use crate::write::import::SiteImport;
+use crate::write::patch::{FieldEdits, FilePatch};
 use crate::write::plane::{range_in, resolver};
 use crate::write::scalar::{quoted, scalar, single};
 use crate::write::{address_in, literal};
-use crate::yaml::Node;
+use crate::yaml::YamlNode;
 
 fn read(text: &str) -> Option<AddressRef> {
     AddressRef::parse(text, true).ok()
 }
 
 /// The address that is meant, in the subnet at hand as it is now.
-pub(super) fn address(import: &Import<'_>, text: &str, home: Cidr) -> Option<IpAddr> {
+pub(super) fn address(import: &SiteImport<'_>, text: &str, home: Cidr) -> Option<IpAddr> {
     resolved(import, &read(text)?, home)
 }
 
-fn resolved(import: &Import<'_>, said: &AddressRef, home: Cidr) -> Option<IpAddr> {
+fn resolved(import: &SiteImport<'_>, said: &AddressRef, home: Cidr) -> Option<IpAddr> {
     match said {
         AddressRef::Literal(ip) => Some(*ip),
         AddressRef::Offset(Offset(offset)) => home.at(*offset),
@@ -34,7 +34,12 @@ fn resolved(import: &Import<'_>, said: &AddressRef, home: Cidr) -> Option<IpAddr
 }
 
 /// An address, said as the one before it was.
-pub(super) fn address_like(import: &Import<'_>, before: &str, home: Cidr, ip: IpAddr) -> String {
+pub(super) fn address_like(
+    import: &SiteImport<'_>,
+    before: &str,
+    home: Cidr,
+    ip: IpAddr,
+) -> String {
     match read(before) {
         Some(AddressRef::Literal(_)) => literal(ip),
         Some(AddressRef::Offset(_)) if home.contains(ip) => address_in(home, ip),
@@ -43,7 +48,7 @@ pub(super) fn address_like(import: &Import<'_>, before: &str, home: Cidr, ip: Ip
 }
 
 /// The range that is meant.
-pub(super) fn range(import: &Import<'_>, text: &str, home: Cidr) -> Option<Range> {
+pub(super) fn range(import: &SiteImport<'_>, text: &str, home: Cidr) -> Option<Range> {
     let said = RangeRef::parse(text, true).ok()?;
     let start = resolved(import, &said.start, home)?;
     Range::new(start, resolved(import, &said.end, home)?)
@@ -97,7 +102,12 @@ pub(super) fn text_like(before: &str, text: &str) -> String {
 }
 
 /// Makes a field say that text.
-pub(super) fn set_text(fields: &mut Fields<'_>, patch: &Patch, key: &'static str, text: &str) {
+pub(super) fn set_text(
+    fields: &mut FieldEdits<'_>,
+    patch: &FilePatch,
+    key: &'static str,
+    text: &str,
+) {
     let node = fields.get(key);
     if node.and_then(word) == Some(text) {
         return;
@@ -107,13 +117,18 @@ pub(super) fn set_text(fields: &mut Fields<'_>, patch: &Patch, key: &'static str
 }
 
 /// Makes a field say that word, which is the same with and without quotes.
-pub(super) fn set_word(fields: &mut Fields<'_>, patch: &Patch, key: &'static str, said: &str) {
+pub(super) fn set_word(
+    fields: &mut FieldEdits<'_>,
+    patch: &FilePatch,
+    key: &'static str,
+    said: &str,
+) {
     let before = fields.get(key).map_or("", |node| patch.written(node));
     let said = in_quotes(before, said);
     fields.set(key, &said);
 }
 
 /// What an item of a list says of itself under that key.
-pub(super) fn said<'n>(node: &'n Node, key: &str) -> Option<&'n str> {
-    crate::write::ground::field(node, key).and_then(word)
+pub(super) fn said<'n>(node: &'n YamlNode, key: &str) -> Option<&'n str> {
+    crate::write::declaration::field(node, key).and_then(word)
 }

@@ -6,33 +6,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::Cidr;
-use crate::draft::Source;
+use crate::draft::SourceFile;
 use crate::object::{Key, Subnet, Vlan, VlanAt};
 use crate::observed::{NodeKind, Observed};
 use crate::plane::{Plane, Topology};
-use crate::yaml::{self, Node, Value};
+use crate::yaml::{self, Value, YamlNode};
 
-use super::Unmerged;
+use super::MergeConflict;
 
 /// A declaration that was there before.
 #[derive(Default)]
-pub(super) struct Ground {
-    pub(super) files: BTreeMap<String, File>,
+pub(super) struct Declaration {
+    pub(super) files: BTreeMap<String, DeclarationFile>,
     pub(super) topology: Topology,
     /// By key.
-    pub(super) planes: BTreeMap<String, Stand>,
+    pub(super) planes: BTreeMap<String, DeclaredPlane>,
     /// Every declared subnet, and which observed one it is.
     pub(super) now: BTreeMap<Cidr, Cidr>,
 }
 
 /// One file of it.
-pub(super) struct File {
+pub(super) struct DeclarationFile {
     pub(super) text: String,
-    pub(super) root: Node,
+    pub(super) root: YamlNode,
 }
 
 /// Where a plane is declared, and which VLAN it is.
-pub(super) struct Stand {
+pub(super) struct DeclaredPlane {
     pub(super) path: String,
     pub(super) line: u32,
     /// Its place in the list `planes`; none where the file is the plane's own.
@@ -41,10 +41,10 @@ pub(super) struct Stand {
     pub(super) vlan: Option<VlanAt>,
 }
 
-impl Ground {
+impl Declaration {
     /// Reads files that were checked to be sound.
-    pub(super) fn of(sources: &[Source], topology: Topology, observed: &Observed) -> Self {
-        let mut ground = Self {
+    pub(super) fn of(sources: &[SourceFile], topology: Topology, observed: &Observed) -> Self {
+        let mut declaration = Self {
             topology,
             ..Self::default()
         };
@@ -54,37 +54,37 @@ impl Ground {
         for source in files {
             let text = String::from_utf8_lossy(&source.bytes).into_owned();
             if let Ok((Some(root), _)) = yaml::read(&text) {
-                ground
+                declaration
                     .files
-                    .insert(source.path.clone(), File { text, root });
+                    .insert(source.path.clone(), DeclarationFile { text, root });
             }
         }
-        let mut stands = BTreeMap::new();
-        for (path, file) in &ground.files {
+        let mut entries = BTreeMap::new();
+        for (path, file) in &declaration.files {
             for (item, node) in planes_in(&file.root) {
                 let Some(key) = field(node, "plane").and_then(word) else {
                     continue;
                 };
-                let stand = Stand {
+                let entry = DeclaredPlane {
                     path: path.clone(),
                     line: node.at.line,
                     item,
                     vlan: None,
                 };
-                stands.insert(key.to_owned(), stand);
+                entries.insert(key.to_owned(), entry);
             }
         }
-        ground.planes = stands;
-        ground.find_vlans(observed);
-        ground.find_subnets(observed);
-        ground
+        declaration.planes = entries;
+        declaration.find_vlans(observed);
+        declaration.find_subnets(observed);
+        declaration
     }
 
     /// The VLANs that are declared.
     pub(super) fn vlans(&self) -> BTreeMap<&VlanAt, &str> {
         self.planes
             .iter()
-            .filter_map(|(key, stand)| Some((stand.vlan.as_ref()?, key.as_str())))
+            .filter_map(|(key, entry)| Some((entry.vlan.as_ref()?, key.as_str())))
             .collect()
     }
 
@@ -105,22 +105,22 @@ impl Ground {
     }
 
     /// What is declared and MAAS does not have: what it is, its file and its line.
-    pub(super) fn gone(&self, observed: &Observed) -> Vec<Unmerged> {
+    pub(super) fn gone(&self, observed: &Observed) -> Vec<MergeConflict> {
         let mut gone = Vec::new();
         let mut add = |file: &str, line: u32, what: String| {
-            gone.push(Unmerged {
+            gone.push(MergeConflict {
                 file: file.to_owned(),
                 line,
                 what: format!("{what} is declared, and this MAAS has none"),
                 remedy: GONE.to_owned(),
             });
         };
-        for (key, stand) in &self.planes {
+        for (key, entry) in &self.planes {
             let plane = &self.topology.planes[key];
-            if stand.vlan.is_none() {
+            if entry.vlan.is_none() {
                 add(
-                    &stand.path,
-                    stand.line,
+                    &entry.path,
+                    entry.line,
                     format!("plane `{key}` ({})", plane.vlan),
                 );
                 continue;
@@ -128,7 +128,7 @@ impl Ground {
             for subnet in &plane.subnets {
                 if !self.now.contains_key(&subnet.cidr) {
                     let what = format!("subnet `{}` of plane `{key}`", subnet.cidr);
-                    add(&stand.path, self.line_of(stand, subnet.cidr), what);
+                    add(&entry.path, self.line_of(entry, subnet.cidr), what);
                 }
             }
         }
@@ -149,22 +149,22 @@ impl Ground {
         gone
     }
 
-    fn line_of(&self, stand: &Stand, cidr: Cidr) -> u32 {
-        let node = self.node(stand);
+    fn line_of(&self, entry: &DeclaredPlane, cidr: Cidr) -> u32 {
+        let node = self.node(entry);
         let said = node.map(subnets_in).unwrap_or_default();
         let found = said
             .iter()
             .filter_map(|node| field(node, "cidr"))
             .find(|node| word(node) == Some(&cidr.to_string()));
-        found.map_or(stand.line, |node| node.at.line)
+        found.map_or(entry.line, |node| node.at.line)
     }
 
     /// The mapping that declares a plane.
-    pub(super) fn node(&self, stand: &Stand) -> Option<&Node> {
-        let file = self.files.get(&stand.path)?;
+    pub(super) fn node(&self, entry: &DeclaredPlane) -> Option<&YamlNode> {
+        let file = self.files.get(&entry.path)?;
         let mut planes = planes_in(&file.root);
         planes
-            .find(|(item, _)| *item == stand.item)
+            .find(|(item, _)| *item == entry.item)
             .map(|(_, node)| node)
     }
 
@@ -174,11 +174,11 @@ impl Ground {
         for round in rounds {
             let taken: BTreeSet<VlanAt> = self.vlans().into_keys().cloned().collect();
             let mut wanted: BTreeMap<VlanAt, Vec<String>> = BTreeMap::new();
-            for (key, stand) in &self.planes {
+            for (key, entry) in &self.planes {
                 let Some(plane) = self.topology.planes.get(key) else {
                     continue;
                 };
-                if stand.vlan.is_none()
+                if entry.vlan.is_none()
                     && let [at] = round(plane, observed).as_slice()
                     && !taken.contains(at)
                 {
@@ -187,9 +187,9 @@ impl Ground {
             }
             for (at, keys) in wanted {
                 if let [key] = keys.as_slice()
-                    && let Some(stand) = self.planes.get_mut(key)
+                    && let Some(entry) = self.planes.get_mut(key)
                 {
-                    stand.vlan = Some(at);
+                    entry.vlan = Some(at);
                 }
             }
         }
@@ -197,8 +197,8 @@ impl Ground {
 
     fn find_subnets(&mut self, observed: &Observed) {
         let mut now = BTreeMap::new();
-        for (key, stand) in &self.planes {
-            let (Some(at), Some(plane)) = (&stand.vlan, self.topology.planes.get(key)) else {
+        for (key, entry) in &self.planes {
+            let (Some(at), Some(plane)) = (&entry.vlan, self.topology.planes.get(key)) else {
                 continue;
             };
             let mut free: Vec<&Subnet> = observed
@@ -273,7 +273,7 @@ fn by_name(plane: &Plane, observed: &Observed) -> Vec<VlanAt> {
 }
 
 /// What stands under a key of a mapping.
-pub(super) fn field<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
+pub(super) fn field<'n>(node: &'n YamlNode, key: &str) -> Option<&'n YamlNode> {
     if let Value::Map(entries) = &node.value {
         entries
             .iter()
@@ -285,7 +285,7 @@ pub(super) fn field<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
 }
 
 /// The text of a scalar.
-pub(super) fn word(node: &Node) -> Option<&str> {
+pub(super) fn word(node: &YamlNode) -> Option<&str> {
     if let Value::Text { text, .. } = &node.value {
         Some(text)
     } else {
@@ -294,7 +294,7 @@ pub(super) fn word(node: &Node) -> Option<&str> {
 }
 
 /// The items of a list; none of anything else.
-pub(super) fn items(node: Option<&Node>) -> &[Node] {
+pub(super) fn items(node: Option<&YamlNode>) -> &[YamlNode] {
     match node.map(|node| &node.value) {
         Some(Value::List(items)) => items,
         Some(Value::Nothing | Value::Text { .. } | Value::Map(_)) | None => &[],
@@ -302,14 +302,14 @@ pub(super) fn items(node: Option<&Node>) -> &[Node] {
 }
 
 /// The mappings of a plane's subnets, in order; the first may be the plane's own.
-pub(super) fn subnets_in(plane: &Node) -> Vec<&Node> {
+pub(super) fn subnets_in(plane: &YamlNode) -> Vec<&YamlNode> {
     let own = field(plane, "cidr").map(|_| plane);
     own.into_iter()
         .chain(items(field(plane, "subnets")))
         .collect()
 }
 
-fn planes_in(root: &Node) -> impl Iterator<Item = (Option<usize>, &Node)> {
+fn planes_in(root: &YamlNode) -> impl Iterator<Item = (Option<usize>, &YamlNode)> {
     let own = field(root, "plane").map(|_| (None, root));
     let listed = items(field(root, "planes")).iter().enumerate();
     own.into_iter()

@@ -10,19 +10,19 @@ use crate::finding::shown;
 use crate::object::{Key, Subnet, VlanAt};
 use crate::observed::{NodeKind, Observed};
 
-use super::Unmerged;
-use super::ground::Ground;
+use super::MergeConflict;
+use super::declaration::Declaration;
 
 /// What is taken in.
 #[derive(Default)]
-pub(super) struct Asked {
-    only: Option<Only>,
+pub(super) struct Selection {
+    only: Option<SelectedObjects>,
     /// Whether what MAAS does not have is taken out.
     pub(super) drop_gone: bool,
 }
 
 #[derive(Default)]
-struct Only {
+struct SelectedObjects {
     subnets: BTreeSet<Cidr>,
     vlans: BTreeSet<VlanAt>,
     spaces: BTreeSet<String>,
@@ -31,7 +31,7 @@ struct Only {
 
 /// One thing that a name may mean.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Meant {
+enum NamedObject {
     Subnet(Cidr),
     Vlan(VlanAt),
     Fabric(String),
@@ -42,22 +42,23 @@ enum Meant {
 /// Kinds of objects, as they stand before a name: `fabric:blue`.
 const KINDS: &[&str] = &["subnet", "vlan", "fabric", "space", "machine"];
 
-impl Asked {
+impl Selection {
     /// By name; no name asks for everything.
     pub(super) fn of(
         names: &[String],
         observed: &Observed,
-        ground: &Ground,
-    ) -> Result<Self, Vec<Unmerged>> {
+        declaration: &Declaration,
+    ) -> Result<Self, Vec<MergeConflict>> {
         if names.is_empty() {
             return Ok(Self::default());
         }
-        let mut only = Only::default();
+        let mut only = SelectedObjects::default();
         let mut refused = Vec::new();
         for name in names {
-            match found(name, observed).and_then(|meant| undeclared(name, meant, observed, ground))
+            match found(name, observed)
+                .and_then(|meant| undeclared(name, meant, observed, declaration))
             {
-                Ok(meant) => only.take(meant, observed, ground),
+                Ok(meant) => only.take(meant, observed, declaration),
                 Err(why) => refused.push(why),
             }
         }
@@ -75,9 +76,9 @@ impl Asked {
     }
 
     /// Whether a subnet that is not declared is to be.
-    pub(super) fn wants(&self, ground: &Ground, subnet: &Subnet) -> bool {
+    pub(super) fn wants(&self, declaration: &Declaration, subnet: &Subnet) -> bool {
         match &self.only {
-            None => !ground.leaves_alone(subnet),
+            None => !declaration.leaves_alone(subnet),
             Some(only) => only.subnets.contains(&subnet.cidr),
         }
     }
@@ -105,37 +106,37 @@ impl Asked {
     }
 }
 
-impl Only {
-    fn take(&mut self, meant: Meant, observed: &Observed, ground: &Ground) {
+impl SelectedObjects {
+    fn take(&mut self, meant: NamedObject, observed: &Observed, declaration: &Declaration) {
         let mut all_on = |at: &VlanAt| {
             let there = observed.subnets().filter(|subnet| subnet.vlan == *at);
-            let declared: BTreeSet<Cidr> = ground.now.values().copied().collect();
+            let declared: BTreeSet<Cidr> = declaration.now.values().copied().collect();
             let new = there.map(|subnet| subnet.cidr);
             self.subnets
                 .extend(new.filter(|cidr| !declared.contains(cidr)));
             self.vlans.insert(at.clone());
         };
         match meant {
-            Meant::Subnet(cidr) => {
+            NamedObject::Subnet(cidr) => {
                 self.subnets.insert(cidr);
             }
-            Meant::Vlan(at) => all_on(&at),
-            Meant::Fabric(name) => {
+            NamedObject::Vlan(at) => all_on(&at),
+            NamedObject::Fabric(name) => {
                 let on = observed.vlans().filter(|vlan| vlan.at.fabric == name);
                 on.for_each(|vlan| all_on(&vlan.at));
             }
-            Meant::Space(name) => {
+            NamedObject::Space(name) => {
                 self.spaces.insert(name);
             }
-            Meant::Machine(host) => {
+            NamedObject::Machine(host) => {
                 self.machines.insert(host);
             }
         }
     }
 }
 
-fn refusal(what: String, remedy: String) -> Unmerged {
-    Unmerged {
+fn refusal(what: String, remedy: String) -> MergeConflict {
+    MergeConflict {
         file: String::new(),
         line: 0,
         what,
@@ -144,7 +145,7 @@ fn refusal(what: String, remedy: String) -> Unmerged {
 }
 
 /// The one object of that name.
-fn found(name: &str, observed: &Observed) -> Result<Meant, Unmerged> {
+fn found(name: &str, observed: &Observed) -> Result<NamedObject, MergeConflict> {
     let (kind, rest) = match name.split_once(':') {
         Some((kind, rest)) if KINDS.contains(&kind) => (Some(kind), rest),
         Some(_) | None => (None, name),
@@ -179,34 +180,38 @@ fn found(name: &str, observed: &Observed) -> Result<Meant, Unmerged> {
     }
 }
 
-fn of_kind(kind: &str, name: &str, observed: &Observed) -> Vec<Meant> {
+fn of_kind(kind: &str, name: &str, observed: &Observed) -> Vec<NamedObject> {
     match kind {
         "subnet" => {
             let cidr = name.parse::<Cidr>().ok();
             let exact = cidr.filter(|cidr| observed.subnet(cidr).is_some());
             if let Some(cidr) = exact {
-                return vec![Meant::Subnet(cidr)];
+                return vec![NamedObject::Subnet(cidr)];
             }
             let named = observed.subnets().filter(|subnet| subnet.name == name);
-            named.map(|subnet| Meant::Subnet(subnet.cidr)).collect()
+            named
+                .map(|subnet| NamedObject::Subnet(subnet.cidr))
+                .collect()
         }
         "vlan" => {
             let is_it =
                 |at: &VlanAt| at.to_string() == name || format!("{}/{}", at.fabric, at.vid) == name;
             let vlans = observed.vlans().filter(|vlan| is_it(&vlan.at));
-            vlans.map(|vlan| Meant::Vlan(vlan.at.clone())).collect()
+            vlans
+                .map(|vlan| NamedObject::Vlan(vlan.at.clone()))
+                .collect()
         }
         "fabric" => {
             let there = observed.vlans().any(|vlan| vlan.at.fabric == name);
             there
-                .then(|| Meant::Fabric(name.to_owned()))
+                .then(|| NamedObject::Fabric(name.to_owned()))
                 .into_iter()
                 .collect()
         }
         "space" => {
             let there = observed.get(&Key::Space(name.to_owned())).is_some();
             there
-                .then(|| Meant::Space(name.to_owned()))
+                .then(|| NamedObject::Space(name.to_owned()))
                 .into_iter()
                 .collect()
         }
@@ -214,7 +219,7 @@ fn of_kind(kind: &str, name: &str, observed: &Observed) -> Vec<Meant> {
             let node = observed.nodes.get(name);
             let there = node.is_some_and(|node| node.kind == NodeKind::Machine);
             there
-                .then(|| Meant::Machine(name.to_owned()))
+                .then(|| NamedObject::Machine(name.to_owned()))
                 .into_iter()
                 .collect()
         }
@@ -224,35 +229,35 @@ fn of_kind(kind: &str, name: &str, observed: &Observed) -> Vec<Meant> {
 /// It, unless all of it is declared already.
 fn undeclared(
     name: &str,
-    meant: Meant,
+    meant: NamedObject,
     observed: &Observed,
-    ground: &Ground,
-) -> Result<Meant, Unmerged> {
-    let declared: BTreeSet<Cidr> = ground.now.values().copied().collect();
-    let vlans = ground.vlans();
+    declaration: &Declaration,
+) -> Result<NamedObject, MergeConflict> {
+    let declared: BTreeSet<Cidr> = declaration.now.values().copied().collect();
+    let vlans = declaration.vlans();
     let whole = |at: &VlanAt| {
         let mut there = observed.subnets().filter(|subnet| subnet.vlan == *at);
         vlans.contains_key(at) && there.all(|subnet| declared.contains(&subnet.cidr))
     };
     let known = match &meant {
-        Meant::Subnet(cidr) => declared.contains(cidr),
-        Meant::Vlan(at) => whole(at),
-        Meant::Fabric(fabric) => {
+        NamedObject::Subnet(cidr) => declared.contains(cidr),
+        NamedObject::Vlan(at) => whole(at),
+        NamedObject::Fabric(fabric) => {
             let mut on = observed.vlans().filter(|vlan| vlan.at.fabric == *fabric);
             on.all(|vlan| whole(&vlan.at))
         }
-        Meant::Space(space) => {
-            let carried = ground.topology.planes.values();
+        NamedObject::Space(space) => {
+            let carried = declaration.topology.planes.values();
             let mut carried = carried.filter_map(|plane| plane.space.as_ref()?.as_ref());
-            ground.topology.spaces.contains(space) || carried.any(|carried| carried == space)
+            declaration.topology.spaces.contains(space) || carried.any(|carried| carried == space)
         }
-        Meant::Machine(host) => ground.topology.machines.contains_key(host),
+        NamedObject::Machine(host) => declaration.topology.machines.contains_key(host),
     };
     if !known {
         return Ok(meant);
     }
-    let (file, line) = meant.place(observed, ground).unwrap_or_default();
-    Err(Unmerged {
+    let (file, line) = meant.place(observed, declaration).unwrap_or_default();
+    Err(MergeConflict {
         file,
         line,
         what: format!("`{}` is declared already", shown(name)),
@@ -260,7 +265,7 @@ fn undeclared(
     })
 }
 
-impl Meant {
+impl NamedObject {
     /// The words that mean this and nothing else.
     fn name(&self) -> String {
         match self {
@@ -273,13 +278,13 @@ impl Meant {
     }
 
     /// Where the plane is declared that it belongs to.
-    fn place(&self, observed: &Observed, ground: &Ground) -> Option<(String, u32)> {
+    fn place(&self, observed: &Observed, declaration: &Declaration) -> Option<(String, u32)> {
         let vlan = match self {
             Self::Subnet(cidr) => &observed.subnet(cidr)?.vlan,
             Self::Vlan(at) => at,
             Self::Fabric(_) | Self::Space(_) | Self::Machine(_) => return None,
         };
-        let mut stands = ground.planes.values();
+        let mut stands = declaration.planes.values();
         let stand = stands.find(|stand| stand.vlan.as_ref() == Some(vlan))?;
         Some((stand.path.clone(), stand.line))
     }

@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::address::Cidr;
-use crate::draft::{AddressRef, Draft, Offset, PlaneFile, Said, nearest};
+use crate::draft::{AddressRef, Draft, Located, Offset, PlaneFile, nearest};
 
-use crate::finding::{Notes, Place, codes, shown};
+use crate::finding::{FilePosition, Notes, codes, shown};
 use crate::object::VlanAt;
 
 use super::names;
 
 /// The planes by key.
-pub(super) struct Book {
-    planes: BTreeMap<String, Entry>,
+pub(super) struct PlaneIndex {
+    planes: BTreeMap<String, PlaneEntry>,
     /// First subnets of each family by network address, with their planes' keys.
     firsts: BTreeMap<IpAddr, (Cidr, String)>,
     subnets: BTreeSet<Cidr>,
@@ -22,14 +22,14 @@ pub(super) struct Book {
 }
 
 /// What a reference to a plane may need. What could not be read is `None`, and was remarked on.
-pub(super) struct Entry {
-    pub(super) place: Place,
+pub(super) struct PlaneEntry {
+    pub(super) place: FilePosition,
     pub(super) vlan: Option<VlanAt>,
     pub(super) relayed: bool,
     subnets: Vec<Option<Cidr>>,
 }
 
-impl Entry {
+impl PlaneEntry {
     /// The subnets that could be read.
     pub(super) fn subnets(&self) -> impl Iterator<Item = Cidr> {
         self.subnets.iter().flatten().copied()
@@ -41,10 +41,10 @@ impl Entry {
     }
 }
 
-impl Book {
+impl PlaneIndex {
     /// Writes down every plane with a key; a key twice is remarked on, and the first one stays.
     pub(super) fn of(draft: &Draft, notes: &mut Notes<'_>) -> Self {
-        let mut book = Self {
+        let mut index = Self {
             planes: BTreeMap::new(),
             firsts: BTreeMap::new(),
             subnets: BTreeSet::new(),
@@ -59,12 +59,12 @@ impl Book {
                 let help =
                     "use letters, digits, `-`, `_` and `.`, 64 at most, a letter or digit first";
                 notes.add(codes::PLANE_KEY, said.plane.place, message, help);
-                book.unread.insert(key);
+                index.unread.insert(key);
                 continue;
             }
             let place = said.plane.place;
-            let entry = Entry::of(said, place);
-            if let Some(first) = book.planes.get(&key) {
+            let entry = PlaneEntry::of(said, place);
+            if let Some(first) = index.planes.get(&key) {
                 let message = format!(
                     "a plane `{}` is declared already, on line {} of {}",
                     shown(&key),
@@ -77,17 +77,17 @@ impl Book {
             }
             for v6 in [false, true] {
                 if let Some(first) = entry.subnets().find(|cidr| cidr.is_v6() == v6) {
-                    book.firsts.insert(first.network(), (first, key.clone()));
+                    index.firsts.insert(first.network(), (first, key.clone()));
                 }
             }
-            book.subnets.extend(entry.subnets());
-            book.planes.insert(key, entry);
+            index.subnets.extend(entry.subnets());
+            index.planes.insert(key, entry);
         }
-        book
+        index
     }
 
     /// Whether this is the plane that its key stands for, not a second one of that key.
-    pub(super) fn is_first(&self, key: &Said<String>) -> bool {
+    pub(super) fn is_first(&self, key: &Located<String>) -> bool {
         key.value
             .as_ref()
             .and_then(|key| self.planes.get(key))
@@ -95,12 +95,21 @@ impl Book {
     }
 
     /// The plane that is referred to.
-    pub(super) fn find(&self, said: &Said<String>, notes: &mut Notes<'_>) -> Option<&Entry> {
+    pub(super) fn find(
+        &self,
+        said: &Located<String>,
+        notes: &mut Notes<'_>,
+    ) -> Option<&PlaneEntry> {
         self.look_up(said.value.as_deref()?, said.place, notes)
     }
 
     /// The plane that is referred to.
-    pub(super) fn look_up(&self, key: &str, place: Place, notes: &mut Notes<'_>) -> Option<&Entry> {
+    pub(super) fn look_up(
+        &self,
+        key: &str,
+        place: FilePosition,
+        notes: &mut Notes<'_>,
+    ) -> Option<&PlaneEntry> {
         if let Some(entry) = self.planes.get(key) {
             return Some(entry);
         }
@@ -139,7 +148,7 @@ impl Book {
     /// The address that is meant, in the subnet at hand. A literal is not looked at further.
     pub(super) fn resolve(
         &self,
-        said: &Said<AddressRef>,
+        said: &Located<AddressRef>,
         home: Cidr,
         notes: &mut Notes<'_>,
     ) -> Option<IpAddr> {
@@ -164,7 +173,7 @@ impl Book {
     /// The address that is meant, which must lie inside the subnet at hand.
     pub(super) fn inside(
         &self,
-        said: &Said<AddressRef>,
+        said: &Located<AddressRef>,
         home: Cidr,
         notes: &mut Notes<'_>,
     ) -> Option<IpAddr> {
@@ -183,8 +192,8 @@ impl Book {
     }
 }
 
-impl Entry {
-    fn of(said: &PlaneFile, place: Place) -> Self {
+impl PlaneEntry {
+    fn of(said: &PlaneFile, place: FilePosition) -> Self {
         let vid = match &said.vid {
             None => Some(0),
             Some(vid) => vid
@@ -202,7 +211,10 @@ impl Entry {
         Self {
             place,
             vlan: fabric.zip(vid).map(|(fabric, vid)| VlanAt { fabric, vid }),
-            relayed: said.dhcp.as_ref().is_some_and(crate::draft::Dhcp::is_relay),
+            relayed: said
+                .dhcp
+                .as_ref()
+                .is_some_and(crate::draft::DhcpDraft::is_relay),
             subnets: first
                 .into_iter()
                 .chain(further.map(|cidr| cidr.value))
@@ -212,7 +224,7 @@ impl Entry {
 }
 
 /// Remarks on a host that would stand on the network's own address or on the broadcast address. A /31 has neither.
-pub(super) fn refuse_edges(ip: IpAddr, cidr: Cidr, place: Place, notes: &mut Notes<'_>) {
+pub(super) fn refuse_edges(ip: IpAddr, cidr: Cidr, place: FilePosition, notes: &mut Notes<'_>) {
     let edges = !cidr.is_v6() && cidr.prefix() < 31;
     if edges && (ip == cidr.network() || ip == cidr.last()) {
         let message = format!("`{ip}` is the network's own or the broadcast address of `{cidr}`");
@@ -229,7 +241,7 @@ pub(super) fn refuse_edges(ip: IpAddr, cidr: Cidr, place: Place, notes: &mut Not
 pub(super) fn at(
     cidr: Cidr,
     offset: Offset,
-    place: Place,
+    place: FilePosition,
     notes: &mut Notes<'_>,
 ) -> Option<IpAddr> {
     let ip = cidr.at(offset.0);
@@ -248,11 +260,17 @@ pub(super) fn at(
 
 /// Which address was given to whom.
 #[derive(Default)]
-pub(super) struct Given(BTreeMap<IpAddr, String>);
+pub(super) struct AddressOwners(BTreeMap<IpAddr, String>);
 
-impl Given {
+impl AddressOwners {
     /// Gives `ip` to `who`, unless someone has it.
-    pub(super) fn give(&mut self, ip: IpAddr, who: String, place: Place, notes: &mut Notes<'_>) {
+    pub(super) fn give(
+        &mut self,
+        ip: IpAddr,
+        who: String,
+        place: FilePosition,
+        notes: &mut Notes<'_>,
+    ) {
         if let Some(other) = self.0.get(&ip) {
             let message = format!("`{ip}` is given to {who}, and to {other} already");
             notes.add(

@@ -3,28 +3,28 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::Cidr;
-use crate::draft::Said;
-use crate::finding::{Notes, Place, codes, shown};
+use crate::draft::Located;
+use crate::finding::{FilePosition, Notes, codes, shown};
 use crate::object::VlanAt;
 use crate::plane::{Dhcp, Purpose};
 
 use super::names;
-use super::planes::Stood;
+use super::planes::CheckedPlane;
 
 /// Checks the planes against each other.
-pub(super) fn check(stood: &[Stood], notes: &mut Notes<'_>) {
-    refuse_shared_vlans(stood, notes);
-    refuse_overlaps(stood, notes);
-    warn_of_mtus(stood, notes);
-    warn_of_generated_fabrics(stood, notes);
-    for plane in stood {
+pub(super) fn check(checked: &[CheckedPlane], notes: &mut Notes<'_>) {
+    refuse_shared_vlans(checked, notes);
+    refuse_overlaps(checked, notes);
+    warn_of_mtus(checked, notes);
+    warn_of_generated_fabrics(checked, notes);
+    for plane in checked {
         warn_of_dhcp(plane, notes);
     }
 }
 
-fn refuse_shared_vlans(stood: &[Stood], notes: &mut Notes<'_>) {
-    let mut taken: BTreeMap<&VlanAt, &Stood> = BTreeMap::new();
-    for plane in stood {
+fn refuse_shared_vlans(checked: &[CheckedPlane], notes: &mut Notes<'_>) {
+    let mut taken: BTreeMap<&VlanAt, &CheckedPlane> = BTreeMap::new();
+    for plane in checked {
         if let Some(other) = taken.get(&plane.plane.vlan) {
             let message = format!(
                 "`{}` is on VLAN `{}`, and so is `{}`",
@@ -42,8 +42,8 @@ fn refuse_shared_vlans(stood: &[Stood], notes: &mut Notes<'_>) {
 }
 
 /// Networks nest or are apart, so in the order of their addresses each meets the last one that encloses it.
-fn refuse_overlaps(stood: &[Stood], notes: &mut Notes<'_>) {
-    let mut all: Vec<(Cidr, &str, Place)> = stood
+fn refuse_overlaps(checked: &[CheckedPlane], notes: &mut Notes<'_>) {
+    let mut all: Vec<(Cidr, &str, FilePosition)> = checked
         .iter()
         .flat_map(|s| {
             s.plane
@@ -54,7 +54,7 @@ fn refuse_overlaps(stood: &[Stood], notes: &mut Notes<'_>) {
         })
         .collect();
     all.sort_by_key(|(cidr, _, place)| (cidr.network(), cidr.prefix(), *place));
-    let mut open: Vec<(Cidr, &str, Place)> = Vec::new();
+    let mut open: Vec<(Cidr, &str, FilePosition)> = Vec::new();
     for entry in all {
         while open
             .last()
@@ -79,13 +79,13 @@ fn refuse_overlaps(stood: &[Stood], notes: &mut Notes<'_>) {
     }
 }
 
-fn warn_of_mtus(stood: &[Stood], notes: &mut Notes<'_>) {
-    let untagged: BTreeMap<&str, u32> = stood
+fn warn_of_mtus(checked: &[CheckedPlane], notes: &mut Notes<'_>) {
+    let untagged: BTreeMap<&str, u32> = checked
         .iter()
         .filter(|s| s.plane.vlan.vid == 0)
         .filter_map(|s| Some((s.plane.vlan.fabric.as_str(), s.plane.mtu?)))
         .collect();
-    for s in stood.iter().filter(|s| s.plane.vlan.vid != 0) {
+    for s in checked.iter().filter(|s| s.plane.vlan.vid != 0) {
         let carrier = untagged.get(s.plane.vlan.fabric.as_str());
         let (Some(mtu), Some(place), Some(carrier)) = (s.plane.mtu, s.mtu, carrier) else {
             continue;
@@ -105,9 +105,9 @@ fn warn_of_mtus(stood: &[Stood], notes: &mut Notes<'_>) {
     }
 }
 
-fn warn_of_generated_fabrics(stood: &[Stood], notes: &mut Notes<'_>) {
+fn warn_of_generated_fabrics(checked: &[CheckedPlane], notes: &mut Notes<'_>) {
     let mut said = BTreeSet::new();
-    for s in stood {
+    for s in checked {
         let fabric = &s.plane.vlan.fabric;
         if names::is_generated("fabric", fabric) && said.insert(fabric) {
             let message = format!("MAAS gives the name `{fabric}` itself");
@@ -117,17 +117,17 @@ fn warn_of_generated_fabrics(stood: &[Stood], notes: &mut Notes<'_>) {
     }
 }
 
-fn warn_of_dhcp(stood: &Stood, notes: &mut Notes<'_>) {
-    let (Some(dhcp), Some(place)) = (&stood.plane.dhcp, stood.dhcp) else {
+fn warn_of_dhcp(checked: &CheckedPlane, notes: &mut Notes<'_>) {
+    let (Some(dhcp), Some(place)) = (&checked.plane.dhcp, checked.dhcp) else {
         return;
     };
     // Ranges that are left alone are not known here.
-    let known = stood
+    let known = checked
         .plane
         .subnets
         .iter()
         .all(|subnet| subnet.reservations.is_some());
-    let dynamic = stood
+    let dynamic = checked
         .plane
         .subnets
         .iter()
@@ -137,7 +137,7 @@ fn warn_of_dhcp(stood: &Stood, notes: &mut Notes<'_>) {
         (Dhcp::On { .. }, None) if known => {
             let message = format!(
                 "DHCP is on for `{}`, and no subnet has a dynamic range",
-                stood.plane.key
+                checked.plane.key
             );
             let help = "reserve one with `purpose: dynamic`; MAAS serves nothing without it";
             notes.add(codes::DHCP_NO_RANGE, place, message, help);
@@ -156,9 +156,13 @@ fn warn_of_dhcp(stood: &Stood, notes: &mut Notes<'_>) {
 }
 
 /// Refuses what is declared and to be left alone at once.
-pub(super) fn leave_alone(said: &[Said<String>], stood: &[Stood], notes: &mut Notes<'_>) {
+pub(super) fn leave_alone(
+    said: &[Located<String>],
+    checked: &[CheckedPlane],
+    notes: &mut Notes<'_>,
+) {
     let mut declared: BTreeMap<String, &str> = BTreeMap::new();
-    for s in stood {
+    for s in checked {
         declared.insert(s.plane.vlan.fabric.clone(), &s.plane.key);
         for subnet in &s.plane.subnets {
             declared.insert(subnet.cidr.to_string(), &s.plane.key);
