@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use plan::plan::{Plan, Policy};
+use plan::plan::{Plan, PlanPolicy};
 use topology::Cidr;
 use topology::address::Range;
 use topology::object::{
@@ -27,9 +27,9 @@ fn main() {
     let mut before: Option<Duration> = None;
     for planes in [25, 50, 100, 200, 400] {
         let (observed, topology) = (observed(planes), declared(planes));
-        let policy = Policy {
+        let policy = PlanPolicy {
             vacated_max: planes,
-            ..Policy::default()
+            ..PlanPolicy::default()
         };
         let mut steps = 0;
         let fastest = (0..ROUNDS)

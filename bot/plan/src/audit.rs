@@ -17,7 +17,7 @@ use crate::step::Step;
 /// How one plane stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-pub enum Standing {
+pub enum AuditStatus {
     /// As declared.
     Skip,
     /// Not there; its CIDR is free.
@@ -32,9 +32,9 @@ pub enum Standing {
 
 /// One line of the audit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Line {
+pub struct AuditLine {
     /// How it stands.
-    pub standing: Standing,
+    pub standing: AuditStatus,
     /// The plane's key; for what nobody declared, the subnet's name in MAAS.
     pub name: String,
     /// The declared CIDR, or the observed one where nobody declared it.
@@ -61,7 +61,7 @@ pub fn audit(
     observed: &Observed,
     pairing: &Pairing,
     steps: &[Step],
-) -> Vec<Line> {
+) -> Vec<AuditLine> {
     let owner: BTreeMap<Cidr, &str> = topology
         .planes
         .values()
@@ -77,7 +77,7 @@ pub fn audit(
     for plane in steps.iter().filter_map(|step| step.plane.as_deref()) {
         *count.entry(plane).or_default() += 1;
     }
-    let mut lines: Vec<Line> = Vec::new();
+    let mut lines: Vec<AuditLine> = Vec::new();
     for plane in topology.planes.values() {
         let steps = count.get(plane.key.as_str()).copied().unwrap_or(0);
         let base = vlan_line(plane, observed, pairing, steps);
@@ -92,16 +92,16 @@ pub fn audit(
 }
 
 /// The line of a plane without a subnet, and the ground of the lines of its subnets.
-fn vlan_line(plane: &Plane, observed: &Observed, pairing: &Pairing, steps: usize) -> Line {
+fn vlan_line(plane: &Plane, observed: &Observed, pairing: &Pairing, steps: usize) -> AuditLine {
     let old = observed
         .vlans()
         .find(|vlan| pairing.place(&vlan.at) == plane.vlan);
     let standing = match (old, steps) {
-        (None, _) => Standing::Create,
-        (Some(_), 0) => Standing::Skip,
-        (Some(_), _) => Standing::Migrate,
+        (None, _) => AuditStatus::Create,
+        (Some(_), 0) => AuditStatus::Skip,
+        (Some(_), _) => AuditStatus::Migrate,
     };
-    Line {
+    AuditLine {
         standing,
         name: plane.key.clone(),
         cidr: None,
@@ -117,25 +117,25 @@ fn vlan_line(plane: &Plane, observed: &Observed, pairing: &Pairing, steps: usize
 
 fn subnet_line(
     cidr: Cidr,
-    base: &Line,
+    base: &AuditLine,
     observed: &Observed,
     pairing: &Pairing,
     owner: &BTreeMap<Cidr, &str>,
-) -> Line {
+) -> AuditLine {
     let old = pairing.old_of(cidr);
     let holder = observed.subnet(&cidr).filter(|_| old != Some(cidr));
     let standing = match (holder, old) {
-        (Some(_), _) => Standing::Drift,
-        (None, None) => Standing::Create,
-        (None, Some(old)) if old != cidr || base.steps > 0 => Standing::Migrate,
-        (None, Some(_)) => Standing::Skip,
+        (Some(_), _) => AuditStatus::Drift,
+        (None, None) => AuditStatus::Create,
+        (None, Some(old)) if old != cidr || base.steps > 0 => AuditStatus::Migrate,
+        (None, Some(_)) => AuditStatus::Skip,
     };
     let held_by = holder.map(|holder| {
         owner
             .get(&holder.cidr)
             .map_or_else(|| holder.name.clone(), |key| (*key).to_owned())
     });
-    Line {
+    AuditLine {
         standing,
         cidr: Some(cidr),
         from: old.filter(|old| *old != cidr),
@@ -151,12 +151,12 @@ fn undeclared<'a>(
     topology: &'a Topology,
     observed: &'a Observed,
     owner: &'a BTreeMap<Cidr, &str>,
-) -> impl Iterator<Item = Line> + 'a {
+) -> impl Iterator<Item = AuditLine> + 'a {
     observed
         .subnets()
         .filter(|subnet| !owner.contains_key(&subnet.cidr))
-        .map(|subnet| Line {
-            standing: Standing::Undeclared,
+        .map(|subnet| AuditLine {
+            standing: AuditStatus::Undeclared,
             name: if is_left_alone(topology, subnet) {
                 format!("{} (left alone)", subnet.name)
             } else {
@@ -173,7 +173,7 @@ fn undeclared<'a>(
         })
 }
 
-impl Standing {
+impl AuditStatus {
     /// The word, as in the audit.
     pub fn word(self) -> &'static str {
         match self {
@@ -186,7 +186,7 @@ impl Standing {
     }
 }
 
-impl fmt::Display for Line {
+impl fmt::Display for AuditLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:<10} ", self.standing.word())?;
         let cidr = self.cidr.map(|cidr| cidr.to_string()).unwrap_or_default();

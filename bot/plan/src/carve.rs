@@ -11,7 +11,7 @@ use topology::object::{Interface, InterfaceKind, Key, Link, Mode, Object, Subnet
 use topology::observed::NodeKind;
 use topology::plane::{Machine, MachineInterface};
 
-use crate::drafting::{Drafting, Note};
+use crate::builder::{PlanBuilder, StepDraft};
 use crate::step::Phase;
 
 /// The states in which MAAS lets a machine's interfaces be changed (3.5.9 maasserver/api/interfaces.py:96-102).
@@ -26,7 +26,7 @@ pub(crate) struct Carved {
     pub(crate) notes: Vec<String>,
 }
 
-impl Drafting<'_> {
+impl PlanBuilder<'_> {
     /// Plans the carve of every declared machine.
     pub(crate) fn carve(&mut self) -> Carved {
         let mut carved = Carved::default();
@@ -75,7 +75,7 @@ impl Drafting<'_> {
             let made = there.is_none() && interface.kind != InterfaceKind::Physical;
             let links = there.is_some()
                 && interface.links.as_ref().is_some_and(|links| {
-                    self.links_of(machine, interface) != wanted_links(machine, interface, links)
+                    self.links_of(machine, interface) != desired_links(machine, interface, links)
                 });
             made || links
         })
@@ -85,10 +85,10 @@ impl Drafting<'_> {
     /// one that is there after all is found so by the look before the write.
     fn carve_machine(&mut self, machine: &Machine, passes_gate: bool, notes: &mut Vec<String>) {
         if passes_gate {
-            self.link_as_commissioning_may(&machine.host);
+            self.assume_commissioning_link(&machine.host);
         }
         for interface in &machine.interfaces {
-            self.unlink_strangers(machine, interface);
+            self.unlink_undeclared(machine, interface);
         }
         if passes_gate {
             self.network.unlink_host(&machine.host);
@@ -101,9 +101,9 @@ impl Drafting<'_> {
                 continue;
             };
             let there = self.links_of(machine, interface);
-            for link in wanted_links(machine, interface, links) {
+            for link in desired_links(machine, interface, links) {
                 if !there.contains(&link) {
-                    self.note(carved(None, Some(Object::Link(link_of(link))), "declared"));
+                    self.add_step(carved(None, Some(Object::Link(link_of(link))), "declared"));
                 }
             }
         }
@@ -111,7 +111,7 @@ impl Drafting<'_> {
 
     /// Commissioning leaves the boot interface one AUTO link, on a subnet of its VLAN (seen on 3.5.12 and 3.7.3). It is put
     /// on paper, so that it is taken off where it is not declared; where it is not there, the look before the write says so.
-    fn link_as_commissioning_may(&mut self, host: &str) {
+    fn assume_commissioning_link(&mut self, host: &str) {
         let node = self.observed.nodes.get(host);
         let boot = node
             .and_then(|node| self.network.interface(host, node.boot.as_deref()?))
@@ -135,14 +135,14 @@ impl Drafting<'_> {
         }
     }
 
-    fn unlink_strangers(&mut self, machine: &Machine, interface: &MachineInterface) {
+    fn unlink_undeclared(&mut self, machine: &Machine, interface: &MachineInterface) {
         let Some(links) = &interface.links else {
             return;
         };
-        let wanted = wanted_links(machine, interface, links);
+        let desired = desired_links(machine, interface, links);
         for link in self.links_of(machine, interface) {
-            if !wanted.contains(&link) {
-                self.note(carved(
+            if !desired.contains(&link) {
+                self.add_step(carved(
                     Some(Object::Link(link_of(link))),
                     None,
                     "not declared for this interface",
@@ -198,7 +198,7 @@ impl Drafting<'_> {
                 .or_else(|| self.vlan_of_parent(machine, interface)),
         });
         let steps = self.steps.len();
-        self.note(carved(None, Some(object), "declared"));
+        self.add_step(carved(None, Some(object), "declared"));
         self.steps.len() > steps
     }
 
@@ -215,7 +215,7 @@ impl Drafting<'_> {
     }
 }
 
-fn wanted_links(
+fn desired_links(
     machine: &Machine,
     interface: &MachineInterface,
     links: &[(topology::Cidr, topology::object::Mode)],
@@ -240,8 +240,8 @@ fn link_of(key: Key) -> Link {
     }
 }
 
-fn carved(before: Option<Object>, after: Option<Object>, why: &str) -> Note {
-    Note {
+fn carved(before: Option<Object>, after: Option<Object>, why: &str) -> StepDraft {
+    StepDraft {
         phase: Phase::Carve,
         plane: None,
         before,

@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 use topology::object::{Key, Link, Mode, Object, VlanAt};
 use topology::observed::Observed;
 
-use crate::network::Network;
+use crate::network::NetworkModel;
 use crate::plan::Plan;
+use crate::render::quoted;
 use crate::snippets;
 use crate::step::{Phase, Step};
-use crate::telling::quoted;
 
 /// Everything that is wrong with the plan, one line each; empty for a sound plan.
 pub fn complaints(plan: &Plan, observed: &Observed) -> Vec<String> {
@@ -27,7 +27,7 @@ pub fn complaints(plan: &Plan, observed: &Observed) -> Vec<String> {
 /// Every step stands on what the step before left, none is one that MAAS refuses, no frame is too long in between, and
 /// nothing goes in silence.
 fn walk(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) {
-    let mut network = Network::of(observed);
+    let mut network = NetworkModel::of(observed);
     let vacated = plan.vacated();
     let leaving: BTreeSet<String> = network
         .links()
@@ -75,8 +75,8 @@ fn walk(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) {
                 quoted(&snippet.name)
             ));
         }
-        if let Err(broken) = network.apply(&step.write()) {
-            complaints.push(format!("step {}: {broken}", step.id));
+        if let Err(violation) = network.apply(&step.write()) {
+            complaints.push(format!("step {}: {violation}", step.id));
         }
         let after = too_long(&network, step);
         squeezed.extend(after.difference(&before).map(|at| (step.id, at.clone())));
@@ -91,7 +91,7 @@ fn walk(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) {
 }
 
 /// Tagged VLANs of the fabric whose MTU a step changes, with a greater MTU than the untagged VLAN that carries them.
-fn too_long(network: &Network, step: &Step) -> BTreeSet<VlanAt> {
+fn too_long(network: &NetworkModel, step: &Step) -> BTreeSet<VlanAt> {
     let (Some(before), Some(after)) = (
         step.expects.as_ref().and_then(Object::as_vlan),
         step.leaves.as_ref().and_then(Object::as_vlan),
@@ -109,7 +109,7 @@ fn too_long(network: &Network, step: &Step) -> BTreeSet<VlanAt> {
         .collect()
 }
 
-fn is_too_long(network: &Network, at: &VlanAt) -> bool {
+fn is_too_long(network: &NetworkModel, at: &VlanAt) -> bool {
     let carrier = VlanAt {
         vid: 0,
         fabric: at.fabric.clone(),

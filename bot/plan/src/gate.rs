@@ -55,7 +55,7 @@ pub struct Gate {
     /// One sentence: why a person is needed.
     pub why: String,
     /// What will be looked for.
-    pub evidence: Vec<Evidence>,
+    pub evidence: Vec<GateEvidence>,
     /// The runbook that belongs to it, as `runbooks/….md`, and the SHA-256 of its text, when there is one.
     pub runbook: Option<RunbookPin>,
     /// This plan's values for the runbook, by name.
@@ -76,7 +76,7 @@ pub struct RunbookPin {
 /// One thing that is looked for before a gate opens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Evidence {
+pub enum GateEvidence {
     /// No node, BMC or name holds an address or a link on these subnets; controllers count when `controllers`.
     Vacant {
         /// The subnets.

@@ -8,14 +8,14 @@ use topology::address::Cidr;
 use topology::object::{Object, Snippet};
 use topology::observed::{Holder, NodeKind};
 
-use crate::drafting::Drafting;
-use crate::gate::{Evidence, Gate, GateName};
-use crate::jumphost::{self, Stand};
-use crate::refusal::{Code, Refusal};
+use crate::builder::PlanBuilder;
+use crate::gate::{Gate, GateEvidence, GateName};
+use crate::jumphost::{self, JumphostPosition};
+use crate::refusal::{Refusal, RefusalCode};
+use crate::render::quoted;
 use crate::step::Phase;
-use crate::telling::quoted;
 
-impl Drafting<'_> {
+impl PlanBuilder<'_> {
     /// The gates of the draft, in the order of the run. `carved`: machines with carve steps.
     pub(crate) fn gates(&mut self, carved: &BTreeSet<String>) -> Vec<Gate> {
         let gates = [
@@ -34,7 +34,7 @@ impl Drafting<'_> {
             return None;
         }
         let changeable: BTreeSet<String> = carved.intersection(&machines).cloned().collect();
-        let mut evidence = vec![Evidence::Vacant {
+        let mut evidence = vec![GateEvidence::Vacant {
             subnets: subnets.clone(),
             controllers: false,
         }];
@@ -43,10 +43,10 @@ impl Drafting<'_> {
             .filter(|host| self.is_machine(host))
             .collect();
         if !real.is_empty() {
-            evidence.push(Evidence::NoJujuModel);
+            evidence.push(GateEvidence::NoJujuModel);
         }
         if !changeable.is_empty() {
-            evidence.push(Evidence::Changeable {
+            evidence.push(GateEvidence::Changeable {
                 machines: changeable,
             });
         }
@@ -60,7 +60,7 @@ impl Drafting<'_> {
                 words(&subnets)
             )
         }));
-        tasks.extend(self.tenants());
+        tasks.extend(self.occupant_tasks());
         Some(Gate {
             name: GateName::Teardown,
             before: Some(first),
@@ -152,7 +152,7 @@ impl Drafting<'_> {
                 "a MAAS controller still has an address on {}: its next report would bring the old network back, or move a new one to the wrong VLAN",
                 words(&subnets)
             ),
-            evidence: vec![Evidence::Vacant {
+            evidence: vec![GateEvidence::Vacant {
                 subnets: subnets.clone(),
                 controllers: true,
             }],
@@ -166,19 +166,19 @@ impl Drafting<'_> {
     }
 
     fn jumphost(&mut self) -> Option<Gate> {
-        let stands: Vec<Stand<'_>> = self
+        let positions: Vec<JumphostPosition<'_>> = self
             .topology
             .jumphost
             .iter()
-            .map(|declared| Stand {
+            .map(|declared| JumphostPosition {
                 declared,
                 old: self.pairing.old_of(declared.cidr),
                 newly_served: self.newly_served(declared.address),
             })
             .collect();
-        let turns = match jumphost::turns(&stands) {
-            Ok(turns) if turns.is_empty() => return None,
-            Ok(turns) => turns,
+        let changes = match jumphost::changes(&positions) {
+            Ok(changes) if changes.is_empty() => return None,
+            Ok(changes) => changes,
             Err(refusal) => {
                 self.refusals.push(refusal);
                 return None;
@@ -190,13 +190,13 @@ impl Drafting<'_> {
             before: follows.map(|step| step.id),
             why: "the jumphost stands on networks that move: its addresses follow, in this order"
                 .to_owned(),
-            evidence: vec![jumphost::evidence(&turns)],
+            evidence: vec![jumphost::evidence(&changes)],
             runbook: None,
             values: BTreeMap::from([(
                 "commands".to_owned(),
-                jumphost::commands(&turns).join("\n"),
+                jumphost::commands(&changes).join("\n"),
             )]),
-            tasks: jumphost::tasks(&turns),
+            tasks: jumphost::tasks(&changes),
         })
     }
 
@@ -217,7 +217,7 @@ impl Drafting<'_> {
         let before = before?.id;
         if !self.observed.nodes.values().any(|node| node.is_rack) {
             self.refusals.push(Refusal::new(
-                Code::NoRack,
+                RefusalCode::NoRack,
                 format!(
                     "MAAS {} has a rack controller check the DHCP snippets of {}, which would have to be hung up again, and there is none.",
                     self.observed.version,
@@ -235,7 +235,7 @@ impl Drafting<'_> {
                 self.observed.version,
                 words(&subnets)
             ),
-            evidence: vec![Evidence::Attended {
+            evidence: vec![GateEvidence::Attended {
                 subnets: subnets.clone(),
             }],
             runbook: None,

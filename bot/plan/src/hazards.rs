@@ -10,11 +10,11 @@ use topology::object::VlanAt;
 use topology::observed::{NodeKind, Observed};
 use topology::plane::Topology;
 
+use crate::desired::{Desired, adds_addresses};
 use crate::pairing::Pairing;
-use crate::plan::{Policy, takes_in};
-use crate::refusal::{Code, Refusal};
+use crate::plan::PlanPolicy;
+use crate::refusal::{Refusal, RefusalCode};
 use crate::step::Step;
-use crate::wanted::Wanted;
 
 /// The states in which MAAS itself is changing a machine (maas 3.5.9 src/maascommon/enums/node.py): nothing is planned under one.
 const IN_TRANSITION: [&str; 12] = [
@@ -35,7 +35,7 @@ const IN_TRANSITION: [&str; 12] = [
 /// Promise 4 needs eyes: a network that goes must have been asked who lives there.
 pub(crate) fn unseen(
     observed: &Observed,
-    wanted: &Wanted,
+    desired: &Desired,
     vacated: &BTreeSet<Cidr>,
 ) -> Vec<Refusal> {
     let mut refusals: Vec<Refusal> = vacated
@@ -43,7 +43,7 @@ pub(crate) fn unseen(
         .filter(|cidr| !observed.occupants.contains_key(cidr))
         .map(|cidr| {
             Refusal::new(
-                Code::Unseen,
+                RefusalCode::Unseen,
                 format!("nobody asked MAAS who lives on {cidr}."),
                 "Plan again.",
             )
@@ -51,20 +51,20 @@ pub(crate) fn unseen(
         .collect();
     if !vacated.is_empty() && !observed.all_nodes {
         refusals.push(Refusal::new(
-            Code::Unseen,
+            RefusalCode::Unseen,
             "the machines' links were not read.",
             "Plan again.",
         ));
     }
     let unasked = observed.elsewhere.is_none() && observed.blind.is_empty();
     refusals.extend(
-        wanted
+        desired
             .subnets
             .values()
-            .find(|subnet| unasked && takes_in(subnet, observed))
+            .find(|subnet| unasked && adds_addresses(subnet, observed))
             .map(|subnet| {
                 Refusal::new(
-                    Code::Unseen,
+                    RefusalCode::Unseen,
                     format!("nobody asked MAAS who is on {} already.", subnet.row.cidr),
                     "Plan again.",
                 )
@@ -72,7 +72,7 @@ pub(crate) fn unseen(
     );
     refusals.extend(observed.blind.iter().map(|spot| {
         Refusal::new(
-            Code::Unseen,
+            RefusalCode::Unseen,
             format!("MAAS did not tell {}: {}.", spot.what, spot.why),
             "Put that right in MAAS, then plan again.",
         )
@@ -120,7 +120,7 @@ pub(crate) fn in_transition(
         })
         .map(|node| {
             Refusal::new(
-                Code::InTransition,
+                RefusalCode::InTransition,
                 format!(
                     "machine `{}` is {} on a VLAN that this plan touches.",
                     node.host, node.status
@@ -133,12 +133,12 @@ pub(crate) fn in_transition(
 
 /// Declared subnets that would go on naming an address on a network that moves away, as they did before.
 pub(crate) fn dangling(
-    wanted: &Wanted,
+    desired: &Desired,
     observed: &Observed,
     leaving: &BTreeSet<Cidr>,
 ) -> Vec<Refusal> {
     let mut refusals = Vec::new();
-    for subnet in wanted.subnets.values() {
+    for subnet in desired.subnets.values() {
         let before = subnet.old.and_then(|old| observed.subnet(&old));
         let kept = subnet
             .row
@@ -150,7 +150,7 @@ pub(crate) fn dangling(
                 continue;
             };
             // Grown or shrunk, it may still hold the address.
-            let stays = wanted
+            let stays = desired
                 .subnets
                 .values()
                 .any(|other| other.old == Some(*gone) && other.row.cidr.contains(*ip));
@@ -159,7 +159,7 @@ pub(crate) fn dangling(
             }
             refusals.push(
                 Refusal::new(
-                    Code::Dangling,
+                    RefusalCode::Dangling,
                     format!("{} would still name the resolver {ip}, and {gone} moves away from there.", subnet.row.cidr),
                     "Declare its resolvers by reference, as `dns: [PLANE+1]`, so that they move along.",
                 )
@@ -170,10 +170,10 @@ pub(crate) fn dangling(
     refusals
 }
 
-pub(crate) fn too_much(vacated: &BTreeSet<Cidr>, policy: &Policy) -> Option<Refusal> {
+pub(crate) fn too_much(vacated: &BTreeSet<Cidr>, policy: &PlanPolicy) -> Option<Refusal> {
     (vacated.len() > policy.vacated_max).then(|| {
         Refusal::new(
-            Code::TooMuch,
+            RefusalCode::TooMuch,
             format!(
                 "{} subnets would move at once, and this site allows {}.",
                 vacated.len(),

@@ -5,27 +5,28 @@
 //! planner cannot touch the world* is kept by this crate's manifest.
 
 pub mod audit;
+mod builder;
 mod carve;
 pub mod critic;
-mod drafting;
+pub mod desired;
 pub mod gate;
 mod gating;
 mod hazards;
 mod jumphost;
 pub mod network;
+mod occupants;
 pub mod pairing;
 pub mod plan;
+pub mod planner;
 pub mod refusal;
+pub mod render;
 pub mod run;
 pub mod runbook;
 mod snippets;
 pub mod step;
 pub mod strategy;
-pub mod telling;
-mod tenants;
-pub mod wanted;
 mod warnings;
 
 pub use audit::audit;
-pub use plan::{Digest, Plan, Policy, Refused};
+pub use plan::{Digest, Plan, PlanPolicy, RefusedPlan};
 pub use refusal::Refusal;

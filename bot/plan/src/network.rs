@@ -16,19 +16,19 @@ use topology::object::{
 use topology::observed::Observed;
 use topology::port::Write;
 
-pub use rules::Broken;
+pub use rules::RuleViolation;
 
 /// The MTU that MAAS gives a VLAN when nothing is sent (3.5.9 maasserver/models/vlan.py).
 pub const DEFAULT_MTU: u32 = 1500;
 
 /// Objects by key, as they would be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Network {
+pub struct NetworkModel {
     objects: BTreeMap<Key, Object>,
     default_vlans: BTreeSet<VlanAt>,
 }
 
-impl Network {
+impl NetworkModel {
     /// What was observed, on paper.
     pub fn of(observed: &Observed) -> Self {
         Self {
@@ -124,12 +124,12 @@ impl Network {
     }
 
     /// Whether MAAS would take a write, as far as paper knows.
-    pub fn allows(&self, write: &Write) -> Result<(), Broken> {
+    pub fn allows(&self, write: &Write) -> Result<(), RuleViolation> {
         rules::check(self, write)
     }
 
     /// Carries a write out on paper, or says which rule of MAAS it breaks.
-    pub fn apply(&mut self, write: &Write) -> Result<(), Broken> {
+    pub fn apply(&mut self, write: &Write) -> Result<(), RuleViolation> {
         rules::check(self, write)?;
         match write {
             Write::Create(object) => self.put(object.clone()),

@@ -89,7 +89,8 @@ impl Pairing {
                 .filter_map(|subnet| observed.subnet(&subnet.cidr))
                 .map(|subnet| self.place(&subnet.vlan))
                 .filter(|home| {
-                    home.fabric == plane.vlan.fabric || self.may_go(home, plane, observed)
+                    home.fabric == plane.vlan.fabric
+                        || self.may_change_fabric(home, plane, observed)
                 })
                 .collect();
             let mut homes = homes.into_iter();
@@ -106,7 +107,7 @@ impl Pairing {
     /// the VLAN goes along, and its row is younger than that fabric's default VLAN: the lowest row number is the default
     /// (3.5.9 maasserver/models/fabric.py:160-163), so an older row would become it, and a default that leaves makes another
     /// one the default. Otherwise the networks go to a VLAN of their own there.
-    fn may_go(&self, home: &VlanAt, plane: &Plane, observed: &Observed) -> bool {
+    fn may_change_fabric(&self, home: &VlanAt, plane: &Plane, observed: &Observed) -> bool {
         let Some(row) = observed.vlans().find(|vlan| self.place(&vlan.at) == *home) else {
             return false;
         };
@@ -153,12 +154,12 @@ impl Pairing {
             .vlans()
             .filter_map(|v| v.space.as_deref())
             .collect();
-        let wanted: BTreeMap<&VlanAt, &Option<String>> = topology
+        let desired: BTreeMap<&VlanAt, &Option<String>> = topology
             .planes
             .values()
             .filter_map(|plane| plane.space.as_ref().map(|space| (&plane.vlan, space)))
             .collect();
-        let declared: BTreeSet<&str> = wanted
+        let declared: BTreeSet<&str> = desired
             .values()
             .filter_map(|space| space.as_deref())
             .chain(topology.spaces.iter().map(String::as_str))
@@ -168,7 +169,7 @@ impl Pairing {
                 .vlans()
                 .filter(|vlan| vlan.space.as_deref() == Some(old))
                 .map(|vlan| {
-                    wanted
+                    desired
                         .get(&self.place(&vlan.at))
                         .and_then(|space| space.as_deref())
                 })

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Which rule refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Code {
+pub enum RefusalCode {
     /// A subnet that nobody declared holds, or overlaps, a wanted CIDR.
     Occupied,
     /// A subnet that is declared to be made again holds a baseboard controller's address, which MAAS never lets go of.
@@ -41,7 +41,7 @@ pub enum Code {
     NotRehearsed,
 }
 
-impl Code {
+impl RefusalCode {
     /// Every code with its meaning.
     pub const ALL: [(Self, &'static str, &'static str); 14] = [
         (
@@ -129,7 +129,7 @@ impl Code {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Refusal {
     /// Which rule.
-    pub code: Code,
+    pub code: RefusalCode,
     /// The plane it concerns, where there is one.
     pub plane: Option<String>,
     /// What is in the way, one sentence.
@@ -140,7 +140,7 @@ pub struct Refusal {
 
 impl Refusal {
     /// A refusal that concerns no plane.
-    pub fn new(code: Code, why: impl Into<String>, help: impl Into<String>) -> Self {
+    pub fn new(code: RefusalCode, why: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             code,
             plane: None,

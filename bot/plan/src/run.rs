@@ -104,7 +104,7 @@ pub enum Fact {
 
 /// A fact and when it was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Noted {
+pub struct RecordedFact {
     /// When.
     pub at: Timestamp,
     /// What.
@@ -113,9 +113,9 @@ pub struct Noted {
 
 /// What a run does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Move {
+pub enum NextMove {
     /// Look at the step's objects; if they are as expected, note the intention, send the write, read it back.
-    Make(StepId),
+    Execute(StepId),
     /// Show the gate's runbook.
     Ask(GateName),
     /// Look for the gate's evidence.
@@ -126,9 +126,9 @@ pub enum Move {
         round: u8,
     },
     /// Nothing before that time.
-    Rest(Timestamp),
+    WaitUntil(Timestamp),
     /// Nothing until an operator speaks.
-    Wait,
+    WaitForOperator,
     /// Note that the run stopped, and why.
     Stop {
         /// Why, for people.
@@ -137,7 +137,7 @@ pub enum Move {
     /// Note the end.
     Finish,
     /// The run is over.
-    Over,
+    Ended,
 }
 
 /// How long a run waits, in milliseconds. Values handed in, so that no test sleeps.
@@ -175,12 +175,12 @@ pub struct Progress {
     /// Why the run stands still until an operator speaks, if it does.
     pub stopped: Option<String>,
     /// Over: finished or aborted.
-    pub over: bool,
+    pub ended: bool,
 }
 
 impl Progress {
     /// Reads the facts.
-    pub fn of(facts: &[Noted]) -> Self {
+    pub fn of(facts: &[RecordedFact]) -> Self {
         let mut progress = Self::default();
         for noted in facts {
             progress.take(&noted.fact);
@@ -201,7 +201,7 @@ impl Progress {
             Fact::Verified { round, drift } if drift.is_empty() => self.proved = *round,
             Fact::Stopped { why } => self.stopped = Some(why.clone()),
             Fact::Resumed { .. } => self.stopped = None,
-            Fact::Finished | Fact::Aborted { .. } => self.over = true,
+            Fact::Finished | Fact::Aborted { .. } => self.ended = true,
             Fact::Began { .. }
             | Fact::Refused { .. }
             | Fact::Foreign { .. }
@@ -215,13 +215,13 @@ impl Progress {
 }
 
 /// What the run does next. Pure: the same plan, facts and time give the same move.
-pub fn next_move(plan: &Plan, facts: &[Noted], now: Timestamp, pace: Pace) -> Move {
+pub fn next_move(plan: &Plan, facts: &[RecordedFact], now: Timestamp, pace: Pace) -> NextMove {
     let progress = Progress::of(facts);
-    if progress.over {
-        return Move::Over;
+    if progress.ended {
+        return NextMove::Ended;
     }
     if progress.stopped.is_some() {
-        return Move::Wait;
+        return NextMove::WaitForOperator;
     }
     if let Some(next) = after_trouble(facts, now, pace) {
         return next;
@@ -245,18 +245,20 @@ pub fn next_move(plan: &Plan, facts: &[Noted], now: Timestamp, pace: Pace) -> Mo
     }
     match (step, gate) {
         // The network is proved before the jumphost and the machines follow it.
-        (Some(step), _) if step.phase.follows() && progress.proved < 1 => Move::Verify { round: 1 },
-        (Some(step), _) => Move::Make(step.id),
-        (None, _) if progress.proved < 1 => Move::Verify { round: 1 },
+        (Some(step), _) if step.phase.follows() && progress.proved < 1 => {
+            NextMove::Verify { round: 1 }
+        }
+        (Some(step), _) => NextMove::Execute(step.id),
+        (None, _) if progress.proved < 1 => NextMove::Verify { round: 1 },
         (None, Some(gate)) => at_gate(gate.name, facts),
         (None, None) => at_the_end(&progress, facts, now, pace),
     }
 }
 
 /// What follows a fact that is no progress.
-fn after_trouble(facts: &[Noted], now: Timestamp, pace: Pace) -> Option<Move> {
+fn after_trouble(facts: &[RecordedFact], now: Timestamp, pace: Pace) -> Option<NextMove> {
     let last = facts.last()?;
-    let stop = |why: String| Some(Move::Stop { why });
+    let stop = |why: String| Some(NextMove::Stop { why });
     match &last.fact {
         Fact::Refused { step, why } => stop(format!("MAAS refused step {step}: {why}")),
         Fact::Foreign { step, found } => stop(format!("step {step} found something else: {found}")),
@@ -275,12 +277,12 @@ fn after_trouble(facts: &[Noted], now: Timestamp, pace: Pace) -> Option<Move> {
                 return stop(format!("nobody knows whether step {step} happened: {why}"));
             }
             let wake = Timestamp(last.at.0 + pace.unknown);
-            (now < wake).then_some(Move::Rest(wake))
+            (now < wake).then_some(NextMove::WaitUntil(wake))
         }
         // Nobody wrote down what became of it: the power was cut, and the request may still be under way.
         Fact::Intended(_) => {
             let wake = Timestamp(last.at.0 + pace.unknown);
-            (now < wake).then_some(Move::Rest(wake))
+            (now < wake).then_some(NextMove::WaitUntil(wake))
         }
         Fact::Began { .. }
         | Fact::Done { .. }
@@ -296,27 +298,27 @@ fn after_trouble(facts: &[Noted], now: Timestamp, pace: Pace) -> Option<Move> {
     }
 }
 
-fn at_gate(gate: GateName, facts: &[Noted]) -> Move {
+fn at_gate(gate: GateName, facts: &[RecordedFact]) -> NextMove {
     let word = facts
         .iter()
         .rev()
         .find_map(|noted| about(gate, &noted.fact));
-    word.unwrap_or(Move::Ask(gate))
+    word.unwrap_or(NextMove::Ask(gate))
 }
 
 /// What a fact says about a gate that is not open.
-fn about(gate: GateName, fact: &Fact) -> Option<Move> {
+fn about(gate: GateName, fact: &Fact) -> Option<NextMove> {
     if matches!(fact, Fact::Claimed { gate: name, .. } if *name == gate) {
-        return Some(Move::Examine(gate));
+        return Some(NextMove::Examine(gate));
     }
     let waits =
         matches!(fact, Fact::Asked(name) | Fact::NotYet { gate: name, .. } if *name == gate);
-    waits.then_some(Move::Wait)
+    waits.then_some(NextMove::WaitForOperator)
 }
 
-fn at_the_end(progress: &Progress, facts: &[Noted], now: Timestamp, pace: Pace) -> Move {
+fn at_the_end(progress: &Progress, facts: &[RecordedFact], now: Timestamp, pace: Pace) -> NextMove {
     match progress.proved {
-        0 | 1 => Move::Verify { round: 2 },
+        0 | 1 => NextMove::Verify { round: 2 },
         2 => {
             let proved_at = facts
                 .iter()
@@ -325,11 +327,11 @@ fn at_the_end(progress: &Progress, facts: &[Noted], now: Timestamp, pace: Pace) 
                 .map_or(now, |noted| noted.at);
             let wake = Timestamp(proved_at.0 + pace.settle);
             if now < wake {
-                Move::Rest(wake)
+                NextMove::WaitUntil(wake)
             } else {
-                Move::Verify { round: 3 }
+                NextMove::Verify { round: 3 }
             }
         }
-        _ => Move::Finish,
+        _ => NextMove::Finish,
     }
 }

@@ -11,10 +11,10 @@ use topology::object::{Object, RangeKind};
 use topology::observed::{Observed, SnippetOn};
 use topology::version::MaasVersion;
 
-use crate::drafting::Drafting;
-use crate::refusal::{Code, Refusal};
+use crate::builder::PlanBuilder;
+use crate::refusal::{Refusal, RefusalCode};
+use crate::render::quoted;
 use crate::step::Step;
-use crate::telling::quoted;
 
 /// Whether a plan must know the snippets: a network goes or moves, or a range that one may hang on goes.
 pub(crate) fn matter(vacated: &BTreeSet<Cidr>, steps: &[Step]) -> bool {
@@ -43,11 +43,11 @@ pub(crate) fn drops(step: &Step, version: &MaasVersion) -> Option<Cidr> {
 pub(crate) fn lost(
     observed: &Observed,
     vacated: &BTreeSet<Cidr>,
-    draft: &Drafting<'_>,
+    draft: &PlanBuilder<'_>,
 ) -> Vec<Refusal> {
     let Some(loose) = &observed.loose_snippets else {
         let why = "nobody asked MAAS for its DHCP snippets, and some may hang on what goes.";
-        let unseen = Refusal::new(Code::Unseen, why, "Plan again.");
+        let unseen = Refusal::new(RefusalCode::Unseen, why, "Plan again.");
         return Vec::from_iter(matter(vacated, &draft.steps).then_some(unseen));
     };
     let dropped: BTreeSet<Cidr> = draft
@@ -60,7 +60,7 @@ pub(crate) fn lost(
         .filter_map(|snippet| match &snippet.on {
             SnippetOn::Subnet { cidr, why } if dropped.contains(cidr) => {
                 let refusal = Refusal::new(
-                    Code::CannotLeave,
+                    RefusalCode::CannotLeave,
                     format!(
                         "the DHCP snippet {} of {cidr} goes with what this plan removes, and cannot be made again as it is: {why}.",
                         quoted(&snippet.name)
@@ -118,11 +118,11 @@ fn perhaps_gone<'a>(
             .iter()
             .any(|step| step.expects.as_ref() == Some(snippet))
     };
-    let going = steps
+    let removed = steps
         .iter()
         .filter(|step| step.leaves.is_none())
         .filter_map(|step| step.expects.as_ref()?.as_range());
-    going.flat_map(move |range| {
+    removed.flat_map(move |range| {
         observed
             .snippets()
             .filter(move |snippet| snippet.subnet == range.subnet)
@@ -192,7 +192,7 @@ mod tests {
         let text = "pool { range 10.0.0.5 10.0.0.9; }\noption x \"tftp://10.0.0.7:69/a\"; # see 10.0.0.8.\n\
                     next-server=192.0.2.1,2001:db8::5; hardware ethernet 52:54:00:12:34:56; 10.0.0.0/24 1.2.3 :: dead";
         let found: Vec<String> = addresses_in(text).map(|ip| ip.to_string()).collect();
-        let wanted = [
+        let desired = [
             "10.0.0.5",
             "10.0.0.9",
             "10.0.0.7",
@@ -202,6 +202,6 @@ mod tests {
             "10.0.0.0",
             "::",
         ];
-        assert_eq!(found, wanted);
+        assert_eq!(found, desired);
     }
 }

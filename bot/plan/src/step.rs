@@ -86,7 +86,7 @@ pub struct Step {
 
 /// What a look says about a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ground {
+pub enum StepState {
     /// The world is as the step leaves it: nothing to do.
     Already,
     /// The world is as the step expects it: the write may be sent.
@@ -113,20 +113,20 @@ impl Step {
     }
 
     /// Judges what a look found. `found` answers every key of [`Step::keys`].
-    pub fn judge(&self, found: &dyn Fn(&Key) -> Option<Object>) -> Ground {
-        let is = |wanted: Option<&Object>| {
+    pub fn judge(&self, found: &dyn Fn(&Key) -> Option<Object>) -> StepState {
+        let is = |desired: Option<&Object>| {
             self.keys().iter().all(|key| {
-                let wanted_here = wanted.filter(|object| object.key() == *key);
-                found(key).as_ref() == wanted_here
+                let desired_here = desired.filter(|object| object.key() == *key);
+                found(key).as_ref() == desired_here
             })
         };
         if is(self.leaves.as_ref()) && !self.nudge {
-            return Ground::Already;
+            return StepState::Already;
         }
         if is(self.expects.as_ref()) {
-            return Ground::Ready;
+            return StepState::Ready;
         }
-        Ground::Foreign(
+        StepState::Foreign(
             self.keys()
                 .into_iter()
                 .map(|key| {

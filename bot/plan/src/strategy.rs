@@ -13,45 +13,47 @@ use crate::pairing::Pairing;
 
 /// A strategy with the reason for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Way {
+pub struct ChosenStrategy {
     /// How the CIDR changes.
     pub strategy: Strategy,
     /// Why this way.
-    pub because: Because,
+    pub reason: StrategyReason,
 }
 
 /// Why a network takes the one way and not the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Because {
+pub enum StrategyReason {
     /// The plane says so.
     Declared,
     /// MAAS answers 409 to every delete of a subnet that holds a BMC's address (seen on 3.5.12 and 3.7.3).
     Bmcs,
     /// A CIDR is taken over from another network, or taken over by one: chains and circles need no order when every delete
     /// comes before every create.
-    ChangesHands,
+    CidrReused,
     /// From 3.7 on dhcpd does not hear of a CIDR that is PUT; it hears of a subnet that is made.
-    Unheard,
+    DhcpNotReloaded,
     /// Nothing speaks against keeping the row.
-    RowStays,
+    KeepsRow,
 }
 
-impl Because {
+impl StrategyReason {
     /// The reason in the words of a plan.
     pub fn words(self) -> &'static str {
         match self {
             Self::Declared => "as declared",
             Self::Bmcs => "since it holds BMC addresses, and MAAS never deletes such a network",
-            Self::ChangesHands => {
+            Self::CidrReused => {
                 "since CIDRs change hands here: all deletes come before all creates"
             }
-            Self::Unheard => "since dhcpd of this release does not hear of a change in place",
-            Self::RowStays => "the default where no other network has or wants its CIDRs",
+            Self::DhcpNotReloaded => {
+                "since dhcpd of this release does not hear of a change in place"
+            }
+            Self::KeepsRow => "the default where no other network has or wants its CIDRs",
         }
     }
 }
 
-impl Way {
+impl ChosenStrategy {
     /// Of the plane's network that has the CIDR `old` and shall have `new`.
     pub(crate) fn of(
         plane: &Plane,
@@ -63,19 +65,19 @@ impl Way {
         if let Some(strategy) = plane.strategy {
             return Self {
                 strategy,
-                because: Because::Declared,
+                reason: StrategyReason::Declared,
             };
         }
-        let (strategy, because) = if holds_bmc(old, observed) {
-            (Strategy::InPlace, Because::Bmcs)
+        let (strategy, reason) = if holds_bmc(old, observed) {
+            (Strategy::InPlace, StrategyReason::Bmcs)
         } else if changes_hands((old, new), topology, observed, pairing) {
-            (Strategy::Recreate, Because::ChangesHands)
+            (Strategy::Recreate, StrategyReason::CidrReused)
         } else if observed.version.needs_dhcp_nudge() && is_served(plane, old, observed) {
-            (Strategy::Recreate, Because::Unheard)
+            (Strategy::Recreate, StrategyReason::DhcpNotReloaded)
         } else {
-            (Strategy::InPlace, Because::RowStays)
+            (Strategy::InPlace, StrategyReason::KeepsRow)
         };
-        Self { strategy, because }
+        Self { strategy, reason }
     }
 }
 

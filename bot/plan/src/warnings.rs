@@ -8,12 +8,16 @@ use std::net::IpAddr;
 use topology::address::Cidr;
 use topology::observed::{NodeKind, Observed, Occupant};
 
-use crate::drafting::{Drafting, called, is_recreated};
-use crate::wanted::{Wanted, WantedSubnet};
+use crate::builder::{PlanBuilder, called, is_recreated};
+use crate::desired::{Desired, DesiredSubnet};
 
-pub(crate) fn warnings(wanted: &Wanted, observed: &Observed, draft: &Drafting<'_>) -> Vec<String> {
+pub(crate) fn warnings(
+    desired: &Desired,
+    observed: &Observed,
+    draft: &PlanBuilder<'_>,
+) -> Vec<String> {
     let mut warnings = Vec::new();
-    for subnet in wanted.subnets.values() {
+    for subnet in desired.subnets.values() {
         let Some(old) = subnet.old.and_then(|old| observed.subnet(&old)) else {
             continue;
         };
@@ -31,13 +35,13 @@ pub(crate) fn warnings(wanted: &Wanted, observed: &Observed, draft: &Drafting<'_
         }
     }
     warnings.extend(
-        wanted
+        desired
             .subnets
             .values()
             .filter_map(|subnet| taken_in(subnet, observed)),
     );
-    warnings.extend(inverted(wanted, observed));
-    warnings.extend(left_behind(wanted, observed, draft));
+    warnings.extend(inverted(desired, observed));
+    warnings.extend(left_behind(desired, observed, draft));
     let gone = draft.leaving();
     warnings.extend(named_by_maas(observed, &gone));
     for subnet in observed
@@ -62,7 +66,7 @@ pub(crate) fn warnings(wanted: &Wanted, observed: &Observed, draft: &Drafting<'_
 const NAMED_MAX: usize = 8;
 
 /// Whom a network takes in that was in none of the subnets so far.
-fn taken_in(subnet: &WantedSubnet, observed: &Observed) -> Option<String> {
+fn taken_in(subnet: &DesiredSubnet, observed: &Observed) -> Option<String> {
     let inside = |occupant: &&Occupant| {
         occupant.ip.is_some_and(|ip| {
             subnet.row.cidr.contains(ip) && !subnet.old.is_some_and(|old| old.contains(ip))
@@ -157,23 +161,23 @@ pub(crate) fn restless(observed: &Observed) -> impl Iterator<Item = String> + '_
 }
 
 /// In an unmanaged subnet MAAS hands out addresses from reserved ranges, and only from them.
-fn inverted<'a>(wanted: &'a Wanted, observed: &'a Observed) -> impl Iterator<Item = String> + 'a {
-    let is_off = |subnet: &&WantedSubnet| {
+fn inverted<'a>(desired: &'a Desired, observed: &'a Observed) -> impl Iterator<Item = String> + 'a {
+    let is_off = |subnet: &&DesiredSubnet| {
         let before = subnet.old.and_then(|old| observed.subnet(&old));
         !subnet.row.flags.managed && before.is_none_or(|before| before.flags.managed)
     };
-    wanted.subnets.values().filter(is_off).map(|subnet| {
+    desired.subnets.values().filter(is_off).map(|subnet| {
         format!("`{}` becomes unmanaged: MAAS serves no DHCP there, and hands out addresses from its reserved ranges only", subnet.plane)
     })
 }
 
 /// A subnet that bears a new plane's name elsewhere under another CIDR: perhaps the same one, but a name alone proves nothing.
 fn left_behind<'a>(
-    wanted: &'a Wanted,
+    desired: &'a Desired,
     observed: &'a Observed,
-    draft: &'a Drafting<'_>,
+    draft: &'a PlanBuilder<'_>,
 ) -> impl Iterator<Item = String> + 'a {
-    let new = wanted
+    let new = desired
         .subnets
         .values()
         .filter(|subnet| subnet.old.is_none());

@@ -11,11 +11,11 @@ use topology::object::{
 };
 use topology::port::Write;
 
-use super::Network;
+use super::NetworkModel;
 
 /// The rule that a write would break.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Broken {
+pub enum RuleViolation {
     /// The object is not there.
     #[error("{0} is not there")]
     Missing(Key),
@@ -70,19 +70,19 @@ pub enum Broken {
 }
 
 /// Checks `write` against `network` as it is before the write.
-pub(super) fn check(network: &Network, write: &Write) -> Result<(), Broken> {
+pub(super) fn check(network: &NetworkModel, write: &Write) -> Result<(), RuleViolation> {
     match write {
         Write::Create(object) => {
             let key = object.key();
             if network.get(&key).is_some() {
-                return Err(Broken::Exists(key));
+                return Err(RuleViolation::Exists(key));
             }
             fits(network, object, None)
         }
         Write::Update(before, after) => {
-            stands(network, before)?;
+            exists_as_expected(network, before)?;
             if before.key() != after.key() && network.get(&after.key()).is_some() {
-                return Err(Broken::Exists(after.key()));
+                return Err(RuleViolation::Exists(after.key()));
             }
             if let (Object::Vlan(_), Object::Vlan(vlan)) = (&**before, &**after) {
                 return vlan_may_be(network, vlan, before);
@@ -90,32 +90,36 @@ pub(super) fn check(network: &Network, write: &Write) -> Result<(), Broken> {
             fits(network, after, Some(before))
         }
         Write::Delete(object) => {
-            stands(network, object)?;
-            may_go(network, object)
+            exists_as_expected(network, object)?;
+            may_be_removed(network, object)
         }
     }
 }
 
-fn stands(network: &Network, object: &Object) -> Result<(), Broken> {
+fn exists_as_expected(network: &NetworkModel, object: &Object) -> Result<(), RuleViolation> {
     match network.get(&object.key()) {
-        None => Err(Broken::Missing(object.key())),
-        Some(there) if there != object => Err(Broken::Changed(object.key())),
+        None => Err(RuleViolation::Missing(object.key())),
+        Some(there) if there != object => Err(RuleViolation::Changed(object.key())),
         Some(_) => Ok(()),
     }
 }
 
-fn needs(network: &Network, key: Key) -> Result<(), Broken> {
+fn needs(network: &NetworkModel, key: Key) -> Result<(), RuleViolation> {
     if network.get(&key).is_some() {
         Ok(())
     } else {
-        Err(Broken::Missing(key))
+        Err(RuleViolation::Missing(key))
     }
 }
 
-fn fits(network: &Network, object: &Object, before: Option<&Object>) -> Result<(), Broken> {
+fn fits(
+    network: &NetworkModel,
+    object: &Object,
+    before: Option<&Object>,
+) -> Result<(), RuleViolation> {
     match object {
-        Object::Space(Space { name }) => may_be_called("space", name),
-        Object::Fabric(Fabric { name }) => may_be_called("fabric", name),
+        Object::Space(Space { name }) => name_is_allowed("space", name),
+        Object::Fabric(Fabric { name }) => name_is_allowed("fabric", name),
         Object::Vlan(vlan) => {
             needs(network, Key::Fabric(vlan.at.fabric.clone()))?;
             match &vlan.space {
@@ -144,19 +148,23 @@ fn fits(network: &Network, object: &Object, before: Option<&Object>) -> Result<(
     }
 }
 
-fn may_be_called(stem: &str, name: &str) -> Result<(), Broken> {
+fn name_is_allowed(stem: &str, name: &str) -> Result<(), RuleViolation> {
     let generated = name
         .strip_prefix(stem)
         .and_then(|rest| rest.strip_prefix('-'))
         .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()));
     if generated {
-        Err(Broken::GeneratedName(name.to_owned()))
+        Err(RuleViolation::GeneratedName(name.to_owned()))
     } else {
         Ok(())
     }
 }
 
-fn subnet_fits(network: &Network, subnet: &Subnet, before: Option<&Subnet>) -> Result<(), Broken> {
+fn subnet_fits(
+    network: &NetworkModel,
+    subnet: &Subnet,
+    before: Option<&Subnet>,
+) -> Result<(), RuleViolation> {
     needs(network, Key::Vlan(subnet.vlan.clone()))?;
     if before.is_none_or(|before| before.cidr != subnet.cidr) {
         let other = network
@@ -164,12 +172,12 @@ fn subnet_fits(network: &Network, subnet: &Subnet, before: Option<&Subnet>) -> R
             .filter(|other| before.is_none_or(|before| before.cidr != other.cidr))
             .find(|other| other.cidr.overlaps(&subnet.cidr));
         if let Some(other) = other {
-            return Err(Broken::Overlap(subnet.cidr, other.cidr));
+            return Err(RuleViolation::Overlap(subnet.cidr, other.cidr));
         }
     }
     match subnet.gateway {
         Some(gateway) if !subnet.cidr.contains(gateway) && !is_link_local(gateway) => {
-            Err(Broken::GatewayOutside(gateway, subnet.cidr))
+            Err(RuleViolation::GatewayOutside(gateway, subnet.cidr))
         }
         Some(_) | None => Ok(()),
     }
@@ -180,9 +188,13 @@ fn is_link_local(ip: IpAddr) -> bool {
 }
 
 /// 3.5.9 maasserver/models/iprange.py:156-277 and models/subnet.py:616-631; looked at on every save, also of a comment.
-fn range_fits(network: &Network, range: &IpRange, before: Option<&IpRange>) -> Result<(), Broken> {
+fn range_fits(
+    network: &NetworkModel,
+    range: &IpRange,
+    before: Option<&IpRange>,
+) -> Result<(), RuleViolation> {
     let Some(subnet) = network.subnet(&range.subnet) else {
-        return Err(Broken::Missing(Key::Subnet(range.subnet)));
+        return Err(RuleViolation::Missing(Key::Subnet(range.subnet)));
     };
     let cidr = subnet.cidr;
     // A /31 has no broadcast address, and its lower address counts as the network's (seen on 3.5.12 and 3.7.3).
@@ -190,12 +202,12 @@ fn range_fits(network: &Network, range: &IpRange, before: Option<&IpRange>) -> R
     let takes_an_end =
         range.range.start() == cidr.network() || (broadcast && range.range.end() == cidr.last());
     if !range.range.within(&cidr) || takes_an_end {
-        return Err(Broken::RangeOutside(range.range, cidr));
+        return Err(RuleViolation::RangeOutside(range.range, cidr));
     }
     if before.is_some_and(|before| !before.comment.is_empty() && range.comment.is_empty()) {
-        return Err(Broken::CommentStays(range.range));
+        return Err(RuleViolation::CommentStays(range.range));
     }
-    let meets = |what: String| Err(Broken::RangeMeets(range.range, what));
+    let meets = |what: String| Err(RuleViolation::RangeMeets(range.range, what));
     let others = network
         .ranges_of(cidr)
         .filter(|other| before.is_none_or(|before| before.range != other.range));
@@ -208,7 +220,7 @@ fn range_fits(network: &Network, range: &IpRange, before: Option<&IpRange>) -> R
         return Ok(());
     }
     if !subnet.flags.managed {
-        return Err(Broken::Unmanaged(cidr));
+        return Err(RuleViolation::Unmanaged(cidr));
     }
     let reserved = network
         .all()
@@ -232,29 +244,29 @@ fn range_fits(network: &Network, range: &IpRange, before: Option<&IpRange>) -> R
     }
 }
 
-fn route_fits(network: &Network, route: &StaticRoute) -> Result<(), Broken> {
+fn route_fits(network: &NetworkModel, route: &StaticRoute) -> Result<(), RuleViolation> {
     needs(network, Key::Subnet(route.source))?;
     needs(network, Key::Subnet(route.destination))?;
     if route.source.contains(route.gateway) {
         Ok(())
     } else {
-        Err(Broken::RouteGateway(route.gateway, route.source))
+        Err(RuleViolation::RouteGateway(route.gateway, route.source))
     }
 }
 
 /// 3.6.5 maasserver/forms/reservedip.py:50-99.
-fn reserved_ip_fits(network: &Network, reserved: &ReservedIp) -> Result<(), Broken> {
+fn reserved_ip_fits(network: &NetworkModel, reserved: &ReservedIp) -> Result<(), RuleViolation> {
     needs(network, Key::Subnet(reserved.subnet))?;
     // Python's broadcast address is the last one, of IPv6 too, and of a /31.
     let (ip, cidr) = (reserved.ip, reserved.subnet);
     if !cidr.contains(ip) || ip == cidr.network() || ip == cidr.last() {
-        return Err(Broken::ReservedOutside(ip, cidr));
+        return Err(RuleViolation::ReservedOutside(ip, cidr));
     }
     let dynamic = network
         .ranges_of(reserved.subnet)
         .find(|range| range.kind == RangeKind::Dynamic && range.range.contains(reserved.ip));
     match dynamic {
-        Some(range) => Err(Broken::RangeMeets(
+        Some(range) => Err(RuleViolation::RangeMeets(
             range.range,
             format!("the reserved IP {}", reserved.ip),
         )),
@@ -262,17 +274,17 @@ fn reserved_ip_fits(network: &Network, reserved: &ReservedIp) -> Result<(), Brok
     }
 }
 
-fn vlan_may_be(network: &Network, vlan: &Vlan, before: &Object) -> Result<(), Broken> {
+fn vlan_may_be(network: &NetworkModel, vlan: &Vlan, before: &Object) -> Result<(), RuleViolation> {
     needs(network, Key::Fabric(vlan.at.fabric.clone()))?;
     if let Some(space) = &vlan.space {
         needs(network, Key::Space(space.clone()))?;
     }
     let before = before.as_vlan();
     if before.is_some_and(|before| trades_racks(before, vlan)) {
-        return Err(Broken::Racks(vlan.at.clone()));
+        return Err(RuleViolation::Racks(vlan.at.clone()));
     }
     if vlan.dhcp_on && vlan.relay.is_some() {
-        return Err(Broken::Relay(vlan.at.clone()));
+        return Err(RuleViolation::Relay(vlan.at.clone()));
     }
     // A relay that stays is not sent again.
     if let Some(relay) = vlan
@@ -285,14 +297,14 @@ fn vlan_may_be(network: &Network, vlan: &Vlan, before: &Object) -> Result<(), Br
             .vlans()
             .any(|other| other.relay.as_ref() == before.map(|before| &before.at));
         if *relay == vlan.at || is_target || target.is_none_or(|target| target.relay.is_some()) {
-            return Err(Broken::Relay(vlan.at.clone()));
+            return Err(RuleViolation::Relay(vlan.at.clone()));
         }
     }
     if !vlan.dhcp_on {
         return Ok(());
     }
     if vlan.primary_rack.is_none() {
-        return Err(Broken::DhcpWithoutRack(vlan.at.clone()));
+        return Err(RuleViolation::DhcpWithoutRack(vlan.at.clone()));
     }
     let place = before.map_or(&vlan.at, |old| &old.at);
     let serves = network
@@ -306,7 +318,7 @@ fn vlan_may_be(network: &Network, vlan: &Vlan, before: &Object) -> Result<(), Br
     if serves {
         Ok(())
     } else {
-        Err(Broken::DhcpWithoutRange(vlan.at.clone()))
+        Err(RuleViolation::DhcpWithoutRange(vlan.at.clone()))
     }
 }
 
@@ -322,7 +334,7 @@ fn trades_racks(before: &Vlan, after: &Vlan) -> bool {
             || after.secondary_rack == before.primary_rack)
 }
 
-fn may_go(network: &Network, object: &Object) -> Result<(), Broken> {
+fn may_be_removed(network: &NetworkModel, object: &Object) -> Result<(), RuleViolation> {
     let Object::Subnet(subnet) = object else {
         return Ok(());
     };
@@ -331,7 +343,7 @@ fn may_go(network: &Network, object: &Object) -> Result<(), Broken> {
         .any(|range| range.kind == RangeKind::Dynamic);
     let dhcp = network.vlan(&subnet.vlan).is_some_and(|vlan| vlan.dhcp_on);
     if dynamic && dhcp {
-        Err(Broken::Serving(subnet.cidr))
+        Err(RuleViolation::Serving(subnet.cidr))
     } else {
         Ok(())
     }

@@ -11,9 +11,11 @@ use topology::observed::Observed;
 use topology::plane::Topology;
 use topology::version::MaasVersion;
 
-use super::RULES;
-use crate::gate::{Evidence, Gate, GateName, RunbookPin};
+use crate::gate::{Gate, GateEvidence, GateName, RunbookPin};
 use crate::step::{Step, StepId};
+
+/// The version of the planner's rules. A digest covers it: a planner that plans otherwise names its plans otherwise.
+pub const RULES: u32 = 1;
 
 /// SHA-256 over the canonical plan; people use its head, eight hex digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -49,7 +51,7 @@ impl FromStr for Digest {
 }
 
 /// The canonical text that is hashed: steps with their ground, gates, the declaration, the row numbers, the rules.
-pub(super) fn digest(
+pub(crate) fn digest(
     steps: &[Step],
     gates: &[Gate],
     topology: &Topology,
@@ -59,7 +61,7 @@ pub(super) fn digest(
     struct CanonGate<'a> {
         name: GateName,
         before: Option<StepId>,
-        evidence: &'a [Evidence],
+        evidence: &'a [GateEvidence],
         runbook: Option<&'a RunbookPin>,
     }
     #[derive(Serialize)]

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plan::critic;
-use plan::network::Network;
-use plan::plan::{Plan, Policy, Refused};
-use plan::telling;
+use plan::network::NetworkModel;
+use plan::plan::{Plan, PlanPolicy, RefusedPlan};
+use plan::render;
 use topology::object::{Key, Link, Object};
 use topology::observed::Observed;
 use topology::plane::Topology;
@@ -14,19 +14,19 @@ use crate::hold;
 use crate::pairs::Pair;
 use crate::pairs::saying::numbered;
 
-pub(crate) fn planned(observed: &Observed, topology: &Topology) -> Result<Plan, Refused> {
-    Plan::between(observed, topology, &Policy::default())
+pub(crate) fn planned(observed: &Observed, topology: &Topology) -> Result<Plan, RefusedPlan> {
+    Plan::between(observed, topology, &PlanPolicy::default())
 }
 
 pub(crate) fn lines(plan: &Plan) -> String {
-    let lines: Vec<String> = plan.steps.iter().map(telling::line).collect();
+    let lines: Vec<String> = plan.steps.iter().map(render::line).collect();
     lines.join("\n")
 }
 
 /// What the teardown gate leaves: no link on a network that goes.
-pub(crate) fn torn_down(observed: &Observed, plan: &Plan) -> Network {
+pub(crate) fn torn_down(observed: &Observed, plan: &Plan) -> NetworkModel {
     let vacated = plan.vacated();
-    let mut network = Network::of(observed);
+    let mut network = NetworkModel::of(observed);
     let links: Vec<Link> = network
         .links()
         .filter(|link| vacated.contains(&link.subnet))
@@ -38,18 +38,18 @@ pub(crate) fn torn_down(observed: &Observed, plan: &Plan) -> Network {
     network
 }
 
-pub(crate) fn carried_out(observed: &Observed, plan: &Plan) -> Result<Network, String> {
+pub(crate) fn carried_out(observed: &Observed, plan: &Plan) -> Result<NetworkModel, String> {
     let mut network = torn_down(observed, plan);
     for step in &plan.steps {
         network
             .apply(&step.write())
-            .map_err(|broken| format!("step {}: {broken}\n{}", step.id, lines(plan)))?;
+            .map_err(|violation| format!("step {}: {violation}\n{}", step.id, lines(plan)))?;
     }
     Ok(network)
 }
 
 /// The network as a MAAS would tell it.
-pub(crate) fn seen(network: &Network, before: &Observed) -> Observed {
+pub(crate) fn seen(network: &NetworkModel, before: &Observed) -> Observed {
     let default_vlans = network
         .vlans()
         .filter(|vlan| network.is_default(&vlan.at))
@@ -115,9 +115,9 @@ fn carried_out_the_network_is_what_was_declared() {
     });
 }
 
-fn differences(pair: &Pair, network: &Network) -> Option<String> {
-    let wanted = pair.after.objects();
-    let lost = wanted
+fn differences(pair: &Pair, network: &NetworkModel) -> Option<String> {
+    let desired = pair.after.objects();
+    let lost = desired
         .iter()
         .filter(|object| network.get(&object.key()) != Some(object))
         .map(|object| {
@@ -126,7 +126,7 @@ fn differences(pair: &Pair, network: &Network) -> Option<String> {
                 network.get(&object.key())
             )
         });
-    let keys: BTreeSet<Key> = wanted.iter().map(Object::key).collect();
+    let keys: BTreeSet<Key> = desired.iter().map(Object::key).collect();
     let odd = network
         .all()
         .filter(|object| !keys.contains(&object.key()))
@@ -157,8 +157,8 @@ fn planning_again_yields_nothing() {
         let network = carried_out(&observed, &plan).ok()?;
         match planned(&seen(&network, &observed), &topology) {
             Ok(again) if again.steps.is_empty() => {
-                let strangers = plan.strangers(&again.audit);
-                (!strangers.is_empty()).then(|| strangers.join("\n"))
+                let unexpected_subnets = plan.unexpected_subnets(&again.audit);
+                (!unexpected_subnets.is_empty()).then(|| unexpected_subnets.join("\n"))
             }
             Ok(again) => Some(format!("{}\nthen\n{}", lines(&plan), lines(&again))),
             Err(refused) => Some(format!("{}\nthen {:#?}", lines(&plan), refused.refusals)),

@@ -29,11 +29,11 @@ const SHOWN: usize = 5;
 
 /// Holds a law for every pair, or shows the first pairs that break it, with as few turns as do.
 fn hold(law: &str, fails: impl Fn(&Pair) -> Option<String>) {
-    let broken = seeds().filter_map(|seed| {
+    let violation = seeds().filter_map(|seed| {
         let (pair, why) = Pair::of(seed).least(&fails)?;
         let again = format!("PLANEBOT_SEED={seed} cargo test -p plan --test laws {law}");
         Some(format!("{}\n{why}\nagain: {again}", pair.told()))
     });
-    let broken: Vec<String> = broken.take(SHOWN).collect();
-    assert!(broken.is_empty(), "{}", broken.join("\n\n"));
+    let violation: Vec<String> = violation.take(SHOWN).collect();
+    assert!(violation.is_empty(), "{}", violation.join("\n\n"));
 }

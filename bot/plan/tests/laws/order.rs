@@ -19,7 +19,7 @@ fn no_write_along_the_way_is_one_that_maas_refuses() {
         for step in &plan.steps {
             let mut after = before.clone();
             after.apply(&step.write()).unwrap();
-            let why = rules::broken((&before, &after), &step.write(), pair.before.version);
+            let why = rules::violation((&before, &after), &step.write(), pair.before.version);
             if let Some(why) = why {
                 return Some(format!("step {}: {why}\n{}", step.id, lines(&plan)));
             }

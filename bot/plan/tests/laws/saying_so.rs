@@ -109,7 +109,7 @@ fn one_turn_takes_few_writes() {
 fn a_refusal_says_what_would_be_allowed() {
     hold("a_refusal_says", |pair| {
         let refused = planned(&pair.observed(), &pair.topology()).err()?;
-        let unsound = plan::refusal::Code::Unsound;
+        let unsound = plan::refusal::RefusalCode::Unsound;
         let fair = |why: &plan::refusal::Refusal| {
             !why.why.is_empty() && !why.help.is_empty() && why.code != unsound
         };

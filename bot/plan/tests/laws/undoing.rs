@@ -1,6 +1,6 @@
 //! The way back.
 
-use plan::network::Network;
+use plan::network::NetworkModel;
 use plan::step::Undo;
 use topology::object::{Object, RangeKind};
 
@@ -22,8 +22,12 @@ fn the_undo_of_every_prefix_gives_back_the_network_that_was_there() {
                 let Undo::By(write) = &undone.undo else {
                     break;
                 };
-                if let Err(broken) = back.apply(write) {
-                    return Some(format!("undo of {}: {broken}\n{}", undone.id, lines(&plan)));
+                if let Err(violation) = back.apply(write) {
+                    return Some(format!(
+                        "undo of {}: {violation}\n{}",
+                        undone.id,
+                        lines(&plan)
+                    ));
                 }
                 if undone.id == plan.steps[0].id && rows(&back, &before) != rows(&before, &before) {
                     return Some(format!("undone from {} on\n{}", step.id, lines(&plan)));
@@ -35,7 +39,7 @@ fn the_undo_of_every_prefix_gives_back_the_network_that_was_there() {
 }
 
 /// Without the VLANs that MAAS makes with a fabric: they go with it.
-fn rows(network: &Network, before: &Network) -> Vec<Object> {
+fn rows(network: &NetworkModel, before: &NetworkModel) -> Vec<Object> {
     network
         .all()
         .filter(|object| {
@@ -63,7 +67,7 @@ fn maas_takes_every_undo_or_the_step_says_that_there_is_none() {
                     let mut back = network.clone();
                     back.apply(write).unwrap();
                     let made = step.expects.is_none();
-                    let why = rules::broken((&network, &back), write, pair.before.version);
+                    let why = rules::violation((&network, &back), write, pair.before.version);
                     if let Some(why) = why.filter(|_| !made) {
                         return Some(format!("undo of {}: {why}\n{}", step.id, lines(&plan)));
                     }

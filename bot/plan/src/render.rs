@@ -3,35 +3,32 @@
 //! Knows how things are said and how hostile text is kept harmless; it must not know GitHub, a terminal or HTML. Text
 //! from a declaration or from MAAS only ever appears inside code spans or code fences made for it.
 
-mod back;
+/// Appends one formatted line.
+macro_rules! push_line {
+    ($out:expr, $($what:tt)*) => {{
+        $out.push_str(&format!($($what)*));
+        $out.push('\n');
+    }};
+}
+
+mod audit;
 mod comment;
-mod standing;
+mod gate;
+mod header;
+mod rehearsal;
+mod revert;
 mod words;
 
 pub use comment::phase_word as phase;
-pub use comment::{Setting, Stands, markdown, refusal_markdown};
+pub use comment::{markdown, refusal_markdown};
+pub use header::{ApplyStatus, PlanHeader};
+pub use rehearsal::{Rehearsed, rehearsal};
 pub(crate) use words::quoted;
 pub use words::{counts, fence, letter, line, span, utc};
 
-use crate::audit::Line;
-use crate::plan::{Plan, Refused};
+use crate::audit::AuditLine;
+use crate::plan::{Plan, RefusedPlan};
 use crate::step::Phase;
-
-/// What the rehearsal found; shown with every plan.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Rehearsed {
-    /// Requests and journal writes of the calm run.
-    pub operations: usize,
-    /// How often the power was cut: once after each of them.
-    pub cuts: usize,
-    /// What went otherwise than planned; empty is proof.
-    pub failures: Vec<String>,
-}
-
-/// What the rehearsal found, in a sentence.
-pub fn rehearsal(rehearsed: &Rehearsed) -> String {
-    comment::rehearsal_sentence(rehearsed)
-}
 
 /// A plan for a terminal, without colour.
 pub fn text(plan: &Plan, site: &str, rehearsed: Option<&Rehearsed>) -> String {
@@ -65,10 +62,10 @@ pub fn text(plan: &Plan, site: &str, rehearsed: Option<&Rehearsed>) -> String {
         out.push_str(&gate_text(gate));
     }
     if !plan.steps.is_empty() {
-        out.push_str(&format!("\n{}", back::way_back(plan)));
+        out.push_str(&format!("\n{}", revert::way_back(plan)));
     }
     if let Some(rehearsed) = rehearsed {
-        out.push_str(&format!("\n{}\n", comment::rehearsal_sentence(rehearsed)));
+        out.push_str(&format!("\n{}\n", rehearsal(rehearsed)));
     }
     out.push_str(&format!(
         "\n{}\nDigest: {}\n",
@@ -79,7 +76,7 @@ pub fn text(plan: &Plan, site: &str, rehearsed: Option<&Rehearsed>) -> String {
 }
 
 /// A refusal for a terminal, without colour.
-pub fn refusal_text(refused: &Refused, site: &str) -> String {
+pub fn refusal_text(refused: &RefusedPlan, site: &str) -> String {
     let mut out = format!("No plan for {site}: {} reasons\n\n", refused.refusals.len());
     out.push_str(&audit_text(&refused.audit));
     for refusal in &refused.refusals {
@@ -99,7 +96,7 @@ pub fn refusal_text(refused: &Refused, site: &str) -> String {
 }
 
 /// The audit, one line per plane.
-pub fn audit_text(lines: &[Line]) -> String {
+pub fn audit_text(lines: &[AuditLine]) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 

@@ -6,7 +6,7 @@
 use topology::object::{Interface, InterfaceKind, Key, Object, Vlan};
 use topology::observed::Observed;
 
-use crate::refusal::{Code, Refusal};
+use crate::refusal::{Refusal, RefusalCode};
 use crate::step::Step;
 
 /// The VLAN before and after, where a step takes it to another fabric.
@@ -40,7 +40,7 @@ pub(super) fn mixed(steps: &[Step]) -> Vec<Refusal> {
         .filter_map(|step| Some((step, moved(step)?)))
         .map(|(step, (before, after))| {
             let refusal = Refusal::new(
-                Code::Mixed,
+                RefusalCode::Mixed,
                 format!(
                     "vlan {} goes to fabric `{}` with everything on it, and the same change does {beside} other writes.",
                     before.at, after.at.fabric

@@ -1,49 +1,15 @@
 //! The plan comment: the verdict first, then what a tired operator needs, then the details folded.
 
 use topology::object::Object;
-use topology::observed::Timestamp;
 
-use super::Rehearsed;
-use super::back::way_back;
-use super::standing::audit_table;
-use super::words::{clean, counts, fence, letter, line, machines, span, utc};
-use crate::gate::{Evidence, Gate};
-use crate::plan::{Plan, Refused};
+use super::audit::audit_table;
+use super::gate::gate_box;
+use super::header::{ApplyStatus, PlanHeader};
+use super::rehearsal::{Rehearsed, rehearsal};
+use super::revert::way_back;
+use super::words::{clean, counts, escaped, fence, line, machines, plural, span, utc};
+use crate::plan::{Plan, RefusedPlan};
 use crate::step::{Phase, Step};
-
-/// Adds one line.
-macro_rules! say {
-    ($out:expr, $($what:tt)*) => {{
-        $out.push_str(&format!($($what)*));
-        $out.push('\n');
-    }};
-}
-
-/// What stands around a plan in a comment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Setting {
-    /// The site.
-    pub site: String,
-    /// The head commit, where there is one.
-    pub commit: Option<String>,
-    /// The merge commit at which runbooks are linked: the address of the repository's tree at it.
-    pub tree_url: Option<String>,
-    /// When MAAS was read.
-    pub read_at: Timestamp,
-    /// How far the pull request is.
-    pub stands: Stands,
-}
-
-/// How far a pull request is, as far as its plan comment says what to do next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stands {
-    /// It is open.
-    Open,
-    /// It is merged, and waits for an operator.
-    Merged,
-    /// It is applied.
-    Applied,
-}
 
 /// What is told under folds, when a comment grows too long for GitHub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,42 +19,39 @@ enum Fold {
     Nothing,
 }
 
-/// How many tasks of a gate a plan comment lists; the gate's own comment lists them all.
-const TASKS_SHOWN: usize = 30;
-
 /// GitHub refuses longer comments (65,536 characters).
 const LONGEST: usize = 65_000;
 
 /// The plan comment in Markdown.
-pub fn markdown(plan: &Plan, setting: &Setting, rehearsed: &Rehearsed) -> String {
+pub fn markdown(plan: &Plan, header: &PlanHeader, rehearsed: &Rehearsed) -> String {
     [Fold::All, Fold::NoSteps, Fold::Nothing]
         .into_iter()
-        .map(|fold| written(plan, setting, rehearsed, fold))
+        .map(|fold| written(plan, header, rehearsed, fold))
         .find(|text| text.len() <= LONGEST)
         .unwrap_or_else(|| {
             format!(
                 "### {}\n\n{}\n\n`planebot plan` prints all of it.\n",
-                heading(plan, &span(&setting.site)),
+                heading(plan, &span(&header.site)),
                 summary(plan)
             )
         })
 }
 
-fn written(plan: &Plan, setting: &Setting, rehearsed: &Rehearsed, fold: Fold) -> String {
+fn written(plan: &Plan, header: &PlanHeader, rehearsed: &Rehearsed, fold: Fold) -> String {
     let mut out = format!(
         "### {}\n\n{}\n\n",
-        heading(plan, &span(&setting.site)),
+        heading(plan, &span(&header.site)),
         summary(plan)
     );
     if let Some(why) = &plan.read_only {
-        say!(out, "> [!WARNING]\n> {}\n", clean(why));
+        push_line!(out, "> [!WARNING]\n> {}\n", clean(why));
     }
     caution(&mut out, plan);
     if !plan.steps.is_empty() {
         phase_table(&mut out, plan);
     }
     for gate in &plan.gates {
-        gate_box(&mut out, gate, setting);
+        gate_box(&mut out, gate, header);
     }
     if fold < Fold::Nothing {
         let title = format!("How things stand ({} planes)", plan.audit.len());
@@ -101,24 +64,24 @@ fn written(plan: &Plan, setting: &Setting, rehearsed: &Rehearsed, fold: Fold) ->
             "The changes are too many for a comment; `planebot plan` prints them all.\n".to_owned()
         };
         folded(&mut out, &format!("Changes ({})", plan.steps.len()), &body);
-        say!(out, "{}", way_back(plan));
+        push_line!(out, "{}", way_back(plan));
     }
-    say!(out, "{}\n", rehearsal_sentence(rehearsed));
-    next(&mut out, plan, setting, rehearsed);
+    push_line!(out, "{}\n", rehearsal(rehearsed));
+    next(&mut out, plan, header, rehearsed);
     footer(
         &mut out,
         &plan.digest.to_string(),
         &plan.maas_version.to_string(),
-        setting,
+        header,
     );
     out
 }
 
 /// The refusal comment in Markdown.
-pub fn refusal_markdown(refused: &Refused, setting: &Setting) -> String {
+pub fn refusal_markdown(refused: &RefusedPlan, header: &PlanHeader) -> String {
     let mut out = format!(
         "### 🔴 No plan for {}: {}\n\nNothing was changed.\n\n",
-        span(&setting.site),
+        span(&header.site),
         plural(refused.refusals.len(), "reason")
     );
     for refusal in &refused.refusals {
@@ -127,7 +90,7 @@ pub fn refusal_markdown(refused: &Refused, setting: &Setting) -> String {
             .as_ref()
             .map(|plane| format!(" {}", span(plane)))
             .unwrap_or_default();
-        say!(
+        push_line!(
             out,
             "- ✖ **{}**{plane}: {}\n  *Next:* {}",
             refusal.code.word(),
@@ -137,20 +100,11 @@ pub fn refusal_markdown(refused: &Refused, setting: &Setting) -> String {
     }
     out.push('\n');
     folded(&mut out, "How things stand", &audit_table(&refused.audit));
-    say!(
+    push_line!(
         out,
         "*Next:* change the declaration and push; the plan is made again."
     );
     out
-}
-
-/// Sentences that quote names from outside: each quoted part is in backticks already; the rest cannot mention or link.
-fn escaped(text: &str) -> String {
-    clean(text)
-        .replace('@', "@\u{2060}")
-        .replace('<', "&lt;")
-        .replace('[', "\\[")
-        .replace('#', "\\#")
 }
 
 pub(super) fn heading(plan: &Plan, site: &str) -> String {
@@ -182,7 +136,7 @@ pub(super) fn summary(plan: &Plan) -> String {
 }
 
 /// What a step does to a network that nobody may be on then.
-fn fate(step: &Step) -> Option<String> {
+fn effect(step: &Step) -> Option<String> {
     let before = step.expects.as_ref().filter(|_| step.vacant)?.as_subnet()?;
     let name = span(&before.cidr.to_string());
     Some(match step.leaves.as_ref().and_then(Object::as_subnet) {
@@ -200,32 +154,32 @@ fn fate(step: &Step) -> Option<String> {
 
 fn caution(out: &mut String, plan: &Plan) {
     const SHOWN: usize = 5;
-    let going: Vec<String> = plan
+    let cautions: Vec<String> = plan
         .steps
         .iter()
-        .filter_map(fate)
+        .filter_map(effect)
         .chain(plan.warnings.iter().map(|warning| escaped(warning)))
         .collect();
-    if going.is_empty() {
+    if cautions.is_empty() {
         return;
     }
     out.push_str("> [!CAUTION]\n");
-    for line in going.iter().take(SHOWN) {
-        say!(out, "> - {line}");
+    for line in cautions.iter().take(SHOWN) {
+        push_line!(out, "> - {line}");
     }
-    if going.len() > SHOWN {
-        say!(out, "> - and {} more, below", going.len() - SHOWN);
+    if cautions.len() > SHOWN {
+        push_line!(out, "> - and {} more, below", cautions.len() - SHOWN);
     }
     out.push('\n');
-    if going.len() > SHOWN {
-        let rest: String = going
+    if cautions.len() > SHOWN {
+        let rest: String = cautions
             .iter()
             .skip(SHOWN)
             .map(|line| format!("- {line}\n"))
             .collect();
         folded(
             out,
-            &format!("{} more warnings", going.len() - SHOWN),
+            &format!("{} more warnings", cautions.len() - SHOWN),
             &rest,
         );
     }
@@ -256,11 +210,11 @@ fn phase_table(out: &mut String, plan: &Plan) {
             .iter()
             .filter(|gate| steps.iter().any(|step| gate.before == Some(step.id)))
         {
-            say!(out, "| **gate: {}** | | | |", gate.name.word());
+            push_line!(out, "| **gate: {}** | | | |", gate.name.word());
         }
         if !steps.is_empty() {
             let (add, change, remove) = counts(&steps);
-            say!(
+            push_line!(
                 out,
                 "| {} | {add} | {change} | {remove} |",
                 phase_word(phase)
@@ -268,88 +222,9 @@ fn phase_table(out: &mut String, plan: &Plan) {
         }
     }
     for gate in plan.gates.iter().filter(|gate| gate.before.is_none()) {
-        say!(out, "| **gate: {}** | | | |", gate.name.word());
+        push_line!(out, "| **gate: {}** | | | |", gate.name.word());
     }
     out.push_str("| verify, and once more after the settle time | | | |\n\n");
-}
-
-fn gate_box(out: &mut String, gate: &Gate, setting: &Setting) {
-    say!(
-        out,
-        "**Gate `{}`** — {}.",
-        gate.name.word(),
-        escaped(&gate.why)
-    );
-    for (at, task) in gate.tasks.iter().take(TASKS_SHOWN).enumerate() {
-        say!(out, "- {} {}", letter(at), span(task));
-    }
-    if gate.tasks.len() > TASKS_SHOWN {
-        say!(out, "- and {} more", gate.tasks.len() - TASKS_SHOWN);
-    }
-    say!(out, "\nWhat will be looked at: {}.", looked_at(gate));
-    if let Some(runbook) = &gate.runbook {
-        match &setting.tree_url {
-            Some(url) => {
-                say!(out, "Runbook: [{}]({url}/{})", runbook.path, runbook.path);
-            }
-            None => {
-                say!(out, "Runbook: {}", span(&runbook.path));
-            }
-        }
-    }
-    out.push('\n');
-}
-
-/// The evidence in words.
-fn looked_at(gate: &Gate) -> String {
-    let parts: Vec<String> = gate
-        .evidence
-        .iter()
-        .map(|evidence| match evidence {
-            Evidence::Vacant {
-                subnets,
-                controllers,
-            } => {
-                let list: Vec<String> =
-                    subnets.iter().map(|cidr| span(&cidr.to_string())).collect();
-                let who = if *controllers {
-                    "no node and no controller"
-                } else {
-                    "no node"
-                };
-                format!("{who} holds an address or link on {}", list.join(", "))
-            }
-            Evidence::Changeable { machines } => {
-                let list: Vec<String> = machines.iter().map(|host| span(host)).collect();
-                format!("{} released", list.join(", "))
-            }
-            Evidence::NoJujuModel => {
-                "no Juju model but a controller's is left on this MAAS".to_owned()
-            }
-            Evidence::Attended { subnets } => {
-                let list: Vec<String> =
-                    subnets.iter().map(|cidr| span(&cidr.to_string())).collect();
-                format!(
-                    "a rack controller has an address on {}",
-                    list.join(" and on ")
-                )
-            }
-            Evidence::Jumphost { has, lacks } => {
-                let show = |list: &std::collections::BTreeSet<(String, std::net::IpAddr)>| {
-                    list.iter()
-                        .map(|(interface, ip)| span(&format!("{interface} {ip}")))
-                        .collect::<Vec<_>>()
-                        .join(", ")
-                };
-                format!(
-                    "the jumphost has {} and no longer {}",
-                    show(has),
-                    show(lacks)
-                )
-            }
-        })
-        .collect();
-    parts.join("; ")
 }
 
 fn changes(plan: &Plan) -> String {
@@ -362,7 +237,7 @@ fn changes(plan: &Plan) -> String {
             .map(line)
             .collect();
         if !lines.is_empty() {
-            say!(
+            push_line!(
                 out,
                 "{}\n\n{}",
                 phase_word(phase),
@@ -373,46 +248,25 @@ fn changes(plan: &Plan) -> String {
     out
 }
 
-pub(super) fn rehearsal_sentence(rehearsed: &Rehearsed) -> String {
-    if rehearsed.failures.is_empty() {
-        format!(
-            "Rehearsed on what MAAS says now: {}, to zero drift; and again with the power cut after each of them ({}), to the same end.",
-            plural(rehearsed.operations, "operation"),
-            plural(rehearsed.cuts, "cut")
-        )
-    } else {
-        let list: Vec<String> = rehearsed
-            .failures
-            .iter()
-            .take(5)
-            .map(|failure| format!("- {}", escaped(failure)))
-            .collect();
-        format!(
-            "**The rehearsal failed; this plan cannot be applied.**\n{}",
-            list.join("\n")
-        )
-    }
-}
-
-fn next(out: &mut String, plan: &Plan, setting: &Setting, rehearsed: &Rehearsed) {
+fn next(out: &mut String, plan: &Plan, header: &PlanHeader, rehearsed: &Rehearsed) {
     if plan.steps.is_empty() {
         out.push_str("*Next:* nothing to do in MAAS.\n\n");
     } else if plan.read_only.is_some() || !rehearsed.failures.is_empty() {
         out.push_str("*Next:* this plan is for reading only.\n\n");
     } else {
-        let before = match setting.stands {
-            Stands::Open => {
+        let before = match header.status {
+            ApplyStatus::Open => {
                 "*Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:"
             }
-            Stands::Merged => {
+            ApplyStatus::Merged => {
                 "*Next:* this is merged. Nothing changes in MAAS until an operator comments:"
             }
-            Stands::Applied => {
+            ApplyStatus::Applied => {
                 out.push_str("*Next:* nothing: this is applied and proved.\n\n");
                 return;
             }
         };
-        say!(
+        push_line!(
             out,
             "{before}\n\n{}",
             fence("", &format!("/apply {}", plan.digest))
@@ -420,8 +274,8 @@ fn next(out: &mut String, plan: &Plan, setting: &Setting, rehearsed: &Rehearsed)
     }
 }
 
-fn footer(out: &mut String, digest: &str, version: &str, setting: &Setting) {
-    let commit = setting
+fn footer(out: &mut String, digest: &str, version: &str, header: &PlanHeader) {
+    let commit = header
         .commit
         .as_ref()
         .map(|commit| {
@@ -431,25 +285,17 @@ fn footer(out: &mut String, digest: &str, version: &str, setting: &Setting) {
             )
         })
         .unwrap_or_default();
-    say!(
+    push_line!(
         out,
         "<sub>plan {digest}{commit} · MAAS {} read {} · valid until the declaration or MAAS changes</sub>",
         escaped(version),
-        utc(setting.read_at)
+        utc(header.read_at)
     );
 }
 
 fn folded(out: &mut String, title: &str, body: &str) {
-    say!(
+    push_line!(
         out,
         "<details><summary>{title}</summary>\n\n{body}\n</details>\n"
     );
-}
-
-fn plural(count: usize, word: &str) -> String {
-    if count == 1 {
-        format!("1 {word}")
-    } else {
-        format!("{count} {word}s")
-    }
 }

@@ -282,6 +282,15 @@ pub(crate) fn quoted(name: &str) -> String {
     format!("`{}`", shortened(&clean(name).replace('`', "'")))
 }
 
+/// Sentences that quote names from outside: each quoted part is in backticks already; the rest cannot mention or link.
+pub(crate) fn escaped(text: &str) -> String {
+    clean(text)
+        .replace('@', "@\u{2060}")
+        .replace('<', "&lt;")
+        .replace('[', "\\[")
+        .replace('#', "\\#")
+}
+
 /// Text as a code span that it cannot leave, also in a table.
 pub fn span(text: &str) -> String {
     let text = clean(text).replace('|', "\u{2502}");
@@ -311,6 +320,15 @@ fn longest_run(text: &str) -> usize {
         longest = longest.max(run);
     }
     longest
+}
+
+/// A count with its noun, in the plural unless it is 1.
+pub(crate) fn plural(count: usize, word: &str) -> String {
+    if count == 1 {
+        format!("1 {word}")
+    } else {
+        format!("{count} {word}s")
+    }
 }
 
 /// A task's letter: (a), (b), …

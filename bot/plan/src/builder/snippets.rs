@@ -6,21 +6,21 @@
 
 use topology::object::{Object, RangeKind, Snippet};
 
-use super::{Drafting, Note, is_recreated};
+use super::draft::{PlanBuilder, StepDraft, is_recreated};
+use crate::desired::DesiredSubnet;
 use crate::step::Phase;
-use crate::wanted::WantedSubnet;
 
-impl Drafting<'_> {
+impl PlanBuilder<'_> {
     /// Before what they hang on.
     pub(super) fn remove_snippets(&mut self) {
-        for subnet in self.wanted.subnets.values() {
+        for subnet in self.desired.subnets.values() {
             let Some(old) = subnet.old else { continue };
             let Some(why) = self.drops_snippets(subnet) else {
                 continue;
             };
-            let going: Vec<Snippet> = self.network.snippets_of(old).cloned().collect();
-            for snippet in going {
-                self.note(Note {
+            let removed: Vec<Snippet> = self.network.snippets_of(old).cloned().collect();
+            for snippet in removed {
+                self.add_step(StepDraft {
                     phase: Phase::Delete,
                     plane: Some(subnet.plane.clone()),
                     before: Some(Object::Snippet(snippet)),
@@ -32,34 +32,34 @@ impl Drafting<'_> {
     }
 
     /// Why MAAS would drop the snippets of a subnet, if it would.
-    pub(crate) fn drops_snippets(&self, subnet: &WantedSubnet) -> Option<&'static str> {
+    pub(crate) fn drops_snippets(&self, subnet: &DesiredSubnet) -> Option<&'static str> {
         if is_recreated(subnet) {
             return Some("its network is made again; MAAS would drop it in silence");
         }
         let hangs = self.observed.version.hangs_snippets_on_ranges()
-            && !self.going_ranges(subnet, RangeKind::Dynamic).is_empty();
+            && !self.removed_ranges(subnet, RangeKind::Dynamic).is_empty();
         hangs.then_some("a dynamic range goes; MAAS would drop in silence what hangs on it")
     }
 
     /// After everything that they may speak of; those that MAAS takes without a rack on their network, or with the one there.
     pub(super) fn make_snippets(&mut self) {
-        for subnet in self.wanted.subnets.values() {
+        for subnet in self.desired.subnets.values() {
             if self.may_be_checked(subnet) {
-                self.hang_up(subnet, Phase::StandUp);
+                self.restore_snippets(subnet, Phase::StandUp);
             }
         }
     }
 
     /// Those for which a rack must be on their network again.
     pub(super) fn make_waiting_snippets(&mut self) {
-        for subnet in self.wanted.subnets.values() {
-            self.hang_up(subnet, Phase::Restore);
+        for subnet in self.desired.subnets.values() {
+            self.restore_snippets(subnet, Phase::Restore);
         }
     }
 
-    fn hang_up(&mut self, subnet: &WantedSubnet, phase: Phase) {
+    fn restore_snippets(&mut self, subnet: &DesiredSubnet, phase: Phase) {
         for snippet in self.snippets_off(subnet) {
-            self.note(Note {
+            self.add_step(StepDraft {
                 phase,
                 plane: Some(subnet.plane.clone()),
                 before: None,
@@ -71,7 +71,7 @@ impl Drafting<'_> {
 
     /// Whether MAAS finds a rack to check a snippet with, or asks none: a rack's address goes with the row of its
     /// subnet, and comes back with its own report.
-    fn may_be_checked(&self, subnet: &WantedSubnet) -> bool {
+    fn may_be_checked(&self, subnet: &DesiredSubnet) -> bool {
         let version = &self.observed.version;
         if !version.checks_snippets_on_a_rack() {
             return true;
@@ -94,7 +94,7 @@ impl Drafting<'_> {
     }
 
     /// Snippets of a subnet that were taken off, as they hang on what it becomes.
-    fn snippets_off(&self, subnet: &WantedSubnet) -> Vec<Snippet> {
+    fn snippets_off(&self, subnet: &DesiredSubnet) -> Vec<Snippet> {
         let there = |snippet: &Snippet| {
             self.network
                 .get(&Object::Snippet(snippet.clone()).key())

@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use topology::address::Cidr;
 use topology::object::{Fabric, Key, Object, RangeKind, Space, Subnet};
 
-use super::{Drafting, Note, is_recreated};
-use crate::refusal::{Code, Refusal};
+use super::draft::{PlanBuilder, StepDraft, is_recreated};
+use crate::desired::DesiredSubnet;
+use crate::refusal::{Refusal, RefusalCode};
 use crate::step::Phase;
-use crate::wanted::WantedSubnet;
 
-impl Drafting<'_> {
+impl PlanBuilder<'_> {
     pub(super) fn make_spaces(&mut self) {
         for (old, new) in &self.pairing.spaces {
-            self.note(Note {
+            self.add_step(StepDraft {
                 phase: Phase::Create,
                 plane: None,
                 before: Some(Object::Space(Space { name: old.clone() })),
@@ -21,9 +21,9 @@ impl Drafting<'_> {
                 why: "renamed: the row stays, Juju knows spaces by it".to_owned(),
             });
         }
-        for name in &self.wanted.spaces {
+        for name in &self.desired.spaces {
             if self.network.get(&Key::Space(name.clone())).is_none() {
-                self.note(made(
+                self.add_step(creation_step(
                     None,
                     Object::Space(Space { name: name.clone() }),
                     "declared",
@@ -34,7 +34,7 @@ impl Drafting<'_> {
 
     pub(super) fn make_fabrics(&mut self) {
         for (old, new) in &self.pairing.fabrics {
-            self.note(Note {
+            self.add_step(StepDraft {
                 phase: Phase::Create,
                 plane: None,
                 before: Some(Object::Fabric(Fabric { name: old.clone() })),
@@ -42,9 +42,9 @@ impl Drafting<'_> {
                 why: "renamed: the subnets on it are declared under the new name".to_owned(),
             });
         }
-        for name in &self.wanted.fabrics {
+        for name in &self.desired.fabrics {
             if self.network.get(&Key::Fabric(name.clone())).is_none() {
-                self.note(made(
+                self.add_step(creation_step(
                     None,
                     Object::Fabric(Fabric { name: name.clone() }),
                     "declared; MAAS makes its untagged VLAN with it",
@@ -55,8 +55,8 @@ impl Drafting<'_> {
 
     /// Subnets that change in place go first to CIDRs that are free, chains from their free end; then the new ones.
     pub(super) fn make_subnets(&mut self) {
-        let mut moving: Vec<&WantedSubnet> = self
-            .wanted
+        let mut moving: Vec<&DesiredSubnet> = self
+            .desired
             .subnets
             .values()
             .filter(|subnet| self.moves_in_place(subnet))
@@ -74,7 +74,7 @@ impl Drafting<'_> {
                 return;
             }
         }
-        for subnet in self.wanted.subnets.values() {
+        for subnet in self.desired.subnets.values() {
             let new = subnet.old.is_none() || is_recreated(subnet);
             if new {
                 self.make_subnet(subnet);
@@ -82,14 +82,14 @@ impl Drafting<'_> {
         }
     }
 
-    fn moves_in_place(&self, subnet: &WantedSubnet) -> bool {
+    fn moves_in_place(&self, subnet: &DesiredSubnet) -> bool {
         let Some(old) = subnet.old.and_then(|old| self.network.subnet(&old)) else {
             return false;
         };
         !is_recreated(subnet) && (subnet.moves() || old.vlan != subnet.row.vlan)
     }
 
-    fn is_free_for(&self, subnet: &WantedSubnet, parked: &BTreeMap<Cidr, Cidr>) -> bool {
+    fn is_free_for(&self, subnet: &DesiredSubnet, parked: &BTreeMap<Cidr, Cidr>) -> bool {
         let own = parked.get(&subnet.row.cidr).copied().or(subnet.old);
         !self
             .network
@@ -99,8 +99,8 @@ impl Drafting<'_> {
     }
 
     /// Breaks a circle: one of its subnets goes aside to a network that nobody has or wants. False when none can.
-    fn park_one(&mut self, moving: &[&WantedSubnet], parked: &mut BTreeMap<Cidr, Cidr>) -> bool {
-        let stays = |subnet: &&WantedSubnet| self.stranger_at(subnet.row.cidr).is_some();
+    fn park_one(&mut self, moving: &[&DesiredSubnet], parked: &mut BTreeMap<Cidr, Cidr>) -> bool {
+        let stays = |subnet: &&DesiredSubnet| self.subnet_in_the_way(subnet.row.cidr).is_some();
         if moving.iter().any(stays) {
             return false;
         }
@@ -125,7 +125,7 @@ impl Drafting<'_> {
             ..now.clone()
         };
         self.wait_for_controllers(self.held_by_controller(&now.cidr));
-        self.note(Note {
+        self.add_step(StepDraft {
             phase: Phase::Create,
             plane: Some(subnet.plane.clone()),
             before: Some(Object::Subnet(now)),
@@ -150,7 +150,7 @@ impl Drafting<'_> {
             self.network
                 .subnets()
                 .map(|subnet| subnet.cidr)
-                .chain(self.wanted.subnets.keys().copied())
+                .chain(self.desired.subnets.keys().copied())
                 .any(|other| other.overlaps(cidr))
         };
         (0..ASIDE_TRIES)
@@ -160,15 +160,15 @@ impl Drafting<'_> {
             .find(|cidr| !taken(cidr))
     }
 
-    fn refuse_circle(&mut self, moving: &[&WantedSubnet]) {
+    fn refuse_circle(&mut self, moving: &[&DesiredSubnet]) {
         let names: BTreeSet<&str> = moving.iter().map(|subnet| subnet.plane.as_str()).collect();
         let undeclared = moving
             .iter()
-            .find_map(|subnet| self.stranger_at(subnet.row.cidr));
+            .find_map(|subnet| self.subnet_in_the_way(subnet.row.cidr));
         self.refusals.push(match undeclared {
-            Some(stranger) => occupied(moving[0], stranger),
+            Some(other) => occupied(moving[0], other),
             None => Refusal::new(
-                Code::Circle,
+                RefusalCode::Circle,
                 format!(
                     "{} would change places in a circle in place.",
                     names.into_iter().collect::<Vec<_>>().join(", ")
@@ -179,7 +179,7 @@ impl Drafting<'_> {
     }
 
     /// A subnet in the way that this plan does not move.
-    fn stranger_at(&self, cidr: Cidr) -> Option<Cidr> {
+    fn subnet_in_the_way(&self, cidr: Cidr) -> Option<Cidr> {
         self.network
             .subnets()
             .filter(|other| other.cidr.overlaps(&cidr))
@@ -187,7 +187,7 @@ impl Drafting<'_> {
             .find(|other| self.becomes(other).is_none_or(|subnet| !subnet.moves()))
     }
 
-    fn move_in_place(&mut self, subnet: &WantedSubnet, parked: Option<Cidr>) {
+    fn move_in_place(&mut self, subnet: &DesiredSubnet, parked: Option<Cidr>) {
         let Some(now) = parked
             .or(subnet.old)
             .and_then(|old| self.network.subnet(&old))
@@ -214,18 +214,18 @@ impl Drafting<'_> {
         // The controller's row would go on pointing to the plane: its next report would drag the plane to the VLAN of whoever
         // has the old CIDR then, or bring a second subnet of the old CIDR (seen on 3.5.12 and 3.7.3).
         self.wait_for_controllers(self.held_by_controller(&now.cidr));
-        self.note(Note {
+        self.add_step(StepDraft {
             phase: Phase::Create,
             plane: Some(subnet.plane.clone()),
             before: Some(Object::Subnet(now)),
             after: Some(Object::Subnet(after)),
-            why: in_place_because(subnet),
+            why: in_place_reason(subnet),
         });
     }
 
-    fn make_subnet(&mut self, subnet: &WantedSubnet) {
-        if let Some(stranger) = self.stranger_at(subnet.row.cidr) {
-            self.refusals.push(occupied(subnet, stranger));
+    fn make_subnet(&mut self, subnet: &DesiredSubnet) {
+        if let Some(other) = self.subnet_in_the_way(subnet.row.cidr) {
+            self.refusals.push(occupied(subnet, other));
             return;
         }
         // Gateway and resolvers come in the next phase, before anything can allocate. Only a managed subnet takes a
@@ -242,36 +242,40 @@ impl Drafting<'_> {
         } else {
             "declared"
         };
-        self.note(made(Some(&subnet.plane), Object::Subnet(bare), why));
+        self.add_step(creation_step(
+            Some(&subnet.plane),
+            Object::Subnet(bare),
+            why,
+        ));
     }
 }
 
 /// Networks that are tried for a subnet that goes aside: more than any cloud has there.
 const ASIDE_TRIES: u128 = 64;
 
-fn in_place_because(subnet: &WantedSubnet) -> String {
-    match subnet.way {
-        Some(way) => format!("in place: the row stays, {}", way.because.words()),
+fn in_place_reason(subnet: &DesiredSubnet) -> String {
+    match subnet.chosen {
+        Some(chosen) => format!("in place: the row stays, {}", chosen.reason.words()),
         None => "to its other VLAN: the row stays".to_owned(),
     }
 }
 
-fn occupied(subnet: &WantedSubnet, stranger: Cidr) -> Refusal {
-    let verb = if stranger == subnet.row.cidr {
+fn occupied(subnet: &DesiredSubnet, other: Cidr) -> Refusal {
+    let verb = if other == subnet.row.cidr {
         "holds"
     } else {
         "overlaps"
     };
     Refusal::new(
-        Code::Occupied,
-        format!("subnet {stranger}, which no plane declares, {verb} {}.", subnet.row.cidr),
+        RefusalCode::Occupied,
+        format!("subnet {other}, which no plane declares, {verb} {}.", subnet.row.cidr),
         "Declare it as the plane it is, choose another CIDR, or remove it in MAAS; planebot touches nothing that is not declared.",
     )
     .of(&subnet.plane)
 }
 
-pub(super) fn made(plane: Option<&str>, object: Object, why: &str) -> Note {
-    Note {
+pub(super) fn creation_step(plane: Option<&str>, object: Object, why: &str) -> StepDraft {
+    StepDraft {
         phase: Phase::Create,
         plane: plane.map(str::to_owned),
         before: None,

@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 use topology::address::Cidr;
 use topology::object::{Object, VlanAt};
 
-use crate::audit::{Line, Standing};
+use crate::audit::{AuditLine, AuditStatus};
 use crate::plan::Plan;
 
 impl Plan {
     /// Undeclared networks that were not there when this plan was made and lie where a plane left, and those whose VLAN is
     /// another one now: one line each. `now` is the audit of a fresh look.
-    pub fn strangers(&self, now: &[Line]) -> Vec<String> {
-        let known: BTreeMap<Cidr, &Line> = undeclared(&self.audit).collect();
+    pub fn unexpected_subnets(&self, now: &[AuditLine]) -> Vec<String> {
+        let known: BTreeMap<Cidr, &AuditLine> = undeclared(&self.audit).collect();
         let left = self.vacated();
         undeclared(now)
             .filter_map(|(cidr, line)| match known.get(&cidr) {
@@ -55,9 +55,9 @@ impl Plan {
     }
 }
 
-fn undeclared(lines: &[Line]) -> impl Iterator<Item = (Cidr, &Line)> {
+fn undeclared(lines: &[AuditLine]) -> impl Iterator<Item = (Cidr, &AuditLine)> {
     lines
         .iter()
-        .filter(|line| line.standing == Standing::Undeclared)
+        .filter(|line| line.standing == AuditStatus::Undeclared)
         .filter_map(|line| Some((line.cidr?, line)))
 }

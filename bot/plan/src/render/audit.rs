@@ -1,10 +1,10 @@
 //! How things stand, plane by plane, as a table. Must not know what is to be done about it.
 
 use super::words::span;
-use crate::audit::{Line, Standing};
+use crate::audit::{AuditLine, AuditStatus};
 
 /// One row for each plane, and for what nobody declares.
-pub(super) fn audit_table(lines: &[Line]) -> String {
+pub(super) fn audit_table(lines: &[AuditLine]) -> String {
     let mut out =
         "| | plane | CIDR | VLAN | fabric id | VLAN id | in use | changes |\n|---|---|---|---|---|---|---|---|\n"
             .to_owned();
@@ -27,7 +27,7 @@ pub(super) fn audit_table(lines: &[Line]) -> String {
             0 => "–".to_owned(),
             steps => steps.to_string(),
         };
-        let mark = if line.standing == Standing::Skip {
+        let mark = if line.standing == AuditStatus::Skip {
             "SKIP".to_owned()
         } else {
             format!("**{}**", line.standing.word())
@@ -49,8 +49,8 @@ mod tests {
 
     #[test]
     fn a_plane_without_a_network_has_a_dash_for_it() {
-        let line = |cidr: Option<&str>| Line {
-            standing: Standing::Skip,
+        let line = |cidr: Option<&str>| AuditLine {
+            standing: AuditStatus::Skip,
             name: "spare".to_owned(),
             cidr: cidr.map(|cidr| cidr.parse().unwrap()),
             from: None,

@@ -10,14 +10,14 @@ use topology::address::Cidr;
 use topology::object::{IpRange, Key, Object, RangeKind, Subnet, SubnetFlags};
 use topology::port::Write;
 
-use super::{Drafting, Note};
+use super::draft::{PlanBuilder, StepDraft};
+use crate::desired::DesiredSubnet;
 use crate::step::{Phase, Step};
-use crate::wanted::WantedSubnet;
 
-impl Drafting<'_> {
+impl PlanBuilder<'_> {
     pub(super) fn stand_up(&mut self) {
-        let (late, early): (Vec<&WantedSubnet>, Vec<&WantedSubnet>) = self
-            .wanted
+        let (late, early): (Vec<&DesiredSubnet>, Vec<&DesiredSubnet>) = self
+            .desired
             .subnets
             .values()
             .partition(|subnet| is_late(subnet));
@@ -27,7 +27,7 @@ impl Drafting<'_> {
         self.move_ranges();
         self.make_ranges(RangeKind::Reserved);
         // What is promised is reserved before MAAS allocates around it.
-        for subnet in self.wanted.subnets.values() {
+        for subnet in self.desired.subnets.values() {
             if subnet.row.flags.managed {
                 self.set_managed(subnet);
             }
@@ -40,7 +40,7 @@ impl Drafting<'_> {
             self.set_subnet(subnet, Managed::AsItIs);
         }
         // A dynamic range is taken by managed subnets only.
-        for subnet in self.wanted.subnets.values() {
+        for subnet in self.desired.subnets.values() {
             self.set_managed(subnet);
         }
         self.set_waiting_vlans();
@@ -52,14 +52,14 @@ impl Drafting<'_> {
         }
     }
 
-    fn set_managed(&mut self, subnet: &WantedSubnet) {
+    fn set_managed(&mut self, subnet: &DesiredSubnet) {
         let now = self.network.subnet(&subnet.row.cidr);
         if now.is_some_and(|now| now.flags.managed != subnet.row.flags.managed) {
             self.set_subnet(subnet, Managed::AsDeclared);
         }
     }
 
-    fn set_subnet(&mut self, subnet: &WantedSubnet, managed: Managed) {
+    fn set_subnet(&mut self, subnet: &DesiredSubnet, managed: Managed) {
         let Some(now) = self.network.subnet(&subnet.row.cidr).cloned() else {
             return;
         };
@@ -72,7 +72,7 @@ impl Drafting<'_> {
             Managed::AsDeclared => subnet.row.flags.managed,
         };
         let why = what_differs(&now, &after);
-        self.note(Note {
+        self.add_step(StepDraft {
             phase: Phase::StandUp,
             plane: Some(subnet.plane.clone()),
             before: Some(Object::Subnet(now)),
@@ -82,11 +82,11 @@ impl Drafting<'_> {
     }
 
     fn make_routes(&mut self) {
-        for route in &self.wanted.routes {
+        for route in &self.desired.routes {
             let key = Key::Route(route.source, route.destination, route.gateway);
             let now = self.object(&key);
             let plane = self
-                .wanted
+                .desired
                 .subnets
                 .get(&route.source)
                 .map(|subnet| subnet.plane.clone());
@@ -95,7 +95,7 @@ impl Drafting<'_> {
             } else {
                 "declared, or dropped before with its destination"
             };
-            self.note(stood(
+            self.add_step(stand_up_step(
                 plane.as_deref(),
                 now,
                 Object::Route(route.clone()),
@@ -105,10 +105,10 @@ impl Drafting<'_> {
     }
 
     fn make_reserved_ips(&mut self) {
-        for subnet in self.wanted.subnets.values() {
+        for subnet in self.desired.subnets.values() {
             for reserved in subnet.reserved_ips.iter().flatten() {
                 let now = self.object(&Key::ReservedIp(reserved.ip));
-                self.note(stood(
+                self.add_step(stand_up_step(
                     Some(&subnet.plane),
                     now,
                     Object::ReservedIp(reserved.clone()),
@@ -133,12 +133,12 @@ impl Drafting<'_> {
                 continue;
             };
             let plane = self
-                .wanted
+                .desired
                 .subnets
                 .get(&cidr)
                 .map(|subnet| subnet.plane.clone());
             let object = Object::Range(range);
-            self.nudge(Note {
+            self.nudge(StepDraft {
                 phase: Phase::StandUp,
                 plane,
                 before: Some(object.clone()),
@@ -214,7 +214,7 @@ enum Managed {
     AsDeclared,
 }
 
-fn is_late(subnet: &WantedSubnet) -> bool {
+fn is_late(subnet: &DesiredSubnet) -> bool {
     let inside = |ip: &std::net::IpAddr| {
         subnet
             .ranges
@@ -249,8 +249,13 @@ fn what_differs(now: &Subnet, then: &Subnet) -> String {
     words.join(", ")
 }
 
-pub(super) fn stood(plane: Option<&str>, before: Option<Object>, after: Object, why: &str) -> Note {
-    Note {
+pub(super) fn stand_up_step(
+    plane: Option<&str>,
+    before: Option<Object>,
+    after: Object,
+    why: &str,
+) -> StepDraft {
+    StepDraft {
         phase: Phase::StandUp,
         plane: plane.map(str::to_owned),
         before,

@@ -1,16 +1,7 @@
-//! The walk from what is there to what is wanted, one write after another.
+//! The plan while it is being built: the steps so far, and the network that they leave.
 //!
-//! The order is the design's: routes, reserved IPs, DHCP snippets, dynamic ranges, reserved ranges, subnets go; spaces, fabrics, VLANs,
-//! subnets come; gateways and resolvers, reserved ranges, dynamic ranges, DHCP, routes, reserved IPs, snippets stand up. Every
-//! write is carried out on paper as it is noted, so each step's before and after are exact, and a write that MAAS would
-//! refuse becomes a refusal here. Must not know gates, or who approves.
-
-mod ranges;
-mod remove;
-mod snippets;
-mod stand;
-mod target;
-mod vlans;
+//! Every step that is added is applied to the model at once, so its before and after are exact, and a write that MAAS would
+//! refuse becomes a refusal. Must not know the order of the phases.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,36 +10,34 @@ use topology::object::{Key, Object};
 use topology::observed::{Holder, NodeKind, Observed};
 use topology::plane::{Strategy, Topology};
 
-use crate::network::{Broken, Network};
+use super::moves::RangeMoves;
+use crate::desired::{Desired, DesiredSubnet};
+use crate::network::{NetworkModel, RuleViolation};
 use crate::pairing::Pairing;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::{Refusal, RefusalCode};
 use crate::step::{Phase, Step, StepId, Undo, write_between};
-use crate::wanted::{Wanted, WantedSubnet};
-
-use ranges::Moves;
-pub(crate) use ranges::called;
 
 /// A plan on paper: the steps so far, and the network they leave.
-pub(crate) struct Drafting<'a> {
+pub(crate) struct PlanBuilder<'a> {
     pub(crate) topology: &'a Topology,
     pub(crate) observed: &'a Observed,
     pub(crate) pairing: &'a Pairing,
-    pub(crate) wanted: &'a Wanted,
-    pub(crate) network: Network,
+    pub(crate) desired: &'a Desired,
+    pub(crate) network: NetworkModel,
     pub(crate) steps: Vec<Step>,
     pub(crate) refusals: Vec<Refusal>,
     /// The step before which controllers must have let go, if any subnet that goes is held by one.
     pub(crate) vacate_before: Option<StepId>,
     /// Old CIDR to the wanted subnet that it becomes.
-    becoming: BTreeMap<Cidr, &'a WantedSubnet>,
+    pub(super) becoming: BTreeMap<Cidr, &'a DesiredSubnet>,
     /// Ranges that keep their row and take other addresses.
-    moving_ranges: Moves,
+    pub(super) moving_ranges: RangeMoves,
     /// Fabrics whose MTUs change last, each in its turn.
-    mtus_wait: BTreeSet<String>,
+    pub(super) deferred_mtus: BTreeSet<String>,
 }
 
 /// One write to note.
-pub(crate) struct Note {
+pub(crate) struct StepDraft {
     pub(crate) phase: Phase,
     pub(crate) plane: Option<String>,
     pub(crate) before: Option<Object>,
@@ -56,96 +45,79 @@ pub(crate) struct Note {
     pub(crate) why: String,
 }
 
-impl<'a> Drafting<'a> {
+impl<'a> PlanBuilder<'a> {
     pub(crate) fn new(
         topology: &'a Topology,
         observed: &'a Observed,
         pairing: &'a Pairing,
-        wanted: &'a Wanted,
+        desired: &'a Desired,
     ) -> Self {
         Self {
             topology,
             observed,
             pairing,
-            wanted,
-            network: Network::of(observed),
+            desired,
+            network: NetworkModel::of(observed),
             steps: Vec::new(),
             refusals: Vec::new(),
             vacate_before: None,
-            becoming: wanted
+            becoming: desired
                 .subnets
                 .values()
                 .filter_map(|subnet| Some((subnet.old?, subnet)))
                 .collect(),
-            moving_ranges: Moves::of(observed, wanted),
-            mtus_wait: BTreeSet::new(),
+            moving_ranges: RangeMoves::of(observed, desired),
+            deferred_mtus: BTreeSet::new(),
         }
-    }
-
-    /// Walks all phases but the carve.
-    pub(crate) fn walk(&mut self) {
-        self.release_links();
-        self.turn_dhcp_off();
-        self.turn_dhcp_off_behind();
-        self.remove_routes();
-        self.remove_reserved_ips();
-        self.remove_snippets();
-        self.remove_ranges();
-        self.remove_subnets();
-        self.make_spaces();
-        self.make_fabrics();
-        self.make_vlans();
-        self.make_subnets();
-        self.stand_up();
-        self.make_waiting_snippets();
     }
 
     /// Notes a step and carries it out on paper.
-    pub(crate) fn note(&mut self, note: Note) {
-        if note.before == note.after {
+    pub(crate) fn add_step(&mut self, draft: StepDraft) {
+        if draft.before == draft.after {
             return;
         }
-        self.write(note, false);
+        self.write(draft, false);
     }
 
     /// Notes a write that changes nothing but is needed all the same.
-    pub(crate) fn nudge(&mut self, note: Note) {
-        self.write(note, true);
+    pub(crate) fn nudge(&mut self, draft: StepDraft) {
+        self.write(draft, true);
     }
 
-    fn write(&mut self, note: Note, nudge: bool) {
-        let write = write_between(note.before.as_ref(), note.after.as_ref());
-        if let Err(broken) = self.network.apply(&write) {
+    fn write(&mut self, draft: StepDraft, nudge: bool) {
+        let write = write_between(draft.before.as_ref(), draft.after.as_ref());
+        if let Err(violation) = self.network.apply(&write) {
             // What was refused before is missing afterwards: that is no second reason.
-            let follows = matches!(broken, Broken::Missing(_)) && !self.refusals.is_empty();
+            let follows =
+                matches!(violation, RuleViolation::Missing(_)) && !self.refusals.is_empty();
             if follows {
                 return;
             }
             let refusal = Refusal::new(
-                Code::MaasRefuses,
-                format!("{broken}."),
+                RefusalCode::MaasRefuses,
+                format!("{violation}."),
                 "Change the declaration so that this does not happen, or put it right in MAAS first.",
             );
-            self.refusals.push(match &note.plane {
+            self.refusals.push(match &draft.plane {
                 Some(plane) => refusal.of(plane),
                 None => refusal,
             });
             return;
         }
         let place = u32::try_from(self.steps.len() + 1).expect("a plan has fewer than 2^32 steps");
-        let back = write_between(note.after.as_ref(), note.before.as_ref());
-        let vacant = vacates(note.before.as_ref(), note.after.as_ref());
+        let back = write_between(draft.after.as_ref(), draft.before.as_ref());
+        let vacant = vacates(draft.before.as_ref(), draft.after.as_ref());
         self.steps.push(Step {
             id: StepId(place),
-            phase: note.phase,
-            plane: note.plane,
+            phase: draft.phase,
+            plane: draft.plane,
             undo: match self.network.allows(&back) {
                 Ok(()) => Undo::By(Box::new(back)),
-                Err(broken) => Undo::Impossible(broken.to_string()),
+                Err(violation) => Undo::Impossible(violation.to_string()),
             },
-            expects: note.before,
-            leaves: note.after,
-            why: note.why,
+            expects: draft.before,
+            leaves: draft.after,
+            why: draft.why,
             vacant,
             nudge,
         });
@@ -153,7 +125,7 @@ impl<'a> Drafting<'a> {
 
     /// Subnets that leave their CIDR or their VLAN, by their old CIDR.
     pub(crate) fn vacated(&self) -> BTreeSet<Cidr> {
-        vacated(self.wanted, self.observed, self.pairing)
+        vacated(self.desired, self.observed, self.pairing)
     }
 
     /// Of those, the ones whose addresses go elsewhere: a subnet that only changes its VLAN, or grows, still holds them.
@@ -183,7 +155,7 @@ impl<'a> Drafting<'a> {
     }
 
     /// The wanted subnet that the observed one becomes.
-    pub(crate) fn becomes(&self, old: &Cidr) -> Option<&'a WantedSubnet> {
+    pub(crate) fn becomes(&self, old: &Cidr) -> Option<&'a DesiredSubnet> {
         self.becoming.get(old).copied()
     }
 
@@ -204,8 +176,8 @@ fn vacates(before: Option<&Object>, after: Option<&Object>) -> bool {
 }
 
 /// Subnets that leave their CIDR or their VLAN, by their old CIDR.
-pub(crate) fn vacated(wanted: &Wanted, observed: &Observed, pairing: &Pairing) -> BTreeSet<Cidr> {
-    wanted
+pub(crate) fn vacated(desired: &Desired, observed: &Observed, pairing: &Pairing) -> BTreeSet<Cidr> {
+    desired
         .subnets
         .values()
         .filter_map(|subnet| observed.subnet(&subnet.old?).map(|old| (subnet, old)))
@@ -215,8 +187,8 @@ pub(crate) fn vacated(wanted: &Wanted, observed: &Observed, pairing: &Pairing) -
 }
 
 /// Whether a subnet that moves is deleted and made again.
-pub(crate) fn is_recreated(subnet: &WantedSubnet) -> bool {
+pub(crate) fn is_recreated(subnet: &DesiredSubnet) -> bool {
     subnet
-        .way
-        .is_some_and(|way| way.strategy == Strategy::Recreate)
+        .chosen
+        .is_some_and(|chosen| chosen.strategy == Strategy::Recreate)
 }

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use topology::address::Cidr;
 use topology::object::{Object, RangeKind};
 
-use super::{Drafting, Note, is_recreated};
-use crate::refusal::{Code, Refusal};
+use super::draft::{PlanBuilder, StepDraft, is_recreated};
+use crate::desired::DesiredSubnet;
+use crate::refusal::{Refusal, RefusalCode};
 use crate::step::{Phase, StepId};
-use crate::wanted::WantedSubnet;
 
-impl Drafting<'_> {
+impl PlanBuilder<'_> {
     /// Takes off on paper what the teardown gate takes off in the world: links of machines and devices on networks that go.
     pub(super) fn release_links(&mut self) {
         let vacated = self.vacated();
@@ -27,17 +27,17 @@ impl Drafting<'_> {
 
     /// DHCP that shall be off goes off before its range goes.
     pub(super) fn turn_dhcp_off(&mut self) {
-        for (plane, wanted) in self.wanted.vlans.values() {
+        for (plane, desired) in self.desired.vlans.values() {
             let now = self
                 .network
                 .vlans()
-                .find(|vlan| self.pairing.place(&vlan.at) == wanted.at)
-                .filter(|vlan| vlan.dhcp_on && !wanted.dhcp_on)
+                .find(|vlan| self.pairing.place(&vlan.at) == desired.at)
+                .filter(|vlan| vlan.dhcp_on && !desired.dhcp_on)
                 .cloned();
             let Some(now) = now else { continue };
             let mut off = now.clone();
             off.dhcp_on = false;
-            self.note(Note {
+            self.add_step(StepDraft {
                 phase: Phase::Delete,
                 plane: Some(plane.clone()),
                 before: Some(Object::Vlan(now)),
@@ -50,7 +50,7 @@ impl Drafting<'_> {
     /// Where a subnet goes to another VLAN and takes the last dynamic range with it, MAAS would leave DHCP on and refuse
     /// every later write of the VLAN (seen on 3.5.12 and 3.7.3). What a plane declares of its own VLAN is its own.
     pub(super) fn turn_dhcp_off_behind(&mut self) {
-        for subnet in self.wanted.subnets.values() {
+        for subnet in self.desired.subnets.values() {
             let left = subnet
                 .old
                 .and_then(|old| self.network.subnet(&old))
@@ -58,7 +58,7 @@ impl Drafting<'_> {
                 .filter(|vlan| vlan.dhcp_on)
                 .filter(|vlan| {
                     !self
-                        .wanted
+                        .desired
                         .vlans
                         .contains_key(&self.pairing.place(&vlan.at))
                 })
@@ -77,7 +77,7 @@ impl Drafting<'_> {
                 dhcp_on: false,
                 ..now.clone()
             };
-            self.note(Note {
+            self.add_step(StepDraft {
                 phase: Phase::Delete,
                 plane: Some(subnet.plane.clone()),
                 before: Some(Object::Vlan(now)),
@@ -91,28 +91,31 @@ impl Drafting<'_> {
     /// routes that would go with a row.
     pub(super) fn remove_routes(&mut self) {
         let recreated: BTreeSet<Cidr> = self.recreated();
-        let going: Vec<_> = self
+        let removed: Vec<_> = self
             .network
             .routes()
             .filter(|route| {
                 recreated.contains(&route.destination)
                     || recreated.contains(&route.source)
-                    || !self.wanted.routes.contains(&self.route_now(route))
+                    || !self.desired.routes.contains(&self.route_now(route))
             })
             .cloned()
             .collect();
-        for route in going {
+        for route in removed {
             let plane = self
                 .becomes(&route.source)
                 .map(|subnet| subnet.plane.clone());
             let why = if recreated.contains(&route.destination) {
                 "its destination is made again; MAAS would drop the route in silence"
-            } else if self.becomes(&route.source).is_some_and(WantedSubnet::moves) {
+            } else if self
+                .becomes(&route.source)
+                .is_some_and(DesiredSubnet::moves)
+            {
                 "its gateway is on the network that goes"
             } else {
                 "not declared"
             };
-            self.note(Note {
+            self.add_step(StepDraft {
                 phase: Phase::Delete,
                 plane,
                 before: Some(Object::Route(route)),
@@ -132,7 +135,7 @@ impl Drafting<'_> {
     }
 
     fn recreated(&self) -> BTreeSet<Cidr> {
-        self.wanted
+        self.desired
             .subnets
             .values()
             .filter(|subnet| is_recreated(subnet))
@@ -141,11 +144,11 @@ impl Drafting<'_> {
     }
 
     pub(super) fn remove_reserved_ips(&mut self) {
-        for subnet in self.wanted.subnets.values() {
+        for subnet in self.desired.subnets.values() {
             let (Some(old), Some(keep)) = (subnet.old, &subnet.reserved_ips) else {
                 continue;
             };
-            let going: Vec<_> = self
+            let removed: Vec<_> = self
                 .network
                 .all()
                 .filter_map(Object::as_reserved_ip)
@@ -158,13 +161,13 @@ impl Drafting<'_> {
                 })
                 .cloned()
                 .collect();
-            for reserved in going {
-                self.note(Note {
+            for reserved in removed {
+                self.add_step(StepDraft {
                     phase: Phase::Delete,
                     plane: Some(subnet.plane.clone()),
                     before: Some(Object::ReservedIp(reserved)),
                     after: None,
-                    why: going_because(subnet.moves()).to_owned(),
+                    why: removal_reason(subnet.moves()).to_owned(),
                 });
             }
         }
@@ -172,13 +175,13 @@ impl Drafting<'_> {
 
     /// Subnets that are made again go: those that a controller holds last, after it has let go.
     pub(super) fn remove_subnets(&mut self) {
-        let mut going: Vec<(bool, Cidr)> = self
+        let mut removed: Vec<(bool, Cidr)> = self
             .recreated()
             .into_iter()
             .map(|cidr| (self.held_by_controller(&cidr), cidr))
             .collect();
-        going.sort();
-        for (held, cidr) in going {
+        removed.sort();
+        for (held, cidr) in removed {
             if self.holds_bmc(cidr) {
                 continue;
             }
@@ -187,12 +190,12 @@ impl Drafting<'_> {
             };
             self.wait_for_controllers(held);
             let becomes = self.becomes(&cidr);
-            self.note(Note {
+            self.add_step(StepDraft {
                 phase: Phase::Delete,
-                plane: becomes.map(|wanted| wanted.plane.clone()),
+                plane: becomes.map(|desired| desired.plane.clone()),
                 before: Some(Object::Subnet(subnet)),
                 after: None,
-                why: becomes.map_or_else(String::new, made_again),
+                why: becomes.map_or_else(String::new, recreation_reason),
             });
         }
     }
@@ -231,7 +234,7 @@ impl Drafting<'_> {
             .unwrap_or_default();
         self.refusals.push(
             Refusal::new(
-                Code::HoldsBmc,
+                RefusalCode::HoldsBmc,
                 format!(
                     "{cidr} holds the BMC addresses of {} machines (`{first}` among them), and MAAS never deletes such a subnet.",
                     hosts.len()
@@ -244,12 +247,12 @@ impl Drafting<'_> {
     }
 }
 
-fn made_again(wanted: &WantedSubnet) -> String {
-    let because = wanted.way.map_or("", |way| way.because.words());
-    format!("made again as {}, {because}", wanted.row.cidr)
+fn recreation_reason(desired: &DesiredSubnet) -> String {
+    let reason = desired.chosen.map_or("", |chosen| chosen.reason.words());
+    format!("made again as {}, {reason}", desired.row.cidr)
 }
 
-pub(super) fn going_because(moves: bool) -> &'static str {
+pub(super) fn removal_reason(moves: bool) -> &'static str {
     if moves {
         "its network moves"
     } else {

@@ -10,12 +10,12 @@ use std::net::IpAddr;
 use topology::address::Cidr;
 use topology::observed::{Holder, NodeKind, Occupant};
 
-use crate::drafting::{Drafting, is_recreated};
-use crate::telling::quoted;
+use crate::builder::{PlanBuilder, is_recreated};
+use crate::render::quoted;
 
-impl Drafting<'_> {
+impl PlanBuilder<'_> {
     /// What a person does with each of them, one line each; machines and controllers have lines of their own.
-    pub(crate) fn tenants(&self) -> Vec<String> {
+    pub(crate) fn occupant_tasks(&self) -> Vec<String> {
         let vacated = self.vacated();
         let mut tasks: BTreeSet<String> = BTreeSet::new();
         for link in self.observed.links() {
@@ -31,7 +31,7 @@ impl Drafting<'_> {
     }
 
     /// What has to be made again by hand afterwards, with the address of the same offset as a proposal.
-    pub(crate) fn tenants_lost(&self) -> Vec<String> {
+    pub(crate) fn lost_occupants(&self) -> Vec<String> {
         let vacated = self.vacated();
         self.occupants_of(&vacated)
             .filter_map(|(old, occupant)| {
@@ -49,13 +49,13 @@ impl Drafting<'_> {
                     Some(ip) => format!("{ip}, say"),
                     None => format!("one of {new}"),
                 };
-                let fate = if is_recreated(subnet) {
+                let effect = if is_recreated(subnet) {
                     "goes with its network"
                 } else {
                     "would be left on no network"
                 };
                 Some(format!(
-                    "{ip} of {who} {fate}: {again} afterwards, {proposal}"
+                    "{ip} of {who} {effect}: {again} afterwards, {proposal}"
                 ))
             })
             .collect()

@@ -9,32 +9,32 @@ use std::collections::{BTreeMap, BTreeSet};
 use topology::object::{Object, Vlan};
 use topology::port::Write;
 
-use super::stand::stood;
-use super::target::made;
-use super::{Drafting, Note};
-use crate::network::Broken;
+use super::draft::{PlanBuilder, StepDraft};
+use super::stand::stand_up_step;
+use super::target::creation_step;
+use crate::network::RuleViolation;
 use crate::step::Phase;
 
-impl<'a> Drafting<'a> {
+impl<'a> PlanBuilder<'a> {
     /// New VLANs, and changes that need not wait.
     pub(super) fn make_vlans(&mut self) {
-        self.mtus_wait = self.fabrics_whose_mtus_wait();
-        for (plane, wanted) in self.carriers_first() {
-            let Some(now) = self.vlan_there(wanted) else {
-                self.make_vlan(plane, wanted);
+        self.deferred_mtus = self.fabrics_whose_mtus_wait();
+        for (plane, desired) in self.carriers_first() {
+            let Some(now) = self.vlan_there(desired) else {
+                self.make_vlan(plane, desired);
                 continue;
             };
-            let (after, why) = if self.waits(&now, wanted) {
+            let (after, why) = if self.waits(&now, desired) {
                 // The place must change before the subnets come, even where the rest has to wait.
                 let moved = Vlan {
-                    at: wanted.at.clone(),
+                    at: desired.at.clone(),
                     ..now.clone()
                 };
                 (moved, "to its other place; the row stays")
             } else {
-                (self.but_mtu(&now, wanted), "as declared")
+                (self.but_mtu(&now, desired), "as declared")
             };
-            self.note(Note {
+            self.add_step(StepDraft {
                 phase: Phase::Create,
                 plane: Some(plane.clone()),
                 before: Some(Object::Vlan(now)),
@@ -44,86 +44,91 @@ impl<'a> Drafting<'a> {
         }
     }
 
-    fn make_vlan(&mut self, plane: &str, wanted: &Vlan) {
+    fn make_vlan(&mut self, plane: &str, desired: &Vlan) {
         let bare = Vlan {
             dhcp_on: false,
             primary_rack: None,
             secondary_rack: None,
             relay: None,
-            ..wanted.clone()
+            ..desired.clone()
         };
-        self.note(made(Some(plane), Object::Vlan(bare), "declared"));
+        self.add_step(creation_step(Some(plane), Object::Vlan(bare), "declared"));
     }
 
     /// VLANs with DHCP or a relay, when their ranges are there. Relays after what they lead to, and those first that
     /// nothing is relayed to. Then the MTUs that waited.
     pub(super) fn set_waiting_vlans(&mut self) {
         let (mut relayed, served): (Vec<_>, Vec<_>) = self
-            .wanted
+            .desired
             .vlans
             .values()
-            .partition(|(_, wanted)| wanted.relay.is_some());
-        for (plane, wanted) in served {
-            self.set_vlan(plane, wanted);
+            .partition(|(_, desired)| desired.relay.is_some());
+        for (plane, desired) in served {
+            self.set_vlan(plane, desired);
         }
         while !relayed.is_empty() {
-            let may_go = relayed.iter().position(|(_, wanted)| {
-                let now = self.vlan_there(wanted);
+            let next = relayed.iter().position(|(_, desired)| {
+                let now = self.vlan_there(desired);
                 now.is_none_or(|now| {
-                    let write = change(&now, &self.but_mtu(&now, wanted));
+                    let write = change(&now, &self.but_mtu(&now, desired));
                     self.network.allows(&write).is_ok()
                 })
             });
-            let (plane, wanted) = relayed.remove(may_go.unwrap_or_default());
-            self.set_vlan(plane, wanted);
+            let (plane, desired) = relayed.remove(next.unwrap_or_default());
+            self.set_vlan(plane, desired);
         }
-        for (plane, wanted) in self.carriers_first() {
-            if let Some(now) = self.vlan_there(wanted) {
-                let (before, after) = (Object::Vlan(now), Object::Vlan(wanted.clone()));
+        for (plane, desired) in self.carriers_first() {
+            if let Some(now) = self.vlan_there(desired) {
+                let (before, after) = (Object::Vlan(now), Object::Vlan(desired.clone()));
                 let why = "its MTU, in the order in which no frame is too long";
-                self.note(stood(Some(plane), Some(before), after, why));
+                self.add_step(stand_up_step(Some(plane), Some(before), after, why));
             }
         }
     }
 
-    fn set_vlan(&mut self, plane: &str, wanted: &Vlan) {
-        let Some(mut now) = self.vlan_there(wanted) else {
+    fn set_vlan(&mut self, plane: &str, desired: &Vlan) {
+        let Some(mut now) = self.vlan_there(desired) else {
             return;
         };
-        let wanted = self.but_mtu(&now, wanted);
+        let desired = self.but_mtu(&now, desired);
         if matches!(
-            self.network.allows(&change(&now, &wanted)),
-            Err(Broken::Racks(_))
+            self.network.allows(&change(&now, &desired)),
+            Err(RuleViolation::Racks(_))
         ) {
             let alone = |vlan: &Vlan| Vlan {
                 secondary_rack: None,
                 ..vlan.clone()
             };
-            for between in [alone(&now), alone(&wanted)] {
+            for between in [alone(&now), alone(&desired)] {
                 let why = "a rack goes from one place to the other only by way of none";
                 let (before, after) = (Object::Vlan(now), Object::Vlan(between.clone()));
-                self.note(stood(Some(plane), Some(before), after, why));
+                self.add_step(stand_up_step(Some(plane), Some(before), after, why));
                 now = between;
             }
         }
-        let (before, after) = (Object::Vlan(now), Object::Vlan(wanted));
-        self.note(stood(Some(plane), Some(before), after, "as declared"));
+        let (before, after) = (Object::Vlan(now), Object::Vlan(desired));
+        self.add_step(stand_up_step(
+            Some(plane),
+            Some(before),
+            after,
+            "as declared",
+        ));
     }
 
     /// The VLAN's row as it is now on paper: fabrics are renamed by now, VIDs perhaps not.
-    pub(super) fn vlan_there(&self, wanted: &Vlan) -> Option<Vlan> {
+    pub(super) fn vlan_there(&self, desired: &Vlan) -> Option<Vlan> {
         self.network
-            .vlan(&wanted.at)
+            .vlan(&desired.at)
             .or_else(|| {
                 self.network
                     .vlans()
-                    .find(|vlan| self.pairing.place(&vlan.at) == wanted.at)
+                    .find(|vlan| self.pairing.place(&vlan.at) == desired.at)
             })
             .cloned()
     }
 
     /// Whether a change has to wait for the ranges: it is about DHCP, or MAAS refuses every change until they are there.
-    fn waits(&self, now: &Vlan, wanted: &Vlan) -> bool {
+    fn waits(&self, now: &Vlan, desired: &Vlan) -> bool {
         let serves = |vlan: &Vlan| {
             (
                 vlan.dhcp_on,
@@ -132,19 +137,21 @@ impl<'a> Drafting<'a> {
                 vlan.relay.clone(),
             )
         };
-        serves(now) != serves(wanted) || self.network.allows(&change(now, wanted)).is_err()
+        serves(now) != serves(desired) || self.network.allows(&change(now, desired)).is_err()
     }
 
     /// Fabrics in which one of several MTUs that change has to wait.
     fn fabrics_whose_mtus_wait(&self) -> BTreeSet<String> {
         let mut changing: BTreeMap<&str, Vec<bool>> = BTreeMap::new();
-        for (_, wanted) in self.wanted.vlans.values() {
-            let now = self.vlan_there(wanted).filter(|now| now.mtu != wanted.mtu);
+        for (_, desired) in self.desired.vlans.values() {
+            let now = self
+                .vlan_there(desired)
+                .filter(|now| now.mtu != desired.mtu);
             if let Some(now) = now {
                 changing
-                    .entry(&wanted.at.fabric)
+                    .entry(&desired.at.fabric)
                     .or_default()
-                    .push(self.waits(&now, wanted));
+                    .push(self.waits(&now, desired));
             }
         }
         changing
@@ -155,34 +162,34 @@ impl<'a> Drafting<'a> {
     }
 
     /// What is wanted, with the MTU that is there where MTUs wait.
-    fn but_mtu(&self, now: &Vlan, wanted: &Vlan) -> Vlan {
-        let mtu = if self.mtus_wait.contains(&wanted.at.fabric) {
+    fn but_mtu(&self, now: &Vlan, desired: &Vlan) -> Vlan {
+        let mtu = if self.deferred_mtus.contains(&desired.at.fabric) {
             now.mtu
         } else {
-            wanted.mtu
+            desired.mtu
         };
         Vlan {
             mtu,
-            ..wanted.clone()
+            ..desired.clone()
         }
     }
 
     /// In an order in which a carrier's MTU is never below what it carries: whoever carries no more goes first, whoever
     /// begins to, or carries less, comes last.
     fn carriers_first(&self) -> Vec<&'a (String, Vlan)> {
-        let mut vlans: Vec<&(String, Vlan)> = self.wanted.vlans.values().collect();
-        vlans.sort_by_key(|(_, wanted)| {
-            let now = self.vlan_there(wanted);
-            let carries = wanted.at.vid == 0;
+        let mut vlans: Vec<&(String, Vlan)> = self.desired.vlans.values().collect();
+        vlans.sort_by_key(|(_, desired)| {
+            let now = self.vlan_there(desired);
+            let carries = desired.at.vid == 0;
             let carried = now.as_ref().is_some_and(|now| now.at.vid == 0);
-            let shrinks = now.is_some_and(|now| now.mtu > wanted.mtu);
-            let turn = match (carried, carries) {
-                (true, false) => Turn::First,
-                (false, true) => Turn::Last,
-                (true, true) if shrinks => Turn::Last,
-                (true, true) | (false, false) => Turn::InOrder,
+            let shrinks = now.is_some_and(|now| now.mtu > desired.mtu);
+            let order = match (carried, carries) {
+                (true, false) => MtuOrder::First,
+                (false, true) => MtuOrder::Last,
+                (true, true) if shrinks => MtuOrder::Last,
+                (true, true) | (false, false) => MtuOrder::InOrder,
             };
-            (&wanted.at.fabric, turn, &wanted.at)
+            (&desired.at.fabric, order, &desired.at)
         });
         vlans
     }
@@ -190,7 +197,7 @@ impl<'a> Drafting<'a> {
 
 /// When a VLAN's MTU changes among those of its fabric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Turn {
+enum MtuOrder {
     First,
     InOrder,
     Last,

@@ -9,19 +9,19 @@ use topology::object::VlanAt;
 use topology::observed::Observed;
 use topology::plane::Topology;
 
+use crate::desired::Desired;
 use crate::pairing::Pairing;
-use crate::refusal::{Code, Refusal};
-use crate::wanted::Wanted;
+use crate::refusal::{Refusal, RefusalCode};
 
 /// Declared VLANs that would go on relaying there because their files say nothing of it.
 pub(super) fn refusals(
     topology: &Topology,
-    wanted: &Wanted,
+    desired: &Desired,
     observed: &Observed,
     pairing: &Pairing,
 ) -> Vec<Refusal> {
-    let deserted = deserted(wanted, observed, pairing);
-    let left_alone = wanted.vlans.values().filter(|(plane, _)| {
+    let deserted = deserted(desired, observed, pairing);
+    let left_alone = desired.vlans.values().filter(|(plane, _)| {
         let plane = topology.planes.get(plane);
         plane.is_none_or(|plane| plane.dhcp.is_none())
     });
@@ -30,7 +30,7 @@ pub(super) fn refusals(
             let to = vlan.relay.as_ref().filter(|to| deserted.contains(to))?;
             Some(
                 Refusal::new(
-                    Code::Dangling,
+                    RefusalCode::Dangling,
                     format!("`dhcp` is left alone, so vlan {} would still be relayed to {to}, and every network moves away from there.", vlan.at),
                     "Declare `dhcp` for it: `{relay: PLANE}`, or `off`.",
                 )
@@ -41,11 +41,11 @@ pub(super) fn refusals(
 }
 
 /// VLANs that nobody declares and that will.
-pub(super) fn warnings(wanted: &Wanted, observed: &Observed, pairing: &Pairing) -> Vec<String> {
-    let deserted = deserted(wanted, observed, pairing);
+pub(super) fn warnings(desired: &Desired, observed: &Observed, pairing: &Pairing) -> Vec<String> {
+    let deserted = deserted(desired, observed, pairing);
     observed
         .vlans()
-        .filter(|vlan| !wanted.vlans.contains_key(&pairing.place(&vlan.at)))
+        .filter(|vlan| !desired.vlans.contains_key(&pairing.place(&vlan.at)))
         .filter_map(|vlan| {
             let to = pairing.place(vlan.relay.as_ref()?);
             deserted.contains(&to).then(|| {
@@ -56,8 +56,8 @@ pub(super) fn warnings(wanted: &Wanted, observed: &Observed, pairing: &Pairing) 
 }
 
 /// VLANs that have networks now, all of which go to another VLAN, by the place that they will have.
-fn deserted(wanted: &Wanted, observed: &Observed, pairing: &Pairing) -> BTreeSet<VlanAt> {
-    let leaving: BTreeSet<_> = wanted
+fn deserted(desired: &Desired, observed: &Observed, pairing: &Pairing) -> BTreeSet<VlanAt> {
+    let leaving: BTreeSet<_> = desired
         .subnets
         .values()
         .filter_map(|subnet| observed.subnet(&subnet.old?).map(|old| (subnet, old)))

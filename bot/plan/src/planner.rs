@@ -1,0 +1,170 @@
+//! Makes the plan between an observed network and a declared one.
+//!
+//! Runs the builder, collects every refusal, adds the gates and the warnings, and has the critic check the result. It must
+//! not know how a plan is shown or run.
+
+mod fabrics;
+mod relays;
+
+use std::collections::BTreeSet;
+
+use topology::address::Cidr;
+use topology::object::{Object, RangeKind};
+use topology::observed::{Observed, Scope};
+use topology::plane::Topology;
+
+use crate::audit::audit;
+use crate::builder::{PlanBuilder, vacated};
+use crate::critic;
+use crate::desired::{Desired, adds_addresses};
+use crate::hazards::{dangling, in_transition, too_much, unseen};
+use crate::pairing::Pairing;
+use crate::plan::{Plan, PlanPolicy, RefusedPlan, digest};
+use crate::refusal::{Refusal, RefusalCode};
+use crate::snippets;
+use crate::step::Step;
+use crate::warnings::{restless, warnings};
+
+/// What must be observed, beyond the topology lists, before a plan between these can be made.
+pub fn scope(topology: &Topology, observed: &Observed) -> Scope {
+    let pairing = Pairing::of(topology, observed);
+    let Ok(desired) = Desired::of(topology, observed, &pairing) else {
+        return Scope::default();
+    };
+    let vacated = vacated(&desired, observed, &pairing);
+    let mut draft = PlanBuilder::new(topology, observed, &pairing, &desired);
+    draft.build();
+    let spaces: BTreeSet<&str> = observed
+        .vlans()
+        .filter_map(|vlan| vlan.space.as_deref())
+        .collect();
+    Scope {
+        snippets: snippets::matter(&vacated, &draft.steps),
+        all_nodes: !vacated.is_empty() || draft.steps.iter().any(touches_what_is_there),
+        occupants: vacated
+            .into_iter()
+            .chain(
+                draft
+                    .steps
+                    .iter()
+                    .filter_map(|step| to_be_served(step, observed)),
+            )
+            .collect::<BTreeSet<Cidr>>()
+            .into_iter()
+            .collect(),
+        machines: topology.machines.keys().cloned().collect(),
+        elsewhere: desired
+            .subnets
+            .values()
+            .any(|subnet| adds_addresses(subnet, observed)),
+        settings: !draft.leaving().is_empty(),
+        all_spaces: desired
+            .spaces
+            .iter()
+            .any(|space| !spaces.contains(space.as_str())),
+    }
+}
+
+/// Whether hosts may notice: nothing is written under a machine that MAAS is changing, so all machines are read.
+fn touches_what_is_there(step: &Step) -> bool {
+    match step.expects.as_ref().or(step.leaves.as_ref()) {
+        Some(Object::Vlan(_) | Object::Subnet(_)) => step.expects.is_some(),
+        Some(Object::Range(_) | Object::Route(_) | Object::ReservedIp(_) | Object::Snippet(_)) => {
+            true
+        }
+        Some(Object::Space(_) | Object::Fabric(_) | Object::Interface(_) | Object::Link(_))
+        | None => false,
+    }
+}
+
+/// A subnet that is there and gets a dynamic range, which may cover no address that somebody has.
+fn to_be_served(step: &Step, observed: &Observed) -> Option<Cidr> {
+    let range = step.leaves.as_ref()?.as_range()?;
+    let new = range.kind == RangeKind::Dynamic && step.expects.as_ref() != step.leaves.as_ref();
+    observed
+        .subnet(&range.subnet)
+        .filter(|_| new)
+        .map(|subnet| subnet.cidr)
+}
+
+impl Plan {
+    /// The plan from what was observed to what is declared, or every reason why there is none.
+    ///
+    /// Pure: the same arguments give the same plan, byte for byte. `observed` must cover [`scope`].
+    pub fn between(
+        observed: &Observed,
+        topology: &Topology,
+        policy: &PlanPolicy,
+    ) -> Result<Self, RefusedPlan> {
+        let pairing = Pairing::of(topology, observed);
+        let refused = |refusals: Vec<Refusal>, steps: &[Step]| RefusedPlan {
+            refusals,
+            audit: audit(topology, observed, &pairing, steps),
+        };
+        let desired =
+            Desired::of(topology, observed, &pairing).map_err(|refusals| refused(refusals, &[]))?;
+        let mut draft = PlanBuilder::new(topology, observed, &pairing, &desired);
+        draft.build();
+        let carved = draft.carve();
+        let mut gates = draft.gates(&carved.machines);
+        let mut refusals = std::mem::take(&mut draft.refusals);
+        let vacated = draft.vacated();
+        refusals.extend(unseen(observed, &desired, &vacated));
+        refusals.extend(in_transition(observed, topology, &pairing, &draft.steps));
+        refusals.extend(snippets::lost(observed, &vacated, &draft));
+        refusals.extend(dangling(&desired, observed, &draft.leaving()));
+        refusals.extend(relays::refusals(topology, &desired, observed, &pairing));
+        refusals.extend(too_much(&vacated, policy));
+        refusals.extend(fabrics::mixed(&draft.steps));
+        for gate in &mut gates {
+            gate.runbook = policy
+                .runbooks
+                .iter()
+                .find(|(name, _)| *name == gate.name)
+                .map(|(_, pin)| pin.clone());
+        }
+        let steps = std::mem::take(&mut draft.steps);
+        if !refusals.is_empty() {
+            refusals.sort();
+            refusals.dedup();
+            return Err(refused(refusals, &steps));
+        }
+        let mut warnings = warnings(&desired, observed, &draft);
+        warnings.extend(draft.lost_occupants());
+        warnings.extend(snippets::warnings(observed, &draft.leaving(), &steps));
+        warnings.extend(fabrics::warnings(&steps, observed));
+        warnings.extend(relays::warnings(&desired, observed, &pairing));
+        if !steps.is_empty() {
+            warnings.extend(restless(observed));
+        }
+        warnings.extend(carved.notes);
+        let plan = Self {
+            digest: digest(&steps, &gates, topology, observed),
+            tree: topology.tree.clone(),
+            maas_version: observed.version.clone(),
+            audit: audit(topology, observed, &pairing, &steps),
+            read_only: (!observed.version.is_known()).then(|| {
+                format!("MAAS {} is not a release whose rules planebot knows, so this plan is for reading only", observed.version)
+            }),
+            steps,
+            gates,
+            warnings,
+        };
+        let complaints = critic::complaints(&plan, observed);
+        if complaints.is_empty() {
+            Ok(plan)
+        } else {
+            let refusals = complaints
+                .into_iter()
+                .map(|why| {
+                    Refusal::new(
+                        RefusalCode::Unsound,
+                        why,
+                        "Please report this with the output of `planebot plan --format json`.",
+                    )
+                })
+                .collect();
+            Err(refused(refusals, &plan.steps))
+        }
+    }
+}
