@@ -7,6 +7,7 @@
 mod leaf;
 mod meant;
 mod reading;
+mod shapes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,8 +19,9 @@ pub(crate) use leaf::{
     AddressRef, Destination, GatewayDraft, Leaf, LinkAddress, Mac, Offset, RangeRef, SpaceDraft,
 };
 pub(crate) use meant::nearest;
-pub(crate) use reading::{DhcpDraft, Legs, Located, OrLeave, Served};
+pub(crate) use reading::{Located, OrLeave};
 use reading::{Reader, record};
+pub(crate) use shapes::{DhcpDraft, Legs, Served};
 
 /// A file as it came: its path under the site's folder, with `/`, and its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,9 +5,14 @@
 //! and whatever the check refuses is said more softly until it has nothing to refuse. MAAS's texts are strangers' texts:
 //! they are quoted so that they can be nothing but text. Over files that are there only what differs is changed.
 
+mod assemble;
+mod conflict;
 mod declaration;
 mod flow;
 mod import;
+mod layout;
+mod leniency;
+mod literal;
 mod machine;
 mod merge;
 mod naming;
@@ -16,21 +21,23 @@ mod plane;
 mod scalar;
 mod selection;
 mod site;
+mod tree;
+mod written;
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::net::IpAddr;
 
-use crate::address::Cidr;
 use crate::check::check;
 use crate::draft::SourceFile;
-use crate::finding::{Finding, Severity, shown};
-use crate::object::VlanAt;
+use crate::finding::{Finding, Severity};
 use crate::observed::Observed;
 
+use assemble::assemble;
+pub use conflict::MergeConflict;
 use declaration::Declaration;
-use import::{ImportedPlane, SiteImport};
+use import::SiteImport;
+use leniency::Leniency;
 use selection::Selection;
+use written::Files;
 
 /// How often what was written is checked and softened. Each round settles at least one plane or machine, and a real
 /// MAAS needs two or three; past this the rest is left undeclared in one go.
@@ -43,30 +50,6 @@ pub struct ImportOptions {
     pub adopt: Vec<String>,
     /// Whether what is declared, and this MAAS does not have, is taken out; else it is refused.
     pub drop_gone: bool,
-}
-
-/// Why nothing is written: each of these must be mended first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct MergeConflict {
-    /// Empty where no file is to blame.
-    pub file: String,
-    /// From 1; 0 where there is none.
-    pub line: u32,
-    /// What is in the way.
-    pub what: String,
-    /// What to do.
-    pub remedy: String,
-}
-
-impl fmt::Display for MergeConflict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.file.as_str(), self.line) {
-            ("", _) => {}
-            (file, 0) => write!(f, "{}: ", shown(file))?,
-            (file, line) => write!(f, "{}:{line}: ", shown(file))?,
-        }
-        write!(f, "{}; {}", self.what, self.remedy)
-    }
 }
 
 /// The files of one site, by path under its folder. Checking them gives no error, and they say nothing that `observed`
@@ -122,8 +105,6 @@ fn unsound(finding: &Finding) -> MergeConflict {
     }
 }
 
-type Files = BTreeMap<String, Option<String>>;
-
 /// Writes, checks and softens until the check has nothing to refuse.
 fn settled(
     observed: &Observed,
@@ -135,7 +116,7 @@ fn settled(
     for _ in 0..ROUNDS_MAX {
         let import = SiteImport::of((observed, site), &leniency, declaration, selection);
         import.refuse_what_was_asked()?;
-        let written = import.write()?;
+        let written = assemble(&import)?;
         let refused = refused(declaration, &written.files);
         let (ours, theirs): (Vec<Finding>, Vec<Finding>) =
             refused.into_iter().partition(|finding| {
@@ -154,7 +135,7 @@ fn settled(
     leniency.everything = true;
     let import = SiteImport::of((observed, site), &leniency, declaration, selection);
     import.refuse_what_was_asked()?;
-    Ok(import.write()?.files)
+    Ok(assemble(&import)?.files)
 }
 
 /// A finding about a file that people wrote, after what MAAS has was put into it.
@@ -187,88 +168,4 @@ fn refused(declaration: &Declaration, changed: &Files) -> Vec<Finding> {
     let mut findings = check(&sources).findings;
     findings.retain(|finding| finding.severity == Severity::Error);
     findings
-}
-
-/// What was refused before, and must be said more softly: first without the details, then not at all.
-#[derive(Default)]
-struct Leniency {
-    planes: BTreeMap<VlanAt, (Level, String)>,
-    machines: BTreeMap<String, (Level, String)>,
-    everything: bool,
-}
-
-/// How softly something is said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Level {
-    /// Gateway, ranges, routes and reserved IPs, or links, are left alone.
-    Bare,
-    /// Not declared.
-    Silent,
-}
-
-impl Leniency {
-    fn soften(&mut self, finding: &Finding, written: &Written) {
-        let next = |map: Option<&(Level, String)>| match map {
-            None => Level::Bare,
-            Some(_) => Level::Silent,
-        };
-        let why = shown(&finding.message);
-        if let Some(at) = written.planes.get(&finding.file) {
-            let level = next(self.planes.get(at));
-            self.planes.insert(at.clone(), (level, why));
-            return;
-        }
-        match written.host(finding) {
-            Some(host) => {
-                let level = next(self.machines.get(host));
-                self.machines.insert(host.to_owned(), (level, why));
-            }
-            None => self.everything = true,
-        }
-    }
-}
-
-/// Files, and which of them speaks of what that was not declared before.
-#[derive(Default)]
-struct Written {
-    files: Files,
-    planes: BTreeMap<String, VlanAt>,
-    /// Per file of machines: the line on which each begins, and whether it is new.
-    machines: BTreeMap<String, BTreeMap<u32, (String, bool)>>,
-}
-
-impl Written {
-    /// The new machine that a finding is about.
-    fn host(&self, finding: &Finding) -> Option<&str> {
-        let lines = self.machines.get(&finding.file)?;
-        let (_, (host, new)) = lines.range(..=finding.line).next_back()?;
-        new.then_some(host)
-    }
-
-    fn speaks(&self, finding: &Finding) -> bool {
-        self.planes.contains_key(&finding.file) || self.host(finding).is_some()
-    }
-}
-
-/// The first line of every file: where an editor finds the schema.
-const SCHEMA_LINE: &str = "# yaml-language-server: $schema=../topology.schema.json\n";
-
-/// Offsets above this are harder to read than the address.
-const OFFSET_MAX: u128 = 1 << 20;
-
-/// `+N` where the address lies in the subnet, else the address.
-fn address_in(cidr: Cidr, ip: IpAddr) -> String {
-    match cidr.offset_of(ip).filter(|offset| *offset <= OFFSET_MAX) {
-        Some(offset) => format!("+{offset}"),
-        None => literal(ip),
-    }
-}
-
-/// An address that may stand anywhere, also between brackets.
-fn literal(ip: IpAddr) -> String {
-    if ip.is_ipv6() {
-        format!("\"{ip}\"")
-    } else {
-        ip.to_string()
-    }
 }

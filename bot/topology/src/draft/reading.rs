@@ -6,7 +6,6 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::AddressRef;
 use super::leaf::{Leaf, LeafError};
 use super::meant::meant;
 use crate::finding::{FilePosition, FindingCode, Notes, codes, shown};
@@ -31,55 +30,6 @@ pub(crate) enum OrLeave<T> {
     Leave,
     These(Vec<T>),
 }
-
-/// Who serves DHCP.
-#[derive(Clone, Debug)]
-pub(crate) struct DhcpDraft {
-    pub(crate) place: FilePosition,
-    pub(crate) served: Served,
-}
-
-/// How DHCP is served.
-#[derive(Clone, Debug)]
-pub(crate) enum Served {
-    Off,
-    On,
-    By(RacksDraft),
-    Unread,
-}
-
-impl DhcpDraft {
-    /// Whether another plane's DHCP is relayed here.
-    pub(crate) fn is_relay(&self) -> bool {
-        matches!(&self.served, Served::By(racks) if racks.relay.is_some())
-    }
-}
-
-record! {
-    /// Which racks serve DHCP, or which plane's DHCP is relayed.
-    pub(crate) struct RacksDraft {
-        /// The rack that serves, by host name.
-        primary: Option<Located<String>>,
-        /// Its stand-in, by host name.
-        secondary: Option<Located<String>>,
-        /// The plane whose DHCP is relayed here.
-        relay: Option<Located<String>>,
-    }
-}
-
-record! {
-    /// One leg of a group of virtual addresses.
-    pub(crate) struct Leg {
-        /// The plane.
-        plane: Located<String>,
-        /// `+51` or an address. Left out: the group's `host`.
-        address: Option<Located<AddressRef>>,
-    }
-}
-
-/// Leg name to leg, in the order of the file.
-#[derive(Clone, Debug)]
-pub(crate) struct Legs(pub(crate) Vec<(Located<String>, Leg)>);
 
 /// Something that a node can be read as.
 pub(crate) trait FromYaml: Sized {
@@ -190,7 +140,7 @@ impl Reader<'_, '_> {
         self.notes.add(code, place, message, help);
     }
 
-    fn wrong(&mut self, node: &YamlNode, wanted: &str) {
+    pub(super) fn wrong(&mut self, node: &YamlNode, wanted: &str) {
         if matches!(node.value, Value::Nothing) {
             let help = "say one, or leave the line out";
             return self.remark(
@@ -320,50 +270,6 @@ impl<T: FromYaml> FromYaml for OrLeave<T> {
     }
 }
 
-impl FromYaml for DhcpDraft {
-    fn read(node: &YamlNode, reader: &mut Reader<'_, '_>) -> Option<Self> {
-        let served = match &node.value {
-            Value::Text { text, .. } if text == "on" => Served::On,
-            Value::Text { text, .. } if text == "off" => Served::Off,
-            Value::Map(_) => reader.record(node).map_or(Served::Unread, Served::By),
-            Value::Nothing | Value::Text { .. } | Value::List(_) => {
-                reader.wrong(node, "`on`, `off`, `{primary: RACK}` or `{relay: PLANE}`");
-                Served::Unread
-            }
-        };
-        Some(Self {
-            place: reader.place(node.at),
-            served,
-        })
-    }
-}
-
-impl FromYaml for Legs {
-    fn read(node: &YamlNode, reader: &mut Reader<'_, '_>) -> Option<Self> {
-        let Value::Map(entries) = &node.value else {
-            reader.wrong(node, "a mapping such as `{public: PLANE}`");
-            return Some(Self(Vec::new()));
-        };
-        let mut legs = Vec::new();
-        for (key, value) in entries {
-            let name = Located {
-                value: Some(key.text.clone()),
-                place: reader.place(key.at),
-            };
-            let leg = if matches!(value.value, Value::Map(_)) {
-                reader.record(value)
-            } else {
-                Located::read(value, reader).map(|plane| Leg {
-                    plane,
-                    address: None,
-                })
-            };
-            legs.extend(leg.map(|leg| (name, leg)));
-        }
-        Some(Self(legs))
-    }
-}
-
 impl<T: JsonSchema> JsonSchema for Located<T> {
     fn inline_schema() -> bool {
         T::inline_schema()
@@ -390,35 +296,5 @@ impl<T: JsonSchema> JsonSchema for OrLeave<T> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let item = generator.subschema_for::<T>();
         json_schema!({"anyOf": [{"type": "array", "items": item}, {"const": "leave"}]})
-    }
-}
-
-impl JsonSchema for DhcpDraft {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Dhcp".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let racks = generator.subschema_for::<RacksDraft>();
-        json_schema!({"anyOf": [{"enum": ["on", "off"]}, racks]})
-    }
-}
-
-impl JsonSchema for Legs {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Legs".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let leg = generator.subschema_for::<Leg>();
-        json_schema!({"type": "object", "additionalProperties": {"anyOf": [{"type": "string"}, leg]}})
     }
 }

@@ -10,9 +10,10 @@ use crate::draft::SourceFile;
 use crate::object::{Key, Subnet, Vlan, VlanAt};
 use crate::observed::{NodeKind, Observed};
 use crate::plane::{Plane, Topology};
-use crate::yaml::{self, Value, YamlNode};
+use crate::yaml::{self, YamlNode};
 
-use super::MergeConflict;
+use super::conflict::MergeConflict;
+use super::tree::{field, items, planes_in, subnets_in, word};
 
 /// A declaration that was there before.
 #[derive(Default)]
@@ -270,48 +271,4 @@ fn by_name(plane: &Plane, observed: &Observed) -> Vec<VlanAt> {
         .map(|subnet| subnet.vlan.clone())
         .collect();
     at.into_iter().collect()
-}
-
-/// What stands under a key of a mapping.
-pub(super) fn field<'n>(node: &'n YamlNode, key: &str) -> Option<&'n YamlNode> {
-    if let Value::Map(entries) = &node.value {
-        entries
-            .iter()
-            .find(|(k, _)| k.text == key)
-            .map(|(_, node)| node)
-    } else {
-        None
-    }
-}
-
-/// The text of a scalar.
-pub(super) fn word(node: &YamlNode) -> Option<&str> {
-    if let Value::Text { text, .. } = &node.value {
-        Some(text)
-    } else {
-        None
-    }
-}
-
-/// The items of a list; none of anything else.
-pub(super) fn items(node: Option<&YamlNode>) -> &[YamlNode] {
-    match node.map(|node| &node.value) {
-        Some(Value::List(items)) => items,
-        Some(Value::Nothing | Value::Text { .. } | Value::Map(_)) | None => &[],
-    }
-}
-
-/// The mappings of a plane's subnets, in order; the first may be the plane's own.
-pub(super) fn subnets_in(plane: &YamlNode) -> Vec<&YamlNode> {
-    let own = field(plane, "cidr").map(|_| plane);
-    own.into_iter()
-        .chain(items(field(plane, "subnets")))
-        .collect()
-}
-
-fn planes_in(root: &YamlNode) -> impl Iterator<Item = (Option<usize>, &YamlNode)> {
-    let own = field(root, "plane").map(|_| (None, root));
-    let listed = items(field(root, "planes")).iter().enumerate();
-    own.into_iter()
-        .chain(listed.map(|(at, node)| (Some(at), node)))
 }

@@ -8,9 +8,11 @@ use crate::check::names;
 use crate::object::{Key, StaticRoute, Subnet, Vlan, VlanAt};
 use crate::observed::{NodeKind, Observed};
 
+use super::conflict::MergeConflict;
 use super::declaration::Declaration;
+use super::leniency::{Leniency, Level};
+use super::naming;
 use super::selection::Selection;
-use super::{Leniency, Level, MergeConflict, Written, machine, merge, naming, plane, site};
 
 /// One VLAN that is a plane.
 pub(super) struct ImportedPlane<'o> {
@@ -331,39 +333,5 @@ impl<'o> SiteImport<'o> {
             .iter()
             .any(|s| s.cidr == cidr)
             .then_some(plane)
-    }
-
-    pub(super) fn write(&self) -> Result<Written, Vec<MergeConflict>> {
-        let mut written = Written::default();
-        let mut texts: BTreeMap<String, String> = BTreeMap::new();
-        for plane in self.planes.values().filter(|plane| !plane.stands) {
-            let path = self.declaration.free_path(&plane.key);
-            texts.insert(path.clone(), plane::file(self, plane));
-            written.planes.insert(path, plane.vlan.at.clone());
-        }
-        let machines = machine::new_ones(self);
-        let listed = site::SiteLists::of(self);
-        let mut written = Written {
-            files: merge::changed(self, &machines, &listed)?,
-            ..written
-        };
-        if !self
-            .declaration
-            .files
-            .values()
-            .any(|file| merge::holds(file, "machines"))
-        {
-            for (path, text) in machine::files(self, &machines) {
-                texts.insert(path, text);
-            }
-        }
-        if let Some(text) = site::file(self, &listed) {
-            texts.insert(self.declaration.free_path("site"), text);
-        }
-        for (path, text) in texts {
-            written.files.insert(path, Some(text));
-        }
-        machine::find(&machines, &mut written);
-        Ok(written)
     }
 }

@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::declaration::{field, items, word};
+use super::import::SiteImport;
+use super::leniency::Level;
+use super::literal::{SCHEMA_LINE, address_in};
 use super::scalar::{comment, scalar};
-use super::{Level, SCHEMA_LINE, SiteImport, Written, address_in};
+use super::tree::{field, items, word};
+use super::written::WrittenFiles;
 use crate::address::Cidr;
 use crate::object::{Interface, InterfaceKind, Link, Mode, VlanAt};
 use crate::observed::NodeKind;
@@ -82,7 +85,7 @@ pub(super) fn files(import: &SiteImport<'_>, machines: &[NewMachine]) -> Vec<(St
 }
 
 /// Writes down where machines stand in the files, and which of them are new.
-pub(super) fn find(new: &[NewMachine], written: &mut Written) {
+pub(super) fn find(new: &[NewMachine], written: &mut WrittenFiles) {
     let new: BTreeSet<&str> = new.iter().map(|machine| machine.host.as_str()).collect();
     let mut found = BTreeMap::new();
     for (path, text) in &written.files {

@@ -4,6 +4,7 @@
 //! stay quotes. Must not know how a text is changed.
 
 mod machine;
+mod pairing;
 mod plane;
 mod ranges;
 mod site;
@@ -12,12 +13,13 @@ mod value;
 
 use std::collections::BTreeMap;
 
-use super::declaration::{DeclarationFile, field};
+use super::conflict::MergeConflict;
 use super::import::SiteImport;
 use super::machine::NewMachine;
 use super::patch::FilePatch;
 use super::site::SiteLists;
-use super::{Files, MergeConflict};
+use super::tree::field;
+use super::written::Files;
 
 /// The files that are there, as far as they change; a `None` goes.
 pub(super) fn changed(
@@ -76,44 +78,4 @@ fn tangled(path: &str, line: u32) -> MergeConflict {
         what: "two changes meet in one place here".to_owned(),
         remedy: "write what stands here over several lines, and import again".to_owned(),
     }
-}
-
-/// Whether a file of the site has that list.
-pub(super) fn holds(file: &DeclarationFile, key: &str) -> bool {
-    field(&file.root, "plane").is_none() && field(&file.root, key).is_some()
-}
-
-/// Whether a declared thing is that observed one.
-type Rule<'r, D, O> = &'r dyn Fn(&D, &O) -> bool;
-
-/// Which observed thing each declared one is: for each rule in turn, the first that is nobody's yet.
-fn paired<D, O>(declared: &[D], observed: &[O], rules: &[Rule<'_, D, O>]) -> Vec<Option<usize>> {
-    let mut pairs: Vec<Option<usize>> = vec![None; declared.len()];
-    let mut taken = vec![false; observed.len()];
-    for rule in rules {
-        for (said, pair) in declared.iter().zip(&mut pairs) {
-            if pair.is_some() {
-                continue;
-            }
-            let mut free = observed.iter().enumerate().filter(|(at, _)| !taken[*at]);
-            if let Some((at, _)) = free.find(|(_, there)| rule(said, there)) {
-                taken[at] = true;
-                *pair = Some(at);
-            }
-        }
-    }
-    pairs
-}
-
-/// Behind which declared item each observed one belongs that has none: behind the one of its predecessor.
-fn newcomers(pairs: &[Option<usize>], observed: usize) -> Vec<(Option<usize>, usize)> {
-    let mut behind = None;
-    let mut new = Vec::new();
-    for at in 0..observed {
-        match pairs.iter().position(|pair| *pair == Some(at)) {
-            Some(item) => behind = Some(item),
-            None => new.push((behind, at)),
-        }
-    }
-    new
 }

@@ -9,16 +9,11 @@ use std::ops::Range;
 use crate::yaml::{Value, YamlKey, YamlNode};
 
 use super::flow::flow;
+use super::layout::FileText;
 
 /// A file whose text is being changed.
 pub(super) struct FilePatch {
-    /// As it was, with an end to its last line.
-    text: String,
-    /// Whether the last line had an end.
-    ended: bool,
-    eol: &'static str,
-    /// The bytes of every key and scalar, in order: a `#` in one of them begins no comment.
-    words: Vec<Range<usize>>,
+    source: FileText,
     edits: Vec<(Range<usize>, String)>,
 }
 
@@ -92,33 +87,26 @@ impl<'n> FieldEdits<'n> {
 
 impl FilePatch {
     pub(super) fn of(text: &str, root: &YamlNode) -> Self {
-        let eol = if text.contains("\r\n") { "\r\n" } else { "\n" };
-        let ended = text.ends_with('\n');
-        let mut text = text.to_owned();
-        if !ended {
-            text.push_str(eol);
-        }
-        let mut words = Vec::new();
-        gather(root, &mut words);
-        words.sort_by_key(|word| word.start);
         Self {
-            text,
-            ended,
-            eol,
-            words,
+            source: FileText::of(text, root),
             edits: Vec::new(),
         }
+    }
+
+    /// The text of a scalar as it is written.
+    pub(super) fn written(&self, node: &YamlNode) -> &str {
+        self.source.written(node)
     }
 
     /// The text with every change; the line where two of them meet, which no reader of a declaration asks for.
     pub(super) fn finish(mut self) -> Result<String, u32> {
         self.edits
             .sort_by_key(|(range, _)| (range.start, range.end));
-        let mut out = String::with_capacity(self.text.len());
+        let mut out = String::with_capacity(self.source.text.len());
         let mut done = 0;
         for (range, text) in &self.edits {
-            let Some(kept) = self.text.get(done..range.start) else {
-                let before = self.text.get(..range.start).unwrap_or_default();
+            let Some(kept) = self.source.text.get(done..range.start) else {
+                let before = self.source.text.get(..range.start).unwrap_or_default();
                 let line = before.matches('\n').count() + 1;
                 return Err(u32::try_from(line).unwrap_or(u32::MAX));
             };
@@ -126,16 +114,11 @@ impl FilePatch {
             out.push_str(text);
             done = range.end;
         }
-        out.push_str(self.text.get(done..).unwrap_or_default());
-        if !self.ended && out.ends_with(self.eol) {
-            out.truncate(out.len() - self.eol.len());
+        out.push_str(self.source.text.get(done..).unwrap_or_default());
+        if !self.source.ended && out.ends_with(self.source.eol) {
+            out.truncate(out.len() - self.source.eol.len());
         }
         Ok(out)
-    }
-
-    /// The text of a scalar as it is written.
-    pub(super) fn written(&self, node: &YamlNode) -> &str {
-        self.text.get(node.span.clone()).unwrap_or_default()
     }
 
     /// Puts another word in the place of a scalar.
@@ -150,7 +133,7 @@ impl FilePatch {
         let entries = fields.entries;
         let spans: Vec<Range<usize>> = entries
             .iter()
-            .map(|(key, value)| key.span.start..self.end_of(value))
+            .map(|(key, value)| key.span.start..self.source.end_of(value))
             .collect();
         for (at, word) in &fields.set {
             self.set(&entries[*at], spans[*at].end, word);
@@ -165,7 +148,7 @@ impl FilePatch {
             .into_iter()
             .map(|(key, text)| (behind(key), text))
             .collect();
-        if self.is_flow(fields.open) {
+        if self.source.is_flow(fields.open) {
             for (_, text) in &mut added {
                 *text = flow(text, false);
             }
@@ -176,11 +159,11 @@ impl FilePatch {
         let Some(first) = spans.first().map(|span| span.start) else {
             return;
         };
-        let depth = self.depth(first);
-        let break_ = format!("{}{}", self.eol, " ".repeat(depth));
+        let depth = self.source.depth(first);
+        let break_ = format!("{}{}", self.source.eol, " ".repeat(depth));
         for (at, text) in added {
             if let Some(at) = at {
-                self.lines(self.below(spans[at].end, depth), depth, &text);
+                self.lines(self.source.below(spans[at].end, depth), depth, &text);
                 continue;
             }
             let text = text.replace('\n', &break_);
@@ -189,28 +172,20 @@ impl FilePatch {
     }
 
     fn set(&mut self, (key, value): &(YamlKey, YamlNode), end: usize, word: &str) {
-        let start = self.value_start(key);
+        let start = self.source.value_start(key);
         if matches!(value.value, Value::Text { .. }) && start == value.span.start {
             return self.word(value, word);
         }
-        let comments = self.comments(start..end);
-        let line = self.line_start(key.span.start);
-        let depth = self.depth(line + self.lead(key.span.start).len());
+        let comments = self.source.comments(start..end);
+        let line = self.source.line_start(key.span.start);
+        let depth = self
+            .source
+            .depth(line + self.source.lead(key.span.start).len());
         for comment in comments {
             self.lines(line, depth, &comment);
         }
         let blank = if start == key.span.end + 1 { " " } else { "" };
         self.edits.push((start..end, format!("{blank}{word}")));
-    }
-
-    /// Where a value begins: behind the colon and its blanks, on the same line.
-    fn value_start(&self, key: &YamlKey) -> usize {
-        let rest = self.text.get(key.span.end..).unwrap_or_default();
-        let colon = rest.find(':').map_or(0, |at| at + 1);
-        let value = rest.get(colon..).unwrap_or_default();
-        let blanks = value.len() - value.trim_start_matches(' ').len();
-        let empty = value.trim_start_matches(' ').starts_with(['\r', '\n', '#']);
-        key.span.end + colon + if empty { 0 } else { blanks }
     }
 
     fn remove_entries(
@@ -222,15 +197,15 @@ impl FilePatch {
         let survivor = (0..entries.len()).find(|at| !removed.contains(at));
         for &at in removed {
             let (start, end) = (spans[at].start, spans[at].end);
-            let inline = !self.lead(spans[0].start).trim().is_empty();
+            let inline = !self.source.lead(spans[0].start).trim().is_empty();
             match survivor {
                 // The first entry of a list's item stands behind its dash.
                 Some(next) if inline && at < next => {
                     if at == 0 {
                         let to = spans[next].start;
-                        let comments = self.comments(start..to);
-                        let line = self.line_start(start);
-                        let depth = self.depth(line + self.lead(start).len());
+                        let comments = self.source.comments(start..to);
+                        let line = self.source.line_start(start);
+                        let depth = self.source.depth(line + self.source.lead(start).len());
                         for comment in comments {
                             self.lines(line, depth, &comment);
                         }
@@ -249,25 +224,27 @@ impl FilePatch {
         };
         let mut spans: Vec<Range<usize>> = nodes
             .iter()
-            .map(|node| self.start_of(node)..self.end_of(node))
+            .map(|node| self.source.start_of(node)..self.source.end_of(node))
             .collect();
-        if self.is_flow(list.span.start) {
+        if self.source.is_flow(list.span.start) {
             let added = items.added.into_iter();
             let added = added.map(|(at, text)| (at, flow(&text, true))).collect();
             return self.flow_items(list.span.start, &spans, &items.removed, added);
         }
         for span in &mut spans {
-            span.start = self.dash(span.start);
+            span.start = self.source.dash(span.start);
         }
         for &at in &items.removed {
             self.drop_lines(spans[at].start, spans[at].end);
         }
-        let alike = nodes.iter().any(|node| self.is_flow(node.span.start));
+        let alike = nodes
+            .iter()
+            .any(|node| self.source.is_flow(node.span.start));
         for (at, text) in items.added {
-            let depth = self.depth(spans[0].start);
+            let depth = self.source.depth(spans[0].start);
             let place = match at {
-                Some(at) => self.below(spans[at].end, depth),
-                None => self.above(spans[0].start),
+                Some(at) => self.source.below(spans[at].end, depth),
+                None => self.source.above(spans[0].start),
             };
             let text = if alike { flow(&text, true) } else { text };
             self.lines(place, depth, &format!("- {}", text.replace('\n', "\n  ")));
@@ -313,8 +290,8 @@ impl FilePatch {
 
     /// One more between brackets, on a line of its own where its neighbour has one.
     fn behind_in_flow(&mut self, neighbour: &Range<usize>, text: &str) {
-        let own_line = self.lead(neighbour.start).trim().is_empty();
-        let rest = self.text.get(neighbour.end..).unwrap_or_default();
+        let own_line = self.source.lead(neighbour.start).trim().is_empty();
+        let rest = self.source.text.get(neighbour.end..).unwrap_or_default();
         if !own_line || rest.starts_with([']', '}']) {
             let end = neighbour.end;
             return self.edits.push((end..end, format!(", {text}")));
@@ -324,8 +301,8 @@ impl FilePatch {
             let end = neighbour.end;
             self.edits.push((end..end, ",".to_owned()));
         }
-        let depth = self.depth(neighbour.start);
-        let place = self.line_end(neighbour.end);
+        let depth = self.source.depth(neighbour.start);
+        let place = self.source.line_end(neighbour.end);
         let comma = if comma { "," } else { "" };
         self.lines(place, depth, &format!("{text}{comma}"));
     }
@@ -335,161 +312,21 @@ impl FilePatch {
         let lead = " ".repeat(depth);
         let lines = text.trim_end_matches('\n').split('\n');
         let lines: Vec<String> = lines
-            .map(|line| format!("{lead}{line}{}", self.eol))
+            .map(|line| format!("{lead}{line}{}", self.source.eol))
             .collect();
         self.edits.push((place..place, lines.concat()));
     }
 
     /// Takes the lines from the one of `start` to the one of `end` away; their comments stay, as lines.
     fn drop_lines(&mut self, start: usize, end: usize) {
-        let whole = self.line_start(start)..self.line_end(end);
-        let depth = self.depth(start);
-        let comments = self.comments(whole.clone());
+        let whole = self.source.line_start(start)..self.source.line_end(end);
+        let depth = self.source.depth(start);
+        let comments = self.source.comments(whole.clone());
         let lead = " ".repeat(depth);
         let lines: Vec<String> = comments
             .iter()
-            .map(|comment| format!("{lead}{comment}{}", self.eol))
+            .map(|comment| format!("{lead}{comment}{}", self.source.eol))
             .collect();
         self.edits.push((whole, lines.concat()));
-    }
-
-    fn comments(&self, range: Range<usize>) -> Vec<String> {
-        let mut found = Vec::new();
-        let mut at = range.start;
-        while at < range.end {
-            let next = self.words.partition_point(|word| word.end <= at);
-            if let Some(word) = self.words.get(next).filter(|word| word.contains(&at)) {
-                at = word.end;
-                continue;
-            }
-            let rest = self.text.get(at..range.end).unwrap_or_default();
-            let blank = self.text.get(..at).unwrap_or_default();
-            let begins = blank.is_empty() || blank.ends_with([' ', '\t', '\n']);
-            if rest.starts_with('#') && begins {
-                let line = rest.split('\n').next().unwrap_or_default();
-                found.push(line.trim_end().to_owned());
-                at += line.len();
-            } else {
-                at += rest.chars().next().map_or(1, char::len_utf8);
-            }
-        }
-        found
-    }
-
-    fn is_flow(&self, open: usize) -> bool {
-        let at = self.text.get(open..open + 1);
-        matches!(at, Some("[" | "{"))
-    }
-
-    fn start_of(&self, node: &YamlNode) -> usize {
-        match &node.value {
-            Value::Map(entries) if !self.is_flow(node.span.start) => entries
-                .first()
-                .map_or(node.span.start, |(key, _)| key.span.start),
-            Value::Nothing | Value::Text { .. } | Value::List(_) | Value::Map(_) => node.span.start,
-        }
-    }
-
-    /// Where what is said of a value ends.
-    fn end_of(&self, node: &YamlNode) -> usize {
-        let last = match &node.value {
-            Value::Nothing | Value::Text { .. } => return node.span.end,
-            Value::List(items) => items.last(),
-            Value::Map(entries) => entries.last().map(|(_, value)| value),
-        };
-        let inside = last.map_or(node.span.end, |last| self.end_of(last));
-        if !self.is_flow(node.span.start) {
-            return inside;
-        }
-        let mut at = inside;
-        let mut in_comment = false;
-        for c in self.text.get(inside..).unwrap_or_default().chars() {
-            at += c.len_utf8();
-            match c {
-                '#' => in_comment = true,
-                '\n' => in_comment = false,
-                ']' | '}' if !in_comment => return at,
-                _ => {}
-            }
-        }
-        at
-    }
-
-    /// The dash of a list's item.
-    fn dash(&self, item: usize) -> usize {
-        let before = self.text.get(..item).unwrap_or_default();
-        if let Some(dash) = before.trim_end().strip_suffix('-') {
-            return dash.len();
-        }
-        // A comment stands between the dash and what it begins.
-        let mut at = before.len();
-        for line in before.split_inclusive('\n').rev() {
-            at -= line.len();
-            if line.trim_start().starts_with('-') {
-                return at + line.len() - line.trim_start().len();
-            }
-        }
-        item
-    }
-
-    fn line_start(&self, at: usize) -> usize {
-        let before = self.text.get(..at).unwrap_or_default();
-        before.rfind('\n').map_or(0, |end| end + 1)
-    }
-
-    fn line_end(&self, at: usize) -> usize {
-        let rest = self.text.get(at..).unwrap_or_default();
-        at + rest.find('\n').map_or(rest.len(), |end| end + 1)
-    }
-
-    /// What stands before it on its line.
-    fn lead(&self, at: usize) -> &str {
-        self.text.get(self.line_start(at)..at).unwrap_or_default()
-    }
-
-    /// Its column, counted from 0.
-    fn depth(&self, at: usize) -> usize {
-        self.lead(at).chars().count()
-    }
-
-    /// Where lines behind an entry go: behind the comments that are deeper than it.
-    fn below(&self, end: usize, depth: usize) -> usize {
-        let mut place = self.line_end(end);
-        while let Some(line) = self.text.get(place..).and_then(|rest| rest.lines().next()) {
-            let deep = line.len() - line.trim_start().len();
-            if deep <= depth || !line.trim_start().starts_with('#') {
-                break;
-            }
-            place = self.line_end(place);
-        }
-        place
-    }
-
-    /// Where lines before a list's first item go: before the comments that speak of it.
-    fn above(&self, dash: usize) -> usize {
-        let mut place = self.line_start(dash);
-        while place > 0 {
-            let before = self.line_start(place - 1);
-            let line = self.text.get(before..place).unwrap_or_default();
-            if !line.trim_start().starts_with('#') {
-                break;
-            }
-            place = before;
-        }
-        place
-    }
-}
-
-fn gather(node: &YamlNode, words: &mut Vec<Range<usize>>) {
-    match &node.value {
-        Value::Nothing => {}
-        Value::Text { .. } => words.push(node.span.clone()),
-        Value::List(items) => items.iter().for_each(|item| gather(item, words)),
-        Value::Map(entries) => {
-            for (key, value) in entries {
-                words.push(key.span.clone());
-                gather(value, words);
-            }
-        }
     }
 }

@@ -1,7 +1,8 @@
 //! One plane's file: only what differs from what leaving it out would say.
 
+use super::import::{ImportedPlane, SiteImport};
+use super::literal::{SCHEMA_LINE, address_in, literal};
 use super::scalar::{comment, scalar};
-use super::{ImportedPlane, SCHEMA_LINE, SiteImport, address_in, literal};
 use crate::address::{Cidr, Range};
 use crate::check::names;
 use crate::object::{

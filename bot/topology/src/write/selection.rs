@@ -10,7 +10,7 @@ use crate::finding::shown;
 use crate::object::{Key, Subnet, VlanAt};
 use crate::observed::{NodeKind, Observed};
 
-use super::MergeConflict;
+use super::conflict::MergeConflict;
 use super::declaration::Declaration;
 
 /// What is taken in.

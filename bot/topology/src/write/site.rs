@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::merge::holds;
+use super::import::SiteImport;
+use super::literal::SCHEMA_LINE;
 use super::scalar::{comment, scalar};
-use super::{SCHEMA_LINE, SiteImport};
+use super::tree::holds;
 use crate::check::names;
 use crate::object::Key;
 
@@ -38,7 +39,7 @@ pub(super) fn file(import: &SiteImport<'_>, listed: &SiteLists<'_>) -> Option<St
             .declaration
             .files
             .values()
-            .any(|file| holds(file, key))
+            .any(|file| holds(&file.root, key))
     };
     let mut text = String::from(SCHEMA_LINE);
     text.push_str(&comment(&format!(

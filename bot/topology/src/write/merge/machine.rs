@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use crate::address::Cidr;
 use crate::object::{Interface, Key, Link, Mode, Object};
 use crate::plane::{Machine, MachineInterface};
-use crate::write::declaration::{field, items, word};
 use crate::write::import::SiteImport;
 use crate::write::machine::{
     interface_text, parents_first, place, said_link, small_offset, type_word,
 };
 use crate::write::patch::{FieldEdits, FilePatch, ItemEdits};
 use crate::write::scalar::scalar;
+use crate::write::tree::{field, items, word};
 use crate::yaml::YamlNode;
 
+use super::pairing::{newcomers, paired};
 use super::value::{address, address_like, in_quotes, said, set_word};
-use super::{newcomers, paired};
 
 const INTERFACE: &[&str] = &["name", "type", "parents", "plane", "vlan", "links"];
 

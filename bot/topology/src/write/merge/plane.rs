@@ -3,11 +3,11 @@
 use crate::check::names;
 use crate::object::Vlan;
 use crate::plane::{Dhcp, Plane};
-use crate::write::declaration::{field, items, subnets_in};
 use crate::write::import::{ImportedPlane, SiteImport};
 use crate::write::patch::{FieldEdits, FilePatch, ItemEdits};
 use crate::write::plane::{dhcp, subnet_text};
 use crate::write::scalar::scalar;
+use crate::write::tree::{field, items, subnets_in};
 use crate::yaml::YamlNode;
 
 use super::subnet::{self, SubnetMerge};

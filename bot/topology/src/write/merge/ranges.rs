@@ -3,14 +3,14 @@
 use crate::address::Cidr;
 use crate::object::{IpRange, Object, RangeKind, ReservedIp, StaticRoute};
 use crate::plane::Purpose;
-use crate::write::declaration::{items, word};
 use crate::write::patch::{FieldEdits, FilePatch, ItemEdits};
 use crate::write::plane;
+use crate::write::tree::{items, word};
 use crate::yaml::YamlNode;
 
+use super::pairing::{newcomers, paired};
 use super::subnet::SubnetMerge;
 use super::value::{address, address_like, in_quotes, range, range_like, said, set_text, set_word};
-use super::{newcomers, paired};
 
 /// Changes the reservations.
 pub(super) fn reservations(

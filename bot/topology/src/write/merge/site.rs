@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use crate::address::Cidr;
 use crate::object::Key;
 use crate::observed::NodeKind;
-use crate::write::declaration::{field, items, word};
 use crate::write::import::SiteImport;
 use crate::write::machine::NewMachine;
 use crate::write::patch::{FieldEdits, FilePatch, ItemEdits};
 use crate::write::scalar::{comment, scalar};
 use crate::write::site::SiteLists;
+use crate::write::tree::{field, items, word};
 use crate::yaml::YamlNode;
 
 use super::machine;

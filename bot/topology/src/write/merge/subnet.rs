@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use crate::object::Subnet;
 use crate::plane::PlaneSubnet;
-use crate::write::declaration::{items, word};
 use crate::write::import::SiteImport;
 use crate::write::patch::{FieldEdits, FilePatch, ItemEdits};
 use crate::write::plane::{resolver, scalar_cidr};
 use crate::write::scalar::scalar;
+use crate::write::tree::{items, word};
 use crate::yaml::YamlNode;
 
 use super::ranges;

@@ -4,12 +4,12 @@ use std::net::IpAddr;
 
 use crate::address::{Cidr, Range};
 use crate::draft::{AddressRef, Leaf as _, Offset, RangeRef};
-use crate::write::declaration::word;
 use crate::write::import::SiteImport;
+use crate::write::literal::{address_in, literal};
 use crate::write::patch::{FieldEdits, FilePatch};
 use crate::write::plane::{range_in, resolver};
 use crate::write::scalar::{quoted, scalar, single};
-use crate::write::{address_in, literal};
+use crate::write::tree::word;
 use crate::yaml::YamlNode;
 
 fn read(text: &str) -> Option<AddressRef> {
@@ -130,5 +130,5 @@ pub(super) fn set_word(
 
 /// What an item of a list says of itself under that key.
 pub(super) fn said<'n>(node: &'n YamlNode, key: &str) -> Option<&'n str> {
-    crate::write::declaration::field(node, key).and_then(word)
+    crate::write::tree::field(node, key).and_then(word)
 }

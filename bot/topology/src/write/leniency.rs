@@ -1,0 +1,46 @@
+//! What an import leaves out because the check refused it.
+
+use std::collections::BTreeMap;
+
+use super::written::WrittenFiles;
+use crate::finding::{Finding, shown};
+use crate::object::VlanAt;
+
+/// What was refused before, and must be said more softly: first without the details, then not at all.
+#[derive(Default)]
+pub(super) struct Leniency {
+    pub(super) planes: BTreeMap<VlanAt, (Level, String)>,
+    pub(super) machines: BTreeMap<String, (Level, String)>,
+    pub(super) everything: bool,
+}
+
+/// How softly something is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    /// Gateway, ranges, routes and reserved IPs, or links, are left alone.
+    Bare,
+    /// Not declared.
+    Silent,
+}
+
+impl Leniency {
+    pub(super) fn soften(&mut self, finding: &Finding, written: &WrittenFiles) {
+        let next = |map: Option<&(Level, String)>| match map {
+            None => Level::Bare,
+            Some(_) => Level::Silent,
+        };
+        let why = shown(&finding.message);
+        if let Some(at) = written.planes.get(&finding.file) {
+            let level = next(self.planes.get(at));
+            self.planes.insert(at.clone(), (level, why));
+            return;
+        }
+        match written.host(finding) {
+            Some(host) => {
+                let level = next(self.machines.get(host));
+                self.machines.insert(host.to_owned(), (level, why));
+            }
+            None => self.everything = true,
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The files that an import has written, and where what is new stands in them.
+
+use std::collections::BTreeMap;
+
+use crate::finding::Finding;
+use crate::object::VlanAt;
+
+/// New texts by path; `None` for a file that is deleted.
+pub(super) type Files = BTreeMap<String, Option<String>>;
+
+/// Files, and which of them speaks of what that was not declared before.
+#[derive(Default)]
+pub(super) struct WrittenFiles {
+    pub(super) files: Files,
+    pub(super) planes: BTreeMap<String, VlanAt>,
+    /// Per file of machines: the line on which each begins, and whether it is new.
+    pub(super) machines: BTreeMap<String, BTreeMap<u32, (String, bool)>>,
+}
+
+impl WrittenFiles {
+    /// The new machine that a finding is about.
+    pub(super) fn host(&self, finding: &Finding) -> Option<&str> {
+        let lines = self.machines.get(&finding.file)?;
+        let (_, (host, new)) = lines.range(..=finding.line).next_back()?;
+        new.then_some(host)
+    }
+
+    pub(super) fn speaks(&self, finding: &Finding) -> bool {
+        self.planes.contains_key(&finding.file) || self.host(finding).is_some()
+    }
+}

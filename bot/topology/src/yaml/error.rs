@@ -1,0 +1,143 @@
+//! What the YAML reader refuses, and where.
+//!
+//! Turns the reader's errors into findings' codes and remedies. Must not know what a declaration means.
+
+use serde_saphyr::budget::BudgetBreach;
+use serde_saphyr::{Error, Location};
+
+use crate::finding::{FindingCode, codes, shown};
+
+/// Levels of nesting; a link of an interface of a machine is at the seventh.
+pub(super) const DEPTH_MAX: usize = 16;
+
+/// Where in its file; lines and columns from 1, width in characters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+    pub(crate) width: u32,
+}
+
+/// Something the reader refuses.
+#[derive(Clone, Debug)]
+pub(crate) struct YamlError {
+    pub(crate) code: FindingCode,
+    pub(crate) at: Position,
+    pub(crate) message: String,
+    pub(crate) help: &'static str,
+}
+
+pub(super) fn at(location: Location) -> Position {
+    Position {
+        line: u32::try_from(location.line()).unwrap_or(u32::MAX).max(1),
+        column: u32::try_from(location.column()).unwrap_or(u32::MAX).max(1),
+        width: u32::try_from(location.span().len()).unwrap_or(1),
+    }
+}
+
+pub(super) fn trouble(error: &Error) -> YamlError {
+    let (code, message, help) = told(error.without_snippet());
+    YamlError {
+        code,
+        at: error.location().map_or(
+            Position {
+                line: 1,
+                column: 1,
+                width: 1,
+            },
+            at,
+        ),
+        message,
+        help,
+    }
+}
+
+const SPELL_OUT: &str = "write the values out where they are used";
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the reader's errors are many and may grow; the rest is told in its own words"
+)]
+fn told(error: &Error) -> (FindingCode, String, &'static str) {
+    match error {
+        Error::Budget { breach, .. } => breached(breach),
+        Error::MergeKeyNotAllowed { .. } => (
+            codes::YAML_MERGE,
+            "merge keys (`<<`) are not read".to_owned(),
+            SPELL_OUT,
+        ),
+        Error::MultipleDocuments { .. } => documents(),
+        Error::UnknownAnchor { .. } | Error::AliasError { .. } => anchors(),
+        other => by_words(&other.to_string()),
+    }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "every other budget is about amounts"
+)]
+fn breached(breach: &BudgetBreach) -> (FindingCode, String, &'static str) {
+    match breach {
+        BudgetBreach::Aliases { .. } | BudgetBreach::Anchors { .. } => anchors(),
+        BudgetBreach::Depth { .. } => deep(),
+        BudgetBreach::Documents { .. } => documents(),
+        _ => (
+            codes::YAML_BIG,
+            "the file holds more values than a declaration needs".to_owned(),
+            "split it: any number of `.yaml` files may share the declaration",
+        ),
+    }
+}
+
+/// The scanner's complaints come as words only.
+fn by_words(words: &str) -> (FindingCode, String, &'static str) {
+    let lower = words.to_lowercase();
+    if lower.contains("anchor") || lower.contains("alias") {
+        return anchors();
+    }
+    if lower.contains("recursion") || lower.contains("nesting") || lower.contains("depth") {
+        return deep();
+    }
+    if lower.contains("tag") {
+        let help = "remove the tag; values are read by their key";
+        return (
+            codes::YAML_TAG,
+            "tags (`!name`) are not read".to_owned(),
+            help,
+        );
+    }
+    let end = lower
+        .find(" at line ")
+        .or_else(|| lower.find(": line "))
+        .unwrap_or(words.len());
+    let said = words.get(..end).unwrap_or(words);
+    (
+        codes::YAML_SYNTAX,
+        format!("this is not YAML: {}", shown(said)),
+        "look at the indentation, and put quotes around text with `: ` or ` #` in it",
+    )
+}
+
+fn anchors() -> (FindingCode, String, &'static str) {
+    (
+        codes::YAML_ANCHOR,
+        "anchors (`&`) and aliases (`*`) are not read".to_owned(),
+        SPELL_OUT,
+    )
+}
+
+fn deep() -> (FindingCode, String, &'static str) {
+    (
+        codes::YAML_DEEP,
+        format!("nested deeper than {DEPTH_MAX} levels"),
+        "no declaration is that deep; look for a bracket that is never closed",
+    )
+}
+
+fn documents() -> (FindingCode, String, &'static str) {
+    (
+        codes::YAML_DOCUMENTS,
+        "a second document starts here".to_owned(),
+        "one document in a file: move this one to a file of its own",
+    )
+}
