@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest as _, Sha256};
 
 use crate::draft::{self, Draft, Located, SourceFile};
-use crate::finding::{Finding, Notes};
+use crate::finding::{Finding, Findings};
 use crate::plane::Topology;
 
 /// What came of checking a declaration.
@@ -41,27 +41,30 @@ pub fn check(sources: &[SourceFile]) -> Checked {
         .collect();
     files.sort_unstable();
     let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
-    let mut notes = Notes::about(files.iter().map(|(path, bytes)| (*path, text(*bytes))));
-    let draft = Draft::read(&files, &mut notes);
+    let mut findings = Findings::about(files.iter().map(|(path, bytes)| (*path, text(*bytes))));
+    let draft = Draft::read(&files, &mut findings);
     let declared_at = draft
         .planes
         .iter()
         .rev()
-        .filter_map(|said| {
-            let place = said.plane.place;
+        .filter_map(|located| {
+            let place = located.plane.place;
             let (path, _) = files.get(place.file)?;
-            Some((said.plane.value.clone()?, ((*path).to_owned(), place.line)))
+            Some((
+                located.plane.value.clone()?,
+                ((*path).to_owned(), place.line),
+            ))
         })
         .collect();
-    let topology = draft.check(tree(&files), &mut notes);
-    let topology = if notes.refused() {
+    let topology = draft.check(tree(&files), &mut findings);
+    let topology = if findings.has_errors() {
         None
     } else {
         Some(topology)
     };
     Checked {
         topology,
-        findings: notes.into_findings(),
+        findings: findings.into_findings(),
         declared_at,
     }
 }
@@ -80,46 +83,47 @@ fn tree(files: &[(&str, &[u8])]) -> String {
 
 impl Draft {
     /// Checks what the files say. The topology holds what could be believed; it counts only if nothing was refused.
-    fn check(self, tree: String, notes: &mut Notes<'_>) -> Topology {
-        let index = index::PlaneIndex::of(&self, notes);
+    fn check(self, tree: String, findings: &mut Findings<'_>) -> Topology {
+        let index = index::PlaneIndex::of(&self, findings);
         let checked: Vec<planes::CheckedPlane> = self
             .planes
             .iter()
-            .filter_map(|said| planes::check(said, &index, notes))
+            .filter_map(|located| planes::check(located, &index, findings))
             .collect();
-        cross_plane::check(&checked, notes);
+        cross_plane::check(&checked, findings);
         let mut owners = index::AddressOwners::default();
-        let jumphost = vips::jumphost(&self.jumphost, &index, &mut owners, notes);
-        let machines = machines::check(&self.machines, &index, &checked, &mut owners, notes);
-        let vips = vips::check(&self.vips, &index, &checked, &mut owners, notes);
-        cross_plane::leave_alone(&self.leave_alone, &checked, notes);
+        let jumphost = vips::jumphost(&self.jumphost, &index, &mut owners, findings);
+        let machines = machines::check(&self.machines, &index, &checked, &mut owners, findings);
+        let vips = vips::check(&self.vips, &index, &checked, &mut owners, findings);
+        cross_plane::leave_alone(&self.leave_alone, &checked, findings);
         Topology {
             planes: checked
                 .into_iter()
                 .map(|checked| (checked.plane.key.clone(), checked.plane))
                 .collect(),
-            spaces: spaces(&self.spaces, notes),
+            spaces: spaces(&self.spaces, findings),
             machines,
             jumphost,
             vips,
             leave_alone: self
                 .leave_alone
                 .into_iter()
-                .filter_map(|said| said.value)
+                .filter_map(|located| located.value)
                 .collect(),
             tree,
         }
     }
 }
 
-fn spaces(said: &[Located<String>], notes: &mut Notes<'_>) -> BTreeSet<String> {
-    said.iter()
-        .filter_map(|said| {
-            names::maas(
+fn spaces(located: &[Located<String>], findings: &mut Findings<'_>) -> BTreeSet<String> {
+    located
+        .iter()
+        .filter_map(|located| {
+            names::maas_name(
                 names::NameKind::Space,
-                said.value.as_deref()?,
-                said.place,
-                notes,
+                located.value.as_deref()?,
+                located.place,
+                findings,
             )
         })
         .collect()

@@ -5,23 +5,23 @@
 //! comes from, so their doc comments are written for the person who edits the files. Must not know what MAAS refuses.
 
 mod leaf;
-mod meant;
 mod reading;
 mod shapes;
+mod suggest;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::finding::{FilePosition, Notes, codes, shown};
+use crate::finding::{FilePosition, Findings, codes, shown};
 use crate::yaml::{self, YamlNode};
 use crate::{address::Cidr, object::InterfaceKind, plane};
 
 pub(crate) use leaf::{
     AddressRef, Destination, GatewayDraft, Leaf, LinkAddress, Mac, Offset, RangeRef, SpaceDraft,
 };
-pub(crate) use meant::nearest;
 pub(crate) use reading::{Located, OrLeave};
 use reading::{Reader, record};
 pub(crate) use shapes::{DhcpDraft, Legs, Served};
+pub(crate) use suggest::nearest;
 
 /// A file as it came: its path under the site's folder, with `/`, and its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -255,26 +255,26 @@ pub fn is_declaration(path: &str) -> bool {
 
 impl Draft {
     /// Reads the files, in the order of their paths. What cannot be read is remarked on and left out.
-    pub(crate) fn read(sources: &[(&str, &[u8])], notes: &mut Notes<'_>) -> Self {
+    pub(crate) fn read(sources: &[(&str, &[u8])], findings: &mut Findings<'_>) -> Self {
         let mut draft = Self::default();
-        check_paths(sources, notes);
+        check_paths(sources, findings);
         let total: usize = sources.iter().map(|(_, bytes)| bytes.len()).sum();
         if sources.len() > FILES_MAX || total > TOTAL_BYTES_MAX {
             let message = format!("{} files with {total} bytes are declared", sources.len());
             let help = "a declaration holds at most 4096 files and 4 MiB";
-            notes.add(codes::FILE_SIZE, FilePosition::default(), message, help);
+            findings.add(codes::FILE_SIZE, FilePosition::default(), message, help);
             return draft;
         }
         for (file, (_, bytes)) in sources.iter().enumerate() {
             match yaml::text_of(bytes).and_then(yaml::read) {
                 Ok((tree, duplicates)) => {
-                    for trouble in duplicates {
-                        remark(file, trouble, notes);
+                    for error in duplicates {
+                        report(file, error, findings);
                     }
-                    draft.take(file, tree, notes);
+                    draft.take(file, tree, findings);
                 }
-                Err(trouble) => {
-                    remark(file, trouble, notes);
+                Err(error) => {
+                    report(file, error, findings);
                     draft.unread.extend(keys_in(bytes));
                 }
             }
@@ -282,15 +282,15 @@ impl Draft {
         draft
     }
 
-    fn take(&mut self, file: usize, tree: Option<YamlNode>, notes: &mut Notes<'_>) {
-        let mut reader = Reader { file, notes };
+    fn take(&mut self, file: usize, tree: Option<YamlNode>, findings: &mut Findings<'_>) {
+        let mut reader = Reader { file, findings };
         let Some(node) = tree else {
             let help = "say something, or delete the file";
             let start = FilePosition {
                 file,
                 ..FilePosition::default()
             };
-            return notes.add(codes::FILE_EMPTY, start, "the file says nothing", help);
+            return findings.add(codes::FILE_EMPTY, start, "the file says nothing", help);
         };
         if node.has_key("plane") {
             self.planes.extend(reader.record::<PlaneFile>(&node));
@@ -322,20 +322,20 @@ fn keys_in(bytes: &[u8]) -> BTreeSet<String> {
         .collect()
 }
 
-fn remark(file: usize, trouble: yaml::YamlError, notes: &mut Notes<'_>) {
-    let at = trouble.at;
+fn report(file: usize, error: yaml::YamlError, findings: &mut Findings<'_>) {
+    let at = error.at;
     let place = FilePosition {
         file,
         line: at.line,
         column: at.column,
         width: at.width,
     };
-    notes.add(trouble.code, place, trouble.message, trouble.help);
+    findings.add(error.code, place, error.message, error.help);
 }
 
 /// Paths come from a git tree that strangers may write: none may leave the folder, hide, or be the same file as another
 /// on a file system that ignores case.
-fn check_paths(sources: &[(&str, &[u8])], notes: &mut Notes<'_>) {
+fn check_paths(sources: &[(&str, &[u8])], findings: &mut Findings<'_>) {
     let mut seen = BTreeMap::new();
     for (file, (path, _)) in sources.iter().enumerate() {
         let place = FilePosition {
@@ -350,7 +350,7 @@ fn check_paths(sources: &[(&str, &[u8])], notes: &mut Notes<'_>) {
                 .any(|c| c.is_control() || c == '\\' || c == ':');
         if odd {
             let message = format!("`{}` is no path inside the site's folder", shown(path));
-            notes.add(codes::FILE_PATH, place, message, "rename the file");
+            findings.add(codes::FILE_PATH, place, message, "rename the file");
         }
         if let Some(other) = seen.insert(path.to_lowercase(), *path) {
             let message = format!(
@@ -358,7 +358,7 @@ fn check_paths(sources: &[(&str, &[u8])], notes: &mut Notes<'_>) {
                 shown(path),
                 shown(other)
             );
-            notes.add(codes::FILE_PATH, place, message, "rename one of them");
+            findings.add(codes::FILE_PATH, place, message, "rename one of them");
         }
     }
 }

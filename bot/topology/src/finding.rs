@@ -76,19 +76,19 @@ pub const FINDINGS_MAX: usize = 500;
 const EXCERPT_CHARS: usize = 120;
 
 /// Everything remarked so far, with the files that the remarks are about.
-pub(crate) struct Notes<'a> {
+pub(crate) struct Findings<'a> {
     files: Vec<(&'a str, &'a str)>,
-    found: Vec<Finding>,
-    refused: bool,
+    kept: Vec<Finding>,
+    has_errors: bool,
 }
 
-impl<'a> Notes<'a> {
+impl<'a> Findings<'a> {
     /// For these files: path and text, in the order of [`FilePosition::file`].
     pub(crate) fn about(files: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         Self {
             files: files.collect(),
-            found: Vec::new(),
-            refused: false,
+            kept: Vec::new(),
+            has_errors: false,
         }
     }
 
@@ -100,15 +100,15 @@ impl<'a> Notes<'a> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.refused |= code.severity == Severity::Error;
-        if self.found.len() >= FINDINGS_MAX {
+        self.has_errors |= code.severity == Severity::Error;
+        if self.kept.len() >= FINDINGS_MAX {
             return;
         }
         let (path, text) = self.files.get(place.file).copied().unwrap_or_default();
         let source = (place.line as usize)
             .checked_sub(1)
             .and_then(|at| text.lines().nth(at));
-        self.found.push(Finding {
+        self.kept.push(Finding {
             file: path.to_owned(),
             line: place.line.max(1),
             column: place.column.max(1),
@@ -129,19 +129,19 @@ impl<'a> Notes<'a> {
 
     /// Whether another remark would be kept; costly help is worked out only then.
     pub(crate) fn has_room(&self) -> bool {
-        self.found.len() < FINDINGS_MAX
+        self.kept.len() < FINDINGS_MAX
     }
 
     /// Whether anything said so far is an error.
-    pub(crate) fn refused(&self) -> bool {
-        self.refused
+    pub(crate) fn has_errors(&self) -> bool {
+        self.has_errors
     }
 
     /// Everything, by file, line and column.
     pub(crate) fn into_findings(mut self) -> Vec<Finding> {
-        self.found.sort();
-        self.found.dedup();
-        self.found
+        self.kept.sort();
+        self.kept.dedup();
+        self.kept
     }
 }
 
@@ -351,21 +351,22 @@ mod tests {
 
     #[test]
     fn a_remark_shows_the_line_and_points_at_the_place() {
-        let mut notes = Notes::about([("a.yaml", "plane: a\ncidr: 10.0.0.1/24\n")].into_iter());
+        let mut findings =
+            Findings::about([("a.yaml", "plane: a\ncidr: 10.0.0.1/24\n")].into_iter());
         let place = FilePosition {
             file: 0,
             line: 2,
             column: 7,
             width: 11,
         };
-        notes.add(
+        findings.add(
             codes::CIDR_HOST_BITS,
             place,
             "`10.0.0.1/24` has host bits set",
             "write `10.0.0.0/24`",
         );
-        assert!(notes.refused());
-        insta::assert_snapshot!(notes.into_findings()[0], @r"
+        assert!(findings.has_errors());
+        insta::assert_snapshot!(findings.into_findings()[0], @r"
         error[cidr/host-bits]: `10.0.0.1/24` has host bits set
          --> a.yaml:2:7
           |

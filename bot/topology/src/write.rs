@@ -37,7 +37,7 @@ use declaration::Declaration;
 use import::SiteImport;
 use leniency::Leniency;
 use selection::Selection;
-use written::Files;
+use written::FileChanges;
 
 /// How often what was written is checked and softened. Each round settles at least one plane or machine, and a real
 /// MAAS needs two or three; past this the rest is left undeclared in one go.
@@ -55,7 +55,7 @@ pub struct ImportOptions {
 /// The files of one site, by path under its folder. Checking them gives no error, and they say nothing that `observed`
 /// does not hold.
 pub fn files(observed: &Observed, site: &str) -> BTreeMap<String, String> {
-    let written = settled(
+    let written = import_until_accepted(
         observed,
         site,
         &Declaration::default(),
@@ -84,7 +84,7 @@ pub fn merged(
         .iter()
         .filter(|f| f.severity == Severity::Error);
     let Some(topology) = checked.topology else {
-        return Err(wrong.map(unsound).collect());
+        return Err(wrong.map(from_finding).collect());
     };
     let declaration = Declaration::of(sources, topology, observed);
     let mut selection = Selection::of(&wish.adopt, observed, &declaration)?;
@@ -93,10 +93,10 @@ pub fn merged(
     if selection.everything() && !wish.drop_gone && !gone.is_empty() {
         return Err(gone);
     }
-    settled(observed, site, &declaration, &selection)
+    import_until_accepted(observed, site, &declaration, &selection)
 }
 
-fn unsound(finding: &Finding) -> MergeConflict {
+fn from_finding(finding: &Finding) -> MergeConflict {
     MergeConflict {
         file: finding.file.clone(),
         line: finding.line,
@@ -106,21 +106,21 @@ fn unsound(finding: &Finding) -> MergeConflict {
 }
 
 /// Writes, checks and softens until the check has nothing to refuse.
-fn settled(
+fn import_until_accepted(
     observed: &Observed,
     site: &str,
     declaration: &Declaration,
     selection: &Selection,
-) -> Result<Files, Vec<MergeConflict>> {
+) -> Result<FileChanges, Vec<MergeConflict>> {
     let mut leniency = Leniency::default();
     for _ in 0..ROUNDS_MAX {
         let import = SiteImport::of((observed, site), &leniency, declaration, selection);
-        import.refuse_what_was_asked()?;
+        import.refuse_undeclarable()?;
         let written = assemble(&import)?;
         let refused = refused(declaration, &written.files);
         let (ours, theirs): (Vec<Finding>, Vec<Finding>) =
             refused.into_iter().partition(|finding| {
-                written.speaks(finding) || !declaration.files.contains_key(&finding.file)
+                written.is_about_new(finding) || !declaration.files.contains_key(&finding.file)
             });
         if !theirs.is_empty() {
             return Err(theirs.iter().map(unmergeable).collect());
@@ -129,12 +129,12 @@ fn settled(
             return Ok(written.files);
         }
         for finding in &ours {
-            leniency.soften(finding, &written);
+            leniency.relax(finding, &written);
         }
     }
     leniency.everything = true;
     let import = SiteImport::of((observed, site), &leniency, declaration, selection);
-    import.refuse_what_was_asked()?;
+    import.refuse_undeclarable()?;
     Ok(assemble(&import)?.files)
 }
 
@@ -143,11 +143,11 @@ fn unmergeable(finding: &Finding) -> MergeConflict {
     MergeConflict {
         what: format!("with what MAAS has now, {}", finding.message),
         remedy: format!("{}, in the file or in MAAS, and import again", finding.help),
-        ..unsound(finding)
+        ..from_finding(finding)
     }
 }
 
-fn refused(declaration: &Declaration, changed: &Files) -> Vec<Finding> {
+fn refused(declaration: &Declaration, changed: &FileChanges) -> Vec<Finding> {
     let mut texts: BTreeMap<&str, &str> = BTreeMap::new();
     for (path, file) in &declaration.files {
         texts.insert(path, &file.text);

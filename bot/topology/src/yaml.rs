@@ -16,7 +16,7 @@ use serde_saphyr::{Location, Options, Spanned};
 
 use crate::finding::{codes, shown};
 
-use error::{DEPTH_MAX, at, trouble};
+use error::{DEPTH_MAX, at, yaml_error};
 pub(crate) use error::{Position, YamlError};
 
 /// Bytes in one file. The largest network seen (768 machines) is declared in half of this.
@@ -48,7 +48,7 @@ pub(crate) enum Value {
 }
 
 impl YamlNode {
-    fn says_nothing(&self) -> bool {
+    fn is_empty(&self) -> bool {
         match &self.value {
             Value::Nothing => true,
             Value::Map(entries) => entries.is_empty(),
@@ -121,11 +121,11 @@ pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, YamlError> {
 /// Reads one document: the tree, `None` where the file says nothing, and the duplicate keys that were met.
 pub(crate) fn read(text: &str) -> Result<(Option<YamlNode>, Vec<YamlError>), YamlError> {
     let document: Option<Spanned<Raw>> =
-        serde_saphyr::from_str_with_options(text, options()).map_err(|error| trouble(&error))?;
+        serde_saphyr::from_str_with_options(text, options()).map_err(|error| yaml_error(&error))?;
     let mut duplicates = Vec::new();
     let tree = document
         .map(|raw| node(raw, text, &mut duplicates))
-        .filter(|node| !node.says_nothing());
+        .filter(|node| !node.is_empty());
     Ok((tree, duplicates))
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::Cidr;
 use crate::draft::Located;
-use crate::finding::{FilePosition, Notes, codes, shown};
+use crate::finding::{FilePosition, Findings, codes, shown};
 use crate::object::VlanAt;
 use crate::plane::{Dhcp, Purpose};
 
@@ -12,17 +12,17 @@ use super::names;
 use super::planes::CheckedPlane;
 
 /// Checks the planes against each other.
-pub(super) fn check(checked: &[CheckedPlane], notes: &mut Notes<'_>) {
-    refuse_shared_vlans(checked, notes);
-    refuse_overlaps(checked, notes);
-    warn_of_mtus(checked, notes);
-    warn_of_generated_fabrics(checked, notes);
+pub(super) fn check(checked: &[CheckedPlane], findings: &mut Findings<'_>) {
+    refuse_shared_vlans(checked, findings);
+    refuse_overlaps(checked, findings);
+    warn_of_mtus(checked, findings);
+    warn_of_generated_fabrics(checked, findings);
     for plane in checked {
-        warn_of_dhcp(plane, notes);
+        warn_of_dhcp(plane, findings);
     }
 }
 
-fn refuse_shared_vlans(checked: &[CheckedPlane], notes: &mut Notes<'_>) {
+fn refuse_shared_vlans(checked: &[CheckedPlane], findings: &mut Findings<'_>) {
     let mut taken: BTreeMap<&VlanAt, &CheckedPlane> = BTreeMap::new();
     for plane in checked {
         if let Some(other) = taken.get(&plane.plane.vlan) {
@@ -34,7 +34,7 @@ fn refuse_shared_vlans(checked: &[CheckedPlane], notes: &mut Notes<'_>) {
                 "give it another `vid`, or put its subnets under `subnets:` of `{}`",
                 other.plane.key
             );
-            notes.add(codes::PLANE_VLAN, plane.place, message, help);
+            findings.add(codes::PLANE_VLAN, plane.place, message, help);
             continue;
         }
         taken.insert(&plane.plane.vlan, plane);
@@ -42,7 +42,7 @@ fn refuse_shared_vlans(checked: &[CheckedPlane], notes: &mut Notes<'_>) {
 }
 
 /// Networks nest or are apart, so in the order of their addresses each meets the last one that encloses it.
-fn refuse_overlaps(checked: &[CheckedPlane], notes: &mut Notes<'_>) {
+fn refuse_overlaps(checked: &[CheckedPlane], findings: &mut Findings<'_>) {
     let mut all: Vec<(Cidr, &str, FilePosition)> = checked
         .iter()
         .flat_map(|s| {
@@ -73,13 +73,13 @@ fn refuse_overlaps(checked: &[CheckedPlane], notes: &mut Notes<'_>) {
                 second.0, second.1, first.0, first.1
             );
             let help = "give one of them a network of its own; MAAS 3.7 refuses overlaps, and before it DNS breaks";
-            notes.add(codes::OVERLAP_PLANE, second.2, message, help);
+            findings.add(codes::OVERLAP_PLANE, second.2, message, help);
         }
         open.push(entry);
     }
 }
 
-fn warn_of_mtus(checked: &[CheckedPlane], notes: &mut Notes<'_>) {
+fn warn_of_mtus(checked: &[CheckedPlane], findings: &mut Findings<'_>) {
     let untagged: BTreeMap<&str, u32> = checked
         .iter()
         .filter(|s| s.plane.vlan.vid == 0)
@@ -95,7 +95,7 @@ fn warn_of_mtus(checked: &[CheckedPlane], notes: &mut Notes<'_>) {
                 "an MTU of {mtu} does not fit through the untagged VLAN of `{}`, which has {carrier}",
                 s.plane.vlan.fabric
             );
-            notes.add(
+            findings.add(
                 codes::VLAN_MTU_PARENT,
                 place,
                 message,
@@ -105,19 +105,19 @@ fn warn_of_mtus(checked: &[CheckedPlane], notes: &mut Notes<'_>) {
     }
 }
 
-fn warn_of_generated_fabrics(checked: &[CheckedPlane], notes: &mut Notes<'_>) {
-    let mut said = BTreeSet::new();
+fn warn_of_generated_fabrics(checked: &[CheckedPlane], findings: &mut Findings<'_>) {
+    let mut draft = BTreeSet::new();
     for s in checked {
         let fabric = &s.plane.vlan.fabric;
-        if names::is_generated("fabric", fabric) && said.insert(fabric) {
+        if names::is_generated("fabric", fabric) && draft.insert(fabric) {
             let message = format!("MAAS gives the name `{fabric}` itself");
             let help = "it must be there already; rename it in MAAS to have a name that survives a re-install";
-            notes.add(codes::NAME_GENERATED, s.fabric, message, help);
+            findings.add(codes::NAME_GENERATED, s.fabric, message, help);
         }
     }
 }
 
-fn warn_of_dhcp(checked: &CheckedPlane, notes: &mut Notes<'_>) {
+fn warn_of_dhcp(checked: &CheckedPlane, findings: &mut Findings<'_>) {
     let (Some(dhcp), Some(place)) = (&checked.plane.dhcp, checked.dhcp) else {
         return;
     };
@@ -140,11 +140,11 @@ fn warn_of_dhcp(checked: &CheckedPlane, notes: &mut Notes<'_>) {
                 checked.plane.key
             );
             let help = "reserve one with `purpose: dynamic`; MAAS serves nothing without it";
-            notes.add(codes::DHCP_NO_RANGE, place, message, help);
+            findings.add(codes::DHCP_NO_RANGE, place, message, help);
         }
         (Dhcp::Off, Some(range)) => {
             let message = format!("DHCP is off, and `{}` is dynamic", range.range);
-            notes.add(
+            findings.add(
                 codes::DHCP_IDLE_RANGE,
                 place,
                 message,
@@ -157,9 +157,9 @@ fn warn_of_dhcp(checked: &CheckedPlane, notes: &mut Notes<'_>) {
 
 /// Refuses what is declared and to be left alone at once.
 pub(super) fn leave_alone(
-    said: &[Located<String>],
+    draft: &[Located<String>],
     checked: &[CheckedPlane],
-    notes: &mut Notes<'_>,
+    findings: &mut Findings<'_>,
 ) {
     let mut declared: BTreeMap<String, &str> = BTreeMap::new();
     for s in checked {
@@ -168,15 +168,15 @@ pub(super) fn leave_alone(
             declared.insert(subnet.cidr.to_string(), &s.plane.key);
         }
     }
-    for said in said {
-        let Some(word) = &said.value else {
+    for draft in draft {
+        let Some(word) = &draft.value else {
             continue;
         };
         if let Some(key) = declared.get(word) {
             let message = format!("`{}` is declared by plane `{key}`", shown(word));
-            notes.add(
+            findings.add(
                 codes::LEAVE_DECLARED,
-                said.place,
+                draft.place,
                 message,
                 "remove one of the two",
             );

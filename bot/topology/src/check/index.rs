@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::address::Cidr;
 use crate::draft::{AddressRef, Draft, Located, Offset, PlaneFile, nearest};
 
-use crate::finding::{FilePosition, Notes, codes, shown};
+use crate::finding::{FilePosition, Findings, codes, shown};
 use crate::object::VlanAt;
 
 use super::names;
@@ -43,36 +43,36 @@ impl PlaneEntry {
 
 impl PlaneIndex {
     /// Writes down every plane with a key; a key twice is remarked on, and the first one stays.
-    pub(super) fn of(draft: &Draft, notes: &mut Notes<'_>) -> Self {
+    pub(super) fn of(draft: &Draft, findings: &mut Findings<'_>) -> Self {
         let mut index = Self {
             planes: BTreeMap::new(),
             firsts: BTreeMap::new(),
             subnets: BTreeSet::new(),
             unread: draft.unread.clone(),
         };
-        for said in &draft.planes {
-            let Some(key) = said.plane.value.clone() else {
+        for located in &draft.planes {
+            let Some(key) = located.plane.value.clone() else {
                 continue;
             };
             if !names::is_key(&key) {
                 let message = format!("`{}` is no plane key", shown(&key));
                 let help =
                     "use letters, digits, `-`, `_` and `.`, 64 at most, a letter or digit first";
-                notes.add(codes::PLANE_KEY, said.plane.place, message, help);
+                findings.add(codes::PLANE_KEY, located.plane.place, message, help);
                 index.unread.insert(key);
                 continue;
             }
-            let place = said.plane.place;
-            let entry = PlaneEntry::of(said, place);
+            let place = located.plane.place;
+            let entry = PlaneEntry::of(located, place);
             if let Some(first) = index.planes.get(&key) {
                 let message = format!(
                     "a plane `{}` is declared already, on line {} of {}",
                     shown(&key),
                     first.place.line,
-                    notes.path(first.place)
+                    findings.path(first.place)
                 );
                 let help = "give it another key, or put its subnets under `subnets:` of the first";
-                notes.add(codes::PLANE_DUPLICATE, place, message, help);
+                findings.add(codes::PLANE_DUPLICATE, place, message, help);
                 continue;
             }
             for v6 in [false, true] {
@@ -97,10 +97,10 @@ impl PlaneIndex {
     /// The plane that is referred to.
     pub(super) fn find(
         &self,
-        said: &Located<String>,
-        notes: &mut Notes<'_>,
+        located: &Located<String>,
+        findings: &mut Findings<'_>,
     ) -> Option<&PlaneEntry> {
-        self.look_up(said.value.as_deref()?, said.place, notes)
+        self.look_up(located.value.as_deref()?, located.place, findings)
     }
 
     /// The plane that is referred to.
@@ -108,7 +108,7 @@ impl PlaneIndex {
         &self,
         key: &str,
         place: FilePosition,
-        notes: &mut Notes<'_>,
+        findings: &mut Findings<'_>,
     ) -> Option<&PlaneEntry> {
         if let Some(entry) = self.planes.get(key) {
             return Some(entry);
@@ -119,12 +119,12 @@ impl PlaneIndex {
         let candidates = self
             .planes
             .keys()
-            .take(if notes.has_room() { usize::MAX } else { 0 });
+            .take(if findings.has_room() { usize::MAX } else { 0 });
         let help = nearest(key, candidates.map(String::as_str)).map_or_else(
             || "declare it, or refer to one that is declared".to_owned(),
             |near| format!("did you mean `{near}`?"),
         );
-        notes.add(
+        findings.add(
             codes::PLANE_UNKNOWN,
             place,
             format!("no plane `{}` is declared", shown(key)),
@@ -148,24 +148,24 @@ impl PlaneIndex {
     /// The address that is meant, in the subnet at hand. A literal is not looked at further.
     pub(super) fn resolve(
         &self,
-        said: &Located<AddressRef>,
+        located: &Located<AddressRef>,
         home: Cidr,
-        notes: &mut Notes<'_>,
+        findings: &mut Findings<'_>,
     ) -> Option<IpAddr> {
-        match said.value.as_ref()? {
+        match located.value.as_ref()? {
             AddressRef::Literal(ip) => Some(*ip),
-            AddressRef::Offset(offset) => at(home, *offset, said.place, notes),
+            AddressRef::Offset(offset) => at(home, *offset, located.place, findings),
             AddressRef::Plane(key, offset) => {
-                let entry = self.look_up(key, said.place, notes)?;
+                let entry = self.look_up(key, located.place, findings)?;
                 let Some(cidr) = entry.subnets().find(|c| c.is_v6() == home.is_v6()) else {
                     if !entry.is_partial() {
                         let message = format!("plane `{key}` has no subnet of this family");
                         let help = "write the address in full, or refer to a plane that has one";
-                        notes.add(codes::PLANE_EMPTY, said.place, message, help);
+                        findings.add(codes::PLANE_EMPTY, located.place, message, help);
                     }
                     return None;
                 };
-                at(cidr, *offset, said.place, notes)
+                at(cidr, *offset, located.place, findings)
             }
         }
     }
@@ -173,18 +173,18 @@ impl PlaneIndex {
     /// The address that is meant, which must lie inside the subnet at hand.
     pub(super) fn inside(
         &self,
-        said: &Located<AddressRef>,
+        located: &Located<AddressRef>,
         home: Cidr,
-        notes: &mut Notes<'_>,
+        findings: &mut Findings<'_>,
     ) -> Option<IpAddr> {
-        let ip = self.resolve(said, home, notes)?;
+        let ip = self.resolve(located, home, findings)?;
         if home.contains(ip) {
             return Some(ip);
         }
         let help = "write an offset such as `+1`: it follows when the subnet moves";
-        notes.add(
+        findings.add(
             codes::ADDRESS_OUTSIDE,
-            said.place,
+            located.place,
             format!("`{ip}` is outside `{home}`"),
             help,
         );
@@ -193,17 +193,17 @@ impl PlaneIndex {
 }
 
 impl PlaneEntry {
-    fn of(said: &PlaneFile, place: FilePosition) -> Self {
-        let vid = match &said.vid {
+    fn of(located: &PlaneFile, place: FilePosition) -> Self {
+        let vid = match &located.vid {
             None => Some(0),
             Some(vid) => vid
                 .value
                 .and_then(|vid| u16::try_from(vid).ok())
                 .filter(|v| *v <= 4094),
         };
-        let fabric = said.fabric.value.clone();
-        let first = said.subnet.cidr.as_ref().map(|cidr| cidr.value);
-        let further = said
+        let fabric = located.fabric.value.clone();
+        let first = located.subnet.cidr.as_ref().map(|cidr| cidr.value);
+        let further = located
             .subnets
             .iter()
             .flatten()
@@ -211,7 +211,7 @@ impl PlaneEntry {
         Self {
             place,
             vlan: fabric.zip(vid).map(|(fabric, vid)| VlanAt { fabric, vid }),
-            relayed: said
+            relayed: located
                 .dhcp
                 .as_ref()
                 .is_some_and(crate::draft::DhcpDraft::is_relay),
@@ -224,11 +224,16 @@ impl PlaneEntry {
 }
 
 /// Remarks on a host that would stand on the network's own address or on the broadcast address. A /31 has neither.
-pub(super) fn refuse_edges(ip: IpAddr, cidr: Cidr, place: FilePosition, notes: &mut Notes<'_>) {
+pub(super) fn refuse_edges(
+    ip: IpAddr,
+    cidr: Cidr,
+    place: FilePosition,
+    findings: &mut Findings<'_>,
+) {
     let edges = !cidr.is_v6() && cidr.prefix() < 31;
     if edges && (ip == cidr.network() || ip == cidr.last()) {
         let message = format!("`{ip}` is the network's own or the broadcast address of `{cidr}`");
-        notes.add(
+        findings.add(
             codes::ADDRESS_EDGE,
             place,
             message,
@@ -242,13 +247,13 @@ pub(super) fn at(
     cidr: Cidr,
     offset: Offset,
     place: FilePosition,
-    notes: &mut Notes<'_>,
+    findings: &mut Findings<'_>,
 ) -> Option<IpAddr> {
     let ip = cidr.at(offset.0);
     if ip.is_none() {
         let last = cidr.offset_of(cidr.last()).unwrap_or_default();
         let message = format!("`+{}` is outside `{cidr}`", offset.0);
-        notes.add(
+        findings.add(
             codes::ADDRESS_OUTSIDE,
             place,
             message,
@@ -264,16 +269,16 @@ pub(super) struct AddressOwners(BTreeMap<IpAddr, String>);
 
 impl AddressOwners {
     /// Gives `ip` to `who`, unless someone has it.
-    pub(super) fn give(
+    pub(super) fn assign(
         &mut self,
         ip: IpAddr,
         who: String,
         place: FilePosition,
-        notes: &mut Notes<'_>,
+        findings: &mut Findings<'_>,
     ) {
         if let Some(other) = self.0.get(&ip) {
             let message = format!("`{ip}` is given to {who}, and to {other} already");
-            notes.add(
+            findings.add(
                 codes::ADDRESS_TWICE,
                 place,
                 message,

@@ -3,7 +3,7 @@
 //! Fabric, space and VLAN names: 3.5.9 maasserver/models/{fabric,space,vlan}.py; lengths as seen on 3.5.12 and 3.7.3.
 
 use crate::draft::Located;
-use crate::finding::{FilePosition, Notes, codes, shown};
+use crate::finding::{FilePosition, Findings, codes, shown};
 
 /// What MAAS is asked to name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,11 +21,11 @@ const SUBNET_NAME_MAX: usize = 255;
 const KEY_MAX: usize = 64;
 
 /// A name that MAAS takes, or `None` and a remark.
-pub(super) fn maas(
+pub(super) fn maas_name(
     kind: NameKind,
     name: &str,
     place: FilePosition,
-    notes: &mut Notes<'_>,
+    findings: &mut Findings<'_>,
 ) -> Option<String> {
     let what = match kind {
         NameKind::Fabric => "fabric",
@@ -34,7 +34,7 @@ pub(super) fn maas(
     };
     if kind == NameKind::Space && name == "undefined" {
         let help = "choose another name; to take a VLAN out of its space, write `space: none`";
-        notes.add(
+        findings.add(
             codes::NAME_RESERVED,
             place,
             "`undefined` is MAAS's word for no space",
@@ -45,7 +45,7 @@ pub(super) fn maas(
     if !is_maas_name(name) {
         let message = format!("MAAS takes no {what} named `{}`", shown(name));
         let help = "use letters, digits, `-` and `_`, 256 at most";
-        notes.add(codes::NAME_SYNTAX, place, message, help);
+        findings.add(codes::NAME_SYNTAX, place, message, help);
         return None;
     }
     Some(name.to_owned())
@@ -73,36 +73,36 @@ pub(crate) fn is_key(key: &str) -> bool {
 }
 
 /// A subnet's name; MAAS's own form refuses some characters that its rows may hold.
-pub(super) fn subnet(said: &Located<String>, notes: &mut Notes<'_>) -> Option<String> {
-    let name = said.value.as_deref()?;
+pub(super) fn subnet(draft: &Located<String>, findings: &mut Findings<'_>) -> Option<String> {
+    let name = draft.value.as_deref()?;
     let length = name.chars().count();
     if length == 0 || length > SUBNET_NAME_MAX {
         let help = "use 1 to 255 characters, or leave the line out";
         let message = format!("MAAS takes no subnet name of {length} characters");
-        notes.add(codes::NAME_SYNTAX, said.place, message, help);
+        findings.add(codes::NAME_SYNTAX, draft.place, message, help);
         return None;
     }
     let known = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | ' ' | '/');
     if !name.chars().all(known) {
         let message = format!("MAAS's form refuses the subnet name `{}`", shown(name));
         let help = "use letters, digits, blanks and `- _ . : /`";
-        notes.add(codes::NAME_ODD, said.place, message, help);
+        findings.add(codes::NAME_ODD, draft.place, message, help);
     }
     Some(name.to_owned())
 }
 
 /// Free text. Control characters are let through to MAAS, never in silence.
-pub(super) fn text(said: &Located<String>, notes: &mut Notes<'_>) -> Option<String> {
-    let text = said.value.as_deref()?;
+pub(super) fn text(draft: &Located<String>, findings: &mut Findings<'_>) -> Option<String> {
+    let text = draft.value.as_deref()?;
     if text
         .trim_end_matches('\n')
         .chars()
         .any(|c| c.is_control() && c != '\n')
     {
         let message = format!("`{}` holds control characters", shown(text));
-        notes.add(
+        findings.add(
             codes::VALUE_CONTROL,
-            said.place,
+            draft.place,
             message,
             "write it without them",
         );
@@ -111,8 +111,8 @@ pub(super) fn text(said: &Located<String>, notes: &mut Notes<'_>) -> Option<Stri
 }
 
 /// A host name as RFC 1123 has it, dots allowed.
-pub(super) fn host(said: &Located<String>, notes: &mut Notes<'_>) -> Option<String> {
-    let name = said.value.as_deref()?;
+pub(super) fn host(draft: &Located<String>, findings: &mut Findings<'_>) -> Option<String> {
+    let name = draft.value.as_deref()?;
     let label = |l: &str| {
         (1..=63).contains(&l.len())
             && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
@@ -123,9 +123,9 @@ pub(super) fn host(said: &Located<String>, notes: &mut Notes<'_>) -> Option<Stri
         return Some(name.to_owned());
     }
     let message = format!("`{}` is no host name", shown(name));
-    notes.add(
+    findings.add(
         codes::MACHINE_NAME,
-        said.place,
+        draft.place,
         message,
         "use letters, digits, `-` and dots",
     );
@@ -134,8 +134,8 @@ pub(super) fn host(said: &Located<String>, notes: &mut Notes<'_>) -> Option<Stri
 
 /// The name of an interface of the jumphost, as the Linux kernel takes it: at most 15 bytes. The characters are fewer than
 /// the kernel's, because the name is put into commands that a person copies.
-pub(super) fn interface(said: &Located<String>, notes: &mut Notes<'_>) -> Option<String> {
-    let name = said.value.as_deref()?;
+pub(super) fn interface(draft: &Located<String>, findings: &mut Findings<'_>) -> Option<String> {
+    let name = draft.value.as_deref()?;
     let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if begins && name.len() <= 15 && name.chars().all(known) {
@@ -143,6 +143,6 @@ pub(super) fn interface(said: &Located<String>, notes: &mut Notes<'_>) -> Option
     }
     let message = format!("`{}` is no name of an interface", shown(name));
     let help = "use letters, digits, `-`, `_` and dots, 15 at most";
-    notes.add(codes::JUMPHOST_INTERFACE, said.place, message, help);
+    findings.add(codes::JUMPHOST_INTERFACE, draft.place, message, help);
     None
 }

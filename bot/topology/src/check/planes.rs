@@ -2,7 +2,7 @@
 
 use crate::address::Cidr;
 use crate::draft::{DhcpDraft, Located, PlaneFile, Served, SpaceDraft};
-use crate::finding::{FilePosition, Notes, codes, shown};
+use crate::finding::{FilePosition, Findings, codes, shown};
 use crate::object::VlanAt;
 use crate::plane::{Dhcp, Plane, PlaneSubnet};
 
@@ -22,33 +22,37 @@ pub(super) struct CheckedPlane {
 
 /// Checks one plane. `None` when it has no key or no VLAN to stand on, which was remarked on.
 pub(super) fn check(
-    said: &PlaneFile,
+    draft: &PlaneFile,
     index: &PlaneIndex,
-    notes: &mut Notes<'_>,
+    findings: &mut Findings<'_>,
 ) -> Option<CheckedPlane> {
-    let key = said.plane.value.clone()?;
-    let fabric = said
-        .fabric
-        .value
-        .as_deref()
-        .and_then(|name| names::maas(names::NameKind::Fabric, name, said.fabric.place, notes));
-    let vid = said.vid.as_ref().map_or(Some(0), |said| vid(said, notes));
-    let dhcp = said
+    let key = draft.plane.value.clone()?;
+    let fabric = draft.fabric.value.as_deref().and_then(|name| {
+        names::maas_name(names::NameKind::Fabric, name, draft.fabric.place, findings)
+    });
+    let vid = draft
+        .vid
+        .as_ref()
+        .map_or(Some(0), |draft| vid(draft, findings));
+    let dhcp = draft
         .dhcp
         .as_ref()
-        .and_then(|dhcp| served(dhcp, &key, index, notes));
-    let mtu = said.mtu.as_ref().and_then(|said| mtu(said, notes));
-    let vlan_name = said
+        .and_then(|dhcp| served(dhcp, &key, index, findings));
+    let mtu = draft.mtu.as_ref().and_then(|draft| mtu(draft, findings));
+    let vlan_name = draft
         .vlan_name
         .as_ref()
-        .and_then(|name| vlan_name(name, vid, notes));
-    let space = said.space.as_ref().and_then(|said| space(said, notes));
-    let subnets = subnets(said, &key, index, notes);
-    let description = said
+        .and_then(|name| vlan_name(name, vid, findings));
+    let space = draft
+        .space
+        .as_ref()
+        .and_then(|draft| space(draft, findings));
+    let subnets = subnets(draft, &key, index, findings);
+    let description = draft
         .description
         .as_ref()
-        .and_then(|said| names::text(said, notes));
-    if !index.is_first(&said.plane) {
+        .and_then(|draft| names::text(draft, findings));
+    if !index.is_first(&draft.plane) {
         return None;
     }
     let (subnets, cidrs) = subnets.into_iter().unzip();
@@ -64,26 +68,26 @@ pub(super) fn check(
             space,
             mtu,
             dhcp,
-            strategy: said.strategy.as_ref().and_then(|said| said.value),
+            strategy: draft.strategy.as_ref().and_then(|draft| draft.value),
             subnets,
         },
-        place: said.plane.place,
-        fabric: said.fabric.place,
-        mtu: said.mtu.as_ref().map(|said| said.place),
-        dhcp: said.dhcp.as_ref().map(|said| said.place),
+        place: draft.plane.place,
+        fabric: draft.fabric.place,
+        mtu: draft.mtu.as_ref().map(|draft| draft.place),
+        dhcp: draft.dhcp.as_ref().map(|draft| draft.place),
         cidrs,
     })
 }
 
 /// A VID that is one, or `None` and a remark.
-pub(super) fn vid(said: &Located<u32>, notes: &mut Notes<'_>) -> Option<u16> {
-    let number = said.value?;
+pub(super) fn vid(draft: &Located<u32>, findings: &mut Findings<'_>) -> Option<u16> {
+    let number = draft.value?;
     let vid = u16::try_from(number).ok().filter(|vid| *vid <= 4094);
     if vid.is_none() {
         let help = "VIDs go from 1 to 4094; leave the line out for untagged";
-        notes.add(
+        findings.add(
             codes::VLAN_VID,
-            said.place,
+            draft.place,
             format!("`{number}` is no VID"),
             help,
         );
@@ -92,51 +96,60 @@ pub(super) fn vid(said: &Located<u32>, notes: &mut Notes<'_>) -> Option<u16> {
 }
 
 /// MAAS's bounds: 3.5.9 maasserver/forms/vlan.py:21.
-fn mtu(said: &Located<u32>, notes: &mut Notes<'_>) -> Option<u32> {
-    let mtu = said.value?;
+fn mtu(draft: &Located<u32>, findings: &mut Findings<'_>) -> Option<u32> {
+    let mtu = draft.value?;
     if (552..=65535).contains(&mtu) {
         return Some(mtu);
     }
     let message = format!("MAAS takes no MTU of {mtu}");
-    notes.add(
+    findings.add(
         codes::VLAN_MTU,
-        said.place,
+        draft.place,
         message,
         "use 552 to 65535; Ethernet's is 1500, or 9000 for jumbo frames",
     );
     None
 }
 
-fn vlan_name(said: &Located<String>, vid: Option<u16>, notes: &mut Notes<'_>) -> Option<String> {
-    let name = said.value.as_deref()?;
+fn vlan_name(
+    draft: &Located<String>,
+    vid: Option<u16>,
+    findings: &mut Findings<'_>,
+) -> Option<String> {
+    let name = draft.value.as_deref()?;
     if vid == Some(0) {
         let message = "an untagged VLAN has no name of its own";
-        notes.add(
+        findings.add(
             codes::VLAN_UNTAGGED,
-            said.place,
+            draft.place,
             message,
             "remove the line, or say its `vid`",
         );
         return None;
     }
-    names::maas(names::NameKind::Vlan, name, said.place, notes)
+    names::maas_name(names::NameKind::Vlan, name, draft.place, findings)
 }
 
 #[expect(
     clippy::option_option,
     reason = "left alone, none, and this one are three things"
 )]
-fn space(said: &Located<SpaceDraft>, notes: &mut Notes<'_>) -> Option<Option<String>> {
-    match said.value.as_ref()? {
+fn space(draft: &Located<SpaceDraft>, findings: &mut Findings<'_>) -> Option<Option<String>> {
+    match draft.value.as_ref()? {
         SpaceDraft::Unbound => Some(None),
         SpaceDraft::Named(name) => {
-            names::maas(names::NameKind::Space, name, said.place, notes).map(Some)
+            names::maas_name(names::NameKind::Space, name, draft.place, findings).map(Some)
         }
     }
 }
 
-fn served(said: &DhcpDraft, key: &str, index: &PlaneIndex, notes: &mut Notes<'_>) -> Option<Dhcp> {
-    let racks = match &said.served {
+fn served(
+    draft: &DhcpDraft,
+    key: &str,
+    index: &PlaneIndex,
+    findings: &mut Findings<'_>,
+) -> Option<Dhcp> {
+    let racks = match &draft.served {
         Served::Unread => return None,
         Served::Off => return Some(Dhcp::Off),
         Served::On => {
@@ -150,20 +163,20 @@ fn served(said: &DhcpDraft, key: &str, index: &PlaneIndex, notes: &mut Notes<'_>
     if let Some(relay) = &racks.relay {
         if racks.primary.is_some() || racks.secondary.is_some() {
             let message = "a relayed plane has no racks of its own";
-            notes.add(
+            findings.add(
                 codes::DHCP_RACKS,
-                said.place,
+                draft.place,
                 message,
                 "remove `relay`, or the racks",
             );
         }
-        let entry = index.find(relay, notes)?;
+        let entry = index.find(relay, findings)?;
         if entry.relayed || relay.value.as_deref() == Some(key) {
             let message = format!(
                 "the DHCP of `{}` is relayed itself",
                 shown(relay.value.as_deref()?)
             );
-            notes.add(
+            findings.add(
                 codes::DHCP_RELAY,
                 relay.place,
                 message,
@@ -172,33 +185,38 @@ fn served(said: &DhcpDraft, key: &str, index: &PlaneIndex, notes: &mut Notes<'_>
         }
         return entry.vlan.clone().map(Dhcp::Relay);
     }
-    let name = |said: &Option<Located<String>>, notes: &mut Notes<'_>| {
-        said.as_ref().and_then(|said| names::host(said, notes))
+    let name = |draft: &Option<Located<String>>, findings: &mut Findings<'_>| {
+        draft
+            .as_ref()
+            .and_then(|draft| names::host(draft, findings))
     };
-    let (primary, secondary) = (name(&racks.primary, notes), name(&racks.secondary, notes));
+    let (primary, secondary) = (
+        name(&racks.primary, findings),
+        name(&racks.secondary, findings),
+    );
     if racks.primary.is_none() || (primary.is_some() && primary == secondary) {
         let message = "a secondary rack stands in for a primary one";
         let help =
             "write `{primary: rack0, secondary: rack1}`, or `on` to keep the racks that MAAS has";
-        notes.add(codes::DHCP_RACKS, said.place, message, help);
+        findings.add(codes::DHCP_RACKS, draft.place, message, help);
     }
     Some(Dhcp::On { primary, secondary })
 }
 
 fn subnets(
-    said: &PlaneFile,
+    draft: &PlaneFile,
     key: &str,
     index: &PlaneIndex,
-    notes: &mut Notes<'_>,
+    findings: &mut Findings<'_>,
 ) -> Vec<(PlaneSubnet, FilePosition)> {
     let mut checked = Vec::new();
-    let further = said.subnets.as_deref().unwrap_or_default();
-    for (position, subnet) in std::iter::once(&said.subnet).chain(further).enumerate() {
+    let further = draft.subnets.as_deref().unwrap_or_default();
+    for (position, subnet) in std::iter::once(&draft.subnet).chain(further).enumerate() {
         let Some(cidr) = &subnet.cidr else {
             let lonely = subnet.first_place();
-            if let Some(place) = lonely.or_else(|| (position > 0).then_some(said.plane.place)) {
+            if let Some(place) = lonely.or_else(|| (position > 0).then_some(draft.plane.place)) {
                 let message = "this belongs to a subnet, and no `cidr` says which";
-                notes.add(
+                findings.add(
                     codes::SUBNET_NO_CIDR,
                     place,
                     message,
@@ -209,17 +227,17 @@ fn subnets(
         };
         let Some(network) = cidr
             .value
-            .filter(|network| is_subnet(*network, cidr.place, notes))
+            .filter(|network| is_subnet(*network, cidr.place, findings))
         else {
             continue;
         };
-        let default_name = if position == 0 || (said.subnet.cidr.is_none() && position == 1) {
+        let default_name = if position == 0 || (draft.subnet.cidr.is_none() && position == 1) {
             key.to_owned()
         } else {
             network.to_string()
         };
         checked.push((
-            subnets::check(subnet, network, default_name, index, notes),
+            subnets::check(subnet, network, default_name, index, findings),
             cidr.place,
         ));
     }
@@ -227,13 +245,13 @@ fn subnets(
 }
 
 /// MAAS refuses a prefix of 0 (3.5.9 maasserver/forms/subnet.py:106-114); nothing can be planned on a single host.
-fn is_subnet(cidr: Cidr, place: FilePosition, notes: &mut Notes<'_>) -> bool {
+fn is_subnet(cidr: Cidr, place: FilePosition, findings: &mut Findings<'_>) -> bool {
     let single = if cidr.is_v6() { 128 } else { 32 };
     if cidr.prefix() != 0 && cidr.prefix() != single {
         return true;
     }
     let message = format!("`/{}` is no subnet's prefix", cidr.prefix());
-    notes.add(
+    findings.add(
         codes::CIDR_PREFIX,
         place,
         message,

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use crate::address::{Cidr, Range};
 use crate::draft::{AddressRef, Located, RangeRef, ReservationDraft};
-use crate::finding::{FilePosition, Notes, codes, shown};
+use crate::finding::{FilePosition, Findings, codes, shown};
 use crate::plane::{Purpose, Reservation};
 
 use super::index::PlaneIndex;
@@ -17,25 +17,25 @@ const V6_DYNAMIC_MIN: u128 = 256;
 
 /// Checks a subnet's reservations; those that could be believed, in the order of the file.
 pub(super) fn check(
-    said: &[ReservationDraft],
+    draft: &[ReservationDraft],
     cidr: Cidr,
     index: &PlaneIndex,
-    notes: &mut Notes<'_>,
+    findings: &mut Findings<'_>,
 ) -> Vec<Reservation> {
     let mut checked: Vec<(Reservation, FilePosition)> = Vec::new();
-    for said in said {
-        let name = said
+    for draft in draft {
+        let name = draft
             .name
             .as_ref()
-            .map_or(Some(String::new()), |said| names::text(said, notes));
-        let purpose = said
+            .map_or(Some(String::new()), |draft| names::text(draft, findings));
+        let purpose = draft
             .purpose
             .as_ref()
-            .map_or(Some(Purpose::Reserved), |said| said.value);
-        let Some(range) = resolve(&said.range, cidr, index, notes) else {
+            .map_or(Some(Purpose::Reserved), |draft| draft.value);
+        let Some(range) = resolve(&draft.range, cidr, index, findings) else {
             continue;
         };
-        rules(range, purpose, cidr, said.range.place, notes);
+        rules(range, purpose, cidr, draft.range.place, findings);
         let (Some(name), Some(purpose)) = (name, purpose) else {
             continue;
         };
@@ -45,10 +45,10 @@ pub(super) fn check(
                 purpose,
                 range,
             },
-            said.range.place,
+            draft.range.place,
         ));
     }
-    refuse_overlaps(&checked, notes);
+    refuse_overlaps(&checked, findings);
     checked
         .into_iter()
         .map(|(reservation, _)| reservation)
@@ -56,18 +56,18 @@ pub(super) fn check(
 }
 
 fn resolve(
-    said: &Located<RangeRef>,
+    draft: &Located<RangeRef>,
     cidr: Cidr,
     index: &PlaneIndex,
-    notes: &mut Notes<'_>,
+    findings: &mut Findings<'_>,
 ) -> Option<Range> {
-    let value = said.value.as_ref()?;
+    let value = draft.value.as_ref()?;
     let mut end_of = |at: &AddressRef| {
-        let said = Located {
+        let draft = Located {
             value: Some(at.clone()),
-            place: said.place,
+            place: draft.place,
         };
-        index.resolve(&said, cidr, notes)
+        index.resolve(&draft, cidr, findings)
     };
     let (start, end) = (end_of(&value.start)?, end_of(&value.end)?);
     let Some(range) = Range::new(start, end) else {
@@ -82,9 +82,9 @@ fn resolve(
                 format!("`{start}` and `{end}` are of two families"),
             )
         };
-        notes.add(
+        findings.add(
             code,
-            said.place,
+            draft.place,
             message,
             "write the lower address first, both of one family",
         );
@@ -93,7 +93,7 @@ fn resolve(
     if !range.within(&cidr) {
         let message = format!("`{range}` is not inside `{cidr}`");
         let help = "write offsets such as `+10..+99`: they follow when the subnet moves";
-        notes.add(codes::RANGE_OUTSIDE, said.place, message, help);
+        findings.add(codes::RANGE_OUTSIDE, draft.place, message, help);
         return None;
     }
     Some(range)
@@ -104,11 +104,11 @@ fn rules(
     purpose: Option<Purpose>,
     cidr: Cidr,
     place: FilePosition,
-    notes: &mut Notes<'_>,
+    findings: &mut Findings<'_>,
 ) {
     if range.start() == cidr.network() {
         let message = format!("`{range}` starts at the network address");
-        notes.add(
+        findings.add(
             codes::RANGE_NETWORK,
             place,
             message,
@@ -122,7 +122,7 @@ fn rules(
             .offset_of(cidr.last())
             .unwrap_or_default()
             .saturating_sub(1);
-        notes.add(
+        findings.add(
             codes::RANGE_BROADCAST,
             place,
             message,
@@ -132,12 +132,12 @@ fn rules(
     if cidr.is_v6() && purpose == Some(Purpose::Dynamic) && range.count() < V6_DYNAMIC_MIN {
         let message = format!("`{range}` has {} addresses", range.count());
         let help = "MAAS wants 256 or more in an IPv6 dynamic range";
-        notes.add(codes::RANGE_SMALL, place, message, help);
+        findings.add(codes::RANGE_SMALL, place, message, help);
     }
     if implicit(cidr).is_some_and(|low| low.overlaps(&range)) {
         let message =
             format!("`{range}` meets `::1` to `::ffff:ffff` of a /64, which MAAS keeps reserved");
-        notes.add(
+        findings.add(
             codes::RANGE_IMPLICIT,
             place,
             message,
@@ -155,7 +155,7 @@ pub(crate) fn implicit(cidr: Cidr) -> Option<Range> {
     Range::new(at(1), at(0xffff_ffff)).filter(|_| cidr.prefix() == 64)
 }
 
-fn refuse_overlaps(checked: &[(Reservation, FilePosition)], notes: &mut Notes<'_>) {
+fn refuse_overlaps(checked: &[(Reservation, FilePosition)], findings: &mut Findings<'_>) {
     let mut sorted: Vec<&(Reservation, FilePosition)> = checked.iter().collect();
     sorted.sort_by_key(|(reservation, place)| (reservation.range, *place));
     let mut widest: Option<&(Reservation, FilePosition)> = None;
@@ -177,7 +177,7 @@ fn refuse_overlaps(checked: &[(Reservation, FilePosition)], notes: &mut Notes<'_
                 called(first)
             );
             let at = *place.max(other_place);
-            notes.add(
+            findings.add(
                 codes::OVERLAP_RESERVED,
                 at,
                 message,
@@ -202,14 +202,14 @@ pub(super) fn refuse_dynamic(
     ip: IpAddr,
     reservations: &[Reservation],
     place: FilePosition,
-    notes: &mut Notes<'_>,
+    findings: &mut Findings<'_>,
 ) {
     let dynamic = reservations
         .iter()
         .find(|r| r.purpose == Purpose::Dynamic && r.range.contains(ip));
     if let Some(reservation) = dynamic {
         let message = format!("`{ip}` is inside the dynamic range `{}`", reservation.range);
-        notes.add(
+        findings.add(
             codes::ADDRESS_DYNAMIC,
             place,
             message,

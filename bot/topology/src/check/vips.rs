@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crate::address::{Cidr, Range};
 use crate::draft::{AddressRef, JumphostDraft, Located, VipDraft};
-use crate::finding::{FilePosition, Notes, codes, shown};
+use crate::finding::{FilePosition, Findings, codes, shown};
 use crate::plane::{JumphostAddress, PlaneSubnet, Purpose, VipGroup};
 
 use super::index::{self, AddressOwners, PlaneEntry, PlaneIndex};
@@ -14,29 +14,30 @@ use super::{machines, names};
 
 /// Checks the jumphost's addresses.
 pub(super) fn jumphost(
-    said: &[JumphostDraft],
+    draft: &[JumphostDraft],
     index: &PlaneIndex,
     owners: &mut AddressOwners,
-    notes: &mut Notes<'_>,
+    findings: &mut Findings<'_>,
 ) -> Vec<JumphostAddress> {
     let mut checked = Vec::new();
-    for said in said {
-        let Some(entry) = index.find(&said.plane, notes) else {
+    for draft in draft {
+        let Some(entry) = index.find(&draft.plane, findings) else {
             continue;
         };
-        let Some((cidr, address)) = stand(&said.plane, entry, &said.address, index, notes) else {
+        let Some((cidr, address)) = locate(&draft.plane, entry, &draft.address, index, findings)
+        else {
             continue;
         };
-        index::refuse_edges(address, cidr, said.address.place, notes);
-        let interface = names::interface(&said.interface, notes);
-        let (Some(interface), Some(plane)) = (interface, said.plane.value.clone()) else {
+        index::refuse_edges(address, cidr, draft.address.place, findings);
+        let interface = names::interface(&draft.interface, findings);
+        let (Some(interface), Some(plane)) = (interface, draft.plane.value.clone()) else {
             continue;
         };
-        owners.give(
+        owners.assign(
             address,
             format!("the jumphost's `{}`", shown(&interface)),
-            said.address.place,
-            notes,
+            draft.address.place,
+            findings,
         );
         checked.push(JumphostAddress {
             interface,
@@ -49,14 +50,14 @@ pub(super) fn jumphost(
 }
 
 /// The subnet of the plane that an address lies in: for an offset the first one, or the first IPv4 one.
-fn stand(
+fn locate(
     plane: &Located<String>,
     entry: &PlaneEntry,
-    said: &Located<AddressRef>,
+    draft: &Located<AddressRef>,
     index: &PlaneIndex,
-    notes: &mut Notes<'_>,
+    findings: &mut Findings<'_>,
 ) -> Option<(Cidr, IpAddr)> {
-    let literal = match said.value.as_ref()? {
+    let literal = match draft.value.as_ref()? {
         AddressRef::Literal(ip) => Some(*ip),
         AddressRef::Offset(_) | AddressRef::Plane(..) => None,
     };
@@ -64,19 +65,19 @@ fn stand(
     let first = entry.subnets().next();
     let meant = literal.map_or(first, |ip| entry.subnets().find(|cidr| cidr.contains(ip)));
     match (meant, first) {
-        (Some(cidr), _) => Some((cidr, index.inside(said, cidr, notes)?)),
+        (Some(cidr), _) => Some((cidr, index.inside(draft, cidr, findings)?)),
         _ if entry.is_partial() => None,
         (None, Some(cidr)) => {
             let ip = literal.map_or_else(String::new, |ip| ip.to_string());
             let message = format!("`{ip}` is outside plane `{key}`");
             let help =
                 format!("its subnet is `{cidr}`; an offset such as `+1` follows when it moves");
-            notes.add(codes::ADDRESS_OUTSIDE, said.place, message, help);
+            findings.add(codes::ADDRESS_OUTSIDE, draft.place, message, help);
             None
         }
         (None, None) => {
             let message = format!("plane `{key}` has no subnet");
-            notes.add(
+            findings.add(
                 codes::PLANE_EMPTY,
                 plane.place,
                 message,
@@ -89,22 +90,22 @@ fn stand(
 
 /// Checks the groups of virtual addresses.
 pub(super) fn check(
-    said: &[VipDraft],
+    draft: &[VipDraft],
     index: &PlaneIndex,
     checked: &[CheckedPlane],
     owners: &mut AddressOwners,
-    notes: &mut Notes<'_>,
+    findings: &mut Findings<'_>,
 ) -> Vec<VipGroup> {
     let subnets = machines::subnets(checked);
     let mut taken = BTreeSet::new();
     let mut groups = Vec::new();
-    for group in said {
+    for group in draft {
         let Some(name) = group.name.value.clone() else {
             continue;
         };
         if !taken.insert(name.clone()) {
             let message = format!("`{}` has virtual addresses already", shown(&name));
-            notes.add(
+            findings.add(
                 codes::VIP_DUPLICATE,
                 group.name.place,
                 message,
@@ -113,28 +114,29 @@ pub(super) fn check(
         }
         let mut legs = BTreeMap::new();
         for (named, on) in &group.on.0 {
-            let Some((at, place)) = address_of(group, on.address.as_ref(), &on.plane, notes) else {
+            let Some((at, place)) = address_of(group, on.address.as_ref(), &on.plane, findings)
+            else {
                 continue;
             };
-            let Some(entry) = index.find(&on.plane, notes) else {
+            let Some(entry) = index.find(&on.plane, findings) else {
                 continue;
             };
-            let said = Located {
+            let draft = Located {
                 value: Some(at),
                 place,
             };
-            let Some((cidr, ip)) = stand(&on.plane, entry, &said, index, notes) else {
+            let Some((cidr, ip)) = locate(&on.plane, entry, &draft, index, findings) else {
                 continue;
             };
             let (Some(leg), Some(key)) = (named.value.clone(), on.plane.value.clone()) else {
                 continue;
             };
-            refuse_outside_bands(ip, subnets.get(&cidr).copied(), &on.plane, notes);
-            owners.give(
+            refuse_outside_bands(ip, subnets.get(&cidr).copied(), &on.plane, findings);
+            owners.assign(
                 ip,
                 format!("`{}` ({})", shown(&name), shown(&leg)),
                 place,
-                notes,
+                findings,
             );
             legs.insert(leg, (key, ip));
         }
@@ -148,14 +150,14 @@ fn address_of(
     group: &VipDraft,
     own: Option<&Located<AddressRef>>,
     plane: &Located<String>,
-    notes: &mut Notes<'_>,
+    findings: &mut Findings<'_>,
 ) -> Option<(AddressRef, FilePosition)> {
     if let Some(own) = own {
         return Some((own.value.clone()?, own.place));
     }
     let Some(host) = &group.host else {
         let message = "this leg has no address, and its group no `host`";
-        notes.add(
+        findings.add(
             codes::VIP_HOST,
             plane.place,
             message,
@@ -170,7 +172,7 @@ fn refuse_outside_bands(
     ip: IpAddr,
     subnet: Option<&PlaneSubnet>,
     plane: &Located<String>,
-    notes: &mut Notes<'_>,
+    findings: &mut Findings<'_>,
 ) {
     // Ranges that are left alone are not known here.
     let Some(reservations) = subnet.and_then(|subnet| subnet.reservations.as_deref()) else {
@@ -192,5 +194,5 @@ fn refuse_outside_bands(
         format!("use an address of {}", bands.join(", "))
     };
     let message = format!("`{ip}` is in no `vip` reservation of plane `{key}`");
-    notes.add(codes::VIP_BAND, plane.place, message, help);
+    findings.add(codes::VIP_BAND, plane.place, message, help);
 }

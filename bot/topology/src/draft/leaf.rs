@@ -15,7 +15,7 @@ use crate::plane::{Purpose, Strategy};
 /// Something that one word says.
 pub(crate) trait Leaf: Sized {
     /// What belongs here, for remarks.
-    const WANTED: &'static str;
+    const EXPECTED: &'static str;
 
     /// Reads the word; `plain` when it stands without quotes.
     fn parse(text: &str, plain: bool) -> Result<Self, LeafError>;
@@ -100,7 +100,7 @@ fn wrong<T>(
 }
 
 impl Leaf for String {
-    const WANTED: &'static str = "a text";
+    const EXPECTED: &'static str = "a text";
 
     fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         Ok(text.to_owned())
@@ -108,7 +108,7 @@ impl Leaf for String {
 }
 
 impl Leaf for u32 {
-    const WANTED: &'static str = "a whole number";
+    const EXPECTED: &'static str = "a whole number";
 
     fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         let digits = text.bytes().all(|b| b.is_ascii_digit());
@@ -126,7 +126,7 @@ impl Leaf for u32 {
 }
 
 impl Leaf for bool {
-    const WANTED: &'static str = "`true` or `false`";
+    const EXPECTED: &'static str = "`true` or `false`";
 
     fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         match text {
@@ -143,7 +143,7 @@ impl Leaf for bool {
 }
 
 impl Leaf for Cidr {
-    const WANTED: &'static str = "a network such as `192.0.2.0/24`";
+    const EXPECTED: &'static str = "a network such as `192.0.2.0/24`";
 
     fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         text.parse().map_err(|error: NotACidr| {
@@ -174,7 +174,7 @@ impl Offset {
 }
 
 impl Leaf for Offset {
-    const WANTED: &'static str = "an offset such as `+40`";
+    const EXPECTED: &'static str = "an offset such as `+40`";
 
     fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         let help = "write it decimal, counted from the network address, such as `+40`";
@@ -202,7 +202,7 @@ const ADDRESS_HELP: &str =
     "write `+1` (counted from the network address), an address in full, or `other-plane+1`";
 
 impl Leaf for AddressRef {
-    const WANTED: &'static str = "an address";
+    const EXPECTED: &'static str = "an address";
 
     fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         Self::read(text).map_or_else(
@@ -213,7 +213,7 @@ impl Leaf for AddressRef {
 }
 
 impl Leaf for RangeRef {
-    const WANTED: &'static str = "a range such as `+10..+99`";
+    const EXPECTED: &'static str = "a range such as `+10..+99`";
 
     fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         // `..` always parts a range; `-` does when no plane key (which may hold one) is meant.
@@ -233,7 +233,7 @@ impl Leaf for RangeRef {
 }
 
 impl Leaf for GatewayDraft {
-    const WANTED: &'static str = "an address, or `leave`";
+    const EXPECTED: &'static str = "an address, or `leave`";
 
     fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         match text {
@@ -245,7 +245,7 @@ impl Leaf for GatewayDraft {
 }
 
 impl Leaf for SpaceDraft {
-    const WANTED: &'static str = "a space's name, or `none`";
+    const EXPECTED: &'static str = "a space's name, or `none`";
 
     fn parse(text: &str, plain: bool) -> Result<Self, LeafError> {
         // A space may be called "none": then it stands in quotes.
@@ -258,7 +258,7 @@ impl Leaf for SpaceDraft {
 }
 
 impl Leaf for LinkAddress {
-    const WANTED: &'static str = "an address";
+    const EXPECTED: &'static str = "an address";
 
     fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         Ok(match text {
@@ -278,7 +278,7 @@ impl Leaf for LinkAddress {
 }
 
 impl Leaf for Destination {
-    const WANTED: &'static str = "a plane's key, or a network";
+    const EXPECTED: &'static str = "a plane's key, or a network";
 
     fn parse(text: &str, plain: bool) -> Result<Self, LeafError> {
         if text.contains('/') {
@@ -289,7 +289,7 @@ impl Leaf for Destination {
 }
 
 impl Leaf for Mac {
-    const WANTED: &'static str = "a MAC address";
+    const EXPECTED: &'static str = "a MAC address";
 
     fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         let lower = text.to_lowercase().replace('-', ":");
@@ -328,7 +328,7 @@ const PURPOSES: &[(&str, Purpose)] = &[
 ];
 
 impl Leaf for Purpose {
-    const WANTED: &'static str = "a purpose";
+    const EXPECTED: &'static str = "a purpose";
 
     fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         choose(text, PURPOSES)
@@ -341,7 +341,7 @@ const STRATEGIES: &[(&str, Strategy)] = &[
 ];
 
 impl Leaf for Strategy {
-    const WANTED: &'static str = "`recreate` or `in-place`";
+    const EXPECTED: &'static str = "`recreate` or `in-place`";
 
     fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         choose(text, STRATEGIES)
@@ -357,7 +357,7 @@ const INTERFACE_KINDS: &[(&str, InterfaceKind)] = &[
 ];
 
 impl Leaf for InterfaceKind {
-    const WANTED: &'static str = "a type of interface";
+    const EXPECTED: &'static str = "a type of interface";
 
     fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         // A type that a later MAAS brings is remarked on by the check, not refused.

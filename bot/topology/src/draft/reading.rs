@@ -7,14 +7,14 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::leaf::{Leaf, LeafError};
-use super::meant::meant;
-use crate::finding::{FilePosition, FindingCode, Notes, codes, shown};
+use super::suggest::suggest;
+use crate::finding::{FilePosition, FindingCode, Findings, codes, shown};
 use crate::yaml::{Position, Value, YamlKey, YamlNode};
 
 /// Reads one file.
 pub(crate) struct Reader<'r, 'a> {
     pub(super) file: usize,
-    pub(super) notes: &'r mut Notes<'a>,
+    pub(super) findings: &'r mut Findings<'a>,
 }
 
 /// A value with its place; `value` is `None` where it could not be read, which was remarked on.
@@ -37,12 +37,12 @@ pub(crate) trait FromYaml: Sized {
     fn read(node: &YamlNode, reader: &mut Reader<'_, '_>) -> Option<Self>;
 
     /// What is there when the key is not; `None` when the key must be there.
-    fn left_out() -> Option<Self> {
+    fn when_absent() -> Option<Self> {
         None
     }
 
     /// What stands in for a key that must be there and is not, which was remarked on; `None` drops the whole record.
-    fn missed(_: FilePosition) -> Option<Self> {
+    fn when_missing(_: FilePosition) -> Option<Self> {
         None
     }
 }
@@ -114,7 +114,7 @@ impl YamlNode {
         matches!(&self.value, Value::Map(entries) if entries.iter().any(|(k, _)| k.text == key))
     }
 
-    fn is_called(&self) -> &'static str {
+    fn type_name(&self) -> &'static str {
         match self.value {
             Value::Nothing => "nothing",
             Value::Text { .. } => "a word",
@@ -135,23 +135,23 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn remark(&mut self, code: FindingCode, at: Position, message: String, help: &str) {
+    fn report(&mut self, code: FindingCode, at: Position, message: String, help: &str) {
         let place = self.place(at);
-        self.notes.add(code, place, message, help);
+        self.findings.add(code, place, message, help);
     }
 
-    pub(super) fn wrong(&mut self, node: &YamlNode, wanted: &str) {
+    pub(super) fn report_wrong_type(&mut self, node: &YamlNode, expected: &str) {
         if matches!(node.value, Value::Nothing) {
             let help = "say one, or leave the line out";
-            return self.remark(
+            return self.report(
                 codes::VALUE_EMPTY,
                 node.at,
                 "there is no value here".to_owned(),
                 help,
             );
         }
-        let message = format!("this is {}; {wanted} belongs here", node.is_called());
-        self.remark(
+        let message = format!("this is {}; {expected} belongs here", node.type_name());
+        self.report(
             codes::VALUE_TYPE,
             node.at,
             message,
@@ -162,18 +162,18 @@ impl Reader<'_, '_> {
     /// Reads a mapping, and remarks on keys that it does not have.
     pub(super) fn record<T: YamlRecord>(&mut self, node: &YamlNode) -> Option<T> {
         let Value::Map(entries) = &node.value else {
-            self.wrong(node, "a mapping");
+            self.report_wrong_type(node, "a mapping");
             return None;
         };
         let keys = T::keys();
         for (key, _) in entries {
             if !keys.contains(&key.text.as_str()) {
                 let message = format!("there is no key `{}` here", shown(&key.text));
-                self.remark(
+                self.report(
                     codes::KEY_UNKNOWN,
                     key.at,
                     message,
-                    &meant(&key.text, &keys),
+                    &suggest(&key.text, &keys),
                 );
             }
         }
@@ -184,12 +184,12 @@ impl Reader<'_, '_> {
     /// Reads one field of a mapping.
     pub(super) fn field<T: FromYaml>(&mut self, fields: &RecordFields<'_>, key: &str) -> Option<T> {
         let Some((_, node)) = fields.entries.iter().find(|(k, _)| k.text == key) else {
-            if T::left_out().is_none() {
+            if T::when_absent().is_none() {
                 let message = format!("`{key}` is missing");
                 let help = format!("add a line `{key}: …`");
-                self.remark(codes::KEY_MISSING, fields.at, message, &help);
+                self.report(codes::KEY_MISSING, fields.at, message, &help);
             }
-            return T::left_out().or_else(|| T::missed(self.place(fields.at)));
+            return T::when_absent().or_else(|| T::when_missing(self.place(fields.at)));
         };
         T::read(node, self)
     }
@@ -209,19 +209,19 @@ impl<T: Leaf> FromYaml for Located<T> {
                     message,
                     help,
                 }) => {
-                    reader.notes.add(code, place, message, help);
+                    reader.findings.add(code, place, message, help);
                     None
                 }
             },
             Value::Nothing | Value::List(_) | Value::Map(_) => {
-                reader.wrong(node, T::WANTED);
+                reader.report_wrong_type(node, T::EXPECTED);
                 None
             }
         };
         Some(Self { value, place })
     }
 
-    fn missed(place: FilePosition) -> Option<Self> {
+    fn when_missing(place: FilePosition) -> Option<Self> {
         Some(Self { value: None, place })
     }
 }
@@ -231,7 +231,7 @@ impl<T: FromYaml> FromYaml for Option<T> {
         Some(T::read(node, reader))
     }
 
-    fn left_out() -> Option<Self> {
+    fn when_absent() -> Option<Self> {
         Some(None)
     }
 }
@@ -239,13 +239,13 @@ impl<T: FromYaml> FromYaml for Option<T> {
 impl<T: FromYaml> FromYaml for Vec<T> {
     fn read(node: &YamlNode, reader: &mut Reader<'_, '_>) -> Option<Self> {
         let Value::List(items) = &node.value else {
-            reader.wrong(node, "a list");
+            reader.report_wrong_type(node, "a list");
             return Some(Self::new());
         };
         if items.len() > LIST_MAX {
             let message = format!("this list has {} entries", items.len());
             let help = "4096 are read at most; split it over several files";
-            reader.remark(codes::VALUE_LONG, node.at, message, help);
+            reader.report(codes::VALUE_LONG, node.at, message, help);
             return Some(Self::new());
         }
         Some(
@@ -263,7 +263,7 @@ impl<T: FromYaml> FromYaml for OrLeave<T> {
             Value::Text { text, plain: true } if text == "leave" => Some(Self::Leave),
             Value::List(_) => Vec::read(node, reader).map(Self::These),
             Value::Nothing | Value::Text { .. } | Value::Map(_) => {
-                reader.wrong(node, "a list (or `leave`)");
+                reader.report_wrong_type(node, "a list (or `leave`)");
                 Some(Self::Leave)
             }
         }

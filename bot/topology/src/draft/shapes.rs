@@ -67,7 +67,8 @@ impl FromYaml for DhcpDraft {
             Value::Text { text, .. } if text == "off" => Served::Off,
             Value::Map(_) => reader.record(node).map_or(Served::Unread, Served::By),
             Value::Nothing | Value::Text { .. } | Value::List(_) => {
-                reader.wrong(node, "`on`, `off`, `{primary: RACK}` or `{relay: PLANE}`");
+                reader
+                    .report_wrong_type(node, "`on`, `off`, `{primary: RACK}` or `{relay: PLANE}`");
                 Served::Unread
             }
         };
@@ -81,7 +82,7 @@ impl FromYaml for DhcpDraft {
 impl FromYaml for Legs {
     fn read(node: &YamlNode, reader: &mut Reader<'_, '_>) -> Option<Self> {
         let Value::Map(entries) = &node.value else {
-            reader.wrong(node, "a mapping such as `{public: PLANE}`");
+            reader.report_wrong_type(node, "a mapping such as `{public: PLANE}`");
             return Some(Self(Vec::new()));
         };
         let mut legs = Vec::new();

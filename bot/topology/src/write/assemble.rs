@@ -14,7 +14,7 @@ use super::{machine, merge, plane, site};
 pub(super) fn assemble(import: &SiteImport<'_>) -> Result<WrittenFiles, Vec<MergeConflict>> {
     let mut written = WrittenFiles::default();
     let mut texts: BTreeMap<String, String> = BTreeMap::new();
-    for plane in import.planes.values().filter(|plane| !plane.stands) {
+    for plane in import.planes.values().filter(|plane| !plane.is_declared) {
         let path = import.declaration.free_path(&plane.key);
         texts.insert(path.clone(), plane::file(import, plane));
         written.planes.insert(path, plane.vlan.at.clone());

@@ -152,8 +152,8 @@ impl Declaration {
 
     fn line_of(&self, entry: &DeclaredPlane, cidr: Cidr) -> u32 {
         let node = self.node(entry);
-        let said = node.map(subnets_in).unwrap_or_default();
-        let found = said
+        let stated = node.map(subnets_in).unwrap_or_default();
+        let found = stated
             .iter()
             .filter_map(|node| field(node, "cidr"))
             .find(|node| word(node) == Some(&cidr.to_string()));
@@ -174,7 +174,7 @@ impl Declaration {
             [in_use, by_cidr, in_place, by_name];
         for round in rounds {
             let taken: BTreeSet<VlanAt> = self.vlans().into_keys().cloned().collect();
-            let mut wanted: BTreeMap<VlanAt, Vec<String>> = BTreeMap::new();
+            let mut included: BTreeMap<VlanAt, Vec<String>> = BTreeMap::new();
             for (key, entry) in &self.planes {
                 let Some(plane) = self.topology.planes.get(key) else {
                     continue;
@@ -183,10 +183,10 @@ impl Declaration {
                     && let [at] = round(plane, observed).as_slice()
                     && !taken.contains(at)
                 {
-                    wanted.entry(at.clone()).or_default().push(key.clone());
+                    included.entry(at.clone()).or_default().push(key.clone());
                 }
             }
-            for (at, keys) in wanted {
+            for (at, keys) in included {
                 if let [key] = keys.as_slice()
                     && let Some(entry) = self.planes.get_mut(key)
                 {

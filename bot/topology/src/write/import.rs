@@ -10,7 +10,7 @@ use crate::observed::{NodeKind, Observed};
 
 use super::conflict::MergeConflict;
 use super::declaration::Declaration;
-use super::leniency::{Leniency, Level};
+use super::leniency::{Leniency, Omission};
 use super::naming;
 use super::selection::Selection;
 
@@ -23,7 +23,7 @@ pub(super) struct ImportedPlane<'o> {
     /// How many of them were declared before.
     pub(super) declared: usize,
     /// Whether the plane was declared before.
-    pub(super) stands: bool,
+    pub(super) is_declared: bool,
     /// Why its details are left alone.
     pub(super) bare: Option<&'o str>,
 }
@@ -44,7 +44,7 @@ pub(super) struct SiteImport<'o> {
     pub(super) undeclared: Vec<Undeclared>,
     /// Routes by source, reserved IPs and everything else that hangs on a subnet is looked up by CIDR.
     pub(super) routes: BTreeMap<Cidr, Vec<&'o StaticRoute>>,
-    pub(super) machines: &'o BTreeMap<String, (Level, String)>,
+    pub(super) machines: &'o BTreeMap<String, (Omission, String)>,
 }
 
 impl<'o> SiteImport<'o> {
@@ -73,7 +73,7 @@ impl<'o> SiteImport<'o> {
         for vlan in observed.vlans() {
             let more = by_vlan.remove(&vlan.at).unwrap_or_default();
             if let Some(key) = declared.get(&vlan.at) {
-                import.stands(key, vlan, more);
+                import.is_declared(key, vlan, more);
                 continue;
             }
             if leniency.everything || import.is_passed_over(vlan, &more, leniency) {
@@ -85,7 +85,7 @@ impl<'o> SiteImport<'o> {
                 vlan,
                 subnets: more,
                 declared: 0,
-                stands: false,
+                is_declared: false,
                 bare: leniency.planes.get(&vlan.at).map(|(_, why)| why.as_str()),
             };
             import.planes.insert(&vlan.at, plane);
@@ -97,7 +97,7 @@ impl<'o> SiteImport<'o> {
     }
 
     /// A plane that was declared before, with what its VLAN holds besides.
-    fn stands(&mut self, key: &str, vlan: &'o Vlan, more: Vec<&'o Subnet>) {
+    fn is_declared(&mut self, key: &str, vlan: &'o Vlan, more: Vec<&'o Subnet>) {
         let before = self.declaration.topology.planes.get(key).into_iter();
         let mut subnets: Vec<&Subnet> = before
             .flat_map(|plane| &plane.subnets)
@@ -113,14 +113,14 @@ impl<'o> SiteImport<'o> {
             vlan,
             subnets,
             declared,
-            stands: true,
+            is_declared: true,
             bare: None,
         };
         self.planes.insert(&vlan.at, plane);
     }
 
     /// What was asked for by name and cannot be declared.
-    pub(super) fn refuse_what_was_asked(&self) -> Result<(), Vec<MergeConflict>> {
+    pub(super) fn refuse_undeclarable(&self) -> Result<(), Vec<MergeConflict>> {
         let selection = self
             .undeclared
             .iter()
@@ -168,11 +168,11 @@ impl<'o> SiteImport<'o> {
         let declared: BTreeSet<Cidr> = all.iter().copied().collect();
         for (_, _, subnet) in rows {
             let cidr = subnet.cidr;
-            if declared.contains(&cidr) || !self.selection.wants(self.declaration, subnet) {
+            if declared.contains(&cidr) || !self.selection.includes(self.declaration, subnet) {
                 continue;
             }
             let single = if cidr.is_v6() { 128 } else { 32 };
-            let why = if let Some((Level::Silent, why)) = leniency.planes.get(&subnet.vlan) {
+            let why = if let Some((Omission::Whole, why)) = leniency.planes.get(&subnet.vlan) {
                 Some(why.clone())
             } else if leniency.everything {
                 Some("the import could not be declared".to_owned())
@@ -202,9 +202,9 @@ impl<'o> SiteImport<'o> {
 
     /// VLANs that no file is written for: bare defaults, what looks discovered, and what was refused before.
     fn is_passed_over(&self, vlan: &Vlan, subnets: &[&Subnet], leniency: &Leniency) -> bool {
-        let silent = matches!(leniency.planes.get(&vlan.at), Some((Level::Silent, _)));
-        let sayable = names::is_maas_name(&vlan.at.fabric) && vlan.at.vid <= 4094;
-        if silent || !sayable {
+        let silent = matches!(leniency.planes.get(&vlan.at), Some((Omission::Whole, _)));
+        let declarable = names::is_maas_name(&vlan.at.fabric) && vlan.at.vid <= 4094;
+        if silent || !declarable {
             return true;
         }
         match self.selection.vlan(&vlan.at) {

@@ -9,25 +9,25 @@ use crate::object::VlanAt;
 /// What was refused before, and must be said more softly: first without the details, then not at all.
 #[derive(Default)]
 pub(super) struct Leniency {
-    pub(super) planes: BTreeMap<VlanAt, (Level, String)>,
-    pub(super) machines: BTreeMap<String, (Level, String)>,
+    pub(super) planes: BTreeMap<VlanAt, (Omission, String)>,
+    pub(super) machines: BTreeMap<String, (Omission, String)>,
     pub(super) everything: bool,
 }
 
 /// How softly something is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Level {
+pub(super) enum Omission {
     /// Gateway, ranges, routes and reserved IPs, or links, are left alone.
-    Bare,
+    Details,
     /// Not declared.
-    Silent,
+    Whole,
 }
 
 impl Leniency {
-    pub(super) fn soften(&mut self, finding: &Finding, written: &WrittenFiles) {
-        let next = |map: Option<&(Level, String)>| match map {
-            None => Level::Bare,
-            Some(_) => Level::Silent,
+    pub(super) fn relax(&mut self, finding: &Finding, written: &WrittenFiles) {
+        let next = |map: Option<&(Omission, String)>| match map {
+            None => Omission::Details,
+            Some(_) => Omission::Whole,
         };
         let why = shown(&finding.message);
         if let Some(at) = written.planes.get(&finding.file) {

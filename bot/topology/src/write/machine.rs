@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::import::SiteImport;
-use super::leniency::Level;
+use super::leniency::Omission;
 use super::literal::{SCHEMA_LINE, address_in};
 use super::scalar::{comment, scalar};
 use super::tree::{field, items, word};
@@ -33,15 +33,15 @@ pub(super) fn new_ones(import: &SiteImport<'_>) -> Vec<NewMachine> {
             .or_default()
             .push(link);
     }
-    let wanted = |host: &str| {
+    let included = |host: &str| {
         !import.declaration.topology.machines.contains_key(host) && import.selection.machine(host)
     };
     let nodes = import.observed.nodes.values();
-    let machines = nodes.filter(|node| node.kind == NodeKind::Machine && wanted(&node.host));
+    let machines = nodes.filter(|node| node.kind == NodeKind::Machine && included(&node.host));
     machines
         .filter_map(|node| {
             let leniency = import.machines.get(&node.host);
-            if matches!(leniency, Some((Level::Silent, _))) {
+            if matches!(leniency, Some((Omission::Whole, _))) {
                 return None;
             }
             let why = leniency.map(|(_, why)| why.as_str());
@@ -66,7 +66,7 @@ pub(super) fn files(import: &SiteImport<'_>, machines: &[NewMachine]) -> Vec<(St
         let silent = import
             .machines
             .iter()
-            .filter(|(_, (level, _))| *level == Level::Silent);
+            .filter(|(_, (level, _))| *level == Omission::Whole);
         for (host, (_, why)) in silent {
             file.push_str(&comment(&format!("not declared: {host}: {why}")));
             file.push('\n');
@@ -118,7 +118,7 @@ fn machine(
     if interfaces.is_empty() {
         return None;
     }
-    let own = own_place(host, links);
+    let own = own_offset(host, links);
     let mut text = format!("name: {}\n", scalar(host));
     if let Some(own) = own {
         text.push_str(&format!("host: +{own}\n"));
@@ -144,27 +144,27 @@ pub(super) fn interface_text(
     links: &[&Link],
     own: Option<u128>,
 ) -> String {
-    let mut said = format!(
+    let mut stated = format!(
         "name: {}, type: {}",
         scalar(&interface.name),
         type_word(interface.kind)
     );
     if !interface.parents.is_empty() {
         let parents: Vec<String> = interface.parents.iter().map(|p| scalar(p)).collect();
-        said.push_str(&format!(", parents: [{}]", parents.join(", ")));
+        stated.push_str(&format!(", parents: [{}]", parents.join(", ")));
     }
     if let Some(at) = &interface.vlan {
         let (key, place) = place(import, at);
-        said.push_str(&format!(", {key}: {place}"));
+        stated.push_str(&format!(", {key}: {place}"));
     }
     let all: Option<Vec<String>> = links
         .iter()
-        .map(|link| said_link(import, link, own))
+        .map(|link| link_text(import, link, own))
         .collect();
     let after = match all {
         Some(all) if all.is_empty() => String::new(),
         Some(all) => {
-            said.push_str(&format!(", links: [{}]", all.join(", ")));
+            stated.push_str(&format!(", links: [{}]", all.join(", ")));
             String::new()
         }
         None => format!(
@@ -172,7 +172,7 @@ pub(super) fn interface_text(
             comment("linked to what is not declared: left alone")
         ),
     };
-    format!("{{{said}}}{after}")
+    format!("{{{stated}}}{after}")
 }
 
 /// Where an interface is: on a plane, or on a VLAN that is none.
@@ -198,7 +198,7 @@ pub(super) fn type_word(kind: InterfaceKind) -> &'static str {
 }
 
 /// The place that most of a machine's fixed addresses have in their subnets, when it is more than one's.
-fn own_place(host: &str, links: &Links<'_>) -> Option<u128> {
+fn own_offset(host: &str, links: &Links<'_>) -> Option<u128> {
     let mut counts: BTreeMap<u128, usize> = BTreeMap::new();
     for link in links
         .range((host, "")..)
@@ -221,7 +221,7 @@ pub(super) fn small_offset(cidr: Cidr, ip: IpAddr) -> Option<u128> {
     address_in(cidr, ip).strip_prefix('+')?.parse().ok()
 }
 
-pub(super) fn said_link(import: &SiteImport<'_>, link: &Link, own: Option<u128>) -> Option<String> {
+pub(super) fn link_text(import: &SiteImport<'_>, link: &Link, own: Option<u128>) -> Option<String> {
     let plane = import.plane_of(link.subnet)?;
     let address = match link.mode {
         Mode::Auto => "auto".to_owned(),

@@ -19,14 +19,14 @@ use super::machine::NewMachine;
 use super::patch::FilePatch;
 use super::site::SiteLists;
 use super::tree::field;
-use super::written::Files;
+use super::written::FileChanges;
 
 /// The files that are there, as far as they change; a `None` goes.
 pub(super) fn changed(
     import: &SiteImport<'_>,
     machines: &[NewMachine],
     listed: &SiteLists<'_>,
-) -> Result<Files, Vec<MergeConflict>> {
+) -> Result<FileChanges, Vec<MergeConflict>> {
     let mut changed = BTreeMap::new();
     let mut refused = Vec::new();
     let mut lists = site::Lists::new(machines, listed);
@@ -36,15 +36,15 @@ pub(super) fn changed(
             .declaration
             .planes
             .iter()
-            .filter(|(_, stand)| stand.path == *path);
+            .filter(|(_, entry)| entry.path == *path);
         let mut gone = Vec::new();
-        for (key, stand) in own {
-            let Some(node) = import.declaration.node(stand) else {
+        for (key, entry) in own {
+            let Some(node) = import.declaration.node(entry) else {
                 continue;
             };
             match import.plane(key) {
                 Some(plane) => plane::change(import, plane, node, &mut patch),
-                None if import.selection.drop_gone => gone.push(stand.item),
+                None if import.selection.drop_gone => gone.push(entry.item),
                 None => {}
             }
         }
@@ -61,7 +61,7 @@ pub(super) fn changed(
             Ok(text) => {
                 changed.insert(path.clone(), Some(text));
             }
-            Err(line) => refused.push(tangled(path, line)),
+            Err(line) => refused.push(conflicting_edits(path, line)),
         }
     }
     if refused.is_empty() {
@@ -71,7 +71,7 @@ pub(super) fn changed(
     }
 }
 
-fn tangled(path: &str, line: u32) -> MergeConflict {
+fn conflicting_edits(path: &str, line: u32) -> MergeConflict {
     MergeConflict {
         file: path.to_owned(),
         line,

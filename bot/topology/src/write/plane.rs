@@ -224,15 +224,15 @@ fn reserve_lines(import: &SiteImport<'_>, subnet: &Subnet, lines: &mut Lines) {
 
 /// One reservation, as YAML at no depth.
 pub(super) fn reservation(cidr: Cidr, range: &IpRange) -> String {
-    let mut said = Vec::new();
+    let mut stated = Vec::new();
     if !range.comment.is_empty() {
-        said.push(format!("name: {}", scalar(&range.comment)));
+        stated.push(format!("name: {}", scalar(&range.comment)));
     }
     if let Some(purpose) = purpose(range) {
-        said.push(format!("purpose: {purpose}"));
+        stated.push(format!("purpose: {purpose}"));
     }
-    said.push(format!("range: {}", range_in(cidr, range.range)));
-    said.join("\n")
+    stated.push(format!("range: {}", range_in(cidr, range.range)));
+    stated.join("\n")
 }
 
 /// Dynamic or not is MAAS's word; the rest is guessed from the comment, and means the same to MAAS.

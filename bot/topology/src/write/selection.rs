@@ -76,7 +76,7 @@ impl Selection {
     }
 
     /// Whether a subnet that is not declared is to be.
-    pub(super) fn wants(&self, declaration: &Declaration, subnet: &Subnet) -> bool {
+    pub(super) fn includes(&self, declaration: &Declaration, subnet: &Subnet) -> bool {
         match &self.only {
             None => !declaration.leaves_alone(subnet),
             Some(only) => only.subnets.contains(&subnet.cidr),
@@ -284,8 +284,8 @@ impl NamedObject {
             Self::Vlan(at) => at,
             Self::Fabric(_) | Self::Space(_) | Self::Machine(_) => return None,
         };
-        let mut stands = declaration.planes.values();
-        let stand = stands.find(|stand| stand.vlan.as_ref() == Some(vlan))?;
-        Some((stand.path.clone(), stand.line))
+        let mut is_declared = declaration.planes.values();
+        let entry = is_declared.find(|entry| entry.vlan.as_ref() == Some(vlan))?;
+        Some((entry.path.clone(), entry.line))
     }
 }

@@ -71,7 +71,7 @@ fn spaces<'o>(import: &'o SiteImport<'_>) -> BTreeSet<&'o str> {
         .values()
         .filter_map(|plane| plane.vlan.space.as_deref())
         .collect();
-    let wanted = |name: &str| match import.selection.space(name) {
+    let included = |name: &str| match import.selection.space(name) {
         Some(selection) => selection,
         None => !carried.contains(name),
     };
@@ -86,7 +86,7 @@ fn spaces<'o>(import: &'o SiteImport<'_>) -> BTreeSet<&'o str> {
                 None
             }
         })
-        .filter(|name| !import.declaration.topology.spaces.contains(*name) && wanted(name))
+        .filter(|name| !import.declaration.topology.spaces.contains(*name) && included(name))
         .filter(|name| names::is_maas_name(name) && *name != "undefined")
         .collect()
 }

@@ -6,12 +6,12 @@ use crate::finding::Finding;
 use crate::object::VlanAt;
 
 /// New texts by path; `None` for a file that is deleted.
-pub(super) type Files = BTreeMap<String, Option<String>>;
+pub(super) type FileChanges = BTreeMap<String, Option<String>>;
 
 /// Files, and which of them speaks of what that was not declared before.
 #[derive(Default)]
 pub(super) struct WrittenFiles {
-    pub(super) files: Files,
+    pub(super) files: FileChanges,
     pub(super) planes: BTreeMap<String, VlanAt>,
     /// Per file of machines: the line on which each begins, and whether it is new.
     pub(super) machines: BTreeMap<String, BTreeMap<u32, (String, bool)>>,
@@ -25,7 +25,7 @@ impl WrittenFiles {
         new.then_some(host)
     }
 
-    pub(super) fn speaks(&self, finding: &Finding) -> bool {
+    pub(super) fn is_about_new(&self, finding: &Finding) -> bool {
         self.planes.contains_key(&finding.file) || self.host(finding).is_some()
     }
 }

@@ -35,8 +35,8 @@ pub(super) fn at(location: Location) -> Position {
     }
 }
 
-pub(super) fn trouble(error: &Error) -> YamlError {
-    let (code, message, help) = told(error.without_snippet());
+pub(super) fn yaml_error(error: &Error) -> YamlError {
+    let (code, message, help) = explain(error.without_snippet());
     YamlError {
         code,
         at: error.location().map_or(
@@ -58,9 +58,9 @@ const SPELL_OUT: &str = "write the values out where they are used";
     clippy::wildcard_enum_match_arm,
     reason = "the reader's errors are many and may grow; the rest is told in its own words"
 )]
-fn told(error: &Error) -> (FindingCode, String, &'static str) {
+fn explain(error: &Error) -> (FindingCode, String, &'static str) {
     match error {
-        Error::Budget { breach, .. } => breached(breach),
+        Error::Budget { breach, .. } => explain_budget(breach),
         Error::MergeKeyNotAllowed { .. } => (
             codes::YAML_MERGE,
             "merge keys (`<<`) are not read".to_owned(),
@@ -68,7 +68,7 @@ fn told(error: &Error) -> (FindingCode, String, &'static str) {
         ),
         Error::MultipleDocuments { .. } => documents(),
         Error::UnknownAnchor { .. } | Error::AliasError { .. } => anchors(),
-        other => by_words(&other.to_string()),
+        other => explain_scanner(&other.to_string()),
     }
 }
 
@@ -76,7 +76,7 @@ fn told(error: &Error) -> (FindingCode, String, &'static str) {
     clippy::wildcard_enum_match_arm,
     reason = "every other budget is about amounts"
 )]
-fn breached(breach: &BudgetBreach) -> (FindingCode, String, &'static str) {
+fn explain_budget(breach: &BudgetBreach) -> (FindingCode, String, &'static str) {
     match breach {
         BudgetBreach::Aliases { .. } | BudgetBreach::Anchors { .. } => anchors(),
         BudgetBreach::Depth { .. } => deep(),
@@ -90,7 +90,7 @@ fn breached(breach: &BudgetBreach) -> (FindingCode, String, &'static str) {
 }
 
 /// The scanner's complaints come as words only.
-fn by_words(words: &str) -> (FindingCode, String, &'static str) {
+fn explain_scanner(words: &str) -> (FindingCode, String, &'static str) {
     let lower = words.to_lowercase();
     if lower.contains("anchor") || lower.contains("alias") {
         return anchors();

@@ -7,29 +7,30 @@ use crate::object::{Interface, Key, Link, Mode, Object};
 use crate::plane::{Machine, MachineInterface};
 use crate::write::import::SiteImport;
 use crate::write::machine::{
-    interface_text, parents_first, place, said_link, small_offset, type_word,
+    interface_text, link_text, parents_first, place, small_offset, type_word,
 };
 use crate::write::patch::{FieldEdits, FilePatch, ItemEdits};
 use crate::write::scalar::scalar;
 use crate::write::tree::{field, items, word};
 use crate::yaml::YamlNode;
 
-use super::pairing::{newcomers, paired};
-use super::value::{address, address_like, in_quotes, said, set_word};
+use super::pairing::{paired, unpaired};
+use super::value::{address, address_like, in_quotes, set_word, text_at};
 
 const INTERFACE: &[&str] = &["name", "type", "parents", "plane", "vlan", "links"];
 
 /// Changes what a machine says.
 pub(super) fn change(import: &SiteImport<'_>, node: &YamlNode, patch: &mut FilePatch) {
-    let before = said(node, "name").and_then(|host| import.declaration.topology.machines.get(host));
+    let before =
+        text_at(node, "name").and_then(|host| import.declaration.topology.machines.get(host));
     let (Some(before), Some(list)) = (before, field(node, "interfaces")) else {
         return;
     };
     let host = &before.host;
-    let own = said(node, "host").and_then(|own| own.strip_prefix('+')?.parse().ok());
+    let own = text_at(node, "host").and_then(|own| own.strip_prefix('+')?.parse().ok());
     let mut gone = BTreeSet::new();
     for (at, node) in items(Some(list)).iter().enumerate() {
-        let name = said(node, "name").unwrap_or_default();
+        let name = text_at(node, "name").unwrap_or_default();
         let Some(declared) = before.interfaces.iter().find(|it| it.name == name) else {
             continue;
         };
@@ -72,7 +73,7 @@ fn new_ones(
     import: &SiteImport<'_>,
     before: &Machine,
     own: Option<u128>,
-    said: usize,
+    stated: usize,
 ) -> Vec<(Option<usize>, String)> {
     if !import.selection.everything() {
         return Vec::new();
@@ -91,7 +92,7 @@ fn new_ones(
         let links: Vec<&Link> = links.collect();
         interface_text(import, interface, &links, own)
     });
-    texts.map(|text| (said.checked_sub(1), text)).collect()
+    texts.map(|text| (stated.checked_sub(1), text)).collect()
 }
 
 fn interface(
@@ -112,11 +113,11 @@ fn interface(
         }
     }
     let plane = fields.get("plane").and_then(word);
-    let said = match plane {
+    let stated = match plane {
         Some(key) => import.plane(key).map(|plane| plane.vlan.at.clone()),
         None => before.vlan.clone(),
     };
-    if before.vlan.is_none() || said == now.vlan {
+    if before.vlan.is_none() || stated == now.vlan {
         return;
     }
     let (key, value) = match &now.vlan {
@@ -200,12 +201,12 @@ impl Links<'_> {
         (fields, patch): (&mut FieldEdits<'_>, &mut FilePatch),
     ) {
         let gone = pairs.iter().enumerate().filter(|(_, pair)| pair.is_none());
-        let added = newcomers(pairs, there.len()).into_iter();
+        let added = unpaired(pairs, there.len()).into_iter();
         let change = ItemEdits {
             removed: gone.map(|(at, _)| at).collect(),
             added: added
                 .filter_map(|(behind, at)| {
-                    Some((behind, said_link(self.import, there[at], self.own)?))
+                    Some((behind, link_text(self.import, there[at], self.own)?))
                 })
                 .collect(),
         };
@@ -219,10 +220,10 @@ impl Links<'_> {
     /// What a link says, in the subnet as it is now.
     fn meant(&self, node: &YamlNode, cidr: Cidr, mode: Mode) -> Option<(Cidr, Mode)> {
         let cidr = *self.import.declaration.now.get(&cidr)?;
-        let said = said(node, "address")?;
-        let mode = match (mode, said) {
+        let stated = text_at(node, "address")?;
+        let mode = match (mode, stated) {
             (Mode::Static(_), "host") => Mode::Static(cidr.at(self.own?)?),
-            (Mode::Static(_), said) => Mode::Static(address(self.import, said, cidr)?),
+            (Mode::Static(_), stated) => Mode::Static(address(self.import, stated, cidr)?),
             (Mode::Auto | Mode::Dhcp | Mode::LinkUp, _) => mode,
         };
         Some((cidr, mode))
@@ -236,7 +237,7 @@ impl Links<'_> {
     ) {
         let mut fields = FieldEdits::of(node);
         if meant != Some((now.subnet, now.mode)) {
-            let before = said(node, "address").unwrap_or_default();
+            let before = text_at(node, "address").unwrap_or_default();
             let word = match now.mode {
                 Mode::Auto => "auto".to_owned(),
                 Mode::Dhcp => "dhcp".to_owned(),
@@ -252,7 +253,7 @@ impl Links<'_> {
         }
         let before = fields.get("subnet");
         match before.and_then(word) {
-            Some(said) if said != now.subnet.to_string() => {
+            Some(stated) if stated != now.subnet.to_string() => {
                 let like = in_quotes(
                     before.map_or("", |node| patch.written(node)),
                     &format!("\"{}\"", now.subnet),
@@ -267,8 +268,8 @@ impl Links<'_> {
 
     /// Says which subnet is meant, where the plane has more than one now.
     fn say_which(&self, node: &YamlNode, cidr: Cidr, fields: &mut FieldEdits<'_>) {
-        let full =
-            said(node, "address").is_some_and(|said| said.parse::<std::net::IpAddr>().is_ok());
+        let full = text_at(node, "address")
+            .is_some_and(|stated| stated.parse::<std::net::IpAddr>().is_ok());
         let cidr = self
             .import
             .declaration

@@ -12,12 +12,12 @@ pub(super) fn paired<D, O>(
     let mut pairs: Vec<Option<usize>> = vec![None; declared.len()];
     let mut taken = vec![false; observed.len()];
     for rule in rules {
-        for (said, pair) in declared.iter().zip(&mut pairs) {
+        for (stated, pair) in declared.iter().zip(&mut pairs) {
             if pair.is_some() {
                 continue;
             }
             let mut free = observed.iter().enumerate().filter(|(at, _)| !taken[*at]);
-            if let Some((at, _)) = free.find(|(_, there)| rule(said, there)) {
+            if let Some((at, _)) = free.find(|(_, there)| rule(stated, there)) {
                 taken[at] = true;
                 *pair = Some(at);
             }
@@ -27,7 +27,7 @@ pub(super) fn paired<D, O>(
 }
 
 /// Behind which declared item each observed one belongs that has none: behind the one of its predecessor.
-pub(super) fn newcomers(pairs: &[Option<usize>], observed: usize) -> Vec<(Option<usize>, usize)> {
+pub(super) fn unpaired(pairs: &[Option<usize>], observed: usize) -> Vec<(Option<usize>, usize)> {
     let mut behind = None;
     let mut new = Vec::new();
     for at in 0..observed {

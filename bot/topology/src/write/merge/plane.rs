@@ -119,7 +119,7 @@ fn vlan(
     if before
         .dhcp
         .as_ref()
-        .is_some_and(|said| !serves(import, said, now))
+        .is_some_and(|stated| !serves(import, stated, now))
     {
         match dhcp(import, now) {
             Ok(served) => fields.set("dhcp", &served),
@@ -129,9 +129,9 @@ fn vlan(
 }
 
 /// Whether DHCP is served as declared.
-fn serves(import: &SiteImport<'_>, said: &Dhcp, vlan: &Vlan) -> bool {
+fn serves(import: &SiteImport<'_>, stated: &Dhcp, vlan: &Vlan) -> bool {
     let rack = |id: &Option<String>| id.as_deref().and_then(|id| import.rack(id));
-    match said {
+    match stated {
         Dhcp::Off => !vlan.dhcp_on && vlan.relay.is_none(),
         Dhcp::Relay(to) => {
             let planes = import.declaration.topology.planes.values();
@@ -159,7 +159,7 @@ fn subnets(
 ) {
     let own = usize::from(field(node, "cidr").is_some());
     let mut kept = 0;
-    for (place, said) in subnets_in(node).into_iter().enumerate() {
+    for (place, stated) in subnets_in(node).into_iter().enumerate() {
         let Some(declared) = before.subnets.get(place) else {
             continue;
         };
@@ -186,7 +186,7 @@ fn subnets(
         if place < own {
             subnet::change(&home, fields, patch);
         } else {
-            let mut fields = FieldEdits::of(said);
+            let mut fields = FieldEdits::of(stated);
             subnet::change(&home, &mut fields, patch);
             patch.fields(fields, ORDER);
         }

@@ -8,9 +8,11 @@ use crate::write::plane;
 use crate::write::tree::{items, word};
 use crate::yaml::YamlNode;
 
-use super::pairing::{newcomers, paired};
+use super::pairing::{paired, unpaired};
 use super::subnet::SubnetMerge;
-use super::value::{address, address_like, in_quotes, range, range_like, said, set_text, set_word};
+use super::value::{
+    address, address_like, in_quotes, range, range_like, set_text, set_word, text_at,
+};
 
 /// Changes the reservations.
 pub(super) fn reservations(
@@ -26,12 +28,12 @@ pub(super) fn reservations(
         return;
     }
     let declared = items(list);
-    let meant = |node: &YamlNode| range(import, said(node, "range")?, cidr);
-    let kind = |node: &YamlNode| match said(node, "purpose") {
+    let meant = |node: &YamlNode| range(import, text_at(node, "range")?, cidr);
+    let kind = |node: &YamlNode| match text_at(node, "purpose") {
         Some("dynamic") => Purpose::Dynamic.kind(),
         Some(_) | None => RangeKind::Reserved,
     };
-    let name = |node: &YamlNode| said(node, "name").unwrap_or_default().to_owned();
+    let name = |node: &YamlNode| text_at(node, "name").unwrap_or_default().to_owned();
     let pairs = paired(
         declared,
         &there,
@@ -59,7 +61,7 @@ pub(super) fn reservations(
             set_word(&mut fields, patch, "purpose", purpose);
         }
         if meant(node) != Some(it.range) {
-            let like = range_like(said(node, "range").unwrap_or_default(), cidr, it.range);
+            let like = range_like(text_at(node, "range").unwrap_or_default(), cidr, it.range);
             set_word(&mut fields, patch, "range", &like);
         }
         patch.fields(fields, &["name", "purpose", "range"]);
@@ -83,7 +85,7 @@ pub(super) fn routes(home: &SubnetMerge<'_>, fields: &mut FieldEdits<'_>, patch:
     let none = Vec::new();
     let there: &[&StaticRoute] = import.routes.get(&cidr).unwrap_or(&none);
     let to = |node: &YamlNode| -> Option<Cidr> {
-        let to = said(node, "to")?;
+        let to = text_at(node, "to")?;
         if to.contains('/') {
             return to.parse().ok();
         }
@@ -91,8 +93,8 @@ pub(super) fn routes(home: &SubnetMerge<'_>, fields: &mut FieldEdits<'_>, patch:
         let first = subnets.iter().find(|s| s.cidr.is_v6() == cidr.is_v6());
         first.map(|first| first.cidr)
     };
-    let via = |node: &YamlNode| address(import, said(node, "via")?, cidr);
-    let metric = |node: &YamlNode| said(node, "metric").unwrap_or("0").parse().ok();
+    let via = |node: &YamlNode| address(import, text_at(node, "via")?, cidr);
+    let metric = |node: &YamlNode| text_at(node, "metric").unwrap_or("0").parse().ok();
     let declared = items(Some(list));
     let pairs = paired(
         declared,
@@ -117,7 +119,7 @@ pub(super) fn routes(home: &SubnetMerge<'_>, fields: &mut FieldEdits<'_>, patch:
             );
         }
         if via(node) != Some(it.gateway) {
-            let before = said(node, "via").unwrap_or_default();
+            let before = text_at(node, "via").unwrap_or_default();
             let like = address_like(import, before, cidr, it.gateway);
             set_word(&mut fields, patch, "via", &like);
         }
@@ -151,8 +153,9 @@ pub(super) fn reserved_ips(
     };
     let all = import.observed.all().filter_map(Object::as_reserved_ip);
     let there: Vec<&ReservedIp> = all.filter(|reserved| reserved.subnet == cidr).collect();
-    let ip = |node: &YamlNode| address(import, said(node, "ip")?, cidr);
-    let mac = |node: &YamlNode| said(node, "mac").map(|mac| mac.to_lowercase().replace('-', ":"));
+    let ip = |node: &YamlNode| address(import, text_at(node, "ip")?, cidr);
+    let mac =
+        |node: &YamlNode| text_at(node, "mac").map(|mac| mac.to_lowercase().replace('-', ":"));
     let declared = items(Some(list));
     let pairs = paired(
         declared,
@@ -167,7 +170,7 @@ pub(super) fn reserved_ips(
         };
         let mut fields = FieldEdits::of(node);
         if ip(node) != Some(it.ip) {
-            let before = said(node, "ip").unwrap_or_default();
+            let before = text_at(node, "ip").unwrap_or_default();
             let like = address_like(import, before, cidr, it.ip);
             set_word(&mut fields, patch, "ip", &like);
         }
@@ -177,7 +180,7 @@ pub(super) fn reserved_ips(
             fields.set("mac", &like);
         }
         match it.comment.as_str() {
-            "" if said(node, "comment").unwrap_or_default().is_empty() => {}
+            "" if text_at(node, "comment").unwrap_or_default().is_empty() => {}
             "" => fields.remove("comment"),
             comment => set_text(&mut fields, patch, "comment", comment),
         }
@@ -202,7 +205,7 @@ fn listed(
     patch: &mut FilePatch,
 ) {
     let gone = pairs.iter().enumerate().filter(|(_, pair)| pair.is_none());
-    let new = newcomers(pairs, there);
+    let new = unpaired(pairs, there);
     let change = ItemEdits {
         removed: gone.map(|(at, _)| at).collect(),
         added: new

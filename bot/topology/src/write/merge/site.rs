@@ -14,7 +14,7 @@ use crate::write::tree::{field, items, word};
 use crate::yaml::YamlNode;
 
 use super::machine;
-use super::value::said;
+use super::value::text_at;
 
 /// What is still to be listed: each thing goes to the first file that has a list for it.
 pub(super) struct Lists<'a> {
@@ -67,7 +67,7 @@ impl<'a> Lists<'a> {
         let nodes = items(Some(nodes));
         let mut change = ItemEdits::default();
         for (at, node) in nodes.iter().enumerate() {
-            let host = said(node, "name").unwrap_or_default();
+            let host = text_at(node, "name").unwrap_or_default();
             let there = import.observed.nodes.get(host);
             let there = there.is_some_and(|node| node.kind == NodeKind::Machine);
             if import.selection.drop_gone && import.observed.all_nodes && !there {

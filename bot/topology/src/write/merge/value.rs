@@ -21,8 +21,8 @@ pub(super) fn address(import: &SiteImport<'_>, text: &str, home: Cidr) -> Option
     resolved(import, &read(text)?, home)
 }
 
-fn resolved(import: &SiteImport<'_>, said: &AddressRef, home: Cidr) -> Option<IpAddr> {
-    match said {
+fn resolved(import: &SiteImport<'_>, stated: &AddressRef, home: Cidr) -> Option<IpAddr> {
+    match stated {
         AddressRef::Literal(ip) => Some(*ip),
         AddressRef::Offset(Offset(offset)) => home.at(*offset),
         AddressRef::Plane(key, Offset(offset)) => {
@@ -49,15 +49,15 @@ pub(super) fn address_like(
 
 /// The range that is meant.
 pub(super) fn range(import: &SiteImport<'_>, text: &str, home: Cidr) -> Option<Range> {
-    let said = RangeRef::parse(text, true).ok()?;
-    let start = resolved(import, &said.start, home)?;
-    Range::new(start, resolved(import, &said.end, home)?)
+    let stated = RangeRef::parse(text, true).ok()?;
+    let start = resolved(import, &stated.start, home)?;
+    Range::new(start, resolved(import, &stated.end, home)?)
 }
 
 /// A range, said as the one before it was: with offsets or in full, with its own sign in the middle.
 pub(super) fn range_like(before: &str, home: Cidr, range: Range) -> String {
-    let said = RangeRef::parse(before, true).ok();
-    let full = said.is_some_and(|said| matches!(said.start, AddressRef::Literal(_)));
+    let stated = RangeRef::parse(before, true).ok();
+    let full = stated.is_some_and(|stated| matches!(stated.start, AddressRef::Literal(_)));
     let middle = if before.contains("..") || !before.contains('-') {
         ".."
     } else if before.contains(" - ") {
@@ -121,14 +121,14 @@ pub(super) fn set_word(
     fields: &mut FieldEdits<'_>,
     patch: &FilePatch,
     key: &'static str,
-    said: &str,
+    stated: &str,
 ) {
     let before = fields.get(key).map_or("", |node| patch.written(node));
-    let said = in_quotes(before, said);
-    fields.set(key, &said);
+    let stated = in_quotes(before, stated);
+    fields.set(key, &stated);
 }
 
 /// What an item of a list says of itself under that key.
-pub(super) fn said<'n>(node: &'n YamlNode, key: &str) -> Option<&'n str> {
+pub(super) fn text_at<'n>(node: &'n YamlNode, key: &str) -> Option<&'n str> {
     crate::write::tree::field(node, key).and_then(word)
 }

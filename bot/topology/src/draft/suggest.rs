@@ -33,7 +33,7 @@ const LIKENESS_MIN: f64 = 0.8;
 const CANDIDATES_MAX: usize = 500;
 
 /// What to say about a key that is not among `keys`.
-pub(super) fn meant(key: &str, keys: &[&str]) -> String {
+pub(super) fn suggest(key: &str, keys: &[&str]) -> String {
     let key = key.to_lowercase().replace('-', "_");
     let foreign = FOREIGN_KEYS
         .iter()
