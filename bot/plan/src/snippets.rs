@@ -31,7 +31,7 @@ pub(crate) fn matter(vacated: &BTreeSet<Cidr>, steps: &[Step]) -> bool {
 pub(crate) fn drops(step: &Step, version: &MaasVersion) -> Option<Cidr> {
     match (&step.expects, &step.leaves) {
         (Some(Object::Subnet(subnet)), None) => Some(subnet.cidr),
-        (Some(Object::Range(range)), None) if version.hangs_snippets_on_ranges() => {
+        (Some(Object::Range(range)), None) if version.attaches_snippets_to_ranges() => {
             // No dhcpd is given what hangs on a reserved range.
             (range.kind == RangeKind::Dynamic).then_some(range.subnet)
         }
@@ -84,7 +84,7 @@ pub(crate) fn warnings(
     steps: &[Step],
 ) -> Vec<String> {
     let mut warnings = Vec::new();
-    if observed.version.hangs_snippets_on_ranges() {
+    if observed.version.attaches_snippets_to_ranges() {
         warnings.extend(widened(observed, steps));
         warnings.extend(perhaps_gone(observed, steps));
     }

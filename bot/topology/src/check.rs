@@ -26,7 +26,7 @@ use crate::plane::Topology;
 pub struct Checked {
     /// The declared network, when no finding is an error.
     pub topology: Option<Topology>,
-    /// Every finding, by file, line and column.
+    /// Every finding, ordered by file, line and column.
     pub findings: Vec<Finding>,
     /// Where each plane is declared, by key: the file, and the line of its key. For remarks that come later.
     pub declared_at: BTreeMap<String, (String, u32)>,

@@ -95,9 +95,9 @@ record! {
         reserved_ips: Option<OrLeave<ReservedIpDraft>>,
         /// Whether MAAS allocates here; `false` lets it allocate from reserved ranges only. Left out: left alone.
         managed: Option<Located<bool>>,
-        /// Whether MAAS's resolver answers here. Left out: left alone.
+        /// Whether MAAS's DNS server answers queries from this subnet. Left out: left alone.
         allow_dns: Option<Located<bool>>,
-        /// Whether MAAS's proxy serves here. Left out: left alone.
+        /// Whether MAAS's proxy accepts requests from this subnet. Left out: left alone.
         allow_proxy: Option<Located<bool>>,
         /// Whether MAAS scans this subnet. Left out: left alone.
         active_discovery: Option<Located<bool>>,
@@ -112,7 +112,7 @@ record! {
 }
 
 record! {
-    /// Addresses promised to someone, and why.
+    /// Addresses reserved for someone, and why.
     pub(crate) struct ReservationDraft {
         /// What it is for; MAAS shows it as the range's comment. Left out: no comment.
         name: Option<Located<String>>,
@@ -222,7 +222,7 @@ record! {
     pub(crate) struct JumphostDraft {
         /// The interface's name on the jumphost.
         interface: Located<String>,
-        /// The plane it stands on.
+        /// The plane it is on.
         plane: Located<String>,
         /// `+1` or an address.
         address: Located<AddressRef>,

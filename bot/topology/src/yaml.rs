@@ -1,8 +1,8 @@
-//! Text to a tree in which every value keeps its place. The only module that knows the YAML reader.
+//! Parses text into a tree in which every value has its position. The only module that uses the YAML library.
 //!
-//! A declaration needs little of YAML, and the rest is how others were hurt: anchors, aliases, merge keys, tags, second
-//! documents and depth are refused, and the size is looked at before the reader is. Scalars are kept as written
-//! (`+1`, `010` and `on` stay what they are); what they mean is for the draft to say.
+//! A declaration needs little of YAML, and the rest has caused trouble elsewhere: anchors, aliases, merge keys, tags,
+//! further documents and deep nesting are refused, and the size is checked before parsing. Scalars are kept as written
+//! (`+1`, `010` and `on` are not interpreted); the draft gives them their meaning.
 
 mod error;
 
@@ -19,27 +19,27 @@ use crate::finding::{codes, shown};
 use error::{DEPTH_MAX, at, yaml_error};
 pub(crate) use error::{Position, YamlError};
 
-/// Bytes in one file. The largest network seen (768 machines) is declared in half of this.
+/// Bytes in one file. The largest network seen (768 machines) needs half of this.
 pub(crate) const FILE_BYTES_MAX: usize = 1024 * 1024;
 
-/// Values in one file: a megabyte of short words.
+/// The most values in one file: a megabyte of short words.
 const NODES_MAX: usize = 250_000;
 
-/// A value and its place.
+/// A value and its position.
 #[derive(Clone, Debug)]
 pub(crate) struct YamlNode {
     pub(crate) at: Position,
-    /// Bytes of a scalar as written, quotes and all; of a list or mapping only its bracket, or nothing.
+    /// The bytes of a scalar as written, with its quotes; of a list or mapping only the opening bracket, or nothing.
     pub(crate) span: Range<usize>,
     pub(crate) value: Value,
 }
 
-/// What a value is, before anyone asks what it means.
+/// A value, not yet interpreted.
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
-    /// Left empty, or `null`.
+    /// Empty, or `null`.
     Nothing,
-    /// A scalar as written; `plain` when without quotes.
+    /// A scalar as written; `plain` means without quotes.
     Text { text: String, plain: bool },
     /// A list.
     List(Vec<YamlNode>),
@@ -57,16 +57,16 @@ impl YamlNode {
     }
 }
 
-/// A mapping's key and its place.
+/// A mapping's key and its position.
 #[derive(Clone, Debug)]
 pub(crate) struct YamlKey {
     pub(crate) at: Position,
-    /// Its bytes, quotes and all.
+    /// Its bytes, with its quotes.
     pub(crate) span: Range<usize>,
     pub(crate) text: String,
 }
 
-/// Reads one file. The text comes back too, for excerpts, as far as it is text.
+/// Checks one file's size and encoding, and returns its text.
 pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, YamlError> {
     let start = Position {
         line: 1,
@@ -77,8 +77,8 @@ pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, YamlError> {
         return Err(YamlError {
             code: codes::FILE_SIZE,
             at: start,
-            message: format!("the file has {} bytes; 1 MiB is read at most", bytes.len()),
-            help: "split it: any number of `.yaml` files may share the declaration",
+            message: format!("the file has {} bytes; the limit is 1 MiB", bytes.len()),
+            help: "split it: a declaration may have any number of `.yaml` files",
         });
     }
     let place_of = |offset: usize| {
@@ -97,7 +97,7 @@ pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, YamlError> {
         return Err(YamlError {
             code: codes::FILE_NUL,
             at: place_of(offset),
-            message: "the file holds a NUL byte".to_owned(),
+            message: "the file contains a NUL byte".to_owned(),
             help: "save it as UTF-8 text",
         });
     }
@@ -112,13 +112,13 @@ pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, YamlError> {
             code: codes::FILE_LFS,
             at: start,
             message: "the file is a Git LFS pointer".to_owned(),
-            help: "keep declarations out of LFS: they are text and small",
+            help: "keep declarations out of LFS: they are small text files",
         });
     }
     Ok(text)
 }
 
-/// Reads one document: the tree, `None` where the file says nothing, and the duplicate keys that were met.
+/// Parses one document. Returns the tree, or `None` if the file is empty, and the duplicate keys.
 pub(crate) fn read(text: &str) -> Result<(Option<YamlNode>, Vec<YamlError>), YamlError> {
     let document: Option<Spanned<Raw>> =
         serde_saphyr::from_str_with_options(text, options()).map_err(|error| yaml_error(&error))?;
@@ -150,7 +150,7 @@ fn options() -> Options {
     }
 }
 
-/// What the reader hands over: scalars that it would interpret are only marked, and read again from the source.
+/// What the library returns. Scalars that it would interpret are only marked, and read again from the source text.
 enum Raw {
     Nothing,
     Interpreted,
@@ -171,7 +171,7 @@ impl<'de> Visitor<'de> for RawVisitor {
     type Value = Raw;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a word, a list or a mapping")
+        f.write_str("a scalar, a list or a mapping")
     }
 
     fn visit_unit<E>(self) -> Result<Raw, E> {
@@ -274,8 +274,8 @@ fn map(
             duplicates.push(YamlError {
                 code: codes::YAML_DUPLICATE,
                 at: key.at,
-                message: format!("`{}` is already said on line {line}", shown(&key.text)),
-                help: "keep one of the two",
+                message: format!("`{}` is already given on line {line}", shown(&key.text)),
+                help: "remove one of the two",
             });
             continue;
         }
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn scalars_stay_as_they_were_written_and_keep_their_place() {
+    fn scalars_stay_as_written_and_keep_their_position() {
         let text = "a: +1\nb: 010\non: off  # why\nc: [1_000, 1.10, no, true, 0x1f, ~]\nd: \"+1\"\ne: 12:34:56:12:34:56\nf: |\n  two\n  lines\ng: .inf\nh: 99999999999999999999999\n";
         let (tree, duplicates) = read(text).unwrap();
         let mut out = Vec::new();
@@ -379,8 +379,8 @@ mod tests {
             all.push(said);
         }
         insta::assert_snapshot!(all.join("\n"), @r"
-        1:7 yaml/anchor anchors (`&`) and aliases (`*`) are not read
-        2:4 yaml/anchor anchors (`&`) and aliases (`*`) are not read
+        1:7 yaml/anchor anchors (`&`) and aliases (`*`) are not supported
+        2:4 yaml/anchor anchors (`&`) and aliases (`*`) are not supported
         1:5 yaml/merge-key merge keys (`<<`) are not read
         1:17 yaml/tag tags (`!name`) are not read
         2:1 yaml/documents a second document starts here
@@ -389,7 +389,7 @@ mod tests {
         4:3 yaml/duplicate-key `c` is already said on line 3
         5:1 yaml/duplicate-key `a` is already said on line 1
         1:1 file/lfs the file is a Git LFS pointer
-        1:4 file/nul the file holds a NUL byte
+        1:4 file/nul the file contains a NUL byte
         1:3 yaml/syntax this is not YAML: expected string scalar
         ");
     }

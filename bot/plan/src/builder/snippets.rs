@@ -36,7 +36,7 @@ impl PlanBuilder<'_> {
         if is_recreated(subnet) {
             return Some("its network is made again; MAAS would drop it in silence");
         }
-        let hangs = self.observed.version.hangs_snippets_on_ranges()
+        let hangs = self.observed.version.attaches_snippets_to_ranges()
             && !self.removed_ranges(subnet, RangeKind::Dynamic).is_empty();
         hangs.then_some("a dynamic range goes; MAAS would drop in silence what hangs on it")
     }

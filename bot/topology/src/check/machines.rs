@@ -55,7 +55,7 @@ pub(super) fn check(
                 codes::MACHINE_DUPLICATE,
                 machine.name.place,
                 message,
-                "keep one of the two",
+                "remove one of the two",
             );
             continue;
         }
@@ -87,7 +87,7 @@ fn interfaces(
                 codes::MACHINE_DUPLICATE,
                 interface.name.place,
                 message,
-                "keep one of the two",
+                "remove one of the two",
             );
             continue;
         }
@@ -178,7 +178,7 @@ fn vlan(
                 codes::INTERFACE_VLAN,
                 plane.place,
                 message,
-                "keep one of the two",
+                "remove one of the two",
             );
         }
         return index.find(plane, findings)?.vlan.clone();
@@ -215,7 +215,7 @@ fn links_of(
                 codes::LINK_TWICE,
                 link.plane.place,
                 message,
-                "keep one of the two",
+                "remove one of the two",
             );
             continue;
         }

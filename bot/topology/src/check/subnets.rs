@@ -252,7 +252,7 @@ fn routes(
                 codes::ROUTE_TWICE,
                 draft.to.place,
                 message,
-                "keep one of the two",
+                "remove one of the two",
             );
             continue;
         }
@@ -336,7 +336,7 @@ fn reserved_ips(
                 codes::RESERVED_IP_TWICE,
                 draft.ip.place,
                 message,
-                "keep one of the two",
+                "remove one of the two",
             );
         }
         let Some(mac) = draft.mac.value.clone() else {

@@ -1,4 +1,4 @@
-//! Which object: the names under which people know it, and how a log shows them.
+//! Keys: how an object is identified, and how logs show it.
 //!
 //! Must not know an object's other fields.
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::{Cidr, Range};
 
-/// A VLAN's place: its fabric's name and its VID (0 is untagged).
+/// A VLAN's natural name: its fabric and its VID (0 is untagged).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct VlanAt {
     /// The fabric's name.
@@ -18,13 +18,13 @@ pub struct VlanAt {
     pub vid: u16,
 }
 
-/// How an interface gets its address on a subnet. A bare `link_up` is no link to a subnet and not an object.
+/// How an interface gets its address on a subnet. A `link_up` without a subnet is not an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// MAAS picks one at deployment.
+    /// MAAS picks an address at deployment.
     Auto,
-    /// This one.
+    /// A fixed address.
     Static(IpAddr),
     /// From a DHCP server.
     Dhcp,
@@ -32,7 +32,7 @@ pub enum Mode {
     LinkUp,
 }
 
-/// Which object. Ordered so that an object's neighbours in a sorted map are its relatives.
+/// Identifies an object. The order keeps related objects next to each other in a sorted map.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Key {
@@ -52,7 +52,7 @@ pub enum Key {
     ReservedIp(IpAddr),
     /// An interface, by host name and interface name.
     Interface(String, String),
-    /// A link, whole: host name, interface name, subnet, mode.
+    /// A link, by host name, interface name, subnet and mode, which is all of it.
     Link(String, String, Cidr, Mode),
     /// A DHCP snippet of a subnet, by subnet and name.
     Snippet(Cidr, String),

@@ -1,16 +1,16 @@
 //! What the YAML reader refuses, and where.
 //!
-//! Turns the reader's errors into findings' codes and remedies. Must not know what a declaration means.
+//! Maps the library's errors to codes and help texts. Must not know what a declaration means.
 
 use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{Error, Location};
 
 use crate::finding::{FindingCode, codes, shown};
 
-/// Levels of nesting; a link of an interface of a machine is at the seventh.
+/// The most levels of nesting; a link of an interface of a machine is on the seventh.
 pub(super) const DEPTH_MAX: usize = 16;
 
-/// Where in its file; lines and columns from 1, width in characters.
+/// A position in a file. Lines and columns count from 1; the width is in characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Position {
     pub(crate) line: u32,
@@ -18,7 +18,7 @@ pub(crate) struct Position {
     pub(crate) width: u32,
 }
 
-/// Something the reader refuses.
+/// Something that the reader refuses.
 #[derive(Clone, Debug)]
 pub(crate) struct YamlError {
     pub(crate) code: FindingCode,
@@ -52,18 +52,18 @@ pub(super) fn yaml_error(error: &Error) -> YamlError {
     }
 }
 
-const SPELL_OUT: &str = "write the values out where they are used";
+const SPELL_OUT: &str = "write the values where they are used";
 
 #[expect(
     clippy::wildcard_enum_match_arm,
-    reason = "the reader's errors are many and may grow; the rest is told in its own words"
+    reason = "the library has many errors and may add more; the rest keep their own message"
 )]
 fn explain(error: &Error) -> (FindingCode, String, &'static str) {
     match error {
         Error::Budget { breach, .. } => explain_budget(breach),
         Error::MergeKeyNotAllowed { .. } => (
             codes::YAML_MERGE,
-            "merge keys (`<<`) are not read".to_owned(),
+            "merge keys (`<<`) are not supported".to_owned(),
             SPELL_OUT,
         ),
         Error::MultipleDocuments { .. } => documents(),
@@ -74,7 +74,7 @@ fn explain(error: &Error) -> (FindingCode, String, &'static str) {
 
 #[expect(
     clippy::wildcard_enum_match_arm,
-    reason = "every other budget is about amounts"
+    reason = "every other budget limits amounts"
 )]
 fn explain_budget(breach: &BudgetBreach) -> (FindingCode, String, &'static str) {
     match breach {
@@ -83,13 +83,13 @@ fn explain_budget(breach: &BudgetBreach) -> (FindingCode, String, &'static str) 
         BudgetBreach::Documents { .. } => documents(),
         _ => (
             codes::YAML_BIG,
-            "the file holds more values than a declaration needs".to_owned(),
-            "split it: any number of `.yaml` files may share the declaration",
+            "the file has more values than a declaration needs".to_owned(),
+            "split it: a declaration may have any number of `.yaml` files",
         ),
     }
 }
 
-/// The scanner's complaints come as words only.
+/// The scanner's errors come as text only.
 fn explain_scanner(words: &str) -> (FindingCode, String, &'static str) {
     let lower = words.to_lowercase();
     if lower.contains("anchor") || lower.contains("alias") {
@@ -99,10 +99,10 @@ fn explain_scanner(words: &str) -> (FindingCode, String, &'static str) {
         return deep();
     }
     if lower.contains("tag") {
-        let help = "remove the tag; values are read by their key";
+        let help = "remove the tag; a value's type follows from its key";
         return (
             codes::YAML_TAG,
-            "tags (`!name`) are not read".to_owned(),
+            "tags (`!name`) are not supported".to_owned(),
             help,
         );
     }
@@ -114,14 +114,14 @@ fn explain_scanner(words: &str) -> (FindingCode, String, &'static str) {
     (
         codes::YAML_SYNTAX,
         format!("this is not YAML: {}", shown(said)),
-        "look at the indentation, and put quotes around text with `: ` or ` #` in it",
+        "check the indentation, and quote text that contains `: ` or ` #`",
     )
 }
 
 fn anchors() -> (FindingCode, String, &'static str) {
     (
         codes::YAML_ANCHOR,
-        "anchors (`&`) and aliases (`*`) are not read".to_owned(),
+        "anchors (`&`) and aliases (`*`) are not supported".to_owned(),
         SPELL_OUT,
     )
 }
@@ -129,8 +129,8 @@ fn anchors() -> (FindingCode, String, &'static str) {
 fn deep() -> (FindingCode, String, &'static str) {
     (
         codes::YAML_DEEP,
-        format!("nested deeper than {DEPTH_MAX} levels"),
-        "no declaration is that deep; look for a bracket that is never closed",
+        format!("nested more than {DEPTH_MAX} levels deep"),
+        "no declaration is that deep; look for a missing closing bracket",
     )
 }
 
@@ -138,6 +138,6 @@ fn documents() -> (FindingCode, String, &'static str) {
     (
         codes::YAML_DOCUMENTS,
         "a second document starts here".to_owned(),
-        "one document in a file: move this one to a file of its own",
+        "a file may have only one document: move this one to a file of its own",
     )
 }
