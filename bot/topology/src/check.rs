@@ -1,7 +1,7 @@
-//! From files to a topology, or to findings.
+//! Checks files and makes a topology, or findings.
 //!
-//! The one door: [`check`]. Every rule speaks whenever it can, so that one look shows everything there is to mend; a
-//! [`Topology`] comes out only when none of them refused. Whatever a real MAAS can hold is at most a warning here,
+//! The only entry point is [`check`]. Every rule runs whenever it can, so that one check shows everything that must be
+//! fixed; a [`Topology`] results only when there is no error. Whatever a real MAAS can contain is at most a warning here,
 //! except overlapping subnets and single-host prefixes, which an import lists instead of declaring. Must not know YAML.
 
 mod cross_plane;
@@ -21,18 +21,18 @@ use crate::draft::{self, Draft, Located, SourceFile};
 use crate::finding::{Finding, Findings};
 use crate::plane::Topology;
 
-/// What came of checking a declaration.
+/// The result of checking a declaration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
-    /// The declared network, when no finding is an error.
+    /// The declared network, if no finding is an error.
     pub topology: Option<Topology>,
     /// Every finding, ordered by file, line and column.
     pub findings: Vec<Finding>,
-    /// Where each plane is declared, by key: the file, and the line of its key. For remarks that come later.
+    /// Where each plane is declared, by key: the file, and the line of its key. For later annotations.
     pub declared_at: BTreeMap<String, (String, u32)>,
 }
 
-/// Checks the files of one site. Files that are no YAML are passed over; the order of the files does not matter.
+/// Checks the files of one site. Files other than YAML are skipped; the order of the files does not matter.
 pub fn check(sources: &[SourceFile]) -> Checked {
     let mut files: Vec<(&str, &[u8])> = sources
         .iter()
@@ -69,7 +69,8 @@ pub fn check(sources: &[SourceFile]) -> Checked {
     }
 }
 
-/// SHA-256 in hex over paths and contents, each preceded by its length so that no two declarations run together.
+/// SHA-256 in hex over paths and contents. Each is preceded by its length, so that different declarations never hash the
+/// same bytes.
 fn tree(files: &[(&str, &[u8])]) -> String {
     let mut hash = Sha256::new();
     for (path, bytes) in files {
@@ -82,7 +83,7 @@ fn tree(files: &[(&str, &[u8])]) -> String {
 }
 
 impl Draft {
-    /// Checks what the files say. The topology holds what could be believed; it counts only if nothing was refused.
+    /// Checks the files' content. The topology holds what was accepted; it is valid only if there are no errors.
     fn check(self, tree: String, findings: &mut Findings<'_>) -> Topology {
         let index = index::PlaneIndex::of(&self, findings);
         let checked: Vec<planes::CheckedPlane> = self

@@ -1,8 +1,8 @@
-//! What the files say, before anyone believes it.
+//! The content of the files, before it is checked.
 //!
-//! Every value keeps its place, because every remark about it needs one. A value that could not be read is here as
-//! `None` and was remarked on: later rules pass over it in silence. These types are also where the editor's schema
-//! comes from, so their doc comments are written for the person who edits the files. Must not know what MAAS refuses.
+//! Every value keeps its position, because every finding about it needs one. A value that could not be read is `None` and
+//! already has a finding, so later rules skip it. The editors' schema is generated from these types, so their doc comments
+//! are written for the people who edit the files. Must not know what MAAS refuses.
 
 mod leaf;
 mod reading;
@@ -23,16 +23,15 @@ use reading::{Reader, record};
 pub(crate) use shapes::{DhcpDraft, Legs, Served};
 pub(crate) use suggest::nearest;
 
-/// A file as it came: its path under the site's folder, with `/`, and its bytes.
+/// A file: its path under the site's folder, with `/`, and its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceFile {
-    /// For findings, and for the digest of the declaration.
+    /// Shown in findings, and part of the declaration's digest.
     pub path: String,
-    /// Its content.
     pub bytes: Vec<u8>,
 }
 
-/// What the files say.
+/// The content of a site's files.
 #[derive(Debug, Default)]
 pub struct Draft {
     pub(crate) planes: Vec<PlaneFile>,
@@ -41,34 +40,35 @@ pub struct Draft {
     pub(crate) vips: Vec<VipDraft>,
     pub(crate) spaces: Vec<Located<String>>,
     pub(crate) leave_alone: Vec<Located<String>>,
-    /// Keys of planes in files that could not be read: they are not missing.
+    /// Keys of planes in files that could not be read: a reference to one is not an unknown plane.
     pub(crate) unread: BTreeSet<String>,
 }
 
 record! {
     /// One plane: a VLAN of a fabric, and the subnets on it.
     pub(crate) struct PlaneFile {
-        /// The plane's key: what people, plans and references call it. Letters, digits, `-`, `_` and `.`.
+        /// The plane's key: its name in plans and references. Letters, digits, `-`, `_` and `.`.
         plane: Located<String>,
         /// For people; not written to MAAS.
         description: Option<Located<String>>,
         /// The fabric's name in MAAS.
         fabric: Located<String>,
-        /// The VLAN's tag, 1 to 4094. Left out: untagged.
+        /// The VLAN's tag, 1 to 4094. Omitted: untagged.
         #[schemars(range(min = 0, max = 4094))]
         vid: Option<Located<u32>>,
-        /// The VLAN's name in MAAS; an untagged VLAN has none. Left out: left alone.
+        /// The VLAN's name in MAAS; an untagged VLAN has none. Omitted: left alone.
         vlan_name: Option<Located<String>>,
-        /// The space that the VLAN is in; `none` takes it out of any. Left out: left alone.
+        /// The VLAN's space; `none` removes it from its space. Omitted: left alone.
         space: Option<Located<SpaceDraft>>,
-        /// The VLAN's MTU in bytes, 552 to 65535. Left out: left alone.
+        /// The VLAN's MTU in bytes, 552 to 65535. Omitted: left alone.
         #[schemars(range(min = 552, max = 65535))]
         mtu: Option<Located<u32>>,
-        /// `on`, `off`, `{primary: rack0, secondary: rack1}` or `{relay: other-plane}`. Left out: left alone.
+        /// `on`, `off`, `{primary: rack0, secondary: rack1}` or `{relay: other-plane}`. Omitted: left alone.
         dhcp: Option<DhcpDraft>,
-        /// How a change of `cidr` is carried out: `recreate` or `in-place`. Left out: in place where the release and the neighbours let it be; the plan says which, and why.
+        /// How a change of `cidr` is carried out: `recreate` or `in-place`. Omitted: in place where the release and the
+        /// other subnets allow it; the plan says which, and why.
         strategy: Option<Located<plane::Strategy>>,
-        /// Further subnets of the same VLAN, or all of them when there is no `cidr` above.
+        /// Further subnets of the same VLAN, or all of them if there is no `cidr` above.
         subnets: Option<Vec<SubnetDraft>>,
     }
     with
@@ -81,32 +81,32 @@ record! {
     pub(crate) struct SubnetDraft {
         /// The network, such as `192.0.2.0/24`.
         cidr: Option<Located<Cidr>>,
-        /// The subnet's name in MAAS. Left out: the plane's key; for a further subnet its `cidr`.
+        /// The subnet's name in MAAS. Omitted: the plane's key; for a further subnet its `cidr`.
         name: Option<Located<String>>,
-        /// `+1`, or an address. Left out: no gateway. `leave` keeps what MAAS has.
+        /// `+1`, or an address. Omitted: no gateway. `leave` keeps what MAAS has.
         gateway: Option<Located<GatewayDraft>>,
-        /// Resolvers in order: `+1`, an address, or `other-plane+1`. Left out: none. `leave` keeps what MAAS has.
+        /// Resolvers in order: `+1`, an address, or `other-plane+1`. Omitted: none. `leave` keeps what MAAS has.
         dns: Option<OrLeave<Located<AddressRef>>>,
-        /// Addresses promised to someone. Left out: no ranges. `leave` keeps what MAAS has.
+        /// Addresses reserved for someone. Omitted: no ranges. `leave` keeps what MAAS has.
         reserve: Option<OrLeave<ReservationDraft>>,
-        /// Static routes out of this subnet. Left out: left alone.
+        /// Static routes out of this subnet. Omitted: left alone.
         routes: Option<OrLeave<RouteDraft>>,
-        /// DHCP host reservations (MAAS 3.6 and later). Left out: left alone.
+        /// DHCP host reservations (MAAS 3.6 and later). Omitted: left alone.
         reserved_ips: Option<OrLeave<ReservedIpDraft>>,
-        /// Whether MAAS allocates here; `false` lets it allocate from reserved ranges only. Left out: left alone.
+        /// Whether MAAS allocates addresses here; with `false` it allocates only from reserved ranges. Omitted: left alone.
         managed: Option<Located<bool>>,
-        /// Whether MAAS's DNS server answers queries from this subnet. Left out: left alone.
+        /// Whether MAAS's DNS server answers queries from this subnet. Omitted: left alone.
         allow_dns: Option<Located<bool>>,
-        /// Whether MAAS's proxy accepts requests from this subnet. Left out: left alone.
+        /// Whether MAAS's proxy accepts requests from this subnet. Omitted: left alone.
         allow_proxy: Option<Located<bool>>,
-        /// Whether MAAS scans this subnet. Left out: left alone.
+        /// Whether MAAS scans this subnet. Omitted: left alone.
         active_discovery: Option<Located<bool>>,
-        /// Reverse DNS: 0 off, 1 on, 2 with RFC 2317 zones. Left out: left alone.
+        /// Reverse DNS: 0 off, 1 on, 2 with RFC 2317 zones. Omitted: left alone.
         #[schemars(range(min = 0, max = 2))]
         rdns_mode: Option<Located<u32>>,
-        /// MAAS's description of the subnet. Left out: left alone.
+        /// MAAS's description of the subnet. Omitted: left alone.
         subnet_description: Option<Located<String>>,
-        /// Architectures that are not booted here. Left out: left alone.
+        /// Architectures that may not boot here. Omitted: left alone.
         disabled_boot_architectures: Option<Vec<Located<String>>>,
     }
 }
@@ -114,9 +114,9 @@ record! {
 record! {
     /// Addresses reserved for someone, and why.
     pub(crate) struct ReservationDraft {
-        /// What it is for; MAAS shows it as the range's comment. Left out: no comment.
+        /// What it is for; MAAS shows it as the range's comment. Omitted: no comment.
         name: Option<Located<String>>,
-        /// `vip`, `floating`, `management`, `dynamic` (PXE and DHCP) or `reserved`. Left out: `reserved`.
+        /// `vip`, `floating`, `management`, `dynamic` (PXE and DHCP) or `reserved`. Omitted: `reserved`.
         purpose: Option<Located<plane::Purpose>>,
         /// `+10..+99`, `192.0.2.10..192.0.2.99`, or one address.
         range: Located<RangeRef>,
@@ -126,11 +126,11 @@ record! {
 record! {
     /// A static route out of the subnet.
     pub(crate) struct RouteDraft {
-        /// A plane's key, or a CIDR that MAAS knows as a subnet.
+        /// A plane's key, or the CIDR of a subnet that MAAS has.
         to: Located<Destination>,
         /// The gateway, inside this subnet: `+1` or an address.
         via: Located<AddressRef>,
-        /// Lower wins. Left out: 0.
+        /// Lower wins. Omitted: 0.
         metric: Option<Located<u32>>,
     }
 }
@@ -148,7 +148,7 @@ record! {
 }
 
 record! {
-    /// What is declared beside planes. Any number of files may hold parts of it.
+    /// What is declared besides planes. It may be spread over any number of files.
     pub(crate) struct SiteFile {
         /// Planes, as in a plane's own file.
         planes: Option<Vec<PlaneFile>>,
@@ -160,7 +160,7 @@ record! {
         vips: Option<Vec<VipDraft>>,
         /// Spaces that exist without a plane.
         spaces: Option<Vec<Located<String>>>,
-        /// Fabrics and networks that are known, not declared, and not to be nagged about.
+        /// Fabrics and subnets that are known, not declared, and not reported.
         leave_alone: Option<Vec<Located<String>>>,
     }
 }
@@ -170,7 +170,7 @@ record! {
     pub(crate) struct MachineDraft {
         /// Its host name in MAAS.
         name: Located<String>,
-        /// Its place in every subnet, such as `+40`: what `address: host` means.
+        /// Its offset in every subnet, such as `+40`, for `address: host`.
         host: Option<Located<Offset>>,
         /// Its interfaces, in any order.
         interfaces: Vec<InterfaceDraft>,
@@ -184,23 +184,23 @@ record! {
         name: Located<String>,
         /// `physical`, `bond`, `bridge` or `vlan`.
         r#type: Located<InterfaceKind>,
-        /// The interfaces under it.
+        /// Its parent interfaces.
         parents: Option<Vec<Located<String>>>,
         /// The plane whose VLAN it is on.
         plane: Option<Located<String>>,
-        /// The VLAN it is on, when that is no plane's.
+        /// The VLAN it is on, if that is not a plane's VLAN.
         vlan: Option<VlanDraft>,
-        /// Its addresses. Left out: left alone. `[]`: none.
+        /// Its addresses. Omitted: left alone. `[]`: none.
         links: Option<Vec<LinkDraft>>,
     }
 }
 
 record! {
-    /// A VLAN's place.
+    /// A VLAN's fabric and tag.
     pub(crate) struct VlanDraft {
         /// The fabric's name.
         fabric: Located<String>,
-        /// The tag. Left out: untagged.
+        /// The tag. Omitted: untagged.
         vid: Option<Located<u32>>,
     }
 }
@@ -210,9 +210,9 @@ record! {
     pub(crate) struct LinkDraft {
         /// The plane.
         plane: Located<String>,
-        /// `host` (the machine's own place), `+41`, an address, `auto`, `dhcp` or `link-up`.
+        /// `host` (the machine's own offset), `+41`, an address, `auto`, `dhcp` or `link-up`.
         address: Located<LinkAddress>,
-        /// Which subnet, when the plane has several.
+        /// Which subnet, if the plane has several.
         subnet: Option<Located<Cidr>>,
     }
 }
@@ -234,14 +234,14 @@ record! {
     pub(crate) struct VipDraft {
         /// The service.
         name: Located<String>,
-        /// Its place in every plane it stands on, such as `+50`.
+        /// Its offset in every plane it is on, such as `+50`.
         host: Option<Located<Offset>>,
         /// Leg to plane: `{public: edge}`, or `{public: {plane: edge, address: +51}}`.
         on: Legs,
     }
 }
 
-/// Bytes in all files together, and how many files: ten times the largest network seen (768 machines, 64 planes).
+/// Limits on the total size and the number of files: ten times the largest network seen (768 machines, 64 planes).
 const TOTAL_BYTES_MAX: usize = 4 * 1024 * 1024;
 const FILES_MAX: usize = 4096;
 
@@ -254,14 +254,14 @@ pub fn is_declaration(path: &str) -> bool {
 }
 
 impl Draft {
-    /// Reads the files, in the order of their paths. What cannot be read is remarked on and left out.
+    /// Reads the files, in the order of their paths. What cannot be read gets a finding and is left out.
     pub(crate) fn read(sources: &[(&str, &[u8])], findings: &mut Findings<'_>) -> Self {
         let mut draft = Self::default();
         check_paths(sources, findings);
         let total: usize = sources.iter().map(|(_, bytes)| bytes.len()).sum();
         if sources.len() > FILES_MAX || total > TOTAL_BYTES_MAX {
-            let message = format!("{} files with {total} bytes are declared", sources.len());
-            let help = "a declaration holds at most 4096 files and 4 MiB";
+            let message = format!("the declaration has {} files with {total} bytes", sources.len());
+            let help = "a declaration may have at most 4096 files and 4 MiB";
             findings.add(codes::FILE_SIZE, FilePosition::default(), message, help);
             return draft;
         }
@@ -285,12 +285,12 @@ impl Draft {
     fn take(&mut self, file: usize, tree: Option<YamlNode>, findings: &mut Findings<'_>) {
         let mut reader = Reader { file, findings };
         let Some(node) = tree else {
-            let help = "say something, or delete the file";
+            let help = "add a declaration, or delete the file";
             let start = FilePosition {
                 file,
                 ..FilePosition::default()
             };
-            return findings.add(codes::FILE_EMPTY, start, "the file says nothing", help);
+            return findings.add(codes::FILE_EMPTY, start, "the file is empty", help);
         };
         if node.has_key("plane") {
             self.planes.extend(reader.record::<PlaneFile>(&node));
@@ -349,7 +349,7 @@ fn check_paths(sources: &[(&str, &[u8])], findings: &mut Findings<'_>) {
                 .chars()
                 .any(|c| c.is_control() || c == '\\' || c == ':');
         if odd {
-            let message = format!("`{}` is no path inside the site's folder", shown(path));
+            let message = format!("`{}` is not a path inside the site's folder", shown(path));
             findings.add(codes::FILE_PATH, place, message, "rename the file");
         }
         if let Some(other) = seen.insert(path.to_lowercase(), *path) {

@@ -1,4 +1,4 @@
-//! What several planes must agree on: one VLAN each, no shared addresses, MTUs that fit through their carrier.
+//! Rules across planes: one VLAN each, no overlapping subnets, and MTUs that fit the untagged VLAN.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,11 +27,11 @@ fn refuse_shared_vlans(checked: &[CheckedPlane], findings: &mut Findings<'_>) {
     for plane in checked {
         if let Some(other) = taken.get(&plane.plane.vlan) {
             let message = format!(
-                "`{}` is on VLAN `{}`, and so is `{}`",
+                "`{}` is on VLAN `{}`, but so is `{}`",
                 plane.plane.key, plane.plane.vlan, other.plane.key
             );
             let help = format!(
-                "give it another `vid`, or put its subnets under `subnets:` of `{}`",
+                "use another `vid`, or move its subnets to `subnets:` of `{}`",
                 other.plane.key
             );
             findings.add(codes::PLANE_VLAN, plane.place, message, help);
@@ -41,7 +41,8 @@ fn refuse_shared_vlans(checked: &[CheckedPlane], findings: &mut Findings<'_>) {
     }
 }
 
-/// Networks nest or are apart, so in the order of their addresses each meets the last one that encloses it.
+/// Two networks are either nested or disjoint, so in address order each only needs comparing with the last one that encloses
+/// it.
 fn refuse_overlaps(checked: &[CheckedPlane], findings: &mut Findings<'_>) {
     let mut all: Vec<(Cidr, &str, FilePosition)> = checked
         .iter()
@@ -72,7 +73,7 @@ fn refuse_overlaps(checked: &[CheckedPlane], findings: &mut Findings<'_>) {
                 "`{}` of `{}` overlaps `{}` of `{}`",
                 second.0, second.1, first.0, first.1
             );
-            let help = "give one of them a network of its own; MAAS 3.7 refuses overlaps, and before it DNS breaks";
+            let help = "change one of them; MAAS 3.7 refuses overlaps, and in earlier releases they break DNS";
             findings.add(codes::OVERLAP_PLANE, second.2, message, help);
         }
         open.push(entry);
@@ -92,14 +93,14 @@ fn warn_of_mtus(checked: &[CheckedPlane], findings: &mut Findings<'_>) {
         };
         if mtu > *carrier {
             let message = format!(
-                "an MTU of {mtu} does not fit through the untagged VLAN of `{}`, which has {carrier}",
+                "an MTU of {mtu} is larger than that of the untagged VLAN of `{}`, which is {carrier}",
                 s.plane.vlan.fabric
             );
             findings.add(
                 codes::VLAN_MTU_PARENT,
                 place,
                 message,
-                "raise that one, or lower this one",
+                "raise that MTU, or lower this one",
             );
         }
     }
@@ -110,8 +111,8 @@ fn warn_of_generated_fabrics(checked: &[CheckedPlane], findings: &mut Findings<'
     for s in checked {
         let fabric = &s.plane.vlan.fabric;
         if names::is_generated("fabric", fabric) && draft.insert(fabric) {
-            let message = format!("MAAS gives the name `{fabric}` itself");
-            let help = "it must be there already; rename it in MAAS to have a name that survives a re-install";
+            let message = format!("only MAAS itself assigns the name `{fabric}`");
+            let help = "the fabric must already exist; rename it in MAAS to get a name that survives a re-install";
             findings.add(codes::NAME_GENERATED, s.fabric, message, help);
         }
     }
@@ -121,7 +122,7 @@ fn warn_of_dhcp(checked: &CheckedPlane, findings: &mut Findings<'_>) {
     let (Some(dhcp), Some(place)) = (&checked.plane.dhcp, checked.dhcp) else {
         return;
     };
-    // Ranges that are left alone are not known here.
+    // Ranges that are left alone are not known to the check.
     let known = checked
         .plane
         .subnets
@@ -136,14 +137,14 @@ fn warn_of_dhcp(checked: &CheckedPlane, findings: &mut Findings<'_>) {
     match (dhcp, dynamic) {
         (Dhcp::On { .. }, None) if known => {
             let message = format!(
-                "DHCP is on for `{}`, and no subnet has a dynamic range",
+                "DHCP is on for `{}`, but no subnet has a dynamic range",
                 checked.plane.key
             );
-            let help = "reserve one with `purpose: dynamic`; MAAS serves nothing without it";
+            let help = "reserve one with `purpose: dynamic`; MAAS refuses DHCP without it";
             findings.add(codes::DHCP_NO_RANGE, place, message, help);
         }
         (Dhcp::Off, Some(range)) => {
-            let message = format!("DHCP is off, and `{}` is dynamic", range.range);
+            let message = format!("DHCP is off, but `{}` is dynamic", range.range);
             findings.add(
                 codes::DHCP_IDLE_RANGE,
                 place,
@@ -155,7 +156,7 @@ fn warn_of_dhcp(checked: &CheckedPlane, findings: &mut Findings<'_>) {
     }
 }
 
-/// Refuses what is declared and to be left alone at once.
+/// Reports what is both declared and left alone.
 pub(super) fn leave_alone(
     draft: &[Located<String>],
     checked: &[CheckedPlane],

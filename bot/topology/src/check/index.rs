@@ -1,4 +1,4 @@
-//! Who is who: planes by key, so that references resolve whatever the order of the files; and who was given what.
+//! The planes by key, so that references resolve in any order of the files; and which addresses are assigned.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -14,14 +14,14 @@ use super::names;
 /// The planes by key.
 pub(super) struct PlaneIndex {
     planes: BTreeMap<String, PlaneEntry>,
-    /// First subnets of each family by network address, with their planes' keys.
+    /// The first subnet of each family by network address, with its plane's key.
     firsts: BTreeMap<IpAddr, (Cidr, String)>,
     subnets: BTreeSet<Cidr>,
-    /// Keys that cannot be read, or stand in files that cannot: they are not missing.
+    /// Keys that are invalid, or are in files that could not be read: a reference to one is not an unknown plane.
     unread: BTreeSet<String>,
 }
 
-/// What a reference to a plane may need. What could not be read is `None`, and was remarked on.
+/// What a reference to a plane may need. What could not be read is `None`, and has a finding.
 pub(super) struct PlaneEntry {
     pub(super) place: FilePosition,
     pub(super) vlan: Option<VlanAt>,
@@ -35,14 +35,14 @@ impl PlaneEntry {
         self.subnets.iter().flatten().copied()
     }
 
-    /// Whether a subnet could not be read: then a missing one is no news.
+    /// Whether a subnet could not be read. Then no finding is added for a missing one.
     pub(super) fn is_partial(&self) -> bool {
         self.subnets.iter().any(Option::is_none)
     }
 }
 
 impl PlaneIndex {
-    /// Writes down every plane with a key; a key twice is remarked on, and the first one stays.
+    /// Indexes every plane with a key. A duplicate key gets a finding, and the first plane is kept.
     pub(super) fn of(draft: &Draft, findings: &mut Findings<'_>) -> Self {
         let mut index = Self {
             planes: BTreeMap::new(),
@@ -55,9 +55,9 @@ impl PlaneIndex {
                 continue;
             };
             if !names::is_key(&key) {
-                let message = format!("`{}` is no plane key", shown(&key));
+                let message = format!("`{}` is not a valid plane key", shown(&key));
                 let help =
-                    "use letters, digits, `-`, `_` and `.`, 64 at most, a letter or digit first";
+                    "use at most 64 letters, digits, `-`, `_` and `.`, and begin with a letter or digit";
                 findings.add(codes::PLANE_KEY, located.plane.place, message, help);
                 index.unread.insert(key);
                 continue;
@@ -66,12 +66,12 @@ impl PlaneIndex {
             let entry = PlaneEntry::of(located, place);
             if let Some(first) = index.planes.get(&key) {
                 let message = format!(
-                    "a plane `{}` is declared already, on line {} of {}",
+                    "plane `{}` is already declared on line {} of {}",
                     shown(&key),
                     first.place.line,
                     findings.path(first.place)
                 );
-                let help = "give it another key, or put its subnets under `subnets:` of the first";
+                let help = "use another key, or move its subnets to the first plane's `subnets:`";
                 findings.add(codes::PLANE_DUPLICATE, place, message, help);
                 continue;
             }
@@ -86,7 +86,7 @@ impl PlaneIndex {
         index
     }
 
-    /// Whether this is the plane that its key stands for, not a second one of that key.
+    /// Whether this is the first plane with its key.
     pub(super) fn is_first(&self, key: &Located<String>) -> bool {
         key.value
             .as_ref()
@@ -121,21 +121,21 @@ impl PlaneIndex {
             .keys()
             .take(if findings.has_room() { usize::MAX } else { 0 });
         let help = nearest(key, candidates.map(String::as_str)).map_or_else(
-            || "declare it, or refer to one that is declared".to_owned(),
+            || "declare it, or refer to a declared plane".to_owned(),
             |near| format!("did you mean `{near}`?"),
         );
         findings.add(
             codes::PLANE_UNKNOWN,
             place,
-            format!("no plane `{}` is declared", shown(key)),
+            format!("plane `{}` is not declared", shown(key)),
             help,
         );
         None
     }
 
-    /// The plane that an address belongs to, and its place in that plane's first subnet of its family.
+    /// The plane that an address belongs to, and the address's offset in that plane's first subnet of its family.
     pub(super) fn owner(&self, ip: IpAddr) -> Option<(&str, u128)> {
-        // Declared networks do not overlap, so the nearest one below is the only candidate.
+        // Declared subnets do not overlap, so the nearest one below is the only candidate.
         let (_, (first, key)) = self.firsts.range(..=ip).next_back()?;
         Some((key.as_str(), first.offset_of(ip)?))
     }
@@ -145,7 +145,7 @@ impl PlaneIndex {
         self.subnets.contains(&cidr)
     }
 
-    /// The address that is meant, in the subnet at hand. A literal is not looked at further.
+    /// Resolves an address in the current subnet. A literal is not checked.
     pub(super) fn resolve(
         &self,
         located: &Located<AddressRef>,
@@ -159,8 +159,8 @@ impl PlaneIndex {
                 let entry = self.look_up(key, located.place, findings)?;
                 let Some(cidr) = entry.subnets().find(|c| c.is_v6() == home.is_v6()) else {
                     if !entry.is_partial() {
-                        let message = format!("plane `{key}` has no subnet of this family");
-                        let help = "write the address in full, or refer to a plane that has one";
+                        let message = format!("plane `{key}` has no subnet of this address family");
+                        let help = "write the full address, or refer to a plane that has one";
                         findings.add(codes::PLANE_EMPTY, located.place, message, help);
                     }
                     return None;
@@ -170,7 +170,7 @@ impl PlaneIndex {
         }
     }
 
-    /// The address that is meant, which must lie inside the subnet at hand.
+    /// Resolves an address, which must be inside the current subnet.
     pub(super) fn inside(
         &self,
         located: &Located<AddressRef>,
@@ -181,7 +181,7 @@ impl PlaneIndex {
         if home.contains(ip) {
             return Some(ip);
         }
-        let help = "write an offset such as `+1`: it follows when the subnet moves";
+        let help = "write an offset such as `+1`: it stays valid when the subnet moves";
         findings.add(
             codes::ADDRESS_OUTSIDE,
             located.place,
@@ -223,7 +223,7 @@ impl PlaneEntry {
     }
 }
 
-/// Remarks on a host that would stand on the network's own address or on the broadcast address. A /31 has neither.
+/// Reports a host on the network address or the broadcast address. A /31 has neither.
 pub(super) fn refuse_edges(
     ip: IpAddr,
     cidr: Cidr,
@@ -232,17 +232,17 @@ pub(super) fn refuse_edges(
 ) {
     let edges = !cidr.is_v6() && cidr.prefix() < 31;
     if edges && (ip == cidr.network() || ip == cidr.last()) {
-        let message = format!("`{ip}` is the network's own or the broadcast address of `{cidr}`");
+        let message = format!("`{ip}` is the network or broadcast address of `{cidr}`");
         findings.add(
             codes::ADDRESS_EDGE,
             place,
             message,
-            "give a host an address between the two",
+            "choose an address between the two",
         );
     }
 }
 
-/// The address that many places into a subnet.
+/// The address at that offset in a subnet.
 pub(super) fn at(
     cidr: Cidr,
     offset: Offset,
@@ -263,12 +263,12 @@ pub(super) fn at(
     ip
 }
 
-/// Which address was given to whom.
+/// The addresses that are assigned, and to what.
 #[derive(Default)]
 pub(super) struct AddressOwners(BTreeMap<IpAddr, String>);
 
 impl AddressOwners {
-    /// Gives `ip` to `who`, unless someone has it.
+    /// Assigns `ip` to `who`, unless it is assigned already.
     pub(super) fn assign(
         &mut self,
         ip: IpAddr,
@@ -277,12 +277,12 @@ impl AddressOwners {
         findings: &mut Findings<'_>,
     ) {
         if let Some(other) = self.0.get(&ip) {
-            let message = format!("`{ip}` is given to {who}, and to {other} already");
+            let message = format!("`{ip}` is assigned to {who}, but already to {other}");
             findings.add(
                 codes::ADDRESS_TWICE,
                 place,
                 message,
-                "give one of them another address",
+                "choose another address for one of them",
             );
             return;
         }

@@ -1,4 +1,4 @@
-//! Machines: interfaces that stand on each other, and links that fit their planes.
+//! Machines: interfaces with their parents, and links that fit their planes.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -50,7 +50,7 @@ pub(super) fn check(
         };
         let interfaces = interfaces(&host, &context, owners, findings);
         if machines.contains_key(&host) {
-            let message = format!("a machine `{host}` is declared already");
+            let message = format!("machine `{host}` is already declared");
             findings.add(
                 codes::MACHINE_DUPLICATE,
                 machine.name.place,
@@ -82,7 +82,7 @@ fn interfaces(
             continue;
         };
         if !seen.insert(name.clone()) {
-            let message = format!("`{host}` has an interface `{}` already", shown(&name));
+            let message = format!("`{host}` already has an interface `{}`", shown(&name));
             findings.add(
                 codes::MACHINE_DUPLICATE,
                 interface.name.place,
@@ -112,9 +112,9 @@ fn interfaces(
 fn kind(interface: &InterfaceDraft, findings: &mut Findings<'_>) -> InterfaceKind {
     let kind = interface.r#type.value.unwrap_or(InterfaceKind::Unknown);
     if interface.r#type.value == Some(InterfaceKind::Unknown) {
-        let message = "this type of interface is not known";
+        let message = "this interface type is not known";
         let help =
-            "write `physical`, `bond`, `bridge` or `vlan`; planebot leaves others as they are";
+            "write `physical`, `bond`, `bridge` or `vlan`; planebot leaves other types as they are";
         findings.add(
             codes::INTERFACE_UNKNOWN,
             interface.r#type.place,
@@ -125,9 +125,9 @@ fn kind(interface: &InterfaceDraft, findings: &mut Findings<'_>) -> InterfaceKin
     let count = interface.parents.as_ref().map_or(0, Vec::len);
     // 3.5.9 maasserver/forms/interface.py: a VLAN has one parent, a bridge at most one.
     let wrong = match kind {
-        InterfaceKind::Vlan => (count != 1).then_some("a `vlan` has one parent"),
-        InterfaceKind::Bridge => (count > 1).then_some("a `bridge` has one parent at most"),
-        InterfaceKind::Bond => (count == 0).then_some("a `bond` has parents"),
+        InterfaceKind::Vlan => (count != 1).then_some("a `vlan` needs exactly one parent"),
+        InterfaceKind::Bridge => (count > 1).then_some("a `bridge` has at most one parent"),
+        InterfaceKind::Bond => (count == 0).then_some("a `bond` needs parents"),
         InterfaceKind::Physical => (count > 0).then_some("a `physical` interface has no parents"),
         InterfaceKind::Unknown => None,
     };
@@ -136,7 +136,7 @@ fn kind(interface: &InterfaceDraft, findings: &mut Findings<'_>) -> InterfaceKin
             codes::INTERFACE_PARENT,
             interface.r#type.place,
             message,
-            "say `parents: [...]`, or another `type`",
+            "set `parents: [...]`, or choose another `type`",
         );
     }
     kind
@@ -173,7 +173,7 @@ fn vlan(
 ) -> Option<VlanAt> {
     if let Some(plane) = &interface.plane {
         if interface.vlan.is_some() {
-            let message = "both `plane` and `vlan` say where this interface is";
+            let message = "this interface has both `plane` and `vlan`";
             findings.add(
                 codes::INTERFACE_VLAN,
                 plane.place,
@@ -210,7 +210,7 @@ fn links_of(
             continue;
         };
         if links.contains(&(cidr, mode)) {
-            let message = format!("this link to `{cidr}` is declared already");
+            let message = format!("this link to `{cidr}` is already declared");
             findings.add(
                 codes::LINK_TWICE,
                 link.plane.place,
@@ -242,8 +242,8 @@ fn link_of(
     let entry = context.index.find(&link.plane, findings)?;
     let address = link.address.value.as_ref()?;
     if let Some((on, at)) = vlan.zip(entry.vlan.as_ref()).filter(|(on, at)| on != at) {
-        let message = format!("the interface is on VLAN `{on}`, the plane on `{at}`");
-        let help = "link it to a plane of its own VLAN; MAAS keeps such a link and makes none";
+        let message = format!("the interface is on VLAN `{on}`, but the plane is on `{at}`");
+        let help = "link it to a plane on its own VLAN; MAAS keeps such a link but does not create one";
         findings.add(codes::LINK_VLAN, link.plane.place, message, help);
     }
     let cidr = subnet_of(link, entry, address, findings)?;
@@ -270,8 +270,8 @@ fn own_address(
     findings: &mut Findings<'_>,
 ) -> Option<IpAddr> {
     let Some(host) = &machine.host else {
-        let message = "the machine does not say its `host`";
-        let help = "add `host: +40`, say, or write the address here";
+        let message = "the machine has no `host`";
+        let help = "add for example `host: +40`, or write the address here";
         findings.add(codes::MACHINE_HOST, link.address.place, message, help);
         return None;
     };
@@ -317,17 +317,17 @@ fn subnet_of(
             codes::PLANE_EMPTY,
             link.plane.place,
             message,
-            "give it a `cidr`, or link to another plane",
+            "add a `cidr` to it, or link to another plane",
         );
     } else {
         let message = format!("plane `{key}` has {} subnets", all.len());
-        let help = format!("say which with `subnet:`; it has {}", list_of(&all));
+        let help = format!("choose one with `subnet:`; it has {}", list_of(&all));
         findings.add(codes::LINK_SUBNET, link.plane.place, message, help);
     }
     None
 }
 
-/// The first few of them, for a remark.
+/// The first few of them, for a finding.
 fn list_of(cidrs: &[Cidr]) -> String {
     let some: Vec<String> = cidrs
         .iter()
@@ -341,7 +341,7 @@ fn list_of(cidrs: &[Cidr]) -> String {
     }
 }
 
-/// Orders interfaces so that parents come before children; those in a circle are remarked on and left out.
+/// Orders interfaces so that parents come before children. Those in a cycle get a finding and are left out.
 fn parents_first(
     interfaces: Vec<MachineInterface>,
     machine: &MachineDraft,
@@ -380,8 +380,8 @@ fn parents_first(
         .map(|(interface, _)| format!("`{}`", shown(&interface.name)))
         .collect();
     if !cyclic.is_empty() {
-        let message = format!("{} stand on each other", cyclic.join(", "));
-        let help = "a parent is made before its children";
+        let message = format!("{} are each other's parents", cyclic.join(", "));
+        let help = "remove the cycle: a parent must be created before its children";
         findings.add(codes::INTERFACE_CYCLE, machine.name.place, message, help);
     }
     let mut kept: Vec<Option<MachineInterface>> = interfaces.into_iter().map(Some).collect();

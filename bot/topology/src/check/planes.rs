@@ -9,18 +9,18 @@ use crate::plane::{Dhcp, Plane, PlaneSubnet};
 use super::index::PlaneIndex;
 use super::{names, subnets};
 
-/// A plane that could be believed, with the places that rules about several planes speak of.
+/// A checked plane, with the positions that rules about several planes need.
 pub(super) struct CheckedPlane {
     pub(super) plane: Plane,
     pub(super) place: FilePosition,
     pub(super) fabric: FilePosition,
     pub(super) mtu: Option<FilePosition>,
     pub(super) dhcp: Option<FilePosition>,
-    /// As many as the plane's subnets, in their order: where each `cidr` stands.
+    /// The position of each subnet's `cidr`, in the order of the plane's subnets.
     pub(super) cidrs: Vec<FilePosition>,
 }
 
-/// Checks one plane. `None` when it has no key or no VLAN to stand on, which was remarked on.
+/// Checks one plane. `None` if it has no key or no VLAN, which has a finding.
 pub(super) fn check(
     draft: &PlaneFile,
     index: &PlaneIndex,
@@ -79,16 +79,16 @@ pub(super) fn check(
     })
 }
 
-/// A VID that is one, or `None` and a remark.
+/// A valid VID, or `None` and a finding.
 pub(super) fn vid(draft: &Located<u32>, findings: &mut Findings<'_>) -> Option<u16> {
     let number = draft.value?;
     let vid = u16::try_from(number).ok().filter(|vid| *vid <= 4094);
     if vid.is_none() {
-        let help = "VIDs go from 1 to 4094; leave the line out for untagged";
+        let help = "VIDs are 1 to 4094; remove the line for untagged";
         findings.add(
             codes::VLAN_VID,
             draft.place,
-            format!("`{number}` is no VID"),
+            format!("`{number}` is not a valid VID"),
             help,
         );
     }
@@ -101,12 +101,12 @@ fn mtu(draft: &Located<u32>, findings: &mut Findings<'_>) -> Option<u32> {
     if (552..=65535).contains(&mtu) {
         return Some(mtu);
     }
-    let message = format!("MAAS takes no MTU of {mtu}");
+    let message = format!("MAAS does not accept an MTU of {mtu}");
     findings.add(
         codes::VLAN_MTU,
         draft.place,
         message,
-        "use 552 to 65535; Ethernet's is 1500, or 9000 for jumbo frames",
+        "use 552 to 65535; Ethernet usually has 1500, or 9000 for jumbo frames",
     );
     None
 }
@@ -123,7 +123,7 @@ fn vlan_name(
             codes::VLAN_UNTAGGED,
             draft.place,
             message,
-            "remove the line, or say its `vid`",
+            "remove the line, or add a `vid`",
         );
         return None;
     }
@@ -132,7 +132,7 @@ fn vlan_name(
 
 #[expect(
     clippy::option_option,
-    reason = "left alone, none, and this one are three things"
+    reason = "left alone, none, and a value are three cases"
 )]
 fn space(draft: &Located<SpaceDraft>, findings: &mut Findings<'_>) -> Option<Option<String>> {
     match draft.value.as_ref()? {
@@ -162,7 +162,7 @@ fn served(
     };
     if let Some(relay) = &racks.relay {
         if racks.primary.is_some() || racks.secondary.is_some() {
-            let message = "a relayed plane has no racks of its own";
+            let message = "a relayed plane cannot have racks";
             findings.add(
                 codes::DHCP_RACKS,
                 draft.place,
@@ -173,14 +173,14 @@ fn served(
         let entry = index.find(relay, findings)?;
         if entry.relayed || relay.value.as_deref() == Some(key) {
             let message = format!(
-                "the DHCP of `{}` is relayed itself",
+                "`{}` is relayed itself",
                 shown(relay.value.as_deref()?)
             );
             findings.add(
                 codes::DHCP_RELAY,
                 relay.place,
                 message,
-                "relay to the plane that serves",
+                "relay to a plane whose DHCP is on",
             );
         }
         return entry.vlan.clone().map(Dhcp::Relay);
@@ -195,7 +195,7 @@ fn served(
         name(&racks.secondary, findings),
     );
     if racks.primary.is_none() || (primary.is_some() && primary == secondary) {
-        let message = "a secondary rack stands in for a primary one";
+        let message = "a secondary rack needs a different primary rack";
         let help =
             "write `{primary: rack0, secondary: rack1}`, or `on` to keep the racks that MAAS has";
         findings.add(codes::DHCP_RACKS, draft.place, message, help);
@@ -215,12 +215,12 @@ fn subnets(
         let Some(cidr) = &subnet.cidr else {
             let lonely = subnet.first_place();
             if let Some(place) = lonely.or_else(|| (position > 0).then_some(draft.plane.place)) {
-                let message = "this belongs to a subnet, and no `cidr` says which";
+                let message = "this field belongs to a subnet, but there is no `cidr`";
                 findings.add(
                     codes::SUBNET_NO_CIDR,
                     place,
                     message,
-                    "add a line `cidr: 10.0.0.0/24`, say",
+                    "add a line such as `cidr: 10.0.0.0/24`",
                 );
             }
             continue;
@@ -244,18 +244,18 @@ fn subnets(
     checked
 }
 
-/// MAAS refuses a prefix of 0 (3.5.9 maasserver/forms/subnet.py:106-114); nothing can be planned on a single host.
+/// MAAS refuses a prefix of 0 (3.5.9 maasserver/forms/subnet.py:106-114); a single host is not a subnet to plan.
 fn is_subnet(cidr: Cidr, place: FilePosition, findings: &mut Findings<'_>) -> bool {
     let single = if cidr.is_v6() { 128 } else { 32 };
     if cidr.prefix() != 0 && cidr.prefix() != single {
         return true;
     }
-    let message = format!("`/{}` is no subnet's prefix", cidr.prefix());
+    let message = format!("a subnet cannot have the prefix `/{}`", cidr.prefix());
     findings.add(
         codes::CIDR_PREFIX,
         place,
         message,
-        "say the network that the hosts share",
+        "write the network that the hosts share",
     );
     false
 }

@@ -1,4 +1,4 @@
-//! Reservations of one subnet: each where MAAS allows it, and none touching another.
+//! Reservations of one subnet: each where MAAS allows it, and none overlapping another.
 //!
 //! The rules are 3.5.9 maasserver/models/iprange.py:156-277 and models/subnet.py:549-631.
 
@@ -12,10 +12,10 @@ use crate::plane::{Purpose, Reservation};
 use super::index::PlaneIndex;
 use super::names;
 
-/// Addresses in the smallest IPv6 dynamic range that MAAS takes.
+/// The size of the smallest IPv6 dynamic range that MAAS accepts.
 const V6_DYNAMIC_MIN: u128 = 256;
 
-/// Checks a subnet's reservations; those that could be believed, in the order of the file.
+/// Checks a subnet's reservations. Returns the valid ones, in the order of the file.
 pub(super) fn check(
     draft: &[ReservationDraft],
     cidr: Cidr,
@@ -79,20 +79,20 @@ fn resolve(
         } else {
             (
                 codes::ADDRESS_FAMILY,
-                format!("`{start}` and `{end}` are of two families"),
+                format!("`{start}` and `{end}` are of different address families"),
             )
         };
         findings.add(
             code,
             draft.place,
             message,
-            "write the lower address first, both of one family",
+            "write two addresses of the same family, the lower one first",
         );
         return None;
     };
     if !range.within(&cidr) {
         let message = format!("`{range}` is not inside `{cidr}`");
-        let help = "write offsets such as `+10..+99`: they follow when the subnet moves";
+        let help = "write offsets such as `+10..+99`: they stay valid when the subnet moves";
         findings.add(codes::RANGE_OUTSIDE, draft.place, message, help);
         return None;
     }
@@ -131,12 +131,12 @@ fn rules(
     }
     if cidr.is_v6() && purpose == Some(Purpose::Dynamic) && range.count() < V6_DYNAMIC_MIN {
         let message = format!("`{range}` has {} addresses", range.count());
-        let help = "MAAS wants 256 or more in an IPv6 dynamic range";
+        let help = "MAAS requires 256 or more in an IPv6 dynamic range";
         findings.add(codes::RANGE_SMALL, place, message, help);
     }
     if implicit(cidr).is_some_and(|low| low.overlaps(&range)) {
         let message =
-            format!("`{range}` meets `::1` to `::ffff:ffff` of a /64, which MAAS keeps reserved");
+            format!("`{range}` overlaps `::1` to `::ffff:ffff` of a /64, which MAAS reserves for itself");
         findings.add(
             codes::RANGE_IMPLICIT,
             place,
@@ -146,7 +146,7 @@ fn rules(
     }
 }
 
-/// What MAAS counts as reserved in every IPv6 /64 (3.5.9 maasserver/models/subnet.py:549-569).
+/// The addresses that MAAS reserves in every IPv6 /64 (3.5.9 maasserver/models/subnet.py:549-569).
 pub(crate) fn implicit(cidr: Cidr) -> Option<Range> {
     let IpAddr::V6(network) = cidr.network() else {
         return None;
@@ -197,7 +197,7 @@ fn called(reservation: &Reservation) -> String {
     format!(" ({})", shown(&reservation.name))
 }
 
-/// Remarks when a fixed address lies in a dynamic range: MAAS refuses it there (maasserver/forms and models, all releases).
+/// Reports a fixed address inside a dynamic range, which MAAS refuses (maasserver/forms and models, all releases).
 pub(super) fn refuse_dynamic(
     ip: IpAddr,
     reservations: &[Reservation],

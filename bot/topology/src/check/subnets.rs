@@ -15,7 +15,7 @@ use super::index::{self, PlaneIndex};
 use super::{names, ranges};
 
 impl SubnetDraft {
-    /// Where something of a subnet is said, if anything is.
+    /// The position of the first field of a subnet, if it has any.
     pub(super) fn first_place(&self) -> Option<FilePosition> {
         let switches = [
             &self.managed,
@@ -56,7 +56,7 @@ fn listed<T>(draft: Option<&OrLeave<T>>) -> &[T] {
     }
 }
 
-/// What is said of a list: `None` leaves it alone.
+/// How a list is declared.
 enum Listed<'a, T> {
     LeftOut,
     Leave,
@@ -133,7 +133,7 @@ pub(super) fn check(
 
 #[expect(
     clippy::option_option,
-    reason = "left alone, none, and this one are three things"
+    reason = "left alone, none, and a value are three cases"
 )]
 fn gateway(
     draft: Option<&Located<GatewayDraft>>,
@@ -193,7 +193,7 @@ fn dns(
             .filter(|_| literal && !cidr.contains(ip) && ip.is_ipv6() == cidr.is_v6());
         if let Some((key, offset)) = owner {
             let message = format!("the resolver `{ip}` is in plane `{key}`");
-            let help = format!("write `{key}+{offset}`: it follows when that plane moves");
+            let help = format!("write `{key}+{offset}`: it stays valid when that plane moves");
             findings.add(codes::DNS_FOREIGN, draft.place, message, help);
         }
     }
@@ -220,7 +220,7 @@ fn warn_if_dynamic(
             code,
             place,
             message,
-            "shorten the range, so that DHCP cannot hand it out",
+            "shorten the range, so that DHCP cannot lease it",
         );
     }
 }
@@ -247,7 +247,7 @@ fn routes(
             .iter()
             .any(|r| r.destination == destination && r.gateway == gateway)
         {
-            let message = format!("a route to `{destination}` by `{gateway}` is declared already");
+            let message = format!("a route to `{destination}` via `{gateway}` is already declared");
             findings.add(
                 codes::ROUTE_TWICE,
                 draft.to.place,
@@ -277,12 +277,12 @@ fn destination(
             let entry = index.look_up(key, draft.place, findings)?;
             let found = entry.subnets().find(|c| c.is_v6() == cidr.is_v6());
             if found.is_none() && !entry.is_partial() {
-                let message = format!("plane `{}` has no subnet of this family", shown(key));
+                let message = format!("plane `{}` has no subnet of this address family", shown(key));
                 findings.add(
                     codes::PLANE_EMPTY,
                     draft.place,
                     message,
-                    "name another plane, or a network",
+                    "use another plane, or a network",
                 );
             }
             found?
@@ -290,19 +290,19 @@ fn destination(
         Destination::Network(to) => *to,
     };
     if to == cidr || to.is_v6() != cidr.is_v6() {
-        let message = format!("no route leads from `{cidr}` to `{to}`");
+        let message = format!("a route from `{cidr}` to `{to}` is not possible");
         findings.add(
             codes::ROUTE_SELF,
             draft.place,
             message,
-            "name another network of the same family",
+            "use another network of the same address family",
         );
         return None;
     }
     if !index.has(to) {
         let message = format!("`{to}` is not declared");
         let help =
-            "MAAS routes only to subnets that it has: declare it, or make sure that it is there";
+            "MAAS routes only to subnets that it has: declare it, or make sure that MAAS has it";
         findings.add(codes::ROUTE_UNDECLARED, draft.place, message, help);
     }
     Some(to)
@@ -331,7 +331,7 @@ fn reserved_ips(
         ranges::refuse_dynamic(ip, reservations, draft.ip.place, findings);
         index::refuse_edges(ip, cidr, draft.ip.place, findings);
         if !taken.insert(ip) {
-            let message = format!("`{ip}` is reserved for another host already");
+            let message = format!("`{ip}` is already reserved for another host");
             findings.add(
                 codes::RESERVED_IP_TWICE,
                 draft.ip.place,
@@ -355,7 +355,7 @@ fn rdns_mode(draft: &Located<u32>, findings: &mut Findings<'_>) -> Option<u8> {
     let mode = draft.value?;
     let known = u8::try_from(mode).ok().filter(|mode| *mode <= 2);
     if known.is_none() {
-        let message = format!("`{mode}` is no mode of reverse DNS");
+        let message = format!("`{mode}` is not a reverse DNS mode");
         findings.add(
             codes::VALUE_RANGE,
             draft.place,

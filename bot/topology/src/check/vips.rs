@@ -1,4 +1,5 @@
-//! The jumphost's addresses and the services' virtual ones: not MAAS's, and planned with everything else.
+//! The addresses of the jumphost, and the virtual addresses of services. MAAS does not manage them, but they must fit the
+//! planes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -49,7 +50,7 @@ pub(super) fn jumphost(
     checked
 }
 
-/// The subnet of the plane that an address lies in: for an offset the first one, or the first IPv4 one.
+/// The plane's subnet that an address is in; for an offset the first one.
 fn locate(
     plane: &Located<String>,
     entry: &PlaneEntry,
@@ -71,7 +72,7 @@ fn locate(
             let ip = literal.map_or_else(String::new, |ip| ip.to_string());
             let message = format!("`{ip}` is outside plane `{key}`");
             let help =
-                format!("its subnet is `{cidr}`; an offset such as `+1` follows when it moves");
+                format!("its subnet is `{cidr}`; an offset such as `+1` stays valid when it moves");
             findings.add(codes::ADDRESS_OUTSIDE, draft.place, message, help);
             None
         }
@@ -81,7 +82,7 @@ fn locate(
                 codes::PLANE_EMPTY,
                 plane.place,
                 message,
-                "give it a `cidr`, or name another plane",
+                "add a `cidr` to it, or use another plane",
             );
             None
         }
@@ -104,7 +105,7 @@ pub(super) fn check(
             continue;
         };
         if !taken.insert(name.clone()) {
-            let message = format!("`{}` has virtual addresses already", shown(&name));
+            let message = format!("`{}` already has virtual addresses", shown(&name));
             findings.add(
                 codes::VIP_DUPLICATE,
                 group.name.place,
@@ -145,7 +146,7 @@ pub(super) fn check(
     groups
 }
 
-/// A leg's own address, or the group's place in every plane.
+/// A leg's own address, or the group's offset in the plane.
 fn address_of(
     group: &VipDraft,
     own: Option<&Located<AddressRef>>,
@@ -156,12 +157,12 @@ fn address_of(
         return Some((own.value.clone()?, own.place));
     }
     let Some(host) = &group.host else {
-        let message = "this leg has no address, and its group no `host`";
+        let message = "this leg has no address, and its group has no `host`";
         findings.add(
             codes::VIP_HOST,
             plane.place,
             message,
-            "add `host: +50`, say, to the group",
+            "add for example `host: +50` to the group",
         );
         return None;
     };
@@ -174,7 +175,7 @@ fn refuse_outside_bands(
     plane: &Located<String>,
     findings: &mut Findings<'_>,
 ) {
-    // Ranges that are left alone are not known here.
+    // Ranges that are left alone are not known to the check.
     let Some(reservations) = subnet.and_then(|subnet| subnet.reservations.as_deref()) else {
         return;
     };
@@ -188,10 +189,10 @@ fn refuse_outside_bands(
     }
     let key = shown(plane.value.as_deref().unwrap_or_default());
     let help = if bands.is_empty() {
-        "reserve a band there with `purpose: vip`".to_owned()
+        "reserve a range there with `purpose: vip`".to_owned()
     } else {
         let bands: Vec<String> = bands.iter().map(|band| format!("`{band}`")).collect();
-        format!("use an address of {}", bands.join(", "))
+        format!("use an address in {}", bands.join(", "))
     };
     let message = format!("`{ip}` is in no `vip` reservation of plane `{key}`");
     findings.add(codes::VIP_BAND, plane.place, message, help);

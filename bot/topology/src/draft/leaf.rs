@@ -1,6 +1,6 @@
-//! Single words: offsets, addresses, ranges, names and choices, as written.
+//! Scalars: offsets, addresses, ranges, names and choices, as written.
 //!
-//! Knows how each is spelt and what to say when it is not; must not know which plane it stands in.
+//! Knows the syntax of each and the help text for a mistake; must not know which plane it is in.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -12,30 +12,30 @@ use crate::finding::{FindingCode, codes, shown};
 use crate::object::InterfaceKind;
 use crate::plane::{Purpose, Strategy};
 
-/// Something that one word says.
+/// A type that is written as one scalar.
 pub(crate) trait Leaf: Sized {
-    /// What belongs here, for remarks.
+    /// What is expected, for findings.
     const EXPECTED: &'static str;
 
-    /// Reads the word; `plain` when it stands without quotes.
+    /// Parses the scalar; `plain` means without quotes.
     fn parse(text: &str, plain: bool) -> Result<Self, LeafError>;
 }
 
-/// Why a word is not what it should be.
+/// Why a scalar could not be parsed.
 pub(crate) struct LeafError {
     pub(crate) code: FindingCode,
     pub(crate) message: String,
     pub(crate) help: String,
 }
 
-/// Places after the network address: `+N`.
+/// An offset from the network address: `+N`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Offset(pub(crate) u128);
 
-/// An address as people write it.
+/// An address as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AddressRef {
-    /// `+N`, in the subnet at hand.
+    /// `+N`, in the current subnet.
     Offset(Offset),
     /// In full.
     Literal(IpAddr),
@@ -50,7 +50,7 @@ pub(crate) struct RangeRef {
     pub(crate) end: AddressRef,
 }
 
-/// A gateway, none, or what MAAS has.
+/// A gateway, none, or `leave`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum GatewayDraft {
     Leave,
@@ -75,7 +75,7 @@ pub(crate) enum LinkAddress {
     At(AddressRef),
 }
 
-/// Where a route leads.
+/// A route's destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Destination {
     Plane(String),
@@ -100,7 +100,7 @@ fn wrong<T>(
 }
 
 impl Leaf for String {
-    const EXPECTED: &'static str = "a text";
+    const EXPECTED: &'static str = "text";
 
     fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         Ok(text.to_owned())
@@ -177,7 +177,7 @@ impl Leaf for Offset {
     const EXPECTED: &'static str = "an offset such as `+40`";
 
     fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
-        let help = "write it decimal, counted from the network address, such as `+40`";
+        let help = "write a decimal number, counted from the network address, such as `+40`";
         Self::read(text).map_or_else(|| wrong(codes::ADDRESS_SYNTAX, text, "an offset", help), Ok)
     }
 }
@@ -216,7 +216,7 @@ impl Leaf for RangeRef {
     const EXPECTED: &'static str = "a range such as `+10..+99`";
 
     fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
-        // `..` always parts a range; `-` does when no plane key (which may hold one) is meant.
+        // `..` always separates a range. `-` does only if the text is not a plane key, which may contain one.
         let parts = text
             .split_once("..")
             .or_else(|| text.split_once('-'))
@@ -248,7 +248,7 @@ impl Leaf for SpaceDraft {
     const EXPECTED: &'static str = "a space's name, or `none`";
 
     fn parse(text: &str, plain: bool) -> Result<Self, LeafError> {
-        // A space may be called "none": then it stands in quotes.
+        // A space may be called "none"; then it is quoted.
         Ok(if plain && text == "none" {
             Self::Unbound
         } else {
@@ -305,7 +305,7 @@ impl Leaf for Mac {
     }
 }
 
-/// One table of words for each choice: read by it, and offered by the schema.
+/// Each choice has one table of words, which is used both for parsing and for the schema.
 fn choose<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, LeafError> {
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
         return Ok(*value);
@@ -314,7 +314,7 @@ fn choose<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, LeafError> {
     wrong(
         codes::VALUE_RANGE,
         text,
-        "a choice here",
+        "one of the choices",
         format!("write one of {}", known.join(", ")),
     )
 }
@@ -360,7 +360,7 @@ impl Leaf for InterfaceKind {
     const EXPECTED: &'static str = "a type of interface";
 
     fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
-        // A type that a later MAAS brings is remarked on by the check, not refused.
+        // A type that a later MAAS introduces gets a warning from the check; it is not refused.
         Ok(choose(text, INTERFACE_KINDS).unwrap_or(Self::Unknown))
     }
 }
@@ -387,7 +387,7 @@ macro_rules! leaf_schema {
     )*};
 }
 
-// Editors read a bare `+1` as a number, so numbers are allowed wherever an offset is.
+// Editors parse an unquoted `+1` as a number, so numbers are allowed wherever an offset is.
 leaf_schema! {
     Offset: json_schema!({"type": ["string", "integer"], "pattern": "^\\+[0-9]+$"});
     AddressRef: json_schema!({"type": ["string", "integer"]});

@@ -1,6 +1,6 @@
-//! From a tree to records: which keys there are, which must be there, and what was probably meant.
+//! Reads a tree into records: the known keys, the required ones, and suggestions for unknown ones.
 //!
-//! Reading never stops at the first remark. Must not know what any key means.
+//! Reading continues after a finding. Must not know what any key means.
 
 use std::borrow::Cow;
 
@@ -17,7 +17,7 @@ pub(crate) struct Reader<'r, 'a> {
     pub(super) findings: &'r mut Findings<'a>,
 }
 
-/// A value with its place; `value` is `None` where it could not be read, which was remarked on.
+/// A value with its position. `value` is `None` if it could not be read, which has a finding.
 #[derive(Clone, Debug)]
 pub(crate) struct Located<T> {
     pub(crate) value: Option<T>,
@@ -31,17 +31,17 @@ pub(crate) enum OrLeave<T> {
     These(Vec<T>),
 }
 
-/// Something that a node can be read as.
+/// A type that can be read from a YAML node.
 pub(crate) trait FromYaml: Sized {
-    /// `None` when it could not be read, which was remarked on.
+    /// `None` if it could not be read, which has a finding.
     fn read(node: &YamlNode, reader: &mut Reader<'_, '_>) -> Option<Self>;
 
-    /// What is there when the key is not; `None` when the key must be there.
+    /// The value for an absent key; `None` if the key is required.
     fn when_absent() -> Option<Self> {
         None
     }
 
-    /// What stands in for a key that must be there and is not, which was remarked on; `None` drops the whole record.
+    /// The value for a missing required key, which has a finding; `None` drops the whole record.
     fn when_missing(_: FilePosition) -> Option<Self> {
         None
     }
@@ -49,20 +49,20 @@ pub(crate) trait FromYaml: Sized {
 
 /// A mapping with known keys.
 pub(crate) trait YamlRecord: Sized {
-    /// The keys, in the order of the documents.
+    /// The keys, in the order of the documentation.
     fn keys() -> Vec<&'static str>;
 
-    /// Takes what is there. `None` when something that must be there is not.
+    /// Reads the fields. `None` if a required one is missing.
     fn take(fields: &RecordFields<'_>, reader: &mut Reader<'_, '_>) -> Option<Self>;
 }
 
-/// A mapping's entries, and where it stands.
+/// A mapping's entries, and its position.
 pub(crate) struct RecordFields<'n> {
     entries: &'n [(YamlKey, YamlNode)],
     at: Position,
 }
 
-/// Declares a record once: its struct, its keys, how it is read, and its schema.
+/// Declares a record: its struct, its keys, how it is read, and its schema.
 macro_rules! record {
     (
         $(#[$meta:meta])* $vis:vis struct $name:ident {
@@ -80,7 +80,7 @@ macro_rules! record {
 
         impl $crate::draft::reading::YamlRecord for $name {
             fn keys() -> Vec<&'static str> {
-                #[allow(unused_mut, clippy::allow_attributes, reason = "only records with a flattened part add to it")]
+                #[allow(unused_mut, clippy::allow_attributes, reason = "only records with a flattened part push to it")]
                 let mut keys = vec![$( stringify!($field).trim_start_matches("r#") ),*];
                 $( keys.extend(<$flat_type as $crate::draft::reading::YamlRecord>::keys()); )?
                 keys
@@ -117,7 +117,7 @@ impl YamlNode {
     fn type_name(&self) -> &'static str {
         match self.value {
             Value::Nothing => "nothing",
-            Value::Text { .. } => "a word",
+            Value::Text { .. } => "a scalar",
             Value::List(_) => "a list",
             Value::Map(_) => "a mapping",
         }
@@ -125,7 +125,7 @@ impl YamlNode {
 }
 
 impl Reader<'_, '_> {
-    /// Where in the files.
+    /// The position in this file.
     pub(super) fn place(&self, at: Position) -> FilePosition {
         FilePosition {
             file: self.file,
@@ -142,24 +142,24 @@ impl Reader<'_, '_> {
 
     pub(super) fn report_wrong_type(&mut self, node: &YamlNode, expected: &str) {
         if matches!(node.value, Value::Nothing) {
-            let help = "say one, or leave the line out";
+            let help = "give one, or remove the line";
             return self.report(
                 codes::VALUE_EMPTY,
                 node.at,
-                "there is no value here".to_owned(),
+                "the value is missing".to_owned(),
                 help,
             );
         }
-        let message = format!("this is {}; {expected} belongs here", node.type_name());
+        let message = format!("this is {}; expected {expected}", node.type_name());
         self.report(
             codes::VALUE_TYPE,
             node.at,
             message,
-            "see the schema, or a neighbouring file",
+            "see the schema, or a similar file",
         );
     }
 
-    /// Reads a mapping, and remarks on keys that it does not have.
+    /// Reads a mapping, and reports unknown keys.
     pub(super) fn record<T: YamlRecord>(&mut self, node: &YamlNode) -> Option<T> {
         let Value::Map(entries) = &node.value else {
             self.report_wrong_type(node, "a mapping");
@@ -168,7 +168,7 @@ impl Reader<'_, '_> {
         let keys = T::keys();
         for (key, _) in entries {
             if !keys.contains(&key.text.as_str()) {
-                let message = format!("there is no key `{}` here", shown(&key.text));
+                let message = format!("unknown key `{}`", shown(&key.text));
                 self.report(
                     codes::KEY_UNKNOWN,
                     key.at,
@@ -195,7 +195,7 @@ impl Reader<'_, '_> {
     }
 }
 
-/// Entries of one list: so that rules which look at each with each stay quick.
+/// The most entries of one list, so that rules that compare every entry with every other stay fast.
 const LIST_MAX: usize = 4096;
 
 impl<T: Leaf> FromYaml for Located<T> {
@@ -244,7 +244,7 @@ impl<T: FromYaml> FromYaml for Vec<T> {
         };
         if items.len() > LIST_MAX {
             let message = format!("this list has {} entries", items.len());
-            let help = "4096 are read at most; split it over several files";
+            let help = "the limit is 4096; split it over several files";
             reader.report(codes::VALUE_LONG, node.at, message, help);
             return Some(Self::new());
         }

@@ -1,4 +1,4 @@
-//! Values with a form of their own: who serves DHCP, and the legs of a group of virtual addresses.
+//! Values with their own syntax: who serves DHCP, and the legs of a group of virtual addresses.
 //!
 //! Must not know what either means to MAAS.
 
@@ -28,20 +28,20 @@ pub(crate) enum Served {
 }
 
 impl DhcpDraft {
-    /// Whether another plane's DHCP is relayed here.
+    /// Whether requests are relayed to another plane.
     pub(crate) fn is_relay(&self) -> bool {
         matches!(&self.served, Served::By(racks) if racks.relay.is_some())
     }
 }
 
 record! {
-    /// Which racks serve DHCP, or which plane's DHCP is relayed.
+    /// Which racks serve DHCP, or which plane requests are relayed to.
     pub(crate) struct RacksDraft {
-        /// The rack that serves, by host name.
+        /// The primary rack, by host name.
         primary: Option<Located<String>>,
-        /// Its stand-in, by host name.
+        /// The secondary rack, by host name.
         secondary: Option<Located<String>>,
-        /// The plane whose DHCP is relayed here.
+        /// The plane that DHCP requests are relayed to.
         relay: Option<Located<String>>,
     }
 }
@@ -51,7 +51,7 @@ record! {
     pub(crate) struct Leg {
         /// The plane.
         plane: Located<String>,
-        /// `+51` or an address. Left out: the group's `host`.
+        /// `+51` or an address. Omitted: the group's `host`.
         address: Option<Located<AddressRef>>,
     }
 }

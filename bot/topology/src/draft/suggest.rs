@@ -1,6 +1,6 @@
-//! What was probably meant: by a misspelt key, or by one that another tool has.
+//! Suggestions for unknown keys and names: the nearest spelling, or our key for another tool's.
 
-/// Names that people bring from MAAS and other tools.
+/// Keys that people know from MAAS and other tools.
 const FOREIGN_KEYS: &[(&str, &str)] = &[
     ("dns_servers", "dns"),
     ("nameservers", "dns"),
@@ -26,13 +26,13 @@ const FOREIGN_KEYS: &[(&str, &str)] = &[
     ("hosts", "machines"),
 ];
 
-/// Below this likeness a suggestion is noise.
+/// Less similar candidates are not suggested.
 const LIKENESS_MIN: f64 = 0.8;
 
-/// Candidates that are compared: a suggestion is a courtesy, and must cost little.
+/// The most candidates that are compared: a suggestion must stay cheap.
 const CANDIDATES_MAX: usize = 500;
 
-/// What to say about a key that is not among `keys`.
+/// The help text for a key that is not among `keys`.
 pub(super) fn suggest(key: &str, keys: &[&str]) -> String {
     let key = key.to_lowercase().replace('-', "_");
     let foreign = FOREIGN_KEYS
@@ -41,16 +41,16 @@ pub(super) fn suggest(key: &str, keys: &[&str]) -> String {
         .map(|(_, ours)| *ours);
     match foreign.or_else(|| nearest(&key, keys.iter().copied())) {
         Some(ours) => format!("did you mean `{ours}`?"),
-        None => format!("known here: {}", keys.join(", ")),
+        None => format!("known keys: {}", keys.join(", ")),
     }
 }
 
-/// The candidate that `word` was probably meant to be.
+/// The candidate that is most similar to `word`, if one is similar enough.
 pub(crate) fn nearest<'c>(
     word: &str,
     candidates: impl Iterator<Item = &'c str>,
 ) -> Option<&'c str> {
-    // Distances are quadratic in length, and no name is longer than this.
+    // The comparison takes quadratic time, and no real name is longer than this.
     let word: String = word.chars().take(64).collect();
     candidates
         .filter(|candidate| candidate.len() <= 256)
