@@ -260,7 +260,10 @@ impl Draft {
         check_paths(sources, findings);
         let total: usize = sources.iter().map(|(_, bytes)| bytes.len()).sum();
         if sources.len() > FILES_MAX || total > TOTAL_BYTES_MAX {
-            let message = format!("the declaration has {} files with {total} bytes", sources.len());
+            let message = format!(
+                "the declaration has {} files with {total} bytes",
+                sources.len()
+            );
             let help = "a declaration may have at most 4096 files and 4 MiB";
             findings.add(codes::FILE_SIZE, FilePosition::default(), message, help);
             return draft;

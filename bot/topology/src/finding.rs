@@ -252,7 +252,7 @@ codes! {
     YAML_BIG Error "yaml/big" "more values in one file than a declaration needs";
     YAML_DOCUMENTS Error "yaml/documents" "a file with more than one document; a second `---` is not supported";
     YAML_DUPLICATE Error "yaml/duplicate-key" "the same key is given twice in one mapping";
-    KEY_UNKNOWN Error "key/unknown" "an unknown key";
+    KEY_UNKNOWN Error "key/unknown" "a key that is not known here";
     KEY_MISSING Error "key/missing" "a required key is missing";
     VALUE_EMPTY Error "value/empty" "a key without a value: give one, or remove the line";
     VALUE_TYPE Error "value/type" "a list, a mapping or a scalar where another type is expected";

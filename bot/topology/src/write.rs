@@ -1,9 +1,9 @@
-//! An observed MAAS as files: what an import writes, so that a plan then finds nothing to change.
+//! Import: writes an observed MAAS as a declaration, so that a plan then finds nothing to change.
 //!
-//! One file per plane, `machines.yaml`, `site.yaml`. What MAAS holds and a declaration may not say (an overlap, a range
-//! that a changed CIDR left behind) is left alone, with a comment that says so: after writing, the files are checked,
-//! and whatever the check refuses is said more softly until it has nothing to refuse. MAAS's texts are strangers' texts:
-//! they are quoted so that they can be nothing but text. Over files that are there only what differs is changed.
+//! It writes one file per plane, `machines.yaml` and `site.yaml`. What MAAS contains but a declaration may not (an overlap,
+//! a range outside a subnet whose CIDR was changed) is left alone, with a comment: the written files are checked, and what
+//! the check refuses is left out in stages until there are no errors. MAAS's texts are untrusted and are always quoted so
+//! that they can only be text. In existing files only what differs is changed.
 
 mod assemble;
 mod conflict;
@@ -39,21 +39,21 @@ use leniency::Leniency;
 use selection::Selection;
 use written::FileChanges;
 
-/// How often what was written is checked and softened. Each round settles at least one plane or machine, and a real
-/// MAAS needs two or three; past this the rest is left undeclared in one go.
+/// The most rounds of writing and checking. Each round resolves at least one plane or machine, and a real MAAS needs two or
+/// three. After this many, the rest is left undeclared.
 const ROUNDS_MAX: usize = 40;
 
-/// What is taken in, over files that are there.
+/// What an import changes in existing files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImportOptions {
-    /// Undeclared objects by name, as an audit lists them; none: everything, and what differs is changed.
+    /// Undeclared objects to adopt, by name, as an audit lists them. Empty: everything is imported, and what differs is
+    /// changed.
     pub adopt: Vec<String>,
-    /// Whether what is declared, and this MAAS does not have, is taken out; else it is refused.
+    /// Whether declared objects that this MAAS does not have are removed from the files; otherwise they are conflicts.
     pub drop_gone: bool,
 }
 
-/// The files of one site, by path under its folder. Checking them gives no error, and they say nothing that `observed`
-/// does not hold.
+/// The files of one site, by path under its folder. They have no errors, and declare nothing that is not in `observed`.
 pub fn files(observed: &Observed, site: &str) -> BTreeMap<String, String> {
     let written = import_until_accepted(
         observed,
@@ -67,11 +67,10 @@ pub fn files(observed: &Observed, site: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// What changes in the files of one site so that they say what `observed` holds: the new text of each file that
-/// differs, `None` for one that goes. Comments, order and ways of writing stay; a second time nothing changes.
+/// The changes that make the files of one site match `observed`: the new text of each file that differs, or `None` for a
+/// file to delete. Comments, order and style are kept, and a second import changes nothing.
 ///
-/// # Errors
-/// Everything that keeps the two from being merged. Then nothing must be written.
+/// # Errors Every conflict. The caller must then write nothing.
 pub fn merged(
     observed: &Observed,
     site: &str,
@@ -105,7 +104,7 @@ fn from_finding(finding: &Finding) -> MergeConflict {
     }
 }
 
-/// Writes, checks and softens until the check has nothing to refuse.
+/// Writes and checks, leaving out what is refused, until there are no errors.
 fn import_until_accepted(
     observed: &Observed,
     site: &str,
@@ -138,11 +137,14 @@ fn import_until_accepted(
     Ok(assemble(&import)?.files)
 }
 
-/// A finding about a file that people wrote, after what MAAS has was put into it.
+/// A conflict from a finding about an existing file that was changed to match MAAS.
 fn unmergeable(finding: &Finding) -> MergeConflict {
     MergeConflict {
-        what: format!("with what MAAS has now, {}", finding.message),
-        remedy: format!("{}, in the file or in MAAS, and import again", finding.help),
+        what: format!("with MAAS's current values, {}", finding.message),
+        remedy: format!(
+            "{}, in the file or in MAAS, then import again",
+            finding.help
+        ),
         ..from_finding(finding)
     }
 }

@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_declaration_does_not_need_is_refused_with_its_place() {
+    fn unsupported_yaml_is_refused_with_its_position() {
         let table = [
             ("a: &x 1\n", "yaml/anchor"),
             ("a: 1\nb: *x\n", "yaml/anchor"),
@@ -381,13 +381,13 @@ mod tests {
         insta::assert_snapshot!(all.join("\n"), @r"
         1:7 yaml/anchor anchors (`&`) and aliases (`*`) are not supported
         2:4 yaml/anchor anchors (`&`) and aliases (`*`) are not supported
-        1:5 yaml/merge-key merge keys (`<<`) are not read
-        1:17 yaml/tag tags (`!name`) are not read
+        1:5 yaml/merge-key merge keys (`<<`) are not supported
+        1:17 yaml/tag tags (`!name`) are not supported
         2:1 yaml/documents a second document starts here
         2:2 yaml/syntax this is not YAML: illegal placement of ':' indicator
         2:2 yaml/syntax this is not YAML: tabs disallowed within this context (block indentation)
-        4:3 yaml/duplicate-key `c` is already said on line 3
-        5:1 yaml/duplicate-key `a` is already said on line 1
+        4:3 yaml/duplicate-key `c` is already given on line 3
+        5:1 yaml/duplicate-key `a` is already given on line 1
         1:1 file/lfs the file is a Git LFS pointer
         1:4 file/nul the file contains a NUL byte
         1:3 yaml/syntax this is not YAML: expected string scalar
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn bombs_are_refused_before_they_cost_anything() {
+    fn yaml_bombs_are_refused_early() {
         let deep = format!("a: {}", "[".repeat(100_000));
         assert!(refused(&deep).contains("yaml/deep"), "{}", refused(&deep));
         let dashes = format!("a:\n{}x", "- ".repeat(100_000));

@@ -1,6 +1,6 @@
-//! What `check` says about files: believable declarations, and one remark for every way to be wrong.
+//! What `check` reports: nothing for valid declarations, and one finding for every kind of mistake.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
+#![expect(clippy::unwrap_used, reason = "tests report failures by panicking")]
 
 use std::collections::BTreeSet;
 
@@ -46,7 +46,7 @@ fn told(checked: &Checked) -> String {
 }
 
 #[test]
-fn one_file_makes_a_plane() {
+fn one_file_declares_a_plane() {
     let checked = check(&files(&[("metal-admin.yaml", METAL)]));
     assert_eq!(told(&checked), "");
     let topology = checked.topology.unwrap();
@@ -116,7 +116,7 @@ fn one_file_makes_a_plane() {
     "#);
 }
 
-/// Each: the files' text (a line `== path` begins another file), and the codes that must be said, in order.
+/// Each entry: the files' text (a line `== path` begins another file), and the expected codes, in order.
 const TABLE: &[(&str, &[&str])] = &[
     (
         "\u{feff}---\r\nplane: a  # a comment\r\nfabric: f\r\n...\r\n",
@@ -331,7 +331,7 @@ fn sources(text: &str) -> Vec<SourceFile> {
 }
 
 #[test]
-fn every_mistake_is_named() {
+fn every_mistake_has_its_code() {
     let mut surprises = Vec::new();
     for (text, codes) in TABLE {
         let checked = check(&sources(text));
@@ -371,7 +371,7 @@ fn every_mistake_is_named() {
     assert!(surprises.is_empty(), "{}", surprises.join("\n"));
 }
 
-/// Said by tests of the reader, in `yaml.rs`.
+/// Covered by other tests, some of them in `yaml.rs`.
 const ELSEWHERE: &[&str] = &[
     "value/long",
     "file/size",
@@ -381,7 +381,7 @@ const ELSEWHERE: &[&str] = &[
 ];
 
 #[test]
-fn every_code_is_said_by_some_mistake() {
+fn every_code_is_reported_for_some_mistake() {
     let said: BTreeSet<&str> = TABLE
         .iter()
         .flat_map(|(_, codes)| codes.iter().copied())
@@ -390,14 +390,14 @@ fn every_code_is_said_by_some_mistake() {
         let elsewhere = ELSEWHERE.contains(&code.name) || code.name.starts_with("yaml/");
         assert!(
             elsewhere || said.contains(code.name),
-            "`{}` is never said",
+            "`{}` is never reported",
             code.name
         );
     }
 }
 
 #[test]
-fn what_is_no_text_or_too_much_of_it_is_refused_at_once() {
+fn binary_and_oversized_files_are_refused_at_once() {
     let one = |bytes: Vec<u8>| {
         check(&[SourceFile {
             path: "a.yaml".to_owned(),
@@ -428,9 +428,9 @@ fn what_is_no_text_or_too_much_of_it_is_refused_at_once() {
     );
 }
 
-/// A pull request must not be able to keep the bot busy: no rule looks at each plane with each.
+/// A pull request must not be able to keep the bot busy: no rule compares every plane with every other.
 #[test]
-fn a_large_and_wrong_declaration_is_answered_too() {
+fn a_large_invalid_declaration_is_checked_too() {
     let mut all = Vec::new();
     let mut section = |name: &str, head: &str, line: &dyn Fn(usize) -> String| {
         let lines: Vec<String> = (0..4096).map(line).collect();
@@ -478,7 +478,7 @@ fn one_mistake_is_not_repeated_by_everything_that_refers_to_it() {
 }
 
 #[test]
-fn files_that_are_no_yaml_are_passed_over() {
+fn files_other_than_yaml_are_skipped() {
     let mut all = files(&[
         ("a.yaml", METAL),
         ("README.md", "# planes"),
@@ -491,7 +491,7 @@ fn files_that_are_no_yaml_are_passed_over() {
 }
 
 #[test]
-fn the_digest_of_a_declaration_tells_every_two_apart() {
+fn different_declarations_have_different_digests() {
     let tree = |all: &[(&str, &str)]| check(&files(all)).topology.unwrap().tree;
     let one = tree(&[("a.yaml", "spaces: [a]\n"), ("b.yaml", "spaces: [b]\n")]);
     assert_eq!(one.len(), 64);
@@ -508,7 +508,7 @@ fn the_digest_of_a_declaration_tells_every_two_apart() {
     }
 }
 
-/// Pieces that a file is spoilt with: what YAML minds, and what the grammar of addresses minds.
+/// Fragments that corrupt a file: special in YAML, or in the syntax of addresses.
 const SPOILERS: &[&str] = &[
     ":",
     "- ",
@@ -551,7 +551,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_is_written_is_answered_with_findings(
+    fn any_corrupted_file_gives_findings_or_a_topology(
         spoils in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(SPOILERS), 0_usize..4), 1..6),
         second in prop::sample::select(TABLE),
     ) {
@@ -576,7 +576,7 @@ proptest! {
     }
 
     #[test]
-    fn bytes_that_mean_nothing_are_answered_too(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn random_bytes_give_findings(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let checked = check(&[SourceFile { path: "a.yaml".to_owned(), bytes }]);
         prop_assert!(checked.topology.is_none());
     }
@@ -591,7 +591,7 @@ fn guide() -> String {
 }
 
 #[test]
-fn the_example_in_the_guide_is_believed() {
+fn the_example_in_the_guide_is_accepted() {
     let guide = guide();
     let (_, rest) = guide.split_once("```yaml\n").unwrap();
     let (example, _) = rest.split_once("```").unwrap();

@@ -56,8 +56,7 @@ impl PlaneIndex {
             };
             if !names::is_key(&key) {
                 let message = format!("`{}` is not a valid plane key", shown(&key));
-                let help =
-                    "use at most 64 letters, digits, `-`, `_` and `.`, and begin with a letter or digit";
+                let help = "use at most 64 letters, digits, `-`, `_` and `.`, and begin with a letter or digit";
                 findings.add(codes::PLANE_KEY, located.plane.place, message, help);
                 index.unread.insert(key);
                 continue;

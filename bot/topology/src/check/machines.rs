@@ -243,7 +243,8 @@ fn link_of(
     let address = link.address.value.as_ref()?;
     if let Some((on, at)) = vlan.zip(entry.vlan.as_ref()).filter(|(on, at)| on != at) {
         let message = format!("the interface is on VLAN `{on}`, but the plane is on `{at}`");
-        let help = "link it to a plane on its own VLAN; MAAS keeps such a link but does not create one";
+        let help =
+            "link it to a plane on its own VLAN; MAAS keeps such a link but does not create one";
         findings.add(codes::LINK_VLAN, link.plane.place, message, help);
     }
     let cidr = subnet_of(link, entry, address, findings)?;

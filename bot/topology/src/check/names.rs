@@ -100,12 +100,7 @@ pub(super) fn text(draft: &Located<String>, findings: &mut Findings<'_>) -> Opti
         .any(|c| c.is_control() && c != '\n')
     {
         let message = format!("`{}` contains control characters", shown(text));
-        findings.add(
-            codes::VALUE_CONTROL,
-            draft.place,
-            message,
-            "remove them",
-        );
+        findings.add(codes::VALUE_CONTROL, draft.place, message, "remove them");
     }
     Some(text.to_owned())
 }

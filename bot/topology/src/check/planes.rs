@@ -172,10 +172,7 @@ fn served(
         }
         let entry = index.find(relay, findings)?;
         if entry.relayed || relay.value.as_deref() == Some(key) {
-            let message = format!(
-                "`{}` is relayed itself",
-                shown(relay.value.as_deref()?)
-            );
+            let message = format!("`{}` is relayed itself", shown(relay.value.as_deref()?));
             findings.add(
                 codes::DHCP_RELAY,
                 relay.place,

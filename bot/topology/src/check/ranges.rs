@@ -135,8 +135,9 @@ fn rules(
         findings.add(codes::RANGE_SMALL, place, message, help);
     }
     if implicit(cidr).is_some_and(|low| low.overlaps(&range)) {
-        let message =
-            format!("`{range}` overlaps `::1` to `::ffff:ffff` of a /64, which MAAS reserves for itself");
+        let message = format!(
+            "`{range}` overlaps `::1` to `::ffff:ffff` of a /64, which MAAS reserves for itself"
+        );
         findings.add(
             codes::RANGE_IMPLICIT,
             place,

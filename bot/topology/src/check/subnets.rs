@@ -277,7 +277,10 @@ fn destination(
             let entry = index.look_up(key, draft.place, findings)?;
             let found = entry.subnets().find(|c| c.is_v6() == cidr.is_v6());
             if found.is_none() && !entry.is_partial() {
-                let message = format!("plane `{}` has no subnet of this address family", shown(key));
+                let message = format!(
+                    "plane `{}` has no subnet of this address family",
+                    shown(key)
+                );
                 findings.add(
                     codes::PLANE_EMPTY,
                     draft.place,

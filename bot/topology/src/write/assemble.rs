@@ -1,6 +1,6 @@
 //! Puts the files of an import together: new planes, new machines, the site's lists, and the files that change.
 //!
-//! Must not know how any of them is written.
+//! Must not know the syntax of any of them.
 
 use std::collections::BTreeMap;
 

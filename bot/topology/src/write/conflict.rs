@@ -1,19 +1,19 @@
-//! Why nothing is written over files that are there.
+//! Conflicts: why existing files are not changed.
 
 use std::fmt;
 
 use crate::finding::shown;
 
-/// Why nothing is written: each of these must be mended first.
+/// A conflict that must be resolved before anything is written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MergeConflict {
-    /// Empty where no file is to blame.
+    /// Empty if no file is involved.
     pub file: String,
-    /// From 1; 0 where there is none.
+    /// Counted from 1; 0 if there is none.
     pub line: u32,
-    /// What is in the way.
+    /// The conflict, without a final period.
     pub what: String,
-    /// What to do.
+    /// How to resolve it.
     pub remedy: String,
 }
 

@@ -1,7 +1,7 @@
-//! What a folder declares already, and which of it MAAS has.
+//! The existing declaration, and which of its objects MAAS has.
 //!
-//! A declared plane is the VLAN at its place; where that is gone or empty, the one that holds its networks, or bears their
-//! name. Must not know what is written.
+//! A declared plane is matched with the VLAN of its fabric and VID. If that does not exist or is empty, it is matched with
+//! the VLAN that has its subnets, by CIDR or by name. Must not know what is written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,35 +15,35 @@ use crate::yaml::{self, YamlNode};
 use super::conflict::MergeConflict;
 use super::tree::{field, items, planes_in, subnets_in, word};
 
-/// A declaration that was there before.
+/// The existing declaration; empty if there is none.
 #[derive(Default)]
 pub(super) struct Declaration {
     pub(super) files: BTreeMap<String, DeclarationFile>,
     pub(super) topology: Topology,
-    /// By key.
+    /// Declared planes by key.
     pub(super) planes: BTreeMap<String, DeclaredPlane>,
-    /// Every declared subnet, and which observed one it is.
+    /// Each declared subnet's CIDR, and the CIDR of the observed subnet that it is.
     pub(super) now: BTreeMap<Cidr, Cidr>,
 }
 
-/// One file of it.
+/// One file of the declaration.
 pub(super) struct DeclarationFile {
     pub(super) text: String,
     pub(super) root: YamlNode,
 }
 
-/// Where a plane is declared, and which VLAN it is.
+/// Where a plane is declared, and the VLAN it is matched with.
 pub(super) struct DeclaredPlane {
     pub(super) path: String,
     pub(super) line: u32,
-    /// Its place in the list `planes`; none where the file is the plane's own.
+    /// Its index in the list `planes`; `None` if the whole file declares the plane.
     pub(super) item: Option<usize>,
-    /// None where MAAS has no such VLAN.
+    /// `None` if MAAS has no such VLAN.
     pub(super) vlan: Option<VlanAt>,
 }
 
 impl Declaration {
-    /// Reads files that were checked to be sound.
+    /// Reads files without errors.
     pub(super) fn of(sources: &[SourceFile], topology: Topology, observed: &Observed) -> Self {
         let mut declaration = Self {
             topology,
@@ -81,7 +81,7 @@ impl Declaration {
         declaration
     }
 
-    /// The VLANs that are declared.
+    /// The declared VLANs, with their planes' keys.
     pub(super) fn vlans(&self) -> BTreeMap<&VlanAt, &str> {
         self.planes
             .iter()
@@ -89,30 +89,30 @@ impl Declaration {
             .collect()
     }
 
-    /// Whether the files say that this is to be left alone.
+    /// Whether the files list the subnet or its fabric under `leave_alone`.
     pub(super) fn leaves_alone(&self, subnet: &Subnet) -> bool {
         let alone = &self.topology.leave_alone;
         alone.contains(&subnet.vlan.fabric) || alone.contains(&subnet.cidr.to_string())
     }
 
-    /// A name for a file that is not there yet.
+    /// An unused file name.
     pub(super) fn free_path(&self, stem: &str) -> String {
         let taken: BTreeSet<String> = self.files.keys().map(|path| path.to_lowercase()).collect();
         let first = format!("{stem}.yaml");
         let numbered = (2_u32..).map(|n| format!("{stem}-{n}.yaml"));
         let mut all = std::iter::once(first).chain(numbered);
         all.find(|path| !taken.contains(&path.to_lowercase()))
-            .expect("one of endless numbers is free")
+            .expect("some number is free")
     }
 
-    /// What is declared and MAAS does not have: what it is, its file and its line.
+    /// Declared objects that MAAS does not have.
     pub(super) fn gone(&self, observed: &Observed) -> Vec<MergeConflict> {
         let mut gone = Vec::new();
         let mut add = |file: &str, line: u32, what: String| {
             gone.push(MergeConflict {
                 file: file.to_owned(),
                 line,
-                what: format!("{what} is declared, and this MAAS has none"),
+                what: format!("{what} is declared, but this MAAS does not have it"),
                 remedy: GONE.to_owned(),
             });
         };
@@ -233,14 +233,14 @@ impl Declaration {
     }
 }
 
-const GONE: &str = "take it out of the file, or say `--overwrite` and it is taken out";
+const GONE: &str = "remove it from the file, or use `--overwrite` to have it removed";
 
 fn is_machine(observed: &Observed, host: &str) -> bool {
     let node = observed.nodes.get(host);
     node.is_some_and(|node| node.kind == NodeKind::Machine)
 }
 
-/// The VLAN at the declared place, where it holds a subnet or none is declared.
+/// The VLAN with the declared fabric and VID, if it has a subnet or the plane declares none.
 fn in_use(plane: &Plane, observed: &Observed) -> Vec<VlanAt> {
     let holds = |vlan: &Vlan| observed.subnets().any(|subnet| subnet.vlan == vlan.at);
     let vlan = observed.vlan(&plane.vlan);

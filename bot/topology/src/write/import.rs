@@ -1,4 +1,4 @@
-//! What is written, and under which names: which of the observed objects are declared, and which only listed.
+//! Decides which observed objects are declared, under which keys, and which are only listed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -14,15 +14,15 @@ use super::leniency::{Leniency, Omission};
 use super::naming;
 use super::selection::Selection;
 
-/// One VLAN that is a plane.
+/// A VLAN that becomes, or is, a plane.
 pub(super) struct ImportedPlane<'o> {
     pub(super) key: String,
     pub(super) vlan: &'o Vlan,
-    /// Those that were declared before, in their order; then IPv4 first, older rows first.
+    /// Declared subnets first, in their order; then new ones, IPv4 first and older rows first.
     pub(super) subnets: Vec<&'o Subnet>,
-    /// How many of them were declared before.
+    /// How many of them are already declared.
     pub(super) declared: usize,
-    /// Whether the plane was declared before.
+    /// Whether the plane is already declared.
     pub(super) is_declared: bool,
     /// Why its details are left alone.
     pub(super) bare: Option<&'o str>,
@@ -34,7 +34,7 @@ pub(super) struct Undeclared {
     pub(super) why: String,
 }
 
-/// What is written, and under which names.
+/// The observed site, with a plan of what to declare.
 pub(super) struct SiteImport<'o> {
     pub(super) observed: &'o Observed,
     pub(super) site: &'o str,
@@ -42,7 +42,7 @@ pub(super) struct SiteImport<'o> {
     pub(super) selection: &'o Selection,
     pub(super) planes: BTreeMap<&'o VlanAt, ImportedPlane<'o>>,
     pub(super) undeclared: Vec<Undeclared>,
-    /// Routes by source, reserved IPs and everything else that hangs on a subnet is looked up by CIDR.
+    /// Static routes by source.
     pub(super) routes: BTreeMap<Cidr, Vec<&'o StaticRoute>>,
     pub(super) machines: &'o BTreeMap<String, (Omission, String)>,
 }
@@ -96,7 +96,7 @@ impl<'o> SiteImport<'o> {
         import
     }
 
-    /// A plane that was declared before, with what its VLAN holds besides.
+    /// Adds a declared plane, with the new subnets on its VLAN.
     fn is_declared(&mut self, key: &str, vlan: &'o Vlan, more: Vec<&'o Subnet>) {
         let before = self.declaration.topology.planes.get(key).into_iter();
         let mut subnets: Vec<&Subnet> = before
@@ -119,7 +119,7 @@ impl<'o> SiteImport<'o> {
         self.planes.insert(&vlan.at, plane);
     }
 
-    /// What was asked for by name and cannot be declared.
+    /// Fails if something that was selected by name cannot be declared.
     pub(super) fn refuse_undeclarable(&self) -> Result<(), Vec<MergeConflict>> {
         let selection = self
             .undeclared
@@ -153,7 +153,7 @@ impl<'o> SiteImport<'o> {
         self.planes.values().find(|plane| plane.key == key)
     }
 
-    /// Subnets that are not declared yet, and may be with those that are: the older of two that overlap.
+    /// Undeclared subnets that can be declared; of two that overlap, the older one.
     fn declarable_subnets(&mut self, leniency: &Leniency) -> BTreeMap<&'o VlanAt, Vec<&'o Subnet>> {
         let mut rows: Vec<(bool, u64, &Subnet)> = self
             .observed
@@ -177,7 +177,7 @@ impl<'o> SiteImport<'o> {
             } else if leniency.everything {
                 Some("the import could not be declared".to_owned())
             } else if cidr.prefix() == 0 || cidr.prefix() == single {
-                Some("no subnet that can be declared".to_owned())
+                Some("not a subnet that can be declared".to_owned())
             } else if !names::is_maas_name(&subnet.vlan.fabric)
                 || self.observed.vlan(&subnet.vlan).is_none()
             {
@@ -200,7 +200,7 @@ impl<'o> SiteImport<'o> {
         kept
     }
 
-    /// VLANs that no file is written for: bare defaults, what looks discovered, and what was refused before.
+    /// VLANs that get no file: unused default VLANs, discovered fabrics, and what was refused before.
     fn is_passed_over(&self, vlan: &Vlan, subnets: &[&Subnet], leniency: &Leniency) -> bool {
         let silent = matches!(leniency.planes.get(&vlan.at), Some((Omission::Whole, _)));
         let declarable = names::is_maas_name(&vlan.at.fabric) && vlan.at.vid <= 4094;
@@ -217,8 +217,8 @@ impl<'o> SiteImport<'o> {
         }
     }
 
-    /// Whether the files name its fabric, or everything on it, as left alone. A fabric that a declared plane has come to
-    /// stand on is left alone no more.
+    /// Whether its fabric, or every subnet on it, is listed under `leave_alone`. A fabric with a declared plane no longer
+    /// counts as left alone.
     fn is_left_alone(&self, vlan: &Vlan, subnets: &[&Subnet]) -> bool {
         let on = |subnet: &&Subnet| subnet.vlan == vlan.at;
         let mut all = self.observed.subnets().filter(on).peekable();
@@ -231,7 +231,7 @@ impl<'o> SiteImport<'o> {
                 && all.all(|subnet| self.declaration.leaves_alone(subnet))
     }
 
-    /// The VLAN that MAAS makes with every fabric, and nobody has used.
+    /// A fabric's default VLAN that nobody has used.
     fn is_bare_default(&self, vlan: &Vlan, subnets: &[&Subnet]) -> bool {
         let relayed_to = self
             .observed
@@ -241,8 +241,8 @@ impl<'o> SiteImport<'o> {
         subnets.is_empty() && !used && !relayed_to && self.observed.default_vlans.contains(&vlan.at)
     }
 
-    /// A fabric with a name that MAAS gave, whose subnets nobody named or set anything on, and no machine uses: left
-    /// over from a controller's report (a container bridge, say).
+    /// A fabric with a generated name, whose subnets were never named or configured and are used by no machine. Such fabrics
+    /// come from a controller's report (for example of a container bridge).
     fn looks_discovered(&self, fabric: &str) -> bool {
         let touched = |vlan: &Vlan| {
             vlan.dhcp_on || vlan.relay.is_some() || vlan.space.is_some() || vlan.at.vid != 0
@@ -274,7 +274,7 @@ impl<'o> SiteImport<'o> {
             && !linked
     }
 
-    /// Fabrics that no plane stands on are left alone by name, and their subnets with them.
+    /// Lists fabrics without a plane under `leave_alone`, which covers their subnets too.
     fn list_fabrics(&mut self) {
         let declared: BTreeSet<&str> = self.planes.keys().map(|at| at.fabric.as_str()).collect();
         let fabrics: BTreeSet<&str> = self
@@ -302,7 +302,7 @@ impl<'o> SiteImport<'o> {
                 .map(|subnet| subnet.cidr.to_string())
                 .collect();
             let why = if cidrs.is_empty() {
-                "nothing on it".to_owned()
+                "no subnets".to_owned()
             } else {
                 cidrs.join(", ")
             };
@@ -313,7 +313,7 @@ impl<'o> SiteImport<'o> {
         }
     }
 
-    /// The plane and the place in it of an address, where a reference can say so: in the plane's first subnet of that family.
+    /// The plane and offset of an address, if a reference can express it: only in a plane's first subnet of that family.
     pub(super) fn reference(&self, ip: IpAddr) -> Option<(&str, u128)> {
         self.planes.values().find_map(|plane| {
             let first = plane

@@ -1,4 +1,4 @@
-//! The text of a YAML file and where things stand in it: lines, dashes, brackets, comments.
+//! The text of a YAML file and positions in it: lines, dashes, brackets, comments.
 //!
 //! Must not know what is changed.
 
@@ -6,14 +6,14 @@ use std::ops::Range;
 
 use crate::yaml::{Value, YamlKey, YamlNode};
 
-/// A file's text, with the places of its keys and scalars.
+/// A file's text, with the positions of its keys and scalars.
 pub(super) struct FileText {
-    /// As it was, with an end to its last line.
+    /// The original text, with a line ending added to the last line if it has none.
     pub(super) text: String,
-    /// Whether the last line had an end.
+    /// Whether the last line had a line ending.
     pub(super) ended: bool,
     pub(super) eol: &'static str,
-    /// The bytes of every key and scalar, in order: a `#` in one of them begins no comment.
+    /// The bytes of every key and scalar, in order: a `#` in one of them does not begin a comment.
     words: Vec<Range<usize>>,
 }
 
@@ -36,7 +36,7 @@ impl FileText {
         }
     }
 
-    /// Where a value begins: behind the colon and its blanks, on the same line.
+    /// Where a value begins: after the colon and spaces, on the same line.
     pub(super) fn value_start(&self, key: &YamlKey) -> usize {
         let rest = self.text.get(key.span.end..).unwrap_or_default();
         let colon = rest.find(':').map_or(0, |at| at + 1);
@@ -88,7 +88,7 @@ impl FileText {
         }
     }
 
-    /// Where what is said of a value ends.
+    /// Where a value ends, including closing brackets.
     pub(super) fn end_of(&self, node: &YamlNode) -> usize {
         let last = match &node.value {
             Value::Nothing | Value::Text { .. } => return node.span.end,
@@ -113,13 +113,13 @@ impl FileText {
         at
     }
 
-    /// The dash of a list's item.
+    /// The position of a list item's dash.
     pub(super) fn dash(&self, item: usize) -> usize {
         let before = self.text.get(..item).unwrap_or_default();
         if let Some(dash) = before.trim_end().strip_suffix('-') {
             return dash.len();
         }
-        // A comment stands between the dash and what it begins.
+        // There is a comment between the dash and the item.
         let mut at = before.len();
         for line in before.split_inclusive('\n').rev() {
             at -= line.len();
@@ -140,17 +140,17 @@ impl FileText {
         at + rest.find('\n').map_or(rest.len(), |end| end + 1)
     }
 
-    /// What stands before it on its line.
+    /// The text before `at` on its line.
     pub(super) fn lead(&self, at: usize) -> &str {
         self.text.get(self.line_start(at)..at).unwrap_or_default()
     }
 
-    /// Its column, counted from 0.
+    /// The column of `at`, counted from 0.
     pub(super) fn depth(&self, at: usize) -> usize {
         self.lead(at).chars().count()
     }
 
-    /// Where lines behind an entry go: behind the comments that are deeper than it.
+    /// Where to insert lines after an entry: after comments that are indented more than it.
     pub(super) fn below(&self, end: usize, depth: usize) -> usize {
         let mut place = self.line_end(end);
         while let Some(line) = self.text.get(place..).and_then(|rest| rest.lines().next()) {
@@ -163,7 +163,7 @@ impl FileText {
         place
     }
 
-    /// Where lines before a list's first item go: before the comments that speak of it.
+    /// Where to insert lines before a list's first item: before the comments above it.
     pub(super) fn above(&self, dash: usize) -> usize {
         let mut place = self.line_start(dash);
         while place > 0 {

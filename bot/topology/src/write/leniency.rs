@@ -6,7 +6,7 @@ use super::written::WrittenFiles;
 use crate::finding::{Finding, shown};
 use crate::object::VlanAt;
 
-/// What was refused before, and must be said more softly: first without the details, then not at all.
+/// What was refused in earlier rounds: it is written first without its details, then not at all.
 #[derive(Default)]
 pub(super) struct Leniency {
     pub(super) planes: BTreeMap<VlanAt, (Omission, String)>,
@@ -14,12 +14,12 @@ pub(super) struct Leniency {
     pub(super) everything: bool,
 }
 
-/// How softly something is said.
+/// What is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Omission {
-    /// Gateway, ranges, routes and reserved IPs, or links, are left alone.
+    /// Gateway, ranges, routes and reserved IPs of a plane, or links of a machine.
     Details,
-    /// Not declared.
+    /// All of it: it is not declared.
     Whole,
 }
 

@@ -4,13 +4,13 @@ use std::net::IpAddr;
 
 use crate::address::Cidr;
 
-/// The first line of every file: where an editor finds the schema.
+/// The first line of every file tells an editor where the schema is.
 pub(super) const SCHEMA_LINE: &str = "# yaml-language-server: $schema=../topology.schema.json\n";
 
 /// Offsets above this are harder to read than the address.
 const OFFSET_MAX: u128 = 1 << 20;
 
-/// `+N` where the address lies in the subnet, else the address.
+/// `+N` if the address is in the subnet, otherwise the address.
 pub(super) fn address_in(cidr: Cidr, ip: IpAddr) -> String {
     match cidr.offset_of(ip).filter(|offset| *offset <= OFFSET_MAX) {
         Some(offset) => format!("+{offset}"),
@@ -18,7 +18,7 @@ pub(super) fn address_in(cidr: Cidr, ip: IpAddr) -> String {
     }
 }
 
-/// An address that may stand anywhere, also between brackets.
+/// An address that is valid YAML anywhere, also in flow style.
 pub(super) fn literal(ip: IpAddr) -> String {
     if ip.is_ipv6() {
         format!("\"{ip}\"")

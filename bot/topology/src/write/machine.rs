@@ -14,17 +14,17 @@ use crate::object::{Interface, InterfaceKind, Link, Mode, VlanAt};
 use crate::observed::NodeKind;
 use crate::yaml;
 
-/// Bytes after which another file is begun: well below what is read from one.
+/// The size after which a new file is started: well below the limit for one file.
 const FILE_BYTES: usize = 256 * 1024;
 
-/// A machine that was not declared before, as an item of the list `machines`.
+/// A machine that is not declared yet, as an item of the list `machines`.
 pub(super) struct NewMachine {
     pub(super) host: String,
-    /// YAML at no depth.
+    /// YAML without indentation.
     pub(super) text: String,
 }
 
-/// The machines that were read and are not declared, as far as they are asked for.
+/// The selected machines that were read and are not declared.
 pub(super) fn new_ones(import: &SiteImport<'_>) -> Vec<NewMachine> {
     let mut links: Links<'_> = BTreeMap::new();
     for link in import.observed.links() {
@@ -52,7 +52,7 @@ pub(super) fn new_ones(import: &SiteImport<'_>) -> Vec<NewMachine> {
         .collect()
 }
 
-/// New machines in files of their own, over as many as it takes.
+/// New machines in their own files, as many as needed.
 pub(super) fn files(import: &SiteImport<'_>, machines: &[NewMachine]) -> Vec<(String, String)> {
     let mut files: Vec<String> = Vec::new();
     for machine in machines {
@@ -84,7 +84,7 @@ pub(super) fn files(import: &SiteImport<'_>, machines: &[NewMachine]) -> Vec<(St
     named.collect()
 }
 
-/// Writes down where machines stand in the files, and which of them are new.
+/// Records the lines of machines in the files, and which of them are new.
 pub(super) fn find(new: &[NewMachine], written: &mut WrittenFiles) {
     let new: BTreeSet<&str> = new.iter().map(|machine| machine.host.as_str()).collect();
     let mut found = BTreeMap::new();
@@ -107,7 +107,7 @@ pub(super) fn find(new: &[NewMachine], written: &mut WrittenFiles) {
 
 type Links<'o> = BTreeMap<(&'o str, &'o str), Vec<&'o Link>>;
 
-/// One machine; none when nothing was read of it.
+/// One machine; `None` if none of its interfaces was read.
 fn machine(
     import: &SiteImport<'_>,
     host: &str,
@@ -137,7 +137,7 @@ fn machine(
     Some(text)
 }
 
-/// One interface, as an item of a list.
+/// One interface, as a list item.
 pub(super) fn interface_text(
     import: &SiteImport<'_>,
     interface: &Interface,
@@ -175,7 +175,7 @@ pub(super) fn interface_text(
     format!("{{{stated}}}{after}")
 }
 
-/// Where an interface is: on a plane, or on a VLAN that is none.
+/// Key and value that say where an interface is: on a plane, or on a VLAN without a plane.
 pub(super) fn place(import: &SiteImport<'_>, at: &VlanAt) -> (&'static str, String) {
     match import.planes.get(at) {
         Some(plane) => ("plane", scalar(&plane.key)),
@@ -197,7 +197,7 @@ pub(super) fn type_word(kind: InterfaceKind) -> &'static str {
     }
 }
 
-/// The place that most of a machine's fixed addresses have in their subnets, when it is more than one's.
+/// The most common offset of a machine's static addresses, if more than one has it.
 fn own_offset(host: &str, links: &Links<'_>) -> Option<u128> {
     let mut counts: BTreeMap<u128, usize> = BTreeMap::new();
     for link in links
@@ -243,7 +243,7 @@ pub(super) fn link_text(import: &SiteImport<'_>, link: &Link, own: Option<u128>)
     ))
 }
 
-/// In the order of names, each after its parents; what stands in a circle comes last.
+/// Ordered by name, each after its parents. Interfaces in a cycle come last.
 pub(super) fn parents_first(mut left: Vec<&Interface>) -> Vec<&Interface> {
     let mut ordered: Vec<&Interface> = Vec::new();
     let mut done: BTreeSet<&str> = BTreeSet::new();

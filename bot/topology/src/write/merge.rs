@@ -1,7 +1,7 @@
-//! Files that people wrote, brought to what MAAS has: only what differs is changed.
+//! Updates existing files to match MAAS; only what differs is changed.
 //!
-//! A value is written in the way that the one before it was: an offset stays an offset, a reference a reference, quotes
-//! stay quotes. Must not know how a text is changed.
+//! A new value is written in the style of the old one: an offset stays an offset, a reference stays a reference, and quotes
+//! are kept. Must not know how text is edited.
 
 mod machine;
 mod pairing;
@@ -21,7 +21,7 @@ use super::site::SiteLists;
 use super::tree::field;
 use super::written::FileChanges;
 
-/// The files that are there, as far as they change; a `None` goes.
+/// The existing files that change; `None` for a file to delete.
 pub(super) fn changed(
     import: &SiteImport<'_>,
     machines: &[NewMachine],
@@ -75,7 +75,7 @@ fn conflicting_edits(path: &str, line: u32) -> MergeConflict {
     MergeConflict {
         file: path.to_owned(),
         line,
-        what: "two changes meet in one place here".to_owned(),
-        remedy: "write what stands here over several lines, and import again".to_owned(),
+        what: "two edits overlap here".to_owned(),
+        remedy: "split this over several lines, then import again".to_owned(),
     }
 }

@@ -1,7 +1,7 @@
-//! Changes to a file's text that leave every other byte as it is.
+//! Edits to a file's text that keep every other byte unchanged.
 //!
-//! Knows YAML's two ways of writing lists and mappings, and goes on in the one that is there. No comment is lost: one that
-//! stood on a line that goes becomes a line of its own. Must not know what any key means.
+//! Handles YAML's block and flow style, and continues in the style that it finds. No comment is lost: a comment on a removed
+//! line gets its own line. Must not know what any key means.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -11,13 +11,13 @@ use crate::yaml::{Value, YamlKey, YamlNode};
 use super::flow::flow;
 use super::layout::FileText;
 
-/// A file whose text is being changed.
+/// A file with pending edits.
 pub(super) struct FilePatch {
     source: FileText,
     edits: Vec<(Range<usize>, String)>,
 }
 
-/// Changes to the entries of one mapping.
+/// Edits to the entries of one mapping.
 pub(super) struct FieldEdits<'n> {
     entries: &'n [(YamlKey, YamlNode)],
     open: usize,
@@ -26,12 +26,12 @@ pub(super) struct FieldEdits<'n> {
     added: Vec<(&'static str, String)>,
 }
 
-/// Changes to the items of one list.
+/// Edits to the items of one list.
 #[derive(Default)]
 pub(super) struct ItemEdits {
-    /// Which go.
+    /// The indexes of items to remove.
     pub(super) removed: BTreeSet<usize>,
-    /// Which come: after that item, or first of all; as YAML at no depth.
+    /// Items to add, as YAML without indentation: after the item with that index, or first.
     pub(super) added: Vec<(Option<usize>, String)>,
 }
 
@@ -42,7 +42,7 @@ impl ItemEdits {
 }
 
 impl<'n> FieldEdits<'n> {
-    /// Of a mapping; of anything else nothing.
+    /// Starts without edits. Anything but a mapping has no entries.
     pub(super) fn of(node: &'n YamlNode) -> Self {
         let entries: &[(YamlKey, YamlNode)] = match &node.value {
             Value::Map(entries) => entries,
@@ -57,7 +57,7 @@ impl<'n> FieldEdits<'n> {
         }
     }
 
-    /// What stands under that key.
+    /// The value under `key`.
     pub(super) fn get(&self, key: &str) -> Option<&'n YamlNode> {
         self.place(key).map(|at| &self.entries[at].1)
     }
@@ -66,7 +66,7 @@ impl<'n> FieldEdits<'n> {
         self.entries.iter().position(|(k, _)| k.text == key)
     }
 
-    /// Puts a word, or a list on one line, in the place of what is there, or adds it.
+    /// Replaces or adds the value under `key` with a scalar or a list on one line.
     pub(super) fn set(&mut self, key: &'static str, value: &str) {
         match self.place(key) {
             Some(at) => self.set.push((at, value.to_owned())),
@@ -74,12 +74,12 @@ impl<'n> FieldEdits<'n> {
         }
     }
 
-    /// Adds a whole entry, as YAML at no depth.
+    /// Adds a whole entry, as YAML without indentation.
     pub(super) fn add(&mut self, key: &'static str, entry: String) {
         self.added.push((key, entry));
     }
 
-    /// Takes the entry away, if it is there.
+    /// Removes the entry, if it exists.
     pub(super) fn remove(&mut self, key: &str) {
         self.removed.extend(self.place(key));
     }
@@ -98,7 +98,7 @@ impl FilePatch {
         self.source.written(node)
     }
 
-    /// The text with every change; the line where two of them meet, which no reader of a declaration asks for.
+    /// The text with every edit applied, or the line where two edits overlap.
     pub(super) fn finish(mut self) -> Result<String, u32> {
         self.edits
             .sort_by_key(|(range, _)| (range.start, range.end));
@@ -121,14 +121,14 @@ impl FilePatch {
         Ok(out)
     }
 
-    /// Puts another word in the place of a scalar.
+    /// Replaces a scalar.
     pub(super) fn word(&mut self, node: &YamlNode, word: &str) {
         if self.written(node) != word {
             self.edits.push((node.span.clone(), word.to_owned()));
         }
     }
 
-    /// Changes the entries of a mapping; new ones go behind the last of those that `order` puts before them.
+    /// Edits the entries of a mapping. A new one is placed after the last entry that `order` puts before it.
     pub(super) fn fields(&mut self, fields: FieldEdits<'_>, order: &[&str]) {
         let entries = fields.entries;
         let spans: Vec<Range<usize>> = entries
@@ -199,7 +199,7 @@ impl FilePatch {
             let (start, end) = (spans[at].start, spans[at].end);
             let inline = !self.source.lead(spans[0].start).trim().is_empty();
             match survivor {
-                // The first entry of a list's item stands behind its dash.
+                // The first entry of a list item is on the same line as its dash.
                 Some(next) if inline && at < next => {
                     if at == 0 {
                         let to = spans[next].start;
@@ -217,7 +217,7 @@ impl FilePatch {
         }
     }
 
-    /// Changes the items of a list. One that loses all of its items must be replaced by its owner instead.
+    /// Edits the items of a list. The caller must instead replace a list that would lose all its items.
     pub(super) fn items(&mut self, list: &YamlNode, items: ItemEdits) {
         let Value::List(nodes) = &list.value else {
             return;
@@ -251,7 +251,7 @@ impl FilePatch {
         }
     }
 
-    /// Adds to and takes from what stands between brackets.
+    /// Adds and removes items of a flow sequence or mapping.
     fn flow_items(
         &mut self,
         open: usize,
@@ -288,7 +288,7 @@ impl FilePatch {
         }
     }
 
-    /// One more between brackets, on a line of its own where its neighbour has one.
+    /// Adds an item after `neighbour` in flow style, on its own line if the neighbour has its own.
     fn behind_in_flow(&mut self, neighbour: &Range<usize>, text: &str) {
         let own_line = self.source.lead(neighbour.start).trim().is_empty();
         let rest = self.source.text.get(neighbour.end..).unwrap_or_default();
@@ -307,7 +307,7 @@ impl FilePatch {
         self.lines(place, depth, &format!("{text}{comma}"));
     }
 
-    /// Whole lines at one depth.
+    /// Inserts whole lines with that indentation.
     fn lines(&mut self, place: usize, depth: usize, text: &str) {
         let lead = " ".repeat(depth);
         let lines = text.trim_end_matches('\n').split('\n');
@@ -317,7 +317,7 @@ impl FilePatch {
         self.edits.push((place..place, lines.concat()));
     }
 
-    /// Takes the lines from the one of `start` to the one of `end` away; their comments stay, as lines.
+    /// Removes the lines from the one with `start` to the one with `end`; their comments are kept as lines.
     fn drop_lines(&mut self, start: usize, end: usize) {
         let whole = self.source.line_start(start)..self.source.line_end(end);
         let depth = self.source.depth(start);

@@ -1,4 +1,4 @@
-//! One plane's file: only what differs from what leaving it out would say.
+//! One plane's file; a field is written only if omitting it would mean something else.
 
 use super::import::{ImportedPlane, SiteImport};
 use super::literal::{SCHEMA_LINE, address_in, literal};
@@ -13,7 +13,7 @@ use crate::object::{
 struct Lines {
     text: String,
     indent: &'static str,
-    /// What stands before the next line instead of the indent: the `- ` of a list's item.
+    /// Replaces the next line's indent: the `- ` of a list item.
     first: Option<&'static str>,
 }
 
@@ -93,7 +93,7 @@ fn dhcp_line(import: &SiteImport<'_>, vlan: &Vlan, lines: &mut Lines) {
     }
 }
 
-/// How DHCP is served on a VLAN, as a declaration says it; or why it cannot be said.
+/// The value of `dhcp` for a VLAN, or a comment on why it is left alone.
 pub(super) fn dhcp(import: &SiteImport<'_>, vlan: &Vlan) -> Result<String, String> {
     if let Some(relay) = &vlan.relay {
         // A relay to a relayed VLAN cannot be declared.
@@ -120,7 +120,7 @@ pub(super) fn dhcp(import: &SiteImport<'_>, vlan: &Vlan) -> Result<String, Strin
     }
 }
 
-/// One subnet with everything on it, as YAML at no depth.
+/// One subnet with everything on it, as YAML without indentation.
 pub(super) fn subnet_text(
     import: &SiteImport<'_>,
     plane: &ImportedPlane<'_>,
@@ -156,7 +156,9 @@ fn subnet_lines(
     }
     match (plane.bare, subnet.gateway) {
         (Some(why), _) => {
-            lines.remark(&format!("what could not be declared is left alone: {why}"));
+            lines.remark(&format!(
+                "left alone, because it could not be declared: {why}"
+            ));
             lines.line("gateway: leave");
         }
         (None, Some(gateway)) => {
@@ -192,12 +194,12 @@ pub(super) fn scalar_cidr(cidr: Cidr) -> String {
     }
 }
 
-/// A resolver in another plane is written as a reference: it follows when that plane moves.
+/// A resolver in another plane is written as a reference, which stays valid when that plane moves.
 pub(super) fn resolver(import: &SiteImport<'_>, home: Cidr, ip: std::net::IpAddr) -> String {
     if home.contains(ip) {
         return address_in(home, ip);
     }
-    // A reference means the plane's subnet of the family that it is written in.
+    // A reference resolves to the plane's subnet of the same address family.
     match import
         .reference(ip)
         .filter(|_| ip.is_ipv6() == home.is_v6())
@@ -222,7 +224,7 @@ fn reserve_lines(import: &SiteImport<'_>, subnet: &Subnet, lines: &mut Lines) {
     }
 }
 
-/// One reservation, as YAML at no depth.
+/// One reservation, as YAML without indentation.
 pub(super) fn reservation(cidr: Cidr, range: &IpRange) -> String {
     let mut stated = Vec::new();
     if !range.comment.is_empty() {
@@ -235,7 +237,8 @@ pub(super) fn reservation(cidr: Cidr, range: &IpRange) -> String {
     stated.join("\n")
 }
 
-/// Dynamic or not is MAAS's word; the rest is guessed from the comment, and means the same to MAAS.
+/// MAAS distinguishes only dynamic and reserved. The other purposes are guessed from the comment; they are all the same to
+/// MAAS.
 pub(super) fn purpose(range: &IpRange) -> Option<&'static str> {
     if range.kind == RangeKind::Dynamic {
         return Some("dynamic");
@@ -306,7 +309,7 @@ pub(super) fn route(import: &SiteImport<'_>, home: Cidr, route: &StaticRoute) ->
     format!("{{to: {to}, via: {via}{metric}}}")
 }
 
-/// Where a route leads: to a plane, where its first subnet of that family is meant, else to a network.
+/// A route's destination: a plane if it is that plane's first subnet of its family, otherwise a network.
 pub(super) fn destination(import: &SiteImport<'_>, cidr: Cidr) -> String {
     let plane = import.plane_of(cidr).filter(|plane| {
         let mut of_family = plane
@@ -348,7 +351,7 @@ pub(super) fn reserved_ip(home: Cidr, reserved: &ReservedIp) -> String {
     )
 }
 
-/// A MAC is hex digits and colons; anything else would break out of its quotes.
+/// A MAC has only hex digits and colons; anything else could end the quotes.
 fn scalar_inside(mac: &str) -> String {
     mac.chars()
         .filter(|c| c.is_ascii_hexdigit() || matches!(c, ':' | '-'))

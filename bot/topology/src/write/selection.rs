@@ -1,7 +1,7 @@
-//! What is asked for: everything, or objects by name.
+//! What to import: everything, or objects by name.
 //!
-//! Names are those that an audit and a plan show: `192.0.2.0/24`, `fabric/20`, `fabric/untagged`, and the names of
-//! subnets, fabrics, spaces and machines. One that could mean two things is refused with the words that mean one.
+//! Names are those that an audit and a plan show: `192.0.2.0/24`, `fabric/20`, `fabric/untagged`, and the names of subnets,
+//! fabrics, spaces and machines. An ambiguous name is refused with the unambiguous ones.
 
 use std::collections::BTreeSet;
 
@@ -13,11 +13,11 @@ use crate::observed::{NodeKind, Observed};
 use super::conflict::MergeConflict;
 use super::declaration::Declaration;
 
-/// What is taken in.
+/// The objects to import.
 #[derive(Default)]
 pub(super) struct Selection {
     only: Option<SelectedObjects>,
-    /// Whether what MAAS does not have is taken out.
+    /// Whether declared objects that MAAS does not have are removed.
     pub(super) drop_gone: bool,
 }
 
@@ -29,7 +29,7 @@ struct SelectedObjects {
     machines: BTreeSet<String>,
 }
 
-/// One thing that a name may mean.
+/// An object that a name may refer to.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum NamedObject {
     Subnet(Cidr),
@@ -39,11 +39,11 @@ enum NamedObject {
     Machine(String),
 }
 
-/// Kinds of objects, as they stand before a name: `fabric:blue`.
+/// Prefixes for a name: `fabric:blue`.
 const KINDS: &[&str] = &["subnet", "vlan", "fabric", "space", "machine"];
 
 impl Selection {
-    /// By name; no name asks for everything.
+    /// Selects by name; without names, everything.
     pub(super) fn of(
         names: &[String],
         observed: &Observed,
@@ -75,7 +75,7 @@ impl Selection {
         self.only.is_none()
     }
 
-    /// Whether a subnet that is not declared is to be.
+    /// Whether to declare an undeclared subnet.
     pub(super) fn includes(&self, declaration: &Declaration, subnet: &Subnet) -> bool {
         match &self.only {
             None => !declaration.leaves_alone(subnet),
@@ -83,12 +83,12 @@ impl Selection {
         }
     }
 
-    /// Whether this VLAN was asked for; nothing where everything was.
+    /// Whether this VLAN was selected by name; `None` if everything is selected.
     pub(super) fn vlan(&self, at: &VlanAt) -> Option<bool> {
         self.only.as_ref().map(|only| only.vlans.contains(at))
     }
 
-    /// Whether this space was asked for; nothing where everything was.
+    /// Whether this space was selected by name; `None` if everything is selected.
     pub(super) fn space(&self, name: &str) -> Option<bool> {
         self.only.as_ref().map(|only| only.spaces.contains(name))
     }
@@ -98,7 +98,7 @@ impl Selection {
         only.is_none_or(|only| only.machines.contains(host))
     }
 
-    /// Whether a subnet was asked for by name.
+    /// Whether a subnet was selected by name.
     pub(super) fn names(&self, cidr: &str) -> bool {
         let cidr = cidr.parse::<Cidr>();
         let only = self.only.as_ref();
@@ -144,7 +144,7 @@ fn refusal(what: String, remedy: String) -> MergeConflict {
     }
 }
 
-/// The one object of that name.
+/// The only object with that name, or a refusal.
 fn found(name: &str, observed: &Observed) -> Result<NamedObject, MergeConflict> {
     let (kind, rest) = match name.split_once(':') {
         Some((kind, rest)) if KINDS.contains(&kind) => (Some(kind), rest),
@@ -174,8 +174,12 @@ fn found(name: &str, observed: &Observed) -> Result<NamedObject, MergeConflict> 
                 .iter()
                 .map(|one| format!("`{}`", one.name()))
                 .collect();
-            let what = format!("`{}` may mean {} things", shown(name), several.len());
-            Err(refusal(what, format!("say which: {}", names.join(", "))))
+            let what = format!(
+                "`{}` is ambiguous: {} objects have that name",
+                shown(name),
+                several.len()
+            );
+            Err(refusal(what, format!("use one of {}", names.join(", "))))
         }
     }
 }
@@ -226,7 +230,7 @@ fn of_kind(kind: &str, name: &str, observed: &Observed) -> Vec<NamedObject> {
     }
 }
 
-/// It, unless all of it is declared already.
+/// The object, unless all of it is already declared.
 fn undeclared(
     name: &str,
     meant: NamedObject,
@@ -260,13 +264,13 @@ fn undeclared(
     Err(MergeConflict {
         file,
         line,
-        what: format!("`{}` is declared already", shown(name)),
+        what: format!("`{}` is already declared", shown(name)),
         remedy: "leave it out; `planebot plan` shows what differs".to_owned(),
     })
 }
 
 impl NamedObject {
-    /// The words that mean this and nothing else.
+    /// The name that refers only to this object.
     fn name(&self) -> String {
         match self {
             Self::Subnet(cidr) => cidr.to_string(),
@@ -277,7 +281,7 @@ impl NamedObject {
         }
     }
 
-    /// Where the plane is declared that it belongs to.
+    /// File and line of the plane that it belongs to.
     fn place(&self, observed: &Observed, declaration: &Declaration) -> Option<(String, u32)> {
         let vlan = match self {
             Self::Subnet(cidr) => &observed.subnet(cidr)?.vlan,

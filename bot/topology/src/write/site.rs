@@ -1,4 +1,4 @@
-//! `site.yaml`: spaces without a plane, and what is known and left alone.
+//! `site.yaml`: spaces without a plane, and what is left alone.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::tree::holds;
 use crate::check::names;
 use crate::object::Key;
 
-/// What belongs into the lists of a site and is not there yet.
+/// Entries that the site's lists do not have yet.
 pub(super) struct SiteLists<'o> {
     pub(super) spaces: BTreeSet<&'o str>,
     /// Names, and why they are not declared.
@@ -32,7 +32,7 @@ impl<'o> SiteLists<'o> {
     }
 }
 
-/// A file for what no file has a list for, unless there is nothing to say.
+/// A file with the lists that no existing file has; `None` if there is nothing to list.
 pub(super) fn file(import: &SiteImport<'_>, listed: &SiteLists<'_>) -> Option<String> {
     let has = |key: &str| {
         import
@@ -64,7 +64,7 @@ pub(super) fn file(import: &SiteImport<'_>, listed: &SiteLists<'_>) -> Option<St
     (spaces || alone).then_some(text)
 }
 
-/// Spaces that no declared plane carries, and no file lists.
+/// Spaces that no declared plane is in and no file lists.
 fn spaces<'o>(import: &'o SiteImport<'_>) -> BTreeSet<&'o str> {
     let carried: BTreeSet<&str> = import
         .planes

@@ -1,8 +1,8 @@
-//! Looking things up in a file's YAML tree. Must not know what they mean.
+//! Looks up values in a file's YAML tree. Must not know what they mean.
 
 use crate::yaml::{Value, YamlNode};
 
-/// What stands under a key of a mapping.
+/// The value under a key of a mapping.
 pub(super) fn field<'n>(node: &'n YamlNode, key: &str) -> Option<&'n YamlNode> {
     if let Value::Map(entries) = &node.value {
         entries
@@ -23,7 +23,7 @@ pub(super) fn word(node: &YamlNode) -> Option<&str> {
     }
 }
 
-/// The items of a list; none of anything else.
+/// The items of a list; empty for anything else.
 pub(super) fn items(node: Option<&YamlNode>) -> &[YamlNode] {
     match node.map(|node| &node.value) {
         Some(Value::List(items)) => items,
@@ -31,7 +31,7 @@ pub(super) fn items(node: Option<&YamlNode>) -> &[YamlNode] {
     }
 }
 
-/// The mappings of a plane's subnets, in order; the first may be the plane's own.
+/// The mappings of a plane's subnets, in order; the first may be the plane's mapping itself.
 pub(super) fn subnets_in(plane: &YamlNode) -> Vec<&YamlNode> {
     let own = field(plane, "cidr").map(|_| plane);
     own.into_iter()
@@ -47,7 +47,7 @@ pub(super) fn planes_in(root: &YamlNode) -> impl Iterator<Item = (Option<usize>,
         .chain(listed.map(|(at, node)| (Some(at), node)))
 }
 
-/// Whether a file of the site has that list.
+/// Whether a site file has that list.
 pub(super) fn holds(root: &YamlNode, key: &str) -> bool {
     field(root, "plane").is_none() && field(root, key).is_some()
 }

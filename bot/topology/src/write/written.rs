@@ -1,4 +1,4 @@
-//! The files that an import has written, and where what is new stands in them.
+//! The files that an import has written, and which parts of them are new.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use crate::object::VlanAt;
 /// New texts by path; `None` for a file that is deleted.
 pub(super) type FileChanges = BTreeMap<String, Option<String>>;
 
-/// Files, and which of them speaks of what that was not declared before.
+/// Changed files, and what they newly declare.
 #[derive(Default)]
 pub(super) struct WrittenFiles {
     pub(super) files: FileChanges,
     pub(super) planes: BTreeMap<String, VlanAt>,
-    /// Per file of machines: the line on which each begins, and whether it is new.
+    /// Per file with machines: each machine's first line, its host name, and whether it is new.
     pub(super) machines: BTreeMap<String, BTreeMap<u32, (String, bool)>>,
 }
 

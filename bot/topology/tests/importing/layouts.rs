@@ -1,4 +1,4 @@
-//! A layout file as an observed MAAS, for tests only: as the README of the layouts describes it.
+//! Reads a layout file as an observed MAAS, as the README of the layouts describes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

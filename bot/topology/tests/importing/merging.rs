@@ -1,4 +1,4 @@
-//! Importing over files that are there: what differs is changed, and every other byte stays.
+//! Importing into existing files: what differs is changed, and every other byte stays the same.
 
 use std::collections::BTreeMap;
 
@@ -111,7 +111,7 @@ fn a_second_import_changes_no_byte() {
 
 /// The recorded changes, made in MAAS behind the back of the files.
 #[test]
-fn what_changed_in_maas_is_changed_in_the_files_and_their_comments_stay() {
+fn changes_in_maas_are_written_to_the_files_and_comments_stay() {
     let layouts = layouts::all();
     for (name, layout) in &layouts {
         let Some(stem) = name.strip_suffix(".before.json") else {
@@ -131,7 +131,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_a_maas_holds_a_second_import_changes_no_byte(observed in any_maas()) {
+    fn a_second_import_of_any_maas_changes_no_byte(observed in any_maas()) {
         let before = by_hand(&files(&observed, "site"));
         prop_assert_eq!(over(&before, &observed, &wish(false)), Ok(before));
     }
@@ -239,7 +239,7 @@ fn nothing_is_changed_where_nothing_differs() {
 }
 
 #[test]
-fn an_address_goes_on_being_written_as_it_was() {
+fn an_address_keeps_its_notation() {
     let told = lines_changed(|layout| subnet(layout)["gateway"] = json!("192.0.2.254"));
     insta::assert_snapshot!(told, @r#"
     desks.yaml - gateway: 192.0.2.1   # in full, because the printer manual says so
@@ -273,7 +273,7 @@ fn an_address_goes_on_being_written_as_it_was() {
 }
 
 #[test]
-fn a_name_stays_in_its_quotes_and_a_field_that_says_nothing_new_goes() {
+fn a_name_keeps_its_quotes_and_a_redundant_field_is_removed() {
     let told = lines_changed(|layout| {
         subnet(layout)["name"] = json!("it's \"new\"");
         layout["fabrics"][0]["name"] = json!("light blue");
@@ -299,7 +299,7 @@ fn a_name_stays_in_its_quotes_and_a_field_that_says_nothing_new_goes() {
 }
 
 #[test]
-fn ranges_come_and_go_and_are_named_where_they_stand() {
+fn ranges_are_added_removed_and_renamed_in_their_position() {
     let told = lines_changed(|layout| {
         let ranges = subnet(layout)["ranges"].as_array_mut().unwrap();
         ranges.remove(1);
@@ -350,7 +350,7 @@ fn ranges_come_and_go_and_are_named_where_they_stand() {
 }
 
 #[test]
-fn a_network_that_moved_is_one_line_and_what_is_relative_to_it_follows() {
+fn a_moved_subnet_changes_one_line_and_relative_values_follow() {
     let told = lines_changed(|layout| {
         let moved = subnet(layout).to_string().replace("192.0.2.", "203.0.113.");
         *subnet(layout) = serde_json::from_str(&moved).unwrap();

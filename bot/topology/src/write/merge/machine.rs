@@ -19,7 +19,7 @@ use super::value::{address, address_like, in_quotes, set_word, text_at};
 
 const INTERFACE: &[&str] = &["name", "type", "parents", "plane", "vlan", "links"];
 
-/// Changes what a machine says.
+/// Updates a machine's declaration.
 pub(super) fn change(import: &SiteImport<'_>, node: &YamlNode, patch: &mut FilePatch) {
     let before =
         text_at(node, "name").and_then(|host| import.declaration.topology.machines.get(host));
@@ -61,14 +61,14 @@ pub(super) fn change(import: &SiteImport<'_>, node: &YamlNode, patch: &mut FileP
         removed: gone,
         added: new_ones(import, before, own, items(Some(list)).len()),
     };
-    // Of a machine that was never read nothing is known.
+    // Nothing is known of a machine whose interfaces were not read.
     let read = import.observed.interfaces_of(host).next().is_some();
     if read && !change.is_empty() {
         patch.items(list, change);
     }
 }
 
-/// The interfaces that are not declared yet, behind those that are.
+/// The interfaces that are not declared yet, to be added after those that are.
 fn new_ones(
     import: &SiteImport<'_>,
     before: &Machine,
@@ -217,7 +217,7 @@ impl Links<'_> {
         }
     }
 
-    /// What a link says, in the subnet as it is now.
+    /// Resolves a link in the subnet as it is now.
     fn meant(&self, node: &YamlNode, cidr: Cidr, mode: Mode) -> Option<(Cidr, Mode)> {
         let cidr = *self.import.declaration.now.get(&cidr)?;
         let stated = text_at(node, "address")?;
@@ -266,7 +266,7 @@ impl Links<'_> {
         patch.fields(fields, &["plane", "address", "subnet"]);
     }
 
-    /// Says which subnet is meant, where the plane has more than one now.
+    /// Adds `subnet` if the plane has more than one subnet now.
     fn say_which(&self, node: &YamlNode, cidr: Cidr, fields: &mut FieldEdits<'_>) {
         let full = text_at(node, "address")
             .is_some_and(|stated| stated.parse::<std::net::IpAddr>().is_ok());

@@ -1,9 +1,10 @@
-//! Which observed thing each declared one is, in lists whose items have no names.
+//! Matches declared and observed items of lists whose items have no names.
 
-/// Whether a declared thing is that observed one.
+/// Whether a declared item is that observed one.
 pub(super) type Rule<'r, D, O> = &'r dyn Fn(&D, &O) -> bool;
 
-/// Which observed thing each declared one is: for each rule in turn, the first that is nobody's yet.
+/// The index of the observed item that each declared one is. The rules are tried in turn; each takes the first unmatched
+/// item.
 pub(super) fn paired<D, O>(
     declared: &[D],
     observed: &[O],
@@ -26,7 +27,7 @@ pub(super) fn paired<D, O>(
     pairs
 }
 
-/// Behind which declared item each observed one belongs that has none: behind the one of its predecessor.
+/// The unmatched observed items, each with the index of the declared item that it is to follow: its predecessor's.
 pub(super) fn unpaired(pairs: &[Option<usize>], observed: usize) -> Vec<(Option<usize>, usize)> {
     let mut behind = None;
     let mut new = Vec::new();

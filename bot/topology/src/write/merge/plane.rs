@@ -13,7 +13,7 @@ use crate::yaml::YamlNode;
 use super::subnet::{self, SubnetMerge};
 use super::value::{set_text, set_word};
 
-/// Keys in the order in which people write them.
+/// Keys in the order in which they are usually written.
 const ORDER: &[&str] = &[
     "plane",
     "description",
@@ -41,7 +41,7 @@ const ORDER: &[&str] = &[
     "subnets",
 ];
 
-/// Changes what a plane says of its VLAN and its subnets, and adds the subnets that are new.
+/// Updates a plane's VLAN and subnets, and adds new subnets.
 pub(super) fn change(
     import: &SiteImport<'_>,
     plane: &ImportedPlane<'_>,
@@ -102,7 +102,7 @@ fn vlan(
             Some(name) if names::is_maas_name(name) && name != "undefined" => {
                 match space {
                     Some(_) => set_text(fields, patch, "space", name),
-                    // `none` stood there without quotes, and is a name in them.
+                    // `none` was written without quotes; with quotes it is a name.
                     None => fields.set("space", &scalar(name)),
                 }
             }

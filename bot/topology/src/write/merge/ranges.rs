@@ -1,4 +1,4 @@
-//! What is listed on a subnet: reservations, static routes, reserved IPs. An item that is still there stays where it is.
+//! The lists of a subnet: reservations, static routes, reserved IPs. Items that still exist keep their position.
 
 use crate::address::Cidr;
 use crate::object::{IpRange, Object, RangeKind, ReservedIp, StaticRoute};
@@ -196,7 +196,7 @@ pub(super) fn reserved_ips(
     );
 }
 
-/// Takes out the items that are nobody's, and adds those that are new where they belong.
+/// Removes the items without a counterpart, and adds the new ones at their position.
 fn listed(
     key: &'static str,
     (declared, pairs, there): (&[YamlNode], &[Option<usize>], usize),
@@ -223,7 +223,7 @@ fn listed(
                 .collect();
             fields.add(key, format!("{key}:\n{}", texts.concat().trim_end()));
         }
-        // For routes and reserved IPs nothing said would mean left alone.
+        // Omitting routes or reserved IPs would mean leaving them alone.
         Some(_) if there == 0 && key != "reserve" => fields.set(key, "[]"),
         Some(_) if there == 0 => fields.remove(key),
         Some(list) if declared.is_empty() => {

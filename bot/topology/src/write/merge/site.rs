@@ -16,7 +16,7 @@ use crate::yaml::YamlNode;
 use super::machine;
 use super::value::text_at;
 
-/// What is still to be listed: each thing goes to the first file that has a list for it.
+/// Entries still to be added: each is added to the first file that has a list for it.
 pub(super) struct Lists<'a> {
     machines: Option<&'a [NewMachine]>,
     spaces: Option<Vec<String>>,
@@ -34,7 +34,7 @@ impl<'a> Lists<'a> {
         }
     }
 
-    /// Changes the lists of one file; `gone` are places in its list of planes.
+    /// Updates the lists of one file; `gone` are indexes in its list of planes.
     pub(super) fn change(
         &mut self,
         import: &SiteImport<'_>,
@@ -111,7 +111,8 @@ impl<'a> Lists<'a> {
         list(root, "spaces", spaces, change);
     }
 
-    /// What is declared now is left alone no more: a fabric makes way for those of its networks that still are.
+    /// Removes from `leave_alone` what is declared now. A fabric is replaced by those of its subnets that are still left
+    /// alone.
     fn alone(&mut self, import: &SiteImport<'_>, root: &YamlNode) -> ItemEdits {
         let mut change = ItemEdits::default();
         let Some(nodes) = field(root, "leave_alone") else {
@@ -146,7 +147,7 @@ impl<'a> Lists<'a> {
     }
 }
 
-/// Changes a list of the file; one that loses everything stays as `[]`, so that the file says something.
+/// Edits a list of the file. A list that loses all items becomes `[]`, so that the file is not empty.
 fn list(
     root: &YamlNode,
     key: &'static str,

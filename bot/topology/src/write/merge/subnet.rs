@@ -1,4 +1,4 @@
-//! One subnet: its name, its addresses, its switches.
+//! One subnet: its name, its addresses, its flags.
 
 use std::net::IpAddr;
 
@@ -14,16 +14,16 @@ use crate::yaml::YamlNode;
 use super::ranges;
 use super::value::{address, address_like, in_quotes, set_text, set_word};
 
-/// A subnet as it was declared, and as it is.
+/// A subnet as declared, and as observed.
 pub(super) struct SubnetMerge<'a> {
     pub(super) import: &'a SiteImport<'a>,
     pub(super) before: &'a PlaneSubnet,
     pub(super) now: &'a Subnet,
-    /// What it is called when nothing is said.
+    /// Its name if none is declared.
     pub(super) default_name: String,
 }
 
-/// Changes what is said of a subnet.
+/// Updates a subnet's declaration.
 pub(super) fn change(home: &SubnetMerge<'_>, fields: &mut FieldEdits<'_>, patch: &mut FilePatch) {
     let now = home.now;
     if home.before.cidr != now.cidr {
@@ -113,7 +113,7 @@ fn resolvers(home: &SubnetMerge<'_>, fields: &mut FieldEdits<'_>, patch: &mut Fi
     patch.items(list, change);
 }
 
-/// The places, in both lists, of a longest row of items that stand in both in the same order.
+/// The indexes, in both lists, of a longest common subsequence.
 fn common<A, B>(one: &[A], other: &[B], same: &dyn Fn(&A, &B) -> bool) -> Vec<(usize, usize)> {
     let mut longest = vec![vec![0_usize; other.len() + 1]; one.len() + 1];
     for (i, a) in one.iter().enumerate().rev() {

@@ -1,4 +1,4 @@
-//! Single values: what one means, and how another is said in the same way.
+//! Single values: resolves them, and writes new ones in the same style.
 
 use std::net::IpAddr;
 
@@ -16,7 +16,7 @@ fn read(text: &str) -> Option<AddressRef> {
     AddressRef::parse(text, true).ok()
 }
 
-/// The address that is meant, in the subnet at hand as it is now.
+/// Resolves an address in the subnet as it is now.
 pub(super) fn address(import: &SiteImport<'_>, text: &str, home: Cidr) -> Option<IpAddr> {
     resolved(import, &read(text)?, home)
 }
@@ -33,7 +33,7 @@ fn resolved(import: &SiteImport<'_>, stated: &AddressRef, home: Cidr) -> Option<
     }
 }
 
-/// An address, said as the one before it was.
+/// Writes an address in the style of the one before it.
 pub(super) fn address_like(
     import: &SiteImport<'_>,
     before: &str,
@@ -47,14 +47,14 @@ pub(super) fn address_like(
     }
 }
 
-/// The range that is meant.
+/// Resolves a range.
 pub(super) fn range(import: &SiteImport<'_>, text: &str, home: Cidr) -> Option<Range> {
     let stated = RangeRef::parse(text, true).ok()?;
     let start = resolved(import, &stated.start, home)?;
     Range::new(start, resolved(import, &stated.end, home)?)
 }
 
-/// A range, said as the one before it was: with offsets or in full, with its own sign in the middle.
+/// Writes a range in the style of the one before it: with offsets or full addresses, and with its separator.
 pub(super) fn range_like(before: &str, home: Cidr, range: Range) -> String {
     let stated = RangeRef::parse(before, true).ok();
     let full = stated.is_some_and(|stated| matches!(stated.start, AddressRef::Literal(_)));
@@ -80,7 +80,7 @@ pub(super) fn range_like(before: &str, home: Cidr, range: Range) -> String {
     }
 }
 
-/// A word in the quotes of the one before it. For words that mean the same with and without.
+/// A word with the quotes of the one before it. For words that mean the same with and without quotes.
 pub(super) fn in_quotes(before: &str, word: &str) -> String {
     let bare = word.trim_matches('"');
     if before.starts_with('"') {
@@ -92,7 +92,7 @@ pub(super) fn in_quotes(before: &str, word: &str) -> String {
     }
 }
 
-/// A text in the quotes of the one before it.
+/// Text with the quotes of the one before it.
 pub(super) fn text_like(before: &str, text: &str) -> String {
     match before.chars().next() {
         Some('"') => quoted(text),
@@ -101,7 +101,7 @@ pub(super) fn text_like(before: &str, text: &str) -> String {
     }
 }
 
-/// Makes a field say that text.
+/// Sets a field to a text.
 pub(super) fn set_text(
     fields: &mut FieldEdits<'_>,
     patch: &FilePatch,
@@ -116,7 +116,7 @@ pub(super) fn set_text(
     fields.set(key, &text_like(before, text));
 }
 
-/// Makes a field say that word, which is the same with and without quotes.
+/// Sets a field to a word that means the same with and without quotes.
 pub(super) fn set_word(
     fields: &mut FieldEdits<'_>,
     patch: &FilePatch,
@@ -128,7 +128,7 @@ pub(super) fn set_word(
     fields.set(key, &stated);
 }
 
-/// What an item of a list says of itself under that key.
+/// The scalar under `key` of a list item.
 pub(super) fn text_at<'n>(node: &'n YamlNode, key: &str) -> Option<&'n str> {
     crate::write::tree::field(node, key).and_then(word)
 }

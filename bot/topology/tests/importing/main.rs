@@ -1,16 +1,11 @@
-//! What `write` writes is believed by `check`, and says what was observed.
+//! What `write` writes is accepted by `check`, and matches what was observed.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
+#![expect(clippy::unwrap_used, reason = "tests report failures by panicking")]
 
-#[path = "importing/adopting.rs"]
 mod adopting;
-#[path = "importing/hostile.rs"]
 mod hostile;
-#[path = "importing/layouts.rs"]
 mod layouts;
-#[path = "importing/merging.rs"]
 mod merging;
-#[path = "importing/reference.rs"]
 mod reference;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,7 +33,8 @@ fn checked(files: &BTreeMap<String, String>) -> Checked {
     check(&sources(files))
 }
 
-/// The law: no errors, and what is declared is as it was observed. Of a real MAAS, everything is declared or left alone by name.
+/// The law: no errors, and what is declared matches what was observed. For a real MAAS, everything is declared or left alone
+/// by name.
 fn import(
     observed: &Observed,
     real: bool,
@@ -65,8 +61,8 @@ fn import(
     )
 }
 
-/// What is declared is as it was observed. `real`: everything is declared or left alone by name. What a file does not say is
-/// what MAAS has anyway, where files were there before; else it is MAAS's default.
+/// What is declared matches what was observed. `real`: everything is declared or left alone by name. With `over`, an omitted
+/// field may be anything that MAAS has; otherwise it is MAAS's default.
 fn represents(topology: &Topology, observed: &Observed, real: bool, over: bool) {
     let planes: BTreeMap<&VlanAt, &Plane> =
         topology.planes.values().map(|p| (&p.vlan, p)).collect();
@@ -281,7 +277,7 @@ fn every_layout_can_be_imported() {
 }
 
 #[test]
-fn an_import_reads_like_something_a_person_wrote() {
+fn an_import_is_written_as_a_person_would() {
     let layouts = layouts::all();
     let (files, ..) = import(&layouts::observed(&layouts["baldurkeep-d052.json"]), true);
     let shown: Vec<String> = ["metal-admin.yaml", "storage.yaml", "site.yaml"]
