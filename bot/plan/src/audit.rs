@@ -1,6 +1,6 @@
-//! One line per plane: how the declaration and MAAS stand to each other now.
+//! The audit: one line per plane that compares the declaration with MAAS.
 //!
-//! Reads only; the words are SKIP, CREATE, DRIFT, MIGRATE and UNDECLARED. Must not know steps.
+//! The statuses are SKIP, CREATE, DRIFT, MIGRATE and UNDECLARED. Of steps it only counts how many each plane has.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,48 +14,47 @@ use topology::plane::{Plane, Topology};
 use crate::pairing::{Pairing, is_left_alone};
 use crate::step::Step;
 
-/// How one plane stands.
+/// The status of a plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum AuditStatus {
-    /// As declared.
+    /// MAAS is as declared.
     Skip,
-    /// Not there; its CIDR is free.
+    /// It does not exist; its CIDR is free.
     Create,
-    /// Its CIDR is held by another plane, or by a stranger.
+    /// Its CIDR belongs to another plane's subnet, or to an undeclared one.
     Drift,
-    /// There, and changes; its CIDR is its own or free.
+    /// It exists and changes; its CIDR is its own or free.
     Migrate,
-    /// There, and nobody declared it; never touched.
+    /// It exists but is not declared; never touched.
     Undeclared,
 }
 
 /// One line of the audit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditLine {
-    /// How it stands.
     pub standing: AuditStatus,
-    /// The plane's key; for what nobody declared, the subnet's name in MAAS.
+    /// The plane's key; for an undeclared subnet, its name in MAAS.
     pub name: String,
-    /// The declared CIDR, or the observed one where nobody declared it.
+    /// The declared CIDR; for an undeclared subnet, the observed one.
     pub cidr: Option<Cidr>,
-    /// The CIDR today, where it is another.
+    /// The current CIDR, if it differs.
     pub from: Option<Cidr>,
-    /// For DRIFT: who holds the CIDR today.
+    /// For DRIFT: the plane or subnet that has the CIDR now.
     pub held_by: Option<String>,
-    /// The VLAN.
+    /// The VLAN's fabric and VID.
     pub vlan: VlanAt,
-    /// MAAS's number of the fabric.
+    /// MAAS's id of the fabric; `None` if it does not exist.
     pub fabric_id: Option<u64>,
-    /// MAAS's number of the VLAN.
+    /// MAAS's id of the VLAN; `None` if it does not exist.
     pub vlan_id: Option<u64>,
-    /// Addresses in use on it today; `None`: not asked.
+    /// How many addresses are in use on it; `None`: not read.
     pub allocations: Option<usize>,
-    /// How many steps of the plan serve this plane.
+    /// How many steps of the plan change this plane.
     pub steps: usize,
 }
 
-/// Audits a declaration against what was observed. `steps` are those of the plan between them.
+/// Compares a declaration with what was observed. `steps` are those of the plan between them.
 pub fn audit(
     topology: &Topology,
     observed: &Observed,
@@ -91,7 +90,7 @@ pub fn audit(
     lines
 }
 
-/// The line of a plane without a subnet, and the ground of the lines of its subnets.
+/// The line of a plane without a subnet, and the template for the lines of its subnets.
 fn vlan_line(plane: &Plane, observed: &Observed, pairing: &Pairing, steps: usize) -> AuditLine {
     let old = observed
         .vlans()
@@ -174,7 +173,7 @@ fn undeclared<'a>(
 }
 
 impl AuditStatus {
-    /// The word, as in the audit.
+    /// The status as the audit shows it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Skip => "SKIP",

@@ -1,9 +1,8 @@
-//! The walk from what is there to what is wanted, one write after another.
+//! Builds the steps of a plan, from the observed network to the desired one.
 //!
-//! The order is the design's: routes, reserved IPs, DHCP snippets, dynamic ranges, reserved ranges, subnets go; spaces, fabrics, VLANs,
-//! subnets come; gateways and resolvers, reserved ranges, dynamic ranges, DHCP, routes, reserved IPs, snippets stand up. Every
-//! write is carried out on paper as it is noted, so each step's before and after are exact, and a write that MAAS would
-//! refuse becomes a refusal here. Must not know gates, or who approves.
+//! The order is fixed: first routes, reserved IPs, DHCP snippets, dynamic ranges, reserved ranges and subnets are deleted;
+//! then spaces, fabrics, VLANs and subnets are created; then gateways and resolvers, reserved ranges, dynamic ranges, DHCP,
+//! routes, reserved IPs and snippets are set up. Must not know gates, or who approves.
 
 mod draft;
 mod moves;
@@ -18,7 +17,7 @@ pub(crate) use draft::{PlanBuilder, StepDraft, is_recreated, vacated};
 pub(crate) use ranges::called;
 
 impl PlanBuilder<'_> {
-    /// Walks all phases but the carve.
+    /// Adds the steps of all phases except carve.
     pub(crate) fn build(&mut self) {
         self.release_links();
         self.turn_dhcp_off();

@@ -1,7 +1,7 @@
-//! What the declaration asks for, object by object, on the ground of what is there.
+//! The desired state: the declaration, completed with what MAAS has.
 //!
-//! Every field that the files leave alone is filled with what MAAS has, so that "wanted" and "there" compare by
-//! equality. Must not know steps or order.
+//! Every field that the files leave alone is taken from MAAS, so that desired and observed objects compare by equality. Must
+//! not know steps or order.
 
 mod vlan;
 
@@ -18,47 +18,47 @@ use crate::strategy::ChosenStrategy;
 
 use vlan::desired_vlan;
 
-/// One declared subnet, ready to compare.
+/// One desired subnet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredSubnet {
     /// The plane's key.
     pub plane: String,
-    /// The observed subnet that it is, if any.
+    /// The CIDR of the observed subnet that it is, if any.
     pub old: Option<Cidr>,
-    /// How it gets to its CIDR, where that changes.
+    /// How its CIDR changes, if it does.
     pub chosen: Option<ChosenStrategy>,
-    /// The row as it shall be.
+    /// The desired row.
     pub row: Subnet,
-    /// The ranges as they shall be; `None` leaves them alone.
+    /// The desired ranges; `None` leaves them alone.
     pub ranges: Option<Vec<IpRange>>,
-    /// The reserved IPs as they shall be; `None` leaves them alone.
+    /// The desired reserved IPs; `None` leaves them alone.
     pub reserved_ips: Option<Vec<ReservedIp>>,
 }
 
 impl DesiredSubnet {
-    /// Whether the network moves to another CIDR.
+    /// Whether the subnet changes its CIDR.
     pub fn moves(&self) -> bool {
         self.old.is_some_and(|old| old != self.row.cidr)
     }
 }
 
-/// Everything that is asked for.
+/// The desired state of everything declared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Desired {
     /// Fabrics that must exist.
     pub fabrics: BTreeSet<String>,
     /// Spaces that must exist.
     pub spaces: BTreeSet<String>,
-    /// VLANs by place, with the plane's key.
+    /// VLANs by fabric and VID, with the plane's key.
     pub vlans: BTreeMap<VlanAt, (String, Vlan)>,
     /// Subnets by CIDR.
     pub subnets: BTreeMap<Cidr, DesiredSubnet>,
-    /// All static routes that shall exist, those of strangers among them.
+    /// All static routes that are to exist, including undeclared ones that stay.
     pub routes: Vec<StaticRoute>,
 }
 
 impl Desired {
-    /// Fills the declaration with what is there.
+    /// Completes the declaration with what was observed.
     pub fn of(
         topology: &Topology,
         observed: &Observed,
@@ -103,7 +103,7 @@ impl Desired {
     }
 }
 
-/// Whether a subnet takes in addresses that none has now.
+/// Whether a subnet comes to include addresses that no subnet has now.
 pub(crate) fn adds_addresses(subnet: &DesiredSubnet, observed: &Observed) -> bool {
     !observed
         .subnets()
@@ -177,14 +177,14 @@ fn desired_subnet(
     })
 }
 
-/// What this release of MAAS does not have, it ignores in silence.
+/// Refuses fields that this release of MAAS would silently ignore.
 fn refuse_what_is_newer(declared: &PlaneSubnet, observed: &Observed) -> Result<(), Refusal> {
     let version = &observed.version;
     let newer = |what: &str, since: &str, field: &str| {
         Refusal::new(
             RefusalCode::NotInThisMaas,
-            format!("{what} need MAAS {since}, this is {version}."),
-            format!("Take `{field}` out, or upgrade MAAS first."),
+            format!("{what} need MAAS {since}; this is {version}."),
+            format!("Remove `{field}`, or upgrade MAAS first."),
         )
     };
     if declared.reserved_ips.is_some() && !version.has_reserved_ips() {
@@ -231,12 +231,12 @@ fn desired_reserved_ips(declared: &PlaneSubnet) -> Option<Vec<ReservedIp>> {
 fn cannot_leave(what: &str, from: Cidr, to: Cidr) -> Refusal {
     Refusal::new(
         RefusalCode::CannotLeave,
-        format!("`{what}` is left alone, but {from} moves to {to} and it cannot stay where it is."),
+        format!("`{what}` is left alone, but {from} moves to {to}, so it cannot stay as it is."),
         format!("Declare `{what}` for {to}."),
     )
 }
 
-/// What is left alone and stands on the old CIDR has no place on the new one.
+/// Refuses what is left alone but belongs to the old CIDR.
 fn refuse_what_cannot_stay(
     declared: &PlaneSubnet,
     old: &Subnet,
@@ -260,7 +260,8 @@ fn refuse_what_cannot_stay(
     Ok(())
 }
 
-/// Routes of declared subnets as declared; those of strangers, and those left alone, with their ends where they will be.
+/// Routes of declared subnets as declared; undeclared routes, and those left alone, with their source and destination
+/// adjusted.
 fn desired_routes(
     topology: &Topology,
     observed: &Observed,
@@ -293,8 +294,8 @@ fn desired_routes(
             if !known {
                 return Err(Refusal::new(
                     RefusalCode::MaasRefuses,
-                    format!("the route to {} leads to no subnet that MAAS has or will have.", route.destination),
-                    "MAAS routes only to subnets it knows: declare that one, or take the route out.",
+                    format!("the route to {} leads to a subnet that MAAS does not have and will not have.", route.destination),
+                    "MAAS routes only to subnets that it has: declare that subnet, or remove the route.",
                 )
                 .of(&plane.key));
             }

@@ -1,6 +1,6 @@
-//! Where a plan must stop for people, and what will be looked for.
+//! Determines the gates of a plan, and the evidence that opens them.
 //!
-//! Reads the draft and who lives on the networks that go; must not know how evidence is fetched or a gate is shown.
+//! Uses the steps and the addresses in use on vacated subnets; must not know how evidence is read or how a gate is shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use crate::render::quoted;
 use crate::step::Phase;
 
 impl PlanBuilder<'_> {
-    /// The gates of the draft, in the order of the run. `carved`: machines with carve steps.
+    /// The gates, in the order of the run. `carved`: machines with carve steps.
     pub(crate) fn gates(&mut self, carved: &BTreeSet<String>) -> Vec<Gate> {
         let gates = [
             self.teardown(carved),
@@ -52,7 +52,7 @@ impl PlanBuilder<'_> {
         }
         let mut tasks: Vec<String> = Vec::new();
         if !real.is_empty() {
-            tasks.push("destroy the Juju models whose machines are listed here".to_owned());
+            tasks.push("destroy the Juju models that use the machines listed here".to_owned());
         }
         tasks.extend(real.iter().map(|host| {
             format!(
@@ -65,7 +65,7 @@ impl PlanBuilder<'_> {
             name: GateName::Teardown,
             before: Some(first),
             why: format!(
-                "machines or addresses live on {}, and a deleted network takes their links with it",
+                "machines or addresses use {}, and their links are deleted with the subnet",
                 words(&subnets)
             ),
             evidence,
@@ -78,7 +78,7 @@ impl PlanBuilder<'_> {
         })
     }
 
-    /// Who but controllers lives on networks that go: the networks, and the hosts.
+    /// The vacated subnets that are in use by anything but controllers, and the hosts that use them.
     fn inhabitants(&self) -> (BTreeSet<Cidr>, BTreeSet<String>) {
         let vacated = self.vacated();
         let mut subnets: BTreeSet<Cidr> = BTreeSet::new();
@@ -149,7 +149,7 @@ impl PlanBuilder<'_> {
             name: GateName::Vacate,
             before: Some(before),
             why: format!(
-                "a MAAS controller still has an address on {}: its next report would bring the old network back, or move a new one to the wrong VLAN",
+                "a MAAS controller still has an address on {}: its next report would recreate the old subnet, or move a new one to the wrong VLAN",
                 words(&subnets)
             ),
             evidence: vec![GateEvidence::Vacant {
@@ -188,7 +188,7 @@ impl PlanBuilder<'_> {
         Some(Gate {
             name: GateName::Jumphost,
             before: follows.map(|step| step.id),
-            why: "the jumphost stands on networks that move: its addresses follow, in this order"
+            why: "the jumphost has addresses on subnets that move: change them in this order"
                 .to_owned(),
             evidence: vec![jumphost::evidence(&changes)],
             runbook: None,
@@ -200,8 +200,8 @@ impl PlanBuilder<'_> {
         })
     }
 
-    /// Where a release has a rack check what is written for dhcpd, the rack that lost its address with the network has one on
-    /// the new one first. Where no rack is, none ever will.
+    /// If the release validates snippets on a rack, a rack must first get an address on the new subnet. Without any rack
+    /// controller that is impossible.
     fn rack(&mut self) -> Option<Gate> {
         let waiting: Vec<&Snippet> = self
             .steps
@@ -219,11 +219,11 @@ impl PlanBuilder<'_> {
             self.refusals.push(Refusal::new(
                 RefusalCode::NoRack,
                 format!(
-                    "MAAS {} has a rack controller check the DHCP snippets of {}, which would have to be hung up again, and there is none.",
+                    "MAAS {} needs a rack controller to validate the DHCP snippets of {} when they are restored, but there is none.",
                     self.observed.version,
                     words(&subnets)
                 ),
-                "Let the network change in place (`strategy: in-place`), or take its DHCP snippets off first.",
+                "Use `strategy: in-place`, or remove its DHCP snippets first.",
             ));
             return None;
         }
@@ -231,7 +231,7 @@ impl PlanBuilder<'_> {
             name: GateName::Rack,
             before: Some(before),
             why: format!(
-                "MAAS {} has a rack controller with an address on {} check the DHCP snippets that are hung up there again, and refuses them without one",
+                "MAAS {} needs a rack controller with an address on {} to validate the DHCP snippets that are restored there",
                 self.observed.version,
                 words(&subnets)
             ),
@@ -245,12 +245,12 @@ impl PlanBuilder<'_> {
             ]),
             tasks: subnets
                 .iter()
-                .map(|cidr| format!("give a rack controller an address on {cidr}, and wait until it has reported"))
+                .map(|cidr| format!("give a rack controller an address on {cidr}, then wait until it has reported"))
                 .collect(),
         })
     }
 
-    /// Whether a step makes MAAS hand out `ip` as a gateway or resolver where it did not before.
+    /// Whether a step makes MAAS announce `ip` as a gateway or resolver where it did not before.
     fn newly_served(&self, ip: std::net::IpAddr) -> bool {
         let serves = |object: Option<&Object>| {
             object

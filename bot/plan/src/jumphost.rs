@@ -1,9 +1,9 @@
-//! The order in which the jumphost's addresses move.
+//! The order in which the jumphost's addresses change.
 //!
-//! The tokens are prefixes, not addresses: while one interface still has any address in a prefix, a second interface
-//! with an address in it makes routing ambiguous. So an address comes to a prefix only after whoever held the prefix
-//! has left. Where each interface stands today is read off MAAS: the same offset on the plane's old network. It must not
-//! know how an address is moved on a host.
+//! What matters is the prefix, not the address: while one interface has any address in a prefix, a second interface with an
+//! address in it makes routing ambiguous. So an interface gets an address in a prefix only after every other interface has
+//! left it. An interface's current address is the same offset on the plane's old subnet. Must not know how an address is
+//! changed on a host.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -14,16 +14,16 @@ use topology::plane::JumphostAddress;
 use crate::gate::GateEvidence;
 use crate::refusal::{Refusal, RefusalCode};
 
-/// One thing to do on the jumphost.
+/// One change on the jumphost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum JumphostChange {
-    /// The interface's address goes from the old network to the new one.
+    /// The interface's address moves from the old subnet to the new one.
     Move {
         interface: String,
         from: (IpAddr, Cidr),
         to: (IpAddr, Cidr),
     },
-    /// The address is there already; look.
+    /// The address exists already; it is only checked.
     Confirm {
         interface: String,
         at: (IpAddr, Cidr),
@@ -35,16 +35,16 @@ pub(crate) enum JumphostChange {
     },
 }
 
-/// One declared address and where its interface stands today.
+/// A declared address and its plane's current subnet.
 pub(crate) struct JumphostPosition<'a> {
     pub(crate) declared: &'a JumphostAddress,
-    /// The plane's network today; `None`: the plane is new.
+    /// The plane's current subnet; `None` for a new plane.
     pub(crate) old: Option<Cidr>,
-    /// MAAS will newly hand this address out as a gateway or resolver.
+    /// Whether MAAS newly announces this address as a gateway or resolver.
     pub(crate) newly_served: bool,
 }
 
-/// Orders the turns, or refuses a circle. No turns: nothing to do on the jumphost.
+/// Orders the changes, or refuses a cycle. Empty if there is nothing to do on the jumphost.
 pub(crate) fn changes(positions: &[JumphostPosition<'_>]) -> Result<Vec<JumphostChange>, Refusal> {
     let all: Vec<JumphostChange> = positions.iter().filter_map(change).collect();
     let idle = all
@@ -63,10 +63,10 @@ pub(crate) fn changes(positions: &[JumphostPosition<'_>]) -> Result<Vec<Jumphost
             return Err(Refusal::new(
                 RefusalCode::Circle,
                 format!(
-                    "on the jumphost {} would change networks in a circle.",
+                    "on the jumphost, {} would swap subnets in a cycle.",
                     names.join(", ")
                 ),
-                "Give one of them a temporary address outside every old and new network, in a change of its own.",
+                "First give one of them a temporary address outside every old and new subnet, in a separate change.",
             ));
         };
         ordered.push(waiting.remove(next));
@@ -74,7 +74,7 @@ pub(crate) fn changes(positions: &[JumphostPosition<'_>]) -> Result<Vec<Jumphost
     Ok(ordered)
 }
 
-/// What a look must find afterwards.
+/// The evidence that the changes were made.
 pub(crate) fn evidence(changes: &[JumphostChange]) -> GateEvidence {
     let mut has = BTreeSet::new();
     let mut lacks = BTreeSet::new();
@@ -99,7 +99,7 @@ pub(crate) fn evidence(changes: &[JumphostChange]) -> GateEvidence {
     GateEvidence::Jumphost { has, lacks }
 }
 
-/// The turns in words, lettered as people speak of them.
+/// The changes as tasks for a person.
 pub(crate) fn tasks(changes: &[JumphostChange]) -> Vec<String> {
     changes
         .iter()
@@ -127,7 +127,7 @@ pub(crate) fn tasks(changes: &[JumphostChange]) -> Vec<String> {
         .collect()
 }
 
-/// The commands for a person at the jumphost, in order; nothing here is ever run by planebot.
+/// The commands for a person to run on the jumphost, in order; planebot never runs them.
 pub(crate) fn commands(changes: &[JumphostChange]) -> Vec<String> {
     let mut lines = Vec::new();
     for change in changes {
@@ -192,7 +192,7 @@ fn change(position: &JumphostPosition<'_>) -> Option<JumphostChange> {
     }
 }
 
-/// Moves first, then what is only looked at, then what is new.
+/// Moves first, then checks, then new addresses.
 fn rank(change: &JumphostChange) -> u8 {
     match change {
         JumphostChange::Move { .. } => 0,

@@ -1,8 +1,9 @@
-//! Who lives on a network that goes without being a machine: DNS names, addresses that users reserved, devices.
+//! What else uses a vacated subnet besides machines: DNS names, addresses reserved by users, devices.
 //!
 //! MAAS deletes such addresses with their subnet, and a DNS name with its last address (3.5.9
-//! `maasserver/models/signals/staticipaddress.py:67-77`); in place it leaves them on no network at all (seen on 3.5.12 and
-//! 3.7.3). So people take them off by name at the gate, and are told what to make again. Must not know how a gate is shown.
+//! `maasserver/models/signals/staticipaddress.py:67-77`); with a change in place it leaves them without a subnet (seen on
+//! 3.5.12 and 3.7.3). So people remove them at the gate, and the plan lists what they must recreate. Must not know how a
+//! gate is shown.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -14,7 +15,7 @@ use crate::builder::{PlanBuilder, is_recreated};
 use crate::render::quoted;
 
 impl PlanBuilder<'_> {
-    /// What a person does with each of them, one line each; machines and controllers have lines of their own.
+    /// What a person does with each of them, one line each; machines and controllers have their own lines.
     pub(crate) fn occupant_tasks(&self) -> Vec<String> {
         let vacated = self.vacated();
         let mut tasks: BTreeSet<String> = BTreeSet::new();
@@ -30,14 +31,14 @@ impl PlanBuilder<'_> {
         tasks.into_iter().collect()
     }
 
-    /// What has to be made again by hand afterwards, with the address of the same offset as a proposal.
+    /// What must be recreated by hand afterwards, with the address at the same offset as a suggestion.
     pub(crate) fn lost_occupants(&self) -> Vec<String> {
         let vacated = self.vacated();
         self.occupants_of(&vacated)
             .filter_map(|(old, occupant)| {
                 let (ip, subnet) = (occupant.ip?, self.becomes(&old)?);
                 let (who, again) = match &occupant.holder {
-                    Holder::Dns { names } => (called(names), "point the name to its new address"),
+                    Holder::Dns { names } => (called(names), "set the name to its new address"),
                     Holder::User { user } => (reserved_by(user), "reserve another one"),
                     Holder::Node { .. }
                     | Holder::Bmc { .. }
@@ -46,13 +47,13 @@ impl PlanBuilder<'_> {
                 };
                 let new = subnet.row.cidr;
                 let proposal = match counterpart(ip, old, new) {
-                    Some(ip) => format!("{ip}, say"),
+                    Some(ip) => format!("for example {ip}"),
                     None => format!("one of {new}"),
                 };
                 let effect = if is_recreated(subnet) {
-                    "goes with its network"
+                    "is deleted with its subnet"
                 } else {
-                    "would be left on no network"
+                    "would be left without a subnet"
                 };
                 Some(format!(
                     "{ip} of {who} {effect}: {again} afterwards, {proposal}"
@@ -85,7 +86,7 @@ fn task(cidr: Cidr, occupant: &Occupant) -> Option<String> {
             ..
         } => Some(device_task(host, cidr)),
         Holder::Dns { names } => Some(format!(
-            "take {ip} off {}; a name without another address is deleted with it",
+            "remove {ip} from {}; a name without another address is deleted with it",
             called(names)
         )),
         Holder::User { user } => Some(format!(
@@ -99,7 +100,7 @@ fn task(cidr: Cidr, occupant: &Occupant) -> Option<String> {
 
 fn device_task(host: &str, cidr: Cidr) -> String {
     format!(
-        "take the device {} off {cidr}, and give it an address of another network",
+        "remove the device {} from {cidr}, and give it an address on another subnet",
         quoted(host)
     )
 }
@@ -114,13 +115,13 @@ fn called(names: &[String]) -> String {
 
 fn reserved_by(user: &str) -> String {
     if user.is_empty() {
-        "a reservation of nobody".to_owned()
+        "a reservation without an owner".to_owned()
     } else {
-        format!("a reservation of {}", quoted(user))
+        format!("a reservation by {}", quoted(user))
     }
 }
 
-/// The address of the same offset on another network, if it has one.
+/// The address at the same offset in another network, if it exists.
 fn counterpart(ip: IpAddr, old: Cidr, new: Cidr) -> Option<IpAddr> {
     let offset = old.offset_of(ip).filter(|_| old.is_v6() == new.is_v6())?;
     new.at(offset)
@@ -131,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_keeps_its_offset_where_there_is_room() {
+    fn an_address_keeps_its_offset_if_the_new_network_has_it() {
         let of = |ip: &str, old: &str, new: &str| {
             let (old, new) = (old.parse().unwrap(), new.parse().unwrap());
             counterpart(ip.parse().unwrap(), old, new).map(|ip| ip.to_string())

@@ -1,7 +1,7 @@
-//! Steps and gates in order, with what they were based on.
+//! A plan: steps and gates in order, and what they are based on.
 //!
-//! A plan is immutable and leaves no choice to whoever carries it out. [`Plan::between`] makes one or says why not;
-//! [`Digest`] names it: equal digests mean the same steps from the same ground. Must not know how it is shown or run.
+//! A plan is immutable and leaves no decisions to its execution. [`Plan::between`] makes one or says why not. A [`Digest`]
+//! identifies it: equal digests mean the same steps from the same state. Must not know how a plan is shown or run.
 
 mod digest;
 mod unexpected;
@@ -20,17 +20,17 @@ use crate::step::{Step, StepId};
 pub(crate) use digest::digest;
 pub use digest::{Digest, NotADigest, RULES};
 
-/// What a site allows, and the runbooks it has. From the configuration and the default branch, never from a pull request.
+/// A site's limits and runbooks. They come from the configuration and the default branch, never from a pull request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanPolicy {
-    /// How many subnets one change may take away from their CIDR.
+    /// How many subnets one change may move to another CIDR or VLAN.
     pub vacated_max: usize,
     /// The runbooks, pinned, by gate.
     pub runbooks: Vec<(GateName, RunbookPin)>,
 }
 
 impl Default for PlanPolicy {
-    /// Sixteen subnets: more than one change of a cloud's planes has needed, fewer than a slip takes.
+    /// Sixteen subnets: more than any real change has needed, and fewer than a typical mistake affects.
     fn default() -> Self {
         Self {
             vacated_max: 16,
@@ -42,25 +42,25 @@ impl Default for PlanPolicy {
 /// Steps and gates in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// Its name.
+    /// Identifies the plan.
     pub digest: Digest,
     /// The declaration it was made for: SHA-256 over the files.
     pub tree: String,
     /// The MAAS it was made for.
     pub maas_version: MaasVersion,
-    /// In order. Empty: no changes.
+    /// In order; empty if nothing changes.
     pub steps: Vec<Step>,
     /// In the order of the run.
     pub gates: Vec<Gate>,
-    /// One line per plane, as things stood.
+    /// One line per plane, at the time of planning.
     pub audit: Vec<AuditLine>,
-    /// What a reader should know before saying yes, one line each.
+    /// What a reader should know before approving, one line each.
     pub warnings: Vec<String>,
-    /// Why it may only be read, not applied, if so.
+    /// Why it cannot be applied, if it cannot.
     pub read_only: Option<String>,
 }
 
-/// Why there is no plan, and how things stand.
+/// Why there is no plan, with the audit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedPlan {
     /// Every reason.
@@ -70,7 +70,7 @@ pub struct RefusedPlan {
 }
 
 impl Plan {
-    /// The step of that number.
+    /// The step with that id.
     pub fn step(&self, id: StepId) -> Option<&Step> {
         self.steps.iter().find(|step| step.id == id)
     }
@@ -80,7 +80,7 @@ impl Plan {
         self.gates.iter().find(|gate| gate.name == name)
     }
 
-    /// The subnets that leave their CIDR or VLAN.
+    /// The old CIDRs of the subnets that change their CIDR or VLAN.
     pub fn vacated(&self) -> BTreeSet<Cidr> {
         self.steps
             .iter()

@@ -25,7 +25,7 @@ use crate::snippets;
 use crate::step::Step;
 use crate::warnings::{restless, warnings};
 
-/// What must be observed, beyond the topology lists, before a plan between these can be made.
+/// What must be read, besides the topology lists, before a plan can be made.
 pub fn scope(topology: &Topology, observed: &Observed) -> Scope {
     let pairing = Pairing::of(topology, observed);
     let Ok(desired) = Desired::of(topology, observed, &pairing) else {
@@ -65,7 +65,8 @@ pub fn scope(topology: &Topology, observed: &Observed) -> Scope {
     }
 }
 
-/// Whether hosts may notice: nothing is written under a machine that MAAS is changing, so all machines are read.
+/// Whether hosts may be affected: nothing is changed under a machine that MAAS itself is changing, so all machines must be
+/// read.
 fn touches_what_is_there(step: &Step) -> bool {
     match step.expects.as_ref().or(step.leaves.as_ref()) {
         Some(Object::Vlan(_) | Object::Subnet(_)) => step.expects.is_some(),
@@ -77,7 +78,7 @@ fn touches_what_is_there(step: &Step) -> bool {
     }
 }
 
-/// A subnet that is there and gets a dynamic range, which may cover no address that somebody has.
+/// An existing subnet that gets a dynamic range, which may not include an address in use.
 fn to_be_served(step: &Step, observed: &Observed) -> Option<Cidr> {
     let range = step.leaves.as_ref()?.as_range()?;
     let new = range.kind == RangeKind::Dynamic && step.expects.as_ref() != step.leaves.as_ref();
@@ -88,7 +89,7 @@ fn to_be_served(step: &Step, observed: &Observed) -> Option<Cidr> {
 }
 
 impl Plan {
-    /// The plan from what was observed to what is declared, or every reason why there is none.
+    /// Makes the plan from what was observed to what is declared, or returns every reason why there is none.
     ///
     /// Pure: the same arguments give the same plan, byte for byte. `observed` must cover [`scope`].
     pub fn between(

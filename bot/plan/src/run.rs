@@ -1,7 +1,7 @@
-//! From facts to the next move.
+//! Runs: the facts of a run, and its next move.
 //!
-//! A run is a plan, the facts journalled so far, and the time: [`next_move`] says what to do and decides nothing else
-//! later. Facts are only ever added. Must not know how a move is made, or where facts are kept.
+//! A run is a plan, the facts recorded so far, and the time; [`next_move`] decides what to do next, and is the only place
+//! that does. Facts are only ever appended. Must not know how a move is carried out, or where facts are stored.
 
 use serde::{Deserialize, Serialize};
 use topology::observed::Timestamp;
@@ -10,77 +10,71 @@ use crate::gate::GateName;
 use crate::plan::Plan;
 use crate::step::StepId;
 
-/// What happened in a run, in order. The journal keeps these; nothing else drives a run.
+/// What happened in a run. The journal stores the facts in order; nothing else drives a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fact {
-    /// An operator's order began the run.
+    /// An operator's order started the run.
     Began {
-        /// Who, by login.
+        /// The operator's login.
         by: String,
     },
-    /// The next write is this step's. Written before the request leaves.
+    /// This step's write is about to be sent. Recorded before the request.
     Intended(StepId),
-    /// The step's end was seen by a look.
+    /// MAAS was read and has what the step leaves.
     Done {
-        /// Which.
         step: StepId,
-        /// MAAS's row number of what the step left.
+        /// MAAS's row id of the resulting object.
         id: Option<u64>,
-        /// True when the look before the write found it so already.
+        /// Whether it was so before the write, which was then not sent.
         already: bool,
     },
-    /// MAAS said no. The run stops here.
+    /// MAAS refused the write. The run stops here.
     Refused {
-        /// Which.
         step: StepId,
-        /// MAAS's status and words, cut short.
+        /// MAAS's status and message, shortened.
         why: String,
     },
-    /// Nobody knows; the next move looks.
+    /// The result is unknown; the next move reads MAAS.
     Unknown {
-        /// Which.
         step: StepId,
-        /// What was seen instead of an answer.
+        /// What was seen instead of a response.
         why: String,
     },
-    /// A look found neither what the step expects nor what it leaves, or a subnet that is not vacant. The run stops here.
+    /// MAAS has neither what the step expects nor what it leaves, or a subnet is not vacant. The run stops here.
     Foreign {
-        /// Which.
         step: StepId,
-        /// What was found, in words.
+        /// A description of what was found.
         found: String,
     },
-    /// The world could not be looked at.
+    /// MAAS could not be read.
     Blind {
-        /// The request that had no answer.
+        /// The request that failed, and why.
         why: String,
     },
-    /// The gate's runbook was shown.
+    /// The gate's comment was posted.
     Asked(GateName),
-    /// An operator says the gate's work is done.
+    /// An operator reported that the gate's work is done.
     Claimed {
-        /// Which.
         gate: GateName,
-        /// Who.
+        /// The operator's login.
         by: String,
-        /// What they gave as evidence.
+        /// The evidence that they gave, if any.
         evidence: Option<String>,
     },
-    /// The look disagreed with the claim.
+    /// The evidence is not there yet.
     NotYet {
-        /// Which.
         gate: GateName,
-        /// What is still there, one line each.
+        /// What is still missing, one line each.
         missing: Vec<String>,
     },
-    /// The look agreed; the gate is open.
+    /// The evidence was found; the gate is open.
     Opened(GateName),
-    /// Re-observed and planned again.
+    /// MAAS was read and planned again, to verify the result.
     Verified {
         /// 1 after the stand-up, 2 at the end, 3 after the settle time.
         round: u8,
-        /// What still differs, one line each; empty is proof.
+        /// What still differs, one line each; empty if verified.
         drift: Vec<String>,
     },
     /// The run stopped at a step boundary and can be resumed.
@@ -88,64 +82,63 @@ pub enum Fact {
         /// Why, for people.
         why: String,
     },
-    /// An operator ordered the run to go on.
+    /// An operator resumed the run.
     Resumed {
-        /// Who.
+        /// The operator's login.
         by: String,
     },
-    /// An operator ended the run.
+    /// An operator aborted the run.
     Aborted {
-        /// Who.
+        /// The operator's login.
         by: String,
     },
-    /// All is done and proved.
+    /// Everything is done and verified.
     Finished,
 }
 
-/// A fact and when it was written.
+/// A fact with the time at which it was recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedFact {
-    /// When.
     pub at: Timestamp,
-    /// What.
     pub fact: Fact,
 }
 
 /// What a run does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NextMove {
-    /// Look at the step's objects; if they are as expected, note the intention, send the write, read it back.
+    /// Read the step's objects. If they are as expected, record the intention, send the write, and read it back.
     Execute(StepId),
-    /// Show the gate's runbook.
+    /// Post the gate's comment.
     Ask(GateName),
-    /// Look for the gate's evidence.
+    /// Check the gate's evidence.
     Examine(GateName),
-    /// Observe and plan again.
+    /// Read MAAS and plan again, to verify the result.
     Verify {
         /// 1 after the stand-up, 2 at the end, 3 after the settle time.
         round: u8,
     },
-    /// Nothing before that time.
+    /// Do nothing before that time.
     WaitUntil(Timestamp),
-    /// Nothing until an operator speaks.
+    /// Do nothing until an operator comments.
     WaitForOperator,
-    /// Note that the run stopped, and why.
+    /// Record that the run stopped.
     Stop {
         /// Why, for people.
         why: String,
     },
-    /// Note the end.
+    /// Record that the run has finished.
     Finish,
-    /// The run is over.
+    /// The run has ended: finished or aborted.
     Ended,
 }
 
-/// How long a run waits, in milliseconds. Values handed in, so that no test sleeps.
+/// How long a run waits, in milliseconds. Passed in, so that no test sleeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
-    /// Between not knowing and looking. MAAS retries a request for up to 90 s by itself (3.5.9 maasserver/utils/views.py:170), so a look before that may see too little.
+    /// Between an unknown result and reading MAAS. MAAS itself retries a request for up to 90 s (3.5.9
+    /// maasserver/utils/views.py:170), so an earlier reading may be too early.
     pub unknown: i64,
-    /// Between the proof and the second proof: controllers may rewrite the network after the fact.
+    /// Between the two verifications at the end: controllers' reports may change the network afterwards.
     pub settle: i64,
 }
 
@@ -158,28 +151,29 @@ impl Default for Pace {
     }
 }
 
-/// Looks after one unknown answer before a person is asked: a MAAS that loses four answers in a row is a page, not a retry.
+/// How many unknown results of one step are retried before a person is needed: a MAAS that loses four responses in a row
+/// needs attention, not retries.
 pub const LOOKS_MAX: usize = 4;
 
-/// How far a run has come, read off its facts.
+/// The progress of a run, computed from its facts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Steps whose end was seen.
+    /// Steps that are done.
     pub done: std::collections::BTreeSet<StepId>,
     /// Gates that are open.
     pub opened: std::collections::BTreeSet<GateName>,
     /// The step whose write may have happened.
     pub unknown: Option<StepId>,
-    /// The last round of proof that found nothing.
+    /// The last verification round that found no differences; 0 before the first.
     pub proved: u8,
-    /// Why the run stands still until an operator speaks, if it does.
+    /// Why the run is stopped until an operator resumes it, if it is.
     pub stopped: Option<String>,
-    /// Over: finished or aborted.
+    /// Whether the run finished or was aborted.
     pub ended: bool,
 }
 
 impl Progress {
-    /// Reads the facts.
+    /// Computes the progress from the facts.
     pub fn of(facts: &[RecordedFact]) -> Self {
         let mut progress = Self::default();
         for noted in facts {
@@ -244,7 +238,7 @@ pub fn next_move(plan: &Plan, facts: &[RecordedFact], now: Timestamp, pace: Pace
         return at_gate(gate.name, facts);
     }
     match (step, gate) {
-        // The network is proved before the jumphost and the machines follow it.
+        // The network is verified before the jumphost and the machines follow it.
         (Some(step), _) if step.phase.follows() && progress.proved < 1 => {
             NextMove::Verify { round: 1 }
         }
@@ -255,16 +249,16 @@ pub fn next_move(plan: &Plan, facts: &[RecordedFact], now: Timestamp, pace: Pace
     }
 }
 
-/// What follows a fact that is no progress.
+/// The move after a failure or an unknown result.
 fn after_trouble(facts: &[RecordedFact], now: Timestamp, pace: Pace) -> Option<NextMove> {
     let last = facts.last()?;
     let stop = |why: String| Some(NextMove::Stop { why });
     match &last.fact {
         Fact::Refused { step, why } => stop(format!("MAAS refused step {step}: {why}")),
-        Fact::Foreign { step, found } => stop(format!("step {step} found something else: {found}")),
-        Fact::Blind { why } => stop(format!("MAAS could not be looked at: {why}")),
+        Fact::Foreign { step, found } => stop(format!("step {step} found an unexpected state: {found}")),
+        Fact::Blind { why } => stop(format!("MAAS could not be read: {why}")),
         Fact::Verified { drift, .. } if !drift.is_empty() => {
-            stop(format!("the proof found differences: {}", drift.join("; ")))
+            stop(format!("verification found differences: {}", drift.join("; ")))
         }
         Fact::Unknown { step, why } => {
             let tries = facts
@@ -274,12 +268,12 @@ fn after_trouble(facts: &[RecordedFact], now: Timestamp, pace: Pace) -> Option<N
                 .filter(|noted| matches!(noted.fact, Fact::Unknown { .. }))
                 .count();
             if tries >= LOOKS_MAX {
-                return stop(format!("nobody knows whether step {step} happened: {why}"));
+                return stop(format!("it is unknown whether step {step} happened: {why}"));
             }
             let wake = Timestamp(last.at.0 + pace.unknown);
             (now < wake).then_some(NextMove::WaitUntil(wake))
         }
-        // Nobody wrote down what became of it: the power was cut, and the request may still be under way.
+        // Nothing was recorded after the intention: the process crashed, and the request may still be in progress.
         Fact::Intended(_) => {
             let wake = Timestamp(last.at.0 + pace.unknown);
             (now < wake).then_some(NextMove::WaitUntil(wake))
@@ -306,7 +300,7 @@ fn at_gate(gate: GateName, facts: &[RecordedFact]) -> NextMove {
     word.unwrap_or(NextMove::Ask(gate))
 }
 
-/// What a fact says about a gate that is not open.
+/// The move that a fact implies for a gate that is not open.
 fn about(gate: GateName, fact: &Fact) -> Option<NextMove> {
     if matches!(fact, Fact::Claimed { gate: name, .. } if *name == gate) {
         return Some(NextMove::Examine(gate));

@@ -1,9 +1,8 @@
-//! Which way a network takes to its new CIDR, and why that one.
+//! How a subnet changes its CIDR, and why that way.
 //!
-//! Knows the declaration, what is there and the release of MAAS; must not know the order of a plan. What a plane declares
-//! wins. Otherwise the row is kept wherever every release takes that without harm, because it keeps the id that Juju knows,
-//! its snippets and the routes to it, and there is no moment in which the network does not exist, in which a controller's
-//! report would bring the old one back.
+//! Depends on the declaration, what was observed and the release of MAAS; must not know the order of a plan. What a plane
+//! declares has precedence. Otherwise the row is kept wherever that is safe: it keeps the id that Juju uses, its snippets
+//! and the routes to it, and the subnet always exists, so no controller's report can recreate the old one.
 
 use topology::address::Cidr;
 use topology::observed::{Holder, Observed};
@@ -11,33 +10,32 @@ use topology::plane::{Dhcp, Plane, Strategy, Topology};
 
 use crate::pairing::Pairing;
 
-/// A strategy with the reason for it.
+/// A strategy, with its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChosenStrategy {
     /// How the CIDR changes.
     pub strategy: Strategy,
-    /// Why this way.
     pub reason: StrategyReason,
 }
 
-/// Why a network takes the one way and not the other.
+/// Why a strategy was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StrategyReason {
-    /// The plane says so.
+    /// The plane declares it.
     Declared,
-    /// MAAS answers 409 to every delete of a subnet that holds a BMC's address (seen on 3.5.12 and 3.7.3).
+    /// MAAS answers 409 to every delete of a subnet with a BMC's address (seen on 3.5.12 and 3.7.3).
     Bmcs,
-    /// A CIDR is taken over from another network, or taken over by one: chains and circles need no order when every delete
-    /// comes before every create.
+    /// A CIDR is taken over from another subnet, or by another one. When all deletes come before all creates, chains and
+    /// cycles need no order.
     CidrReused,
-    /// From 3.7 on dhcpd does not hear of a CIDR that is PUT; it hears of a subnet that is made.
+    /// Since 3.7 a PUT of a CIDR does not update dhcpd; creating a subnet does.
     DhcpNotReloaded,
-    /// Nothing speaks against keeping the row.
+    /// Nothing prevents keeping the row.
     KeepsRow,
 }
 
 impl StrategyReason {
-    /// The reason in the words of a plan.
+    /// The reason as a plan shows it. It is part of a step's `why`, and so of the digest.
     pub fn words(self) -> &'static str {
         match self {
             Self::Declared => "as declared",
@@ -54,7 +52,7 @@ impl StrategyReason {
 }
 
 impl ChosenStrategy {
-    /// Of the plane's network that has the CIDR `old` and shall have `new`.
+    /// Chooses the strategy for the plane's subnet that changes from `old` to `new`.
     pub(crate) fn of(
         plane: &Plane,
         (old, new): (Cidr, Cidr),
@@ -86,7 +84,7 @@ fn holds_bmc(old: Cidr, observed: &Observed) -> bool {
     occupants.any(|occupant| matches!(occupant.holder, Holder::Bmc { .. }))
 }
 
-/// Whether another network is where this one goes, or comes to where this one was.
+/// Whether another subnet has the new CIDR now, or gets the old one.
 fn changes_hands(
     (old, new): (Cidr, Cidr),
     topology: &Topology,
@@ -105,7 +103,7 @@ fn changes_hands(
     is_there || comers.any(|comer| comer.overlaps(&old))
 }
 
-/// Whether a dhcpd answers on the VLAN that the network is on, or on the one that it comes to.
+/// Whether DHCP is served on the subnet's current VLAN or on its new one.
 fn is_served(plane: &Plane, old: Cidr, observed: &Observed) -> bool {
     let home = observed.subnet(&old).map(|subnet| &subnet.vlan);
     let served = [home, Some(&plane.vlan)]

@@ -1,4 +1,4 @@
-//! The plan while it is being built: the steps so far, and the network that they leave.
+//! The plan under construction: the steps so far, and a model of the network after them.
 //!
 //! Every step that is added is applied to the model at once, so its before and after are exact, and a write that MAAS would
 //! refuse becomes a refusal. Must not know the order of the phases.
@@ -17,7 +17,7 @@ use crate::pairing::Pairing;
 use crate::refusal::{Refusal, RefusalCode};
 use crate::step::{Phase, Step, StepId, Undo, write_between};
 
-/// A plan on paper: the steps so far, and the network they leave.
+/// A plan under construction: the steps so far, and a model of the network after them.
 pub(crate) struct PlanBuilder<'a> {
     pub(crate) topology: &'a Topology,
     pub(crate) observed: &'a Observed,
@@ -26,17 +26,17 @@ pub(crate) struct PlanBuilder<'a> {
     pub(crate) network: NetworkModel,
     pub(crate) steps: Vec<Step>,
     pub(crate) refusals: Vec<Refusal>,
-    /// The step before which controllers must have let go, if any subnet that goes is held by one.
+    /// The step before which controllers must have released their addresses, if one has an address on a vacated subnet.
     pub(crate) vacate_before: Option<StepId>,
-    /// Old CIDR to the wanted subnet that it becomes.
+    /// Old CIDR to the desired subnet that it becomes.
     pub(super) becoming: BTreeMap<Cidr, &'a DesiredSubnet>,
-    /// Ranges that keep their row and take other addresses.
+    /// Ranges that keep their row and change their addresses.
     pub(super) moving_ranges: RangeMoves,
-    /// Fabrics whose MTUs change last, each in its turn.
+    /// Fabrics whose MTUs change last, in a safe order.
     pub(super) deferred_mtus: BTreeSet<String>,
 }
 
-/// One write to note.
+/// A step to add.
 pub(crate) struct StepDraft {
     pub(crate) phase: Phase,
     pub(crate) plane: Option<String>,
@@ -71,7 +71,7 @@ impl<'a> PlanBuilder<'a> {
         }
     }
 
-    /// Notes a step and carries it out on paper.
+    /// Adds a step and applies it to the model.
     pub(crate) fn add_step(&mut self, draft: StepDraft) {
         if draft.before == draft.after {
             return;
@@ -79,7 +79,7 @@ impl<'a> PlanBuilder<'a> {
         self.write(draft, false);
     }
 
-    /// Notes a write that changes nothing but is needed all the same.
+    /// Adds a write that changes nothing but makes MAAS update dhcpd.
     pub(crate) fn nudge(&mut self, draft: StepDraft) {
         self.write(draft, true);
     }
@@ -87,7 +87,7 @@ impl<'a> PlanBuilder<'a> {
     fn write(&mut self, draft: StepDraft, nudge: bool) {
         let write = write_between(draft.before.as_ref(), draft.after.as_ref());
         if let Err(violation) = self.network.apply(&write) {
-            // What was refused before is missing afterwards: that is no second reason.
+            // Something missing after an earlier refusal is a consequence of it, not another reason.
             let follows =
                 matches!(violation, RuleViolation::Missing(_)) && !self.refusals.is_empty();
             if follows {
@@ -96,7 +96,7 @@ impl<'a> PlanBuilder<'a> {
             let refusal = Refusal::new(
                 RefusalCode::MaasRefuses,
                 format!("{violation}."),
-                "Change the declaration so that this does not happen, or put it right in MAAS first.",
+                "Change the declaration to avoid this, or fix it in MAAS first.",
             );
             self.refusals.push(match &draft.plane {
                 Some(plane) => refusal.of(plane),
@@ -123,12 +123,13 @@ impl<'a> PlanBuilder<'a> {
         });
     }
 
-    /// Subnets that leave their CIDR or their VLAN, by their old CIDR.
+    /// Old CIDRs of the subnets that change their CIDR or VLAN.
     pub(crate) fn vacated(&self) -> BTreeSet<Cidr> {
         vacated(self.desired, self.observed, self.pairing)
     }
 
-    /// Of those, the ones whose addresses go elsewhere: a subnet that only changes its VLAN, or grows, still holds them.
+    /// Those of the vacated subnets whose addresses move away. A subnet that only changes its VLAN, or grows, keeps its
+    /// addresses.
     pub(crate) fn leaving(&self) -> BTreeSet<Cidr> {
         let stays = |old: &Cidr| {
             self.becomes(old)
@@ -139,7 +140,7 @@ impl<'a> PlanBuilder<'a> {
         leaving
     }
 
-    /// Whether a controller holds an address on that subnet.
+    /// Whether a controller has an address on that subnet.
     pub(crate) fn held_by_controller(&self, cidr: &Cidr) -> bool {
         self.observed.occupants.get(cidr).is_some_and(|occupants| {
             occupants.iter().any(|occupant| {
@@ -154,7 +155,7 @@ impl<'a> PlanBuilder<'a> {
         })
     }
 
-    /// The wanted subnet that the observed one becomes.
+    /// The desired subnet that the observed one becomes.
     pub(crate) fn becomes(&self, old: &Cidr) -> Option<&'a DesiredSubnet> {
         self.becoming.get(old).copied()
     }
@@ -164,7 +165,7 @@ impl<'a> PlanBuilder<'a> {
     }
 }
 
-/// Whether a write takes a network away from whoever lives on it.
+/// Whether a write takes a subnet away from the hosts on it.
 fn vacates(before: Option<&Object>, after: Option<&Object>) -> bool {
     match (before, after) {
         (Some(Object::Subnet(_)), None) => true,
@@ -175,7 +176,7 @@ fn vacates(before: Option<&Object>, after: Option<&Object>) -> bool {
     }
 }
 
-/// Subnets that leave their CIDR or their VLAN, by their old CIDR.
+/// Old CIDRs of the subnets that change their CIDR or VLAN.
 pub(crate) fn vacated(desired: &Desired, observed: &Observed, pairing: &Pairing) -> BTreeSet<Cidr> {
     desired
         .subnets
@@ -186,7 +187,7 @@ pub(crate) fn vacated(desired: &Desired, observed: &Observed, pairing: &Pairing)
         .collect()
 }
 
-/// Whether a subnet that moves is deleted and made again.
+/// Whether a moving subnet is deleted and recreated.
 pub(crate) fn is_recreated(subnet: &DesiredSubnet) -> bool {
     subnet
         .chosen

@@ -1,4 +1,4 @@
-//! Ranges that keep their row and take other addresses, and the order in which none meets another.
+//! Ranges that keep their row and change their addresses, in an order in which none overlaps another.
 //!
 //! Must not know steps.
 
@@ -9,12 +9,12 @@ use topology::observed::Observed;
 
 use crate::desired::Desired;
 
-/// Ranges that keep their row: as they are and as they shall be, in an order in which none meets another.
+/// Ranges that keep their row, as observed and as desired, in an order in which none overlaps another.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct RangeMoves(pub(super) Vec<(IpRange, IpRange)>);
 
 impl RangeMoves {
-    /// Those of every subnet that stays where it is.
+    /// The range moves of every subnet that keeps its CIDR.
     pub(super) fn of(observed: &Observed, desired: &Desired) -> Self {
         let staying = desired
             .subnets
@@ -28,7 +28,7 @@ impl RangeMoves {
                         .is_some_and(|row| row.flags.managed);
                     let there: Vec<&IpRange> = observed.ranges_of(subnet.row.cidr).collect();
                     let named = same_names(&there, subnet.ranges.as_deref().unwrap_or_default());
-                    // MAAS takes no dynamic range on an unmanaged subnet (seen on 3.5.12 and 3.7.3).
+                    // MAAS refuses a dynamic range on an unmanaged subnet (seen on 3.5.12 and 3.7.3).
                     in_order(
                         named
                             .into_iter()
@@ -45,7 +45,7 @@ impl RangeMoves {
     }
 }
 
-/// Ranges that leave their addresses, with the one of the same kind and name that comes, where both are the only one.
+/// Pairs of a range that loses its addresses and a new one of the same kind and name, if both are unique.
 fn same_names(there: &[&IpRange], desired: &[IpRange]) -> Vec<(IpRange, IpRange)> {
     let removed = only_ones(
         there
@@ -61,7 +61,7 @@ fn same_names(there: &[&IpRange], desired: &[IpRange]) -> Vec<(IpRange, IpRange)
         .collect()
 }
 
-/// Ranges by kind and comment, without those that share both.
+/// Ranges by kind and comment; those that share both are left out.
 fn only_ones<'a>(
     ranges: impl Iterator<Item = &'a IpRange>,
 ) -> BTreeMap<(RangeKind, &'a str), &'a IpRange> {
@@ -81,8 +81,9 @@ fn only_ones<'a>(
         .collect()
 }
 
-/// Each move when the addresses it wants are free. Where they wait for each other in a circle, one of them is no move: it
-/// goes and comes again, a dynamic one (the last) before a reserved one, whose addresses MAAS could give away meanwhile.
+/// Orders the moves so that the new addresses of each are free. If they wait for each other in a cycle, one of them is
+/// deleted and recreated instead of moved: preferably a dynamic one (the last), because MAAS could allocate a reserved
+/// range's addresses in between.
 fn in_order(mut waiting: Vec<(IpRange, IpRange)>) -> Vec<(IpRange, IpRange)> {
     let mut ordered = Vec::with_capacity(waiting.len());
     while !waiting.is_empty() {
@@ -99,13 +100,13 @@ fn in_order(mut waiting: Vec<(IpRange, IpRange)>) -> Vec<(IpRange, IpRange)> {
     ordered
 }
 
-/// Whether a range keeps its row where it is.
+/// Whether a range keeps its row and its addresses.
 pub(super) fn stays(range: &IpRange, desired: Option<&[IpRange]>) -> bool {
     desired.is_none_or(|desired| desired.iter().any(|kept| is_row_of(range, kept)))
 }
 
-/// Whether the row of a range stays where it shall be, with whatever comment. A comment is never taken away: an empty one is
-/// no change to MAAS, which reads it as nothing sent (3.6.5 maasserver/forms/__init__.py:201-234).
+/// Whether a range's row can be the desired one, apart from its comment. A comment cannot be cleared: MAAS treats an empty
+/// one as not sent (3.6.5 maasserver/forms/__init__.py:201-234).
 fn is_row_of(range: &IpRange, desired: &IpRange) -> bool {
     let may_stay = range.comment.is_empty() || !desired.comment.is_empty();
     range.range == desired.range && range.kind == desired.kind && may_stay

@@ -1,8 +1,8 @@
-//! Ranges: those that go, those that move, those that come, those that only change their comment.
+//! Ranges: removed, moved, created, or only with a new comment.
 //!
-//! A range's comment is its name. A range of one kind that is declared under the same name on the same subnet with other
-//! addresses keeps its row and is moved by one PUT, so what it promises is never free in between and DHCP goes on serving.
-//! A kind is never changed in place: the API documents addresses and comment only (3.5.9 `maasserver/api/ip_ranges.py`). Must
+//! A range's comment is its name. If a range of the same kind and name is declared on the same subnet with other addresses,
+//! the range keeps its row and is moved by one PUT, so its addresses are never free in between and DHCP keeps serving. A
+//! kind is never changed in place: the API documents only addresses and comment (3.5.9 `maasserver/api/ip_ranges.py`). Must
 //! not know why a subnet moves.
 
 use topology::object::{IpRange, Key, Object, RangeKind};
@@ -17,7 +17,7 @@ use crate::refusal::{Refusal, RefusalCode};
 use crate::step::Phase;
 
 impl PlanBuilder<'_> {
-    /// Dynamic ranges first: with DHCP on they are what holds a subnet on every release.
+    /// Dynamic ranges first: with DHCP on, every release refuses to delete their subnet.
     pub(super) fn remove_ranges(&mut self) {
         for kind in [RangeKind::Dynamic, RangeKind::Reserved] {
             for subnet in self.desired.subnets.values() {
@@ -28,7 +28,7 @@ impl PlanBuilder<'_> {
         }
     }
 
-    /// Ranges of that kind whose row goes.
+    /// Ranges of that kind whose row is deleted.
     pub(super) fn removed_ranges(&self, subnet: &DesiredSubnet, kind: RangeKind) -> Vec<IpRange> {
         let Some(old) = subnet.old else {
             return Vec::new();
@@ -64,7 +64,7 @@ impl PlanBuilder<'_> {
         });
     }
 
-    /// What is promised moves before anything new comes.
+    /// Existing ranges move before new ones are created.
     pub(super) fn move_ranges(&mut self) {
         for (old, new) in std::mem::take(&mut self.moving_ranges.0) {
             let Some(subnet) = self.desired.subnets.get(&new.subnet) else {
@@ -108,14 +108,14 @@ impl PlanBuilder<'_> {
             Object::Range(after.clone()),
             why,
         ));
-        // Where the rules refuse it already, who lives there does not matter.
+        // If a rule has refused it already, addresses in use do not matter.
         if self.steps.len() > steps {
             self.refuse_taken(subnet, after);
         }
     }
 
-    /// A dynamic range may cover no address that somebody has (3.5.9 maasserver/models/subnet.py:623-631). A subnet that
-    /// goes is emptied first; one that comes takes up the addresses that MAAS keeps without a subnet.
+    /// A dynamic range may not include an address in use (3.5.9 maasserver/models/subnet.py:623-631). A subnet that is
+    /// deleted is emptied first; a new one takes over the addresses that MAAS keeps without a subnet.
     fn refuse_taken(&mut self, subnet: &DesiredSubnet, range: &IpRange) {
         if range.kind == RangeKind::Reserved {
             return;
@@ -127,7 +127,7 @@ impl PlanBuilder<'_> {
                 Refusal::new(
                     RefusalCode::Unseen,
                     format!(
-                        "nobody asked MAAS who lives on {}, which gets a dynamic range.",
+                        "the addresses in use on {}, which gets a dynamic range, were not read.",
                         range.subnet
                     ),
                     "Plan again.",
@@ -147,7 +147,7 @@ impl PlanBuilder<'_> {
                 Refusal::new(
                     RefusalCode::MaasRefuses,
                     format!(
-                        "the dynamic range {} would cover {ip}, which {} has.",
+                        "the dynamic range {} would include {ip}, which {} uses.",
                         range.range,
                         called(holder)
                     ),
@@ -175,14 +175,14 @@ impl PlanBuilder<'_> {
     }
 }
 
-/// Who has an address, in words.
+/// Describes who uses an address.
 pub(crate) fn called(holder: &Holder) -> String {
     match holder {
         Holder::Node { host, .. } => format!("`{host}`"),
         Holder::Bmc { host } => format!("the BMC of `{host}`"),
         Holder::Dns { names } => format!("the name `{}`", names.join("`, `")),
         Holder::User { user } => format!("the user `{user}`"),
-        Holder::Passing => "a passing host".to_owned(),
+        Holder::Passing => "an unknown host".to_owned(),
         Holder::Unknown(what) => what.clone(),
     }
 }

@@ -1,4 +1,4 @@
-//! The delete phase: what stands on networks that go, then the networks.
+//! The delete phase: first what is on subnets that are deleted, then the subnets.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::refusal::{Refusal, RefusalCode};
 use crate::step::{Phase, StepId};
 
 impl PlanBuilder<'_> {
-    /// Takes off on paper what the teardown gate takes off in the world: links of machines and devices on networks that go.
+    /// Removes from the model what people remove at the teardown gate: links of machines and devices on vacated subnets.
     pub(super) fn release_links(&mut self) {
         let vacated = self.vacated();
         let links: Vec<_> = self
@@ -25,7 +25,7 @@ impl PlanBuilder<'_> {
         }
     }
 
-    /// DHCP that shall be off goes off before its range goes.
+    /// Turns DHCP off, where it is to be off, before its range is deleted.
     pub(super) fn turn_dhcp_off(&mut self) {
         for (plane, desired) in self.desired.vlans.values() {
             let now = self
@@ -47,8 +47,8 @@ impl PlanBuilder<'_> {
         }
     }
 
-    /// Where a subnet goes to another VLAN and takes the last dynamic range with it, MAAS would leave DHCP on and refuse
-    /// every later write of the VLAN (seen on 3.5.12 and 3.7.3). What a plane declares of its own VLAN is its own.
+    /// If a subnet moves to another VLAN together with the last dynamic range, MAAS would leave DHCP on and refuse every
+    /// later write of the old VLAN (seen on 3.5.12 and 3.7.3). A VLAN that a plane declares is handled by that plane.
     pub(super) fn turn_dhcp_off_behind(&mut self) {
         for subnet in self.desired.subnets.values() {
             let left = subnet
@@ -87,8 +87,8 @@ impl PlanBuilder<'_> {
         }
     }
 
-    /// Routes that are not wanted as they are (a gateway that lies outside once its network has moved is among them), and
-    /// routes that would go with a row.
+    /// Removes routes that are not desired as they are (including those whose gateway would be outside the moved subnet),
+    /// and routes that MAAS would delete with a subnet's row.
     pub(super) fn remove_routes(&mut self) {
         let recreated: BTreeSet<Cidr> = self.recreated();
         let removed: Vec<_> = self
@@ -173,7 +173,8 @@ impl PlanBuilder<'_> {
         }
     }
 
-    /// Subnets that are made again go: those that a controller holds last, after it has let go.
+    /// Deletes the subnets that are recreated. Those with a controller's address come last, after the controller has
+    /// released it.
     pub(super) fn remove_subnets(&mut self) {
         let mut removed: Vec<(bool, Cidr)> = self
             .recreated()
@@ -200,7 +201,7 @@ impl PlanBuilder<'_> {
         }
     }
 
-    /// The next step takes a CIDR away; controllers that hold an address there let go of it before the first such step.
+    /// The next step removes a CIDR. Controllers with an address there must release it before the first such step.
     pub(super) fn wait_for_controllers(&mut self, held: bool) {
         if held && self.vacate_before.is_none() {
             let next =
@@ -236,10 +237,10 @@ impl PlanBuilder<'_> {
             Refusal::new(
                 RefusalCode::HoldsBmc,
                 format!(
-                    "{cidr} holds the BMC addresses of {} machines (`{first}` among them), and MAAS never deletes such a subnet.",
+                    "{cidr} has the BMC addresses of {} machines (including `{first}`), and MAAS never deletes such a subnet.",
                     hosts.len()
                 ),
-                "Take `strategy: recreate` out, so that it changes in place, or move the BMCs first.",
+                "Remove `strategy: recreate` so that it changes in place, or move the BMCs first.",
             )
             .of(&plane),
         );

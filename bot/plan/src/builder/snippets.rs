@@ -1,8 +1,9 @@
-//! DHCP snippets: those that MAAS would drop with a network or a range are taken off before, and hung up again as they were.
+//! DHCP snippets: those that MAAS would delete with a subnet or range are removed first and restored unchanged.
 //!
-//! MAAS drops a snippet without a word when the row it hangs on goes, its subnet or one of its ranges (3.5.9
-//! `maasserver/models/dhcpsnippet.py`). On which range it hangs no release tells, and no dhcpd is given what hangs on a
-//! reserved one, so every snippet of a subnet is taken off when a dynamic range of it goes. Must not know what a snippet says.
+//! MAAS silently deletes a snippet together with the row it is attached to: its subnet or one of its ranges (3.5.9
+//! `maasserver/models/dhcpsnippet.py`). No release says which range it is, and dhcpd never gets a snippet of a reserved
+//! range, so all snippets of a subnet are removed when one of its dynamic ranges is deleted. Must not know a snippet's
+//! content.
 
 use topology::object::{Object, RangeKind, Snippet};
 
@@ -11,7 +12,7 @@ use crate::desired::DesiredSubnet;
 use crate::step::Phase;
 
 impl PlanBuilder<'_> {
-    /// Before what they hang on.
+    /// Removes snippets before the row they are attached to.
     pub(super) fn remove_snippets(&mut self) {
         for subnet in self.desired.subnets.values() {
             let Some(old) = subnet.old else { continue };
@@ -31,7 +32,7 @@ impl PlanBuilder<'_> {
         }
     }
 
-    /// Why MAAS would drop the snippets of a subnet, if it would.
+    /// Why MAAS would delete the snippets of a subnet; `None` if it would not.
     pub(crate) fn drops_snippets(&self, subnet: &DesiredSubnet) -> Option<&'static str> {
         if is_recreated(subnet) {
             return Some("its network is made again; MAAS would drop it in silence");
@@ -41,7 +42,8 @@ impl PlanBuilder<'_> {
         hangs.then_some("a dynamic range goes; MAAS would drop in silence what hangs on it")
     }
 
-    /// After everything that they may speak of; those that MAAS takes without a rack on their network, or with the one there.
+    /// Restores snippets after everything that they may refer to: those that MAAS accepts without a rack on their subnet, or
+    /// with one that is already there.
     pub(super) fn make_snippets(&mut self) {
         for subnet in self.desired.subnets.values() {
             if self.may_be_checked(subnet) {
@@ -50,7 +52,7 @@ impl PlanBuilder<'_> {
         }
     }
 
-    /// Those for which a rack must be on their network again.
+    /// Restores the snippets that need a rack on their subnet first.
     pub(super) fn make_waiting_snippets(&mut self) {
         for subnet in self.desired.subnets.values() {
             self.restore_snippets(subnet, Phase::Restore);
@@ -69,8 +71,8 @@ impl PlanBuilder<'_> {
         }
     }
 
-    /// Whether MAAS finds a rack to check a snippet with, or asks none: a rack's address goes with the row of its
-    /// subnet, and comes back with its own report.
+    /// Whether MAAS can validate a snippet, or does not need to. A rack's address is deleted with its subnet's row, and
+    /// comes back with the rack's own report.
     fn may_be_checked(&self, subnet: &DesiredSubnet) -> bool {
         let version = &self.observed.version;
         if !version.checks_snippets_on_a_rack() {
@@ -93,7 +95,7 @@ impl PlanBuilder<'_> {
         attended || (relayed && version.checks_snippets_on_a_relay())
     }
 
-    /// Snippets of a subnet that were taken off, as they hang on what it becomes.
+    /// The removed snippets of a subnet, attached to what it becomes.
     fn snippets_off(&self, subnet: &DesiredSubnet) -> Vec<Snippet> {
         let there = |snippet: &Snippet| {
             self.network

@@ -1,8 +1,8 @@
 //! The stand-up phase: gateways and resolvers, ranges, DHCP, routes, reserved IPs, DHCP snippets.
 //!
-//! Reserves exist before anything can allocate, the dynamic range comes last of the ranges, and DHCP after it. On 3.7 a
-//! gateway or resolver reaches dhcpd only with a later write of a range or the VLAN, so those come first, and where no
-//! such write follows, a range is written once more as it is.
+//! Reserved ranges exist before anything can allocate, dynamic ranges come last, and DHCP after them. On 3.7 a gateway or
+//! resolver reaches dhcpd only with a later write of a range or the VLAN. So gateways and resolvers come first, and if no
+//! such write follows, a range is written again unchanged.
 
 use std::collections::BTreeSet;
 
@@ -26,20 +26,20 @@ impl PlanBuilder<'_> {
         }
         self.move_ranges();
         self.make_ranges(RangeKind::Reserved);
-        // What is promised is reserved before MAAS allocates around it.
+        // Ranges are reserved before MAAS starts to allocate around them.
         for subnet in self.desired.subnets.values() {
             if subnet.row.flags.managed {
                 self.set_managed(subnet);
             }
         }
         self.make_ranges(RangeKind::Dynamic);
-        // MAAS looks at the addresses on every save of a range, also of its comment.
+        // MAAS checks a range's addresses on every save, even if only its comment changes.
         self.rename_ranges();
         // MAAS accepts a gateway or resolver inside a dynamic range only in this order.
         for subnet in late {
             self.set_subnet(subnet, Managed::AsItIs);
         }
-        // A dynamic range is taken by managed subnets only.
+        // Only managed subnets accept a dynamic range.
         for subnet in self.desired.subnets.values() {
             self.set_managed(subnet);
         }
@@ -118,7 +118,7 @@ impl PlanBuilder<'_> {
         }
     }
 
-    /// Makes dhcpd take over what was PUT on subnets (MAAS 3.7: `PUT subnets/{id}/` starts nothing).
+    /// Makes dhcpd use what was PUT on subnets (MAAS 3.7: `PUT subnets/{id}/` does not update dhcpd).
     fn nudge_dhcp(&mut self) {
         let stale: BTreeSet<Cidr> = self
             .steps
@@ -148,8 +148,8 @@ impl PlanBuilder<'_> {
         }
     }
 
-    /// dhcpd's configuration is made anew for the whole VLAN, so any range on it will do, its own before others, and a
-    /// reserved one before a dynamic one, which MAAS does not let be written where something lies in it.
+    /// dhcpd's configuration is regenerated for the whole VLAN, so any range on it will do: preferably the subnet's own, and
+    /// a reserved one before a dynamic one, which MAAS refuses to write when an address in it is in use.
     fn range_to_nudge(&self, cidr: Cidr) -> Option<IpRange> {
         let vlan = &self.network.subnet(&cidr)?.vlan;
         let may_be_written = |range: &&IpRange| {
@@ -166,7 +166,7 @@ impl PlanBuilder<'_> {
             .cloned()
     }
 
-    /// Whether some dhcpd answers on that subnet's VLAN, its own or one that requests are relayed to.
+    /// Whether a dhcpd serves that subnet's VLAN, directly or through a relay.
     fn serves(&self, cidr: Cidr) -> bool {
         let vlan = self
             .network
@@ -188,7 +188,7 @@ impl PlanBuilder<'_> {
     }
 }
 
-/// A subnet whose PUT changed what dhcpd serves.
+/// The subnet, if the step changed what dhcpd serves on it.
 fn served_subnet(step: &Step) -> Option<Cidr> {
     let (Some(Object::Subnet(before)), Some(Object::Subnet(after))) = (&step.expects, &step.leaves)
     else {
@@ -207,7 +207,7 @@ fn served_subnet(step: &Step) -> Option<Cidr> {
     (served(before) != served(after)).then_some(after.cidr)
 }
 
-/// Which `managed` a write of a subnet sends.
+/// The value of `managed` that a write of a subnet sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Managed {
     AsItIs,

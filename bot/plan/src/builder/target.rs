@@ -53,7 +53,8 @@ impl PlanBuilder<'_> {
         }
     }
 
-    /// Subnets that change in place go first to CIDRs that are free, chains from their free end; then the new ones.
+    /// First changes subnets in place, each when its new CIDR is free, so chains are resolved from their free end; then
+    /// creates the new ones.
     pub(super) fn make_subnets(&mut self) {
         let mut moving: Vec<&DesiredSubnet> = self
             .desired
@@ -98,7 +99,7 @@ impl PlanBuilder<'_> {
             .any(|other| other.cidr.overlaps(&subnet.row.cidr))
     }
 
-    /// Breaks a circle: one of its subnets goes aside to a network that nobody has or wants. False when none can.
+    /// Breaks a cycle by moving one of its subnets temporarily to an unused CIDR. Returns false if none can be moved.
     fn park_one(&mut self, moving: &[&DesiredSubnet], parked: &mut BTreeMap<Cidr, Cidr>) -> bool {
         let stays = |subnet: &&DesiredSubnet| self.subnet_in_the_way(subnet.row.cidr).is_some();
         if moving.iter().any(stays) {
@@ -136,7 +137,7 @@ impl PlanBuilder<'_> {
         true
     }
 
-    /// A network of that size that nobody has or wants, among those kept for measurements and documents (RFC 2544, RFC 3849).
+    /// An unused CIDR of that size, from the blocks for benchmarks and documentation (RFC 2544, RFC 3849).
     fn aside(&self, old: Cidr) -> Option<Cidr> {
         let prefix = old.prefix();
         let (block, width) = if old.is_v6() {
@@ -170,15 +171,15 @@ impl PlanBuilder<'_> {
             None => Refusal::new(
                 RefusalCode::Circle,
                 format!(
-                    "{} would change places in a circle in place.",
+                    "{} would swap CIDRs in a cycle, which is not possible in place.",
                     names.into_iter().collect::<Vec<_>>().join(", ")
                 ),
-                "Say `strategy: recreate` for one of them.",
+                "Set `strategy: recreate` for one of them.",
             ),
         });
     }
 
-    /// A subnet in the way that this plan does not move.
+    /// An overlapping subnet that this plan does not move.
     fn subnet_in_the_way(&self, cidr: Cidr) -> Option<Cidr> {
         self.network
             .subnets()
@@ -195,7 +196,7 @@ impl PlanBuilder<'_> {
         else {
             return;
         };
-        // The gateway goes with the CIDR in one request: the old one would lie outside (MAAS answers 400).
+        // The gateway changes in the same request as the CIDR: the old one would be outside (MAAS answers 400).
         let after = Subnet {
             cidr: subnet.row.cidr,
             vlan: subnet.row.vlan.clone(),
@@ -211,8 +212,8 @@ impl PlanBuilder<'_> {
             },
             ..now.clone()
         };
-        // The controller's row would go on pointing to the plane: its next report would drag the plane to the VLAN of whoever
-        // has the old CIDR then, or bring a second subnet of the old CIDR (seen on 3.5.12 and 3.7.3).
+        // Otherwise the controller's row would still refer to the plane's subnet: its next report would move that subnet to
+        // the VLAN of the old CIDR, or create a second subnet with the old CIDR (seen on 3.5.12 and 3.7.3).
         self.wait_for_controllers(self.held_by_controller(&now.cidr));
         self.add_step(StepDraft {
             phase: Phase::Create,
@@ -228,7 +229,7 @@ impl PlanBuilder<'_> {
             self.refusals.push(occupied(subnet, other));
             return;
         }
-        // Gateway and resolvers come in the next phase, before anything can allocate. Only a managed subnet takes a
+        // Gateway and resolvers are set in the next phase, before anything can allocate. Only a managed subnet accepts a
         // dynamic range.
         let mut bare = Subnet {
             gateway: None,
@@ -250,7 +251,7 @@ impl PlanBuilder<'_> {
     }
 }
 
-/// Networks that are tried for a subnet that goes aside: more than any cloud has there.
+/// How many CIDRs are tried for a temporary move: more than any cloud has subnets in those blocks.
 const ASIDE_TRIES: u128 = 64;
 
 fn in_place_reason(subnet: &DesiredSubnet) -> String {
@@ -269,7 +270,7 @@ fn occupied(subnet: &DesiredSubnet, other: Cidr) -> Refusal {
     Refusal::new(
         RefusalCode::Occupied,
         format!("subnet {other}, which no plane declares, {verb} {}.", subnet.row.cidr),
-        "Declare it as the plane it is, choose another CIDR, or remove it in MAAS; planebot touches nothing that is not declared.",
+        "Declare it as a plane, choose another CIDR, or remove it in MAAS; planebot never touches undeclared objects.",
     )
     .of(&subnet.plane)
 }

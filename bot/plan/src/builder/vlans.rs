@@ -1,8 +1,8 @@
-//! VLANs: new ones, those that change before the subnets come, and those that wait until their ranges stand.
+//! VLANs: new ones, those that change before the subnets, and those that wait for their ranges.
 //!
-//! Who serves DHCP or relays it changes when its dynamic range is there. An untagged VLAN carries the tagged ones of its
-//! fabric: its MTU goes up before theirs and down after them, or frames are lost in between; where one of them has to wait,
-//! all MTUs of that fabric wait. Must not know why a VLAN is wanted.
+//! DHCP and relays change only once the dynamic range exists. An untagged VLAN carries the tagged VLANs of its fabric: its
+//! MTU must be raised before theirs and lowered after theirs, or frames are lost in between. If one of them has to wait, all
+//! MTUs of that fabric wait. Must not know why a VLAN is desired.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ impl<'a> PlanBuilder<'a> {
                 continue;
             };
             let (after, why) = if self.waits(&now, desired) {
-                // The place must change before the subnets come, even where the rest has to wait.
+                // The fabric and VID must change before the subnets, even if the rest has to wait.
                 let moved = Vlan {
                     at: desired.at.clone(),
                     ..now.clone()
@@ -55,8 +55,7 @@ impl<'a> PlanBuilder<'a> {
         self.add_step(creation_step(Some(plane), Object::Vlan(bare), "declared"));
     }
 
-    /// VLANs with DHCP or a relay, when their ranges are there. Relays after what they lead to, and those first that
-    /// nothing is relayed to. Then the MTUs that waited.
+    /// Changes VLANs with DHCP or a relay, once their ranges exist. Relays come after their targets. Then the deferred MTUs.
     pub(super) fn set_waiting_vlans(&mut self) {
         let (mut relayed, served): (Vec<_>, Vec<_>) = self
             .desired
@@ -115,7 +114,7 @@ impl<'a> PlanBuilder<'a> {
         ));
     }
 
-    /// The VLAN's row as it is now on paper: fabrics are renamed by now, VIDs perhaps not.
+    /// The VLAN's row in the model. Fabrics are renamed by now, but VIDs may not have changed yet.
     pub(super) fn vlan_there(&self, desired: &Vlan) -> Option<Vlan> {
         self.network
             .vlan(&desired.at)
@@ -127,7 +126,7 @@ impl<'a> PlanBuilder<'a> {
             .cloned()
     }
 
-    /// Whether a change has to wait for the ranges: it is about DHCP, or MAAS refuses every change until they are there.
+    /// Whether a change has to wait for the ranges: it changes DHCP, or MAAS refuses every change until they exist.
     fn waits(&self, now: &Vlan, desired: &Vlan) -> bool {
         let serves = |vlan: &Vlan| {
             (
@@ -140,7 +139,7 @@ impl<'a> PlanBuilder<'a> {
         serves(now) != serves(desired) || self.network.allows(&change(now, desired)).is_err()
     }
 
-    /// Fabrics in which one of several MTUs that change has to wait.
+    /// Fabrics in which several MTUs change and one of them has to wait.
     fn fabrics_whose_mtus_wait(&self) -> BTreeSet<String> {
         let mut changing: BTreeMap<&str, Vec<bool>> = BTreeMap::new();
         for (_, desired) in self.desired.vlans.values() {
@@ -161,7 +160,7 @@ impl<'a> PlanBuilder<'a> {
             .collect()
     }
 
-    /// What is wanted, with the MTU that is there where MTUs wait.
+    /// The desired VLAN, with the current MTU if MTUs are deferred.
     fn but_mtu(&self, now: &Vlan, desired: &Vlan) -> Vlan {
         let mtu = if self.deferred_mtus.contains(&desired.at.fabric) {
             now.mtu
@@ -174,8 +173,8 @@ impl<'a> PlanBuilder<'a> {
         }
     }
 
-    /// In an order in which a carrier's MTU is never below what it carries: whoever carries no more goes first, whoever
-    /// begins to, or carries less, comes last.
+    /// Ordered so that an untagged VLAN's MTU is never below that of the tagged VLANs: one that stops being untagged comes
+    /// first; one that becomes untagged, or whose MTU shrinks, comes last.
     fn carriers_first(&self) -> Vec<&'a (String, Vlan)> {
         let mut vlans: Vec<&(String, Vlan)> = self.desired.vlans.values().collect();
         vlans.sort_by_key(|(_, desired)| {
@@ -195,7 +194,7 @@ impl<'a> PlanBuilder<'a> {
     }
 }
 
-/// When a VLAN's MTU changes among those of its fabric.
+/// When a VLAN's MTU changes, relative to the others of its fabric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum MtuOrder {
     First,

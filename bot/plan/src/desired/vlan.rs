@@ -1,4 +1,4 @@
-//! The VLAN row that a plane asks for: what it declares, on top of the row that is there.
+//! The desired VLAN row of a plane: what it declares, on top of the existing row.
 //!
 //! Must not know subnets' fields or steps.
 
@@ -10,7 +10,7 @@ use crate::network::DEFAULT_MTU;
 use crate::pairing::Pairing;
 use crate::refusal::{Refusal, RefusalCode};
 
-/// The VLAN row that is there under its declared place, if any.
+/// The observed VLAN row that has, or will have, the declared fabric and VID.
 fn old_vlan<'a>(at: &VlanAt, observed: &'a Observed, pairing: &Pairing) -> Option<&'a Vlan> {
     observed
         .vlan(at)
@@ -31,7 +31,7 @@ pub(super) fn desired_vlan(
                 .as_ref()
                 .map(|space| pairing.spaces.get(space).unwrap_or(space).clone()),
             relay: old.relay.as_ref().map(|relay| pairing.place(relay)),
-            // A default VLAN's name is not shown, whatever it is.
+            // MAAS does not show a default VLAN's name.
             name: match &plane.vlan_name {
                 Some(name) if !observed.default_vlans.contains(&old.at) => Some(name.clone()),
                 Some(_) | None => old.name.clone(),
@@ -47,7 +47,7 @@ pub(super) fn desired_vlan(
         return Err(Refusal::new(
             RefusalCode::CannotLeave,
             format!(
-                "`dhcp` is left alone, but `{}` moves to vlan {}, and DHCP is served on the one that it leaves.",
+                "`dhcp` is left alone, but `{}` moves to vlan {}, and its current VLAN has DHCP on.",
                 plane.key, plane.vlan
             ),
             "Declare `dhcp` for it: `off`, or `{primary: HOSTNAME}`.",
@@ -63,7 +63,7 @@ pub(super) fn desired_vlan(
     Ok(vlan)
 }
 
-/// Who serves DHCP, as the plane says it.
+/// Sets DHCP as the plane declares it.
 fn serve(
     vlan: &mut Vlan,
     plane: &Plane,
@@ -81,7 +81,7 @@ fn serve(
             vlan.relay = Some(to.clone());
         }
         Some(Dhcp::On { primary, secondary }) => {
-            // Turning DHCP on drops the relay in the same step (seen on 3.5.12 and 3.7.3).
+            // Turning DHCP on removes the relay in the same step (seen on 3.5.12 and 3.7.3).
             vlan.relay = None;
             vlan.dhcp_on = true;
             let before = (vlan.primary_rack.clone(), vlan.secondary_rack.clone());
@@ -101,8 +101,8 @@ fn serve(
             if vlan.primary_rack.is_none() {
                 return Err(Refusal::new(
                     RefusalCode::NoRack,
-                    format!("no rack serves vlan {} and none is named.", plane.vlan),
-                    "Name one: `dhcp: {primary: HOSTNAME}`.",
+                    format!("vlan {} has no rack, and none is declared.", plane.vlan),
+                    "Declare one: `dhcp: {primary: HOSTNAME}`.",
                 ));
             }
         }
@@ -110,7 +110,7 @@ fn serve(
     Ok(())
 }
 
-/// The VLANs that the plane's subnets are on now, where those are others.
+/// The VLANs that the plane's subnets are on now, if they differ.
 fn homes<'a>(
     plane: &'a Plane,
     observed: &'a Observed,
@@ -124,7 +124,7 @@ fn homes<'a>(
         .filter(|home| pairing.place(&home.at) != plane.vlan)
 }
 
-/// A plane that moves to a VLAN that is made for it takes along what the files leave alone.
+/// A new VLAN row. If the plane moves to it, it keeps what the files leave alone.
 fn new_vlan(plane: &Plane, observed: &Observed, pairing: &Pairing) -> Vlan {
     let fabric_is_new = !observed
         .vlans()
@@ -146,7 +146,7 @@ fn new_vlan(plane: &Plane, observed: &Observed, pairing: &Pairing) -> Vlan {
     }
 }
 
-/// MAAS takes a rack only where it has an interface on a VLAN of that VID, in whatever fabric (3.5.9
+/// MAAS accepts a rack only if it has an interface on a VLAN with that VID, in any fabric (3.5.9
 /// maasserver/forms/vlan.py:58-66; seen on 3.5.12 and 3.7.3). VIDs change before racks do.
 fn sees(host: &str, at: &VlanAt, observed: &Observed, pairing: &Pairing) -> Result<(), Refusal> {
     let there = observed
@@ -159,9 +159,9 @@ fn sees(host: &str, at: &VlanAt, observed: &Observed, pairing: &Pairing) -> Resu
     Err(Refusal::new(
         RefusalCode::NoRack,
         format!(
-            "rack `{host}` has no interface on vlan {at}, nor on one of that VID elsewhere, so MAAS does not take it."
+            "rack `{host}` has no interface on vlan {at} or on another VLAN with that VID, so MAAS refuses it."
         ),
-        "Connect the rack to that VLAN first, or name another one.",
+        "Connect the rack to that VLAN first, or declare another one.",
     ))
 }
 
@@ -175,7 +175,7 @@ fn rack(host: &str, observed: &Observed) -> Result<String, Refusal> {
             Refusal::new(
                 RefusalCode::NoRack,
                 format!("there is no rack controller `{host}`."),
-                "Name one that `maas rack-controllers read` lists.",
+                "Use one that `maas rack-controllers read` lists.",
             )
         })
 }

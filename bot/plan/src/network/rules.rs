@@ -1,7 +1,7 @@
-//! Which writes MAAS refuses, as far as a plan can run into them.
+//! The rules by which MAAS refuses writes that a plan could contain.
 //!
-//! Read in MAAS's source and seen on 3.5.12 and 3.7.3. The strictest release is followed on all: overlapping subnets,
-//! for instance, are refused from 3.7.0 and break DNS before. Must not know the order in which a plan writes.
+//! Read in MAAS's source and seen on 3.5.12 and 3.7.3. The strictest release's rules apply to all: for example, overlapping
+//! subnets are refused since 3.7.0 and break DNS in earlier releases. Must not know the order of a plan's writes.
 
 use std::net::IpAddr;
 
@@ -13,16 +13,16 @@ use topology::port::Write;
 
 use super::NetworkModel;
 
-/// The rule that a write would break.
+/// The rule that a write would violate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RuleViolation {
-    /// The object is not there.
+    /// The object does not exist.
     #[error("{0} is not there")]
     Missing(Key),
-    /// The object is there already.
+    /// The object exists already.
     #[error("{0} is there already")]
     Exists(Key),
-    /// The object is there, but not as the write expects it.
+    /// The object exists, but not as the write expects it.
     #[error("{0} is not as expected")]
     Changed(Key),
     /// Two subnets would share addresses.
@@ -34,37 +34,38 @@ pub enum RuleViolation {
     /// The range lies outside its subnet, or takes its network or broadcast address.
     #[error("range {0} does not fit into {1}")]
     RangeOutside(Range, topology::Cidr),
-    /// An empty comment is no change to MAAS (3.6.5 maasserver/forms/__init__.py:201-234, where it reads as nothing sent).
+    /// MAAS ignores an empty comment (3.6.5 maasserver/forms/__init__.py:201-234 treats it as not sent).
     #[error("the comment of range {0} cannot be taken away in place")]
     CommentStays(Range),
     /// The reserved IP lies outside its subnet, or is its first or last address (3.6.5 maasserver/forms/reservedip.py:77-96).
     #[error("reserved IP {0} must lie in {1}, and be neither its first address nor its last")]
     ReservedOutside(IpAddr, topology::Cidr),
-    /// The range meets something that it may not meet.
+    /// The range overlaps something that it may not overlap.
     #[error("range {0} would meet {1}")]
     RangeMeets(Range, String),
-    /// MAAS refuses every write to a VLAN with DHCP on while no dynamic range is there, but for turning DHCP off (3.5.9 maasserver/forms/vlan.py:191-200).
+    /// MAAS refuses every write to a VLAN with DHCP on and no dynamic range, except turning DHCP off (3.5.9
+    /// maasserver/forms/vlan.py:191-200).
     #[error("vlan {0} has DHCP on and no dynamic range: MAAS refuses every change of it")]
     DhcpWithoutRange(topology::object::VlanAt),
     /// DHCP needs a rack.
     #[error("vlan {0} has no primary rack, so DHCP cannot be turned on")]
     DhcpWithoutRack(topology::object::VlanAt),
-    /// The one delete that every release refuses.
+    /// Every release refuses to delete a subnet with a dynamic range while DHCP is on.
     #[error("subnet {0} serves a dynamic range")]
     Serving(topology::Cidr),
     /// The static route's gateway lies outside its source.
     #[error("route gateway {0} lies outside {1}")]
     RouteGateway(IpAddr, topology::Cidr),
-    /// A relay may not lead to a relayed VLAN, nor stand beside DHCP.
+    /// A VLAN may not be relayed to a relayed VLAN, or be relayed with DHCP on.
     #[error("vlan {0} cannot be relayed so")]
     Relay(topology::object::VlanAt),
-    /// A rack cannot go from one of a VLAN's two places to the other in one write.
+    /// A rack cannot change between primary and secondary in one write.
     #[error("the racks of vlan {0} cannot change places in one write")]
     Racks(topology::object::VlanAt),
-    /// Names that MAAS keeps for itself (3.5.9 maasserver/models/fabric.py:213-222, space.py:145-156).
+    /// Names that MAAS reserves for itself (3.5.9 maasserver/models/fabric.py:213-222, space.py:145-156).
     #[error("`{0}` is a name that only MAAS gives")]
     GeneratedName(String),
-    /// An unmanaged subnet takes no dynamic range (seen on 3.5.12 and 3.7.3).
+    /// MAAS refuses a dynamic range on an unmanaged subnet (seen on 3.5.12 and 3.7.3).
     #[error("subnet {0} is not managed by MAAS, so it takes no dynamic range")]
     Unmanaged(topology::Cidr),
 }
@@ -187,7 +188,8 @@ fn is_link_local(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local())
 }
 
-/// 3.5.9 maasserver/models/iprange.py:156-277 and models/subnet.py:616-631; looked at on every save, also of a comment.
+/// 3.5.9 maasserver/models/iprange.py:156-277 and models/subnet.py:616-631; checked on every save, even if only the comment
+/// changes.
 fn range_fits(
     network: &NetworkModel,
     range: &IpRange,
@@ -257,7 +259,7 @@ fn route_fits(network: &NetworkModel, route: &StaticRoute) -> Result<(), RuleVio
 /// 3.6.5 maasserver/forms/reservedip.py:50-99.
 fn reserved_ip_fits(network: &NetworkModel, reserved: &ReservedIp) -> Result<(), RuleViolation> {
     needs(network, Key::Subnet(reserved.subnet))?;
-    // Python's broadcast address is the last one, of IPv6 too, and of a /31.
+    // For Python, the broadcast address is the last one, also in IPv6 and in a /31.
     let (ip, cidr) = (reserved.ip, reserved.subnet);
     if !cidr.contains(ip) || ip == cidr.network() || ip == cidr.last() {
         return Err(RuleViolation::ReservedOutside(ip, cidr));
@@ -286,7 +288,7 @@ fn vlan_may_be(network: &NetworkModel, vlan: &Vlan, before: &Object) -> Result<(
     if vlan.dhcp_on && vlan.relay.is_some() {
         return Err(RuleViolation::Relay(vlan.at.clone()));
     }
-    // A relay that stays is not sent again.
+    // An unchanged relay is not sent again.
     if let Some(relay) = vlan
         .relay
         .as_ref()
@@ -322,7 +324,7 @@ fn vlan_may_be(network: &NetworkModel, vlan: &Vlan, before: &Object) -> Result<(
     }
 }
 
-/// A secondary that becomes primary is dropped as secondary, and the primary is no choice for a secondary in the same
+/// A secondary rack that becomes primary is removed as secondary, and the primary cannot be chosen as secondary in the same
 /// request (3.5.9 maasserver/forms/vlan.py:106-160).
 fn trades_racks(before: &Vlan, after: &Vlan) -> bool {
     let changes = (&before.primary_rack, &before.secondary_rack)

@@ -1,4 +1,4 @@
-//! A plan's name: equal digests mean the same steps from the same ground. Must not know how a plan is made.
+//! A plan's digest: equal digests mean the same steps from the same state. Must not know how a plan is made.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,17 +14,17 @@ use topology::version::MaasVersion;
 use crate::gate::{Gate, GateEvidence, GateName, RunbookPin};
 use crate::step::{Step, StepId};
 
-/// The version of the planner's rules. A digest covers it: a planner that plans otherwise names its plans otherwise.
+/// The version of the planner's rules. It is part of the digest, so a planner with other rules gives other digests.
 pub const RULES: u32 = 1;
 
-/// SHA-256 over the canonical plan; people use its head, eight hex digits.
+/// The first eight hex digits of the SHA-256 over the canonical plan.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Digest(String);
 
-/// A text that is no digest.
+/// A text that is not a digest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a digest is eight lower-case hex digits, as `7f3a-91c2`")]
+#[error("a digest is eight lower-case hex digits, such as `7f3a-91c2`")]
 pub struct NotADigest;
 
 impl fmt::Display for Digest {
@@ -50,7 +50,7 @@ impl FromStr for Digest {
     }
 }
 
-/// The canonical text that is hashed: steps with their ground, gates, the declaration, the row numbers, the rules.
+/// Hashes the canonical text: steps, gates, the declaration, the row ids and the version of the rules.
 pub(crate) fn digest(
     steps: &[Step],
     gates: &[Gate],

@@ -1,7 +1,7 @@
-//! What a proof finds beside the declaration: networks that came or were moved while the plan was carried out.
+//! What verification finds outside the declaration: subnets that appeared or moved while the plan was applied.
 //!
-//! A controller's report makes the network of its old address again, or drags one to another VLAN (seen on 3.5.12 and
-//! 3.7.3), and nobody declared either: planning again finds no difference. Must not know how the network was looked at.
+//! A controller's report can recreate the subnet of its old address, or move one to another VLAN (seen on 3.5.12 and 3.7.3).
+//! Neither is declared, so planning again finds no difference. Must not know how the network was read.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +12,15 @@ use crate::audit::{AuditLine, AuditStatus};
 use crate::plan::Plan;
 
 impl Plan {
-    /// Undeclared networks that were not there when this plan was made and lie where a plane left, and those whose VLAN is
-    /// another one now: one line each. `now` is the audit of a fresh look.
+    /// Undeclared subnets that appeared since this plan was made and overlap a vacated one, and those whose VLAN changed:
+    /// one line each. `now` is a fresh audit.
     pub fn unexpected_subnets(&self, now: &[AuditLine]) -> Vec<String> {
         let known: BTreeMap<Cidr, &AuditLine> = undeclared(&self.audit).collect();
         let left = self.vacated();
         undeclared(now)
             .filter_map(|(cidr, line)| match known.get(&cidr) {
                 None if left.iter().any(|gone| gone.overlaps(&cidr)) => Some(format!(
-                    "{cidr} is back on {}, and nobody declared it: a controller that still had an address there brought it; remove the address on that host, then the subnet",
+                    "{cidr} is back on {}, although it is not declared: a controller that still had an address there recreated it; remove the address on that host, then the subnet",
                     line.vlan
                 )),
                 None => None,
@@ -28,7 +28,7 @@ impl Plan {
                     let place = self.carried_along(&before.vlan);
                     (place != line.vlan).then(|| {
                         format!(
-                            "{cidr}, which nobody declared, was on {place} and is on {} now: put it back there",
+                            "{cidr}, which is not declared, was on {place} and is now on {}: move it back",
                             line.vlan
                         )
                     })
@@ -37,7 +37,7 @@ impl Plan {
             .collect()
     }
 
-    /// Where a VLAN is once this plan has renamed its fabric or changed its VID.
+    /// A VLAN's fabric and VID after this plan has renamed or moved it.
     fn carried_along(&self, at: &VlanAt) -> VlanAt {
         let mut at = at.clone();
         for step in &self.steps {

@@ -1,7 +1,7 @@
-//! VLANs that go to another fabric with everything on them.
+//! VLANs that move to another fabric with everything on them.
 //!
-//! One write of one row moves every interface and network of the VLAN to what MAAS takes for other cables, so such a plan
-//! holds nothing else: whoever reads it sees the whole of it. Must not know which VLANs may go (see `pairing`).
+//! One write of one row moves every interface and subnet of the VLAN to what MAAS regards as other cabling. Such a plan
+//! contains nothing else, so that its reader sees the whole effect. Must not know which VLANs may move (see `pairing`).
 
 use topology::object::{Interface, InterfaceKind, Key, Object, Vlan};
 use topology::observed::Observed;
@@ -9,7 +9,7 @@ use topology::observed::Observed;
 use crate::refusal::{Refusal, RefusalCode};
 use crate::step::Step;
 
-/// The VLAN before and after, where a step takes it to another fabric.
+/// The VLAN before and after, if a step moves it to another fabric.
 fn moved(step: &Step) -> Option<(&Vlan, &Vlan)> {
     let (before, after) = (
         step.expects.as_ref()?.as_vlan()?,
@@ -18,7 +18,7 @@ fn moved(step: &Step) -> Option<(&Vlan, &Vlan)> {
     (before.at.fabric != after.at.fabric).then_some((before, after))
 }
 
-/// Whether a step does nothing but take a VLAN to another fabric.
+/// Whether a step does nothing but move a VLAN to another fabric.
 fn only_moves(step: &Step) -> bool {
     moved(step).is_some_and(|(before, after)| {
         let there = Vlan {
@@ -29,7 +29,7 @@ fn only_moves(step: &Step) -> bool {
     })
 }
 
-/// A move between fabrics beside anything else.
+/// Refuses a move between fabrics together with anything else.
 pub(super) fn mixed(steps: &[Step]) -> Vec<Refusal> {
     let beside = steps.iter().filter(|step| !only_moves(step)).count();
     if beside == 0 {
@@ -42,10 +42,10 @@ pub(super) fn mixed(steps: &[Step]) -> Vec<Refusal> {
             let refusal = Refusal::new(
                 RefusalCode::Mixed,
                 format!(
-                    "vlan {} goes to fabric `{}` with everything on it, and the same change does {beside} other writes.",
+                    "vlan {} moves to fabric `{}` with everything on it, but the same change has {beside} other writes.",
                     before.at, after.at.fabric
                 ),
-                "Move it between the fabrics in one change, and do the rest in another.",
+                "Move it between the fabrics in one change, and make the other changes in another.",
             );
             match &step.plane {
                 Some(plane) => refusal.of(plane),
@@ -55,7 +55,7 @@ pub(super) fn mixed(steps: &[Step]) -> Vec<Refusal> {
         .collect()
 }
 
-/// What a reader should know: who goes along, and whose parents stay behind.
+/// Warnings: the interfaces that move too, and those whose parents stay.
 pub(super) fn warnings(steps: &[Step], observed: &Observed) -> Vec<String> {
     steps
         .iter()
@@ -67,8 +67,8 @@ pub(super) fn warnings(steps: &[Step], observed: &Observed) -> Vec<String> {
                 .filter(|interface| interface.vlan.as_ref() == Some(&before.at))
                 .collect();
             let along = format!(
-                "vlan {} goes to fabric `{}` as it is, its networks and {} interfaces that were read with it: MAAS \
-                 believes it, the cables and switches must agree",
+                "vlan {} moves to fabric `{}` unchanged, with its subnets and {} interfaces: MAAS does not check \
+                 this, so cables and switches must match",
                 before.at,
                 after.at.fabric,
                 on_it.len()
@@ -81,7 +81,7 @@ pub(super) fn warnings(steps: &[Step], observed: &Observed) -> Vec<String> {
                 })
                 .map(|interface| {
                     format!(
-                        "`{}` of `{}` goes to fabric `{}`, and its parent stays in `{}`: MAAS only logs that",
+                        "`{}` of `{}` moves to fabric `{}`, but its parent stays in `{}`: MAAS only logs this",
                         interface.name, interface.host, after.at.fabric, before.at.fabric
                     )
                 });

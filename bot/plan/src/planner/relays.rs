@@ -1,7 +1,7 @@
-//! VLANs whose DHCP is relayed to one that all its networks leave: a relay that was left alone would lead nowhere, or to
-//! the networks of another plane.
+//! VLANs whose DHCP is relayed to a VLAN that all subnets leave: an unchanged relay would lead nowhere, or to the subnets of
+//! another plane.
 //!
-//! MAAS lets that happen without a word. Must not know how a VLAN is written.
+//! MAAS does not prevent that. Must not know how a VLAN is written.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::desired::Desired;
 use crate::pairing::Pairing;
 use crate::refusal::{Refusal, RefusalCode};
 
-/// Declared VLANs that would go on relaying there because their files say nothing of it.
+/// Refuses declared VLANs that would still be relayed there because `dhcp` is left alone.
 pub(super) fn refusals(
     topology: &Topology,
     desired: &Desired,
@@ -31,7 +31,7 @@ pub(super) fn refusals(
             Some(
                 Refusal::new(
                     RefusalCode::Dangling,
-                    format!("`dhcp` is left alone, so vlan {} would still be relayed to {to}, and every network moves away from there.", vlan.at),
+                    format!("`dhcp` is left alone, so vlan {} would still be relayed to {to}, but every subnet moves away from there.", vlan.at),
                     "Declare `dhcp` for it: `{relay: PLANE}`, or `off`.",
                 )
                 .of(plane),
@@ -40,7 +40,7 @@ pub(super) fn refusals(
         .collect()
 }
 
-/// VLANs that nobody declares and that will.
+/// Warns of undeclared VLANs that will still be relayed there.
 pub(super) fn warnings(desired: &Desired, observed: &Observed, pairing: &Pairing) -> Vec<String> {
     let deserted = deserted(desired, observed, pairing);
     observed
@@ -49,13 +49,13 @@ pub(super) fn warnings(desired: &Desired, observed: &Observed, pairing: &Pairing
         .filter_map(|vlan| {
             let to = pairing.place(vlan.relay.as_ref()?);
             deserted.contains(&to).then(|| {
-                format!("vlan {}, which no plane declares, is relayed to {to}, and every network moves away from there", vlan.at)
+                format!("vlan {}, which no plane declares, is relayed to {to}, but every subnet moves away from there", vlan.at)
             })
         })
         .collect()
 }
 
-/// VLANs that have networks now, all of which go to another VLAN, by the place that they will have.
+/// VLANs whose subnets all move to another VLAN, by their new fabric and VID.
 fn deserted(desired: &Desired, observed: &Observed, pairing: &Pairing) -> BTreeSet<VlanAt> {
     let leaving: BTreeSet<_> = desired
         .subnets
