@@ -163,10 +163,7 @@ fn vacancy(plan: &Plan, complaints: &mut Vec<String>) {
             _ => false,
         };
         if takes != step.vacant {
-            complaints.push(format!(
-                "step {} has a wrong `vacant` flag",
-                step.id
-            ));
+            complaints.push(format!("step {} has a wrong `vacant` flag", step.id));
         }
         if deletes_container(step) {
             complaints.push(format!("step {} deletes a VLAN, fabric or space", step.id));
@@ -190,7 +187,10 @@ fn gates(plan: &Plan, complaints: &mut Vec<String>) {
     let mut last = None;
     for gate in &plan.gates {
         if gate.before.is_some_and(|before| !ids.contains(&before)) {
-            complaints.push(format!("gate {} is before a step that does not exist", gate.name.word()));
+            complaints.push(format!(
+                "gate {} is before a step that does not exist",
+                gate.name.word()
+            ));
         }
         let place = gate.before.map_or(u32::MAX, |id| id.0);
         if last.is_some_and(|last| last > place) {

@@ -67,7 +67,10 @@ pub(crate) fn unseen(
             .map(|subnet| {
                 Refusal::new(
                     RefusalCode::Unseen,
-                    format!("the addresses already in use in {} were not read.", subnet.row.cidr),
+                    format!(
+                        "the addresses already in use in {} were not read.",
+                        subnet.row.cidr
+                    ),
                     "Plan again.",
                 )
             }),

@@ -145,7 +145,10 @@ impl Plan {
             maas_version: observed.version.clone(),
             audit: audit(topology, observed, &pairing, &steps),
             read_only: (!observed.version.is_known()).then(|| {
-                format!("MAAS {} is not a release whose rules planebot knows, so this plan is for reading only", observed.version)
+                format!(
+                    "planebot does not know the rules of MAAS {}, so this plan is read-only",
+                    observed.version
+                )
             }),
             steps,
             gates,

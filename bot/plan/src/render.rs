@@ -1,7 +1,7 @@
-//! A plan in words: the same words for comment, terminal and page.
+//! Renders a plan as text, with the same sentences for comment, terminal and page.
 //!
-//! Knows how things are said and how hostile text is kept harmless; it must not know GitHub, a terminal or HTML. Text
-//! from a declaration or from MAAS only ever appears inside code spans or code fences made for it.
+//! Knows the wording and how untrusted text is escaped; it must not know GitHub, a terminal or HTML. Text from a declaration
+//! or from MAAS only ever appears inside code spans or code fences made for it.
 
 /// Appends one formatted line.
 macro_rules! push_line {
@@ -30,7 +30,7 @@ use crate::audit::AuditLine;
 use crate::plan::{Plan, RefusedPlan};
 use crate::step::Phase;
 
-/// A plan for a terminal, without colour.
+/// A plan for a terminal, without colours.
 pub fn text(plan: &Plan, site: &str, rehearsed: Option<&Rehearsed>) -> String {
     let mut out = format!("{}\n\n", comment::heading(plan, site));
     out.push_str(&audit_text(&plan.audit));
@@ -75,7 +75,7 @@ pub fn text(plan: &Plan, site: &str, rehearsed: Option<&Rehearsed>) -> String {
     out
 }
 
-/// A refusal for a terminal, without colour.
+/// A refusal for a terminal, without colours.
 pub fn refusal_text(refused: &RefusedPlan, site: &str) -> String {
     let mut out = format!("No plan for {site}: {} reasons\n\n", refused.refusals.len());
     out.push_str(&audit_text(&refused.audit));

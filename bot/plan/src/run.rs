@@ -255,11 +255,14 @@ fn after_trouble(facts: &[RecordedFact], now: Timestamp, pace: Pace) -> Option<N
     let stop = |why: String| Some(NextMove::Stop { why });
     match &last.fact {
         Fact::Refused { step, why } => stop(format!("MAAS refused step {step}: {why}")),
-        Fact::Foreign { step, found } => stop(format!("step {step} found an unexpected state: {found}")),
-        Fact::Blind { why } => stop(format!("MAAS could not be read: {why}")),
-        Fact::Verified { drift, .. } if !drift.is_empty() => {
-            stop(format!("verification found differences: {}", drift.join("; ")))
+        Fact::Foreign { step, found } => {
+            stop(format!("step {step} found an unexpected state: {found}"))
         }
+        Fact::Blind { why } => stop(format!("MAAS could not be read: {why}")),
+        Fact::Verified { drift, .. } if !drift.is_empty() => stop(format!(
+            "verification found differences: {}",
+            drift.join("; ")
+        )),
         Fact::Unknown { step, why } => {
             let tries = facts
                 .iter()

@@ -1,9 +1,9 @@
-//! How things stand, plane by plane, as a table. Must not know what is to be done about it.
+//! The audit as a table, plane by plane. Must not know the steps.
 
 use super::words::span;
 use crate::audit::{AuditLine, AuditStatus};
 
-/// One row for each plane, and for what nobody declares.
+/// One row for each plane, and for each undeclared subnet.
 pub(super) fn audit_table(lines: &[AuditLine]) -> String {
     let mut out =
         "| | plane | CIDR | VLAN | fabric id | VLAN id | in use | changes |\n|---|---|---|---|---|---|---|---|\n"
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plane_without_a_network_has_a_dash_for_it() {
+    fn a_plane_without_a_subnet_has_a_dash() {
         let line = |cidr: Option<&str>| AuditLine {
             standing: AuditStatus::Skip,
             name: "spare".to_owned(),

@@ -1,4 +1,4 @@
-//! The plan comment: the verdict first, then what a tired operator needs, then the details folded.
+//! The plan comment: the result first, then what an operator needs, then the folded details.
 
 use topology::object::Object;
 
@@ -11,7 +11,7 @@ use super::words::{clean, counts, escaped, fence, line, machines, plural, span, 
 use crate::plan::{Plan, RefusedPlan};
 use crate::step::{Phase, Step};
 
-/// What is told under folds, when a comment grows too long for GitHub.
+/// Which folded details a comment has; fewer when it would be too long for GitHub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Fold {
     All,
@@ -54,14 +54,15 @@ fn written(plan: &Plan, header: &PlanHeader, rehearsed: &Rehearsed, fold: Fold) 
         gate_box(&mut out, gate, header);
     }
     if fold < Fold::Nothing {
-        let title = format!("How things stand ({} planes)", plan.audit.len());
+        let title = format!("Current state ({} planes)", plan.audit.len());
         folded(&mut out, &title, &audit_table(&plan.audit));
     }
     if !plan.steps.is_empty() {
         let body = if fold == Fold::All {
             changes(plan)
         } else {
-            "The changes are too many for a comment; `planebot plan` prints them all.\n".to_owned()
+            "There are too many changes for a comment; `planebot plan` prints them all.\n"
+                .to_owned()
         };
         folded(&mut out, &format!("Changes ({})", plan.steps.len()), &body);
         push_line!(out, "{}", way_back(plan));
@@ -99,10 +100,10 @@ pub fn refusal_markdown(refused: &RefusedPlan, header: &PlanHeader) -> String {
         );
     }
     out.push('\n');
-    folded(&mut out, "How things stand", &audit_table(&refused.audit));
+    folded(&mut out, "Current state", &audit_table(&refused.audit));
     push_line!(
         out,
-        "*Next:* change the declaration and push; the plan is made again."
+        "*Next:* change the declaration and push; planebot then plans again."
     );
     out
 }
@@ -135,19 +136,19 @@ pub(super) fn summary(plan: &Plan) -> String {
     out
 }
 
-/// What a step does to a network that nobody may be on then.
+/// What a step does to a subnet that must be vacant.
 fn effect(step: &Step) -> Option<String> {
     let before = step.expects.as_ref().filter(|_| step.vacant)?.as_subnet()?;
     let name = span(&before.cidr.to_string());
     Some(match step.leaves.as_ref().and_then(Object::as_subnet) {
-        None => format!("{name} goes, and everything on it"),
+        None => format!("{name} is removed, and everything on it"),
         Some(after) if after.cidr == before.cidr => {
             let vlan = span(&after.vlan.to_string());
-            format!("{name} goes to vlan {vlan}; nobody may be on it then")
+            format!("{name} moves to vlan {vlan}; it must not be in use then")
         }
         Some(after) => {
             let to = span(&after.cidr.to_string());
-            format!("{name} becomes {to} in place; nobody may be on it then")
+            format!("{name} changes to {to} in place; it must not be in use then")
         }
     })
 }
@@ -185,7 +186,7 @@ fn caution(out: &mut String, plan: &Plan) {
     }
 }
 
-/// The phase's word.
+/// The phase's name.
 pub fn phase_word(phase: Phase) -> &'static str {
     match phase {
         Phase::Delete => "delete",
@@ -224,7 +225,7 @@ fn phase_table(out: &mut String, plan: &Plan) {
     for gate in plan.gates.iter().filter(|gate| gate.before.is_none()) {
         push_line!(out, "| **gate: {}** | | | |", gate.name.word());
     }
-    out.push_str("| verify, and once more after the settle time | | | |\n\n");
+    out.push_str("| verify, and again after the settle time | | | |\n\n");
 }
 
 fn changes(plan: &Plan) -> String {
@@ -252,17 +253,17 @@ fn next(out: &mut String, plan: &Plan, header: &PlanHeader, rehearsed: &Rehearse
     if plan.steps.is_empty() {
         out.push_str("*Next:* nothing to do in MAAS.\n\n");
     } else if plan.read_only.is_some() || !rehearsed.failures.is_empty() {
-        out.push_str("*Next:* this plan is for reading only.\n\n");
+        out.push_str("*Next:* this plan is read-only and cannot be applied.\n\n");
     } else {
         let before = match header.status {
             ApplyStatus::Open => {
-                "*Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:"
+                "*Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:"
             }
             ApplyStatus::Merged => {
                 "*Next:* this is merged. Nothing changes in MAAS until an operator comments:"
             }
             ApplyStatus::Applied => {
-                out.push_str("*Next:* nothing: this is applied and proved.\n\n");
+                out.push_str("*Next:* nothing: this plan is applied and verified.\n\n");
                 return;
             }
         };

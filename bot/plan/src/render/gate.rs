@@ -1,6 +1,6 @@
-//! One gate of a plan comment: why it is there, its tasks, and the evidence that opens it.
+//! A gate in a plan comment: why it is needed, its tasks, and the evidence that opens it.
 //!
-//! Must not know how evidence is fetched.
+//! Must not know how evidence is read.
 
 use super::header::PlanHeader;
 use super::words::{escaped, letter, span};
@@ -22,7 +22,7 @@ pub(super) fn gate_box(out: &mut String, gate: &Gate, header: &PlanHeader) {
     if gate.tasks.len() > TASKS_SHOWN {
         push_line!(out, "- and {} more", gate.tasks.len() - TASKS_SHOWN);
     }
-    push_line!(out, "\nWhat will be looked at: {}.", looked_at(gate));
+    push_line!(out, "\nWhat will be checked: {}.", looked_at(gate));
     if let Some(runbook) = &gate.runbook {
         match &header.tree_url {
             Some(url) => {
@@ -36,7 +36,7 @@ pub(super) fn gate_box(out: &mut String, gate: &Gate, header: &PlanHeader) {
     out.push('\n');
 }
 
-/// The evidence in words.
+/// Describes the evidence.
 fn looked_at(gate: &Gate) -> String {
     let parts: Vec<String> = gate
         .evidence
@@ -53,14 +53,14 @@ fn looked_at(gate: &Gate) -> String {
                 } else {
                     "no node"
                 };
-                format!("{who} holds an address or link on {}", list.join(", "))
+                format!("{who} has an address or link on {}", list.join(", "))
             }
             GateEvidence::Changeable { machines } => {
                 let list: Vec<String> = machines.iter().map(|host| span(host)).collect();
                 format!("{} released", list.join(", "))
             }
             GateEvidence::NoJujuModel => {
-                "no Juju model but a controller's is left on this MAAS".to_owned()
+                "no Juju model except a controller's is left on this MAAS".to_owned()
             }
             GateEvidence::Attended { subnets } => {
                 let list: Vec<String> =

@@ -1,30 +1,29 @@
-//! What a plan comment says about its surroundings: the site, the commit, and how far the pull request is.
+//! The context of a plan comment: the site, the commit, and the state of the pull request.
 //!
-//! Handed in by whoever posts the comment; nothing here is read from a plan.
+//! The caller passes it in; nothing here comes from the plan.
 
 use topology::observed::Timestamp;
 
-/// What stands around a plan in a comment.
+/// The context of a plan in a comment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanHeader {
-    /// The site.
     pub site: String,
-    /// The head commit, where there is one.
+    /// The head commit, if there is one.
     pub commit: Option<String>,
-    /// The merge commit at which runbooks are linked: the address of the repository's tree at it.
+    /// The URL of the repository's tree at the merge commit, for links to runbooks.
     pub tree_url: Option<String>,
     /// When MAAS was read.
     pub read_at: Timestamp,
-    /// How far the pull request is.
+    /// The state of the pull request.
     pub status: ApplyStatus,
 }
 
-/// How far a pull request is, as far as its plan comment says what to do next.
+/// The state of a pull request; it determines what the comment says to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApplyStatus {
     /// It is open.
     Open,
-    /// It is merged, and waits for an operator.
+    /// It is merged and waits for an operator.
     Merged,
     /// It is applied.
     Applied,

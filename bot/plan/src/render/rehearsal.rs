@@ -1,8 +1,8 @@
-//! What a rehearsal found, in a sentence. Must not know how a plan is rehearsed.
+//! Renders the result of a rehearsal. Must not know how a plan is rehearsed.
 
 use super::words::{escaped, plural};
 
-/// What the rehearsal found; shown with every plan.
+/// The result of a rehearsal; shown with every plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Rehearsed {
     /// Requests and journal writes of the run without a power cut.
@@ -13,11 +13,11 @@ pub struct Rehearsed {
     pub failures: Vec<String>,
 }
 
-/// What the rehearsal found, in a sentence.
+/// The result of a rehearsal as a sentence.
 pub fn rehearsal(rehearsed: &Rehearsed) -> String {
     if rehearsed.failures.is_empty() {
         format!(
-            "Rehearsed on what MAAS says now: {}, to zero drift; and again with the power cut after each of them ({}), to the same end.",
+            "Rehearsed against the current state of MAAS: {}, no drift; and again with a power cut after each of them ({}), with the same result.",
             plural(rehearsed.operations, "operation"),
             plural(rehearsed.cuts, "cut")
         )

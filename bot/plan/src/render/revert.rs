@@ -1,4 +1,4 @@
-//! How a plan is taken back, in words: a revert is a change like any other, and what it cannot do is said beforehand.
+//! What a revert of the plan can and cannot undo.
 
 use std::collections::BTreeSet;
 
@@ -8,19 +8,19 @@ use super::words::{line, span};
 use crate::plan::Plan;
 use crate::step::{Step, Undo};
 
-/// How many things are named one by one.
+/// How many things are listed one by one.
 const SHOWN: usize = 5;
 
-/// One paragraph in Markdown, with a line for each step that has no opposite.
+/// One paragraph in Markdown, with a line for each step that cannot be undone.
 pub(super) fn way_back(plan: &Plan) -> String {
-    let mut out = "*Way back:* a revert is planned like any other change.".to_owned();
+    let mut out = "*Undo:* a revert is planned like any other change.".to_owned();
     let stays: Vec<String> = made_here(plan)
         .into_iter()
         .map(|key| span(&key.to_string()))
         .collect();
     if !stays.is_empty() {
         out.push_str(&format!(
-            " It deletes no network, VLAN, fabric or space: what this plan makes ({}) stays until somebody removes it in MAAS, and is in the way where its CIDR is wanted again.",
+            " It does not delete subnets, VLANs, fabrics or spaces: what this plan creates ({}) stays until somebody removes it in MAAS, and blocks its CIDR until then.",
             listed(&stays)
         ));
     }
@@ -33,7 +33,7 @@ pub(super) fn way_back(plan: &Plan) -> String {
         })
         .collect();
     if !stuck.is_empty() {
-        out.push_str(" These steps have no opposite that MAAS takes:\n\n");
+        out.push_str(" These steps cannot be undone:\n\n");
         out.push_str(&stuck[..stuck.len().min(SHOWN)].join("\n"));
         if stuck.len() > SHOWN {
             out.push_str(&format!("\n- and {} more", stuck.len() - SHOWN));
@@ -43,7 +43,7 @@ pub(super) fn way_back(plan: &Plan) -> String {
     out
 }
 
-/// Networks, VLANs, fabrics and spaces that a plan makes, but for networks that it makes again.
+/// Subnets, VLANs, fabrics and spaces that a plan creates, except recreated subnets.
 fn made_here(plan: &Plan) -> Vec<Key> {
     let again: BTreeSet<Option<&str>> = plan
         .steps

@@ -1,4 +1,4 @@
-//! One thing in one line, and hostile text made harmless.
+//! Steps as single lines, and escaping of untrusted text.
 
 use std::collections::BTreeSet;
 
@@ -8,13 +8,13 @@ use topology::observed::Timestamp;
 use crate::plan::Plan;
 use crate::step::Step;
 
-/// How many steps add, change and remove.
+/// The numbers of steps that add, change and remove.
 pub fn counts(steps: &[Step]) -> (usize, usize, usize) {
     let of = |sign: char| steps.iter().filter(|step| sign_of(step) == sign).count();
     (of('+'), of('!'), of('-'))
 }
 
-/// `+`, `!` or `-`: what GitHub colours in a diff.
+/// `+`, `!` or `-`, which GitHub colours in a diff.
 pub(crate) fn sign_of(step: &Step) -> char {
     match (&step.expects, &step.leaves) {
         (None, _) => '+',
@@ -23,7 +23,7 @@ pub(crate) fn sign_of(step: &Step) -> char {
     }
 }
 
-/// A step in one line: sign, object, what becomes of it, why.
+/// A step on one line: sign, object, change, reason.
 pub fn line(step: &Step) -> String {
     let what = match (&step.expects, &step.leaves) {
         (None, Some(after)) => object(after),
@@ -101,7 +101,7 @@ fn change(before: &Object, after: &Object) -> String {
         (Object::Subnet(before), Object::Subnet(after)) => subnet_change(before, after),
         (Object::Vlan(before), Object::Vlan(after)) => vlan_change(before, after),
         (Object::Range(before), Object::Range(after)) if before == after => {
-            format!("range {} written as it is", after.range)
+            format!("range {} rewritten unchanged", after.range)
         }
         (Object::Range(before), Object::Range(after)) => {
             format!(
@@ -195,7 +195,7 @@ fn vlan_change(before: &Vlan, after: &Vlan) -> String {
     let mut words = Vec::new();
     let none = || "none".to_owned();
     if before.at != after.at {
-        words.push(format!("place {} -> {}", before.at, after.at));
+        words.push(format!("moves {} -> {}", before.at, after.at));
     }
     if before.name != after.name {
         words.push(format!(
@@ -239,7 +239,7 @@ fn dhcp(vlan: &Vlan) -> String {
     }
 }
 
-/// Machines that a plan touches, and how many of them are in use, by host.
+/// Host names of the machines that a plan touches.
 pub(crate) fn machines(plan: &Plan) -> BTreeSet<String> {
     let carved =
         plan.steps.iter().filter_map(
@@ -258,7 +258,7 @@ pub(crate) fn machines(plan: &Plan) -> BTreeSet<String> {
         .collect()
 }
 
-/// Text from outside on one line: control characters, and the invisible ones that hide text, become `?`.
+/// Untrusted text on one line: control characters, and invisible ones that hide text, become `?`.
 pub(crate) fn clean(text: &str) -> String {
     text.chars()
         .map(|c| {
@@ -268,7 +268,7 @@ pub(crate) fn clean(text: &str) -> String {
         .collect()
 }
 
-/// Free text of people, cut so that it fills no line.
+/// Free text, shortened to 60 characters.
 pub(crate) fn shortened(text: &str) -> String {
     const SHOWN: usize = 60;
     if text.chars().count() <= SHOWN {
@@ -277,12 +277,13 @@ pub(crate) fn shortened(text: &str) -> String {
     text.chars().take(SHOWN - 1).chain(['…']).collect()
 }
 
-/// A name that strangers gave, inside of a sentence: in a code span that it cannot leave, on one line, cut short.
+/// An untrusted name inside a sentence: on one line, shortened, in a code span that it cannot end.
 pub(crate) fn quoted(name: &str) -> String {
     format!("`{}`", shortened(&clean(name).replace('`', "'")))
 }
 
-/// Sentences that quote names from outside: each quoted part is in backticks already; the rest cannot mention or link.
+/// Escapes a sentence that quotes untrusted names. Each quoted part is in backticks already; the rest can neither mention
+/// people nor link.
 pub(crate) fn escaped(text: &str) -> String {
     clean(text)
         .replace('@', "@\u{2060}")
@@ -291,7 +292,7 @@ pub(crate) fn escaped(text: &str) -> String {
         .replace('#', "\\#")
 }
 
-/// Text as a code span that it cannot leave, also in a table.
+/// Text as a code span that it cannot end, also in a table.
 pub fn span(text: &str) -> String {
     let text = clean(text).replace('|', "\u{2502}");
     let ticks = "`".repeat(longest_run(&text) + 1);
@@ -303,7 +304,7 @@ pub fn span(text: &str) -> String {
     format!("{ticks}{pad}{text}{pad}{ticks}")
 }
 
-/// Text as a fence that it cannot leave.
+/// Text as a fenced code block that it cannot end.
 pub fn fence(language: &str, text: &str) -> String {
     let ticks = "`".repeat(longest_run(text).max(2) + 1);
     format!(
@@ -347,7 +348,7 @@ pub fn letter(at: usize) -> String {
 pub fn utc(at: Timestamp) -> String {
     let seconds = at.0.div_euclid(1000);
     let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Days to a civil date, by the algorithm of the proleptic Gregorian calendar.
+    // Converts days to a date of the proleptic Gregorian calendar.
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
@@ -375,7 +376,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_cannot_leave_its_span_or_fence() {
+    fn text_cannot_end_its_span_or_fence() {
         assert_eq!(span("a`b"), "``a`b``");
         assert_eq!(span("`"), "`` ` ``");
         assert_eq!(span("a|b\nc"), "`a\u{2502}b?c`");
@@ -384,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_reads_as_utc() {
+    fn a_time_is_shown_in_utc() {
         assert_eq!(utc(Timestamp(0)), "1970-01-01 00:00:00Z");
         assert_eq!(utc(Timestamp(1_795_442_531_000)), "2026-11-23 14:02:11Z");
         assert_eq!(utc(Timestamp(951_782_400_000)), "2000-02-29 00:00:00Z");
