@@ -1,14 +1,13 @@
 //! Laws of the planner, over clouds that nobody drew by hand.
 #![expect(clippy::unwrap_used, reason = "tests say what went wrong by stopping")]
 
-mod carrying;
+mod applying;
 mod order;
-mod pairs;
 mod rules;
-mod saying_so;
+mod equivalence;
 mod undoing;
 
-use pairs::Pair;
+use test_support::pairs::Pair;
 
 /// Pairs that are tried, unless `PLANEBOT_PAIRS` says how many.
 const PAIRS: u64 = 300;
@@ -30,9 +29,9 @@ const SHOWN: usize = 5;
 /// Holds a law for every pair, or shows the first pairs that break it, with as few turns as do.
 fn hold(law: &str, fails: impl Fn(&Pair) -> Option<String>) {
     let violation = seeds().filter_map(|seed| {
-        let (pair, why) = Pair::of(seed).least(&fails)?;
+        let (pair, why) = Pair::of(seed).shrink(&fails)?;
         let again = format!("PLANEBOT_SEED={seed} cargo test -p plan --test laws {law}");
-        Some(format!("{}\n{why}\nagain: {again}", pair.told()))
+        Some(format!("{}\n{why}\nagain: {again}", pair.describe()))
     });
     let violation: Vec<String> = violation.take(SHOWN).collect();
     assert!(violation.is_empty(), "{}", violation.join("\n\n"));

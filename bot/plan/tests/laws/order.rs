@@ -6,7 +6,7 @@ use plan::critic;
 use plan::step::Phase;
 use topology::object::{Key, Object, RangeKind};
 
-use crate::carrying::{lines, planned, torn_down};
+use crate::applying::{lines, planned, after_teardown};
 use crate::{hold, rules};
 
 /// The rules are written down here a second time, as each release has them.
@@ -15,7 +15,7 @@ fn no_write_along_the_way_is_one_that_maas_refuses() {
     hold("no_write_along_the_way", |pair| {
         let observed = pair.observed();
         let plan = planned(&observed, &pair.topology()).ok()?;
-        let mut before = torn_down(&observed, &plan);
+        let mut before = after_teardown(&observed, &plan);
         for step in &plan.steps {
             let mut after = before.clone();
             after.apply(&step.write()).unwrap();
@@ -53,7 +53,7 @@ fn no_dhcp_snippet_goes_without_a_write_of_its_own_and_each_comes_back() {
     hold("no_dhcp_snippet_goes", |pair| {
         let observed = pair.observed();
         let plan = planned(&observed, &pair.topology()).ok()?;
-        let mut network = torn_down(&observed, &plan);
+        let mut network = after_teardown(&observed, &plan);
         for step in &plan.steps {
             let home = match (&step.expects, &step.leaves) {
                 (Some(Object::Subnet(subnet)), None) => Some(subnet.cidr),
@@ -87,9 +87,9 @@ fn what_nobody_declares_is_never_touched() {
     hold("what_nobody_declares", |pair| {
         let plan = planned(&pair.observed(), &pair.topology()).ok()?;
         let touched = critic::touched(&plan);
-        (0..pair.before.nets.len())
+        (0..pair.before.subnets.len())
             .filter(|net| !pair.after.is_declared(*net))
-            .map(|net| Key::Subnet(pair.before.nets[net].cidr))
+            .map(|net| Key::Subnet(pair.before.subnets[net].cidr))
             .find(|key| touched.contains(key))
             .map(|key| format!("{key}\n{}", lines(&plan)))
     });

@@ -88,7 +88,7 @@ fn vlan_written(network: &NetworkModel, old: Option<&Vlan>, new: &Vlan) -> Optio
     for rack in given {
         let seen = network.all().filter_map(Object::as_interface).any(|nic| {
             let vid = nic.vlan.as_ref().map(|at| at.vid);
-            crate::pairs::saying::system_id(&nic.host) == *rack
+            test_support::pairs::views::system_id(&nic.host) == *rack
                 && (vid == Some(new.at.vid) || vid == Some(old.at.vid))
         });
         if !seen {

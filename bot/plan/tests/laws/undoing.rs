@@ -4,7 +4,7 @@ use plan::network::NetworkModel;
 use plan::step::Undo;
 use topology::object::{Object, RangeKind};
 
-use crate::carrying::{lines, planned, torn_down};
+use crate::applying::{lines, planned, after_teardown};
 use crate::{hold, rules};
 
 /// From every step back to the first, or the step had said that it cannot be.
@@ -13,7 +13,7 @@ fn the_undo_of_every_prefix_gives_back_the_network_that_was_there() {
     hold("the_undo_of_every_prefix", |pair| {
         let observed = pair.observed();
         let plan = planned(&observed, &pair.topology()).ok()?;
-        let before = torn_down(&observed, &plan);
+        let before = after_teardown(&observed, &plan);
         let mut network = before.clone();
         for (place, step) in plan.steps.iter().enumerate() {
             network.apply(&step.write()).unwrap();
@@ -59,7 +59,7 @@ fn maas_takes_every_undo_or_the_step_says_that_there_is_none() {
     hold("maas_takes_every_undo", |pair| {
         let observed = pair.observed();
         let plan = planned(&observed, &pair.topology()).ok()?;
-        let mut network = torn_down(&observed, &plan);
+        let mut network = after_teardown(&observed, &plan);
         for step in &plan.steps {
             network.apply(&step.write()).unwrap();
             match &step.undo {

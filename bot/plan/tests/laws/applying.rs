@@ -11,8 +11,8 @@ use topology::observed::Observed;
 use topology::plane::Topology;
 
 use crate::hold;
-use crate::pairs::Pair;
-use crate::pairs::saying::numbered;
+use test_support::pairs::Pair;
+use test_support::pairs::views::numbered;
 
 pub(crate) fn planned(observed: &Observed, topology: &Topology) -> Result<Plan, RefusedPlan> {
     Plan::between(observed, topology, &PlanPolicy::default())
@@ -24,7 +24,7 @@ pub(crate) fn lines(plan: &Plan) -> String {
 }
 
 /// What the teardown gate leaves: no link on a network that goes.
-pub(crate) fn torn_down(observed: &Observed, plan: &Plan) -> NetworkModel {
+pub(crate) fn after_teardown(observed: &Observed, plan: &Plan) -> NetworkModel {
     let vacated = plan.vacated();
     let mut network = NetworkModel::of(observed);
     let links: Vec<Link> = network
@@ -38,8 +38,8 @@ pub(crate) fn torn_down(observed: &Observed, plan: &Plan) -> NetworkModel {
     network
 }
 
-pub(crate) fn carried_out(observed: &Observed, plan: &Plan) -> Result<NetworkModel, String> {
-    let mut network = torn_down(observed, plan);
+pub(crate) fn applied(observed: &Observed, plan: &Plan) -> Result<NetworkModel, String> {
+    let mut network = after_teardown(observed, plan);
     for step in &plan.steps {
         network
             .apply(&step.write())
@@ -75,8 +75,8 @@ fn nearly_all_pairs_are_planned() {
             Ok(_) => plans += 1,
             Err(refused) => {
                 for why in refused.refusals {
-                    let told = format!("{} (seed {seed}, {})", why.why, pair.told());
-                    codes.entry(why.code.word()).or_insert((0, told)).0 += 1;
+                    let describe = format!("{} (seed {seed}, {})", why.why, pair.describe());
+                    codes.entry(why.code.word()).or_insert((0, describe)).0 += 1;
                 }
             }
         }
@@ -91,7 +91,7 @@ fn nearly_all_pairs_are_planned() {
 #[test]
 fn what_is_already_so_needs_no_plan() {
     hold("what_is_already_so_needs_no_plan", |pair| {
-        match planned(&pair.observed(), &pair.as_it_is()) {
+        match planned(&pair.observed(), &pair.unchanged()) {
             Ok(plan) if plan.steps.is_empty() => None,
             Ok(plan) => Some(lines(&plan)),
             Err(refused) => Some(format!("{:#?}", refused.refusals)),
@@ -105,7 +105,7 @@ fn carried_out_the_network_is_what_was_declared() {
     hold("carried_out_the_network_is_what_was_declared", |pair| {
         let observed = pair.observed();
         let plan = planned(&observed, &pair.topology()).ok()?;
-        let network = match carried_out(&observed, &plan) {
+        let network = match applied(&observed, &plan) {
             Ok(network) => network,
             Err(why) => return Some(why),
         };
@@ -154,7 +154,7 @@ fn planning_again_yields_nothing() {
         if !complaints.is_empty() {
             return Some(complaints.join("\n"));
         }
-        let network = carried_out(&observed, &plan).ok()?;
+        let network = applied(&observed, &plan).ok()?;
         match planned(&seen(&network, &observed), &topology) {
             Ok(again) if again.steps.is_empty() => {
                 let unexpected_subnets = plan.unexpected_subnets(&again.audit);

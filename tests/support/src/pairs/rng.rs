@@ -2,14 +2,14 @@
 
 /// Dice of one seed (splitmix64, whose every seed is as good as another).
 #[derive(Clone, Debug)]
-pub(crate) struct Dice(u64);
+pub struct SeededRng(u64);
 
-impl Dice {
-    pub(crate) fn of(seed: u64) -> Self {
+impl SeededRng {
+    pub fn of(seed: u64) -> Self {
         Self(seed)
     }
 
-    fn throw(&mut self) -> u64 {
+    fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -18,23 +18,23 @@ impl Dice {
     }
 
     /// One of `0..sides`.
-    pub(crate) fn below(&mut self, sides: usize) -> usize {
+    pub fn below(&mut self, sides: usize) -> usize {
         let sides = u64::try_from(sides.max(1)).unwrap();
-        usize::try_from(self.throw() % sides).unwrap()
+        usize::try_from(self.next() % sides).unwrap()
     }
 
     /// True so many times in a hundred.
-    pub(crate) fn chance(&mut self, percent: usize) -> bool {
+    pub fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
     /// One of them, if there is one.
-    pub(crate) fn pick<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
+    pub fn pick<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
         all.get(self.below(all.len()))
     }
 
     /// Another order.
-    pub(crate) fn shuffle<T>(&mut self, all: &mut [T]) {
+    pub fn shuffle<T>(&mut self, all: &mut [T]) {
         for last in (1..all.len()).rev() {
             all.swap(last, self.below(last + 1));
         }

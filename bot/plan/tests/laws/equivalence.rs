@@ -4,11 +4,11 @@ use plan::step::Step;
 use topology::object::Object;
 use topology::plane::Topology;
 
-use crate::carrying::{lines, planned};
+use crate::applying::{lines, planned};
 use crate::hold;
-use crate::pairs::Pair;
-use crate::pairs::dice::Dice;
-use crate::pairs::turning::TURNS;
+use test_support::pairs::Pair;
+use test_support::pairs::rng::SeededRng;
+use test_support::pairs::mutate::MUTATIONS;
 
 #[test]
 fn the_same_input_gives_the_same_plan_byte_for_byte() {
@@ -19,30 +19,30 @@ fn the_same_input_gives_the_same_plan_byte_for_byte() {
 }
 
 /// The planes under other keys, and everything that is a set in another order.
-fn said_otherwise(pair: &Pair, topology: &Topology) -> Topology {
-    let mut dice = Dice::of(pair.seed);
-    let mut said = topology.clone();
-    let mut planes: Vec<_> = std::mem::take(&mut said.planes).into_values().collect();
-    dice.shuffle(&mut planes);
+fn reordered(pair: &Pair, topology: &Topology) -> Topology {
+    let mut rng = SeededRng::of(pair.seed);
+    let mut reordered_topology = topology.clone();
+    let mut planes: Vec<_> = std::mem::take(&mut reordered_topology.planes).into_values().collect();
+    rng.shuffle(&mut planes);
     for (place, mut plane) in planes.into_iter().enumerate() {
         plane.key = format!("called-{place}");
-        dice.shuffle(&mut plane.subnets);
+        rng.shuffle(&mut plane.subnets);
         for subnet in &mut plane.subnets {
-            dice.shuffle(subnet.reservations.as_deref_mut().unwrap_or_default());
-            dice.shuffle(subnet.routes.as_deref_mut().unwrap_or_default());
-            dice.shuffle(subnet.reserved_ips.as_deref_mut().unwrap_or_default());
+            rng.shuffle(subnet.reservations.as_deref_mut().unwrap_or_default());
+            rng.shuffle(subnet.routes.as_deref_mut().unwrap_or_default());
+            rng.shuffle(subnet.reserved_ips.as_deref_mut().unwrap_or_default());
         }
-        said.planes.insert(plane.key.clone(), plane);
+        reordered_topology.planes.insert(plane.key.clone(), plane);
     }
-    said
+    reordered_topology
 }
 
 #[test]
 fn what_is_said_in_another_order_and_under_other_keys_is_the_same() {
     hold("what_is_said_in_another_order", |pair| {
         let observed = pair.observed();
-        let as_it_is = planned(&observed, &said_otherwise(pair, &pair.as_it_is()));
-        match as_it_is {
+        let unchanged = planned(&observed, &reordered(pair, &pair.unchanged()));
+        match unchanged {
             Ok(plan) if plan.steps.is_empty() => {}
             Ok(plan) => return Some(lines(&plan)),
             Err(refused) => return Some(format!("{:#?}", refused.refusals)),
@@ -59,7 +59,7 @@ fn what_is_said_in_another_order_and_under_other_keys_is_the_same() {
         };
         let topology = pair.topology();
         let one = writes(&topology)?;
-        let two = writes(&said_otherwise(pair, &topology));
+        let two = writes(&reordered(pair, &topology));
         let same = two.as_ref().is_some_and(|two| two.0 == one.0);
         (pair.exact && !same).then(|| format!("{}\nor\n{:?}", one.1, two.map(|two| two.1)))
     });
@@ -91,9 +91,9 @@ const WRITES: [(&str, usize); 18] = [
 #[test]
 fn one_turn_takes_few_writes() {
     hold("one_turn_takes_few_writes", |pair| {
-        let one = pair.with(pair.turns.get(..1).filter(|_| pair.exact)?);
-        let (which, _) = one.turns.first()?;
-        let (_, most) = WRITES.iter().find(|(word, _)| *word == TURNS[*which].0)?;
+        let one = pair.with(pair.mutations.get(..1).filter(|_| pair.exact)?);
+        let (which, _) = one.mutations.first()?;
+        let (_, most) = WRITES.iter().find(|(word, _)| *word == MUTATIONS[*which].0)?;
         let plan = planned(&one.observed(), &one.topology()).ok()?;
         // What hangs on a network goes and comes with it.
         let is_snippet = |step: &&Step| {
@@ -113,9 +113,9 @@ fn a_refusal_says_what_would_be_allowed() {
         let fair = |why: &plan::refusal::Refusal| {
             !why.why.is_empty() && !why.help.is_empty() && why.code != unsound
         };
-        let foul = refused.refusals.iter().find(|why| !fair(why));
+        let unfair = refused.refusals.iter().find(|why| !fair(why));
         let none = refused.refusals.is_empty().then(|| "no reason".to_owned());
-        foul.map(ToString::to_string).or(none)
+        unfair.map(ToString::to_string).or(none)
     });
 }
 
