@@ -17,6 +17,7 @@ use crate::audit::audit;
 use crate::builder::{PlanBuilder, vacated};
 use crate::critic;
 use crate::desired::{Desired, adds_addresses};
+use crate::gate::Gate;
 use crate::hazards::{dangling, in_transition, too_much, unseen};
 use crate::pairing::Pairing;
 use crate::plan::{Plan, PlanPolicy, RefusedPlan, digest};
@@ -108,22 +109,8 @@ impl Plan {
         draft.build();
         let carved = draft.carve();
         let mut gates = draft.gates(&carved.machines);
-        let mut refusals = std::mem::take(&mut draft.refusals);
-        let vacated = draft.vacated();
-        refusals.extend(unseen(observed, &desired, &vacated));
-        refusals.extend(in_transition(observed, topology, &pairing, &draft.steps));
-        refusals.extend(snippets::lost(observed, &vacated, &draft));
-        refusals.extend(dangling(&desired, observed, &draft.leaving()));
-        refusals.extend(relays::refusals(topology, &desired, observed, &pairing));
-        refusals.extend(too_much(&vacated, policy));
-        refusals.extend(fabrics::mixed(&draft.steps));
-        for gate in &mut gates {
-            gate.runbook = policy
-                .runbooks
-                .iter()
-                .find(|(name, _)| *name == gate.name)
-                .map(|(_, pin)| pin.clone());
-        }
+        pin_runbooks(&mut gates, policy);
+        let mut refusals = refusals(&mut draft, policy);
         let steps = std::mem::take(&mut draft.steps);
         if !refusals.is_empty() {
             refusals.sort();
@@ -154,21 +141,44 @@ impl Plan {
             gates,
             warnings,
         };
-        let complaints = critic::complaints(&plan, observed);
-        if complaints.is_empty() {
+        let unsound = unsound(&plan, observed);
+        if unsound.is_empty() {
             Ok(plan)
         } else {
-            let refusals = complaints
-                .into_iter()
-                .map(|why| {
-                    Refusal::new(
-                        RefusalCode::Unsound,
-                        why,
-                        "Please report this with the output of `planebot plan --format json`.",
-                    )
-                })
-                .collect();
-            Err(refused(refusals, &plan.steps))
+            Err(refused(unsound, &plan.steps))
         }
     }
+}
+
+/// Every refusal of the builder and of the hazards.
+fn refusals(draft: &mut PlanBuilder<'_>, policy: &PlanPolicy) -> Vec<Refusal> {
+    let (observed, topology) = (draft.observed, draft.topology);
+    let (desired, pairing) = (draft.desired, draft.pairing);
+    let mut refusals = std::mem::take(&mut draft.refusals);
+    let vacated = draft.vacated();
+    refusals.extend(unseen(observed, desired, &vacated));
+    refusals.extend(in_transition(observed, topology, pairing, &draft.steps));
+    refusals.extend(snippets::lost(observed, &vacated, draft));
+    refusals.extend(dangling(desired, observed, &draft.leaving()));
+    refusals.extend(relays::refusals(topology, desired, observed, pairing));
+    refusals.extend(too_much(&vacated, policy));
+    refusals.extend(fabrics::mixed(&draft.steps));
+    refusals
+}
+
+fn pin_runbooks(gates: &mut [Gate], policy: &PlanPolicy) {
+    for gate in gates {
+        let mut runbooks = policy.runbooks.iter();
+        let runbook = runbooks.find(|(name, _)| *name == gate.name);
+        gate.runbook = runbook.map(|(_, pin)| pin.clone());
+    }
+}
+
+/// What the critic finds wrong with a plan, as refusals.
+fn unsound(plan: &Plan, observed: &Observed) -> Vec<Refusal> {
+    let help = "Please report this with the output of `planebot plan --format json`.";
+    critic::complaints(plan, observed)
+        .into_iter()
+        .map(|why| Refusal::new(RefusalCode::Unsound, why, help))
+        .collect()
 }

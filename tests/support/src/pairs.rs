@@ -1,33 +1,33 @@
-//! Random pairs: a cloud as it is, and a cloud as it is declared, each pair made again from one number. Must not know plans.
+//! Random pairs of an observed and a declared network, reproducible from a seed. Must not know plans.
 
 pub mod cloud;
-pub mod rng;
 pub mod generate;
-pub mod views;
 pub mod mutate;
+pub mod rng;
+pub mod views;
 
 use topology::observed::Observed;
 use topology::plane::Topology;
 
 use cloud::Cloud;
-use rng::SeededRng;
 use mutate::{MUTATIONS, Mutator};
+use rng::SeededRng;
 
-/// Of each line the first that is in the field and the last, and what lies around a change of rules.
+/// Of each release line the first and the last version in use, and the versions around a change of rules.
 pub const VERSIONS: [&str; 12] = [
     "2.9.2", "3.0.1", "3.1.3", "3.2.9", "3.3.5", "3.4.8", "3.5.12", "3.6.0", "3.6.5", "3.7.0",
     "3.7.2", "3.7.3",
 ];
 
-/// A pair that can be made again.
+/// A reproducible pair.
 #[derive(Clone, Debug)]
 pub struct Pair {
     pub seed: u64,
     pub before: Cloud,
     pub after: Cloud,
-    /// Whether the declaration can say all that turned: the end must be exactly `after`.
+    /// Whether the declaration can express every mutation, so that the result must be exactly `after`.
     pub exact: bool,
-    /// The turns that were made, with their chances.
+    /// The mutations that were made, with their seeds.
     pub mutations: Vec<(usize, u64)>,
 }
 
@@ -57,7 +57,8 @@ impl Pair {
         }
     }
 
-    /// The same cloud with some of the turns only.
+    /// The same pair with only some of the mutations.
+    #[must_use]
     pub fn with(&self, mutations: &[(usize, u64)]) -> Self {
         let mut mutator = Mutator::of(&self.before, !self.exact);
         let made = mutations
@@ -75,15 +76,17 @@ impl Pair {
     }
 
     pub fn topology(&self) -> Topology {
-        self.after.declared(&self.before, &mut SeededRng::of(self.seed))
+        self.after
+            .declared(&self.before, &mut SeededRng::of(self.seed))
     }
 
-    /// The declaration of what is there.
+    /// The declaration of the observed network.
     pub fn unchanged(&self) -> Topology {
-        self.before.declared(&self.before, &mut SeededRng::of(self.seed))
+        self.before
+            .declared(&self.before, &mut SeededRng::of(self.seed))
     }
 
-    /// What turned, in words.
+    /// Describes the mutations.
     pub fn describe(&self) -> String {
         let words: Vec<&str> = self
             .mutations
@@ -93,7 +96,7 @@ impl Pair {
         format!("MAAS {}: {}", self.before.version, words.join("; "))
     }
 
-    /// The fewest turns with which `fails` still says why, and what it says.
+    /// Shrinks to the fewest mutations with which `fails` still fails. Returns its reason too.
     pub fn shrink(&self, fails: impl Fn(&Self) -> Option<String>) -> Option<(Self, String)> {
         let mut shrink = (self.clone(), fails(self)?);
         loop {
@@ -101,7 +104,8 @@ impl Pair {
                 let mut mutations = shrink.0.mutations.clone();
                 mutations.remove(without);
                 let pair = self.with(&mutations);
-                let why = fails(&pair).filter(|_| pair.mutations.len() < shrink.0.mutations.len())?;
+                let why =
+                    fails(&pair).filter(|_| pair.mutations.len() < shrink.0.mutations.len())?;
                 Some((pair, why))
             });
             match fewer {

@@ -1,4 +1,4 @@
-//! What a plan does when it is carried out.
+//! The effect of applying a plan.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ pub(crate) fn lines(plan: &Plan) -> String {
     lines.join("\n")
 }
 
-/// What the teardown gate leaves: no link on a network that goes.
+/// The network after the teardown gate: without links on vacated subnets.
 pub(crate) fn after_teardown(observed: &Observed, plan: &Plan) -> NetworkModel {
     let vacated = plan.vacated();
     let mut network = NetworkModel::of(observed);
@@ -48,7 +48,7 @@ pub(crate) fn applied(observed: &Observed, plan: &Plan) -> Result<NetworkModel, 
     Ok(network)
 }
 
-/// The network as a MAAS would tell it.
+/// The network as MAAS would show it.
 pub(crate) fn seen(network: &NetworkModel, before: &Observed) -> Observed {
     let default_vlans = network
         .vlans()
@@ -63,7 +63,7 @@ pub(crate) fn seen(network: &NetworkModel, before: &Observed) -> Observed {
     }
 }
 
-/// How many are planned, and how often each refusal comes: `-- --nocapture` shows it.
+/// `-- --nocapture` shows how many pairs are planned, and how often each refusal occurs.
 #[test]
 fn nearly_all_pairs_are_planned() {
     let mut codes: BTreeMap<&str, (u64, String)> = BTreeMap::new();
@@ -89,20 +89,21 @@ fn nearly_all_pairs_are_planned() {
 }
 
 #[test]
-fn what_is_already_so_needs_no_plan() {
-    hold("what_is_already_so_needs_no_plan", |pair| {
-        match planned(&pair.observed(), &pair.unchanged()) {
+fn an_unchanged_declaration_needs_no_steps() {
+    hold(
+        "an_unchanged_declaration_needs_no_steps",
+        |pair| match planned(&pair.observed(), &pair.unchanged()) {
             Ok(plan) if plan.steps.is_empty() => None,
             Ok(plan) => Some(lines(&plan)),
             Err(refused) => Some(format!("{:#?}", refused.refusals)),
-        }
-    });
+        },
+    );
 }
 
-/// Exactly what is declared: what nobody declares stays, and spaces, fabrics and VLANs are never removed.
+/// Exactly what is declared: undeclared objects stay, and spaces, fabrics and VLANs are never removed.
 #[test]
-fn carried_out_the_network_is_what_was_declared() {
-    hold("carried_out_the_network_is_what_was_declared", |pair| {
+fn an_applied_plan_gives_the_declared_network() {
+    hold("an_applied_plan_gives_the_declared_network", |pair| {
         let observed = pair.observed();
         let plan = planned(&observed, &pair.topology()).ok()?;
         let network = match applied(&observed, &plan) {
@@ -120,12 +121,7 @@ fn differences(pair: &Pair, network: &NetworkModel) -> Option<String> {
     let lost = desired
         .iter()
         .filter(|object| network.get(&object.key()) != Some(object))
-        .map(|object| {
-            format!(
-                "not there: {object:?}, but {:?}",
-                network.get(&object.key())
-            )
-        });
+        .map(|object| format!("missing: {object:?}, but {:?}", network.get(&object.key())));
     let keys: BTreeSet<Key> = desired.iter().map(Object::key).collect();
     let odd = network
         .all()
@@ -140,7 +136,7 @@ fn differences(pair: &Pair, network: &NetworkModel) -> Option<String> {
                     | Object::Snippet(_)
             )
         })
-        .map(|object| format!("still there: {object:?}"));
+        .map(|object| format!("unexpected: {object:?}"));
     let all: Vec<String> = lost.chain(odd).collect();
     (!all.is_empty()).then(|| all.join("\n"))
 }

@@ -1,5 +1,5 @@
-//! What a MAAS refuses, written down a second time: nothing here is shared with the planner's own paper. Read in MAAS's
-//! source and seen on 3.5.12 and 3.7.3; where releases differ, as the release has it. Must not know why a write is wanted.
+//! MAAS's rules, implemented a second time: nothing here is shared with the planner's model. Read in MAAS's source and seen
+//! on 3.5.12 and 3.7.3; where releases differ, each has its own rule. Must not know why a write is planned.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use topology::Cidr;
 use topology::object::{IpRange, Mode, Object, RangeKind, ReservedIp, StaticRoute, Subnet, Vlan};
 use topology::port::Write;
 
-/// The rule that `write` breaks on a MAAS of `version`, which is as `before` says and would be as `after` says.
+/// The rule that `write` violates on a MAAS of `version` that is `before` and would become `after`.
 pub(crate) fn violation(
     (before, after): (&NetworkModel, &NetworkModel),
     write: &Write,
@@ -22,7 +22,7 @@ pub(crate) fn violation(
     why.or_else(|| overlap(after))
 }
 
-/// RefusedPlan since 3.7; before that DNS breaks.
+/// Refused since 3.7; in earlier releases DNS breaks.
 fn overlap(network: &NetworkModel) -> Option<String> {
     let all: Vec<Cidr> = network.subnets().map(|subnet| subnet.cidr).collect();
     all.iter().enumerate().find_map(|(at, one)| {
@@ -252,7 +252,7 @@ fn deleted(network: &NetworkModel, object: &Object, version: &str) -> Option<Str
     }
 }
 
-/// What MAAS refuses, and what it would drop without a word.
+/// What MAAS refuses, and what it would silently delete.
 fn subnet_deleted(network: &NetworkModel, subnet: &Subnet, version: &str) -> Option<String> {
     let cidr = subnet.cidr;
     let dhcp = network.vlan(&subnet.vlan).is_some_and(|vlan| vlan.dhcp_on);

@@ -1,16 +1,16 @@
-//! The way back.
+//! Undoing steps.
 
 use plan::network::NetworkModel;
 use plan::step::Undo;
 use topology::object::{Object, RangeKind};
 
-use crate::applying::{lines, planned, after_teardown};
+use crate::applying::{after_teardown, lines, planned};
 use crate::{hold, rules};
 
-/// From every step back to the first, or the step had said that it cannot be.
+/// From every step back to the first, unless a step says that it cannot be undone.
 #[test]
-fn the_undo_of_every_prefix_gives_back_the_network_that_was_there() {
-    hold("the_undo_of_every_prefix", |pair| {
+fn undoing_every_prefix_restores_the_original_network() {
+    hold("undoing_every_prefix", |pair| {
         let observed = pair.observed();
         let plan = planned(&observed, &pair.topology()).ok()?;
         let before = after_teardown(&observed, &plan);
@@ -38,7 +38,7 @@ fn the_undo_of_every_prefix_gives_back_the_network_that_was_there() {
     });
 }
 
-/// Without the VLANs that MAAS makes with a fabric: they go with it.
+/// All objects except VLANs that MAAS created with a new fabric, which are deleted with it.
 fn rows(network: &NetworkModel, before: &NetworkModel) -> Vec<Object> {
     network
         .all()
@@ -53,10 +53,10 @@ fn rows(network: &NetworkModel, before: &NetworkModel) -> Vec<Object> {
         .collect()
 }
 
-/// What is undone is asked of a MAAS too, and it keeps its rules.
+/// An undo is a write too, and MAAS's rules apply to it.
 #[test]
-fn maas_takes_every_undo_or_the_step_says_that_there_is_none() {
-    hold("maas_takes_every_undo", |pair| {
+fn maas_accepts_every_undo_that_a_step_has() {
+    hold("maas_accepts_every_undo", |pair| {
         let observed = pair.observed();
         let plan = planned(&observed, &pair.topology()).ok()?;
         let mut network = after_teardown(&observed, &plan);
@@ -74,7 +74,7 @@ fn maas_takes_every_undo_or_the_step_says_that_there_is_none() {
                 }
                 Undo::Impossible(why) if why.is_empty() => return Some(format!("{step:?}")),
                 Undo::Impossible(_) => {
-                    // Only what serves has such rules, and a comment that is taken away again.
+                    // Only DHCP has such rules, and a comment that would have to be cleared.
                     let serves = match (&step.expects, &step.leaves) {
                         (Some(Object::Range(range)), _) => {
                             range.kind == RangeKind::Dynamic || range.comment.is_empty()

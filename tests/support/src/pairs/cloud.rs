@@ -1,5 +1,5 @@
-//! A cloud as one would draw it on a wall: things point to each other by place in a list, addresses are offsets, so
-//! that whatever is renamed or moved stays what it is. Must not know how a plan gets from one cloud to another.
+//! An abstract network: objects refer to each other by index and addresses are offsets, so that a renamed or moved object
+//! keeps its identity. Must not know plans.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -13,26 +13,26 @@ pub const RACKS: [&str; 2] = ["rack-a", "rack-b"];
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cloud {
-    /// Of the MAAS.
+    /// The MAAS release.
     pub version: &'static str,
     pub fabrics: Vec<String>,
     pub spaces: Vec<String>,
     pub vlans: Vec<CloudVlan>,
     pub subnets: Vec<CloudSubnet>,
-    /// Names and blocks of addresses that nobody has had yet are made from this.
+    /// A counter for unused names and address blocks.
     pub fresh: usize,
 }
 
 /// A VLAN.
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each is asked of the dice for itself"
+    reason = "each is chosen independently"
 )]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloudVlan {
     pub fabric: usize,
     pub vid: u16,
-    /// Its fabric's own VLAN, which has no name that MAAS shows.
+    /// Whether it is its fabric's default VLAN, whose name MAAS does not show.
     pub default: bool,
     pub name: Option<String>,
     pub mtu: u32,
@@ -43,7 +43,7 @@ pub struct CloudVlan {
     pub relay: Option<usize>,
     /// Whether a plane declares it.
     pub declared: bool,
-    /// How its plane says that a CIDR changes.
+    /// The strategy that its plane declares.
     pub strategy: Option<Strategy>,
     /// Whether the racks have an interface on it.
     pub racked: bool,
@@ -64,7 +64,7 @@ pub struct CloudSubnet {
     pub routes: Vec<CloudRoute>,
     pub reserved: Vec<CloudReservedIp>,
     pub machine: Option<CloudMachine>,
-    /// No declaration says these.
+    /// Never declared.
     pub snippets: Vec<CloudSnippet>,
 }
 
@@ -76,12 +76,12 @@ pub enum Gateway {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resolver {
-    /// An address of that subnet; it goes where the subnet goes.
+    /// An address of that subnet, which moves with the subnet.
     Of(usize, u128),
     Elsewhere(IpAddr),
 }
 
-/// A range: offsets, ends included.
+/// A range of offsets, both ends included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloudRange {
     pub from: u128,
@@ -114,16 +114,16 @@ pub struct CloudSnippet {
     pub enabled: bool,
 }
 
-/// A machine that lives on a subnet.
+/// A machine with a link to a subnet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloudMachine {
     pub host: String,
-    /// At a fixed address, or at one that MAAS picks.
+    /// The offset of its static address; `None` for an address that MAAS picks.
     pub at: Option<u128>,
 }
 
 impl CloudSubnet {
-    /// The lowest offset that a range may have: MAAS keeps the low end of an IPv6 /64 for itself.
+    /// The lowest offset that a range may have: MAAS reserves the low end of an IPv6 /64.
     pub fn first(&self) -> u128 {
         if self.cidr.is_v6() && self.cidr.prefix() == 64 {
             1 << 32
@@ -151,7 +151,7 @@ impl CloudSubnet {
         Range::new(self.cidr.at(range.from)?, self.cidr.at(range.to)?)
     }
 
-    /// An offset in the lower half, where gateways and resolvers are.
+    /// A low offset, where gateways and resolvers are.
     pub fn low(&self, nth: usize) -> u128 {
         let room = self.last().min(12);
         1 + u128::try_from(nth).unwrap() % room.max(1)
@@ -164,12 +164,12 @@ impl Cloud {
         self.fresh
     }
 
-    /// Reserved IPs are new in 3.6.
+    /// Reserved IPs exist since 3.6.
     pub fn has_reserved_ips(&self) -> bool {
         matches!(self.version.get(..3), Some("3.6" | "3.7"))
     }
 
-    /// Boot architectures of subnets are new in 3.0.
+    /// Boot architectures of subnets exist since 3.0.
     pub fn has_architectures(&self) -> bool {
         self.version.starts_with('3')
     }
@@ -182,7 +182,7 @@ impl Cloud {
         self.vlans[self.subnets[subnet].vlan].declared
     }
 
-    /// Whether MAAS could hold this and a declaration could say it.
+    /// Whether MAAS could have this and a declaration could express it.
     pub fn is_sound(&self) -> bool {
         self.names_are_sound()
             && (0..self.vlans.len()).all(|vlan| self.vlan_is_sound(vlan))
@@ -190,8 +190,11 @@ impl Cloud {
     }
 
     fn names_are_sound(&self) -> bool {
-        let places: BTreeSet<(usize, u16)> =
-            self.vlans.iter().map(|vlan| (vlan.fabric, vlan.vid)).collect();
+        let places: BTreeSet<(usize, u16)> = self
+            .vlans
+            .iter()
+            .map(|vlan| (vlan.fabric, vlan.vid))
+            .collect();
         let fabrics: BTreeSet<&String> = self.fabrics.iter().collect();
         let spaces: BTreeSet<&String> = self.spaces.iter().collect();
         places.len() == self.vlans.len()
@@ -233,8 +236,11 @@ impl Cloud {
             Resolver::Of(other, offset) => (1..=self.subnets[*other].last()).contains(offset),
             Resolver::Elsewhere(_) => true,
         });
-        let routes: BTreeSet<(usize, u128)> =
-            subnet.routes.iter().map(|route| (route.to, route.via)).collect();
+        let routes: BTreeSet<(usize, u128)> = subnet
+            .routes
+            .iter()
+            .map(|route| (route.to, route.via))
+            .collect();
         let routes = routes.len() == subnet.routes.len()
             && subnet.routes.iter().all(|route| {
                 let to = &self.subnets[route.to];
@@ -256,11 +262,11 @@ impl Cloud {
 }
 
 impl CloudSubnet {
-    /// Whether a dynamic range covers that address.
+    /// Whether a dynamic range includes that address.
     pub fn serves(&self, offset: u128) -> bool {
-        self.ranges
-            .iter()
-            .any(|range| range.kind == RangeKind::Dynamic && (range.from..=range.to).contains(&offset))
+        self.ranges.iter().any(|range| {
+            range.kind == RangeKind::Dynamic && (range.from..=range.to).contains(&offset)
+        })
     }
 
     fn ranges_are_sound(&self) -> bool {

@@ -1,4 +1,4 @@
-//! Clouds that nobody drew by hand. Must not know what becomes of them.
+//! Generates random networks. Must not know what changes afterwards.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -6,10 +6,13 @@ use std::net::IpAddr;
 use topology::Cidr;
 use topology::object::{RangeKind, SubnetFlags};
 
-use super::cloud::{CloudRange, Cloud, Gateway, CloudMachine, CloudSnippet, CloudReservedIp, CloudVlan, CloudSubnet, RACKS, Resolver, CloudRoute};
+use super::cloud::{
+    Cloud, CloudMachine, CloudRange, CloudReservedIp, CloudRoute, CloudSnippet, CloudSubnet,
+    CloudVlan, Gateway, RACKS, Resolver,
+};
 use super::rng::SeededRng;
 
-/// A cloud with a stranger's network in it, that nobody declares.
+/// A network that includes one undeclared subnet.
 pub fn cloud(rng: &mut SeededRng, version: &'static str) -> Cloud {
     let mut cloud = Cloud {
         version,
@@ -26,7 +29,7 @@ pub fn cloud(rng: &mut SeededRng, version: &'static str) -> Cloud {
     }
     undeclared_subnet(rng, &mut cloud);
     attempt(rng, &mut cloud, 6, link_planes);
-    // What hangs on networks is drawn beside, so that it changes nothing else.
+    // Snippets come from a cloned generator, so that they change nothing else.
     let mut beside = rng.clone();
     for subnet in &mut cloud.subnets {
         add_snippets(&mut beside, subnet);
@@ -34,7 +37,7 @@ pub fn cloud(rng: &mut SeededRng, version: &'static str) -> Cloud {
     cloud
 }
 
-/// Tries so many times, and keeps what is sound.
+/// Tries a change several times, and keeps only valid results.
 pub fn attempt(
     rng: &mut SeededRng,
     cloud: &mut Cloud,
@@ -50,7 +53,7 @@ pub fn attempt(
     }
 }
 
-/// A fabric with the VLAN that MAAS makes with it.
+/// A fabric with the default VLAN that MAAS creates with it.
 pub fn fabric(cloud: &mut Cloud) -> usize {
     let number = cloud.next_number();
     cloud.fabrics.push(format!("yard{number}"));
@@ -87,7 +90,7 @@ pub fn vlan(fabric: usize, vid: u16) -> CloudVlan {
     }
 }
 
-/// A VLAN that a plane declares, new or its fabric's own, and what is on it.
+/// A declared VLAN, new or the fabric's default, with its subnets.
 fn plane(rng: &mut SeededRng, cloud: &mut Cloud) {
     let fabric = rng.below(cloud.fabrics.len());
     let own = cloud
@@ -157,11 +160,13 @@ pub fn subnet(rng: &mut SeededRng, cloud: &mut Cloud, vlan: usize, v6: bool) -> 
     });
     let subnet = cloud.subnets.len() - 1;
     let ranges = rng.below(4);
-    attempt(rng, cloud, ranges, |rng, cloud| add_range(rng, cloud, subnet));
+    attempt(rng, cloud, ranges, |rng, cloud| {
+        add_range(rng, cloud, subnet);
+    });
     subnet
 }
 
-/// The first network of a block that no other number has.
+/// The first network of a block that is unique to `number`.
 pub fn block(number: usize, prefix: u8, v6: bool) -> Cidr {
     let text = if v6 {
         format!("fd00:{number:x}::/{prefix}")
@@ -191,7 +196,7 @@ pub fn add_range(rng: &mut SeededRng, cloud: &mut Cloud, subnet: usize) {
     });
 }
 
-/// Somewhere in the subnet: one to five sixteenths of it.
+/// A random part of the subnet: one to five sixteenths of it.
 pub fn place(rng: &mut SeededRng, subnet: &CloudSubnet) -> (u128, u128) {
     let room = subnet.last().saturating_sub(subnet.first()) + 1;
     let sixteenth = (room / 16).max(1);
@@ -200,7 +205,7 @@ pub fn place(rng: &mut SeededRng, subnet: &CloudSubnet) -> (u128, u128) {
     (from, from + wide - 1)
 }
 
-/// Everything else that a subnet may have, each if it is sound.
+/// Everything else that a subnet may have, if it is valid.
 fn fill_in(rng: &mut SeededRng, cloud: &mut Cloud, subnet: usize) {
     let flags = &mut cloud.subnets[subnet].flags;
     flags.managed = rng.chance(85);
@@ -224,7 +229,7 @@ fn fill_in(rng: &mut SeededRng, cloud: &mut Cloud, subnet: usize) {
     }
 }
 
-/// DHCP snippets, which name an address of their network or none.
+/// DHCP snippets, with or without an address of their subnet.
 fn add_snippets(rng: &mut SeededRng, subnet: &mut CloudSubnet) {
     for nth in 0..*rng.pick(&[0, 0, 1, 2]).unwrap() {
         let value = if rng.chance(50) {
@@ -271,7 +276,7 @@ pub fn reserve_ip(rng: &mut SeededRng, cloud: &mut Cloud, at: usize) {
     let number = cloud.next_number();
     let subnet = &mut cloud.subnets[at];
     let offset = subnet.low(rng.below(12));
-    // MAAS keeps no network's last address, and a /31 has no other.
+    // MAAS does not reserve a network's last address, and a /31 has no other.
     if subnet.ip(offset) == subnet.cidr.last() {
         return;
     }
@@ -286,7 +291,7 @@ pub fn reserve_ip(rng: &mut SeededRng, cloud: &mut Cloud, at: usize) {
     });
 }
 
-/// A network that nobody declares, on a VLAN of its own.
+/// An undeclared subnet on its own VLAN.
 fn undeclared_subnet(rng: &mut SeededRng, cloud: &mut Cloud) {
     let fabric = rng.below(cloud.fabrics.len());
     let vlan = tagged(rng, cloud, fabric);
@@ -294,7 +299,7 @@ fn undeclared_subnet(rng: &mut SeededRng, cloud: &mut Cloud) {
     subnet(rng, cloud, vlan, false);
 }
 
-/// What leads from one plane to another: resolvers, routes, relays.
+/// References between planes: resolvers, routes, relays.
 pub fn link_planes(rng: &mut SeededRng, cloud: &mut Cloud) {
     let (subnets, vlans) = (cloud.subnets.len(), cloud.vlans.len());
     let (at, to) = (rng.below(subnets), rng.below(subnets));
@@ -312,7 +317,9 @@ pub fn link_planes(rng: &mut SeededRng, cloud: &mut Cloud) {
         1 | 2 => {
             let via = cloud.subnets[at].low(4 + rng.below(8));
             let metric = u32::try_from(rng.below(3)).unwrap();
-            cloud.subnets[at].routes.push(CloudRoute { to, via, metric });
+            cloud.subnets[at]
+                .routes
+                .push(CloudRoute { to, via, metric });
         }
         _ => resolve(rng, cloud, at, to),
     }

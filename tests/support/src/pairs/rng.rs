@@ -1,6 +1,6 @@
-//! Chance that comes again: the same seed throws the same dice, on every machine. Must not know what is drawn.
+//! A seeded random number generator with the same results on every machine. Must not know what it is used for.
 
-/// Dice of one seed (splitmix64, whose every seed is as good as another).
+/// A generator with one seed (splitmix64, for which every seed is equally good).
 #[derive(Clone, Debug)]
 pub struct SeededRng(u64);
 
@@ -17,23 +17,23 @@ impl SeededRng {
         mixed ^ (mixed >> 31)
     }
 
-    /// One of `0..sides`.
+    /// A number in `0..sides`.
     pub fn below(&mut self, sides: usize) -> usize {
         let sides = u64::try_from(sides.max(1)).unwrap();
         usize::try_from(self.next() % sides).unwrap()
     }
 
-    /// True so many times in a hundred.
+    /// True with that probability in percent.
     pub fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
-    /// One of them, if there is one.
+    /// A random element, or `None` if there is none.
     pub fn pick<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
         all.get(self.below(all.len()))
     }
 
-    /// Another order.
+    /// Shuffles in place.
     pub fn shuffle<T>(&mut self, all: &mut [T]) {
         for last in (1..all.len()).rev() {
             all.swap(last, self.below(last + 1));

@@ -1,4 +1,4 @@
-//! A cloud as MAAS tells it, and as files declare it. Must not know plans.
+//! Views of a network: as MAAS shows it, and as files declare it. Must not know plans.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,9 @@ use topology::plane::{
 };
 use topology::version::MaasVersion;
 
-use super::cloud::{CloudRange, Cloud, Gateway, CloudMachine, CloudVlan, CloudSubnet, RACKS, Resolver};
+use super::cloud::{
+    Cloud, CloudMachine, CloudRange, CloudSubnet, CloudVlan, Gateway, RACKS, Resolver,
+};
 use super::rng::SeededRng;
 
 impl Cloud {
@@ -24,7 +26,7 @@ impl Cloud {
         }
     }
 
-    /// Everything that MAAS would list.
+    /// Every object that MAAS would list.
     pub fn objects(&self) -> Vec<Object> {
         let fabrics = self.fabrics.iter().cloned();
         let spaces = self.spaces.iter().cloned();
@@ -115,7 +117,7 @@ impl Cloud {
         }
     }
 
-    /// What a MAAS that holds it says.
+    /// The network as read from MAAS.
     pub fn observed(&self) -> Observed {
         let mut objects = self.objects();
         let mut observed = Observed {
@@ -125,7 +127,11 @@ impl Cloud {
             default_vlans: Vec::new(),
             nodes: BTreeMap::new(),
             all_nodes: true,
-            occupants: self.subnets.iter().map(|subnet| (subnet.cidr, Vec::new())).collect(),
+            occupants: self
+                .subnets
+                .iter()
+                .map(|subnet| (subnet.cidr, Vec::new()))
+                .collect(),
             loose_snippets: Some(Vec::new()),
             elsewhere: Some(Vec::new()),
             settings: Some(Vec::new()),
@@ -166,7 +172,7 @@ impl Cloud {
         observed
     }
 
-    /// The declaration that leads from `before` to this. What both have alike is sometimes left alone.
+    /// The declaration that changes `before` into this. Unchanged fields are sometimes left alone.
     pub fn declared(&self, before: &Self, rng: &mut SeededRng) -> Topology {
         let mut topology = Topology {
             tree: "tree".to_owned(),
@@ -196,7 +202,7 @@ impl Cloud {
         };
         let stays = old.is_some_and(|old| self.at(at) == before.at(at) && old == vlan);
         let alone = |rng: &mut SeededRng| stays && rng.chance(20);
-        // What a relay leads to is told by its networks; where it has none and goes elsewhere, nobody can know.
+        // A relay's target is recognised by its subnets; if it has none and moves, it cannot be recognised.
         let leads_there = vlan.relay.is_none_or(|to| {
             let known = to < before.vlans.len();
             known && (self.at(to) == before.at(to) || before.subnets_on(to).next().is_some())
@@ -301,7 +307,9 @@ fn link(subnet: &CloudSubnet, machine: &CloudMachine) -> Object {
         host: machine.host.clone(),
         interface: "eth0".to_owned(),
         subnet: subnet.cidr,
-        mode: machine.at.map_or(Mode::Auto, |at| Mode::Static(subnet.ip(at))),
+        mode: machine
+            .at
+            .map_or(Mode::Auto, |at| Mode::Static(subnet.ip(at))),
     })
 }
 
@@ -316,7 +324,7 @@ fn occupant(subnet: &CloudSubnet, machine: &CloudMachine) -> Occupant {
     }
 }
 
-/// Row numbers in the order of the list.
+/// Assigns row ids in the order of the list.
 pub fn numbered(objects: Vec<Object>) -> BTreeMap<Key, Seen> {
     let rows = objects.into_iter().zip(1..);
     rows.map(|(object, id)| (object.key(), Seen { id, object }))

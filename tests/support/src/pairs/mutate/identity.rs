@@ -1,11 +1,11 @@
-//! Turns of fabrics, spaces, and where VLANs are.
+//! Mutations of fabrics and spaces, and of VLANs' fabrics and VIDs.
 
 use super::super::cloud::{Cloud, Resolver};
-use super::super::rng::SeededRng;
 use super::super::generate;
-use super::{Target, Mutator};
+use super::super::rng::SeededRng;
+use super::{Mutator, Target};
 
-/// A fabric with a plane on it that can be recognised takes another name.
+/// Renames a fabric that can still be recognised by one of its planes.
 pub(super) fn rename_fabric(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<()> {
     let fabric = rng.below(mutator.cloud.fabrics.len());
     let vlans = on_fabric(&mutator.cloud, fabric);
@@ -29,11 +29,11 @@ fn on_fabric(cloud: &Cloud, fabric: usize) -> Vec<usize> {
         .collect()
 }
 
-/// Every VLAN that was in it is declared, and still is in it.
+/// Every VLAN that was in the space must be declared, and still be in it.
 pub(super) fn rename_space(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<()> {
     let space = rng.below(mutator.cloud.spaces.len());
-    let mut there =
-        (0..mutator.before.vlans.len()).filter(|vlan| mutator.before.vlans[*vlan].space == Some(space));
+    let mut there = (0..mutator.before.vlans.len())
+        .filter(|vlan| mutator.before.vlans[*vlan].space == Some(space));
     let now = &mutator.cloud.vlans;
     if !mutator.wild && !there.all(|vlan| now[vlan].declared && now[vlan].space == Some(space)) {
         return None;
@@ -73,7 +73,7 @@ pub(super) fn new_space(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<()
     Some(())
 }
 
-/// Out of a space that has not been renamed.
+/// Leaves a space, unless it has been renamed.
 fn leave_space(mutator: &Mutator, vlan: usize) -> Option<()> {
     let space = mutator.cloud.vlans[vlan].space;
     space
@@ -128,7 +128,8 @@ pub(super) fn change_vid(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<(
     Some(())
 }
 
-/// Rows are told apart by place, so the subnets change rows and all else is written again: only what is declared swaps.
+/// Rows are identified by fabric and VID, so the subnets change rows and everything else is rewritten: only declared fields
+/// are swapped.
 pub(super) fn swap_vids(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<()> {
     let (one, two) = (mutator.vlan(rng)?, mutator.vlan(rng)?);
     let vlans = &mutator.cloud.vlans;
@@ -151,7 +152,7 @@ pub(super) fn swap_vids(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<()
     Some(())
 }
 
-/// The plane goes, its VLAN stays behind: what no plane declares stays as it is.
+/// The plane moves and its VLAN stays behind, unchanged because it is undeclared.
 pub(super) fn change_fabric(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<()> {
     let vlan = mutator.vlan(rng)?;
     let row = &mutator.cloud.vlans[vlan];
@@ -165,7 +166,7 @@ pub(super) fn change_fabric(rng: &mut SeededRng, mutator: &mut Mutator) -> Optio
         return None;
     }
     mutator.claim(mutator.with_subnets(vlan))?;
-    // One that stays keeps the old fabric's name declared.
+    // Another declared VLAN keeps the old fabric declared.
     let others: Vec<Target> = on_fabric(&mutator.cloud, from)
         .into_iter()
         .map(Target::CloudVlan)
@@ -188,13 +189,17 @@ pub(super) fn change_fabric(rng: &mut SeededRng, mutator: &mut Mutator) -> Optio
     Some(())
 }
 
-/// The plane's file is removed: what it declared stays as it was.
+/// Removes a plane's file; what it declared stays as it was.
 pub(super) fn undeclare(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<()> {
     let vlan = mutator.vlan(rng)?;
     let subnets: Vec<usize> = mutator.cloud.subnets_on(vlan).collect();
     let old = mutator.before.vlans.get(vlan)?.clone();
     let same = subnets.iter().copied().eq(mutator.before.subnets_on(vlan));
-    let related = mutator.cloud.vlans.iter().any(|row| row.relay == Some(vlan));
+    let related = mutator
+        .cloud
+        .vlans
+        .iter()
+        .any(|row| row.relay == Some(vlan));
     leave_space(mutator, vlan)?;
     if !same || related || old.relay.is_some() {
         return None;

@@ -1,13 +1,13 @@
-//! Turns of subnets and of what hangs on them.
+//! Mutations of subnets and of what belongs to them.
 
 use topology::Cidr;
 use topology::object::RangeKind;
 use topology::plane::Strategy;
 
 use super::super::cloud::CloudRoute;
-use super::super::rng::SeededRng;
 use super::super::generate;
-use super::{Target, Mutator};
+use super::super::rng::SeededRng;
+use super::{Mutator, Target};
 
 pub(super) fn move_cidr(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<()> {
     let subnet = movable(rng, mutator)?;
@@ -17,7 +17,7 @@ pub(super) fn move_cidr(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<()
     Some(())
 }
 
-/// A subnet whose CIDR may change: nothing else of it did.
+/// A subnet whose CIDR may change, because nothing else that identifies it did.
 fn movable(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<usize> {
     let subnet = mutator.subnet(rng)?;
     let vlan = mutator.cloud.subnets[subnet].vlan;
@@ -25,7 +25,7 @@ fn movable(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<usize> {
         return None;
     }
     mutator.claim([Target::CloudSubnet(subnet)])?;
-    // What shall be known by its subnet can be so no more.
+    // The VLAN can no longer be recognised by this subnet.
     mutator.claimed.insert(Target::CloudVlan(vlan));
     let routes = [None, Some(Strategy::InPlace), Some(Strategy::Recreate)];
     mutator.cloud.vlans[vlan].strategy = routes[rng.below(routes.len())];
@@ -35,7 +35,10 @@ fn movable(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<usize> {
 pub(super) fn swap_cidrs(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<()> {
     let one = movable(rng, mutator)?;
     let two = movable(rng, mutator)?;
-    let (first, second) = (mutator.cloud.subnets[one].cidr, mutator.cloud.subnets[two].cidr);
+    let (first, second) = (
+        mutator.cloud.subnets[one].cidr,
+        mutator.cloud.subnets[two].cidr,
+    );
     if one == two || first.is_v6() != second.is_v6() {
         return None;
     }
@@ -44,11 +47,14 @@ pub(super) fn swap_cidrs(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<(
     Some(())
 }
 
-/// One goes where the other was, and that one elsewhere.
+/// One subnet takes the other's CIDR, which moves to a new one.
 pub(super) fn chain_cidrs(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<()> {
     let one = movable(rng, mutator)?;
     let two = movable(rng, mutator)?;
-    let (first, second) = (mutator.cloud.subnets[one].cidr, mutator.cloud.subnets[two].cidr);
+    let (first, second) = (
+        mutator.cloud.subnets[one].cidr,
+        mutator.cloud.subnets[two].cidr,
+    );
     if one == two || first.is_v6() != second.is_v6() {
         return None;
     }
@@ -92,14 +98,16 @@ pub(super) fn change_vlan(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<
         return None;
     }
     mutator.claim([Target::CloudSubnet(subnet)])?;
-    mutator.claimed.extend([Target::CloudVlan(from), Target::CloudVlan(to)]);
+    mutator
+        .claimed
+        .extend([Target::CloudVlan(from), Target::CloudVlan(to)]);
     mutator.cloud.subnets[subnet].vlan = to;
     Some(())
 }
 
 pub(super) fn add(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<()> {
     let vlan = mutator.vlan(rng)?;
-    // The only one left on both sides would be taken for the new one.
+    // A subnet that is the only one left on both sides would be matched with the new one.
     mutator.claim([Target::CloudVlan(vlan)])?;
     let v6 = rng.chance(60);
     let subnet = generate::subnet(rng, &mut mutator.cloud, vlan, v6);
@@ -184,7 +192,7 @@ pub(super) fn move_range(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<(
     Some(())
 }
 
-/// Each by less than its width: where it comes, it still is.
+/// Each shifts by less than its width, so it overlaps its old position.
 pub(super) fn shift_ranges(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<()> {
     let (subnet, _) = range(rng, mutator)?;
     let by = u128::try_from(1 + rng.below(9)).unwrap();

@@ -1,4 +1,4 @@
-//! Turns of VLANs that stay where they are.
+//! Mutations of VLANs that keep their fabric and VID.
 
 use topology::object::RangeKind;
 
@@ -32,7 +32,7 @@ pub(super) fn change_mtus(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<
     Some(())
 }
 
-/// On where a dynamic range is, else off; racks that are there stay.
+/// Toggles DHCP. It is valid only with a dynamic range; existing racks stay.
 pub(super) fn toggle_dhcp(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<()> {
     let at = mutator.vlan(rng)?;
     let vlan = &mut mutator.cloud.vlans[at];
@@ -44,7 +44,7 @@ pub(super) fn toggle_dhcp(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<
     Some(())
 }
 
-/// DHCP with a range of its own, or neither.
+/// Turns DHCP on with a new dynamic range, or off without any.
 pub(super) fn serve(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<()> {
     let at = mutator.vlan(rng)?;
     let subnets: Vec<usize> = mutator.cloud.subnets_on(at).collect();
@@ -73,7 +73,7 @@ pub(super) fn serve(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<()> {
     Some(())
 }
 
-/// Racks are declared only of a VLAN that serves.
+/// Racks are declared only for a VLAN with DHCP on.
 pub(super) fn change_racks(rng: &mut SeededRng, mutator: &mut Mutator) -> Option<()> {
     let at = mutator.vlan(rng)?;
     let vlan = &mut mutator.cloud.vlans[at];
