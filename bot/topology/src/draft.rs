@@ -312,7 +312,7 @@ impl Draft {
     }
 }
 
-/// What looks like a plane's key in a file that is no YAML.
+/// Guesses the plane keys in a file that is not valid YAML.
 fn keys_in(bytes: &[u8]) -> BTreeSet<String> {
     let text = std::str::from_utf8(bytes).unwrap_or_default();
     text.lines()
@@ -336,7 +336,7 @@ fn report(file: usize, error: yaml::YamlError, findings: &mut Findings<'_>) {
     findings.add(error.code, place, error.message, error.help);
 }
 
-/// Paths come from a git tree that strangers may write: none may leave the folder, hide, or be the same file as another
+/// Paths come from an untrusted git tree: none may leave the folder, contain odd characters, or be the same file as another
 /// on a file system that ignores case.
 fn check_paths(sources: &[(&str, &[u8])], findings: &mut Findings<'_>) {
     let mut seen = BTreeMap::new();

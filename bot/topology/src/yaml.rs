@@ -302,7 +302,7 @@ fn number(count: usize) -> u32 {
 mod tests {
     use super::*;
 
-    fn refused(text: &str) -> String {
+    fn findings_of(text: &str) -> String {
         match text_of(text.as_bytes()).and_then(read) {
             Ok((_, duplicates)) => duplicates
                 .iter()
@@ -374,9 +374,9 @@ mod tests {
         ];
         let mut all = Vec::new();
         for (text, code) in table {
-            let said = refused(text);
-            assert!(said.contains(code), "{text:?} gave {said}");
-            all.push(said);
+            let found = findings_of(text);
+            assert!(found.contains(code), "{text:?} gave {found}");
+            all.push(found);
         }
         insta::assert_snapshot!(all.join("\n"), @r"
         1:7 yaml/anchor anchors (`&`) and aliases (`*`) are not supported
@@ -397,25 +397,37 @@ mod tests {
     #[test]
     fn yaml_bombs_are_refused_early() {
         let deep = format!("a: {}", "[".repeat(100_000));
-        assert!(refused(&deep).contains("yaml/deep"), "{}", refused(&deep));
+        assert!(
+            findings_of(&deep).contains("yaml/deep"),
+            "{}",
+            findings_of(&deep)
+        );
         let dashes = format!("a:\n{}x", "- ".repeat(100_000));
         assert!(
-            refused(&dashes).contains("yaml/deep"),
+            findings_of(&dashes).contains("yaml/deep"),
             "{}",
-            refused(&dashes)
+            findings_of(&dashes)
         );
         let maps = "{a: ".repeat(100_000);
-        assert!(refused(&maps).contains("yaml/deep"), "{}", refused(&maps));
+        assert!(
+            findings_of(&maps).contains("yaml/deep"),
+            "{}",
+            findings_of(&maps)
+        );
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..40 {
             let before = level - 1;
             let inside = vec![format!("*a{before}"); 9].join(", ");
             bomb = format!("{bomb}a{level}: &a{level} [{inside}]\n");
         }
-        assert!(refused(&bomb).starts_with("1:"), "{}", refused(&bomb));
-        assert!(refused(&"a: 1\n".repeat(1_000_000)).contains("file/size"));
-        assert!(refused(&format!("[{}]", "1,".repeat(400_000))).contains("yaml/big"));
-        assert!(refused(&format!("&{} x", "a".repeat(100_000))).contains("yaml"));
+        assert!(
+            findings_of(&bomb).starts_with("1:"),
+            "{}",
+            findings_of(&bomb)
+        );
+        assert!(findings_of(&"a: 1\n".repeat(1_000_000)).contains("file/size"));
+        assert!(findings_of(&format!("[{}]", "1,".repeat(400_000))).contains("yaml/big"));
+        assert!(findings_of(&format!("&{} x", "a".repeat(100_000))).contains("yaml"));
         assert_eq!(text_of(b"ok\n\xff\xfe").unwrap_err().code, codes::FILE_UTF8);
     }
 }

@@ -40,7 +40,7 @@ fn files(all: &[(&str, &str)]) -> Vec<SourceFile> {
         .collect()
 }
 
-fn told(checked: &Checked) -> String {
+fn rendered(checked: &Checked) -> String {
     let all: Vec<String> = checked.findings.iter().map(ToString::to_string).collect();
     all.join("\n")
 }
@@ -48,7 +48,7 @@ fn told(checked: &Checked) -> String {
 #[test]
 fn one_file_declares_a_plane() {
     let checked = check(&files(&[("metal-admin.yaml", METAL)]));
-    assert_eq!(told(&checked), "");
+    assert_eq!(rendered(&checked), "");
     let topology = checked.topology.unwrap();
     insta::assert_json_snapshot!(topology.planes["metal-admin"], @r#"
     {
@@ -335,15 +335,15 @@ fn every_mistake_has_its_code() {
     let mut surprises = Vec::new();
     for (text, codes) in TABLE {
         let checked = check(&sources(text));
-        let said: Vec<&str> = checked
+        let found: Vec<&str> = checked
             .findings
             .iter()
             .map(|finding| finding.code)
             .collect();
-        if said != *codes {
+        if found != *codes {
             surprises.push(format!(
-                "{text}{said:?} instead of {codes:?}\n{}",
-                told(&checked)
+                "{text}{found:?} instead of {codes:?}\n{}",
+                rendered(&checked)
             ));
         }
         let errors = checked
@@ -382,14 +382,14 @@ const ELSEWHERE: &[&str] = &[
 
 #[test]
 fn every_code_is_reported_for_some_mistake() {
-    let said: BTreeSet<&str> = TABLE
+    let found: BTreeSet<&str> = TABLE
         .iter()
         .flat_map(|(_, codes)| codes.iter().copied())
         .collect();
     for code in CODES {
         let elsewhere = ELSEWHERE.contains(&code.name) || code.name.starts_with("yaml/");
         assert!(
-            elsewhere || said.contains(code.name),
+            elsewhere || found.contains(code.name),
             "`{}` is never reported",
             code.name
         );
@@ -404,12 +404,12 @@ fn binary_and_oversized_files_are_refused_at_once() {
             bytes,
         }])
     };
-    let said = |checked: &Checked| checked.findings.iter().map(|f| f.code).collect::<Vec<_>>();
-    assert_eq!(said(&one(vec![b'#'; 5 * 1024 * 1024])), ["file/size"]);
-    assert_eq!(said(&one(b"plane: \0\n".to_vec())), ["file/nul"]);
-    assert_eq!(said(&one(b"plane: \xff\n".to_vec())), ["file/utf-8"]);
+    let codes_of = |checked: &Checked| checked.findings.iter().map(|f| f.code).collect::<Vec<_>>();
+    assert_eq!(codes_of(&one(vec![b'#'; 5 * 1024 * 1024])), ["file/size"]);
+    assert_eq!(codes_of(&one(b"plane: \0\n".to_vec())), ["file/nul"]);
+    assert_eq!(codes_of(&one(b"plane: \xff\n".to_vec())), ["file/utf-8"]);
     assert_eq!(
-        said(&one(
+        codes_of(&one(
             b"version https://git-lfs.github.com/spec/v1\noid x\n".to_vec()
         )),
         ["file/lfs"]
@@ -420,7 +420,7 @@ fn binary_and_oversized_files_are_refused_at_once() {
             bytes: b"spaces: [a]\n".to_vec(),
         })
         .collect();
-    assert_eq!(said(&check(&many)), ["file/size"]);
+    assert_eq!(codes_of(&check(&many)), ["file/size"]);
     let wrong = format!("planes:\n{}", "- {plane: a b, fabric: f}\n".repeat(2000));
     let checked = one(wrong.into_bytes());
     assert!(
@@ -473,7 +473,7 @@ fn one_mistake_is_not_repeated_by_everything_that_refers_to_it() {
     ] {
         let checked = check(&files(&[("a.yaml", plane), ("jumphost.yaml", jumphost)]));
         let codes: Vec<&str> = checked.findings.iter().map(|f| f.code).collect();
-        assert_eq!(codes, [code], "{}", told(&checked));
+        assert_eq!(codes, [code], "{}", rendered(&checked));
     }
 }
 
@@ -597,7 +597,7 @@ fn the_example_in_the_guide_is_accepted() {
     let (example, _) = rest.split_once("```").unwrap();
     let other = "plane: other-plane\nfabric: other\ncidr: 10.0.0.0/24\n";
     let checked = check(&files(&[("a.yaml", example), ("b.yaml", other)]));
-    assert!(checked.topology.is_some(), "{}", told(&checked));
+    assert!(checked.topology.is_some(), "{}", rendered(&checked));
 }
 
 #[test]

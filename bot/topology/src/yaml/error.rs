@@ -110,10 +110,10 @@ fn explain_scanner(words: &str) -> (FindingCode, String, &'static str) {
         .find(" at line ")
         .or_else(|| lower.find(": line "))
         .unwrap_or(words.len());
-    let said = words.get(..end).unwrap_or(words);
+    let message = words.get(..end).unwrap_or(words);
     (
         codes::YAML_SYNTAX,
-        format!("this is not YAML: {}", shown(said)),
+        format!("this is not YAML: {}", shown(message)),
         "check the indentation, and quote text that contains `: ` or ` #`",
     )
 }

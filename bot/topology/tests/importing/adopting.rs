@@ -47,20 +47,20 @@ fn adopted(names: &[&str]) -> String {
         .iter()
         .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))
         .collect();
-    let wish = ImportOptions {
+    let options = ImportOptions {
         adopt: names.iter().map(|name| (*name).to_owned()).collect(),
         drop_gone: false,
     };
     let observed = layouts::observed(&cloud());
-    let changed = match merged(&observed, "site", &sources(&before), &wish) {
+    let changed = match merged(&observed, "site", &sources(&before), &options) {
         Ok(changed) => changed,
         Err(refused) => {
-            let told: Vec<String> = refused.iter().map(ToString::to_string).collect();
-            return told.join("\n");
+            let rendered: Vec<String> = refused.iter().map(ToString::to_string).collect();
+            return rendered.join("\n");
         }
     };
     let mut after = before.clone();
-    let mut told = String::new();
+    let mut rendered = String::new();
     for (path, text) in changed {
         let text = text.unwrap();
         let was: Vec<&str> = before
@@ -70,16 +70,16 @@ fn adopted(names: &[&str]) -> String {
         let gone = was
             .iter()
             .filter(|line| !text.lines().any(|is| is == **line));
-        gone.for_each(|line| told.push_str(&format!("{path} - {line}\n")));
+        gone.for_each(|line| rendered.push_str(&format!("{path} - {line}\n")));
         let come = text
             .lines()
             .filter(|line| !was.contains(line) && !line.starts_with("# yaml-"));
-        come.for_each(|line| told.push_str(&format!("{path} + {line}\n")));
+        come.for_each(|line| rendered.push_str(&format!("{path} + {line}\n")));
         after.insert(path, text);
     }
     let checked = checked(&after);
     assert!(checked.topology.is_some(), "{:#?}", checked.findings);
-    told
+    rendered
 }
 
 #[test]

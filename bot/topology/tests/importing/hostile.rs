@@ -430,7 +430,7 @@ fn what_a_changed_cidr_left_behind_is_left_alone_with_a_comment() {
             "plane: moved",
             "fabric: f",
             "cidr: 10.0.1.0/24",
-            "# what could not be declared is left alone: `10.0.0.5-10.0.0.9` is not inside `10.0.1.0/24`",
+            "# left alone, because it could not be declared: `10.0.0.5-10.0.0.9` is not inside `10.0.1.0/24`",
             "gateway: leave",
             "dns: [+1]",
             "reserve: leave",

@@ -202,25 +202,25 @@ fn same_subnet(
     };
     assert_eq!(flags, subnet.flags);
     let there = &subnet.description;
-    let said = declared.description.as_ref();
+    let codes_of = declared.description.as_ref();
     assert_eq!(
-        said.map_or(if over { there } else { "" }, |said| said),
+        codes_of.map_or(if over { there } else { "" }, |codes_of| codes_of),
         there
     );
     let there = &subnet.disabled_boot_architectures[..];
-    let said = declared.disabled_boot_architectures.as_deref();
-    assert_eq!(said.unwrap_or(if over { there } else { &[] }), there);
+    let codes_of = declared.disabled_boot_architectures.as_deref();
+    assert_eq!(codes_of.unwrap_or(if over { there } else { &[] }), there);
     if let Some(reservations) = &declared.reservations {
-        let mut said: Vec<(Range, RangeKind, &str)> = reservations
+        let mut codes_of: Vec<(Range, RangeKind, &str)> = reservations
             .iter()
             .map(|r| (r.range, r.purpose.kind(), r.name.as_str()))
             .collect();
-        said.sort();
+        codes_of.sort();
         let there: Vec<(Range, RangeKind, &str)> = observed
             .ranges_of(subnet.cidr)
             .map(|r| (r.range, r.kind, r.comment.as_str()))
             .collect();
-        assert_eq!(said, there);
+        assert_eq!(codes_of, there);
     }
     let routes = observed
         .routes()
@@ -236,7 +236,7 @@ fn same_subnet(
 
 #[test]
 fn every_layout_can_be_imported() {
-    let mut told = String::new();
+    let mut rendered = String::new();
     for (name, layout) in layouts::all() {
         let observed = layouts::observed(&layout);
         let (files, topology, mut codes) = import(&observed, true);
@@ -244,7 +244,7 @@ fn every_layout_can_be_imported() {
         codes.sort_unstable();
         codes.dedup();
         let left: Vec<&str> = topology.leave_alone.iter().map(String::as_str).collect();
-        told.push_str(&format!(
+        rendered.push_str(&format!(
             "{name}: {} files, {} KiB, {} planes, {} machines, warnings {codes:?}, left alone {left:?}\n",
             files.len(), bytes / 1024, topology.planes.len(), topology.machines.len(),
         ));
@@ -256,7 +256,7 @@ fn every_layout_can_be_imported() {
             .count();
         assert_eq!(topology.machines.len(), machines, "{name}");
     }
-    insta::assert_snapshot!(told, @r#"
+    insta::assert_snapshot!(rendered, @r#"
     ajanis-sandbox-r7525.json: 2 files, 0 KiB, 2 planes, 0 machines, warnings ["dhcp/no-range"], left alone []
     baldurkeep-d052.json: 9 files, 4 KiB, 7 planes, 4 machines, warnings [], left alone ["fabric-4"]
     baldurkeep-d058-renumber.after.json: 10 files, 5 KiB, 8 planes, 4 machines, warnings [], left alone ["fabric-4"]

@@ -25,8 +25,8 @@ fn files() -> BTreeMap<String, String> {
 /// The declared site without what people added for people.
 fn declared() -> Topology {
     let checked = checked(&files());
-    let told: Vec<String> = checked.findings.iter().map(ToString::to_string).collect();
-    assert!(told.is_empty(), "{}", told.join("\n"));
+    let rendered: Vec<String> = checked.findings.iter().map(ToString::to_string).collect();
+    assert!(rendered.is_empty(), "{}", rendered.join("\n"));
     checked.topology.unwrap()
 }
 
