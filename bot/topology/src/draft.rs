@@ -5,6 +5,7 @@
 //! are written for the people who edit the files. Must not know what MAAS refuses.
 
 mod leaf;
+mod leaf_schema;
 mod reading;
 mod shapes;
 mod suggest;

@@ -2,10 +2,7 @@
 //!
 //! Knows the syntax of each and the help text for a mistake; must not know which plane it is in.
 
-use std::borrow::Cow;
 use std::net::IpAddr;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::address::{Cidr, NotACidr};
 use crate::finding::{FindingCode, codes, shown};
@@ -319,7 +316,7 @@ fn choose<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, LeafError> {
     )
 }
 
-const PURPOSES: &[(&str, Purpose)] = &[
+pub(super) const PURPOSES: &[(&str, Purpose)] = &[
     ("vip", Purpose::Vip),
     ("floating", Purpose::Floating),
     ("management", Purpose::Management),
@@ -335,7 +332,7 @@ impl Leaf for Purpose {
     }
 }
 
-const STRATEGIES: &[(&str, Strategy)] = &[
+pub(super) const STRATEGIES: &[(&str, Strategy)] = &[
     ("recreate", Strategy::Recreate),
     ("in-place", Strategy::InPlace),
 ];
@@ -348,7 +345,7 @@ impl Leaf for Strategy {
     }
 }
 
-const INTERFACE_KINDS: &[(&str, InterfaceKind)] = &[
+pub(super) const INTERFACE_KINDS: &[(&str, InterfaceKind)] = &[
     ("physical", InterfaceKind::Physical),
     ("bond", InterfaceKind::Bond),
     ("bridge", InterfaceKind::Bridge),
@@ -363,42 +360,4 @@ impl Leaf for InterfaceKind {
         // A type that a later MAAS introduces gets a warning from the check; it is not refused.
         Ok(choose(text, INTERFACE_KINDS).unwrap_or(Self::Unknown))
     }
-}
-
-fn words<T>(table: &[(&'static str, T)]) -> Vec<&'static str> {
-    table.iter().map(|(word, _)| *word).collect()
-}
-
-macro_rules! leaf_schema {
-    ($($type:ty: $schema:expr;)*) => {$(
-        impl JsonSchema for $type {
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($type).into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                $schema
-            }
-        }
-    )*};
-}
-
-// Editors parse an unquoted `+1` as a number, so numbers are allowed wherever an offset is.
-leaf_schema! {
-    Offset: json_schema!({"type": ["string", "integer"], "pattern": "^\\+[0-9]+$"});
-    AddressRef: json_schema!({"type": ["string", "integer"]});
-    RangeRef: json_schema!({"type": ["string", "integer"]});
-    GatewayDraft: json_schema!({"type": ["string", "integer"]});
-    SpaceDraft: json_schema!({"type": "string"});
-    LinkAddress: json_schema!({"anyOf": [{"enum": ["host", "auto", "dhcp", "link-up"]}, {"type": ["string", "integer"]}]});
-    Destination: json_schema!({"type": "string"});
-    Mac: json_schema!({"type": "string"});
-    Cidr: json_schema!({"type": "string", "pattern": "/[0-9]+$"});
-    Purpose: json_schema!({"enum": words(PURPOSES)});
-    Strategy: json_schema!({"enum": words(STRATEGIES)});
-    InterfaceKind: json_schema!({"enum": words(INTERFACE_KINDS)});
 }
