@@ -1,7 +1,7 @@
 //! What stands in the way of a change although MAAS would take every write of it, or what its reader must know: who is
 //! there already, who would be left behind, what would go on naming an address that moves.
 
-use plan::plan::{Plan, Policy, Refused};
+use plan::plan::{Plan, PlanPolicy, RefusedPlan};
 
 use crate::lab::{World, world_of};
 use crate::objects::{CLOUD, Change, edited, imported};
@@ -14,13 +14,13 @@ const PHONES_MOVE: (&str, &str) = ("10.20.0.0/24", "10.21.0.0/24");
 async fn planned(
     (from, to): (&str, &str),
     touch: impl FnOnce(&World),
-) -> (World, topology::Topology, Result<Plan, Refused>) {
+) -> (World, topology::Topology, Result<Plan, RefusedPlan>) {
     let world = world_of(CLOUD, Some("3.5.12"));
     touch(&world);
     let change = Change::of("phones", from, to);
     let topology = edited(imported(&world).await, &change);
     let observed = world.observe(&topology).await;
-    let outcome = Plan::between(&observed, &topology, &Policy::default());
+    let outcome = Plan::between(&observed, &topology, &PlanPolicy::default());
     (world, topology, outcome)
 }
 
@@ -32,7 +32,7 @@ fn told(plan: &Plan, words: &str) -> Vec<String> {
         .collect()
 }
 
-fn codes(refused: &Refused) -> Vec<&'static str> {
+fn codes(refused: &RefusedPlan) -> Vec<&'static str> {
     let refusals = refused.refusals.iter();
     refusals.map(|refusal| refusal.code.word()).collect()
 }
@@ -147,7 +147,7 @@ async fn a_network_of_bmcs_changes_in_place_or_not_at_all() {
             let change = Change::of("phones", "10.20.0.0/24", to);
             let topology = edited(imported(&world).await, &change);
             let observed = world.observe(&topology).await;
-            match Plan::between(&observed, &topology, &Policy::default()) {
+            match Plan::between(&observed, &topology, &PlanPolicy::default()) {
                 Ok(plan) => {
                     assert!(planned, "{version}");
                     carried_out(&world, &topology, &plan).await.unwrap();
@@ -194,9 +194,9 @@ async fn more_than_the_policy_allows_is_refused() {
     let (world, topology, _) = planned(PHONES_MOVE, |_| {}).await;
     let observed = world.observe(&topology).await;
     for (most, allowed) in [(1, true), (0, false)] {
-        let policy = Policy {
+        let policy = PlanPolicy {
             vacated_max: most,
-            ..Policy::default()
+            ..PlanPolicy::default()
         };
         match Plan::between(&observed, &topology, &policy) {
             Ok(_) => assert!(allowed),

@@ -237,7 +237,7 @@ fn nothing_is_left_to_do_in_the_sources() {
 #[test]
 fn every_refusal_and_every_finding_is_explained() {
     let architecture = read(&root().join("ARCHITECTURE.md"));
-    for (_, word, _) in plan::refusal::Code::ALL {
+    for (_, word, _) in plan::refusal::RefusalCode::ALL {
         assert!(
             architecture.contains(&format!("| `{word}` |")),
             "`{word}` has no line in ARCHITECTURE.md"

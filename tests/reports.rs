@@ -7,8 +7,8 @@ use execution::evidence::{EvidenceReading, EvidenceSource};
 use execution::executor::{Executor, Ledger, NotKept};
 use lab::maas::ReportedInterface;
 use plan::gate::GateName;
-use plan::plan::{Plan, Policy};
-use plan::run::{Fact, Move, Noted, Pace, Progress, next_move};
+use plan::plan::{Plan, PlanPolicy};
+use plan::run::{Fact, NextMove, Pace, Progress, RecordedFact, next_move};
 use plan::step::Step;
 use serde_json::{Value, json};
 use topology::Topology;
@@ -109,7 +109,7 @@ impl<'a> Play<'a> {
     async fn open(case: &'a Case) -> Self {
         let world = world_of(&case.before, Some(case.version));
         let observed = world.observe(&case.topology).await;
-        let plan = Plan::between(&observed, &case.topology, &Policy::default())
+        let plan = Plan::between(&observed, &case.topology, &PlanPolicy::default())
             .unwrap_or_else(|refused| panic!("{:#?}", refused.refusals));
         let hosts = world.maas.lock().unwrap().controller_reports();
         let mut facts = Facts::default();
@@ -132,20 +132,20 @@ impl<'a> Play<'a> {
         let stopped = loop {
             let next = next_move(&self.plan, &self.facts.noted, self.facts.now, PACE);
             match next {
-                Move::Over => break None,
-                Move::Rest(until) => self.facts.now = until,
-                Move::Wait => match Progress::of(&self.facts.noted).stopped {
+                NextMove::Ended => break None,
+                NextMove::WaitUntil(until) => self.facts.now = until,
+                NextMove::WaitForOperator => match Progress::of(&self.facts.noted).stopped {
                     Some(why) => break Some(why),
                     None => self.oblige(),
                 },
-                Move::Make(_)
-                | Move::Ask(_)
-                | Move::Examine(_)
-                | Move::Verify { .. }
-                | Move::Stop { .. }
-                | Move::Finish => {
+                NextMove::Execute(_)
+                | NextMove::Ask(_)
+                | NextMove::Examine(_)
+                | NextMove::Verify { .. }
+                | NextMove::Stop { .. }
+                | NextMove::Finish => {
                     // After the last proof nobody looks any more: that is drift, for the next audit.
-                    if at == Some(moves) && next != Move::Finish {
+                    if at == Some(moves) && next != NextMove::Finish {
                         self.report(if says == Says::Now {
                             &self.hosts
                         } else {
@@ -161,11 +161,11 @@ impl<'a> Play<'a> {
         (End { stopped, networks }, moves)
     }
 
-    async fn make(&mut self, next: &Move) {
+    async fn make(&mut self, next: &NextMove) {
         let stage = Executor {
             plan: &self.plan,
             topology: self.topology,
-            policy: &Policy::default(),
+            policy: &PlanPolicy::default(),
             client: &self.world.client,
             lease: &Held,
             witness: &Nobody,
@@ -213,14 +213,14 @@ impl<'a> Play<'a> {
 
 #[derive(Default)]
 struct Facts {
-    noted: Vec<Noted>,
+    noted: Vec<RecordedFact>,
     now: Timestamp,
 }
 
 impl Facts {
     fn note(&mut self, fact: Fact) {
         self.now.0 += 1;
-        self.noted.push(Noted { at: self.now, fact });
+        self.noted.push(RecordedFact { at: self.now, fact });
     }
 }
 
@@ -230,7 +230,7 @@ impl Ledger for Facts {
         Ok(())
     }
 
-    async fn facts(&mut self) -> Result<Vec<Noted>, NotKept> {
+    async fn facts(&mut self) -> Result<Vec<RecordedFact>, NotKept> {
         Ok(self.noted.clone())
     }
 }
@@ -313,7 +313,7 @@ async fn a_controller_that_would_move_something_in_any_case_is_told() {
         plane.mtu = Some(9000);
     }
     let observed = world.observe(&topology).await;
-    let plan = Plan::between(&observed, &topology, &Policy::default()).unwrap();
+    let plan = Plan::between(&observed, &topology, &PlanPolicy::default()).unwrap();
     let told: Vec<_> = plan
         .warnings
         .iter()

@@ -4,8 +4,8 @@ use execution::rehearse::in_memory::InMemoryMaas;
 use execution::rehearse::{Play, rehearse};
 use maas::{MaasRequest, Method, Transport as _};
 use plan::gate::GateName;
-use plan::plan::{Plan, Policy, Refused};
-use plan::telling;
+use plan::plan::{Plan, PlanPolicy, RefusedPlan};
+use plan::render;
 use topology::Topology;
 use topology::object::{Object, Snippet};
 use topology::observed::{Observed, Scope};
@@ -29,9 +29,9 @@ async fn declared(world: &World, change: &Change) -> (Topology, Topology) {
     (before, edited(files, change))
 }
 
-async fn planned(world: &World, topology: &Topology) -> Result<Plan, Refused> {
+async fn planned(world: &World, topology: &Topology) -> Result<Plan, RefusedPlan> {
     let observed = world.observe(topology).await;
-    Plan::between(&observed, topology, &Policy::default())
+    Plan::between(&observed, topology, &PlanPolicy::default())
 }
 
 async fn all(world: &World) -> Observed {
@@ -300,13 +300,13 @@ async fn where_no_rack_is_a_network_with_snippets_is_not_made_again_before_3_6()
     }
 }
 
-async fn rehearsed(world: &World, topology: &Topology) -> (Plan, telling::Rehearsed, Vec<String>) {
+async fn rehearsed(world: &World, topology: &Topology) -> (Plan, render::Rehearsed, Vec<String>) {
     let observed = world.observe(topology).await;
-    let plan = Plan::between(&observed, topology, &Policy::default()).unwrap();
+    let plan = Plan::between(&observed, topology, &PlanPolicy::default()).unwrap();
     let play = Play {
         plan: &plan,
         topology,
-        policy: &Policy::default(),
+        policy: &PlanPolicy::default(),
         observed: &observed,
     };
     let mut told = Vec::new();
@@ -370,15 +370,15 @@ async fn a_hostile_snippet_is_carried_byte_for_byte_and_shown_as_a_short_name() 
         let before = snippets_of(&world, "10.20.0.0/24").await;
         assert_eq!(before.len(), hostile().len());
         let plan = planned(&world, &new).await.unwrap();
-        let setting = telling::Setting {
+        let setting = render::PlanHeader {
             site: "reference".to_owned(),
             commit: None,
             tree_url: None,
             read_at: topology::observed::Timestamp(0),
-            stands: telling::Stands::Open,
+            status: render::ApplyStatus::Open,
         };
-        let comment = telling::markdown(&plan, &setting, &telling::Rehearsed::default());
-        let terminal = telling::text(&plan, "reference", None);
+        let comment = render::markdown(&plan, &setting, &render::Rehearsed::default());
+        let terminal = render::text(&plan, "reference", None);
         for text in [&comment, &terminal] {
             let odd = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
             assert!(!text.contains(odd), "{text}");

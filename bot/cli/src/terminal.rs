@@ -9,9 +9,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use plan::plan::{Plan, Policy, Refused};
+use plan::plan::{Plan, PlanPolicy, RefusedPlan};
+use plan::render::{self, PlanHeader};
 use plan::runbook::Runbook;
-use plan::telling::{self, Setting};
 use serde_json::json;
 use topology::plane::Topology;
 
@@ -64,7 +64,7 @@ pub mod exit {
 struct Ready {
     topology: Topology,
     runbooks: Vec<Runbook>,
-    policy: Policy,
+    policy: PlanPolicy,
 }
 
 impl Terminal<'_> {
@@ -106,19 +106,19 @@ impl Terminal<'_> {
         };
         match self.format {
             Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&audit)?)?,
-            Format::Text => write!(out, "{}", telling::audit_text(&audit))?,
+            Format::Text => write!(out, "{}", render::audit_text(&audit))?,
             Format::Markdown => {
                 writeln!(
                     out,
                     "{}",
-                    telling::fence("text", &telling::audit_text(&audit))
+                    render::fence("text", &render::audit_text(&audit))
                 )?;
             }
         }
         let quiet = audit.iter().all(|line| {
             matches!(
                 line.standing,
-                plan::audit::Standing::Skip | plan::audit::Standing::Undeclared
+                plan::audit::AuditStatus::Skip | plan::audit::AuditStatus::Undeclared
             )
         });
         Ok(if quiet { exit::OK } else { exit::CHANGES })
@@ -139,12 +139,12 @@ impl Terminal<'_> {
 
     fn print(&self, survey: &PlanningResult, out: &mut dyn Write) -> anyhow::Result<()> {
         let site = &self.desk.site.name;
-        let setting = Setting {
+        let setting = PlanHeader {
             site: site.clone(),
             commit: None,
             tree_url: None,
             read_at: survey.observed.at,
-            stands: plan::telling::Stands::Open,
+            status: plan::render::ApplyStatus::Open,
         };
         match (self.format, &survey.outcome) {
             (Format::Json, outcome) => writeln!(
@@ -155,18 +155,16 @@ impl Terminal<'_> {
             (Format::Markdown, Ok(plan)) => write!(
                 out,
                 "{}",
-                telling::markdown(plan, &setting, &survey.rehearsed)
+                render::markdown(plan, &setting, &survey.rehearsed)
             )?,
             (Format::Markdown, Err(refused)) => {
-                write!(out, "{}", telling::refusal_markdown(refused, &setting))?;
+                write!(out, "{}", render::refusal_markdown(refused, &setting))?;
             }
-            (Format::Text, Ok(plan)) => write!(
-                out,
-                "{}",
-                telling::text(plan, site, Some(&survey.rehearsed))
-            )?,
+            (Format::Text, Ok(plan)) => {
+                write!(out, "{}", render::text(plan, site, Some(&survey.rehearsed)))?
+            }
             (Format::Text, Err(refused)) => {
-                write!(out, "{}", telling::refusal_text(refused, site))?;
+                write!(out, "{}", render::refusal_text(refused, site))?;
             }
         }
         Ok(())
@@ -182,13 +180,13 @@ impl Terminal<'_> {
             .await?;
         let sound = survey.outcome.is_ok() && survey.rehearsed.failures.is_empty();
         let told = match &survey.outcome {
-            Err(refused) => telling::refusal_text(refused, &self.desk.site.name),
-            Ok(_) => format!("{}\n", telling::rehearsal(&survey.rehearsed)),
+            Err(refused) => render::refusal_text(refused, &self.desk.site.name),
+            Ok(_) => format!("{}\n", render::rehearsal(&survey.rehearsed)),
         };
         let text = format!("{}\n\n{told}", lines.join("\n"));
         match self.format {
             Format::Text => write!(out, "{text}")?,
-            Format::Markdown => writeln!(out, "{}", telling::fence("text", &text))?,
+            Format::Markdown => writeln!(out, "{}", render::fence("text", &text))?,
             Format::Json => {
                 let whole = json!({"sound": sound, "transcript": lines, "rehearsal": survey.rehearsed, "plan": as_json(&survey.outcome, &survey)});
                 writeln!(out, "{}", serde_json::to_string_pretty(&whole)?)?;
@@ -199,7 +197,7 @@ impl Terminal<'_> {
 }
 
 /// The plan as JSON: `digest`, `verdict`, `steps`, `gates`, `refusals` at the top.
-pub fn as_json(outcome: &Result<Plan, Refused>, survey: &PlanningResult) -> serde_json::Value {
+pub fn as_json(outcome: &Result<Plan, RefusedPlan>, survey: &PlanningResult) -> serde_json::Value {
     match outcome {
         Ok(plan) => {
             let verdict = match (plan.steps.is_empty(), survey.rehearsed.failures.is_empty()) {

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use plan::gate::{Evidence, Gate};
+use plan::gate::{Gate, GateEvidence};
 use topology::Cidr;
 use topology::observed::{Holder, Node, NodeKind, Observed, Occupant, Scope};
 
@@ -47,18 +47,20 @@ pub(crate) async fn missing<W: Transport>(
         .evidence
         .iter()
         .flat_map(|evidence| match evidence {
-            Evidence::Vacant { subnets, .. } | Evidence::Attended { subnets } => {
+            GateEvidence::Vacant { subnets, .. } | GateEvidence::Attended { subnets } => {
                 subnets.iter().copied().collect::<Vec<_>>()
             }
-            Evidence::Changeable { .. } | Evidence::NoJujuModel | Evidence::Jumphost { .. } => {
-                Vec::new()
-            }
+            GateEvidence::Changeable { .. }
+            | GateEvidence::NoJujuModel
+            | GateEvidence::Jumphost { .. } => Vec::new(),
         })
         .collect();
     let needs_maas = gate.evidence.iter().any(|evidence| {
         matches!(
             evidence,
-            Evidence::Vacant { .. } | Evidence::Changeable { .. } | Evidence::Attended { .. }
+            GateEvidence::Vacant { .. }
+                | GateEvidence::Changeable { .. }
+                | GateEvidence::Attended { .. }
         )
     });
     let observed = if needs_maas {
@@ -84,24 +86,26 @@ pub(crate) async fn missing<W: Transport>(
     for evidence in &gate.evidence {
         match (evidence, &observed) {
             (
-                Evidence::Vacant {
+                GateEvidence::Vacant {
                     subnets,
                     controllers,
                 },
                 Some(observed),
             ) => missing.extend(holders(observed, subnets, *controllers)),
-            (Evidence::Changeable { machines }, Some(observed)) => {
+            (GateEvidence::Changeable { machines }, Some(observed)) => {
                 missing.extend(not_released(observed, machines));
             }
-            (Evidence::Attended { subnets }, Some(observed)) => {
+            (GateEvidence::Attended { subnets }, Some(observed)) => {
                 missing.extend(unattended(&observed.nodes, &observed.occupants, subnets));
             }
-            (Evidence::NoJujuModel, _) => missing.extend(models(witness, claim)),
-            (Evidence::Jumphost { has, lacks }, _) => {
+            (GateEvidence::NoJujuModel, _) => missing.extend(models(witness, claim)),
+            (GateEvidence::Jumphost { has, lacks }, _) => {
                 missing.extend(bridges(witness, claim, has, lacks));
             }
             (
-                Evidence::Vacant { .. } | Evidence::Changeable { .. } | Evidence::Attended { .. },
+                GateEvidence::Vacant { .. }
+                | GateEvidence::Changeable { .. }
+                | GateEvidence::Attended { .. },
                 None,
             ) => {
                 missing.push("MAAS was not looked at".to_owned());

@@ -7,9 +7,10 @@ use std::future::Future;
 use std::sync::Arc;
 
 use plan::gate::GateName;
-use plan::plan::{Plan, Policy, scope};
-use plan::run::{Fact, Move, Noted};
-use plan::step::{Ground, Step, StepId};
+use plan::plan::{Plan, PlanPolicy};
+use plan::planner::scope;
+use plan::run::{Fact, NextMove, RecordedFact};
+use plan::step::{Step, StepId, StepState};
 use topology::object::{Key, Object};
 use topology::observed::Observed;
 use topology::plane::Topology;
@@ -24,7 +25,7 @@ pub trait Ledger: Send {
     /// Adds one fact, durably, before it returns.
     fn add(&mut self, fact: Fact) -> impl Future<Output = Result<(), NotKept>> + Send;
     /// All facts so far.
-    fn facts(&mut self) -> impl Future<Output = Result<Vec<Noted>, NotKept>> + Send;
+    fn facts(&mut self) -> impl Future<Output = Result<Vec<RecordedFact>, NotKept>> + Send;
 }
 
 /// A fact could not be kept, so nothing more may be done. Whether the right to keep it was lost is in the cause.
@@ -39,7 +40,7 @@ pub struct Executor<'a, W, L: ?Sized> {
     /// The declaration it leads to.
     pub topology: &'a Topology,
     /// The site's policy.
-    pub policy: &'a Policy,
+    pub policy: &'a PlanPolicy,
     /// The MAAS.
     pub client: &'a Arc<MaasClient<W>>,
     /// The right to write to it.
@@ -63,15 +64,15 @@ pub async fn observe<W: Transport>(
 
 impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
     /// Makes one move and notes what came of it. Moves that only wait note nothing.
-    pub async fn make(&self, next: &Move, ledger: &mut impl Ledger) -> Result<(), NotKept> {
+    pub async fn make(&self, next: &NextMove, ledger: &mut impl Ledger) -> Result<(), NotKept> {
         match next {
-            Move::Make(id) => self.step(*id, ledger).await,
-            Move::Ask(gate) => ledger.add(Fact::Asked(*gate)).await,
-            Move::Examine(gate) => self.examine(*gate, ledger).await,
-            Move::Verify { round } => self.verify(*round, ledger).await,
-            Move::Stop { why } => ledger.add(Fact::Stopped { why: why.clone() }).await,
-            Move::Finish => ledger.add(Fact::Finished).await,
-            Move::Rest(_) | Move::Wait | Move::Over => Ok(()),
+            NextMove::Execute(id) => self.step(*id, ledger).await,
+            NextMove::Ask(gate) => ledger.add(Fact::Asked(*gate)).await,
+            NextMove::Examine(gate) => self.examine(*gate, ledger).await,
+            NextMove::Verify { round } => self.verify(*round, ledger).await,
+            NextMove::Stop { why } => ledger.add(Fact::Stopped { why: why.clone() }).await,
+            NextMove::Finish => ledger.add(Fact::Finished).await,
+            NextMove::WaitUntil(_) | NextMove::WaitForOperator | NextMove::Ended => Ok(()),
         }
     }
 
@@ -92,7 +93,7 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
                     })
                     .await
             }
-            Ok((Ground::Already, id)) => {
+            Ok((StepState::Already, id)) => {
                 ledger
                     .add(Fact::Done {
                         step: step.id,
@@ -101,8 +102,8 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
                     })
                     .await
             }
-            Ok((Ground::Foreign(found), _)) => ledger.add(foreign(step, &found)).await,
-            Ok((Ground::Ready, _)) => match self.inhabitants(&eyes, step).await {
+            Ok((StepState::Foreign(found), _)) => ledger.add(foreign(step, &found)).await,
+            Ok((StepState::Ready, _)) => match self.inhabitants(&eyes, step).await {
                 Err(blind) => {
                     ledger
                         .add(Fact::Blind {
@@ -151,7 +152,7 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
                         })
                         .await
                 }
-                Ok((Ground::Already, seen)) => {
+                Ok((StepState::Already, seen)) => {
                     ledger
                         .add(Fact::Done {
                             step: step.id,
@@ -160,7 +161,7 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
                         })
                         .await
                 }
-                Ok((Ground::Ready, seen)) if step.nudge => {
+                Ok((StepState::Ready, seen)) if step.nudge => {
                     ledger
                         .add(Fact::Done {
                             step: step.id,
@@ -169,7 +170,7 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
                         })
                         .await
                 }
-                Ok((Ground::Ready, _)) => {
+                Ok((StepState::Ready, _)) => {
                     let found = "MAAS said yes and nothing changed".to_owned();
                     ledger
                         .add(Fact::Foreign {
@@ -178,7 +179,7 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
                         })
                         .await
                 }
-                Ok((Ground::Foreign(found), _)) => ledger.add(foreign(step, &found)).await,
+                Ok((StepState::Foreign(found), _)) => ledger.add(foreign(step, &found)).await,
             },
         }
     }
@@ -188,7 +189,7 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
         &self,
         eyes: &MaasReader<W>,
         step: &Step,
-    ) -> Result<(Ground, Option<u64>), ReadError> {
+    ) -> Result<(StepState, Option<u64>), ReadError> {
         let keys = step.keys();
         let seen = eyes.look(&keys).await?;
         let object = |key: &Key| {
@@ -282,7 +283,7 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
                         .iter()
                         .filter(|step| round > 1 || step.phase != plan::step::Phase::Carve)
                         .filter(|step| !step.nudge)
-                        .map(plan::telling::line);
+                        .map(plan::render::line);
                     (left.collect(), again.audit)
                 }
                 Err(refused) => {
@@ -290,7 +291,7 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
                     (refusals.collect(), refused.audit)
                 }
             };
-        drift.extend(self.plan.strangers(&audit));
+        drift.extend(self.plan.unexpected_subnets(&audit));
         ledger.add(Fact::Verified { round, drift }).await
     }
 }

@@ -10,9 +10,9 @@ mod memory;
 mod stage;
 
 use plan::gate::GateName;
-use plan::plan::{Plan, Policy};
-use plan::run::{Fact, Move, Noted, Pace, Progress, next_move};
-use plan::telling::Rehearsed;
+use plan::plan::{Plan, PlanPolicy};
+use plan::render::Rehearsed;
+use plan::run::{Fact, NextMove, Pace, Progress, RecordedFact, next_move};
 use topology::observed::{Observed, Timestamp};
 use topology::plane::Topology;
 
@@ -29,7 +29,7 @@ pub struct Play<'a> {
     /// The declaration it leads to.
     pub topology: &'a Topology,
     /// The site's policy.
-    pub policy: &'a Policy,
+    pub policy: &'a PlanPolicy,
     /// What MAAS says now.
     pub observed: &'a Observed,
 }
@@ -52,24 +52,24 @@ pub async fn rehearse(play: &Play<'_>, tell: &mut (dyn FnMut(String) + Send)) ->
     loop {
         let next = calm.next(play);
         match &next {
-            Move::Over => break,
-            Move::Rest(until) => {
+            NextMove::Ended => break,
+            NextMove::WaitUntil(until) => {
                 calm.now = *until;
                 continue;
             }
-            Move::Wait => {
+            NextMove::WaitForOperator => {
                 if !calm.act(play, tell) {
                     rehearsed.failures.push(stopped_because(&calm.facts));
                     return rehearsed;
                 }
                 continue;
             }
-            Move::Make(_)
-            | Move::Ask(_)
-            | Move::Examine(_)
-            | Move::Verify { .. }
-            | Move::Stop { .. }
-            | Move::Finish => {}
+            NextMove::Execute(_)
+            | NextMove::Ask(_)
+            | NextMove::Examine(_)
+            | NextMove::Verify { .. }
+            | NextMove::Stop { .. }
+            | NextMove::Finish => {}
         }
         calm.controllers_report();
         let before = calm.clone();
@@ -102,7 +102,7 @@ async fn cut_at(
     play: &Play<'_>,
     before: &Scene,
     calm: &Scene,
-    next: &Move,
+    next: &NextMove,
     cut: usize,
 ) -> Option<String> {
     let mut dark = before.clone();
@@ -113,14 +113,14 @@ async fn cut_at(
             break;
         }
         match dark.next(play) {
-            Move::Rest(until) => dark.now = until,
-            Move::Over | Move::Wait => break,
-            other @ (Move::Make(_)
-            | Move::Ask(_)
-            | Move::Examine(_)
-            | Move::Verify { .. }
-            | Move::Stop { .. }
-            | Move::Finish) => {
+            NextMove::WaitUntil(until) => dark.now = until,
+            NextMove::Ended | NextMove::WaitForOperator => break,
+            other @ (NextMove::Execute(_)
+            | NextMove::Ask(_)
+            | NextMove::Examine(_)
+            | NextMove::Verify { .. }
+            | NextMove::Stop { .. }
+            | NextMove::Finish) => {
                 dark.make(play, &other, None).await;
             }
         }
@@ -148,12 +148,14 @@ async fn cut_at(
     })
 }
 
-fn changes_nothing(plan: &Plan, next: &Move) -> bool {
-    let Move::Make(id) = next else { return false };
+fn changes_nothing(plan: &Plan, next: &NextMove) -> bool {
+    let NextMove::Execute(id) = next else {
+        return false;
+    };
     plan.step(*id).is_some_and(|step| step.nudge)
 }
 
-fn stopped_because(facts: &[Noted]) -> String {
+fn stopped_because(facts: &[RecordedFact]) -> String {
     let why = facts.iter().rev().find_map(|noted| {
         if let Fact::Stopped { why } = &noted.fact {
             return Some(why.clone());
@@ -171,20 +173,20 @@ fn stopped_because(facts: &[Noted]) -> String {
 }
 
 /// A move in words.
-pub fn told(plan: &Plan, next: &Move) -> String {
+pub fn told(plan: &Plan, next: &NextMove) -> String {
     match next {
-        Move::Make(id) => plan.step(*id).map_or_else(
+        NextMove::Execute(id) => plan.step(*id).map_or_else(
             || format!("step {id}"),
-            |step| format!("{id:>3}  {}", plan::telling::line(step), id = step.id.0),
+            |step| format!("{id:>3}  {}", plan::render::line(step), id = step.id.0),
         ),
-        Move::Ask(gate) => format!("---  gate {}: the runbook is shown", gate.word()),
-        Move::Examine(gate) => format!("---  gate {}: looking", gate.word()),
-        Move::Verify { round } => format!("===  proof {round}: observed and planned again"),
-        Move::Rest(_) => "...  resting".to_owned(),
-        Move::Wait => "...  waiting".to_owned(),
-        Move::Stop { why } => format!("!!!  stopped: {why}"),
-        Move::Finish => "===  finished".to_owned(),
-        Move::Over => "===  over".to_owned(),
+        NextMove::Ask(gate) => format!("---  gate {}: the runbook is shown", gate.word()),
+        NextMove::Examine(gate) => format!("---  gate {}: looking", gate.word()),
+        NextMove::Verify { round } => format!("===  proof {round}: observed and planned again"),
+        NextMove::WaitUntil(_) => "...  resting".to_owned(),
+        NextMove::WaitForOperator => "...  waiting".to_owned(),
+        NextMove::Stop { why } => format!("!!!  stopped: {why}"),
+        NextMove::Finish => "===  finished".to_owned(),
+        NextMove::Ended => "===  over".to_owned(),
     }
 }
 
@@ -223,7 +225,7 @@ impl Scene {
         }
     }
 
-    fn next(&self, play: &Play<'_>) -> Move {
+    fn next(&self, play: &Play<'_>) -> NextMove {
         next_move(play.plan, &self.facts, self.now, PACE)
     }
 
@@ -257,7 +259,7 @@ impl Scene {
             by: "the rehearsal".to_owned(),
             evidence: None,
         };
-        self.facts.push(Noted {
+        self.facts.push(RecordedFact {
             at: self.now,
             fact: claimed,
         });

@@ -8,10 +8,10 @@ mod folder;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use plan::plan::{Plan, Policy, Refused};
-use plan::run::{Move, Pace};
+use plan::plan::{Plan, PlanPolicy, RefusedPlan};
+use plan::render::Rehearsed;
+use plan::run::{NextMove, Pace};
 use plan::runbook::Runbook;
-use plan::telling::Rehearsed;
 use secrecy::ExposeSecret as _;
 use topology::observed::Observed;
 use topology::plane::Topology;
@@ -43,7 +43,7 @@ pub struct PlanningResult {
     /// What MAAS said.
     pub observed: Observed,
     /// The plan, or why there is none.
-    pub outcome: Result<Plan, Refused>,
+    pub outcome: Result<Plan, RefusedPlan>,
     /// What its rehearsal found; empty where there was nothing to rehearse.
     pub rehearsed: Rehearsed,
 }
@@ -81,13 +81,13 @@ impl SiteRuntime {
     }
 
     /// The planner's policy, with the runbooks that are in force.
-    pub fn policy(&self, runbooks: &[Runbook]) -> Policy {
-        Policy {
+    pub fn policy(&self, runbooks: &[Runbook]) -> PlanPolicy {
+        PlanPolicy {
             runbooks: runbooks
                 .iter()
                 .map(|runbook| (runbook.gate, runbook.pin.clone()))
                 .collect(),
-            ..Policy::default()
+            ..PlanPolicy::default()
         }
     }
 
@@ -95,7 +95,7 @@ impl SiteRuntime {
     pub async fn plan(
         &self,
         topology: &Topology,
-        policy: &Policy,
+        policy: &PlanPolicy,
         report: &mut (dyn FnMut(String) + Send),
     ) -> anyhow::Result<PlanningResult> {
         let observed = observe(&self.client.eyes(), topology)
@@ -122,8 +122,8 @@ impl SiteRuntime {
     }
 
     /// Reads the site's evidence, now, where the move examines a gate; no other move needs it.
-    pub async fn evidence_for(&self, next: &Move) -> EvidenceReadings {
-        if !matches!(next, Move::Examine(_)) {
+    pub async fn evidence_for(&self, next: &NextMove) -> EvidenceReadings {
+        if !matches!(next, NextMove::Examine(_)) {
             return EvidenceReadings {
                 juju: EvidenceReading::Nobody,
                 jumphost: EvidenceReading::Nobody,

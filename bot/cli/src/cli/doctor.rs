@@ -79,7 +79,7 @@ impl Doctor {
             }
             Format::Markdown => {
                 let text = anstream::adapter::strip_str(&text(&findings)).to_string();
-                write!(console.out, "{}", plan::telling::fence("text", &text))?;
+                write!(console.out, "{}", plan::render::fence("text", &text))?;
             }
             Format::Text => write!(console.out, "{}", text(&findings))?,
         }

@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use plan::plan::{Plan, Policy};
-use plan::telling;
+use plan::plan::{Plan, PlanPolicy};
+use plan::render;
 use topology::Topology;
 use topology::check::check;
-use topology::draft::Source;
+use topology::draft::SourceFile;
 use topology::observed::{Observed, Scope};
-use topology::write::{Wish, merged};
+use topology::write::{ImportOptions, merged};
 
 use crate::cli::told::remark;
 use crate::cli::{Console, Where};
@@ -75,7 +75,7 @@ impl Import {
         for spot in &observed.blind {
             remark(console, &format!("{}: {}", spot.what, spot.why))?;
         }
-        let wish = Wish {
+        let wish = ImportOptions {
             adopt: self.adopt,
             drop_gone: self.overwrite,
         };
@@ -111,10 +111,15 @@ impl Import {
 type Files = BTreeMap<String, Option<String>>;
 
 /// What is written must plan to nothing; what is adopted must add nothing to the plan that there was.
-fn prove(observed: &Observed, before: &[Source], files: &Files, wish: &Wish) -> anyhow::Result<()> {
+fn prove(
+    observed: &Observed,
+    before: &[SourceFile],
+    files: &Files,
+    wish: &ImportOptions,
+) -> anyhow::Result<()> {
     let steps = |topology: &Topology| -> Option<Vec<String>> {
-        let plan = Plan::between(observed, topology, &Policy::default()).ok()?;
-        Some(plan.steps.iter().map(telling::line).collect())
+        let plan = Plan::between(observed, topology, &PlanPolicy::default()).ok()?;
+        Some(plan.steps.iter().map(render::line).collect())
     };
     let old = check(before).topology.unwrap_or_default();
     let new = check(&after(before, files)).topology;
@@ -139,12 +144,12 @@ fn prove(observed: &Observed, before: &[Source], files: &Files, wish: &Wish) -> 
 }
 
 /// The files as they will be.
-fn after(before: &[Source], files: &Files) -> Vec<Source> {
+fn after(before: &[SourceFile], files: &Files) -> Vec<SourceFile> {
     let kept = before
         .iter()
         .filter(|source| !files.contains_key(&source.path));
     let changed = files.iter().filter_map(|(path, text)| {
-        Some(Source {
+        Some(SourceFile {
             path: path.clone(),
             bytes: text.clone()?.into_bytes(),
         })
@@ -152,7 +157,7 @@ fn after(before: &[Source], files: &Files) -> Vec<Source> {
     kept.cloned().chain(changed).collect()
 }
 
-fn told(observed: &Observed, before: &[Source], files: &Files, folder: &Path) -> String {
+fn told(observed: &Observed, before: &[SourceFile], files: &Files, folder: &Path) -> String {
     let place = folder.display();
     if files.is_empty() {
         return format!("nothing differs: no file in `{place}` is changed\n");

@@ -8,9 +8,9 @@ use anyhow::Context as _;
 use journal::{Journal, Lease, NewRun, Run, RunId};
 use plan::gate::{Gate, GateName};
 use plan::plan::Plan;
-use plan::run::{Fact, Move, Noted, Progress, next_move};
+use plan::render;
+use plan::run::{Fact, NextMove, Progress, RecordedFact, next_move};
 use plan::runbook::Runbook;
-use plan::telling;
 
 use crate::terminal::{Ready, Terminal, exit};
 use execution::executor::{Executor, Ledger as _};
@@ -165,26 +165,26 @@ impl Terminal<'_> {
             let facts = journal.facts(acting.run).await?;
             let next = next_move(&acting.plan, &facts, now, self.desk.pace());
             match &next {
-                Move::Over => return Ok(ended(&facts, out)?),
-                Move::Wait => {
+                NextMove::Ended => return Ok(ended(&facts, out)?),
+                NextMove::WaitForOperator => {
                     let Some(claim) = acting.claim(&facts) else {
                         return waits(&acting, &facts, &ready.runbooks, out);
                     };
                     journal.add(acting.run, &lease, &claim, now).await?;
                     continue;
                 }
-                Move::Rest(until) => {
+                NextMove::WaitUntil(until) => {
                     let length = u64::try_from(until.0 - now.0).unwrap_or(0);
                     (self.tell)(format!("resting {} s", length.div_ceil(1000)));
                     tokio::time::sleep(std::time::Duration::from_millis(length)).await;
                     continue;
                 }
-                Move::Make(_)
-                | Move::Ask(_)
-                | Move::Examine(_)
-                | Move::Verify { .. }
-                | Move::Stop { .. }
-                | Move::Finish => {}
+                NextMove::Execute(_)
+                | NextMove::Ask(_)
+                | NextMove::Examine(_)
+                | NextMove::Verify { .. }
+                | NextMove::Stop { .. }
+                | NextMove::Finish => {}
             }
             writeln!(out, "{}", told(&acting.plan, &next))?;
             let right = LeaseFence {
@@ -241,7 +241,7 @@ impl Acting {
     }
 
     /// The claim, where the run waits at just that gate; said once.
-    fn claim(&mut self, facts: &[Noted]) -> Option<Fact> {
+    fn claim(&mut self, facts: &[RecordedFact]) -> Option<Fact> {
         let waiting = self.waiting(facts)?.name;
         let (gate, evidence) = self.done.take_if(|(gate, _)| *gate == waiting)?;
         Some(Fact::Claimed {
@@ -252,7 +252,7 @@ impl Acting {
     }
 
     /// The gate that a person is waited for at.
-    fn waiting(&self, facts: &[Noted]) -> Option<&Gate> {
+    fn waiting(&self, facts: &[RecordedFact]) -> Option<&Gate> {
         let progress = Progress::of(facts);
         if progress.stopped.is_some() {
             return None;
@@ -277,7 +277,7 @@ fn not_this(run: &Run) -> String {
 /// What a person is told where the run waits for one.
 fn waits(
     acting: &Acting,
-    facts: &[Noted],
+    facts: &[RecordedFact],
     runbooks: &[Runbook],
     out: &mut dyn Write,
 ) -> anyhow::Result<u8> {
@@ -302,7 +302,7 @@ fn waits(
             writeln!(out, "\n{}", runbook.rendered(gate))?;
         }
         for (at, task) in gate.tasks.iter().enumerate() {
-            writeln!(out, "{} {task}", telling::letter(at))?;
+            writeln!(out, "{} {task}", render::letter(at))?;
         }
     }
     if let Some((other, _)) = &acting.done {
@@ -331,7 +331,7 @@ fn at_a_terminal(line: &str, gate: &str) -> String {
     format!("{before}add `--done {gate} --evidence '{words}'`{after}")
 }
 
-fn ended(facts: &[Noted], out: &mut dyn Write) -> std::io::Result<u8> {
+fn ended(facts: &[RecordedFact], out: &mut dyn Write) -> std::io::Result<u8> {
     let finished = facts.iter().any(|noted| noted.fact == Fact::Finished);
     if finished {
         writeln!(out, "applied, and proved twice: no changes")?;

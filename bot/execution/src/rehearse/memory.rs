@@ -4,8 +4,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use plan::plan::{Plan, Policy};
-use plan::telling::Rehearsed;
+use plan::plan::{Plan, PlanPolicy};
+use plan::render::Rehearsed;
 use topology::observed::{Observed, Timestamp};
 use topology::plane::Topology;
 
@@ -20,7 +20,7 @@ pub struct Rehearsals(Arc<Mutex<Option<(Ground, Rehearsed)>>>);
 struct Ground {
     plan: Plan,
     topology: Topology,
-    policy: Policy,
+    policy: PlanPolicy,
     observed: Observed,
 }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lab::maas::{LabMaas, ReportedInterface};
-use plan::gate::Evidence;
-use plan::run::{Fact, Move, Noted};
+use plan::gate::GateEvidence;
+use plan::run::{Fact, NextMove, RecordedFact};
 use topology::observed::Timestamp;
 
 use crate::evidence::{EvidenceReading, EvidenceSource};
@@ -21,7 +21,7 @@ use maas::{Environment, LostAnswer, MaasClient, MaasRequest, MaasResponse, Trans
 #[derive(Clone)]
 pub(super) struct Scene {
     maas: LabMaas,
-    pub(super) facts: Vec<Noted>,
+    pub(super) facts: Vec<RecordedFact>,
     pub(super) now: Timestamp,
     witness: Obliging,
     /// What the controllers' hosts have, whatever MAAS's rows say of them.
@@ -40,7 +40,7 @@ impl Scene {
         Ok(Self {
             hosts: settled(&maas),
             maas,
-            facts: vec![Noted {
+            facts: vec![RecordedFact {
                 at: now,
                 fact: began,
             }],
@@ -50,7 +50,12 @@ impl Scene {
     }
 
     /// Makes one move, perhaps until the power goes; returns how many operations there were.
-    pub(super) async fn make(&mut self, play: &Play<'_>, next: &Move, cut: Option<usize>) -> usize {
+    pub(super) async fn make(
+        &mut self,
+        play: &Play<'_>,
+        next: &NextMove,
+        cut: Option<usize>,
+    ) -> usize {
         let fuse = Arc::new(Fuse::new(cut));
         let shared = Arc::new(Mutex::new(self.maas.clone()));
         let wire = Fused {
@@ -205,7 +210,7 @@ impl WriteFence for Held {
 }
 
 struct InMemory {
-    facts: Vec<Noted>,
+    facts: Vec<RecordedFact>,
     now: Timestamp,
     fuse: Arc<Fuse>,
 }
@@ -217,7 +222,7 @@ impl Ledger for InMemory {
             return Err(dark());
         }
         self.now = Timestamp(self.now.0 + 1);
-        self.facts.push(Noted { at: self.now, fact });
+        self.facts.push(RecordedFact { at: self.now, fact });
         if self.fuse.burn() {
             Err(dark())
         } else {
@@ -225,7 +230,7 @@ impl Ledger for InMemory {
         }
     }
 
-    async fn facts(&mut self) -> Result<Vec<Noted>, NotKept> {
+    async fn facts(&mut self) -> Result<Vec<RecordedFact>, NotKept> {
         Ok(self.facts.clone())
     }
 }
@@ -244,11 +249,11 @@ impl Obliging {
             .iter()
             .flat_map(|gate| &gate.evidence)
             .filter_map(|evidence| match evidence {
-                Evidence::Jumphost { has, .. } => Some(has.clone()),
-                Evidence::Vacant { .. }
-                | Evidence::Changeable { .. }
-                | Evidence::NoJujuModel
-                | Evidence::Attended { .. } => None,
+                GateEvidence::Jumphost { has, .. } => Some(has.clone()),
+                GateEvidence::Vacant { .. }
+                | GateEvidence::Changeable { .. }
+                | GateEvidence::NoJujuModel
+                | GateEvidence::Attended { .. } => None,
             })
             .flatten()
             .collect();

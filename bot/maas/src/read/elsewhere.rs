@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use topology::observed::{Holder, Observed, Occupant, Setting};
+use topology::observed::{Holder, MaasSetting, Observed, Occupant};
 
 use crate::ask::ReadError;
 use crate::json::{JsonAt, JsonResult, each, one};
@@ -47,7 +47,7 @@ impl<W: Transport> MaasReader<W> {
     }
 
     /// The settings that may name addresses, those that are empty left out.
-    pub(super) async fn settings(&self) -> Result<Vec<Setting>, ReadError> {
+    pub(super) async fn settings(&self) -> Result<Vec<MaasSetting>, ReadError> {
         let mut settings = Vec::new();
         for name in NAMING {
             let request = MaasRequest::get("maas/")
@@ -57,7 +57,7 @@ impl<W: Transport> MaasReader<W> {
             let value = one(&request, &body, |at| Ok(at.text_or_null()?.to_owned()))?;
             if !value.is_empty() {
                 let name = name.to_owned();
-                settings.push(Setting { name, value });
+                settings.push(MaasSetting { name, value });
             }
         }
         Ok(settings)

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use plan::gate::Gate;
 use plan::plan::Plan;
-use plan::run::{Fact, Noted, Progress};
+use plan::render::{self, fence, span, utc};
+use plan::run::{Fact, Progress, RecordedFact};
 use plan::step::{Phase, Step, StepId};
-use plan::telling::{self, fence, span, utc};
 use topology::observed::Timestamp;
 
 use crate::reply::RunSetting;
@@ -24,7 +24,7 @@ struct Telling<'a> {
 
 /// The apply comment, edited in place while the run goes on. Where each step would make it too long for GitHub, only
 /// the phases are counted.
-pub fn progress(plan: &Plan, facts: &[Noted], setting: &RunSetting) -> String {
+pub fn progress(plan: &Plan, facts: &[RecordedFact], setting: &RunSetting) -> String {
     let full = told(plan, facts, setting, true);
     if full.chars().count() <= LONGEST {
         return full;
@@ -32,7 +32,7 @@ pub fn progress(plan: &Plan, facts: &[Noted], setting: &RunSetting) -> String {
     told(plan, facts, setting, false)
 }
 
-fn told(plan: &Plan, facts: &[Noted], setting: &RunSetting, steps: bool) -> String {
+fn told(plan: &Plan, facts: &[RecordedFact], setting: &RunSetting, steps: bool) -> String {
     let telling = Telling {
         plan,
         progress: Progress::of(facts),
@@ -82,12 +82,17 @@ fn proof_line(round: u8, differences: usize, at: Timestamp) -> String {
     )
 }
 
-fn run_heading(plan: &Plan, facts: &[Noted], progress: &Progress, setting: &RunSetting) -> String {
+fn run_heading(
+    plan: &Plan,
+    facts: &[RecordedFact],
+    progress: &Progress,
+    setting: &RunSetting,
+) -> String {
     let (digest, site) = (&plan.digest, span(&setting.site));
     if facts.iter().any(|noted| noted.fact == Fact::Finished) {
         return format!("✅ Applied {digest} to {site}, proved twice");
     }
-    if progress.over {
+    if progress.ended {
         return format!(
             "⏹ Aborted {digest} on {site} after step {} of {}",
             progress.done.len(),
@@ -115,7 +120,11 @@ fn run_heading(plan: &Plan, facts: &[Noted], progress: &Progress, setting: &RunS
 }
 
 /// The gate that was asked and is not open.
-pub fn waiting_gate<'a>(plan: &'a Plan, facts: &[Noted], progress: &Progress) -> Option<&'a Gate> {
+pub fn waiting_gate<'a>(
+    plan: &'a Plan,
+    facts: &[RecordedFact],
+    progress: &Progress,
+) -> Option<&'a Gate> {
     let asked = |gate: &Gate| {
         facts
             .iter()
@@ -150,7 +159,7 @@ fn phase_lines(telling: &Telling<'_>, phase: Phase) -> String {
     out.push_str(&format!(
         "- [{}] {}: {done} of {}\n",
         if done == steps.len() { 'x' } else { ' ' },
-        telling::phase(phase),
+        render::phase(phase),
         steps.len()
     ));
     if !telling.steps {
@@ -162,7 +171,7 @@ fn phase_lines(telling: &Telling<'_>, phase: Phase) -> String {
         .collect();
     out.push_str(&format!(
         "\n  <details><summary>{} steps</summary>\n\n{}\n  </details>\n\n",
-        telling::phase(phase),
+        render::phase(phase),
         fence("text", &lines)
     ));
     out
@@ -175,7 +184,7 @@ fn step_line(step: &Step, left: Option<&Option<u64>>) -> String {
     format!(
         "[{mark}] {:>3}  {}{}\n",
         step.id.0,
-        telling::line(step),
+        render::line(step),
         id.unwrap_or_default()
     )
 }

@@ -1,7 +1,7 @@
 //! A run's facts in the journal, under its lease.
 
 use journal::{Journal, Lease, RunId};
-use plan::run::{Fact, Noted};
+use plan::run::{Fact, RecordedFact};
 use topology::observed::Timestamp;
 
 use crate::config::SitePolicy;
@@ -30,7 +30,7 @@ impl Ledger for RunLedger<'_> {
             .map_err(|error| NotKept(error.into()))
     }
 
-    async fn facts(&mut self) -> Result<Vec<Noted>, NotKept> {
+    async fn facts(&mut self) -> Result<Vec<RecordedFact>, NotKept> {
         self.journal
             .facts(self.run)
             .await

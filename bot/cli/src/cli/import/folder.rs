@@ -9,7 +9,7 @@ use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
-use topology::draft::Source;
+use topology::draft::SourceFile;
 
 /// FolderChanges that are ready to be made.
 pub(super) struct FolderChanges {
@@ -42,7 +42,7 @@ impl FolderChanges {
     /// Writes every new text beside its place. `before` is what was read from the folder.
     pub(super) fn of(
         folder: &Path,
-        before: Vec<Source>,
+        before: Vec<SourceFile>,
         files: BTreeMap<String, Option<String>>,
     ) -> anyhow::Result<Self> {
         let mut changes = Self {
@@ -227,8 +227,8 @@ mod tests {
 
     const BEFORE: &[(&str, &str)] = &[("a.yaml", "a"), ("b.yaml", "b"), ("c.yaml", "c")];
 
-    fn before() -> Vec<Source> {
-        let source = |(path, text): &(&str, &str)| Source {
+    fn before() -> Vec<SourceFile> {
+        let source = |(path, text): &(&str, &str)| SourceFile {
             path: (*path).to_owned(),
             bytes: text.as_bytes().to_vec(),
         };
