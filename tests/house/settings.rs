@@ -54,14 +54,17 @@ fn rows(readme: &str, heading: &str) -> BTreeMap<String, String> {
         .map(|line| {
             let mut cells = line.split('|').map(|cell| cell.trim().trim_matches('`'));
             let setting = cells.nth(1).unwrap_or_default();
-            (setting.to_owned(), cells.next().unwrap_or_default().to_owned())
+            (
+                setting.to_owned(),
+                cells.next().unwrap_or_default().to_owned(),
+            )
         })
         .collect()
 }
 
 /// What stands between quotes in a text and begins with `PLANEBOT_`, without the beginnings of names.
 fn variables(text: &str) -> BTreeSet<String> {
-    let quoted = text.split('"').skip(1).step_by(2);
+    let quoted = text.split('"');
     quoted
         .filter(|word| word.starts_with("PLANEBOT_") && !word.ends_with('_'))
         .filter(|word| word.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
@@ -89,7 +92,9 @@ fn the_readme_lists_every_setting_with_its_variable() {
         assert!(!fields.is_empty(), "`{name}` has no fields");
         let listed: BTreeSet<String> = rows.keys().cloned().collect();
         for field in fields.symmetric_difference(&listed) {
-            wrong.push(format!("`{heading}` `{field}`: in one of file.rs and README.md only"));
+            wrong.push(format!(
+                "`{heading}` `{field}`: in one of file.rs and README.md only"
+            ));
         }
         for (setting, variable) in &rows {
             if format!("{heading} {setting}") == WITHOUT_VARIABLE {
@@ -97,7 +102,9 @@ fn the_readme_lists_every_setting_with_its_variable() {
             }
             let expected = format!("{prefix}{}", setting.to_uppercase());
             if *variable != expected {
-                wrong.push(format!("`{heading}` `{setting}`: `{expected}`, not `{variable}`"));
+                wrong.push(format!(
+                    "`{heading}` `{setting}`: `{expected}`, not `{variable}`"
+                ));
             }
             // Which key is read from which table is matched by the words between the quotes.
             let tail = expected
