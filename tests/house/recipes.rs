@@ -56,8 +56,9 @@ fn is_whole(text: &str, word: &str) -> bool {
     let part_of_a_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     text.match_indices(word).any(|(at, _)| {
         let (before, after) = (&text[..at], &text[at + word.len()..]);
-        !(word.starts_with(part_of_a_word) && before.ends_with(part_of_a_word))
-            && !(word.ends_with(part_of_a_word) && after.starts_with(part_of_a_word))
+        let joined = word.starts_with(part_of_a_word) && before.ends_with(part_of_a_word);
+        let continued = word.ends_with(part_of_a_word) && after.starts_with(part_of_a_word);
+        !joined && !continued
     })
 }
 
