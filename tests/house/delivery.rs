@@ -121,3 +121,19 @@ fn the_forms_ask_for_what_a_report_needs() {
     assert!(read(&folder.join("config.yml")).contains("blank_issues_enabled: false"));
     assert!(read(&root().join(".github/SECURITY.md")).contains("private vulnerability reporting"));
 }
+
+#[test]
+fn every_crate_says_where_it_comes_from_and_what_it_needs() {
+    let workspace = read(&root().join("Cargo.toml"));
+    let members = workspace.split_once("\nmembers = [").unwrap().1;
+    let members = members.split_once(']').unwrap().0;
+    for folder in members.split('"').skip(1).step_by(2) {
+        let manifest = read(&root().join(folder).join("Cargo.toml"));
+        assert!(manifest.contains("\ndescription = \""), "{folder}");
+        for key in ["repository", "keywords", "categories", "rust-version"] {
+            let inherited = format!("\n{key}.workspace = true\n");
+            assert!(manifest.contains(&inherited), "{folder}: `{key}`");
+            assert!(workspace.contains(&format!("\n{key} = ")), "`{key}`");
+        }
+    }
+}
