@@ -2,8 +2,11 @@
 
 mod circles;
 mod crates;
+mod delivery;
 mod names;
 mod objects;
+mod recipes;
+mod settings;
 mod threats;
 mod words;
 
