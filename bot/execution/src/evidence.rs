@@ -325,8 +325,8 @@ fn parse_addresses(text: &str) -> Result<BTreeMap<String, BTreeSet<IpAddr>>, Str
 mod tests {
     use super::*;
 
-    struct Says(EvidenceReading, EvidenceReading);
-    impl EvidenceSource for Says {
+    struct Readings(EvidenceReading, EvidenceReading);
+    impl EvidenceSource for Readings {
         fn juju_models(&self) -> EvidenceReading {
             self.0.clone()
         }
@@ -337,7 +337,7 @@ mod tests {
 
     fn juju(text: &str) -> Vec<String> {
         juju_models(
-            &Says(
+            &Readings(
                 EvidenceReading::Text(text.to_owned()),
                 EvidenceReading::NotConfigured,
             ),
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_on_maas_keeps_the_gate_shut_whatever_is_claimed() {
+    fn a_juju_model_on_maas_keeps_the_gate_closed_whatever_is_claimed() {
         let dying = r#"{"models":[{"name":"admin/openstack","type":"maas","is-controller":false,"life":"dying"}]}"#;
         assert_eq!(
             juju(dying),
@@ -363,19 +363,25 @@ mod tests {
 
     #[test]
     fn without_a_source_an_operator_must_state_what_they_see() {
-        let nobody = Says(
+        let unconfigured = Readings(
             EvidenceReading::NotConfigured,
             EvidenceReading::NotConfigured,
         );
-        assert_eq!(juju_models(&nobody, None).len(), 1);
-        assert!(juju_models(&nobody, Some("no-juju-model")).is_empty());
+        assert_eq!(juju_models(&unconfigured, None).len(), 1);
+        assert!(juju_models(&unconfigured, Some("no-juju-model")).is_empty());
         let has = BTreeSet::from([("virbr2".to_owned(), "10.0.0.1".parse().unwrap())]);
         assert_eq!(
-            jumphost_addresses(&nobody, Some("virbr2"), &has, &BTreeSet::new()).len(),
+            jumphost_addresses(&unconfigured, Some("virbr2"), &has, &BTreeSet::new()).len(),
             1
         );
         assert!(
-            jumphost_addresses(&nobody, Some("virbr2=10.0.0.1"), &has, &BTreeSet::new()).is_empty()
+            jumphost_addresses(
+                &unconfigured,
+                Some("virbr2=10.0.0.1"),
+                &has,
+                &BTreeSet::new()
+            )
+            .is_empty()
         );
     }
 
@@ -383,22 +389,22 @@ mod tests {
     fn the_jumphost_must_have_the_new_addresses_and_lack_the_old() {
         let text =
             r#"[{"ifname":"virbr2","addr_info":[{"local":"10.0.0.1"},{"local":"10.0.8.1"}]}]"#;
-        let says = Says(
+        let source = Readings(
             EvidenceReading::NotConfigured,
             EvidenceReading::Text(text.to_owned()),
         );
         let at = |ip: &str| BTreeSet::from([("virbr2".to_owned(), ip.parse::<IpAddr>().unwrap())]);
-        assert!(jumphost_addresses(&says, None, &at("10.0.0.1"), &BTreeSet::new()).is_empty());
+        assert!(jumphost_addresses(&source, None, &at("10.0.0.1"), &BTreeSet::new()).is_empty());
         assert_eq!(
-            jumphost_addresses(&says, None, &at("10.0.0.1"), &at("10.0.8.1")),
+            jumphost_addresses(&source, None, &at("10.0.0.1"), &at("10.0.8.1")),
             ["the jumphost's virbr2 still has 10.0.8.1"]
         );
         assert_eq!(
-            jumphost_addresses(&says, None, &at("10.0.4.1"), &BTreeSet::new()).len(),
+            jumphost_addresses(&source, None, &at("10.0.4.1"), &BTreeSet::new()).len(),
             1
         );
-        // What nobody printed does not show that an address is gone.
-        let empty = Says(
+        // An empty list does not prove that an address was removed.
+        let empty = Readings(
             EvidenceReading::NotConfigured,
             EvidenceReading::Text("[]".to_owned()),
         );
@@ -406,13 +412,13 @@ mod tests {
         assert_eq!(jumphost_addresses(&empty, None, &has, &lacks).len(), 1);
     }
 
-    /// Before MAAS 3.6 a rack checks the snippets that are hung up again; a region that is none cannot.
+    /// Before MAAS 3.6 a rack checks the snippets that are recreated; a region controller without a rack cannot.
     #[test]
-    fn the_gate_for_racks_stays_shut_until_maas_shows_a_racks_address() {
+    fn the_gate_for_racks_stays_closed_until_maas_shows_a_racks_address() {
         let cidr: Cidr = "10.0.0.0/24".parse().unwrap();
-        let is_closed = |living: &[(&str, Option<bool>)]| {
+        let is_closed = |controllers: &[(&str, Option<bool>)]| {
             let (mut nodes, mut occupants) = (BTreeMap::new(), Vec::new());
-            for (host, is_rack) in living {
+            for (host, is_rack) in controllers {
                 let kind = is_rack.map_or(NodeKind::Machine, |_| NodeKind::Controller);
                 let node = Node {
                     system_id: (*host).to_owned(),

@@ -2,7 +2,6 @@
 //!
 //! It must not know who records them: the journal is a ledger, a rehearsal has one in memory.
 
-use std::fmt;
 use std::future::Future;
 
 use plan::plan::Plan;
@@ -50,46 +49,17 @@ impl<L: Ledger> Ledger for LoggedLedger<'_, L> {
 
 fn log(plan: &Plan, fact: &Fact) {
     match fact {
-        Fact::Done {
-            step,
-            already: false,
-            ..
-        } => {
-            let step = StepInWords::of(plan, *step);
-            step.log("done", &format!("wrote {step}: {}", step.past));
+        Fact::Done { step, already, .. } => {
+            let outcome = if *already {
+                StepOutcome::AlreadyDone
+            } else {
+                StepOutcome::Done
+            };
+            log_step(plan, *step, &outcome);
         }
-        Fact::Done {
-            step,
-            already: true,
-            ..
-        } => {
-            let step = StepInWords::of(plan, *step);
-            step.log(
-                "already_done",
-                &format!("{step} was already done: {}", step.action),
-            );
-        }
-        Fact::Refused { step, why } => {
-            let step = StepInWords::of(plan, *step);
-            step.log(
-                "refused",
-                &format!("{step} was refused: {}: {why}", step.action),
-            );
-        }
-        Fact::Unknown { step, why } => {
-            let step = StepInWords::of(plan, *step);
-            step.log(
-                "unknown",
-                &format!("{step} has an unknown outcome: {}: {why}", step.action),
-            );
-        }
-        Fact::Foreign { step, found } => {
-            let step = StepInWords::of(plan, *step);
-            step.log(
-                "unexpected_state",
-                &format!("{step} found an unexpected state: {}: {found}", step.action),
-            );
-        }
+        Fact::Refused { step, why } => log_step(plan, *step, &StepOutcome::Refused(why)),
+        Fact::Unknown { step, why } => log_step(plan, *step, &StepOutcome::Unknown(why)),
+        Fact::Foreign { step, found } => log_step(plan, *step, &StepOutcome::Unexpected(found)),
         Fact::Opened(gate) => {
             let gate = gate.word();
             tracing::info!(gate, open = true, missing = 0, "gate {gate} is open");
@@ -122,49 +92,56 @@ fn log(plan: &Plan, fact: &Fact) {
     }
 }
 
-/// A step for the log; displayed as `step 4 of 12`.
-struct StepInWords {
-    id: StepId,
-    steps: usize,
-    /// `create subnet 192.0.2.0/24`.
-    action: String,
-    /// `created subnet 192.0.2.0/24`.
-    past: String,
+/// The result of a step; with MAAS's reason, or with what was found.
+enum StepOutcome<'a> {
+    Done,
+    AlreadyDone,
+    Refused(&'a str),
+    Unknown(&'a str),
+    Unexpected(&'a str),
 }
 
-impl StepInWords {
-    fn of(plan: &Plan, id: StepId) -> Self {
-        let (verb, past, object) = match plan.step(id).map(Step::write) {
-            None => ("make", "made", "a write that is not in the plan".to_owned()),
-            Some(Write::Create(new)) => ("create", "created", new.key().to_string()),
-            Some(Write::Delete(before)) => ("delete", "deleted", before.key().to_string()),
-            Some(Write::Update(before, after)) => {
-                let (before, after) = (before.key(), after.key());
-                let object = if before == after {
-                    before.to_string()
-                } else {
-                    format!("{before} to {after}")
-                };
-                ("change", "changed", object)
-            }
-        };
-        Self {
-            id,
-            steps: plan.steps.len(),
-            action: format!("{verb} {object}"),
-            past: format!("{past} {object}"),
+fn log_step(plan: &Plan, id: StepId, result: &StepOutcome<'_>) {
+    let (step, steps) = (id.0, plan.steps.len());
+    let (verb, past, object) = in_words(plan, id);
+    let place = format!("step {step} of {steps}");
+    let (outcome, text) = match result {
+        StepOutcome::Done => ("done", format!("wrote {place}: {past} {object}")),
+        StepOutcome::AlreadyDone => (
+            "already_done",
+            format!("{place} was already done: {verb} {object}"),
+        ),
+        StepOutcome::Refused(why) => (
+            "refused",
+            format!("{place} was refused: {verb} {object}: {why}"),
+        ),
+        StepOutcome::Unknown(why) => (
+            "unknown",
+            format!("{place} has an unknown outcome: {verb} {object}: {why}"),
+        ),
+        StepOutcome::Unexpected(found) => (
+            "unexpected_state",
+            format!("{place} found an unexpected state: {verb} {object}: {found}"),
+        ),
+    };
+    tracing::info!(step, steps, outcome, "{}", on_one_line(&text));
+}
+
+/// What a step writes: `create`, `created`, and the object.
+fn in_words(plan: &Plan, id: StepId) -> (&'static str, &'static str, String) {
+    match plan.step(id).map(Step::write) {
+        None => ("make", "made", "a write that is not in the plan".to_owned()),
+        Some(Write::Create(new)) => ("create", "created", new.key().to_string()),
+        Some(Write::Delete(before)) => ("delete", "deleted", before.key().to_string()),
+        Some(Write::Update(before, after)) => {
+            let (before, after) = (before.key(), after.key());
+            let object = if before == after {
+                before.to_string()
+            } else {
+                format!("{before} to {after}")
+            };
+            ("change", "changed", object)
         }
-    }
-
-    fn log(&self, outcome: &str, text: &str) {
-        let (step, steps, text) = (self.id.0, self.steps, on_one_line(text));
-        tracing::info!(step, steps, outcome, "{text}");
-    }
-}
-
-impl fmt::Display for StepInWords {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "step {} of {}", self.id.0, self.steps)
     }
 }
 

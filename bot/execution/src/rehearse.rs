@@ -86,7 +86,7 @@ pub async fn rehearse(
         }
         for cut in 1..=operations {
             rehearsed.cuts += 1;
-            if let Some(failure) = fails_after_cut(input, &before, &uncut, &next, cut).await {
+            if let Some(failure) = failure_after_cut(input, &before, &uncut, &next, cut).await {
                 rehearsed.failures.push(failure);
                 return rehearsed;
             }
@@ -101,7 +101,7 @@ pub async fn rehearse(
 
 /// Executes one move with a power cut after operation `cut`, lets the run catch up, and compares it with the uncut one.
 /// `None` when they agree.
-async fn fails_after_cut(
+async fn failure_after_cut(
     input: &RehearsalInput<'_>,
     before: &RehearsalRun,
     uncut: &RehearsalRun,

@@ -18,7 +18,7 @@ use topology::object::Key;
 use topology::observed::{BlindSpot, Observed, Occupant, Scope, Seen};
 use topology::version::MaasVersion;
 
-use assemble::{Gathered, Network};
+use assemble::{Gathered, NetworkLists};
 pub(crate) use network::{Fabrics, range, reserved_ip, route, space, subnet};
 pub(crate) use nodes::{InterfaceRow, NodeRow, interface_row, node_row};
 pub(crate) use snippets::{SnippetRow, snippet};
@@ -103,8 +103,7 @@ impl<W: Transport> MaasReader<W> {
         let mut observed = reading.observed;
         self.client.remember_all(&observed);
         observed.occupants = self.all_occupants(&observed, scope).await?;
-        // MAAS refuses these to a user who is not an administrator. The blind spot of such a user keeps a plan from being
-        // made.
+        // MAAS refuses these to a user who is not an administrator. The blind spot of such a user stops the plan anyway.
         if scope.elsewhere && observed.blind.is_empty() {
             observed.elsewhere = Some(Box::pin(self.elsewhere(&observed)).await?);
         }
@@ -152,7 +151,7 @@ impl<W: Transport> MaasReader<W> {
         })
     }
 
-    async fn network(&self, has_reserved_ips: bool) -> Result<Network, ReadError> {
+    async fn network(&self, has_reserved_ips: bool) -> Result<NetworkLists, ReadError> {
         let (fabrics, subnets, ranges, routes, reserved_ips) = tokio::try_join!(
             self.fabrics(),
             self.list("subnets/", subnet),
@@ -166,7 +165,7 @@ impl<W: Transport> MaasReader<W> {
                 }
             },
         )?;
-        Ok(Network {
+        Ok(NetworkLists {
             fabrics,
             lists: [
                 ("subnets/", subnets),

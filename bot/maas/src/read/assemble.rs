@@ -9,8 +9,8 @@ use topology::observed::{BlindSpot, Holder, Node, Occupant, Seen};
 use crate::read::network::Fabrics;
 use crate::read::nodes::{NodeRow, with_unique_hosts};
 
-/// The network's lists.
-pub(super) struct Network {
+/// The lists of everything but nodes and spaces.
+pub(super) struct NetworkLists {
     pub(super) fabrics: Fabrics,
     /// Objects by the list that has them.
     pub(super) lists: [(&'static str, Vec<Seen>); 4],
@@ -27,7 +27,7 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    pub(super) fn add_network(&mut self, network: &Network, spaces: Vec<Seen>) {
+    pub(super) fn add_network(&mut self, network: &NetworkLists, spaces: Vec<Seen>) {
         for seen in spaces {
             self.add("spaces/", seen);
         }
@@ -52,8 +52,8 @@ impl Gathered {
     }
 
     pub(super) fn add_nodes(&mut self, rows: Vec<NodeRow>) {
-        let (rows, doubled) = with_unique_hosts(rows);
-        self.blind.extend(doubled);
+        let (rows, duplicates) = with_unique_hosts(rows);
+        self.blind.extend(duplicates);
         for row in rows {
             let node = row.node();
             for seen in row.seen() {

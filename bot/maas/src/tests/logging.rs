@@ -56,7 +56,7 @@ fn logging() -> (Log, tracing::subscriber::DefaultGuard) {
     (log, tracing::subscriber::set_default(subscriber))
 }
 
-/// The clock moves 7 ms at every look at it.
+/// A clock that advances by 7 ms each time it is read.
 fn ticking_clock() -> Environment {
     let now = Mutex::new(0);
     Environment {

@@ -1,4 +1,4 @@
-//! From MAAS's response to the outcome of a write: done, refused, or unknown. Pure. Must not know what follows.
+//! Turns MAAS's response into the outcome of a write: done, refused, or unknown. Pure. Must not know what follows.
 
 use serde_json::Value;
 use topology::object::Object;

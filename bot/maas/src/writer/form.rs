@@ -1,4 +1,4 @@
-//! From a write and the rows it refers to, the one request that carries it out. Pure.
+//! Builds the one request that carries out a write, from the write and the rows it refers to. Pure.
 //!
 //! Booleans are `true` and `false` only (3.5.12 reads `0` and `no` as true for some fields), row numbers are always sent
 //! where MAAS would guess (`vlan` of a subnet, `subnet` of a range), and only what differs is sent. Must not know what

@@ -141,7 +141,7 @@ impl<'a> LayoutBuilder<'a> {
             } else {
                 NodeKind::Machine
             };
-            (kind, node.to_json(host))
+            (kind, node.into_json(host))
         });
         nodes.collect()
     }
@@ -160,7 +160,7 @@ struct UnobservedNode {
 }
 
 impl UnobservedNode {
-    fn to_json(self, host: &str) -> Value {
+    fn into_json(self, host: &str) -> Value {
         let interfaces = self.interfaces.into_iter();
         let interfaces: Vec<Value> = interfaces
             .map(|(name, links)| json!({"name": name, "links": links}))
