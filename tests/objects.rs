@@ -297,7 +297,7 @@ async fn a_vlan_older_than_a_fabrics_default_stays_and_its_network_goes() {
     let world = world_of(CLOUD, Some("3.5.12"));
     let files = imported(&world).await;
     let lab = InMemoryMaas::new(std::sync::Arc::clone(&world.maas), outside());
-    let request = MaasRequest::new(Method::Post, "fabrics/").with("name", "young");
+    let request = MaasRequest::new(Method::Post, "fabrics/").with_field("name", "young");
     assert_eq!(lab.send(request).await.unwrap().status, 200);
     let plan = moved_between_fabrics(&world, files, ["plain", "blue", "young"]).await;
     let told = lines(&plan).join("\n");

@@ -1,7 +1,7 @@
 //! The planner's random pairs of clouds, played in the lab: what the laws hold against rules of their own, the lab's MAAS
 //! holds against its, which are held to recordings of real ones.
 
-use execution::rehearse::{Play, rehearse};
+use execution::rehearse::{RehearsalInput, rehearse};
 use plan::plan::{Plan, PlanPolicy};
 
 use test_support::pairs::Pair;
@@ -24,7 +24,7 @@ async fn rehearsed(pair: &Pair) -> Option<Result<(), String>> {
         ..PlanPolicy::default()
     };
     let plan = Plan::between(&observed, &topology, &policy).ok()?;
-    let play = Play {
+    let play = RehearsalInput {
         plan: &plan,
         topology: &topology,
         policy: &policy,

@@ -1,6 +1,6 @@
 //! Plans over every layout and every change: from what a MAAS holds to what another one holds.
 
-use execution::rehearse::{Play, rehearse};
+use execution::rehearse::{RehearsalInput, rehearse};
 use plan::plan::{Plan, PlanPolicy};
 use plan::render;
 use plan::step::{Phase, Step};
@@ -43,7 +43,7 @@ async fn every_change_is_planned_and_rehearsed_to_zero_drift() {
                 Ok(plan) => plan,
                 Err(refused) => panic!("{name} on {version}: {:#?}", refused.refusals),
             };
-            let play = Play {
+            let play = RehearsalInput {
                 plan: &plan,
                 topology: &topology,
                 policy: &PlanPolicy::default(),
@@ -161,7 +161,7 @@ async fn the_reference_change_reads_as_in_the_golden_file() {
     };
     let observed = world.observe(&topology).await;
     let plan = Plan::between(&observed, &topology, &policy).unwrap();
-    let play = Play {
+    let play = RehearsalInput {
         plan: &plan,
         topology: &topology,
         policy: &policy,

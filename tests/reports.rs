@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use execution::evidence::{EvidenceReading, EvidenceSource};
-use execution::executor::{Executor, Ledger, NotKept};
+use execution::executor::Executor;
+use execution::ledger::{Ledger, LedgerError};
 use lab::maas::ReportedInterface;
 use plan::gate::GateName;
 use plan::plan::{Plan, PlanPolicy};
@@ -167,10 +168,10 @@ impl<'a> Play<'a> {
             topology: self.topology,
             policy: &PlanPolicy::default(),
             client: &self.world.client,
-            lease: &Held,
-            witness: &Nobody,
+            fence: &Held,
+            evidence: &Nobody,
         };
-        stage.make(next, &mut self.facts).await.unwrap();
+        stage.execute(next, &mut self.facts).await.unwrap();
     }
 
     fn report(&self, said: &BTreeMap<String, Vec<ReportedInterface>>) {
@@ -225,12 +226,12 @@ impl Facts {
 }
 
 impl Ledger for Facts {
-    async fn add(&mut self, fact: Fact) -> Result<(), NotKept> {
+    async fn add(&mut self, fact: Fact) -> Result<(), LedgerError> {
         self.note(fact);
         Ok(())
     }
 
-    async fn facts(&mut self) -> Result<Vec<RecordedFact>, NotKept> {
+    async fn facts(&mut self) -> Result<Vec<RecordedFact>, LedgerError> {
         Ok(self.noted.clone())
     }
 }
@@ -239,11 +240,11 @@ struct Nobody;
 
 impl EvidenceSource for Nobody {
     fn juju_models(&self) -> EvidenceReading {
-        EvidenceReading::Nobody
+        EvidenceReading::NotConfigured
     }
 
     fn jumphost_addresses(&self) -> EvidenceReading {
-        EvidenceReading::Nobody
+        EvidenceReading::NotConfigured
     }
 }
 

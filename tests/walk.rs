@@ -49,7 +49,7 @@ pub(crate) async fn undone(world: &World, plan: &Plan) -> Result<(), String> {
         let Undo::By(write) = &step.undo else {
             return Err(format!("step {}: {:?}", step.id, step.undo));
         };
-        let outcome = MaasWriter::new(&world.client, &Held).make(write).await;
+        let outcome = MaasWriter::new(&world.client, &Held).send(write).await;
         if !matches!(outcome, Outcome::Done(_)) {
             return Err(format!("step {}: {outcome:?}", step.id));
         }
@@ -64,7 +64,7 @@ async fn made(world: &World, step: &Step) -> Result<(), String> {
         StepState::Foreign(found) => return Err(format!("found {found:?}")),
     }
     let outcome = MaasWriter::new(&world.client, &Held)
-        .make(&step.write())
+        .send(&step.write())
         .await;
     if !matches!(outcome, Outcome::Done(_)) {
         return Err(format!("{outcome:?}"));
@@ -79,7 +79,7 @@ async fn made(world: &World, step: &Step) -> Result<(), String> {
 async fn ground(world: &World, step: &Step) -> StepState {
     let seen: BTreeMap<Key, Option<Object>> = world
         .client
-        .eyes()
+        .reader()
         .look(&step.keys())
         .await
         .unwrap()

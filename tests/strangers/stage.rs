@@ -352,7 +352,7 @@ impl Stage {
     pub(super) async fn subnet(&self) -> Subnet {
         let seen = self
             .hands()
-            .eyes()
+            .reader()
             .observe(&Scope::default())
             .await
             .unwrap();
@@ -368,7 +368,7 @@ impl Stage {
             Box::new(Object::Subnet(before)),
             Box::new(Object::Subnet(after)),
         );
-        let outcome = MaasWriter::new(&self.hands(), &Anybody).make(&write).await;
+        let outcome = MaasWriter::new(&self.hands(), &Anybody).send(&write).await;
         assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
     }
 

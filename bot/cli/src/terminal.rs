@@ -97,7 +97,7 @@ impl Terminal<'_> {
     /// One line per plane.
     pub async fn audit(&mut self, out: &mut dyn Write) -> anyhow::Result<u8> {
         let ready = self.ready()?;
-        let observed = execution::executor::observe(&self.desk.client.eyes(), &ready.topology)
+        let observed = execution::executor::observe(&self.desk.client.reader(), &ready.topology)
             .await
             .context("observing MAAS")?;
         let audit = match Plan::between(&observed, &ready.topology, &ready.policy) {

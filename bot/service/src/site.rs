@@ -19,8 +19,8 @@ use topology::port::Clock;
 
 use execution::evidence::EvidenceReading;
 use execution::executor::observe;
-use execution::rehearse::{Play, Rehearsals};
-use maas::{ApiKey, Environment, Http, MaasClient, ReadProgress};
+use execution::rehearse::{RehearsalCache, RehearsalInput};
+use maas::{ApiKey, Environment, HttpTransport, MaasClient, ReadProgress};
 
 use crate::config::Site;
 use evidence::read_all;
@@ -33,9 +33,9 @@ pub struct SiteRuntime {
     /// Its configuration.
     pub site: Site,
     /// Its MAAS.
-    pub client: Arc<MaasClient<Http>>,
+    pub client: Arc<MaasClient<HttpTransport>>,
     /// Its last rehearsal.
-    pub rehearsals: Rehearsals,
+    pub rehearsals: RehearsalCache,
 }
 
 /// What came of observing and planning.
@@ -62,13 +62,13 @@ impl SiteRuntime {
             )
         })?;
         let key = ApiKey::read(secret.read()?.expose_secret())?;
-        let http =
-            Http::new(&site.maas_url, key, Environment::of_this_process(clock))?.watched(watch);
+        let http = HttpTransport::new(&site.maas_url, key, Environment::of_this_process(clock))?
+            .on_progress(watch);
         let client = MaasClient::new(http, Environment::of_this_process(clock));
         Ok(Self {
             site,
             client,
-            rehearsals: Rehearsals::default(),
+            rehearsals: RehearsalCache::default(),
         })
     }
 
@@ -98,19 +98,19 @@ impl SiteRuntime {
         policy: &PlanPolicy,
         report: &mut (dyn FnMut(String) + Send),
     ) -> anyhow::Result<PlanningResult> {
-        let observed = observe(&self.client.eyes(), topology)
+        let observed = observe(&self.client.reader(), topology)
             .await
             .context("observing MAAS")?;
         let outcome = Plan::between(&observed, topology, policy);
         let rehearsed = match &outcome {
             Ok(plan) => {
-                let play = Play {
+                let play = RehearsalInput {
                     plan,
                     topology,
                     policy,
                     observed: &observed,
                 };
-                self.rehearsals.of(&play, report).await
+                self.rehearsals.get_or_rehearse(&play, report).await
             }
             Err(_) => Rehearsed::default(),
         };
@@ -125,8 +125,8 @@ impl SiteRuntime {
     pub async fn evidence_for(&self, next: &NextMove) -> EvidenceReadings {
         if !matches!(next, NextMove::Examine(_)) {
             return EvidenceReadings {
-                juju: EvidenceReading::Nobody,
-                jumphost: EvidenceReading::Nobody,
+                juju: EvidenceReading::NotConfigured,
+                jumphost: EvidenceReading::NotConfigured,
             };
         }
         let evidence = &self.site.evidence;

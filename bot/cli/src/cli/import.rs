@@ -69,7 +69,7 @@ impl Import {
             all_spaces: true,
             ..Scope::default()
         };
-        let observed = Box::pin(desk.client.eyes().observe(&scope))
+        let observed = Box::pin(desk.client.reader().observe(&scope))
             .await
             .with_context(|| format!("reading the MAAS at `{}`", desk.site.maas_url))?;
         for spot in &observed.blind {

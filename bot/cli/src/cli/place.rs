@@ -138,13 +138,13 @@ impl Where {
 /// Draws how far a read is, over the line before it.
 fn draw(progress: ReadProgress<'_>) {
     let mut err = std::io::stderr().lock();
-    let drawn = if progress.whole {
+    let drawn = if progress.complete {
         write!(err, "\r\x1b[K")
     } else {
         write!(
             err,
             "\r\x1b[K{} … {} KiB",
-            progress.what,
+            progress.request,
             progress.bytes / 1024
         )
     };

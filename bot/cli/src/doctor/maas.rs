@@ -18,7 +18,7 @@ pub(super) async fn examine(site: &Site, clock: &Clock) -> Vec<Finding> {
             return chart.findings;
         }
     };
-    match desk.client.eyes().introduced().await {
+    match desk.client.reader().version_and_access().await {
         Ok((version, _)) if !version.is_known() => {
             chart.wrong(
                 format!("`{}` is MAAS {version}, whose rules planebot does not know: it plans and never applies", site.maas_url),

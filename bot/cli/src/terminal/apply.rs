@@ -13,8 +13,9 @@ use plan::run::{Fact, NextMove, Progress, RecordedFact, next_move};
 use plan::runbook::Runbook;
 
 use crate::terminal::{Ready, Terminal, exit};
-use execution::executor::{Executor, Ledger as _};
-use execution::rehearse::told;
+use execution::executor::Executor;
+use execution::ledger::Ledger as _;
+use execution::rehearse::describe;
 use service::runs::ledger::{LeaseFence, RunLedger};
 
 /// What is asked of a run.
@@ -186,7 +187,7 @@ impl Terminal<'_> {
                 | NextMove::Stop { .. }
                 | NextMove::Finish => {}
             }
-            writeln!(out, "{}", told(&acting.plan, &next))?;
+            writeln!(out, "{}", describe(&acting.plan, &next))?;
             let right = LeaseFence {
                 lease: &lease,
                 clock: self.clock,
@@ -198,8 +199,8 @@ impl Terminal<'_> {
                 topology: &ready.topology,
                 policy: &ready.policy,
                 client: &self.desk.client,
-                lease: &right,
-                witness: &witness,
+                fence: &right,
+                evidence: &witness,
             };
             let mut keeping = RunLedger {
                 journal,
@@ -207,7 +208,7 @@ impl Terminal<'_> {
                 lease: &lease,
                 clock: self.clock,
             };
-            stage.make(&next, &mut keeping).await?;
+            stage.execute(&next, &mut keeping).await?;
             drop(keeping.facts().await?);
         }
     }

@@ -282,7 +282,7 @@ impl Runs {
         let seen = published
             .runtime
             .client
-            .eyes()
+            .reader()
             .observe(&Scope::default())
             .await;
         let finished = published

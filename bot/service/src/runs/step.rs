@@ -118,10 +118,10 @@ impl Runs {
             topology: &topology,
             policy: &policy,
             client: &runtime.client,
-            lease: &fence,
-            witness: &evidence,
+            fence: &fence,
+            evidence: &evidence,
         };
-        executor.make(next, &mut ledger).await?;
+        executor.execute(next, &mut ledger).await?;
         if let NextMove::Finish = next {
             self.journal.release(&lease).await?;
         }

@@ -432,7 +432,7 @@ impl Looking<'_> {
         };
         let outside = Environment::of_this_process(&self.days.town.hand.clock());
         let wire = InMemoryMaas::new(Arc::clone(&self.days.town.maas.maas), outside.clone());
-        let observed = observe(&MaasClient::new(wire, outside).eyes(), &topology).await?;
+        let observed = observe(&MaasClient::new(wire, outside).reader(), &topology).await?;
         match Plan::between(&observed, &topology, &PlanPolicy::default()) {
             Ok(plan) if plan.steps.iter().all(|step| step.nudge) => {}
             Ok(plan) => {

@@ -1,4 +1,4 @@
-//! Every field of every answer, missing or of another type: it is told by its place, or it is none that matters.
+//! Every field of every response, missing or of another type: it is an error that names the place, or changes nothing.
 
 use serde_json::Value;
 use topology::observed::{Observed, Scope};
@@ -37,7 +37,7 @@ const KEPT: &str = r#"[
     {"ip": null, "alloc_type": 0, "interface_set": [], "owner": null, "subnet": null}]"#;
 const NEIGHBOURS: &str = r#"[{"ip": "203.0.113.4"}, {"ip": "192.0.2.200"}]"#;
 
-/// The answers of a MAAS that has one of each.
+/// The responses of a MAAS that has one object of each kind.
 fn rich() -> Vec<(&'static str, String)> {
     let mut all = answers();
     let others = NODE.replace("m1", "n2").replace("abc", "def");
@@ -64,9 +64,9 @@ fn rich() -> Vec<(&'static str, String)> {
 }
 
 async fn observed(answers: &[(&'static str, String)]) -> Result<Observed, ReadError> {
-    let told = ScriptedTransport::default();
+    let maas = ScriptedTransport::default();
     for (request, body) in answers {
-        told.tell(request, Ok(json(200, body)));
+        maas.push(request, Ok(json(200, body)));
     }
     let scope = Scope {
         occupants: vec!["192.0.2.0/24".parse().unwrap()],
@@ -77,10 +77,10 @@ async fn observed(answers: &[(&'static str, String)]) -> Result<Observed, ReadEr
         settings: true,
         ..Scope::default()
     };
-    eyes(&Arc::new(told)).observe(&scope).await
+    reader(&Arc::new(maas)).observe(&scope).await
 }
 
-/// Every place in a value, as steps from the root.
+/// A JSON pointer to every place in a value.
 fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
@@ -99,7 +99,7 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
-/// The value without what stands at `place`, or with something else there.
+/// The value without what is at `place`, or with something else there.
 fn changed(value: &Value, place: &str, with: Option<&Value>) -> Value {
     let mut value = value.clone();
     if let Some(with) = with {
@@ -112,7 +112,7 @@ fn changed(value: &Value, place: &str, with: Option<&Value>) -> Value {
     value
 }
 
-/// Fields that some release, or some objects, do not have. An address whose holder is told less is held all the same.
+/// Fields that some releases or some objects do not have. An address whose holder is less known is held all the same.
 const MAY_BE_MISSING: [&str; 13] = [
     "disabled_boot_architectures",
     "subnet",
@@ -130,7 +130,7 @@ const MAY_BE_MISSING: [&str; 13] = [
 ];
 
 #[tokio::test]
-async fn a_field_that_is_missing_or_of_another_type_is_told_or_does_not_matter() {
+async fn a_field_that_is_missing_or_of_another_type_is_an_error_or_changes_nothing() {
     let answers = rich();
     let whole = observed(&answers).await.unwrap();
     assert_eq!(whole.blind, []);
@@ -142,7 +142,7 @@ async fn a_field_that_is_missing_or_of_another_type_is_told_or_does_not_matter()
         serde_json::json!([{}]),
         serde_json::json!({}),
     ];
-    let mut told = 0;
+    let mut errors = 0;
     for (index, (request, body)) in answers.iter().enumerate() {
         let value: Value = serde_json::from_str(body).unwrap();
         let mut all = Vec::new();
@@ -161,11 +161,11 @@ async fn a_field_that_is_missing_or_of_another_type_is_told_or_does_not_matter()
                 let mut answers = answers.clone();
                 answers[index].1 = changed(&value, &place, with).to_string();
                 match observed(&answers).await {
-                    Err(blind) => {
-                        told += 1;
-                        let words = blind.to_string();
-                        assert!(words.starts_with(&format!("`{request}`: ")), "{words}");
-                        assert!(!words.contains(['\u{1b}', '\u{202e}']), "{words:?}");
+                    Err(error) => {
+                        errors += 1;
+                        let message = error.to_string();
+                        assert!(message.starts_with(&format!("`{request}`: ")), "{message}");
+                        assert!(!message.contains(['\u{1b}', '\u{202e}']), "{message:?}");
                     }
                     Ok(seen) => {
                         let may = with.is_none() && MAY_BE_MISSING.contains(&name);
@@ -175,20 +175,20 @@ async fn a_field_that_is_missing_or_of_another_type_is_told_or_does_not_matter()
             }
         }
     }
-    assert!(told > 400, "only {told} were told");
+    assert!(errors > 400, "only {errors} errors");
 }
 
 #[tokio::test]
-async fn addresses_without_a_subnet_of_theirs_are_told_with_whose_they_are() {
+async fn addresses_outside_their_subnet_or_without_one_come_with_their_holder() {
     let seen = observed(&rich()).await.unwrap();
-    let told: Vec<String> = seen
+    let elsewhere: Vec<String> = seen
         .elsewhere
         .iter()
         .flatten()
         .map(|occupant| format!("{} {:?}", occupant.ip.unwrap(), occupant.holder))
         .collect();
     assert_eq!(
-        told,
+        elsewhere,
         [
             r#"203.0.113.1 Unknown("the node `m1`")"#,
             r#"203.0.113.2 User { user: "bob" }"#,
@@ -209,7 +209,7 @@ async fn addresses_without_a_subnet_of_theirs_are_told_with_whose_they_are() {
 }
 
 #[tokio::test]
-async fn lists_that_do_not_fit_each_other_are_no_observation() {
+async fn lists_that_contradict_each_other_are_an_error() {
     for (request, body, word) in [
         ("GET subnets/", "[]".to_owned(), "192.0.2.0/24"),
         ("GET fabrics/", "[]".to_owned(), "blue"),
@@ -222,18 +222,18 @@ async fn lists_that_do_not_fit_each_other_are_no_observation() {
         let mut answers = rich();
         answers.retain(|(known, _)| *known != request);
         answers.push((request, body));
-        let blind = observed(&answers).await.unwrap_err().to_string();
+        let error = observed(&answers).await.unwrap_err().to_string();
         assert!(
-            blind.contains("do not fit") && blind.contains(word),
-            "{blind}"
+            error.contains("contradict") && error.contains(word),
+            "{error}"
         );
     }
 }
 
 #[tokio::test]
-async fn a_change_between_two_lists_is_read_again() {
-    let told = ScriptedTransport::default().to("GET subnets/", Ok(json(200, "[]")));
-    let told = filled(told);
-    let seen = eyes(&told).observe(&Scope::default()).await.unwrap();
+async fn lists_are_read_again_after_a_change_between_two_of_them() {
+    let maas = ScriptedTransport::default().to("GET subnets/", Ok(json(200, "[]")));
+    let maas = filled(maas);
+    let seen = reader(&maas).observe(&Scope::default()).await.unwrap();
     assert_eq!(seen.subnets().count(), 1);
 }
