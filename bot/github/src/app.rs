@@ -6,7 +6,7 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::request::{ApiRequest, read, segment};
+use crate::path::segment;
 use crate::{CommentSeen, GitHub, GitHubError, SignedIn};
 
 /// Who we are.
@@ -73,7 +73,7 @@ impl GitHub {
         }
         match self.signed_in {
             SignedIn::Token => {
-                let asked = self.line.get("asking who we are", "/user").await;
+                let asked = self.client.get("asking who we are", "/user").await;
                 let user: Option<WireUser> = match asked {
                     // A token of an installation is nobody's.
                     Err(GitHubError::Denied { status: 403, .. }) => None,
@@ -86,7 +86,7 @@ impl GitHub {
                 })
             }
             SignedIn::App(_) => {
-                let app: WireApp = self.line.get("asking who we are", "/app").await?;
+                let app: WireApp = self.client.get("asking who we are", "/app").await?;
                 Ok(Me {
                     login: Some(format!("{}[bot]", app.slug.unwrap_or(app.name))),
                     app: Some(app.id),
@@ -112,15 +112,15 @@ impl GitHub {
             route = format!("{route}&cursor={}", segment(cursor));
         }
         let what = "listing the webhooks that were sent";
-        let answer = self.line.send(what, &ApiRequest::get(&route)).await?;
-        Ok((read(what, &answer)?, answer.next_cursor()))
+        let (page, answer) = self.client.get_answer(what, &route).await?;
+        Ok((page, answer.next_cursor()))
     }
 
     /// Asks GitHub to send one again, under the same delivery id.
     pub async fn redeliver(&self, id: u64) -> Result<(), GitHubError> {
         let route = format!("/app/hook/deliveries/{id}/attempts");
-        self.line
-            .tell(
+        self.client
+            .submit(
                 "asking for a webhook again",
                 Method::POST,
                 (&route, &json!({})),

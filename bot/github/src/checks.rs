@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::webhook::event::Sha;
-use crate::{GitHubError, Repository, request};
+use crate::{GitHubError, Repository, path};
 
 /// Annotations that one request may add (GitHub's API description); more are added by further requests.
 pub const ANNOTATIONS_MAX: usize = 50;
@@ -171,7 +171,7 @@ impl Repository {
         let mut body = shown(check, first);
         body["head_sha"] = json!(check.head);
         let seen: CheckSeen = self
-            .line
+            .client
             .write(&what, Method::POST, (&route, &body))
             .await?;
         self.annotate(seen.id, check, rest).await?;
@@ -184,7 +184,7 @@ impl Repository {
         let route = format!("{}/check-runs/{id}", self.root);
         let (first, rest) = split(&check.annotations);
         let seen = self
-            .line
+            .client
             .write(&what, Method::PATCH, (&route, &shown(check, first)))
             .await?;
         self.annotate(id, check, rest).await?;
@@ -201,8 +201,8 @@ impl Repository {
         let route = format!("{}/check-runs/{id}", self.root);
         for batch in rest.chunks(ANNOTATIONS_MAX) {
             let body = json!({ "output": output(check, batch) });
-            self.line
-                .tell(&what, Method::PATCH, (&route, &body))
+            self.client
+                .submit(&what, Method::PATCH, (&route, &body))
                 .await?;
         }
         Ok(())
@@ -217,9 +217,9 @@ impl Repository {
         let route = format!(
             "{}/commits/{commit}/check-runs?check_name={}",
             self.root,
-            request::segment(name)
+            path::segment(name)
         );
-        self.line
+        self.client
             .list(
                 &format!("listing the checks of {}", commit.short()),
                 &route,

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::pulls::WireAccount;
 use crate::webhook::event::{Account, PullNumber};
-use crate::{GitHubError, Repository, request};
+use crate::{GitHubError, Repository, path};
 
 /// GitHub: 422 "body is too long (maximum is 65536 characters)".
 pub const COMMENT_CHARACTERS_MAX: usize = 65_536;
@@ -39,7 +39,7 @@ impl CommentSeen {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reaction {
     /// Seen.
-    MaasReader,
+    Eyes,
     /// Done.
     Rocket,
     /// Refused.
@@ -50,7 +50,7 @@ impl Reaction {
     /// GitHub's word.
     pub fn word(self) -> &'static str {
         match self {
-            Self::MaasReader => "eyes",
+            Self::Eyes => "eyes",
             Self::Rocket => "rocket",
             Self::Confused => "confused",
         }
@@ -96,9 +96,9 @@ impl Repository {
         let what = format!("listing the comments of #{number}");
         let mut route = format!("{}/issues/{number}/comments", self.root);
         if let Some(since) = since {
-            route = format!("{route}?since={}", request::segment(since));
+            route = format!("{route}?since={}", path::segment(since));
         }
-        let found: Vec<WireComment> = self.line.list(&what, &route, |page| page).await?;
+        let found: Vec<WireComment> = self.client.list(&what, &route, |page| page).await?;
         Ok(found.into_iter().map(CommentSeen::from).collect())
     }
 
@@ -106,7 +106,7 @@ impl Repository {
     pub async fn comment(&self, id: u64) -> Result<CommentSeen, GitHubError> {
         let what = format!("reading comment {id}");
         let route = format!("{}/issues/comments/{id}", self.root);
-        let wire: WireComment = self.line.get(&what, &route).await?;
+        let wire: WireComment = self.client.get(&what, &route).await?;
         Ok(wire.into())
     }
 
@@ -120,7 +120,7 @@ impl Repository {
         fits(&what, body)?;
         let route = format!("{}/issues/{number}/comments", self.root);
         let wire: WireComment = self
-            .line
+            .client
             .write(&what, Method::POST, (&route, &json!({ "body": body })))
             .await?;
         Ok(wire.into())
@@ -132,7 +132,7 @@ impl Repository {
         fits(&what, body)?;
         let route = format!("{}/issues/comments/{id}", self.root);
         let wire: WireComment = self
-            .line
+            .client
             .write(&what, Method::PATCH, (&route, &json!({ "body": body })))
             .await?;
         Ok(wire.into())
@@ -143,7 +143,9 @@ impl Repository {
         let what = format!("reacting to comment {comment}");
         let route = format!("{}/issues/comments/{comment}/reactions", self.root);
         let body = json!({ "content": reaction.word() });
-        self.line.tell(&what, Method::POST, (&route, &body)).await
+        self.client
+            .submit(&what, Method::POST, (&route, &body))
+            .await
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::webhook::event::Sha;
-use crate::{FolderError, GitHubError, Repository, request};
+use crate::{FolderError, GitHubError, Repository, path};
 
 /// Others commit to the branch too: after so many lost races a person should look.
 const RACES_MAX: usize = 5;
@@ -79,7 +79,7 @@ impl Repository {
         }
         let route = format!("{}/git/trees", self.root);
         let tree: Made = self
-            .line
+            .client
             .write("writing a tree", Method::POST, (&route, &body))
             .await?;
         if before.as_ref() == Some(&tree.sha) {
@@ -89,7 +89,7 @@ impl Repository {
         let body = json!({ "message": message, "tree": tree.sha, "parents": parents });
         let route = format!("{}/git/commits", self.root);
         let commit: Made = self
-            .line
+            .client
             .write("writing a commit", Method::POST, (&route, &body))
             .await?;
         Ok(Some(commit.sha))
@@ -116,13 +116,17 @@ impl Repository {
     ) -> Result<(), GitHubError> {
         let what = format!("moving the branch `{branch}`");
         if head.is_some() {
-            let route = format!("{}/git/refs/heads/{}", self.root, request::path(branch));
+            let route = format!("{}/git/refs/heads/{}", self.root, path::path(branch));
             let body = json!({ "sha": to, "force": false });
-            self.line.tell(&what, Method::PATCH, (&route, &body)).await
+            self.client
+                .submit(&what, Method::PATCH, (&route, &body))
+                .await
         } else {
             let route = format!("{}/git/refs", self.root);
             let body = json!({ "ref": format!("refs/heads/{branch}"), "sha": to });
-            self.line.tell(&what, Method::POST, (&route, &body)).await
+            self.client
+                .submit(&what, Method::POST, (&route, &body))
+                .await
         }
     }
 }

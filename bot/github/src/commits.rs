@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::webhook::event::Sha;
-use crate::{GitHubError, Repository, request};
+use crate::{GitHubError, Repository, path};
 
 /// A commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,8 +69,8 @@ impl Repository {
             object: WireNamed,
         }
         let what = format!("reading the branch `{name}`");
-        let route = format!("{}/git/ref/heads/{}", self.root, request::path(name));
-        let found: Option<Wire> = GitHubError::absent(self.line.get(&what, &route).await)?;
+        let route = format!("{}/git/ref/heads/{}", self.root, path::path(name));
+        let found: Option<Wire> = GitHubError::absent(self.client.get(&what, &route).await)?;
         Ok(found.map(|wire| wire.object.sha))
     }
 
@@ -85,7 +85,8 @@ impl Repository {
         }
         let what = format!("reading commit {}", sha.short());
         let route = format!("{}/git/commits/{sha}", self.root);
-        let wire: Wire = self.line.get(&what, &route).await?;
+        let is_whole = |found: &Wire| found.sha == *sha;
+        let wire: Wire = self.client.object(&what, &route, is_whole).await?;
         Ok(CommitSeen {
             sha: wire.sha,
             tree: wire.tree.sha,
@@ -100,10 +101,10 @@ impl Repository {
         let route = format!(
             "{}/compare/{}...{}?per_page=1",
             self.root,
-            request::path(base),
-            request::path(head)
+            path::path(base),
+            path::path(head)
         );
-        let wire: WireComparison = self.line.get(&what, &route).await?;
+        let wire: WireComparison = self.client.get(&what, &route).await?;
         let stand = match wire.status.as_str() {
             "identical" => Ancestry::Identical,
             "ahead" => Ancestry::Ahead,

@@ -62,7 +62,9 @@ impl Repository {
             "auto_merge": false,
             "required_contexts": [],
         });
-        self.line.write(&what, Method::POST, (&route, &body)).await
+        self.client
+            .write(&what, Method::POST, (&route, &body))
+            .await
     }
 
     /// Says how far a deployment is.
@@ -79,6 +81,8 @@ impl Repository {
             .take(DESCRIPTION_CHARACTERS_MAX)
             .collect();
         let body = json!({ "state": status.word(), "description": short });
-        self.line.tell(&what, Method::POST, (&route, &body)).await
+        self.client
+            .submit(&what, Method::POST, (&route, &body))
+            .await
     }
 }

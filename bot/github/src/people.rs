@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::{GitHubError, Repository, request};
+use crate::{GitHubError, Repository, path};
 
 /// What somebody may do in a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,12 +41,12 @@ impl Repository {
         }
         let route = format!(
             "/orgs/{}/teams/{}/memberships/{}",
-            request::segment(&team.org),
-            request::segment(&team.slug),
-            request::segment(login)
+            path::segment(&team.org),
+            path::segment(&team.slug),
+            path::segment(login)
         );
         let what = format!("asking whether @{login} is in `{team}`");
-        match self.line.get::<Wire>(&what, &route).await {
+        match self.client.get::<Wire>(&what, &route).await {
             Ok(wire) if wire.state == "active" => Membership::Active,
             Ok(_) => Membership::Pending,
             Err(GitHubError::Gone { status, .. }) => Membership::Unseen(format!(
@@ -72,10 +72,10 @@ impl Repository {
         let route = format!(
             "{}/collaborators/{}/permission",
             self.root,
-            request::segment(login)
+            path::segment(login)
         );
         let what = format!("asking what @{login} may do");
-        let wire: Wire = self.line.get(&what, &route).await?;
+        let wire: Wire = self.client.get(&what, &route).await?;
         // The role is exact where it is one of GitHub's own; the older word folds maintain and triage.
         let role = wire.role_name.as_deref().and_then(permission);
         Ok(role

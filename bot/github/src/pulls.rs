@@ -142,7 +142,7 @@ impl Repository {
     pub async fn pull(&self, number: PullNumber) -> Result<PullSeen, GitHubError> {
         let what = format!("reading pull request #{number}");
         let route = format!("{}/pulls/{number}", self.root);
-        let wire: WirePull = self.line.get(&what, &route).await?;
+        let wire: WirePull = self.client.get(&what, &route).await?;
         Ok(wire.into())
     }
 
@@ -150,7 +150,7 @@ impl Repository {
     pub async fn open_pulls(&self) -> Result<Vec<PullSeen>, GitHubError> {
         let route = format!("{}/pulls?state=open", self.root);
         let found: Vec<WirePull> = self
-            .line
+            .client
             .list("listing the open pull requests", &route, |page| page)
             .await?;
         Ok(found.into_iter().map(PullSeen::from).collect())
@@ -166,7 +166,7 @@ impl Repository {
                 self.root
             );
             let what = "listing the pull requests that changed last";
-            let found: Vec<WirePull> = self.line.get(what, &route).await?;
+            let found: Vec<WirePull> = self.client.get(what, &route).await?;
             let whole = found.len() == 100;
             let fresh = found
                 .into_iter()
@@ -185,7 +185,7 @@ impl Repository {
     pub async fn pull_paths(&self, number: PullNumber) -> Result<Option<Vec<String>>, GitHubError> {
         let what = format!("listing the files of pull request #{number}");
         let route = format!("{}/pulls/{number}/files", self.root);
-        let files: Vec<WireFile> = self.line.list(&what, &route, |page| page).await?;
+        let files: Vec<WireFile> = self.client.list(&what, &route, |page| page).await?;
         if files.len() >= FILES_MAX {
             return Ok(None);
         }

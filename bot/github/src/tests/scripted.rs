@@ -12,7 +12,11 @@ use crate::tests::{NAME, NOW, now, settings, token};
 use crate::webhook::event::PullNumber;
 
 /// A GitHub under a path, as GHES has it, that says yes to the repository and then what it is told.
-async fn scripted(status: u16, headers: &[(&str, &str)], body: &str) -> (Repository, JoinSet<()>) {
+pub(super) async fn scripted(
+    status: u16,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> (Repository, JoinSet<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/api/v3", listener.local_addr().unwrap());
     let mut said = HeaderMap::new();
@@ -45,7 +49,7 @@ async fn a_page_of_something_in_between_is_no_yes() {
     let page = "<html><body>Sign in</body></html>";
     for (status, body, is_yes) in [(200, page, false), (204, "", true), (201, "{}", true)] {
         let (repository, _tasks) = scripted(status, &[], body).await;
-        let said = repository.react(7, Reaction::MaasReader).await;
+        let said = repository.react(7, Reaction::Eyes).await;
         assert_eq!(said.is_ok(), is_yes, "{status}: {said:?}");
         assert!(
             is_yes || matches!(said, Err(GitHubError::Unknown { .. })),
