@@ -42,7 +42,7 @@ pub enum FolderError {
     GitHub(#[from] GitHubError),
     /// It holds what no declaration needs: every such entry.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    UnreadableEntry(Vec<UnreadableEntry>),
+    Unreadable(Vec<UnreadableEntry>),
 }
 
 /// An entry that no declaration needs, so that the folder is refused. Paths are from the repository's root.
@@ -149,7 +149,7 @@ impl Repository {
         };
         let listed = self.tree(&tree, true).await?;
         let (blobs, unwanted) =
-            readable(&listed, folder, wanted).map_err(FolderError::UnreadableEntry)?;
+            readable(&listed, folder, wanted).map_err(FolderError::Unreadable)?;
         let files = self.texts(&blobs).await?;
         Ok(Folder {
             tree: Some(listed.sha),
@@ -172,9 +172,7 @@ impl Repository {
         };
         let level = self.tree(&tree, false).await?;
         if level.truncated {
-            return Err(FolderError::UnreadableEntry(vec![
-                UnreadableEntry::Truncated,
-            ]));
+            return Err(FolderError::Unreadable(vec![UnreadableEntry::Truncated]));
         }
         Ok(level.tree.into_iter().map(|entry| entry.path).collect())
     }
@@ -191,17 +189,13 @@ impl Repository {
             };
             let level = self.tree(&tree, false).await?;
             if level.truncated {
-                return Err(FolderError::UnreadableEntry(vec![
-                    UnreadableEntry::Truncated,
-                ]));
+                return Err(FolderError::Unreadable(vec![UnreadableEntry::Truncated]));
             }
             let Some(entry) = level.tree.into_iter().find(|entry| entry.path == part) else {
                 return Ok(None);
             };
             if entry.r#type != "tree" {
-                return Err(FolderError::UnreadableEntry(vec![not_a_folder(
-                    &entry, so_far,
-                )]));
+                return Err(FolderError::Unreadable(vec![not_a_folder(&entry, so_far)]));
             }
             tree = entry.sha;
         }
@@ -255,7 +249,7 @@ impl Repository {
             Ok(texts)
         } else {
             unreadable.sort();
-            Err(FolderError::UnreadableEntry(unreadable))
+            Err(FolderError::Unreadable(unreadable))
         }
     }
 }
@@ -372,7 +366,7 @@ mod tests {
         };
         match readable(&listed, "topology/a", |path| !path.contains(".md")) {
             Ok((blobs, _)) => blobs.into_keys().collect::<Vec<_>>().join("\n"),
-            Err(unreadable) => FolderError::UnreadableEntry(unreadable)
+            Err(unreadable) => FolderError::Unreadable(unreadable)
                 .to_string()
                 .replace("; `", "\n`"),
         }

@@ -52,7 +52,8 @@ use outgoing::client_to;
 
 pub use app::{HookDelivery, Me};
 pub use checks::{
-    ANNOTATIONS_MAX, Annotation, Check, CheckAction, CheckSeen, CheckStatus, Conclusion, Level,
+    ANNOTATIONS_MAX, Annotation, AnnotationLevel, Check, CheckAction, CheckSeen, CheckStatus,
+    Conclusion,
 };
 pub use comments::{COMMENT_CHARACTERS_MAX, CommentSeen, Reaction};
 pub use commit_files::Content;

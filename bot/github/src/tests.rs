@@ -77,7 +77,7 @@ async fn lab_fixture() -> LabFixture {
 }
 
 impl LabFixture {
-    /// Lets people do something.
+    /// Does something as a person.
     fn people<T>(&self, what: impl FnOnce(At<'_>) -> T) -> T {
         what(self.lab.github().at(NAME))
     }
@@ -197,7 +197,7 @@ async fn a_folder_is_read_at_a_commit_without_its_neighbours() {
         .repository
         .folder(&main, "README.md", |_| true)
         .await;
-    assert!(matches!(file, Err(FolderError::UnreadableEntry(_))));
+    assert!(matches!(file, Err(FolderError::Unreadable(_))));
 }
 
 #[tokio::test]
@@ -287,7 +287,7 @@ async fn comments_are_written_changed_listed_and_reacted_to() {
         .unwrap();
     assert_eq!(late.iter().map(|one| one.id).collect::<Vec<_>>(), [ours.id]);
 
-    // Threat 44: whoever writes our marker is not us.
+    // Threat 44: a comment is ours by its author, not by what it says.
     let me = fixture.client.me().await.unwrap();
     assert!(me.wrote(&ours) && !me.wrote(&seen));
 
@@ -334,7 +334,7 @@ fn check(head: &Sha, annotations: usize) -> Check {
                 start_line: 1 + at as u64,
                 end_line: 1 + at as u64,
                 columns: Some((1, 5)),
-                level: Level::Failure,
+                level: AnnotationLevel::Failure,
                 title: "overlap/subnet".to_owned(),
                 message: format!("finding {at}"),
             })
@@ -386,7 +386,7 @@ async fn a_check_with_many_annotations_gets_all_of_them() {
     );
 }
 
-/// Threat 17, as GitHub answers it: a member, an invitation, a stranger, a team that is not there.
+/// Threat 17, as GitHub answers: a member, an invitation, another account, a team that does not exist.
 #[tokio::test]
 async fn threat_17_memberships_are_active_pending_or_unseen() {
     let fixture = lab_fixture().await;
@@ -417,9 +417,9 @@ async fn threat_17_memberships_are_active_pending_or_unseen() {
     assert_eq!(may("mallory").await, Permission::Read);
 }
 
-/// Threat 32: the branch was rewritten after the merge.
+/// Threat 32: somebody force-pushed the branch after the merge.
 #[tokio::test]
-async fn threat_32_a_commit_is_on_a_branch_until_somebody_rewrites_it() {
+async fn threat_32_a_commit_is_on_a_branch_until_a_force_push_removes_it() {
     let fixture = lab_fixture().await;
     let before = fixture.main().await;
     let number = fixture.open_pull();
@@ -439,7 +439,7 @@ async fn threat_32_a_commit_is_on_a_branch_until_somebody_rewrites_it() {
         .compare(before.as_str(), merged.as_str())
         .await
         .unwrap();
-    assert_eq!(found.stand, Ancestry::Ahead);
+    assert_eq!(found.ancestry, Ancestry::Ahead);
     assert_eq!(found.paths.unwrap(), ["topology/a/oam.yaml"]);
 }
 
@@ -477,7 +477,7 @@ async fn an_app_signs_in_by_its_key_and_finds_its_installation() {
     let number = fixture.open_pull();
     let repository = app.repository(NAME).await.unwrap();
     repository.create_comment(number, "here").await.unwrap();
-    // Its token dies before its time: octocrab asks for another.
+    // Its token expires early: the client asks for another.
     fixture.lab.github().expire_tokens();
     repository
         .create_comment(number, "still here")
@@ -488,7 +488,7 @@ async fn an_app_signs_in_by_its_key_and_finds_its_installation() {
 }
 
 #[test]
-fn a_key_that_is_none_signs_nobody_in() {
+fn a_malformed_key_is_refused() {
     let identity = Identity::App {
         id: 1,
         private_key: Secret::Given(SecretString::from("not a key")),

@@ -79,7 +79,7 @@ async fn a_whole_folder_loses_what_is_no_longer_in_it() {
 }
 
 #[tokio::test]
-async fn two_who_commit_at_once_both_find_their_files() {
+async fn two_commits_at_the_same_time_both_keep_their_files() {
     let fixture = lab_fixture().await;
     let repository = &fixture.repository;
     let (left, right) = (files(&[("a", "1\n")]), files(&[("b", "2\n")]));
