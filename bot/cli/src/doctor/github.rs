@@ -46,7 +46,7 @@ pub(super) async fn examine(config: &Config, clock: &Clock) -> Vec<Finding> {
             }
         }
     }
-    if let Some(ahead) = github.ahead() {
+    if let Some(ahead) = github.clock_offset() {
         if ahead.abs() > AHEAD_MS_MAX {
             let says = format!(
                 "this machine's clock is {} off GitHub's",
@@ -136,12 +136,12 @@ async fn webhooks(chart: &mut Chart, github: &GitHub) {
         Ok((log, _older)) => log,
         Err(error) => return wrong(chart, &error),
     };
-    let missed = HookDelivery::missed(&log);
+    let missed = HookDelivery::undelivered(&log);
     let Some(last) = log.first() else {
         chart.note("GitHub has sent no webhook in the last days");
         return;
     };
-    if last.arrived() {
+    if last.succeeded() {
         chart.good(format!(
             "the last webhook arrived, sent {}; of {} in the log {} never did",
             last.delivered_at,
