@@ -1,0 +1,165 @@
+//! The log of `planebot serve`: its format, and that no secret is in it, whatever is logged.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lab::github::{Options, Permission, Proposal, Serving, serve};
+
+const NAME: &str = "example/network";
+
+/// The webhook's secret, the previous one, and the parts of MAAS's API key after the consumer's.
+const SECRETS: [&str; 4] = [
+    "webhook-s3cr3t-one",
+    "webhook-s3cr3t-two",
+    "t0kenkey-s3cr3t",
+    "t0ken-s3cr3t",
+];
+
+/// A GitHub with a pull request, whose webhooks are signed and sent to `listen`.
+async fn github(listen: &str) -> Serving {
+    let mut hub = lab::github::GitHub::new("planebot");
+    hub.hook(&format!("http://{listen}/webhook"), SECRETS[0]);
+    hub.create_repository(NAME, false);
+    hub.add_team_member("example", "net-ops", "alice");
+    let mut at = hub.at(NAME);
+    at.grant_team("net-ops", Permission::Write);
+    for (branch, text) in [("main", "plane: a\n"), ("wip", "plane: b\n")] {
+        let files = [("topology/a.yaml", Some(text))];
+        at.commit_files("alice", branch, "Write", &files).unwrap();
+    }
+    let proposal = Proposal {
+        head: "wip",
+        base: "main",
+        title: "Another name",
+        body: "",
+    };
+    at.open_pull("alice", proposal).unwrap();
+    let clock = service::clock::machine();
+    let options = Options {
+        clock: Some(Arc::new(move || clock().0 / 1_000)),
+        ..Options::default()
+    };
+    serve(hub, options).await.unwrap()
+}
+
+fn start(folder: &Path, listen: &str, lab: &Serving, options: &[&str]) -> Child {
+    let put = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    put("token", &lab.github().bot_token());
+    put("secret", SECRETS[0]);
+    put("previous", SECRETS[1]);
+    put("key", &format!("consumer:{}:{}", SECRETS[2], SECRETS[3]));
+    put(
+        "planebot.toml",
+        &format!(
+            "[server]\nlisten = '{listen}'\nlog = 'trace'\n[github]\napi_url = '{}'\ntoken_file = 'token'\nwebhook_secret_file = 'secret'\n\
+             previous_webhook_secret_file = 'previous'\nprevious_webhook_secret_until = 2099-01-01\n\
+             [store]\nurl = 'sqlite://journal.db'\n[[site]]\nname = 'dc'\nrepository = '{NAME}'\npath = 'topology'\n\
+             maas_url = 'http://127.0.0.1:1/MAAS'\nmaas_api_key_file = 'key'\n",
+            lab.url
+        ),
+    );
+    Command::new(env!("CARGO_BIN_EXE_planebot"))
+        .arg("--config")
+        .arg(folder.join("planebot.toml"))
+        .arg("serve")
+        .args(options)
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(folder.join("log")).unwrap())
+        .spawn()
+        .unwrap()
+}
+
+/// Waits until the bot has written that many comments.
+async fn comments(lab: &Serving, wanted: usize) {
+    let mut tick = tokio::time::interval(Duration::from_millis(50));
+    loop {
+        tick.tick().await;
+        let all = lab.github().at(NAME).comments(1);
+        let own = all.iter().filter(|one| one.author.ends_with("[bot]"));
+        if own.count() >= wanted {
+            return;
+        }
+    }
+}
+
+/// Runs the service until it has planned a pull request, answered a command and refused a forged webhook; its whole log.
+async fn logged(options: &[&str]) -> (String, String) {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = free.local_addr().unwrap().to_string();
+    drop(free);
+    let lab = github(&listen).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = start(folder.path(), &listen, &lab, options);
+    let done = tokio::time::timeout(Duration::from_mins(1), async {
+        comments(&lab, 1).await;
+        lab.github().at(NAME).comment("alice", 1, "/help").unwrap();
+        comments(&lab, 2).await;
+        let forged = reqwest::Client::new()
+            .post(format!("http://{listen}/webhook"))
+            .header("x-github-event", "issue_comment")
+            .header("x-github-delivery", "1")
+            .header("x-hub-signature-256", "sha256=00")
+            .body("{}")
+            .send();
+        assert_eq!(forged.await.unwrap().status().as_u16(), 401);
+    })
+    .await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
+    assert!(done.is_ok(), "the service did not answer:\n{log}");
+    (log, lab.github().bot_token())
+}
+
+#[tokio::test]
+async fn no_secret_is_logged_at_any_level_in_any_format() {
+    for format in ["text", "json"] {
+        let (log, token) = logged(&["--log-format", format]).await;
+        assert!(log.contains("listening on"), "{log}");
+        assert!(log.contains("TRACE"), "trace was configured");
+        for secret in SECRETS.into_iter().chain([token.as_str()]) {
+            let line = log.lines().find(|line| line.contains(secret));
+            assert_eq!(line, None, "`{secret}` is in the {format} log");
+        }
+        let is_json = |line: &str| serde_json::from_str::<serde_json::Value>(line).is_ok();
+        assert_eq!(log.lines().all(is_json), format == "json");
+    }
+}
+
+/// What a process that cannot start writes to standard error.
+fn startup_error(folder: &Path, options: &[&str]) -> String {
+    let ended = Command::new(env!("CARGO_BIN_EXE_planebot"))
+        .arg("--config")
+        .arg(folder.join("planebot.toml"))
+        .arg("serve")
+        .args(options)
+        .output()
+        .unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    String::from_utf8(ended.stderr).unwrap()
+}
+
+#[test]
+fn an_invalid_configuration_is_reported_in_the_format_of_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("planebot.toml"),
+        "[server]\nlog = 'inof'\n",
+    )
+    .unwrap();
+    let text = startup_error(folder.path(), &[]);
+    assert!(text.starts_with("error: "), "{text}");
+    let json = startup_error(folder.path(), &["--log-format", "json"]);
+    let line: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(line["level"], "ERROR", "{json}");
+    for message in [text.as_str(), line["fields"]["message"].as_str().unwrap()] {
+        for part in ["planebot.toml", "line 2", "`inof` is not a log filter"] {
+            assert!(message.contains(part), "{message}");
+        }
+    }
+}
