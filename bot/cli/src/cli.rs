@@ -169,7 +169,7 @@ impl CommandLine {
             Command::Schema => schema(console),
             Command::Completions { shell } => {
                 let mut text = Vec::new();
-                clap_complete::generate(shell, &mut CommandLine::command(), "planebot", &mut text);
+                clap_complete::generate(shell, &mut Self::command(), "planebot", &mut text);
                 console.out.write_all(&text)?;
                 Ok(exit_code::OK)
             }

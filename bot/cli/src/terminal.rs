@@ -180,31 +180,31 @@ impl TerminalSession<'_> {
         Ok(())
     }
 
-    /// Plays the plan in the lab and prints what happens.
+    /// Carries the plan out in the lab and prints what happens.
     pub async fn rehearse(&mut self, out: &mut dyn Write) -> anyhow::Result<u8> {
         let loaded = self.load()?;
         let mut lines = Vec::new();
         let result = self
             .site
             .survey(&loaded.topology, &loaded.policy, &mut |line| {
-                lines.push(line)
+                lines.push(line);
             })
             .await?;
-        let sound = result.outcome.is_ok() && result.rehearsed.failures.is_empty();
-        let told = match &result.outcome {
+        let succeeded = result.outcome.is_ok() && result.rehearsed.failures.is_empty();
+        let summary = match &result.outcome {
             Err(refused) => telling::refusal_text(refused, &self.site.site.name),
             Ok(_) => format!("{}\n", telling::rehearsal(&result.rehearsed)),
         };
-        let text = format!("{}\n\n{told}", lines.join("\n"));
+        let text = format!("{}\n\n{summary}", lines.join("\n"));
         match self.format {
             OutputFormat::Text => write!(out, "{text}")?,
             OutputFormat::Markdown => writeln!(out, "{}", telling::fence("text", &text))?,
             OutputFormat::Json => {
-                let whole = json!({"sound": sound, "transcript": lines, "rehearsal": result.rehearsed, "plan": as_json(&result.outcome, &result)});
+                let whole = json!({"sound": succeeded, "transcript": lines, "rehearsal": result.rehearsed, "plan": as_json(&result.outcome, &result)});
                 writeln!(out, "{}", serde_json::to_string_pretty(&whole)?)?;
             }
         }
-        Ok(if sound {
+        Ok(if succeeded {
             exit_code::OK
         } else {
             exit_code::ERROR

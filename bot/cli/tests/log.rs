@@ -12,23 +12,24 @@ use lab::github::{Options, Permission, Proposal, Serving, serve};
 
 const NAME: &str = "example/network";
 
-/// The webhook's secret, the previous one, and the parts of MAAS's API key after the consumer's.
-const SECRETS: [&str; 4] = [
-    "webhook-s3cr3t-one",
-    "webhook-s3cr3t-two",
-    "t0kenkey-s3cr3t",
-    "t0ken-s3cr3t",
-];
+/// The webhook's secret, and the previous one.
+const WEBHOOK_SECRETS: [&str; 2] = ["webhook-s3cr3t-one", "webhook-s3cr3t-two"];
+
+/// A MAAS whose network has no name yet.
+const LAYOUT: &str = r#"{"fabrics": [{"name": "blue", "vlans": [{"vid": 0, "subnets": [{"cidr": "192.0.2.0/24", "name": "desks"}]}]}]}"#;
+
+const DECLARED: &str = "plane: desks\nfabric: blue\nname: desks\ncidr: 192.0.2.0/24\n";
+const PROPOSED: &str = "plane: desks\nfabric: blue\nname: office\ncidr: 192.0.2.0/24\n";
 
 /// A GitHub with a pull request, whose webhooks are signed and sent to `listen`.
 async fn github(listen: &str) -> Serving {
     let mut hub = lab::github::GitHub::new("planebot");
-    hub.hook(&format!("http://{listen}/webhook"), SECRETS[0]);
+    hub.hook(&format!("http://{listen}/webhook"), WEBHOOK_SECRETS[0]);
     hub.create_repository(NAME, false);
     hub.add_team_member("example", "net-ops", "alice");
     let mut at = hub.at(NAME);
     at.grant_team("net-ops", Permission::Write);
-    for (branch, text) in [("main", "plane: a\n"), ("wip", "plane: b\n")] {
+    for (branch, text) in [("main", DECLARED), ("wip", PROPOSED)] {
         let files = [("topology/a.yaml", Some(text))];
         at.commit_files("alice", branch, "Write", &files).unwrap();
     }
@@ -47,20 +48,20 @@ async fn github(listen: &str) -> Serving {
     serve(hub, options).await.unwrap()
 }
 
-fn start(folder: &Path, listen: &str, lab: &Serving, options: &[&str]) -> Child {
+fn start(folder: &Path, listen: &str, github: &Serving, maas: &Maas, options: &[&str]) -> Child {
     let put = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
-    put("token", &lab.github().bot_token());
-    put("secret", SECRETS[0]);
-    put("previous", SECRETS[1]);
-    put("key", &format!("consumer:{}:{}", SECRETS[2], SECRETS[3]));
+    put("token", &github.github().bot_token());
+    put("secret", WEBHOOK_SECRETS[0]);
+    put("previous", WEBHOOK_SECRETS[1]);
+    put("key", &maas.key);
     put(
         "planebot.toml",
         &format!(
             "[server]\nlisten = '{listen}'\nlog = 'trace'\n[github]\napi_url = '{}'\ntoken_file = 'token'\nwebhook_secret_file = 'secret'\n\
              previous_webhook_secret_file = 'previous'\nprevious_webhook_secret_until = 2099-01-01\n\
              [store]\nurl = 'sqlite://journal.db'\n[[site]]\nname = 'dc'\nrepository = '{NAME}'\npath = 'topology'\n\
-             maas_url = 'http://127.0.0.1:1/MAAS'\nmaas_api_key_file = 'key'\n",
-            lab.url
+             maas_url = '{}'\nmaas_api_key_file = 'key'\n",
+            github.url, maas.serving.url
         ),
     );
     Command::new(env!("CARGO_BIN_EXE_planebot"))
@@ -72,6 +73,18 @@ fn start(folder: &Path, listen: &str, lab: &Serving, options: &[&str]) -> Child 
         .stderr(std::fs::File::create(folder.join("log")).unwrap())
         .spawn()
         .unwrap()
+}
+
+struct Maas {
+    key: String,
+    serving: lab::maas::Serving,
+}
+
+async fn maas() -> Maas {
+    let maas = lab::maas::Maas::load(LAYOUT, Some("3.7.3")).unwrap();
+    let key = maas.api_key("admin").unwrap();
+    let serving = lab::maas::serve(maas, None).await.unwrap();
+    Maas { key, serving }
 }
 
 /// Waits until the bot has written that many comments.
@@ -87,16 +100,20 @@ async fn comments(lab: &Serving, wanted: usize) {
     }
 }
 
-/// Runs the service until it has planned a pull request, answered a command and refused a forged webhook; its whole log.
-async fn logged(options: &[&str]) -> (String, String) {
+/// Runs the service until it has planned a pull request, answered a command and refused a forged webhook. The answer is its
+/// whole log, and the secrets that it was given.
+async fn logged(options: &[&str]) -> (String, Vec<String>) {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = free.local_addr().unwrap().to_string();
     drop(free);
-    let lab = github(&listen).await;
+    let (lab, maas) = (github(&listen).await, maas().await);
     let folder = tempfile::tempdir().unwrap();
-    let mut child = start(folder.path(), &listen, &lab, options);
+    let mut child = start(folder.path(), &listen, &lab, &maas, options);
     let done = tokio::time::timeout(Duration::from_mins(1), async {
         comments(&lab, 1).await;
+        // Planning proves that MAAS was asked, with the key.
+        let plan = lab.github().at(NAME).comments(1).remove(0).body;
+        assert!(plan.contains("Plan for `dc`"), "{plan}");
         lab.github().at(NAME).comment("alice", 1, "/help").unwrap();
         comments(&lab, 2).await;
         let forged = reqwest::Client::new()
@@ -113,17 +130,21 @@ async fn logged(options: &[&str]) -> (String, String) {
     child.wait().unwrap();
     let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
     assert!(done.is_ok(), "the service did not answer:\n{log}");
-    (log, lab.github().bot_token())
+    let mut secrets = WEBHOOK_SECRETS.map(str::to_owned).to_vec();
+    secrets.push(lab.github().bot_token());
+    // Consumer key, token key and token secret; the log needs none of them.
+    secrets.extend(maas.key.split(':').map(str::to_owned));
+    (log, secrets)
 }
 
 #[tokio::test]
 async fn no_secret_is_logged_at_any_level_in_any_format() {
     for format in ["text", "json"] {
-        let (log, token) = logged(&["--log-format", format]).await;
+        let (log, secrets) = logged(&["--log-format", format]).await;
         assert!(log.contains("listening on"), "{log}");
         assert!(log.contains("TRACE"), "trace was configured");
-        for secret in SECRETS.into_iter().chain([token.as_str()]) {
-            let line = log.lines().find(|line| line.contains(secret));
+        for secret in secrets {
+            let line = log.lines().find(|line| line.contains(&secret));
             assert_eq!(line, None, "`{secret}` is in the {format} log");
         }
         let is_json = |line: &str| serde_json::from_str::<serde_json::Value>(line).is_ok();

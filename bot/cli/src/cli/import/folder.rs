@@ -165,7 +165,7 @@ impl FileChange {
     fn undo(&self) {
         match (&self.old, self.state) {
             (Some((old, _)), ChangeState::BackedUp | ChangeState::Done) => {
-                drop(fs::rename(old, &self.path))
+                drop(fs::rename(old, &self.path));
             }
             (None, ChangeState::Done) => drop(fs::remove_file(&self.path)),
             (_, ChangeState::Prepared) | (None, ChangeState::BackedUp) => {}
