@@ -15,7 +15,7 @@ const NAME: &str = "example/network";
 /// The webhook's secret, and the previous one.
 const WEBHOOK_SECRETS: [&str; 2] = ["webhook-s3cr3t-one", "webhook-s3cr3t-two"];
 
-/// A MAAS whose network has no name yet.
+/// A MAAS with one network, which the pull request renames.
 const LAYOUT: &str = r#"{"fabrics": [{"name": "blue", "vlans": [{"vid": 0, "subnets": [{"cidr": "192.0.2.0/24", "name": "desks"}]}]}]}"#;
 
 const DECLARED: &str = "plane: desks\nfabric: blue\nname: desks\ncidr: 192.0.2.0/24\n";
