@@ -4,7 +4,7 @@ use std::path::Path;
 use super::*;
 
 /// Runs a command line: exit code, standard output, standard error.
-fn typed(words: &[&str], variables: &[(&str, &str)]) -> (u8, String, String) {
+fn planebot(words: &[&str], variables: &[(&str, &str)]) -> (u8, String, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut console = Console {
         out: &mut out,
@@ -34,14 +34,14 @@ const DESKS: &str = "plane: desks\nfabric: blue\ncidr: 192.0.2.0/24\n";
 
 #[test]
 fn help_exits_with_0_and_a_usage_error_with_1() {
-    let (code, out, _) = typed(&["--help"], &[]);
+    let (code, out, _) = planebot(&["--help"], &[]);
     assert!(
         code == 0 && out.contains("Examples:") && out.contains("import"),
         "{out}"
     );
-    let (code, _, err) = typed(&["chekc"], &[]);
+    let (code, _, err) = planebot(&["chekc"], &[]);
     assert!(code == 1 && err.contains("check"), "{err}");
-    let (code, _, err) = typed(&["check", "/nowhere"], &[]);
+    let (code, _, err) = planebot(&["check", "/nowhere"], &[]);
     assert_eq!(
         (code, err.as_str()),
         (
@@ -56,7 +56,7 @@ fn check_exits_with_0_or_with_1_and_the_place_of_each_finding() {
     let folder = tempfile::tempdir().unwrap();
     put(folder.path(), "dc1/desks.yaml", DESKS);
     let path = folder.path().to_str().unwrap();
-    let (code, out, err) = typed(&["check", path, "--runbooks", "/nowhere"], &[]);
+    let (code, out, err) = planebot(&["check", path, "--runbooks", "/nowhere"], &[]);
     assert_eq!(
         (code, out.as_str(), err.as_str()),
         (
@@ -70,7 +70,7 @@ fn check_exits_with_0_or_with_1_and_the_place_of_each_finding() {
         "dc2/desks.yaml",
         "plane: desks\nfabrik: blue\ncidr: 192.0.2.7/24\n",
     );
-    let (code, out, _) = typed(&["check", path, "--format", "json"], &[]);
+    let (code, out, _) = planebot(&["check", path, "--format", "json"], &[]);
     let report: serde_json::Value = serde_json::from_str(&out).unwrap();
     let first = &report["findings"][0];
     assert_eq!((code, &report["ok"]), (1, &serde_json::json!(false)));
@@ -83,12 +83,12 @@ fn check_exits_with_0_or_with_1_and_the_place_of_each_finding() {
 
 #[test]
 fn a_command_needs_a_maas_and_never_shows_the_key() {
-    let (code, _, err) = typed(&["plan", "--config", "/nowhere/planebot.toml"], &[]);
+    let (code, _, err) = planebot(&["plan", "--config", "/nowhere/planebot.toml"], &[]);
     assert!(code == 1 && err.contains("--maas-url"), "{err}");
     let ad_hoc = ["plan", "--maas-url", "http://127.0.0.1:1/MAAS"];
-    let (code, _, err) = typed(&ad_hoc, &[]);
+    let (code, _, err) = planebot(&ad_hoc, &[]);
     assert!(code == 1 && err.contains("PLANEBOT_MAAS_API_KEY"), "{err}");
-    let (code, _, err) = typed(&ad_hoc, &[("PLANEBOT_MAAS_API_KEY", "cons:tok/en:s3cret")]);
+    let (code, _, err) = planebot(&ad_hoc, &[("PLANEBOT_MAAS_API_KEY", "cons:tok/en:s3cret")]);
     assert!(
         code == 1 && err.contains("token of the API key") && !err.contains("s3cret"),
         "{err}"
@@ -118,21 +118,21 @@ fn an_imported_maas_checks_without_errors_and_plans_to_no_changes() {
         out,
     ];
     let variables = [("PLANEBOT_MAAS_API_KEY", key.as_str())];
-    let (code, told, err) = typed(&import, &variables);
+    let (code, printed, err) = planebot(&import, &variables);
     assert!(
-        code == 0 && told.contains("1 VLANs and 1 subnets"),
-        "{told}{err}"
+        code == 0 && printed.contains("1 VLANs and 1 subnets"),
+        "{printed}{err}"
     );
     assert!(sites.join("topology.schema.json").exists());
-    let (code, again, _) = typed(&import, &variables);
+    let (code, again, _) = planebot(&import, &variables);
     assert!(code == 0 && again.contains("no differences"), "{again}");
-    let (code, told, _) = typed(&["check", out], &[]);
-    assert!(code == 0, "{told}");
-    let (code, told, _) = typed(
+    let (code, printed, _) = planebot(&["check", out], &[]);
+    assert!(code == 0, "{printed}");
+    let (code, printed, _) = planebot(
         &["--maas-url", &serving.url, "--topology", out, "plan"],
         &variables,
     );
-    assert!(code == 0 && told.contains("no changes"), "{told}");
+    assert!(code == 0 && printed.contains("no changes"), "{printed}");
     drop(serving);
 }
 
@@ -163,27 +163,27 @@ fn import_adopts_only_the_given_object_and_keeps_comments() {
             "--out",
             out,
         ];
-        typed(&[&words, more].concat(), &[("PLANEBOT_MAAS_API_KEY", &key)])
+        planebot(&[&words, more].concat(), &[("PLANEBOT_MAAS_API_KEY", &key)])
     };
     let (code, _, err) = import(&["--adopt", "198.51.100.0/25"]);
     assert!(
         code == 1 && err.contains("planebot audit") && err.contains("nothing was written"),
         "{err}"
     );
-    let (code, told, err) = import(&["--adopt", "198.51.100.0/24"]);
+    let (code, out, err) = import(&["--adopt", "198.51.100.0/24"]);
     assert!(
-        code == 0 && told.contains("new      phones.yaml"),
-        "{told}{err}"
+        code == 0 && out.contains("new      phones.yaml"),
+        "{out}{err}"
     );
     assert_eq!(
         read("desks.yaml"),
         declared,
         "it differs, but was not to be adopted"
     );
-    let (code, told, err) = import(&[]);
+    let (code, out, err) = import(&[]);
     assert!(
-        code == 0 && told.contains("changed  desks.yaml"),
-        "{told}{err}"
+        code == 0 && out.contains("changed  desks.yaml"),
+        "{out}{err}"
     );
     assert_eq!(read("desks.yaml"), format!("{declared}gateway: +7\n"));
     let gone = "planes:\n  - plane: gone   # once\n    fabric: red\n    cidr: 10.0.0.0/24\n";
@@ -193,25 +193,25 @@ fn import_adopts_only_the_given_object_and_keeps_comments() {
         code == 1 && err.contains("gone.yaml:2: plane `gone`") && err.contains("--overwrite"),
         "{err}"
     );
-    let (code, told, err) = import(&["--overwrite"]);
+    let (code, out, err) = import(&["--overwrite"]);
     assert!(
-        code == 0 && told.contains("changed  gone.yaml"),
-        "{told}{err}"
+        code == 0 && out.contains("changed  gone.yaml"),
+        "{out}{err}"
     );
     assert_eq!(read("gone.yaml"), "# once\nplanes: []\n");
 }
 
 #[test]
 fn schema_completions_and_manual_pages_are_printed() {
-    let (code, out, _) = typed(&["schema"], &[]);
+    let (code, out, _) = planebot(&["schema"], &[]);
     assert!(code == 0 && serde_json::from_str::<serde_json::Value>(&out).is_ok());
-    let (code, out, _) = typed(&["completions", "bash"], &[]);
+    let (code, out, _) = planebot(&["completions", "bash"], &[]);
     assert!(code == 0 && out.contains("planebot"));
-    let (code, out, _) = typed(&["man"], &[]);
+    let (code, out, _) = planebot(&["man"], &[]);
     assert!(code == 0 && out.contains(".TH planebot"));
-    let (code, out, _) = typed(&["man", "check"], &[]);
+    let (code, out, _) = planebot(&["man", "check"], &[]);
     assert!(code == 0 && out.contains("Exit codes"), "{out}");
-    let (code, _, err) = typed(&["man", "chekc"], &[]);
+    let (code, _, err) = planebot(&["man", "chekc"], &[]);
     assert!(code == 1 && err.contains("no command"), "{err}");
 }
 
@@ -252,20 +252,20 @@ impl TestSite {
         }
     }
 
-    fn typed(&self, words: &[&str]) -> (u8, String, String) {
+    fn planebot(&self, words: &[&str]) -> (u8, String, String) {
         let config = self.folder.path().join("planebot.toml");
         let declared = self.folder.path().join("topology");
         let (config, declared) = (config.to_str().unwrap(), declared.to_str().unwrap());
         let all = [&["--config", config, "--topology", declared], words].concat();
-        typed(&all, &[("PLANEBOT_SITE_DC_MAAS_API_KEY", &self.key)])
+        planebot(&all, &[("PLANEBOT_SITE_DC_MAAS_API_KEY", &self.key)])
     }
 }
 
 #[test]
 fn a_run_from_a_terminal_waits_at_its_gate_and_can_be_resumed_or_aborted() {
     let site = TestSite::new();
-    let (code, told, err) = site.typed(&["plan", "--format", "json"]);
-    let plan: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let (code, out, err) = site.planebot(&["plan", "--format", "json"]);
+    let plan: serde_json::Value = serde_json::from_str(&out).unwrap();
     let digest = plan["digest"].as_str().unwrap();
     assert_eq!(
         (code, plan["verdict"].as_str()),
@@ -273,13 +273,13 @@ fn a_run_from_a_terminal_waits_at_its_gate_and_can_be_resumed_or_aborted() {
         "{err}"
     );
     let apply = |more: &[&str]| {
-        let (code, told, _) = site.typed(&[&["apply", "--digest", digest], more].concat());
-        (code, told)
+        let (code, out, _) = site.planebot(&[&["apply", "--digest", digest], more].concat());
+        (code, out)
     };
     let gone = ["apply", "--digest", "0000-0000"];
     let evidence = ["--done", "teardown", "--evidence", "no-juju-model"];
-    let (code, told, _) = site.typed(&gone);
-    assert!(code == 3 && told.contains("not 0000-0000"), "{told}");
+    let (code, out, _) = site.planebot(&gone);
+    assert!(code == 3 && out.contains("not 0000-0000"), "{out}");
     // A claim for another gate is ignored, also for one that the plan does not have.
     for (words, expected, says) in [
         (
@@ -298,23 +298,23 @@ fn a_run_from_a_terminal_waits_at_its_gate_and_can_be_resumed_or_aborted() {
         (&["--abort"], 3, "no unfinished run of"),
         (&[], 4, "waiting at gate teardown"),
     ] {
-        let (code, told) = apply(words);
-        assert!(code == expected && told.contains(says), "{words:?}: {told}");
+        let (code, out) = apply(words);
+        assert!(code == expected && out.contains(says), "{words:?}: {out}");
     }
-    let (code, told, _) = site.typed(&gone);
-    assert!(code == 3 && told.contains("--abort"), "{told}");
+    let (code, out, _) = site.planebot(&gone);
+    assert!(code == 3 && out.contains("--abort"), "{out}");
     {
         let mut maas = site.serving.maas.lock().unwrap();
         maas.release("m1");
         maas.unlink_all("m1", "192.0.2.0/24");
         maas.set_status("m1", "Ready");
     }
-    let (code, told) = apply(&evidence);
+    let (code, out) = apply(&evidence);
     assert!(
-        code == 0 && told.contains("applied, and proved twice"),
-        "{told}"
+        code == 0 && out.contains("applied, and proved twice"),
+        "{out}"
     );
-    assert_eq!(site.typed(&["plan"]).0, 0);
+    assert_eq!(site.planebot(&["plan"]).0, 0);
 }
 
 /// Adds `[github]` and an operator to the configuration.
@@ -340,23 +340,23 @@ fn with_github(site: &TestSite, url: &str) {
 #[test]
 fn the_doctor_names_remedies_changes_nothing_and_retries_dead_letters() {
     let site = TestSite::new();
-    let (code, told, _) = site.typed(&["doctor", "--only", "maas"]);
+    let (code, out, _) = site.planebot(&["doctor", "--only", "maas"]);
     assert_eq!(code, 1);
     assert!(
-        told.contains("no `[github]`") && told.contains("no operators"),
-        "{told}"
+        out.contains("no `[github]`") && out.contains("no operators"),
+        "{out}"
     );
     with_github(&site, "http://127.0.0.1:1");
-    let (code, told, err) = site.typed(&["doctor", "--only", "maas"]);
-    assert!(code == 0 && told.contains("is MAAS 3.7.3"), "{told}{err}");
-    let (code, told, _) = site.typed(&["doctor", "--only", "github"]);
+    let (code, out, err) = site.planebot(&["doctor", "--only", "maas"]);
+    assert!(code == 0 && out.contains("is MAAS 3.7.3"), "{out}{err}");
+    let (code, out, _) = site.planebot(&["doctor", "--only", "github"]);
     assert!(
-        code == 1 && told.contains("check that this machine can reach"),
-        "{told}"
+        code == 1 && out.contains("check that this machine can reach"),
+        "{out}"
     );
     let store = site.folder.path().join("journal.db");
-    let (code, told, _) = site.typed(&["doctor", "--only", "store"]);
-    assert!(code == 0 && told.contains("does not exist yet"), "{told}");
+    let (code, out, _) = site.planebot(&["doctor", "--only", "store"]);
+    assert!(code == 0 && out.contains("does not exist yet"), "{out}");
     assert!(!store.exists(), "the doctor must not create it");
     site.runtime.block_on(async {
         let journal = journal::Journal::open(&format!("sqlite://{}", store.display()))
@@ -372,7 +372,7 @@ fn the_doctor_names_remedies_changes_nothing_and_retries_dead_letters() {
         let why = journal::Settled::Parked("observing MAAS:\n502".to_owned());
         journal.settle(&poison.id, &why, now).await.unwrap();
     });
-    let (code, told, _) = site.typed(&["doctor", "--only", "store"]);
+    let (code, out, _) = site.planebot(&["doctor", "--only", "store"]);
     assert_eq!(code, 1);
     for says in [
         "1 delivery failed too often:",
@@ -382,24 +382,21 @@ fn the_doctor_names_remedies_changes_nothing_and_retries_dead_letters() {
         "no replica is the leader",
         "1 problem",
     ] {
-        assert!(told.contains(says), "{says}: {told}");
+        assert!(out.contains(says), "{says}: {out}");
     }
-    let (code, told, _) = site.typed(&["doctor", "--only", "store", "--format", "json"]);
-    let whole: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let (code, out, _) = site.planebot(&["doctor", "--only", "store", "--format", "json"]);
+    let whole: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, &whole["ok"]), (1, &serde_json::json!(false)));
     let wrong = whole["findings"].as_array().unwrap().iter();
     let wrong: Vec<_> = wrong.filter(|it| it["mark"] == "wrong").collect();
     assert_eq!(wrong.len(), 1);
-    assert!(wrong[0]["todo"].is_string(), "{told}");
-    let (code, _, err) = site.typed(&["doctor", "--retry", "nothing"]);
+    assert!(wrong[0]["todo"].is_string(), "{out}");
+    let (code, _, err) = site.planebot(&["doctor", "--retry", "nothing"]);
     assert!(code == 1 && err.contains("--only store"), "{err}");
-    let (code, told, err) = site.typed(&["doctor", "--retry", "72d3162e"]);
-    assert!(code == 0 && told.contains("processed again"), "{told}{err}");
-    let (code, told, _) = site.typed(&["doctor", "--only", "store"]);
-    assert!(
-        code == 0 && told.contains("1 delivery to process"),
-        "{told}"
-    );
+    let (code, out, err) = site.planebot(&["doctor", "--retry", "72d3162e"]);
+    assert!(code == 0 && out.contains("processed again"), "{out}{err}");
+    let (code, out, _) = site.planebot(&["doctor", "--only", "store"]);
+    assert!(code == 0 && out.contains("1 delivery to process"), "{out}");
 }
 
 #[test]
@@ -411,21 +408,21 @@ fn the_doctor_reports_an_unusable_store_and_an_invalid_configuration() {
         "journal.db",
         &"this is not a database\n".repeat(99),
     );
-    let (code, told, err) = site.typed(&["doctor", "--only", "store"]);
+    let (code, out, err) = site.planebot(&["doctor", "--only", "store"]);
     assert!(code == 1 && err.is_empty(), "{err}");
-    assert!(told.contains("file is not a database"), "{told}");
+    assert!(out.contains("file is not a database"), "{out}");
     assert!(
-        told.contains("→ it is no planebot store: name another file"),
-        "{told}"
+        out.contains("→ it is no planebot store: name another file"),
+        "{out}"
     );
     let path = site.folder.path().join("planebot.toml");
     let hasty = std::fs::read_to_string(&path).unwrap();
     let hasty = hasty.replace("[store]\n", "[store]\nkeep_days = 3\n");
     put(site.folder.path(), "planebot.toml", &hasty);
-    let (code, told, err) = site.typed(&["doctor"]);
+    let (code, out, err) = site.planebot(&["doctor"]);
     assert!(code == 1 && err.is_empty(), "{err}");
     assert!(
-        told.contains("GitHub resends a webhook for up to three days"),
-        "{told}"
+        out.contains("GitHub resends a webhook for up to three days"),
+        "{out}"
     );
 }
