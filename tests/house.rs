@@ -291,7 +291,7 @@ fn printed(typed: &[&str]) -> String {
     let mut console = planebot::cli::Console {
         out: &mut out,
         err: &mut err,
-        watched: false,
+        stderr_is_terminal: false,
         variables: std::collections::BTreeMap::new(),
     };
     let typed = ["planebot"].iter().chain(typed);

@@ -1,4 +1,4 @@
-//! A service that no webhook ever reaches: what is said at GitHub is found by asking.
+//! A service that no webhook ever reaches finds commands by polling GitHub.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -10,10 +10,10 @@ use lab::github::{GitHubServer, GitHubServerOptions, NewPullRequest, RepositoryP
 
 const NAME: &str = "example/network";
 
-/// A command is acted on in that time, whatever happened to its webhook.
-const HEARD_WITHIN: Duration = Duration::from_mins(1);
+/// A command must be processed within this time, even if its webhook is lost.
+const DELAY_MAX: Duration = Duration::from_mins(1);
 
-/// A GitHub with one pull request that knows of no webhook.
+/// A GitHub with one pull request and no webhook.
 async fn hub() -> GitHubServer {
     let mut hub = lab::github::LabGitHub::new("planebot");
     hub.create_repository(NAME, false);
@@ -39,17 +39,17 @@ async fn hub() -> GitHubServer {
     serve(hub, options).await.unwrap()
 }
 
-/// The service, ended with the test.
-struct Service(Child);
+/// The service's process, killed with the test.
+struct ServiceProcess(Child);
 
-impl Drop for Service {
+impl Drop for ServiceProcess {
     fn drop(&mut self) {
         drop(self.0.kill());
         drop(self.0.wait());
     }
 }
 
-fn service(folder: &std::path::Path, lab: &GitHubServer) -> Service {
+fn service(folder: &std::path::Path, lab: &GitHubServer) -> ServiceProcess {
     let put = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
     put("token", &lab.github().bot_token());
     put("secret", "s3cret");
@@ -68,16 +68,16 @@ fn service(folder: &std::path::Path, lab: &GitHubServer) -> Service {
     let mut planebot = Command::new(env!("CARGO_BIN_EXE_planebot"));
     planebot.arg("--config").arg(folder.join("planebot.toml"));
     let quiet = planebot.arg("serve").stdout(Stdio::null());
-    Service(quiet.stderr(Stdio::null()).spawn().unwrap())
+    ServiceProcess(quiet.stderr(Stdio::null()).spawn().unwrap())
 }
 
-/// Waits until the bot has said so many words more.
+/// Waits until the bot has written that many comments.
 async fn comments(lab: &GitHubServer, wanted: usize) {
     let mut tick = tokio::time::interval(Duration::from_millis(50));
     loop {
         tick.tick().await;
-        let said = lab.github().at(NAME).comments(1);
-        let own = said.iter().filter(|one| one.author.ends_with("[bot]"));
+        let all = lab.github().at(NAME).comments(1);
+        let own = all.iter().filter(|one| one.author.ends_with("[bot]"));
         if own.count() >= wanted {
             return;
         }
@@ -85,14 +85,14 @@ async fn comments(lab: &GitHubServer, wanted: usize) {
 }
 
 #[tokio::test]
-async fn a_command_is_acted_on_within_a_minute_although_no_webhook_ever_came() {
+async fn a_command_is_processed_within_a_minute_without_any_webhook() {
     let lab = hub().await;
     let folder = tempfile::tempdir().unwrap();
     let service = service(folder.path(), &lab);
-    let found = tokio::time::timeout(HEARD_WITHIN, comments(&lab, 1)).await;
+    let found = tokio::time::timeout(DELAY_MAX, comments(&lab, 1)).await;
     assert!(found.is_ok(), "the pull request was not found");
     lab.github().at(NAME).comment("alice", 1, "/help").unwrap();
-    let heard = tokio::time::timeout(HEARD_WITHIN, comments(&lab, 2)).await;
-    assert!(heard.is_ok(), "the command was not heard");
+    let answered = tokio::time::timeout(DELAY_MAX, comments(&lab, 2)).await;
+    assert!(answered.is_ok(), "the command was not processed");
     drop(service);
 }

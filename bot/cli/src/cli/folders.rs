@@ -1,45 +1,45 @@
-//! Where the declaration's files are on disk.
+//! Finds the folders of sites on disk.
 //!
-//! Finds the folders of sites; what is in them is read by [`service::site::declared`]. Must not follow symbolic links: a
-//! checkout of a stranger's branch may hold one to anywhere.
+//! [`service::site::declared`] reads what is in them. It must not follow symbolic links: a checkout of somebody else's
+//! branch may hold one to anywhere.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use topology::draft::is_declaration;
 
-/// The folders of the sites under `path`: itself when it holds declaration files, else each folder in it that does, else
-/// the same of its `topology/`.
-pub(crate) fn sites(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+/// The folders of the sites under `path`: `path` itself when it holds declaration files, else the folders in it that do,
+/// else the same under its `topology/`.
+pub(crate) fn site_folders(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     anyhow::ensure!(
         path.is_dir(),
-        "`{}` is not a folder; give the one with the declaration, `topology` say",
+        "`{}` is not a folder: give the folder with the declaration, for example `topology`",
         path.display()
     );
     if holds_files(path)? {
         return Ok(vec![path.to_owned()]);
     }
     let mut found = Vec::new();
-    for below in folders(path)? {
+    for below in subfolders(path)? {
         if holds_files(&below)? {
             found.push(below);
         }
     }
     let nested = path.join("topology");
     if found.is_empty() && nested.is_dir() {
-        return sites(&nested);
+        return site_folders(&nested);
     }
     anyhow::ensure!(
         !found.is_empty(),
-        "there are no `.yaml` files under `{}`; `planebot import` writes the first",
+        "there is no `.yaml` file under `{}`: `planebot import` writes the first ones",
         path.display()
     );
     Ok(found)
 }
 
-/// The folder of one site: `path` itself, or the one in it that is called `site`, or the only one there is.
-pub(crate) fn site(path: &Path, site: Option<&str>) -> anyhow::Result<PathBuf> {
-    let mut found = sites(path)?;
+/// The folder of one site: `path` itself, or the folder in it named `site`, or the only one.
+pub(crate) fn site_folder(path: &Path, site: Option<&str>) -> anyhow::Result<PathBuf> {
+    let mut found = site_folders(path)?;
     if found.as_slice() == [path.to_owned()] {
         return Ok(path.to_owned());
     }
@@ -51,7 +51,7 @@ pub(crate) fn site(path: &Path, site: Option<&str>) -> anyhow::Result<PathBuf> {
     match (found.pop(), found.is_empty()) {
         (Some(only), true) => Ok(only),
         (Some(_) | None, _) => anyhow::bail!(
-            "there are several sites under `{}`; say which with `--site`",
+            "there are several sites under `{}`: name one with `--site`",
             path.display()
         ),
     }
@@ -64,13 +64,13 @@ fn holds_files(path: &Path) -> anyhow::Result<bool> {
         .any(|(name, _, kind)| kind.is_file() && is_declaration(name)))
 }
 
-fn folders(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+fn subfolders(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = entries(path)?.into_iter();
     let folders = entries.filter(|(_, _, kind)| kind.is_dir());
-    Ok(folders.map(|(_, place, _)| place).collect())
+    Ok(folders.map(|(_, path, _)| path).collect())
 }
 
-/// What is in a folder, by name; hidden entries are not.
+/// The entries of a folder in the order of their names, without hidden ones.
 fn entries(path: &Path) -> anyhow::Result<Vec<(String, PathBuf, std::fs::FileType)>> {
     let reading = || format!("reading `{}`", path.display());
     let mut entries = Vec::new();
