@@ -13,6 +13,7 @@ mod lab;
 mod objects;
 mod pairs;
 mod planning;
+mod reference;
 mod reports;
 mod seeds;
 mod storm;

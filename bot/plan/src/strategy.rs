@@ -68,7 +68,7 @@ impl ChosenStrategy {
         }
         let (strategy, reason) = if holds_bmc(old, observed) {
             (Strategy::InPlace, StrategyReason::Bmcs)
-        } else if changes_hands((old, new), topology, observed, pairing) {
+        } else if is_cidr_reused((old, new), topology, observed, pairing) {
             (Strategy::Recreate, StrategyReason::CidrReused)
         } else if observed.version.needs_dhcp_nudge() && is_served(plane, old, observed) {
             (Strategy::Recreate, StrategyReason::DhcpNotReloaded)
@@ -85,7 +85,7 @@ fn holds_bmc(old: Cidr, observed: &Observed) -> bool {
 }
 
 /// Whether another subnet has the new CIDR now, or gets the old one.
-fn changes_hands(
+fn is_cidr_reused(
     (old, new): (Cidr, Cidr),
     topology: &Topology,
     observed: &Observed,

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use github::webhook::event::{Account, CommentEvent, PullNumber, Sha};
 use github::{
     Annotation, AnnotationSeverity, Check, CheckStatus, Conclusion, Content, GitHub, GitHubError,
-    Memberships, Reaction, Repository, Team,
+    Memberships, Reaction, Repository, RequestCounts, Team,
 };
 use journal::{
     AnnotationLevel, AnnotationPayload, CheckConclusion, CheckPayload, CheckState, HistoryPayload,
@@ -45,6 +45,11 @@ impl GitHubPort {
             api_url: api_url.to_owned(),
             read_last: Arc::default(),
         }
+    }
+
+    /// How many requests went to GitHub since this process started, by kind.
+    pub fn requests(&self) -> RequestCounts {
+        self.client.requests()
     }
 
     /// The client, for what concerns no repository.

@@ -58,7 +58,7 @@ fn a_small_file_is_enough_and_its_paths_are_relative_to_its_folder() {
 }
 
 #[test]
-fn everything_can_be_said() {
+fn every_setting_is_read() {
     let config = parsed(
         r#"
         [server]

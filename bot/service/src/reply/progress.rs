@@ -12,8 +12,8 @@ use topology::observed::Timestamp;
 use crate::reply::RunSetting;
 use crate::reply::fit::LONGEST;
 
-/// A run on its way into words.
-struct Telling<'a> {
+/// A run as it is rendered.
+struct RenderedRun<'a> {
     plan: &'a Plan,
     progress: Progress,
     /// Steps that are done, and the row that each left.
@@ -25,21 +25,21 @@ struct Telling<'a> {
 /// The apply comment, edited in place while the run goes on. Where each step would make it too long for GitHub, only
 /// the phases are counted.
 pub fn progress(plan: &Plan, facts: &[RecordedFact], setting: &RunSetting) -> String {
-    let full = told(plan, facts, setting, true);
+    let full = render(plan, facts, setting, true);
     if full.chars().count() <= LONGEST {
         return full;
     }
-    told(plan, facts, setting, false)
+    render(plan, facts, setting, false)
 }
 
-fn told(plan: &Plan, facts: &[RecordedFact], setting: &RunSetting, steps: bool) -> String {
-    let telling = Telling {
+fn render(plan: &Plan, facts: &[RecordedFact], setting: &RunSetting, steps: bool) -> String {
+    let run = RenderedRun {
         plan,
         progress: Progress::of(facts),
         left: facts.iter().filter_map(|noted| left(&noted.fact)).collect(),
         steps,
     };
-    let progress = &telling.progress;
+    let progress = &run.progress;
     let mut out = format!("### {}\n\n", run_heading(plan, facts, progress, setting));
     out.push_str(&format!(
         "Started by {} · merge commit {} · plan {}\n\n",
@@ -48,7 +48,7 @@ fn told(plan: &Plan, facts: &[RecordedFact], setting: &RunSetting, steps: bool) 
         span(&plan.digest.to_string())
     ));
     for phase in Phase::ALL {
-        out.push_str(&phase_lines(&telling, phase));
+        out.push_str(&phase_lines(&run, phase));
     }
     for gate in plan.gates.iter().filter(|gate| gate.before.is_none()) {
         out.push_str(&gate_line(gate, progress));
@@ -137,8 +137,8 @@ pub fn waiting_gate<'a>(
 }
 
 /// The lines of one phase: its gate, how far it is, and under a fold each step, where there is room for that.
-fn phase_lines(telling: &Telling<'_>, phase: Phase) -> String {
-    let steps: Vec<_> = telling
+fn phase_lines(run: &RenderedRun<'_>, phase: Phase) -> String {
+    let steps: Vec<_> = run
         .plan
         .steps
         .iter()
@@ -149,12 +149,12 @@ fn phase_lines(telling: &Telling<'_>, phase: Phase) -> String {
         return out;
     }
     let begins = |gate: &&Gate| steps.iter().any(|step| gate.before == Some(step.id));
-    for gate in telling.plan.gates.iter().filter(begins) {
-        out.push_str(&gate_line(gate, &telling.progress));
+    for gate in run.plan.gates.iter().filter(begins) {
+        out.push_str(&gate_line(gate, &run.progress));
     }
     let done = steps
         .iter()
-        .filter(|step| telling.progress.done.contains(&step.id))
+        .filter(|step| run.progress.done.contains(&step.id))
         .count();
     out.push_str(&format!(
         "- [{}] {}: {done} of {}\n",
@@ -162,12 +162,12 @@ fn phase_lines(telling: &Telling<'_>, phase: Phase) -> String {
         render::phase(phase),
         steps.len()
     ));
-    if !telling.steps {
+    if !run.steps {
         return out;
     }
     let lines: String = steps
         .iter()
-        .map(|step| step_line(step, telling.left.get(&step.id)))
+        .map(|step| step_line(step, run.left.get(&step.id)))
         .collect();
     out.push_str(&format!(
         "\n  <details><summary>{} steps</summary>\n\n{}\n  </details>\n\n",

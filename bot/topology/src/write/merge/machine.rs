@@ -149,7 +149,7 @@ impl Links<'_> {
         if !self.import.selection.everything() {
             for (node, (cidr, _)) in nodes.iter().zip(before) {
                 let mut fields = FieldEdits::of(node);
-                self.say_which(node, *cidr, &mut fields);
+                self.ask_which(node, *cidr, &mut fields);
                 patch.fields(fields, &["plane", "address", "subnet"]);
             }
             return;
@@ -261,13 +261,13 @@ impl Links<'_> {
                 fields.set("subnet", &like);
             }
             Some(_) => {}
-            None => self.say_which(node, now.subnet, &mut fields),
+            None => self.ask_which(node, now.subnet, &mut fields),
         }
         patch.fields(fields, &["plane", "address", "subnet"]);
     }
 
     /// Adds `subnet` if the plane has more than one subnet now.
-    fn say_which(&self, node: &YamlNode, cidr: Cidr, fields: &mut FieldEdits<'_>) {
+    fn ask_which(&self, node: &YamlNode, cidr: Cidr, fields: &mut FieldEdits<'_>) {
         let full = text_at(node, "address")
             .is_some_and(|stated| stated.parse::<std::net::IpAddr>().is_ok());
         let cidr = self
