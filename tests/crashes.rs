@@ -15,6 +15,7 @@ use std::path::PathBuf;
 
 use service::runs::PublishedFacts;
 use simulation::harness::ServiceInstance;
+use test_support::counts::record;
 
 use acts::Act;
 use stage::Moment;
@@ -32,7 +33,7 @@ async fn the_story_ends_the_same_wherever_the_power_is_cut() {
     let [maas, github, journal] = law.operations;
     assert!(maas > 400 && github > 300 && journal > 900, "{law:?}");
     assert!(law.last.contains("pull request 1: applied"), "{}", law.last);
-    println!("the story: {law:?}");
+    law.record("reference run");
 }
 
 #[tokio::test]
@@ -49,7 +50,7 @@ async fn an_aborted_run_and_a_merge_that_overtakes_another_end_the_same_wherever
     ] {
         assert!(law.last.contains(ended), "{ended}: {}", law.last);
     }
-    println!("overtaking: {law:?}");
+    law.record("overtaken run");
 }
 
 /// The law, and how far it was held to.
@@ -85,6 +86,18 @@ struct Beat {
 }
 
 impl Law {
+    fn record(&self, run: &str) {
+        let [maas, github, journal] = self.operations;
+        for (what, count) in [
+            ("power cuts", maas + github + journal),
+            ("requests to MAAS", maas),
+            ("requests to GitHub", github),
+            ("writes of the journal", journal),
+        ] {
+            record("tests/crashes.rs", &format!("{run}: {what}"), count);
+        }
+    }
+
     async fn open() -> Self {
         let stage = Stage::open().await;
         Self {

@@ -3,6 +3,7 @@
 
 use execution::rehearse::{RehearsalInput, rehearse};
 use plan::plan::{Plan, PlanPolicy};
+use test_support::counts::record;
 
 use test_support::pairs::Pair;
 
@@ -56,9 +57,14 @@ async fn plans_between_random_clouds_are_rehearsed_to_zero_drift() {
             ));
         }
     }
-    println!("{planned} plans between {count} random pairs of clouds were rehearsed");
+    record(
+        "tests/pairs.rs",
+        "random pairs of clouds",
+        usize::try_from(count).unwrap(),
+    );
+    record("tests/pairs.rs", "of these planned and rehearsed", planned);
     assert!(
-        planned * 10 >= count * 8,
+        planned * 10 >= usize::try_from(count).unwrap() * 8,
         "{planned} of {count} are planned"
     );
     assert!(

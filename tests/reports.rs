@@ -2,6 +2,7 @@
 //! what their hosts had before. The run comes to the same network, or it stops and says what it found.
 
 use std::collections::{BTreeMap, BTreeSet};
+use test_support::counts::record;
 
 use execution::evidence::{EvidenceReading, EvidenceSource};
 use execution::executor::Executor;
@@ -274,7 +275,16 @@ async fn a_report_at_any_moment_leaves_the_network_as_declared_or_the_run_says_w
         }
     }
     assert!(stopped > 20, "{stopped} of {reports}");
-    println!("{reports} reports at every moment of a run; {stopped} late ones stopped it");
+    record(
+        "tests/reports.rs",
+        "reports, one at every moment of a run",
+        reports,
+    );
+    record(
+        "tests/reports.rs",
+        "late reports that stopped the run",
+        stopped,
+    );
 }
 
 /// In place too: the row of a controller's address is what its next report drags a plane by.

@@ -1,24 +1,26 @@
-//! Faults everywhere, by seed: many small tales with everything that may go wrong, and what must hold after each.
+//! Deterministic simulation: many small runs, drawn by seed, with every fault that is known, and what must hold after each.
 //!
-//! `PLANEBOT_SEEDS` says how many, `PLANEBOT_SEED` where they begin. A seed that breaks a promise prints how to play it
-//! again.
+//! `PLANEBOT_SEEDS` says how many, `PLANEBOT_SEED` where they begin. A seed that breaks an invariant prints how to replay
+//! it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+use test_support::counts::record;
 
 use simulation::fuzz::{FaultCounts, Played, play};
 
 /// As many as take a minute or two on two cores, unoptimized; CI plays several hundred, every night 10,000.
 const SEEDS: u64 = 60;
 
-/// What came of all the seeds.
+/// What all the seeds came to.
 #[derive(Default)]
-struct Harvest {
+struct Results {
     counts: FaultCounts,
     broken: Vec<String>,
 }
 
-impl Harvest {
+impl Results {
     fn take(&mut self, seed: u64, played: &Played) {
         for (what, count) in &played.counts {
             *self.counts.entry(*what).or_default() += count;
@@ -31,16 +33,19 @@ impl Harvest {
     }
 }
 
-fn told(name: &str, otherwise: u64) -> u64 {
+fn setting(name: &str, otherwise: u64) -> u64 {
     let given = std::env::vars().find(|(known, _)| known == name);
     given.map_or(otherwise, |(_, value)| value.parse().unwrap())
 }
 
 #[test]
-fn whatever_goes_wrong_every_promise_holds_once_it_stops() {
-    let (first, count) = (told("PLANEBOT_SEED", 1), told("PLANEBOT_SEEDS", SEEDS));
+fn every_invariant_holds_once_the_faults_stop() {
+    let (first, count) = (
+        setting("PLANEBOT_SEED", 1),
+        setting("PLANEBOT_SEEDS", SEEDS),
+    );
     let next = AtomicU64::new(first);
-    let harvest = Mutex::new(Harvest::default());
+    let results = Mutex::new(Results::default());
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..cores {
@@ -55,7 +60,7 @@ fn whatever_goes_wrong_every_promise_holds_once_it_stops() {
                     if !played.broken.is_empty() {
                         println!("broken: planebot lab --replay {seed}");
                     }
-                    harvest
+                    results
                         .lock()
                         .unwrap_or_else(PoisonError::into_inner)
                         .take(seed, &played);
@@ -63,23 +68,29 @@ fn whatever_goes_wrong_every_promise_holds_once_it_stops() {
             });
         }
     });
-    let harvest = harvest.into_inner().unwrap_or_else(PoisonError::into_inner);
-    println!("{count} seeds from {first}");
-    for (what, count) in &harvest.counts {
-        println!("{count:>9}  {what}");
+    let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let played = usize::try_from(count).unwrap();
+    record("tests/seeds.rs", "seeds", played);
+    for (what, count) in &results.counts {
+        record("tests/seeds.rs", what, usize::try_from(*count).unwrap());
     }
-    let mut broken = harvest.broken;
+    record(
+        "tests/seeds.rs",
+        "seeds that broke an invariant",
+        results.broken.len(),
+    );
+    let mut broken = results.broken;
     broken.sort();
     assert!(
         broken.is_empty(),
-        "{} of {count} seeds broke a promise:\n{}",
+        "{} of {count} seeds broke an invariant:\n{}",
         broken.len(),
         broken.join("\n")
     );
 }
 
 #[test]
-fn the_same_seed_is_the_same_tale_byte_for_byte() {
+fn the_same_seed_is_the_same_run_byte_for_byte() {
     for seed in 1..=2 {
         let (once, again) = (play(seed).unwrap(), play(seed).unwrap());
         assert_eq!(once.transcript, again.transcript);

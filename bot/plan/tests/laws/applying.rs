@@ -81,7 +81,12 @@ fn nearly_all_pairs_are_planned() {
             }
         }
     }
-    println!("{plans} of {all} pairs are planned");
+    test_support::counts::record("bot/plan/tests/laws", "random pairs of clouds", all);
+    test_support::counts::record(
+        "bot/plan/tests/laws",
+        "of these planned, the others refused",
+        plans,
+    );
     for (code, (times, first)) in codes {
         println!("{times} {code}, first: {first}");
     }
