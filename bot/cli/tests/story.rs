@@ -35,7 +35,7 @@ fn the_story_keeps_every_promise_and_reads_as_the_readme_shows() {
         "{told}\n{}",
         String::from_utf8_lossy(&ran.stderr)
     );
-    assert!(told.contains(" promises held, 0 broken"), "{told}");
+    assert!(told.contains(" invariants held, 0 broken"), "{told}");
     let readme =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
     let shown = readme

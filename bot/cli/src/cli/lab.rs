@@ -132,7 +132,7 @@ impl Lab {
             (None, Some(Story::D058)) => {
                 let program = std::env::current_exe().context("finding this program")?;
                 let mut out = std::io::stdout();
-                let held = Box::pin(simulation::demo::play(&program, &mut out)).await?;
+                let held = Box::pin(simulation::demo::run(&program, &mut out)).await?;
                 return Ok(if held { exit::OK } else { exit::WRONG });
             }
             (None, None) => {
@@ -146,7 +146,7 @@ impl Lab {
 
 /// Plays the tale on a thread of its own: in it everything happens in one order.
 async fn replayed(seed: u64, console: &mut Console<'_>) -> anyhow::Result<u8> {
-    let played = tokio::task::spawn_blocking(move || simulation::fuzz::play(seed)).await??;
+    let played = tokio::task::spawn_blocking(move || simulation::fuzz::run(seed)).await??;
     console.out.write_all(played.transcript.as_bytes())?;
     Ok(if played.broken.is_empty() {
         exit::OK
