@@ -66,7 +66,7 @@ async fn report(seed: u64) -> anyhow::Result<FuzzReport> {
     let mut run = FuzzRun::open(seed).await?;
     let transcript = run.driver.transcript.clone();
     let faults = Arc::clone(&run.driver.faults);
-    let checked = match Box::pin(run.to_the_end()).await {
+    let checked = match Box::pin(run.run_to_end()).await {
         Ok(end) => {
             transcript.add("", &format!("the end: {}", description(&end)));
             invariants::broken(&run.driver, &run.actors, &end).await
@@ -127,7 +127,7 @@ impl FuzzRun {
         })
     }
 
-    async fn to_the_end(&mut self) -> anyhow::Result<ConversationState> {
+    async fn run_to_end(&mut self) -> anyhow::Result<ConversationState> {
         // The service ignores commands from before its first poll of GitHub, so that poll happens without faults.
         self.driver.run_until_idle().await?;
         self.driver.faults.set_enabled(true);

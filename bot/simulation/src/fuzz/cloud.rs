@@ -153,8 +153,9 @@ impl Cloud {
                 .iter()
                 .any(|other| other.name == plane.name && other.net == plane.net)
         };
-        let gone = self.planes.iter().filter(|plane| !is_kept(plane));
-        gone.map(|plane| format!("10.7.{}.0/24", plane.net))
+        let missing = self.planes.iter().filter(|plane| !is_kept(plane));
+        missing
+            .map(|plane| format!("10.7.{}.0/24", plane.net))
             .collect()
     }
 

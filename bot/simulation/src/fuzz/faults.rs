@@ -14,7 +14,7 @@ use crate::harness::{FaultPolicy, InjectedFault, Operation, SimClock};
 /// The timeout of a request to GitHub, in milliseconds.
 const GITHUB_TIMEOUT_MS: i64 = 30_000;
 
-/// Faults of a request to MAAS, with the words of the transcript.
+/// Faults of a request to MAAS, with their labels in the transcript.
 const MAAS_FAULTS: [(&str, HttpFault); 14] = [
     ("connection closed before the request", HttpFault::CutBefore),
     ("response lost", HttpFault::LoseAnswer),
@@ -59,7 +59,7 @@ pub(super) struct WriteRequest {
     pub(super) unanswered: bool,
 }
 
-/// How often each kind of operation and fault occurred, by its words in the report.
+/// How often each kind of operation and fault occurred, by its label.
 pub type FaultCounts = BTreeMap<&'static str, usize>;
 
 /// The faults of one run.
@@ -300,13 +300,13 @@ impl FaultState {
                 .add("-", &format!("{name} does not answer for {seconds} s"));
             return InjectedFault::Fault(HttpFault::CutBefore);
         }
-        let (words, fault) = self.rng.pick(all).unwrap_or(all[0]);
-        self.count(words);
+        let (label, fault) = self.rng.pick(all).unwrap_or(all[0]);
+        self.count(label);
         if server == 0 && request.method != "GET" {
             self.count("faults at writes to MAAS");
         }
         self.transcript
-            .add("-", &format!("{name}: {words}: {what}"));
+            .add("-", &format!("{name}: {label}: {what}"));
         if matches!(fault, HttpFault::HangAfter | HttpFault::HangBefore) {
             self.clock.time_out_request();
         }
