@@ -179,7 +179,7 @@ async fn cut_at(stage: &Stage, beat: &Beat, cut: usize) -> Option<String> {
         stage.arm(Some(cut));
         drop(stage.wake(&store).await);
     }
-    if !stage.town.fuse.is_dark() {
+    if !stage.town.crash_switch.is_crashed() {
         return Some("the power did not go".to_owned());
     }
     stage.arm(None);

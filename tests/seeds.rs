@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use test_support::counts::record;
 
-use simulation::fuzz::{FaultCounts, Played, play};
+use simulation::fuzz::{FaultCounts, FuzzReport, run};
 
 /// As many as take a minute or two on two cores, unoptimized; CI plays several hundred, every night 10,000.
 const SEEDS: u64 = 60;
@@ -21,7 +21,7 @@ struct Results {
 }
 
 impl Results {
-    fn take(&mut self, seed: u64, played: &Played) {
+    fn take(&mut self, seed: u64, played: &FuzzReport) {
         for (what, count) in &played.counts {
             *self.counts.entry(*what).or_default() += count;
         }
@@ -55,7 +55,7 @@ fn every_invariant_holds_once_the_faults_stop() {
                     if seed >= first + count {
                         return;
                     }
-                    let played = play(seed).unwrap();
+                    let played = run(seed).unwrap();
                     // At once: thousands of seeds play for an hour, and may be stopped before their end.
                     if !played.broken.is_empty() {
                         println!("broken: planebot lab --replay {seed}");
@@ -92,7 +92,7 @@ fn every_invariant_holds_once_the_faults_stop() {
 #[test]
 fn the_same_seed_is_the_same_run_byte_for_byte() {
     for seed in 1..=2 {
-        let (once, again) = (play(seed).unwrap(), play(seed).unwrap());
+        let (once, again) = (run(seed).unwrap(), run(seed).unwrap());
         assert_eq!(once.transcript, again.transcript);
         assert_eq!(once.counts, again.counts);
     }

@@ -28,7 +28,7 @@ impl Cut {
 }
 
 impl FaultPolicy for Cut {
-    fn of(&self, operation: Operation<'_>) -> InjectedFault {
+    fn decide(&self, operation: Operation<'_>) -> InjectedFault {
         let kind = match operation {
             Operation::Maas(_) => 0,
             Operation::GitHub(_) => 1,
@@ -36,7 +36,7 @@ impl FaultPolicy for Cut {
         };
         self.counts[kind].fetch_add(1, Ordering::SeqCst);
         if self.counted().iter().sum::<usize>() == self.at.load(Ordering::SeqCst) {
-            return InjectedFault::DarkAfter;
+            return InjectedFault::CrashAfter;
         }
         InjectedFault::Fault(HttpFault::None)
     }

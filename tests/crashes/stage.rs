@@ -14,7 +14,7 @@ use service::runs::PublishedFacts;
 use service::worker::WorkerState;
 use simulation::demo::site;
 use simulation::harness::{
-    Harness, Location, REPOSITORY, SITE, ServiceInstance, SimClock, declared,
+    Harness, HarnessSetup, REPOSITORY, SITE, ServiceInstance, SimClock, declaration_files,
 };
 
 use super::cut::Cut;
@@ -54,11 +54,11 @@ impl Stage {
             rows.set_status(&host, "Deployed");
         }
         let hand = SimClock::default();
-        let before = declared(&rows, &hand).await.unwrap();
+        let before = declaration_files(&rows, &hand).await.unwrap();
         let mut files = before.clone();
         files.extend(site::RUNBOOKS.map(|(path, text)| (path.to_owned(), text.to_owned())));
         let folder = tempfile::tempdir().unwrap();
-        let place = Location {
+        let place = HarnessSetup {
             rows,
             files,
             site: TABLES,
@@ -123,7 +123,7 @@ impl Stage {
     /// From now on the power goes with that operation, or never.
     pub(crate) fn arm(&self, at: Option<usize>) {
         self.cut.arm(at);
-        self.town.fuse.light();
+        self.town.crash_switch.reset();
     }
 
     /// The service starts, and asks GitHub what no webhook told; `None` when the power goes meanwhile.
@@ -138,7 +138,7 @@ impl Stage {
             }
             life
         };
-        self.town.fuse.until_dark(waking).await
+        self.town.crash_switch.run_until_crash(waking).await
     }
 
     /// A life that goes on where another one stands: it remembers what that one told, and need not ask GitHub.
@@ -151,7 +151,7 @@ impl Stage {
     async fn started(&self, store: &Path) -> anyhow::Result<ServiceInstance> {
         let address = format!("sqlite://{}", store.display());
         let journal = Journal::open(&address).await.unwrap();
-        self.town.started(journal, &address).await
+        self.town.start_service(journal, &address).await
     }
 
     /// Carries the webhooks, then turns until the next move of a run, or until there is nothing to do: then true.
@@ -161,7 +161,7 @@ impl Stage {
             self.carry(life).await;
             self.turns(life).await
         };
-        self.town.fuse.until_dark(work).await
+        self.town.crash_switch.run_until_crash(work).await
     }
 
     async fn carry(&self, life: &ServiceInstance) {
@@ -169,7 +169,7 @@ impl Stage {
             let next = self.town.github.github().take_delivery();
             let Some(one) = next else { return };
             let id = one.id;
-            let outcome = life.receives(&self.town, one).await.unwrap();
+            let outcome = life.deliver(&self.town, one).await.unwrap();
             self.town.github.github().record_outcome(id, outcome);
         }
     }
@@ -179,13 +179,13 @@ impl Stage {
             match life.worker.step().await {
                 Ok(WorkerState::Idle(None)) => return true,
                 Ok(WorkerState::Idle(Some(until))) => {
-                    self.town.hand.put(until.0);
+                    self.town.clock.set(until.0);
                     return false;
                 }
-                Ok(WorkerState::Progressed) if life.is_quiet().await.unwrap() => return false,
+                Ok(WorkerState::Progressed) if life.is_idle().await.unwrap() => return false,
                 Ok(WorkerState::Progressed) => {}
                 // Only the fuse's doing.
-                Err(_) if self.town.fuse.is_dark() => return false,
+                Err(_) if self.town.crash_switch.is_crashed() => return false,
                 Err(error) => panic!("a turn failed: {error:#}"),
             }
         }
@@ -199,7 +199,7 @@ impl Stage {
             maas: self.town.rows(|maas| maas.clone()),
             github: self.town.github.github().clone(),
             store: kept,
-            now: self.town.hand.now(),
+            now: self.town.clock.now(),
         }
     }
 
@@ -207,7 +207,7 @@ impl Stage {
     pub(crate) fn put_back(&self, moment: &Moment) {
         self.town.rows(|maas| maas.clone_from(&moment.maas));
         self.town.github.github().clone_from(&moment.github);
-        self.town.hand.put(moment.now);
+        self.town.clock.set(moment.now);
     }
 
     /// Puts everything back, with a journal of its own; where that is.
@@ -295,7 +295,7 @@ async fn caught_up(life: &ServiceInstance) -> anyhow::Result<()> {
 }
 
 async fn quieted(life: &ServiceInstance) -> anyhow::Result<()> {
-    while !life.is_quiet().await? {
+    while !life.is_idle().await? {
         life.worker.step().await?;
     }
     Ok(())

@@ -19,7 +19,7 @@ use topology::port::Clock;
 use super::posts::{Post, Storm};
 use super::replicas::{NAMES, Replicas};
 use super::watch::Watch;
-use simulation::harness::{REPOSITORY, SimClock, declared};
+use simulation::harness::{REPOSITORY, SimClock, declaration_files};
 use support_postgres::Cluster;
 
 pub(super) const SITE: &str = "reference";
@@ -56,7 +56,9 @@ impl City {
         for host in rows.machines() {
             rows.set_status(&host, "Deployed");
         }
-        let mut files = declared(&rows, &SimClock::default()).await.unwrap();
+        let mut files = declaration_files(&rows, &SimClock::default())
+            .await
+            .unwrap();
         files.extend(site::RUNBOOKS.map(|(path, text)| (path.to_owned(), text.to_owned())));
         let keys = NAMES.map(|name| {
             rows.add_user(name, true);

@@ -24,7 +24,7 @@ fn normalized(line: &str) -> String {
 }
 
 #[test]
-fn the_demo_keeps_every_promise_and_prints_what_the_readme_shows() {
+fn the_demo_holds_every_invariant_and_prints_what_the_readme_shows() {
     let ran = Command::new(env!("CARGO_BIN_EXE_planebot"))
         .args(["lab", "--story", "d058"])
         .output()
@@ -35,7 +35,7 @@ fn the_demo_keeps_every_promise_and_prints_what_the_readme_shows() {
         "{printed}\n{}",
         String::from_utf8_lossy(&ran.stderr)
     );
-    assert!(printed.contains(" promises held, 0 broken"), "{printed}");
+    assert!(printed.contains(" invariants held, 0 broken"), "{printed}");
     let readme =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
     let shown = readme

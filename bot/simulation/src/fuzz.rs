@@ -1,12 +1,13 @@
-//! A tale from a seed: a small cloud, a change, people who do what people do, and everything that may go wrong; then all
-//! faults stop, the operator does what is asked, and what must hold is looked at.
+//! Deterministic simulation: one run per seed. A small cloud, a change, several people and injected faults; then the
+//! faults stop, the operator completes every gate, and the invariants are checked.
 //!
-//! The same seed gives the same tale, byte for byte: nothing in it comes from the machine's clock, from chance or from
-//! the order of threads. It plays the service's own office and door in a [`crate::harness`], and must not know how a
-//! sentence is kept or said.
+//! The same seed gives the same run, byte for byte: nothing depends on the machine's clock, on its randomness or on the
+//! order of threads. It runs the service's own worker and webhook router in a [`crate::harness`], and must not know how
+//! the service stores or posts a message.
 
 mod actors;
 mod cloud;
+mod conversation;
 mod driver;
 mod faults;
 mod invariants;
@@ -18,13 +19,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+
 use journal::Journal;
 use lab::maas::LabMaas;
 
 use crate::demo::site::RUNBOOKS;
-use crate::harness::{Harness, Location, SimClock, declared};
-use actors::{End, People};
+use crate::harness::{Harness, HarnessSetup, SimClock, declaration_files};
+use actors::Actors;
 use cloud::Cloud;
+use conversation::ConversationState;
 use driver::Driver;
 use faults::FaultInjector;
 use rng::SeededRng;
@@ -32,193 +35,198 @@ use transcript::Transcript;
 
 pub use faults::FaultCounts;
 
-/// A tale that was played.
+/// The result of a run.
 #[derive(Clone, Debug)]
-pub struct Played {
-    /// What everyone said and did, with the faults between the lines, and what held.
+pub struct FuzzReport {
+    /// What everyone wrote and did, with the faults between the lines, and the result.
     pub transcript: String,
-    /// What did not hold, one line each.
+    /// The invariants that did not hold, one line each.
     pub broken: Vec<String>,
-    /// Operations, faults and webhooks.
+    /// How many operations, faults and webhooks there were.
     pub counts: FaultCounts,
 }
 
-/// Plays the tale of a seed to its end, on this thread alone.
-pub fn play(seed: u64) -> anyhow::Result<Played> {
+/// Runs the simulation of a seed to its end, on this thread alone.
+pub fn run(seed: u64) -> anyhow::Result<FuzzReport> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("starting a runtime")?;
-    runtime.block_on(Box::pin(played(seed)))
+    runtime.block_on(Box::pin(report(seed)))
 }
 
-/// A tale under way.
+/// A run in progress.
 struct FuzzRun {
-    days: Driver,
-    people: People,
-    dice: SeededRng,
+    driver: Driver,
+    actors: Actors,
+    rng: SeededRng,
 }
 
-async fn played(seed: u64) -> anyhow::Result<Played> {
-    let mut tale = FuzzRun::open(seed).await?;
-    let script = tale.days.script.clone();
-    let weather = Arc::clone(&tale.days.weather);
-    let told = match Box::pin(tale.told()).await {
+async fn report(seed: u64) -> anyhow::Result<FuzzReport> {
+    let mut run = FuzzRun::open(seed).await?;
+    let transcript = run.driver.transcript.clone();
+    let faults = Arc::clone(&run.driver.faults);
+    let checked = match Box::pin(run.run_to_end()).await {
         Ok(end) => {
-            script.tell("", &format!("the end: {}", words(&end)));
-            invariants::broken(&tale.days, &tale.people, &end).await
+            transcript.add("", &format!("the end: {}", description(&end)));
+            invariants::broken(&run.driver, &run.actors, &end).await
         }
         Err(error) => Err(error),
     };
-    let broken = told.unwrap_or_else(|error| vec![format!("it broke off: {error:#}")]);
+    let broken = checked.unwrap_or_else(|error| vec![format!("the run failed: {error:#}")]);
     if broken.is_empty() {
-        script.tell("", "every promise held");
+        transcript.add("", "every invariant held");
     }
     for what in &broken {
-        script.tell("BROKEN", what);
+        transcript.add("BROKEN", what);
     }
-    Ok(Played {
-        transcript: script.text(),
+    Ok(FuzzReport {
+        transcript: transcript.text(),
         broken,
-        counts: weather.counts(),
+        counts: faults.counts(),
     })
 }
 
-fn words(end: &End) -> String {
+fn description(end: &ConversationState) -> String {
     match end {
-        End::Open => "open".to_owned(),
-        End::Applied => "applied".to_owned(),
-        End::NoPlan(why) => why.clone(),
-        End::NothingMerged => "nothing was merged".to_owned(),
-        End::Stuck(why) => format!("stuck: {why}"),
+        ConversationState::Open => "open".to_owned(),
+        ConversationState::Applied => "applied".to_owned(),
+        ConversationState::NoPlan(why) => why.clone(),
+        ConversationState::NothingMerged => "nothing was merged".to_owned(),
+        ConversationState::Stuck(why) => format!("stuck: {why}"),
     }
 }
 
 impl FuzzRun {
     async fn open(seed: u64) -> anyhow::Result<Self> {
-        let hand = SimClock::default();
-        let script = Transcript::default();
-        let mut dice = SeededRng::of(seed, 1);
-        let cloud = Cloud::draw(&mut dice);
-        script.tell("", &format!("seed {seed}: a MAAS {}", cloud.release));
+        let clock = SimClock::default();
+        let transcript = Transcript::default();
+        let mut rng = SeededRng::of(seed, 1);
+        let cloud = Cloud::draw(&mut rng);
+        transcript.add("", &format!("seed {seed}: MAAS {}", cloud.release));
         let rows = LabMaas::load(&cloud.layout(), Some(cloud.release))?;
-        let mut files = declared(&rows, &hand).await?;
+        let mut files = declaration_files(&rows, &clock).await?;
         let [_, (path, text), _] = RUNBOOKS;
         files.insert(path.to_owned(), text.to_owned());
-        let weather = FaultInjector::draw(SeededRng::of(seed, 2), hand.clone(), script.clone());
-        let weather = Arc::new(weather);
-        let place = Location {
+        let faults = FaultInjector::draw(SeededRng::of(seed, 2), clock.clone(), transcript.clone());
+        let faults = Arc::new(faults);
+        let setup = HarnessSetup {
             rows,
             files,
             site: "",
             folder: PathBuf::new(),
         };
-        let town = Harness::open(place, Arc::clone(&weather) as _, hand).await?;
-        weather.over(Arc::clone(&town.maas.maas));
+        let harness = Harness::open(setup, Arc::clone(&faults) as _, clock).await?;
+        faults.watch(Arc::clone(&harness.maas.maas));
         let journal = Journal::open("sqlite::memory:").await?;
+        let driver_rng = SeededRng::of(seed, 3);
         Ok(Self {
-            days: Driver::new(town, weather, script, journal, SeededRng::of(seed, 3)),
-            people: People::new(SeededRng::of(seed, 4), cloud),
-            dice,
+            driver: Driver::new(harness, faults, transcript, journal, driver_rng),
+            actors: Actors::new(SeededRng::of(seed, 4), cloud),
+            rng,
         })
     }
 
-    async fn told(&mut self) -> anyhow::Result<End> {
-        // From before its first look nothing is anybody's order, so that look is calm.
-        self.days.settle().await?;
-        self.days.weather.turns(false);
-        self.proposes().await?;
-        for _ in 0..2 + self.dice.below(6) {
-            Box::pin(self.scene()).await?;
-        }
-        // In bad weather too somebody merges and answers, so that runs meet it.
-        let open = self
-            .people
-            .pulls
-            .iter()
-            .rposition(|pull| pull.merged.is_none() && !pull.closed);
-        if let Some(at) = open {
-            self.people.merge(&self.days, at)?;
-            self.meanwhile().await?;
-        }
-        self.days.weather.blows_again();
-        for _ in 0..3 + self.dice.below(7) {
-            self.people.answer(&self.days)?;
-            Box::pin(self.days.pass(60)).await?;
-            self.people.listen(&self.days);
-        }
-        self.days.weather.turns(true);
-        self.days
-            .script
-            .tell("", "from here on nothing goes wrong any more");
+    async fn run_to_end(&mut self) -> anyhow::Result<ConversationState> {
+        // The service ignores commands from before its first poll of GitHub, so that poll happens without faults.
+        self.driver.run_until_idle().await?;
+        self.driver.faults.set_enabled(true);
+        Box::pin(self.with_faults()).await?;
+        self.driver.faults.set_enabled(false);
+        self.driver.transcript.add("", "from here on no faults");
         loop {
-            let settled = Box::pin(self.days.settle()).await?;
-            self.people.listen(&self.days);
-            if !settled {
-                return Ok(End::Stuck("it never rests".to_owned()));
+            let is_idle = Box::pin(self.driver.run_until_idle()).await?;
+            self.actors.read_comments(&self.driver);
+            if !is_idle {
+                return Ok(ConversationState::Stuck("it never becomes idle".to_owned()));
             }
-            match self.people.answer(&self.days)? {
-                End::Open => {}
-                end @ (End::Applied | End::NoPlan(_) | End::NothingMerged | End::Stuck(_)) => {
-                    return Ok(end);
-                }
+            match self.actors.answer(&self.driver)? {
+                ConversationState::Open => {}
+                end @ (ConversationState::Applied
+                | ConversationState::NoPlan(_)
+                | ConversationState::NothingMerged
+                | ConversationState::Stuck(_)) => return Ok(end),
             }
         }
     }
 
-    /// Some moments, in which planebot may speak.
-    async fn meanwhile(&mut self) -> anyhow::Result<()> {
-        let moments = [0, 1, 3, 10, 40, 90];
-        let moments = self.dice.pick(&moments).unwrap_or_default();
-        Box::pin(self.days.pass(moments)).await?;
-        self.people.listen(&self.days);
+    async fn with_faults(&mut self) -> anyhow::Result<()> {
+        self.propose().await?;
+        for _ in 0..2 + self.rng.below(6) {
+            Box::pin(self.random_action()).await?;
+        }
+        // Somebody merges and answers while faults are injected, so that runs are hit too.
+        let open = self
+            .actors
+            .pulls
+            .iter()
+            .rposition(|pull| pull.merged.is_none() && !pull.closed);
+        if let Some(index) = open {
+            self.actors.merge(&self.driver, index)?;
+            self.let_service_run().await?;
+        }
+        self.driver.faults.refill();
+        for _ in 0..3 + self.rng.below(7) {
+            self.actors.answer(&self.driver)?;
+            Box::pin(self.driver.run_steps(60)).await?;
+            self.actors.read_comments(&self.driver);
+        }
+        Ok(())
+    }
+
+    /// Some steps in which planebot may react, or none.
+    async fn let_service_run(&mut self) -> anyhow::Result<()> {
+        let counts = [0, 1, 3, 10, 40, 90];
+        let count = self.rng.pick(&counts).unwrap_or_default();
+        Box::pin(self.driver.run_steps(count)).await?;
+        self.actors.read_comments(&self.driver);
         Ok(())
     }
 
     /// The files that declare a cloud.
-    async fn declaring(&self, cloud: &Cloud) -> anyhow::Result<BTreeMap<String, String>> {
+    async fn files_of(&self, cloud: &Cloud) -> anyhow::Result<BTreeMap<String, String>> {
         let rows = LabMaas::load(&cloud.layout(), Some(cloud.release))?;
-        declared(&rows, &self.days.town.hand).await
+        declaration_files(&rows, &self.driver.harness.clock).await
     }
 
-    async fn proposes(&mut self) -> anyhow::Result<()> {
-        let (next, what) = self.people.declared.changed(&mut self.dice);
-        let files = self.declaring(&next).await?;
-        self.people.propose(&self.days, next, files, &what)?;
-        self.meanwhile().await
+    async fn propose(&mut self) -> anyhow::Result<()> {
+        let (next, what) = self.actors.declared.changed(&mut self.rng);
+        let files = self.files_of(&next).await?;
+        self.actors.propose(&self.driver, next, &files, &what)?;
+        self.let_service_run().await
     }
 
-    /// One thing that somebody does.
-    async fn scene(&mut self) -> anyhow::Result<()> {
-        let kind = self.dice.below(100);
+    async fn random_action(&mut self) -> anyhow::Result<()> {
+        let kind = self.rng.below(100);
         let open = self
-            .people
+            .actors
             .pulls
             .iter()
             .position(|pull| pull.merged.is_none() && !pull.closed);
-        let any = self.people.pulls.len() - 1;
-        let newest = self.people.pulls[any].number;
-        let days = &self.days;
+        let last = self.actors.pulls.len() - 1;
+        let newest = self.actors.pulls[last].number;
+        let driver = &self.driver;
         match (kind, open) {
-            (0..10, Some(at)) => {
-                let (next, what) = self.people.declared.changed(&mut self.dice);
-                let files = self.declaring(&next).await?;
-                self.people.push(&self.days, at, (next, files), &what)?;
+            (0..10, Some(index)) => {
+                let (next, what) = self.actors.declared.changed(&mut self.rng);
+                let files = self.files_of(&next).await?;
+                self.actors
+                    .push(&self.driver, index, (next, &files), &what)?;
             }
-            (10..40, Some(at)) => {
-                self.people.merge(days, at)?;
+            (10..40, Some(index)) => {
+                self.actors.merge(driver, index)?;
             }
-            (0..10, None) | (97.., _) => return Box::pin(self.proposes()).await,
+            (0..10, None) | (97.., _) => return Box::pin(self.propose()).await,
             (10..40, None) | (40..65, _) => {
-                self.people.listen(days);
-                if self.people.newest().is_some() {
-                    self.people.answer(days)?;
+                self.actors.read_comments(driver);
+                if self.actors.newest_merged().is_some() {
+                    self.actors.answer(driver)?;
                 } else {
-                    self.people.say(days, "bob", newest, "/apply")?;
+                    self.actors.comment(driver, "bob", newest, "/apply")?;
                 }
             }
             (65..85, _) => {
-                let talk = [
+                let comments = [
                     ("mallory", "/apply"),
                     ("mallory", "/abort"),
                     ("alice", "/plan"),
@@ -230,13 +238,13 @@ impl FuzzRun {
                     ("bob", "/done teardown"),
                     ("mallory", "/done jumphost"),
                 ];
-                let (who, words) = self.dice.pick(&talk).unwrap_or(talk[0]);
-                self.people.say(days, who, newest, words)?;
+                let (author, text) = self.rng.pick(&comments).unwrap_or(comments[0]);
+                self.actors.comment(driver, author, newest, text)?;
             }
-            (85..89, _) => self.people.say(days, "bob", newest, "/abort")?,
-            (89..93, _) => Box::pin(self.people.meddle(&self.days)).await?,
-            (93..97, _) => self.days.restart(),
+            (85..89, _) => self.actors.comment(driver, "bob", newest, "/abort")?,
+            (89..93, _) => Box::pin(self.actors.change_maas_manually(&self.driver)).await?,
+            (93..97, _) => self.driver.restart(),
         }
-        self.meanwhile().await
+        self.let_service_run().await
     }
 }

@@ -1,8 +1,8 @@
-//! The whole bot in one process: the service's own office and door, a MAAS and a GitHub on loopback, one fuse for
-//! everything that leaves the process, and a clock that moves when told.
+//! The whole bot in one process: the service's own worker and webhook router, a MAAS and a GitHub on loopback, one crash
+//! switch for everything that leaves the process, and a simulated clock.
 //!
-//! Requests go one at a time and no pause is waited for, so that the same town plays the same twice. It must not know
-//! what is played in it, nor what goes wrong.
+//! Requests are sent one at a time and pauses take no real time, so that a run is deterministic. It must not know which
+//! scenario runs in it, nor which faults are injected.
 
 mod crash;
 
@@ -15,135 +15,129 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use axum::body::Body;
-use journal::Journal;
-use lab::github::{GitHubServerOptions, GitHubSetup, WebhookDelivery, WebhookOutcome};
-use lab::maas::LabMaas;
 use secrecy::ExposeSecret as _;
 use tokio::sync::Notify;
-use topology::observed::{Scope, Timestamp};
 use tower::ServiceExt as _;
 
 use execution::rehearse::RehearsalCache;
 use execution::rehearse::in_memory::InMemoryMaas;
 use github::GitHub;
+use journal::Journal;
+use lab::github::{GitHubServerOptions, GitHubSetup, WebhookDelivery, WebhookOutcome};
+use lab::maas::LabMaas;
 use maas::{ApiKey, Environment, HttpTransport, MaasClient};
 use service::config::Config;
 use service::github_port::GitHubPort;
 use service::server::routes::{BODY_SECONDS_MAX, WebhookCounts, WebhookState, router};
 use service::sites::Sites;
 use service::worker::{Wiring, Worker};
+use topology::observed::{Scope, Timestamp};
 use topology::port::Clock;
 
-pub use crash::{CrashPoint, FaultPolicy, InjectedFault, Operation};
+pub use crash::{CrashSwitch, FaultPolicy, InjectedFault, Operation};
 
-/// The one repository.
+/// The repository in the lab's GitHub.
 pub const REPOSITORY: &str = "example/network";
-/// The one site.
+/// The name of the only site.
 pub const SITE: &str = "reference";
 
-/// When the town's time begins, in milliseconds since 1970.
-const BEGINNING: i64 = 1_795_442_531_000;
+/// When simulated time starts, in milliseconds since 1970.
+const START: i64 = 1_795_442_531_000;
 
-/// What a town is made of.
-pub struct Location {
-    /// The rows of its MAAS.
+/// What a harness starts with.
+pub struct HarnessSetup {
+    /// The MAAS.
     pub rows: LabMaas,
-    /// The repository's files.
+    /// The repository's files on `main`, by path.
     pub files: BTreeMap<String, String>,
-    /// Tables of the configuration below `[[site]]`.
+    /// Tables of the configuration below `[[site]]`, as TOML.
     pub site: &'static str,
-    /// Where relative paths in them begin.
+    /// The folder that relative paths in those tables start from.
     pub folder: PathBuf,
 }
 
-/// The town's time, and the client's patience that goes by it.
+/// Simulated time, with the request timeout of the MAAS client that depends on it. Clones share the time.
 #[derive(Clone)]
 pub struct SimClock {
     now: Arc<AtomicI64>,
     nonces: Arc<AtomicU64>,
-    stalled: Arc<Notify>,
+    timed_out: Arc<Notify>,
 }
 
 /// Everything outside the process, and the clock.
 pub struct Harness {
-    /// The MAAS.
     pub maas: lab::maas::MaasServer,
-    /// The GitHub.
     pub github: lab::github::GitHubServer,
-    /// What everything that leaves the process passes.
-    pub fuse: Arc<CrashPoint>,
-    /// The time.
-    pub hand: SimClock,
-    place: (&'static str, PathBuf),
+    /// Sees everything that leaves the process.
+    pub crash_switch: Arc<CrashSwitch>,
+    pub clock: SimClock,
+    site: (&'static str, PathBuf),
     rehearsals: RehearsalCache,
 }
 
-/// One life of the service.
+/// One process of the service, from its start to its end or crash.
 pub struct ServiceInstance {
-    /// What its worker is built from.
+    /// What the worker is built from.
     pub wiring: Wiring,
-    /// Its worker.
     pub worker: Worker,
-    /// Its journal.
     pub journal: Journal,
     clock: Clock,
-    door: Router,
+    router: Router,
 }
 
 impl Default for SimClock {
     fn default() -> Self {
         Self {
-            now: Arc::new(AtomicI64::new(BEGINNING)),
+            now: Arc::new(AtomicI64::new(START)),
             nonces: Arc::default(),
-            stalled: Arc::default(),
+            timed_out: Arc::default(),
         }
     }
 }
 
 impl SimClock {
-    /// What time it is, in milliseconds since 1970.
+    /// The time in milliseconds since 1970.
     pub fn now(&self) -> i64 {
         self.now.load(Ordering::SeqCst)
     }
 
-    /// Puts the clock there.
-    pub fn put(&self, now: i64) {
+    /// Sets the time, in milliseconds since 1970.
+    pub fn set(&self, now: i64) {
         self.now.store(now, Ordering::SeqCst);
     }
 
-    /// Lets time pass.
-    pub fn pass(&self, milliseconds: i64) {
+    /// Moves the time forward.
+    pub fn advance(&self, milliseconds: i64) {
         self.now.fetch_add(milliseconds, Ordering::SeqCst);
     }
 
-    /// The request that is under way is never answered: whoever waits for it loses their patience at once, and the time
-    /// that it takes passes.
-    pub fn stall(&self) {
-        self.stalled.notify_one();
+    /// Lets the MAAS request in flight time out at once; the clock moves forward by the length of the timeout.
+    pub fn time_out_request(&self) {
+        self.timed_out.notify_one();
     }
 
-    /// As a clock.
+    /// This time as the clock that the service reads.
     pub fn clock(&self) -> Clock {
-        let hand = self.clone();
-        Arc::new(move || Timestamp(hand.now()))
+        let sim = self.clone();
+        Arc::new(move || Timestamp(sim.now()))
     }
 
-    /// Time and chance for the MAAS client: pauses that pass at once.
-    fn outside(&self) -> Environment {
-        let (nonces, hand) = (Arc::clone(&self.nonces), self.clone());
+    /// The MAAS client's time, nonces and pauses. A pause only moves the clock forward.
+    fn environment(&self) -> Environment {
+        let (nonces, sim) = (Arc::clone(&self.nonces), self.clone());
         Environment {
             now: self.clock(),
-            nonce: Arc::new(move || format!("town{}", nonces.fetch_add(1, Ordering::SeqCst))),
+            nonce: Arc::new(move || format!("nonce{}", nonces.fetch_add(1, Ordering::SeqCst))),
             sleep: Arc::new(move |length| {
-                hand.pass(milliseconds(length));
+                sim.advance(milliseconds(length));
                 Box::pin(std::future::ready(()))
             }),
         }
     }
 
-    async fn patience(self, length: Duration) {
-        self.stalled.notified().await;
-        self.pass(milliseconds(length));
+    async fn timeout(self, length: Duration) {
+        self.timed_out.notified().await;
+        self.advance(milliseconds(length));
     }
 }
 
@@ -152,54 +146,54 @@ fn milliseconds(length: Duration) -> i64 {
 }
 
 impl Harness {
-    /// Opens a town; `fate` decides what becomes of everything that leaves the service.
+    /// Starts the MAAS and the GitHub. `policy` decides what happens to everything that leaves the service.
     pub async fn open(
-        place: Location,
-        fate: Arc<dyn FaultPolicy>,
-        hand: SimClock,
+        setup: HarnessSetup,
+        policy: Arc<dyn FaultPolicy>,
+        clock: SimClock,
     ) -> anyhow::Result<Self> {
-        let fuse = Arc::new(CrashPoint::new(fate));
-        let (at_maas, time) = (Arc::clone(&fuse), hand.clone());
+        let crash_switch = Arc::new(CrashSwitch::new(policy));
+        let (at_maas, time) = (Arc::clone(&crash_switch), clock.clone());
         let maas = lab::maas::serve_with_clock(
-            place.rows,
+            setup.rows,
             Some(Arc::new(move |request| {
-                at_maas.hears(Operation::Maas(request))
+                at_maas.on_request(Operation::Maas(request))
             })),
             Arc::new(move || time.now() / 1000),
         )
         .await?;
-        let hub = GitHubSetup {
+        let initial = GitHubSetup {
             app: "planebot".to_owned(),
             repository: REPOSITORY.to_owned(),
-            files: place.files,
+            files: setup.files,
             writers: vec!["alice".to_owned(), "bob".to_owned()],
             readers: vec!["mallory".to_owned()],
             webhook: Some("http://127.0.0.1/webhook".to_owned()),
             port: 0,
         };
-        let (at_github, time) = (Arc::clone(&fuse), hand.clone());
+        let (at_github, time) = (Arc::clone(&crash_switch), clock.clone());
         let options = GitHubServerOptions {
             faults: Some(Arc::new(move |request| {
-                at_github.hears(Operation::GitHub(request))
+                at_github.on_request(Operation::GitHub(request))
             })),
             clock: Some(Arc::new(move || time.now() / 1000)),
             manual_delivery: true,
             ..GitHubServerOptions::default()
         };
-        let github = lab::github::serve(hub.github()?, options).await?;
+        let github = lab::github::serve(initial.github()?, options).await?;
         Ok(Self {
             maas,
             github,
-            fuse,
-            hand,
-            place: (place.site, place.folder),
+            crash_switch,
+            clock,
+            site: (setup.site, setup.folder),
             rehearsals: RehearsalCache::default(),
         })
     }
 
-    /// The rows of MAAS, for people at work there.
-    pub fn rows<T>(&self, look: impl FnOnce(&mut LabMaas) -> T) -> T {
-        look(
+    /// Reads or changes the MAAS directly, past its API.
+    pub fn rows<T>(&self, access: impl FnOnce(&mut LabMaas) -> T) -> T {
+        access(
             &mut self
                 .maas
                 .maas
@@ -209,19 +203,19 @@ impl Harness {
     }
 
     fn config(&self, store: &str) -> anyhow::Result<Config> {
-        let (site, folder) = &self.place;
+        let (site, folder) = &self.site;
         let text = format!(
             "[server]\nlisten = '127.0.0.1:8080'\n[github]\napi_url = '{}'\n[store]\nurl = '{store}'\n\
              [[site]]\nname = '{SITE}'\nrepository = '{REPOSITORY}'\npath = 'topology'\nmaas_url = '{}'\n\
              [site.operators]\nusers = ['bob']\n{site}",
             self.github.url, self.maas.url,
         );
-        let hub = self.github.github();
+        let github = self.github.github();
         let variables = [
-            ("PLANEBOT_GITHUB_TOKEN", hub.bot_token()),
+            ("PLANEBOT_GITHUB_TOKEN", github.bot_token()),
             (
                 "PLANEBOT_GITHUB_WEBHOOK_SECRET",
-                hub.webhook_secret().to_owned(),
+                github.webhook_secret().to_owned(),
             ),
             ("PLANEBOT_SITE_REFERENCE_MAAS_API_KEY", self.key()?),
         ];
@@ -234,32 +228,36 @@ impl Harness {
             .context("the lab's MAAS has no administrator")
     }
 
-    /// A service that starts on that journal, under the fuse. `store` is where the journal is.
-    pub async fn started(&self, journal: Journal, store: &str) -> anyhow::Result<ServiceInstance> {
+    /// Starts a service on this journal, with the crash switch. `store` is the journal's URL.
+    pub async fn start_service(
+        &self,
+        journal: Journal,
+        store: &str,
+    ) -> anyhow::Result<ServiceInstance> {
         let config = self.config(store)?;
         let github = config.github.as_ref().context("no GitHub is configured")?;
         let secrets = github.secrets()?;
-        let clock = self.hand.clock();
+        let clock = self.clock.clock();
         let connected = GitHub::connect(github, Arc::clone(&clock))?.one_at_a_time();
-        let fuse = Arc::clone(&self.fuse);
-        let journal = journal.with_crash_point(Arc::new(move || fuse.burn()));
+        let crash_switch = Arc::clone(&self.crash_switch);
+        let journal = journal.with_crash_point(Arc::new(move || crash_switch.on_journal_write()));
         let opened = service::service::open(&config, &journal, Arc::clone(&clock));
         let mut wiring = opened.await?;
         wiring.github = GitHubPort::new(connected, &github.api_url);
         let mut sites = Sites::open(&config, &clock)?;
         for site in sites.iter_mut() {
-            let sim = self.hand.clone();
+            let sim = self.clock.clone();
             let key = site.site.maas_api_key.as_ref().context("no API key")?;
             let key = ApiKey::read(key.read()?.expose_secret())?;
-            let transport = HttpTransport::new(&site.site.maas_url, key, self.hand.outside())?
-                .with_timer(move |length| Box::pin(sim.clone().patience(length)));
-            site.client = MaasClient::one_at_a_time(transport, self.hand.outside());
-            // A rehearsal follows from what it is given, so that all instances may remember the same one.
+            let transport = HttpTransport::new(&site.site.maas_url, key, self.clock.environment())?
+                .with_timer(move |length| Box::pin(sim.clone().timeout(length)));
+            site.client = MaasClient::one_at_a_time(transport, self.clock.environment());
+            // A rehearsal depends only on its input, so all instances share the cache.
             site.rehearsals = self.rehearsals.clone();
         }
         wiring.sites = Arc::new(sites);
         let worker = wiring.worker(&journal);
-        let door = router(WebhookState {
+        let router = router(WebhookState {
             journal: journal.clone(),
             secrets: Arc::new(secrets),
             now: Arc::clone(&clock),
@@ -273,43 +271,49 @@ impl Harness {
             worker,
             journal,
             clock,
-            door,
+            router,
         })
     }
 }
 
 impl ServiceInstance {
-    /// Brings a webhook to the door; what came of it.
-    pub async fn receives(
+    /// Sends a webhook to the service.
+    pub async fn deliver(
         &self,
-        town: &Harness,
-        one: WebhookDelivery,
+        harness: &Harness,
+        delivery: WebhookDelivery,
     ) -> anyhow::Result<WebhookOutcome> {
-        let headers = town.github.github().headers(&one);
+        let headers = harness.github.github().headers(&delivery);
         let mut request = http::Request::post("/webhook");
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        let request = request.body(Body::from(one.body))?;
-        let response = self.door.clone().oneshot(request).await?;
+        let request = request.body(Body::from(delivery.body))?;
+        let response = self.router.clone().oneshot(request).await?;
         Ok(WebhookOutcome::Answered(response.status().as_u16()))
     }
 
-    /// Nothing waits to be settled, and nothing is to be said now.
-    pub async fn is_quiet(&self) -> anyhow::Result<bool> {
+    /// Whether no delivery waits in the queue and no message is due now.
+    pub async fn is_idle(&self) -> anyhow::Result<bool> {
         let (waiting, _) = self.journal.queue_depth().await?;
-        let owed = self
+        let due = self
             .journal
             .next_message((self.clock)(), journal::RateTier::All)
             .await?;
-        Ok(waiting == 0 && owed.is_none())
+        Ok(waiting == 0 && due.is_none())
     }
 }
 
-/// The files that say what a MAAS has, without runbooks.
-pub async fn declared(rows: &LabMaas, hand: &SimClock) -> anyhow::Result<BTreeMap<String, String>> {
+/// A declaration of what a MAAS has: files by their path in the repository, without runbooks.
+pub async fn declaration_files(
+    rows: &LabMaas,
+    clock: &SimClock,
+) -> anyhow::Result<BTreeMap<String, String>> {
     let shared = Arc::new(Mutex::new(rows.clone()));
-    let client = MaasClient::new(InMemoryMaas::new(shared, hand.outside()), hand.outside());
+    let client = MaasClient::new(
+        InMemoryMaas::new(shared, clock.environment()),
+        clock.environment(),
+    );
     let everything = Scope {
         all_nodes: true,
         all_spaces: true,

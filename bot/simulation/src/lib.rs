@@ -1,4 +1,4 @@
-//! The whole world in one process: a harness around the service, faults, random days by seed, and the demo.
+//! The whole system in one process: a harness around the service, injected faults, randomized runs by seed, and the demo.
 
 pub mod demo;
 pub mod fuzz;

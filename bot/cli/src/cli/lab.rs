@@ -135,7 +135,7 @@ impl LabArgs {
                 let program =
                     std::env::current_exe().context("finding the path of this program")?;
                 let mut out = std::io::stdout();
-                let all_held = Box::pin(simulation::demo::play(&program, &mut out)).await?;
+                let all_held = Box::pin(simulation::demo::run(&program, &mut out)).await?;
                 return Ok(if all_held {
                     exit_code::OK
                 } else {
@@ -154,7 +154,7 @@ impl LabArgs {
 
 /// Runs the simulation on a thread of its own, which its single-threaded runtime needs.
 async fn replay(seed: u64, console: &mut Console<'_>) -> anyhow::Result<u8> {
-    let result = tokio::task::spawn_blocking(move || simulation::fuzz::play(seed)).await??;
+    let result = tokio::task::spawn_blocking(move || simulation::fuzz::run(seed)).await??;
     console.out.write_all(result.transcript.as_bytes())?;
     Ok(if result.broken.is_empty() {
         exit_code::OK

@@ -1,4 +1,4 @@
-//! What the story promises, and whether it held.
+//! The demo's invariants, and whether each held.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -10,43 +10,47 @@ use plan::step::StepId;
 use topology::object::Object;
 use topology::observed::Observed;
 
-use crate::demo::World;
+use crate::demo::environment::DemoEnvironment;
 
-/// Invariants, in the order in which they were looked at.
+/// Invariants and whether they held, in the order in which they were checked.
 #[derive(Debug, Default)]
 pub(super) struct Invariants(Vec<(String, bool)>);
 
 impl Invariants {
-    pub(super) fn look(&mut self, promise: &str, held: bool) {
-        self.0.push((promise.to_owned(), held));
+    pub(super) fn check(&mut self, invariant: &str, held: bool) {
+        self.0.push((invariant.to_owned(), held));
     }
 
-    pub(super) fn held(&self) -> bool {
+    /// Whether all of them held, and there was one at least.
+    pub(super) fn all_held(&self) -> bool {
         !self.0.is_empty() && self.0.iter().all(|(_, held)| *held)
     }
 
     pub(super) fn print(&self, out: &mut (dyn Write + Send)) -> std::io::Result<()> {
-        writeln!(out, "\nwhat was promised:")?;
-        for (promise, held) in &self.0 {
+        writeln!(out, "\ninvariants:")?;
+        for (invariant, held) in &self.0 {
             writeln!(
                 out,
-                "  {} {promise}",
+                "  {} {invariant}",
                 if *held { "held  " } else { "BROKEN" }
             )?;
         }
         let broken = self.0.iter().filter(|(_, held)| !held).count();
         writeln!(
             out,
-            "{} promises held, {broken} broken",
+            "{} invariants held, {broken} broken",
             self.0.len() - broken
         )
     }
 }
 
-/// What must be so when all is done.
-pub(super) async fn at_the_end(world: &mut World, promises: &mut Invariants) -> anyhow::Result<()> {
-    let topology = world.declared()?;
-    let observed = world.observe(&topology).await?;
+/// Checks what must hold when the run is finished.
+pub(super) async fn at_the_end(
+    environment: &DemoEnvironment,
+    invariants: &mut Invariants,
+) -> anyhow::Result<()> {
+    let topology = environment.declared()?;
+    let observed = environment.observe(&topology).await?;
     let again = Plan::between(&observed, &topology, &PlanPolicy::default());
     let skips = again.as_ref().is_ok_and(|plan| {
         plan.steps.is_empty()
@@ -55,15 +59,15 @@ pub(super) async fn at_the_end(world: &mut World, promises: &mut Invariants) -> 
                 .iter()
                 .all(|line| matches!(line.standing, AuditStatus::Skip | AuditStatus::Undeclared))
     });
-    promises.look(
+    invariants.check(
         "a second plan says no changes, and every plane is SKIP",
         skips,
     );
-    promises.look(
+    invariants.check(
         "MAAS holds the network of the layout after the change",
-        network(&observed) == network(&world.after().await?),
+        network(&observed) == network(&environment.observe_layout_after().await?),
     );
-    promises.look(
+    invariants.check(
         "the undeclared fabric was not touched",
         again.is_ok_and(|plan| {
             plan.audit
@@ -73,14 +77,15 @@ pub(super) async fn at_the_end(world: &mut World, promises: &mut Invariants) -> 
                 == 2
         }),
     );
-    let merge = world.merge_commit();
-    promises.look(
+    invariants.check(
         "the merge commit has a successful check `planebot/apply`",
-        world.check_is(&merge, "planebot/apply", "success").await,
+        environment
+            .has_check(&environment.merge_commit, "planebot/apply", "success")
+            .await,
     );
-    let history = world.history().await?;
+    let history = environment.history().await?;
     let run = history.iter().find(|(path, _)| path.ends_with("/run.json"));
-    promises.look(
+    invariants.check(
         "the history branch holds the plan, the run and the observed network",
         {
             let has = |end: &str| history.keys().any(|path| path.ends_with(end));
@@ -91,17 +96,24 @@ pub(super) async fn at_the_end(world: &mut World, promises: &mut Invariants) -> 
         },
     );
     let text = run.map_or("[]", |(_, text)| text.as_str());
-    written_once(
-        world,
-        promises,
+    check_writes(
+        environment,
+        invariants,
         &serde_json::from_str::<Vec<RecordedFact>>(text)?,
     );
-    promises.look("no comment was posted twice", world.comments_are_single());
+    invariants.check(
+        "no comment was posted twice",
+        environment.are_comment_keys_unique(),
+    );
     Ok(())
 }
 
-/// What the journal intended is what MAAS was asked, once each.
-fn written_once(world: &World, promises: &mut Invariants, facts: &[RecordedFact]) {
+/// Each write that the journal intended was executed once.
+fn check_writes(
+    environment: &DemoEnvironment,
+    invariants: &mut Invariants,
+    facts: &[RecordedFact],
+) {
     let intended: BTreeSet<StepId> = facts
         .iter()
         .filter_map(|noted| {
@@ -112,18 +124,18 @@ fn written_once(world: &World, promises: &mut Invariants, facts: &[RecordedFact]
             }
         })
         .collect();
-    promises.look(
+    invariants.check(
         "every intended write happened exactly once",
-        !intended.is_empty() && world.writes() == intended.len(),
+        !intended.is_empty() && environment.writes() == intended.len(),
     );
     let found = facts.iter().any(|noted| matches!(&noted.fact, Fact::Done { step, already: true, .. } if intended.contains(step)));
-    promises.look(
-        "the write whose answer was lost was found by looking, and not repeated",
+    invariants.check(
+        "the write whose response was lost was found by observing MAAS, and not repeated",
         found,
     );
 }
 
-/// The network without nodes and row numbers.
+/// The network without nodes and row ids.
 fn network(observed: &Observed) -> Vec<Object> {
     observed
         .all()
@@ -132,7 +144,7 @@ fn network(observed: &Observed) -> Vec<Object> {
         .collect()
 }
 
-/// Racks are called by their row's id, which another MAAS gives otherwise.
+/// Rack controllers are named by their row's id, which differs between two MAAS.
 fn without_racks(object: &Object) -> Object {
     let mut object = object.clone();
     if let Object::Vlan(vlan) = &mut object {

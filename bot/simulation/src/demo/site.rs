@@ -1,9 +1,9 @@
-//! What the story is about: the reference site before and after its change, as files. It must not know who plays.
+//! The reference site before and after its change, as files. It must not know who uses them.
 
-/// The network before, as a layout.
+/// The network before the change, as a layout.
 pub const BEFORE: &str =
     include_str!("../../../../tests/topologies/changes/baldurkeep-d058-renumber.before.json");
-/// The network after.
+/// The network after the change, as a layout.
 pub const AFTER: &str =
     include_str!("../../../../tests/topologies/changes/baldurkeep-d058-renumber.after.json");
 
@@ -59,7 +59,7 @@ pub const DECLARED: [(&str, &str); 12] = [
     ),
 ];
 
-/// The runbooks, as files.
+/// The runbooks, by path.
 pub const RUNBOOKS: [(&str, &str); 3] = [
     (
         "runbooks/jumphost.md",
@@ -75,13 +75,13 @@ pub const RUNBOOKS: [(&str, &str); 3] = [
     ),
 ];
 
-/// The jumphost's addresses before: interface, address.
+/// The jumphost's addresses before the change: interface, address.
 pub const JUMPHOST_BEFORE: [(&str, &str); 3] = [
     ("virbr1", "10.12.4.1"),
     ("virbr2", "10.12.8.1"),
     ("virbr7", "10.12.60.1"),
 ];
-/// And after.
+/// The jumphost's addresses after the change.
 pub const JUMPHOST_AFTER: [(&str, &str); 4] = [
     ("virbr1", "10.12.4.1"),
     ("virbr2", "10.12.12.1"),
@@ -89,10 +89,10 @@ pub const JUMPHOST_AFTER: [(&str, &str); 4] = [
     ("virbr1.104", "10.12.8.1"),
 ];
 
-/// Networks that the story's people empty.
+/// Networks that people must empty before the change is applied.
 pub const VACATED: [&str; 3] = ["10.12.8.0/22", "10.12.12.0/22", "10.12.16.0/22"];
 
-/// `ip -j addr`, as far as it matters.
+/// The output of `ip -j addr`, with the fields that planebot reads.
 pub fn addresses(list: &[(&str, &str)]) -> String {
     let all: Vec<serde_json::Value> = list
         .iter()

@@ -1,10 +1,10 @@
-//! A small cloud, and what may be changed in it, as layouts. It must not know how a change is declared or carried out.
+//! A small cloud and random changes to it, as layouts for the lab. It must not know how a change is declared or applied.
 
 use serde_json::{Value, json};
 
 use crate::fuzz::rng::SeededRng;
 
-/// Of each line a release that is in the field.
+/// One release of each MAAS series that is still in use.
 const RELEASES: [&str; 5] = ["2.9.2", "3.4.8", "3.5.12", "3.6.5", "3.7.3"];
 
 /// One plane: a VLAN with one subnet, `10.7.N.0/24`.
@@ -15,12 +15,12 @@ struct Plane {
     net: u32,
     gateway: Option<u32>,
     dns: bool,
-    band: Option<(u32, u32)>,
+    range: Option<(u32, u32)>,
     mtu: u32,
     space: Option<&'static str>,
 }
 
-/// A cloud of some planes on one fabric, perhaps with a machine and a rack.
+/// Some planes on one fabric, with or without a machine and a rack controller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cloud {
     pub(super) release: &'static str,
@@ -30,54 +30,54 @@ pub(super) struct Cloud {
 }
 
 impl Cloud {
-    pub(super) fn draw(dice: &mut SeededRng) -> Self {
+    pub(super) fn draw(rng: &mut SeededRng) -> Self {
         let names = ["office", "store", "guests"];
-        let count = usize::try_from(2 + dice.below(2)).unwrap_or(2);
+        let count = usize::try_from(2 + rng.below(2)).unwrap_or(2);
         let planes = names.iter().take(count).zip(0_u16..);
         Self {
-            release: dice.pick(&RELEASES).unwrap_or(RELEASES[0]),
+            release: rng.pick(&RELEASES).unwrap_or(RELEASES[0]),
             planes: planes
                 .map(|(name, at)| Plane {
                     name,
                     vid: at * 100,
                     net: u32::from(at) + 1,
-                    gateway: dice.chance(600).then_some(1),
-                    dns: dice.chance(400),
-                    band: dice.chance(600).then_some((10, 20)),
+                    gateway: rng.chance(600).then_some(1),
+                    dns: rng.chance(400),
+                    range: rng.chance(600).then_some((10, 20)),
                     mtu: 1500,
-                    space: dice.chance(300).then_some("work"),
+                    space: rng.chance(300).then_some("work"),
                 })
                 .collect(),
-            machine: dice.chance(400),
-            rack: dice.chance(200),
+            machine: rng.chance(400),
+            rack: rng.chance(200),
         }
     }
 
-    /// The same cloud after one or two changes, and what they are.
-    pub(super) fn changed(&self, dice: &mut SeededRng) -> (Self, String) {
+    /// The same cloud after one or two changes, with their description.
+    pub(super) fn changed(&self, rng: &mut SeededRng) -> (Self, String) {
         let mut next = self.clone();
-        let mut words = vec![next.change(dice)];
-        if dice.chance(500) {
-            words.push(next.change(dice));
+        let mut changes = vec![next.change(rng)];
+        if rng.chance(500) {
+            changes.push(next.change(rng));
         }
         if next == *self {
-            next.planes[0].band = Some((30, 40 + dice.below(10)));
-            words = vec!["office promises another band".to_owned()];
+            next.planes[0].range = Some((30, 40 + rng.below(10)));
+            changes = vec!["office reserves another range".to_owned()];
         }
-        (next, words.join("; "))
+        (next, changes.join("; "))
     }
 
-    fn change(&mut self, dice: &mut SeededRng) -> String {
+    fn change(&mut self, rng: &mut SeededRng) -> String {
         let count = u32::try_from(self.planes.len()).unwrap_or(1);
-        let at = usize::try_from(dice.below(count)).unwrap_or_default();
+        let at = usize::try_from(rng.below(count)).unwrap_or_default();
         let other = (at + 1) % self.planes.len();
         let free = 1 + self.planes.iter().map(|plane| plane.net).max().unwrap_or(0);
         let name = self.planes[at].name;
-        let kind = dice.below(8);
+        let kind = rng.below(8);
         if kind == 5
-            && let Some(words) = self.grows(free)
+            && let Some(change) = self.add_plane(free)
         {
-            return words;
+            return change;
         }
         let plane = &mut self.planes[at];
         match kind {
@@ -94,13 +94,13 @@ impl Cloud {
                 format!("{name} has other resolvers")
             }
             2 => {
-                plane.band = if plane.band.is_some() && dice.chance(400) {
+                plane.range = if plane.range.is_some() && rng.chance(400) {
                     None
                 } else {
-                    let first = 10 + dice.below(60);
-                    Some((first, first + 1 + dice.below(20)))
+                    let first = 10 + rng.below(60);
+                    Some((first, first + 1 + rng.below(20)))
                 };
-                format!("{name} promises other addresses")
+                format!("{name} reserves other addresses")
             }
             3 => {
                 plane.mtu = if plane.mtu == 1500 { 9000 } else { 1500 };
@@ -118,10 +118,7 @@ impl Cloud {
                 let net = self.planes[other].net;
                 self.planes[other].net = self.planes[at].net;
                 self.planes[at].net = net;
-                format!(
-                    "{name} and {} change their networks",
-                    self.planes[other].name
-                )
+                format!("{name} and {} swap their networks", self.planes[other].name)
             }
             _ => {
                 plane.net = free;
@@ -130,8 +127,8 @@ impl Cloud {
         }
     }
 
-    /// One plane more, where there is room.
-    fn grows(&mut self, net: u32) -> Option<String> {
+    /// Adds a plane; `None` where both spare names are taken.
+    fn add_plane(&mut self, net: u32) -> Option<String> {
         let (name, vid) = [("fresh", 700), ("late", 800)]
             .into_iter()
             .find(|(name, _)| self.planes.iter().all(|plane| plane.name != *name))?;
@@ -141,27 +138,28 @@ impl Cloud {
             net,
             gateway: Some(1),
             dns: false,
-            band: Some((30, 33)),
+            range: Some((30, 33)),
             mtu: 1500,
             space: None,
         });
-        Some(format!("the plane {name} is new"))
+        Some(format!("{name} is a new plane"))
     }
 
-    /// The networks of this cloud that another one does not have on the same plane.
-    pub(super) fn leaves(&self, after: &Self) -> Vec<String> {
-        let kept = |plane: &Plane| {
+    /// The networks of this cloud that `after` does not have on the same plane.
+    pub(super) fn networks_missing_in(&self, after: &Self) -> Vec<String> {
+        let is_kept = |plane: &Plane| {
             after
                 .planes
                 .iter()
                 .any(|other| other.name == plane.name && other.net == plane.net)
         };
-        let gone = self.planes.iter().filter(|plane| !kept(plane));
-        gone.map(|plane| format!("10.7.{}.0/24", plane.net))
+        let missing = self.planes.iter().filter(|plane| !is_kept(plane));
+        missing
+            .map(|plane| format!("10.7.{}.0/24", plane.net))
             .collect()
     }
 
-    /// In the lab's neutral form.
+    /// The cloud as a layout that the lab can load.
     pub(super) fn layout(&self) -> String {
         let vlans: Vec<Value> = self.planes.iter().map(vlan).collect();
         let links = |at: usize, ip: u32| -> Value {
@@ -175,12 +173,12 @@ impl Cloud {
         let rack = json!({"hostname": "rack-a", "kind": "region+rack", "interfaces": [
             {"name": "eth0", "fabric": "blue", "vlan": self.planes[0].vid, "links": links(0, 5)},
         ]});
-        let if_there =
-            |there: bool, node: Value| there.then_some(node).into_iter().collect::<Vec<_>>();
+        let if_present =
+            |present: bool, node: Value| present.then_some(node).into_iter().collect::<Vec<_>>();
         json!({
             "fabrics": [{"name": "blue", "vlans": vlans}],
-            "machines": if_there(self.machine, machine),
-            "controllers": if_there(self.rack, rack),
+            "machines": if_present(self.machine, machine),
+            "controllers": if_present(self.rack, rack),
         })
         .to_string()
     }
@@ -195,7 +193,7 @@ fn vlan(plane: &Plane) -> Value {
     if plane.dns {
         subnet["dns"] = json!([at(2)]);
     }
-    if let Some((first, last)) = plane.band {
+    if let Some((first, last)) = plane.range {
         subnet["ranges"] =
             json!([{"type": "reserved", "start": at(first), "end": at(last), "comment": "band"}]);
     }

@@ -1,238 +1,238 @@
-//! How the service lives: it wakes, webhooks come or do not, it turns and rests, and the power goes. What production's
-//! loop does in time is done here in the town's. It must not know what is said, or what must hold.
+//! Drives the service through simulated time: starts it, delivers webhooks, polls GitHub, runs the worker's steps, and
+//! restarts it after a crash. It does what production's loop does, by the simulated clock. It must not know what the
+//! comments say, nor which invariants must hold.
 
 use std::sync::Arc;
 
 use journal::Journal;
-use lab::github::{WebhookDelivery, WebhookOutcome};
+use lab::github::{WebhookDelivery, WebhookFault, WebhookOutcome};
+use service::worker::WorkerState;
 use topology::observed::Timestamp;
 
-use crate::fuzz::faults::{Carried, FaultInjector};
+use crate::fuzz::faults::FaultInjector;
 use crate::fuzz::rng::SeededRng;
 use crate::fuzz::transcript::Transcript;
 use crate::harness::{Harness, ServiceInstance};
-use service::worker::WorkerState;
 
-/// How often the service asks GitHub for what no webhook told: a third as often as production's, so that a tale is mostly
-/// of other things.
-const LOOK_EVERY_MS: i64 = 60_000;
+/// How often GitHub is polled for events whose webhook was lost. A third as often as in production, so that a run does not
+/// consist mostly of polls.
+const POLL_EVERY_MS: i64 = 60_000;
 
-/// How long the service rests after a turn failed.
-const FAILED_REST_MS: i64 = 2_000;
+/// How long the service pauses after a failed step.
+const RETRY_AFTER_MS: i64 = 2_000;
 
-/// More turns than any tale takes between two words of a person.
-const TURNS_MAX: usize = 3_000;
+/// More steps than any run takes between two actions of a person.
+const STEPS_MAX: usize = 3_000;
 
-/// The service and the post, in a town.
+/// The service in its harness, with faults.
 pub(super) struct Driver {
-    pub(super) town: Harness,
-    pub(super) weather: Arc<FaultInjector>,
-    pub(super) script: Transcript,
-    /// The journal as it is when no life writes to it.
+    pub(super) harness: Harness,
+    pub(super) faults: Arc<FaultInjector>,
+    pub(super) transcript: Transcript,
+    /// The journal without the crash switch: reading it cannot crash.
     pub(super) journal: Journal,
-    dice: SeededRng,
-    life: Option<ServiceInstance>,
-    post: Post,
+    rng: SeededRng,
+    instance: Option<ServiceInstance>,
+    events: Events,
 }
 
-/// Webhooks that came late, and when GitHub was asked.
+/// What the service receives from GitHub.
 #[derive(Default)]
-struct Post {
-    late: Vec<WebhookDelivery>,
-    looked: Option<i64>,
-}
-
-/// What a moment of the service came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Moment {
-    Moved,
-    /// Nothing is to be done before that time.
-    Rests(Option<Timestamp>),
+struct Events {
+    delayed: Vec<WebhookDelivery>,
+    /// When GitHub was polled last, in milliseconds since 1970.
+    polled: Option<i64>,
 }
 
 impl Driver {
     pub(super) fn new(
-        town: Harness,
-        weather: Arc<FaultInjector>,
-        script: Transcript,
+        harness: Harness,
+        faults: Arc<FaultInjector>,
+        transcript: Transcript,
         journal: Journal,
-        dice: SeededRng,
+        rng: SeededRng,
     ) -> Self {
         Self {
-            town,
-            weather,
-            script,
+            harness,
+            faults,
+            transcript,
             journal,
-            dice,
-            life: None,
-            post: Post::default(),
+            rng,
+            instance: None,
+            events: Events::default(),
         }
     }
 
-    /// So many moments.
-    pub(super) async fn pass(&mut self, moments: u32) -> anyhow::Result<()> {
-        for _ in 0..moments {
-            Box::pin(self.moment()).await?;
+    pub(super) async fn run_steps(&mut self, count: u32) -> anyhow::Result<()> {
+        for _ in 0..count {
+            Box::pin(self.step()).await?;
         }
         Ok(())
     }
 
-    /// Until nothing is to be done and GitHub has nothing new; false when that does not come.
-    pub(super) async fn settle(&mut self) -> anyhow::Result<bool> {
-        let mut still = 0;
-        for _ in 0..TURNS_MAX {
-            let rests = Box::pin(self.moment()).await?;
-            still = if rests { still + 1 } else { 0 };
-            // Twice: between the two GitHub was asked.
-            if still > 2 {
+    /// Runs until the service is idle and GitHub has nothing new; false when that takes too many steps.
+    pub(super) async fn run_until_idle(&mut self) -> anyhow::Result<bool> {
+        let mut idle = 0;
+        for _ in 0..STEPS_MAX {
+            idle = if Box::pin(self.step()).await? {
+                idle + 1
+            } else {
+                0
+            };
+            // More than one idle step: GitHub is polled between two of them.
+            if idle > 2 {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    /// The process ends and another one begins.
+    /// Ends the process; the next step starts another one.
     pub(super) fn restart(&mut self) {
-        if self.life.take().is_some() {
-            self.script.tell("-", "the service is started again");
-            self.weather.count("restarts");
+        if self.instance.take().is_some() {
+            self.transcript.add("-", "the service is restarted");
+            self.faults.count("restarts");
         }
     }
 
-    /// One moment; true when nothing is left to be done by itself.
-    async fn moment(&mut self) -> anyhow::Result<bool> {
-        let Some(life) = self.life.take() else {
-            self.wake().await?;
+    /// One step of the process; true when it is idle until the next poll.
+    async fn step(&mut self) -> anyhow::Result<bool> {
+        let Some(instance) = self.instance.take() else {
+            self.start().await?;
             return Ok(false);
         };
-        let (town, weather) = (&self.town, &self.weather);
-        let living = self.post.live(town, &life, weather, &self.script);
-        match town.fuse.until_dark(living).await {
+        let (harness, faults) = (&self.harness, &self.faults);
+        let work = self
+            .events
+            .step(harness, &instance, faults, &self.transcript);
+        match harness.crash_switch.run_until_crash(work).await {
             None => {
-                drop(life);
-                self.fall();
+                drop(instance);
+                self.after_crash();
                 Ok(false)
             }
-            Some(moment) => {
-                self.life = Some(life);
-                Ok(self.rest(moment?))
+            Some(state) => {
+                self.instance = Some(instance);
+                Ok(self.advance_clock(state?))
             }
         }
     }
 
-    /// Lets time pass until something may be done.
-    fn rest(&mut self, moment: Moment) -> bool {
-        let hand = &self.town.hand;
-        let look = self.post.looked.unwrap_or(hand.now()) + LOOK_EVERY_MS;
-        let waits = self.town.github.github().is_settled() && self.post.late.is_empty();
-        match moment {
-            Moment::Moved => false,
-            Moment::Rests(until) => {
-                let until = until.map_or(look, |until| until.0.min(look));
-                hand.put(until.max(hand.now() + 1));
-                until == look && moment == Moment::Rests(None) && waits
+    /// Moves the clock to the next time at which something may happen.
+    fn advance_clock(&mut self, state: WorkerState) -> bool {
+        let clock = &self.harness.clock;
+        let next_poll = self.events.polled.unwrap_or(clock.now()) + POLL_EVERY_MS;
+        let is_delivered =
+            self.harness.github.github().is_settled() && self.events.delayed.is_empty();
+        match state {
+            WorkerState::Progressed => false,
+            WorkerState::Idle(until) => {
+                let next = until.map_or(next_poll, |until| until.0.min(next_poll));
+                clock.set(next.max(clock.now() + 1));
+                until.is_none() && is_delivered
             }
         }
     }
 
-    /// The power is gone: nobody answers webhooks for a while.
-    fn fall(&mut self) {
-        let seconds = i64::from(self.dice.below(200));
-        self.town.hand.pass(seconds * 1000);
-        self.town.fuse.light();
-        self.post.late.clear();
-        let mut hub = self.town.github.github();
-        while hub.take_delivery().is_some() {}
-        let all = hub.deliveries().into_iter();
-        let on_their_way = all.filter(|one| one.outcome == WebhookOutcome::Waiting);
-        let ids: Vec<u64> = on_their_way.map(|one| one.id).collect();
+    /// The process is down for a while: webhooks sent meanwhile are lost.
+    fn after_crash(&mut self) {
+        let seconds = i64::from(self.rng.below(200));
+        self.harness.clock.advance(seconds * 1000);
+        self.harness.crash_switch.reset();
+        self.events.delayed.clear();
+        let mut github = self.harness.github.github();
+        while github.take_delivery().is_some() {}
+        let all = github.deliveries().into_iter();
+        let in_flight = all.filter(|one| one.outcome == WebhookOutcome::Waiting);
+        let ids: Vec<u64> = in_flight.map(|one| one.id).collect();
         for id in ids {
-            hub.record_outcome(id, WebhookOutcome::Unreachable);
-            self.weather.count("webhooks to nobody");
+            github.record_outcome(id, WebhookOutcome::Unreachable);
+            self.faults.count("webhooks while the service was down");
         }
     }
 
-    async fn wake(&mut self) -> anyhow::Result<()> {
-        let started = self.town.started(self.journal.clone(), "sqlite::memory:");
-        match self.town.fuse.until_dark(started).await {
-            None => self.fall(),
-            Some(life) => {
-                self.life = Some(life?);
-                self.post.looked = None;
+    async fn start(&mut self) -> anyhow::Result<()> {
+        let starting = self
+            .harness
+            .start_service(self.journal.clone(), "sqlite::memory:");
+        match self.harness.crash_switch.run_until_crash(starting).await {
+            None => self.after_crash(),
+            Some(instance) => {
+                self.instance = Some(instance?);
+                self.events.polled = None;
             }
         }
         Ok(())
     }
 }
 
-impl Post {
-    /// What production's loop does once: webhooks came meanwhile, GitHub is asked when it is time, one turn.
-    async fn live(
+impl Events {
+    /// One pass of production's loop: deliver the webhooks, poll GitHub when it is time, run one step of the worker.
+    async fn step(
         &mut self,
-        town: &Harness,
-        life: &ServiceInstance,
-        weather: &FaultInjector,
-        script: &Transcript,
-    ) -> anyhow::Result<Moment> {
-        self.carry(town, life, weather).await?;
-        let now = town.hand.now();
-        let again = |at: i64| Moment::Rests(Some(Timestamp(at)));
-        if self.looked.is_none_or(|at| now - at >= LOOK_EVERY_MS) {
-            self.looked = Some(now);
-            if let Err(error) = life.worker.poll().await {
-                anyhow::ensure!(!weather.is_calm(), "asking GitHub: {error:#}");
+        harness: &Harness,
+        instance: &ServiceInstance,
+        faults: &FaultInjector,
+        transcript: &Transcript,
+    ) -> anyhow::Result<WorkerState> {
+        self.deliver(harness, instance, faults).await?;
+        let now = harness.clock.now();
+        if self.polled.is_none_or(|at| now - at >= POLL_EVERY_MS) {
+            self.polled = Some(now);
+            if let Err(error) = instance.worker.poll().await {
+                anyhow::ensure!(faults.is_enabled(), "polling GitHub: {error:#}");
             }
         }
-        match life.worker.step().await {
-            Ok(WorkerState::Progressed) => Ok(Moment::Moved),
-            Ok(WorkerState::Idle(until)) => Ok(Moment::Rests(until)),
+        match instance.worker.step().await {
+            Ok(state) => Ok(state),
             Err(error) => {
-                anyhow::ensure!(!weather.is_calm(), "a turn failed: {error:#}");
-                weather.count("turns that failed");
-                script.tell("-", "a turn failed, and is made again");
-                Ok(again(town.hand.now() + FAILED_REST_MS))
+                anyhow::ensure!(faults.is_enabled(), "a step failed: {error:#}");
+                faults.count("failed steps");
+                transcript.add("-", "a step fails and is retried");
+                let retry = Timestamp(harness.clock.now() + RETRY_AFTER_MS);
+                Ok(WorkerState::Idle(Some(retry)))
             }
         }
     }
 
-    async fn carry(
+    async fn deliver(
         &mut self,
-        town: &Harness,
-        life: &ServiceInstance,
-        weather: &FaultInjector,
+        harness: &Harness,
+        instance: &ServiceInstance,
+        faults: &FaultInjector,
     ) -> anyhow::Result<()> {
-        let late = std::mem::take(&mut self.late);
+        let delayed = std::mem::take(&mut self.delayed);
         loop {
-            let next = town.github.github().take_delivery();
-            let Some(one) = next else { break };
-            match weather.carries() {
-                Carried::AsSent => brought(town, life, one).await?,
-                Carried::Lost => town
+            let next = harness.github.github().take_delivery();
+            let Some(delivery) = next else { break };
+            match faults.webhook_fault() {
+                None => deliver(harness, instance, delivery).await?,
+                Some(WebhookFault::Lose) => harness
                     .github
                     .github()
-                    .record_outcome(one.id, WebhookOutcome::Lost),
-                Carried::Twice => {
-                    self.late.push(one.clone());
-                    brought(town, life, one).await?;
+                    .record_outcome(delivery.id, WebhookOutcome::Lost),
+                Some(WebhookFault::Duplicate) => {
+                    self.delayed.push(delivery.clone());
+                    deliver(harness, instance, delivery).await?;
                 }
-                Carried::Later => self.late.push(one),
+                Some(WebhookFault::Delay) => self.delayed.push(delivery),
             }
         }
-        // The newest first: they overtake each other too.
-        for one in late.into_iter().rev() {
-            brought(town, life, one).await?;
+        // The newest first, so that delayed webhooks overtake each other too.
+        for delivery in delayed.into_iter().rev() {
+            deliver(harness, instance, delivery).await?;
         }
         Ok(())
     }
 }
 
-async fn brought(
-    town: &Harness,
-    life: &ServiceInstance,
-    one: WebhookDelivery,
+async fn deliver(
+    harness: &Harness,
+    instance: &ServiceInstance,
+    delivery: WebhookDelivery,
 ) -> anyhow::Result<()> {
-    let id = one.id;
-    let outcome = life.receives(town, one).await?;
-    town.github.github().record_outcome(id, outcome);
+    let id = delivery.id;
+    let outcome = instance.deliver(harness, delivery).await?;
+    harness.github.github().record_outcome(id, outcome);
     Ok(())
 }

@@ -1,8 +1,9 @@
-//! What goes wrong, drawn for each operation in its order. It must not know what an operation is for.
+//! Fault injection: one draw for each operation, in order. It must not know what an operation is for.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use lab::github::WebhookFault;
 use lab::maas::{HttpFault, LabMaas};
 use lab::wire::LabRequest;
 
@@ -10,88 +11,81 @@ use crate::fuzz::rng::SeededRng;
 use crate::fuzz::transcript::Transcript;
 use crate::harness::{FaultPolicy, InjectedFault, Operation, SimClock};
 
-/// GitHub's patience with itself, and ours with it.
-const GITHUB_SECONDS: i64 = 30_000;
+/// The timeout of a request to GitHub, in milliseconds.
+const GITHUB_TIMEOUT_MS: i64 = 30_000;
 
-/// What may befall a request to MAAS, in words.
-const AT_MAAS: [(&str, HttpFault); 14] = [
-    ("the connection breaks before", HttpFault::CutBefore),
-    ("the answer is lost", HttpFault::LoseAnswer),
+/// Faults of a request to MAAS, with their labels in the transcript.
+const MAAS_FAULTS: [(&str, HttpFault); 14] = [
+    ("connection closed before the request", HttpFault::CutBefore),
+    ("response lost", HttpFault::LoseAnswer),
     ("500", HttpFault::Answer(500)),
     ("502", HttpFault::Answer(502)),
     ("503 with Retry-After", HttpFault::Answer(503)),
     ("409 with Retry-After", HttpFault::Answer(409)),
-    ("503, later", HttpFault::RetryAfter(503, 7)),
-    ("429, later", HttpFault::RetryAfter(429, 7)),
-    ("half an answer", HttpFault::Truncate),
-    ("an answer cut short", HttpFault::Halve),
+    ("503 with Retry-After: 7", HttpFault::RetryAfter(503, 7)),
+    ("429 with Retry-After: 7", HttpFault::RetryAfter(429, 7)),
+    ("response truncated", HttpFault::Truncate),
+    ("half of the response, with its length", HttpFault::Halve),
     ("a proxy's page", HttpFault::ProxyPage),
     ("a redirect", HttpFault::Redirect),
-    ("done and never answered", HttpFault::HangAfter),
-    ("never heard", HttpFault::HangBefore),
+    ("executed, then a timeout", HttpFault::HangAfter),
+    ("timeout, not executed", HttpFault::HangBefore),
 ];
 
-/// What may befall a request to GitHub.
-const AT_GITHUB: [(&str, HttpFault); 10] = [
-    ("the connection breaks before", HttpFault::CutBefore),
-    ("the answer is lost", HttpFault::LoseAnswer),
+/// Faults of a request to GitHub.
+const GITHUB_FAULTS: [(&str, HttpFault); 10] = [
+    ("connection closed before the request", HttpFault::CutBefore),
+    ("response lost", HttpFault::LoseAnswer),
     ("500", HttpFault::Answer(500)),
     ("502", HttpFault::Answer(502)),
     ("503", HttpFault::Answer(503)),
-    ("a secondary limit, 403", HttpFault::RetryAfter(403, 20)),
-    ("a secondary limit, 429", HttpFault::RetryAfter(429, 60)),
-    ("half an answer", HttpFault::Truncate),
-    ("an answer cut short", HttpFault::Halve),
+    ("secondary rate limit, 403", HttpFault::RetryAfter(403, 20)),
+    ("secondary rate limit, 429", HttpFault::RetryAfter(429, 60)),
+    ("response truncated", HttpFault::Truncate),
+    ("half of the response, with its length", HttpFault::Halve),
     ("a proxy's page", HttpFault::ProxyPage),
 ];
 
-/// A request that would change MAAS, as it arrived.
+/// A request that changes MAAS, as it arrived.
 #[derive(Clone, Debug)]
-pub(super) struct Written {
+pub(super) struct WriteRequest {
+    /// When it arrived, in milliseconds since 1970.
     pub(super) at: i64,
+    /// Method, path and operation; empty for a manual write past planebot.
     pub(super) what: String,
-    /// How many writes MAAS had taken before.
-    pub(super) before: usize,
-    /// Something went wrong with it, so that no answer of MAAS's own came.
+    /// How many writes MAAS had executed before.
+    pub(super) writes_before: usize,
+    /// A fault was injected, so planebot got no response from MAAS itself.
     pub(super) unanswered: bool,
 }
 
-/// How many there were of what.
+/// How often each kind of operation and fault occurred, by its label.
 pub type FaultCounts = BTreeMap<&'static str, usize>;
 
-/// What happened to a webhook.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Carried {
-    AsSent,
-    Lost,
-    Twice,
-    Later,
-}
-
-/// The weather of a tale.
+/// The faults of one run.
 pub(super) struct FaultInjector(Mutex<FaultState>);
 
 struct FaultState {
-    dice: SeededRng,
-    calm: bool,
-    /// In a thousand operations: wrong at MAAS, at GitHub, the power, a webhook.
+    rng: SeededRng,
+    enabled: bool,
+    /// Per mille: faults at MAAS, faults at GitHub, crashes, webhook faults.
     rates: [u32; 4],
     faults_left: u32,
-    cuts_left: u32,
-    /// Until when nobody answers: MAAS, GitHub.
-    away: [i64; 2],
+    crashes_left: u32,
+    /// When the outage of MAAS and of GitHub ends, in milliseconds since 1970.
+    outages: [i64; 2],
     counts: FaultCounts,
-    writes: Vec<Written>,
-    looks: Vec<i64>,
+    writes: Vec<WriteRequest>,
+    reads: Vec<i64>,
     rows: Option<Arc<Mutex<LabMaas>>>,
-    hand: SimClock,
-    script: Transcript,
+    clock: SimClock,
+    transcript: Transcript,
 }
 
 impl FaultInjector {
-    /// The weather of a seed; it begins calm.
-    pub(super) fn draw(mut dice: SeededRng, hand: SimClock, script: Transcript) -> Self {
-        let mut rate = |all: &[u32]| dice.pick(all).unwrap_or_default();
+    /// Draws the fault rates of a run. Faults are disabled at first.
+    pub(super) fn draw(mut rng: SeededRng, clock: SimClock, transcript: Transcript) -> Self {
+        let mut rate = |all: &[u32]| rng.pick(all).unwrap_or_default();
         let rates = [
             rate(&[0, 10, 30, 80]),
             rate(&[0, 10, 30, 60]),
@@ -99,128 +93,129 @@ impl FaultInjector {
             rate(&[0, 100, 300]),
         ];
         Self(Mutex::new(FaultState {
-            faults_left: 5 + dice.below(30),
-            cuts_left: 1 + dice.below(6),
-            dice,
-            calm: true,
+            faults_left: 5 + rng.below(30),
+            crashes_left: 1 + rng.below(6),
+            rng,
+            enabled: false,
             rates,
-            away: [0; 2],
+            outages: [0; 2],
             counts: FaultCounts::new(),
             writes: Vec::new(),
-            looks: Vec::new(),
+            reads: Vec::new(),
             rows: None,
-            hand,
-            script,
+            clock,
+            transcript,
         }))
     }
 
-    fn sky(&self) -> MutexGuard<'_, FaultState> {
+    fn state(&self) -> MutexGuard<'_, FaultState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The MAAS whose writes are counted.
-    pub(super) fn over(&self, rows: Arc<Mutex<LabMaas>>) {
-        self.sky().rows = Some(rows);
+    /// Sets the MAAS whose executed writes are counted.
+    pub(super) fn watch(&self, rows: Arc<Mutex<LabMaas>>) {
+        self.state().rows = Some(rows);
     }
 
-    /// From now on things go wrong, or nothing does any more.
-    pub(super) fn turns(&self, calm: bool) {
-        let mut sky = self.sky();
-        sky.calm = calm;
-        sky.away = [0; 2];
+    /// Starts or stops the injection of faults; both end every outage.
+    pub(super) fn set_enabled(&self, enabled: bool) {
+        let mut state = self.state();
+        state.enabled = enabled;
+        state.outages = [0; 2];
     }
 
-    /// A second spell, for the time in which orders are carried out: what was spent on the way there would leave the writes
-    /// to MAAS in good weather.
-    pub(super) fn blows_again(&self) {
-        let mut sky = self.sky();
-        sky.faults_left = 3 + sky.dice.below(10);
-        sky.cuts_left = sky.dice.below(4);
-        sky.rates[0] = sky.dice.pick(&[10, 30, 60]).unwrap_or_default();
-        sky.rates[2] = sky.dice.pick(&[0, 5, 20]).unwrap_or_default();
+    /// A second allowance of faults for the time in which plans are applied. Without it the first allowance is often spent
+    /// before the first write to MAAS.
+    pub(super) fn refill(&self) {
+        let mut state = self.state();
+        state.faults_left = 3 + state.rng.below(10);
+        state.crashes_left = state.rng.below(4);
+        state.rates[0] = state.rng.pick(&[10, 30, 60]).unwrap_or_default();
+        state.rates[2] = state.rng.pick(&[0, 5, 20]).unwrap_or_default();
     }
 
-    pub(super) fn is_calm(&self) -> bool {
-        self.sky().calm
+    pub(super) fn is_enabled(&self) -> bool {
+        self.state().enabled
     }
 
     pub(super) fn count(&self, what: &'static str) {
-        self.sky().count(what);
+        self.state().count(what);
     }
 
     pub(super) fn counts(&self) -> FaultCounts {
-        self.sky().counts.clone()
+        self.state().counts.clone()
     }
 
-    /// Somebody wrote to MAAS past planebot.
-    pub(super) fn by_hand(&self, before: usize) {
-        let mut sky = self.sky();
-        let at = sky.hand.now();
-        sky.writes.push(Written {
+    /// Records that someone is about to write to MAAS past planebot, after this many executed writes.
+    pub(super) fn record_manual_write(&self, writes_before: usize) {
+        let mut state = self.state();
+        let at = state.clock.now();
+        state.writes.push(WriteRequest {
             at,
             what: String::new(),
-            before,
+            writes_before,
             unanswered: false,
         });
     }
 
-    /// Requests that would change MAAS, those by hand without words, and when MAAS was read.
-    pub(super) fn seen(&self) -> (Vec<Written>, Vec<i64>) {
-        let sky = self.sky();
-        (sky.writes.clone(), sky.looks.clone())
+    /// The write requests to MAAS, manual writes included, and the times of the read requests.
+    pub(super) fn writes_and_reads(&self) -> (Vec<WriteRequest>, Vec<i64>) {
+        let state = self.state();
+        (state.writes.clone(), state.reads.clone())
     }
 
-    /// What happens to the next webhook.
-    pub(super) fn carries(&self) -> Carried {
-        let mut sky = self.sky();
-        sky.count("webhooks");
-        let rate = sky.rates[3];
-        if sky.calm || !sky.dice.chance(rate) {
-            return Carried::AsSent;
+    /// The fault of the next webhook, if any.
+    pub(super) fn webhook_fault(&self) -> Option<WebhookFault> {
+        let mut state = self.state();
+        state.count("webhooks");
+        let rate = state.rates[3];
+        if !state.enabled || !state.rng.chance(rate) {
+            return None;
         }
-        let drawn = [
-            (Carried::Lost, "webhooks lost"),
-            (Carried::Twice, "webhooks doubled"),
-            (Carried::Later, "webhooks late"),
+        let all = [
+            (WebhookFault::Lose, "webhooks lost"),
+            (WebhookFault::Duplicate, "webhooks duplicated"),
+            (WebhookFault::Delay, "webhooks delayed"),
         ];
-        let (carried, counted) = sky.dice.pick(&drawn).unwrap_or(drawn[0]);
-        sky.count(counted);
-        carried
+        let (fault, counted) = state.rng.pick(&all).unwrap_or(all[0]);
+        state.count(counted);
+        Some(fault)
     }
 }
 
 impl FaultPolicy for FaultInjector {
-    fn of(&self, operation: Operation<'_>) -> InjectedFault {
-        let mut sky = self.sky();
-        // Each operation has a moment of its own, so that what happened is in one order.
-        sky.hand.pass(1);
+    fn decide(&self, operation: Operation<'_>) -> InjectedFault {
+        let mut state = self.state();
+        // Each operation gets its own timestamp, so that all of them are in one order.
+        state.clock.advance(1);
         match operation {
             Operation::Maas(request) => {
-                sky.count("requests to MAAS");
-                sky.note(request);
-                let stroke = sky.strikes(0, request, &AT_MAAS);
+                state.count("requests to MAAS");
+                state.record(request);
+                let fault = state.draw_request(0, request, &MAAS_FAULTS);
                 let answered = matches!(
-                    stroke,
+                    fault,
                     InjectedFault::Fault(HttpFault::None | HttpFault::Redirect)
                 );
                 if request.method != "GET"
-                    && let Some(write) = sky.writes.last_mut()
+                    && let Some(write) = state.writes.last_mut()
                 {
                     write.unanswered = !answered;
                 }
-                stroke
+                fault
             }
             Operation::GitHub(request) => {
-                sky.count("requests to GitHub");
-                sky.strikes(1, request, &AT_GITHUB)
+                state.count("requests to GitHub");
+                state.draw_request(1, request, &GITHUB_FAULTS)
             }
             Operation::Journal => {
-                sky.count("writes of the journal, before and after");
-                if sky.cuts(1) {
-                    sky.script
-                        .tell("-", "the power goes at a write of the journal");
-                    sky.count("power cuts at the journal");
-                    return InjectedFault::DarkAfter;
+                state.count("writes to the journal, before and after");
+                if state.draw_crash(1) {
+                    state
+                        .transcript
+                        .add("-", "the process crashes at a write to the journal");
+                    state.count("crashes at the journal");
+                    return InjectedFault::CrashAfter;
                 }
                 InjectedFault::Fault(HttpFault::None)
             }
@@ -233,104 +228,110 @@ impl FaultState {
         *self.counts.entry(what).or_default() += 1;
     }
 
-    fn note(&mut self, request: &LabRequest) {
-        let at = self.hand.now();
+    fn record(&mut self, request: &LabRequest) {
+        let at = self.clock.now();
         if request.method == "GET" {
-            self.looks.push(at);
+            self.reads.push(at);
             return;
         }
-        let what = told(request);
-        self.script.tell("planebot", &format!("asks MAAS: {what}"));
+        let what = description(request);
+        self.transcript
+            .add("planebot", &format!("sends to MAAS: {what}"));
         let rows = self.rows.as_ref();
-        let before = rows.map_or(0, |rows| {
+        let writes_before = rows.map_or(0, |rows| {
             let rows = rows.lock().unwrap_or_else(PoisonError::into_inner);
             rows.writes().len()
         });
-        self.writes.push(Written {
+        self.writes.push(WriteRequest {
             at,
             what,
-            before,
+            writes_before,
             unanswered: false,
         });
     }
 
-    fn cuts(&mut self, often: u32) -> bool {
-        if self.calm || self.cuts_left == 0 {
+    fn draw_crash(&mut self, weight: u32) -> bool {
+        if !self.enabled || self.crashes_left == 0 {
             return false;
         }
-        let rate = self.rates[2] * often;
-        let goes = self.dice.chance(rate);
-        self.cuts_left -= u32::from(goes);
-        goes
+        let rate = self.rates[2] * weight;
+        let crashes = self.rng.chance(rate);
+        self.crashes_left -= u32::from(crashes);
+        crashes
     }
 
-    fn strikes(
+    /// Draws what happens to a request. `server` is 0 for MAAS and 1 for GitHub.
+    fn draw_request(
         &mut self,
-        at: usize,
+        server: usize,
         request: &LabRequest,
         all: &[(&'static str, HttpFault)],
     ) -> InjectedFault {
-        let (place, counted) = [
-            ("MAAS", "power cuts at MAAS"),
-            ("GitHub", "power cuts at GitHub"),
-        ][at];
-        if self.calm {
+        let (name, crashes) =
+            [("MAAS", "crashes at MAAS"), ("GitHub", "crashes at GitHub")][server];
+        if !self.enabled {
             return InjectedFault::Fault(HttpFault::None);
         }
-        let now = self.hand.now();
-        if now < self.away[at] {
-            self.count("requests while it is away");
+        let now = self.clock.now();
+        if now < self.outages[server] {
+            self.count("requests during an outage");
             return InjectedFault::Fault(HttpFault::CutBefore);
         }
-        let what = told(request);
-        // What would change something goes wrong more often than what only reads, at MAAS above all.
-        let often = match (request.method.as_str(), at) {
+        let what = description(request);
+        // Writes fail more often than reads, at MAAS above all.
+        let weight = match (request.method.as_str(), server) {
             ("GET", _) => 1,
             (_, 0) => 8,
             (_, _) => 4,
         };
-        if self.cuts(often) {
-            self.count(counted);
-            let after = self.dice.chance(600);
-            let when = if after { "done and unheard" } else { "unsaid" };
-            let line = format!("the power goes: {what} at {place}, {when}");
-            self.script.tell("-", &line);
-            return if after {
-                InjectedFault::DarkAfter
-            } else {
-                InjectedFault::DarkBefore
-            };
+        if self.draw_crash(weight) {
+            self.count(crashes);
+            return self.crash(name, &what);
         }
-        if self.faults_left == 0 || !self.dice.chance(self.rates[at] * often) {
+        if self.faults_left == 0 || !self.rng.chance(self.rates[server] * weight) {
             return InjectedFault::Fault(HttpFault::None);
         }
         self.faults_left -= 1;
-        if self.dice.chance(80) {
-            let seconds = 5 + i64::from(self.dice.below(300));
-            self.away[at] = now + seconds * 1000;
-            self.count("times away");
-            self.script
-                .tell("-", &format!("{place} is away for {seconds} s"));
+        if self.rng.chance(80) {
+            let seconds = 5 + i64::from(self.rng.below(300));
+            self.outages[server] = now + seconds * 1000;
+            self.count("outages");
+            self.transcript
+                .add("-", &format!("{name} does not answer for {seconds} s"));
             return InjectedFault::Fault(HttpFault::CutBefore);
         }
-        let (words, fault) = self.dice.pick(all).unwrap_or(all[0]);
-        self.count(words);
-        if at == 0 && request.method != "GET" {
-            self.count("writes to MAAS that went wrong");
+        let (label, fault) = self.rng.pick(all).unwrap_or(all[0]);
+        self.count(label);
+        if server == 0 && request.method != "GET" {
+            self.count("faults at writes to MAAS");
         }
-        self.script.tell("-", &format!("{place}: {words}: {what}"));
+        self.transcript
+            .add("-", &format!("{name}: {label}: {what}"));
         if matches!(fault, HttpFault::HangAfter | HttpFault::HangBefore) {
-            self.hand.stall();
+            self.clock.time_out_request();
         }
-        if at == 1 && fault == HttpFault::LoseAnswer && self.dice.chance(500) {
-            self.hand.pass(GITHUB_SECONDS);
+        if server == 1 && fault == HttpFault::LoseAnswer && self.rng.chance(500) {
+            self.clock.advance(GITHUB_TIMEOUT_MS);
         }
         InjectedFault::Fault(fault)
     }
+
+    /// Draws whether the process crashes after the request or before it.
+    fn crash(&mut self, server: &str, what: &str) -> InjectedFault {
+        let after = self.rng.chance(600);
+        let when = if after { "executed" } else { "not executed" };
+        let line = format!("the process crashes: {what} at {server}, {when}");
+        self.transcript.add("-", &line);
+        if after {
+            InjectedFault::CrashAfter
+        } else {
+            InjectedFault::CrashBefore
+        }
+    }
 }
 
-/// A request in a few words, without what differs from one machine to another.
-fn told(request: &LabRequest) -> String {
+/// Method, path and operation of a request, without the server's address.
+fn description(request: &LabRequest) -> String {
     let path = request.path.trim_start_matches("/MAAS/api/2.0/");
     let op = request.param("op").map(|op| format!(" {op}"));
     format!("{} {path}{}", request.method, op.unwrap_or_default())

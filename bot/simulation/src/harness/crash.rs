@@ -1,5 +1,5 @@
-//! The fuse: hears of everything that leaves the process, and may let it go wrong or the power go with it. It must not
-//! know what anything is for.
+//! The crash switch: sees every operation that leaves the process and can inject a fault or crash the process there.
+//! It must not know what an operation is for.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,92 +15,91 @@ pub enum Operation<'a> {
     Maas(&'a LabRequest),
     /// A request to GitHub.
     GitHub(&'a LabRequest),
-    /// A write of the journal, before it is durable or after.
+    /// A write to the journal. Each write is reported twice: before and after it is durable.
     Journal,
 }
 
-/// What becomes of an operation.
+/// What happens to an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InjectedFault {
-    /// It goes as it should, or wrong in that way. The journal knows none.
+    /// The process goes on; `HttpFault::None` injects nothing. Ignored for journal writes.
     Fault(HttpFault),
-    /// The power goes before it arrives.
-    DarkBefore,
-    /// The power goes once it is done, and nobody hears the answer.
-    DarkAfter,
+    /// The process crashes before the operation is executed.
+    CrashBefore,
+    /// The operation is executed, and the process crashes before it reads the response.
+    CrashAfter,
 }
 
-/// Decides what becomes of each operation, asked once for each and in order.
+/// Decides what happens to each operation.
 pub trait FaultPolicy: Send + Sync {
-    /// What becomes of this one.
-    fn of(&self, operation: Operation<'_>) -> InjectedFault;
+    /// Called once per operation, in order.
+    fn decide(&self, operation: Operation<'_>) -> InjectedFault;
 }
 
-/// Hears of the operations, asks the fate of each, and goes dark with one of them.
-pub struct CrashPoint {
-    fate: Arc<dyn FaultPolicy>,
-    dark: watch::Sender<bool>,
+/// Asks the policy about each operation and remembers a crash until it is reset.
+pub struct CrashSwitch {
+    policy: Arc<dyn FaultPolicy>,
+    crashed: watch::Sender<bool>,
 }
 
-impl CrashPoint {
-    /// A fuse that this fate burns.
-    pub fn new(fate: Arc<dyn FaultPolicy>) -> Self {
+impl CrashSwitch {
+    pub fn new(policy: Arc<dyn FaultPolicy>) -> Self {
         Self {
-            fate,
-            dark: watch::Sender::new(false),
+            policy,
+            crashed: watch::Sender::new(false),
         }
     }
 
-    /// Puts the power on again.
-    pub fn light(&self) {
-        self.dark.send_replace(false);
+    /// Clears the crash, so that a new process can start.
+    pub fn reset(&self) {
+        self.crashed.send_replace(false);
     }
 
-    /// Whether the power is gone.
-    pub fn is_dark(&self) -> bool {
-        *self.dark.borrow()
+    /// Whether the process crashed since the last reset.
+    pub fn is_crashed(&self) -> bool {
+        *self.crashed.borrow()
     }
 
-    /// A write of the journal; true when the power goes with it.
-    pub(super) fn burn(&self) -> bool {
-        match self.fate.of(Operation::Journal) {
+    /// Reports a write to the journal; true when the process crashes there.
+    pub(super) fn on_journal_write(&self) -> bool {
+        match self.policy.decide(Operation::Journal) {
             InjectedFault::Fault(_) => false,
-            InjectedFault::DarkBefore | InjectedFault::DarkAfter => {
-                self.dark.send_replace(true);
+            InjectedFault::CrashBefore | InjectedFault::CrashAfter => {
+                self.crashed.send_replace(true);
                 true
             }
         }
     }
 
-    /// A request that arrived: in the dark it does not, and the one that the power goes with is not answered.
-    pub(super) fn hears(&self, operation: Operation<'_>) -> HttpFault {
-        if self.is_dark() {
+    /// Reports a request. Requests after a crash are not executed.
+    pub(super) fn on_request(&self, operation: Operation<'_>) -> HttpFault {
+        if self.is_crashed() {
             return HttpFault::CutBefore;
         }
-        let (fault, goes) = match self.fate.of(operation) {
+        let (fault, crashes) = match self.policy.decide(operation) {
             InjectedFault::Fault(fault) => (fault, false),
-            InjectedFault::DarkBefore => (HttpFault::CutBefore, true),
-            InjectedFault::DarkAfter => (HttpFault::LoseAnswer, true),
+            InjectedFault::CrashBefore => (HttpFault::CutBefore, true),
+            InjectedFault::CrashAfter => (HttpFault::LoseAnswer, true),
         };
-        if goes {
-            self.dark.send_replace(true);
+        if crashes {
+            self.crashed.send_replace(true);
         }
         fault
     }
 
-    /// Lets it go on until it ends or the power goes; `None` then.
-    pub fn until_dark<'a, T: 'a>(
+    /// Polls `work` until it completes or the process crashes; `None` after a crash.
+    pub fn run_until_crash<'a, T: 'a>(
         &'a self,
         work: impl Future<Output = T> + 'a,
     ) -> Pin<Box<dyn Future<Output = Option<T>> + 'a>> {
-        let mut dark = self.dark.subscribe();
+        let mut crashed = self.crashed.subscribe();
         Box::pin(async move {
-            let ended = tokio::select! {
+            let completed = tokio::select! {
                 biased;
-                _ = dark.wait_for(|dark| *dark) => None,
-                ended = work => Some(ended),
+                _ = crashed.wait_for(|crashed| *crashed) => None,
+                completed = work => Some(completed),
             };
-            ended.filter(|_| !self.is_dark())
+            completed.filter(|_| !self.is_crashed())
         })
     }
 }
