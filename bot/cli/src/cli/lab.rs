@@ -25,10 +25,10 @@ Examples:
 With `--only`, the state file is written when the lab is ready. It holds `maas_url`, `maas_api_key`
 and `maas_users`, or `github_url`, `github_token` and more. The lab runs until it is stopped.")]
 pub(super) struct LabArgs {
-    /// A demo to run to its end; exits with 0 only if every promise held
+    /// A demo to run to its end; exits with 0 only if every invariant held
     #[arg(long, value_enum, conflicts_with = "only")]
     story: Option<DemoName>,
-    /// The seed of a simulation to run to its end; the transcript shows the faults; exits with 0 only if every promise held
+    /// The seed of a simulation to run to its end; the transcript shows the faults; exits with 0 only if every invariant held
     #[arg(long, value_name = "SEED", conflicts_with_all = ["only", "story"])]
     replay: Option<u64>,
     /// Start only one part

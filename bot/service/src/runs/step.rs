@@ -122,6 +122,7 @@ impl Runs {
             evidence: &evidence,
         };
         executor.execute(next, &mut ledger).await?;
+        log_move(next);
         if let NextMove::Finish = next {
             self.journal.release(&lease).await?;
         }
@@ -142,5 +143,30 @@ impl Runs {
             .topology
             .context("the merged declaration does not check with this planebot")?;
         Ok((topology, runtime.policy(&commit.runbooks)))
+    }
+}
+
+/// What the executor's own lines about steps and gate evidence do not say of a run.
+fn log_move(made: &NextMove) {
+    match made {
+        NextMove::Ask(gate) => {
+            tracing::info!(
+                gate = gate.word(),
+                "gate {} waits for a person",
+                gate.word()
+            );
+        }
+        NextMove::Verify { round } => {
+            tracing::info!(round, "observed MAAS and planned again, proof {round} of 3");
+        }
+        NextMove::Stop { why } => {
+            tracing::warn!("the run stopped; an operator must look at it: {why}");
+        }
+        NextMove::Finish => tracing::info!("the run has ended: applied, proved twice"),
+        NextMove::Execute(_)
+        | NextMove::Examine(_)
+        | NextMove::WaitUntil(_)
+        | NextMove::WaitForOperator
+        | NextMove::Ended => {}
     }
 }
