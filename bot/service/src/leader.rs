@@ -175,7 +175,7 @@ impl Leader<'_> {
             Ok(Ok(0)) => {}
             Ok(Ok(count)) => tracing::info!(count, "recovered {count} missed webhooks"),
             Ok(Err(error)) => {
-                tracing::info!("polling GitHub failed and will be retried: {error:#}")
+                tracing::info!("polling GitHub failed and will be retried: {error:#}");
             }
             Err(_) => tracing::info!("polling GitHub timed out and will be retried"),
         }

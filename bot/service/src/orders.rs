@@ -47,6 +47,10 @@ impl CommandContext<'_> {
         &self.runtime.site
     }
 
+    pub(crate) fn repository_name(&self) -> &str {
+        &self.runtime.site.repository
+    }
+
     pub(crate) fn number(&self) -> u64 {
         self.comment.number.0
     }
@@ -96,7 +100,7 @@ impl Orders {
             Command::Why(object) => {
                 let record = self
                     .pulls
-                    .record(self.repository_of(context), context.number());
+                    .record(context.repository_name(), context.number());
                 let record = record.await?;
                 let plan = record.as_ref().and_then(|record| record.plan.as_ref());
                 self.answer(context, &reply::why(plan, &object)).await
@@ -105,10 +109,6 @@ impl Orders {
                 self.order(context, command).await
             }
         }
-    }
-
-    fn repository_of<'a>(&self, context: &CommandContext<'a>) -> &'a str {
-        &context.runtime.site.repository
     }
 
     async fn plan(&self, context: &CommandContext<'_>) -> anyhow::Result<()> {
@@ -248,7 +248,7 @@ impl Orders {
     ) -> anyhow::Result<()> {
         match followed {
             Followed::Done => {
-                let repository = self.repository_of(context);
+                let repository = context.repository_name();
                 let rocket = ReactionContent::Rocket;
                 self.queue
                     .react(repository, context.comment.id, rocket)
@@ -280,14 +280,14 @@ impl Orders {
         text: &str,
     ) -> anyhow::Result<()> {
         let confused = Some(ReactionContent::Confused);
-        let repository = self.repository_of(context);
+        let repository = context.repository_name();
         self.queue
             .answer(repository, context.comment, text, confused)
             .await
     }
 
     async fn answer(&self, context: &CommandContext<'_>, text: &str) -> anyhow::Result<()> {
-        let repository = self.repository_of(context);
+        let repository = context.repository_name();
         self.queue
             .answer(repository, context.comment, text, None)
             .await

@@ -194,9 +194,10 @@ impl Worker {
             Taken::Skipped => {}
             Taken::Received(received) => {
                 let delivery = received.delivery();
-                let span = match trace_of(&received.event) {
-                    Some(id) => tracing::info_span!("delivery", %id, delivery),
-                    None => tracing::info_span!("delivery", delivery),
+                let span = if let Some(id) = trace_of(&received.event) {
+                    tracing::info_span!("delivery", %id, delivery)
+                } else {
+                    tracing::info_span!("delivery", delivery)
                 };
                 let work = async {
                     let result = if received.crashes_the_process() {

@@ -121,7 +121,7 @@ fn annotation_of(finding: &Finding) -> AnnotationPayload {
         } else {
             AnnotationLevel::Warning
         },
-        title: finding.code.to_string(),
+        title: finding.code.to_owned(),
         message: format!("{}\n{}", finding.message, finding.help),
     }
 }
