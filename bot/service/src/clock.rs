@@ -1,6 +1,4 @@
-//! The one place that asks the machine what time it is.
-//!
-//! Everything else is handed a [`Clock`].
+//! The only place that reads the machine's clock; everything else is given a [`Clock`].
 
 use std::sync::Arc;
 
@@ -10,7 +8,7 @@ use topology::port::Clock;
 /// The machine's own clock.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the Clock is what everybody else asks"
+    reason = "everything else reads the time from a Clock"
 )]
 pub fn machine() -> Clock {
     Arc::new(|| {

@@ -1,9 +1,9 @@
-//! A comment to what was asked.
+//! Parses comments into commands.
 //!
-//! A command is a whole comment: one line of printable ASCII that begins with `/`. Nothing else is one: not in code,
-//! quotes, lists, links or HTML comments, not beside other text, not with a character that only looks right. Where a
-//! comment seems to mean a command and is none, it is [`Misspelt`] and the reply says why; all other comments are
-//! people talking. It must not know who wrote it.
+//! A command is a whole comment: one line of printable ASCII that begins with `/`. Text in code, quotes, lists, links or HTML
+//! comments, text next to other text, and text with look-alike characters is never a command. A comment that seems to be
+//! meant as a command but is not one is [`Misspelt`], and the reply says why; every other comment is conversation. This
+//! module must not know who wrote the comment.
 
 mod looks;
 
@@ -11,38 +11,38 @@ use plan::gate::GateName;
 
 use looks::Odd;
 
-/// A comment of more bytes is people talking, however it begins.
+/// The longest command, in bytes.
 const LINE_BYTES_MAX: usize = 400;
 
-/// What a comment asks.
+/// A command that a comment gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Plan again.
+    /// Make the plan again.
     Plan,
-    /// Carry the plan out; with a digest only that one.
+    /// Apply the plan, or resume its run; with a digest only if the plan has that digest.
     Apply(Option<ShortDigest>),
-    /// A gate's work is done.
+    /// The work at a gate is done.
     Done {
-        /// Which.
+        /// The gate.
         gate: GateName,
         /// What the operator gives as evidence; printable ASCII.
         evidence: Option<String>,
     },
     /// End the run.
     Abort,
-    /// Say where things stand.
+    /// Show the status.
     Status,
-    /// Say why an object is as it is.
+    /// Show which steps touch an object.
     Why(String),
-    /// Say what can be asked.
+    /// List the commands.
     Help,
 }
 
-/// The words, in the order of `/help`.
+/// The commands' words, in the order of `/help`.
 pub const WORDS: [&str; 7] = ["plan", "apply", "done", "abort", "status", "why", "help"];
 
 impl Command {
-    /// The word, without the solidus.
+    /// The word, without the slash.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Plan => "plan",
@@ -55,7 +55,7 @@ impl Command {
         }
     }
 
-    /// Whether only an operator may ask it: it leads to writes, or to their end.
+    /// Whether only an operator may give it, because it starts, continues or ends writes.
     pub fn is_order(&self) -> bool {
         match self {
             Self::Apply(_) | Self::Done { .. } | Self::Abort => true,
@@ -69,7 +69,7 @@ impl Command {
 pub struct ShortDigest(String);
 
 impl ShortDigest {
-    /// Believes `xxxx-xxxx` in lower-case hex, and nothing that is nearly so.
+    /// Accepts exactly `xxxx-xxxx` in lower-case hex.
     pub fn parse(text: &str) -> Option<Self> {
         let good = text.len() == 9
             && text.bytes().enumerate().all(|(at, byte)| match at {
@@ -79,7 +79,7 @@ impl ShortDigest {
         good.then(|| Self(text.to_owned()))
     }
 
-    /// As people write it.
+    /// `xxxx-xxxx`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -91,53 +91,55 @@ impl std::fmt::Display for ShortDigest {
     }
 }
 
-/// Why a comment that looks like a command is none.
+/// Why a comment that looks like a command is not one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Misspelt {
-    /// A character that only looks right, or does not show.
-    #[error("{what} (U+{:04X}) is in the comment; a command is plain ASCII, so type it anew", *.character as u32)]
+    /// A look-alike or invisible character.
+    #[error("the comment contains {description} (U+{:04X}); a command is plain ASCII, so type it again", *.character as u32)]
     OddCharacter {
-        /// Which.
+        /// The first such character.
         character: char,
-        /// What it is, for people.
-        what: &'static str,
+        /// A description for people, with its article.
+        description: &'static str,
     },
-    /// Nearly a word.
+    /// A word that is close to a command.
     #[error("there is no `/{word}`; did you mean `/{meant}`?")]
     Nearly {
-        /// As written; ASCII letters only.
+        /// The word as written; ASCII letters only.
         word: String,
-        /// The nearest word.
+        /// The closest command.
         meant: &'static str,
     },
-    /// There is more than the command.
-    #[error("a command is the whole comment, on one line: `/{word}` with more lines is none")]
+    /// More lines follow the command.
+    #[error(
+        "a command is the whole comment, on one line: `/{word}` followed by more lines is not a command"
+    )]
     NotAlone {
-        /// The word.
+        /// The command's word.
         word: &'static str,
     },
-    /// More words than it takes.
-    #[error("`/{word}` takes {takes}, and nothing after it")]
+    /// Too many arguments.
+    #[error("`/{word}` takes {takes}")]
     TooMuch {
-        /// The word.
+        /// The command's word.
         word: &'static str,
-        /// What it takes.
+        /// The arguments that it takes.
         takes: &'static str,
     },
-    /// Fewer words than it takes.
+    /// Too few arguments.
     #[error("`/{word}` needs {needs}")]
     TooLittle {
-        /// The word.
+        /// The command's word.
         word: &'static str,
-        /// What it needs.
+        /// The argument that is missing.
         needs: &'static str,
     },
-    /// No digest.
+    /// The argument is not a digest.
     #[error(
-        "`/apply` takes a digest as the plan shows it: eight lower-case hex digits, as `7f3a-91c2`"
+        "`/apply` takes a digest as the plan shows it: eight lower-case hex digits, such as `7f3a-91c2`"
     )]
     NotADigest,
-    /// No gate of that name.
+    /// There is no gate of that name.
     #[error("there is no such gate; the gates are `teardown`, `vacate`, `jumphost` and `rack`")]
     NoSuchGate,
     /// Too long for any command.
@@ -145,15 +147,15 @@ pub enum Misspelt {
     TooLong,
 }
 
-/// Reads a comment. `None`: people talking.
+/// Parses a comment; `None` if it is conversation.
 pub fn parse(comment: &str) -> Option<Result<Command, Misspelt>> {
-    // Trailing blanks and line ends are what editors add; anything else that trails belongs to the comment.
+    // Editors add trailing whitespace and line ends; anything else at the end belongs to the comment.
     let body = comment.trim_end_matches([' ', '\t', '\r', '\n']);
     let (line, more) = match body.split_once(['\n', '\r']) {
         Some((line, _)) => (line, true),
         None => (body, false),
     };
-    if let Some(odd) = looks::odd(head_of(line)) {
+    if let Some(odd) = looks::odd(command_prefix(line)) {
         return odd_command(line, &odd);
     }
     let word = word_of(line)?;
@@ -174,8 +176,8 @@ pub fn parse(comment: &str) -> Option<Result<Command, Misspelt>> {
     })
 }
 
-/// As much of a line as a command can have.
-fn head_of(line: &str) -> &str {
+/// The part of a line that can hold a command.
+fn command_prefix(line: &str) -> &str {
     let end = (0..=LINE_BYTES_MAX.min(line.len()))
         .rev()
         .find(|at| line.is_char_boundary(*at))
@@ -183,7 +185,7 @@ fn head_of(line: &str) -> &str {
     &line[..end]
 }
 
-/// The word after the solidus, when the line begins with one and the word is ASCII letters.
+/// The word after the slash, if the line begins with one and the word consists of ASCII letters.
 fn word_of(line: &str) -> Option<&str> {
     let rest = line.strip_prefix('/')?;
     let word = rest.split(' ').next().unwrap_or(rest);
@@ -191,30 +193,30 @@ fn word_of(line: &str) -> Option<&str> {
     letters.then_some(word)
 }
 
-/// A line with characters that do not belong: a command only if it reads as one once they are put right.
+/// A line with odd characters: it is meant as a command only if its skeleton reads as one.
 fn odd_command(line: &str, odd: &Odd) -> Option<Result<Command, Misspelt>> {
-    let skeleton = looks::skeleton(head_of(line));
+    let skeleton = looks::skeleton(command_prefix(line));
     let rest = skeleton.trim_start_matches(' ').strip_prefix('/')?;
     let end = rest.find(|c: char| !c.is_ascii_alphabetic());
     let meant = &rest[..end.unwrap_or(rest.len())];
-    // An indented line is code, whatever else is in it.
+    // Markdown renders an indented line as code.
     if line.starts_with("    ") || line.starts_with('\t') || nearly(meant).is_none() {
         return None;
     }
     Some(Err(Misspelt::OddCharacter {
         character: odd.character,
-        what: odd.what,
+        description: odd.description,
     }))
 }
 
-/// The word that is meant, if the difference is no more than a slip: a letter in a short one, two in a longer one.
+/// The command that is probably meant: at most one edit away for a word of four letters, two for a longer one.
 fn nearly(word: &str) -> Option<&'static str> {
     let written = word.to_ascii_lowercase();
     WORDS
         .iter()
         .map(|known| (strsim::damerau_levenshtein(&written, known), *known))
-        .filter(|(slips, known)| {
-            *slips <= usize::from(known.len() > 3) + usize::from(known.len() > 4)
+        .filter(|(edits, known)| {
+            *edits <= usize::from(known.len() > 3) + usize::from(known.len() > 4)
         })
         .min()
         .map(|(_, known)| known)
@@ -228,7 +230,7 @@ fn arguments(word: &'static str, line: &str) -> Result<Command, Misspelt> {
         } else {
             Err(Misspelt::TooMuch {
                 word,
-                takes: "nothing",
+                takes: "no arguments",
             })
         }
     };

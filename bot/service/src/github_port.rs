@@ -1,12 +1,13 @@
-//! GitHub as the service asks it: names and numbers in, plain values out.
+//! The service's access to GitHub: names and numbers in, plain values out.
 //!
-//! A [`RepositoryPort`] is read once for each piece of work and handed on, so that everything in that work sees the same
-//! repository. It must not know why anything is asked.
+//! A [`RepositoryPort`] is read once for each piece of work and passed along, so that everything in that work sees the same
+//! repository. It must not know why a request is made.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
+
 use github::webhook::event::{Account, CommentEvent, PullNumber, Sha};
 use github::{
     Annotation, AnnotationSeverity, Check, CheckStatus, Conclusion, Content, GitHub, GitHubError,
@@ -22,7 +23,7 @@ use topology::observed::Timestamp;
 use crate::history::BRANCH;
 use crate::pulls::pull::PullRequest;
 
-/// GitHub, and the repositories as they were read last.
+/// A GitHub client with a cache of the repositories that it read.
 #[derive(Clone)]
 pub struct GitHubPort {
     client: GitHub,
@@ -30,7 +31,7 @@ pub struct GitHubPort {
     read_last: Arc<Mutex<BTreeMap<String, Repository>>>,
 }
 
-/// One repository, as it was when it was read.
+/// One repository as it was when it was read.
 #[derive(Clone)]
 pub(crate) struct RepositoryPort {
     repository: Repository,
@@ -38,7 +39,7 @@ pub(crate) struct RepositoryPort {
 }
 
 impl GitHubPort {
-    /// The GitHub whose API is at that URL.
+    /// Wraps a client of the GitHub whose API is at `api_url`.
     pub fn new(client: GitHub, api_url: &str) -> Self {
         Self {
             client,
@@ -47,24 +48,24 @@ impl GitHubPort {
         }
     }
 
-    /// How many requests went to GitHub since this process started, by kind.
+    /// How many requests this process has sent to GitHub, by kind.
     pub fn requests(&self) -> RequestCounts {
         self.client.requests()
     }
 
-    /// The client, for what concerns no repository.
+    /// The client, for requests that concern no repository.
     pub(crate) fn client(&self) -> &GitHub {
         &self.client
     }
 
-    /// Reads a repository: for a new piece of work.
+    /// Reads a repository, for a new piece of work.
     pub(crate) async fn read(&self, name: &str) -> anyhow::Result<RepositoryPort> {
         let repository = self.client.repository(name).await?;
         self.remember(name, Some(repository.clone()));
         Ok(self.port(repository))
     }
 
-    /// A repository as it was read last, for work that began with another request; read now if it never was.
+    /// A repository from the cache, for work that began with another request; it is read if it was never read before.
     pub(crate) async fn read_last(&self, name: &str) -> anyhow::Result<RepositoryPort> {
         let known = self.locked().get(&name.to_ascii_lowercase()).cloned();
         match known {
@@ -73,12 +74,12 @@ impl GitHubPort {
         }
     }
 
-    /// Reads the repository anew the next time: what was remembered may be why something failed.
+    /// Removes a repository from the cache: its cached state may be why something failed.
     pub(crate) fn forget(&self, name: &str) {
         self.remember(name, None);
     }
 
-    /// Where a commit's files are shown to people.
+    /// The URL of the web page that shows a commit's files.
     pub(crate) fn tree_url(&self, repository: &str, commit: &str) -> String {
         let site = match self.api_url.strip_suffix("/api/v3") {
             Some(site) => site.to_owned(),
@@ -110,22 +111,22 @@ impl GitHubPort {
 }
 
 impl RepositoryPort {
-    /// GitHub's number of the repository: a recreated one has another.
+    /// GitHub's id of the repository. A recreated repository has a different one.
     pub(crate) fn id(&self) -> u64 {
         self.repository.about.id
     }
 
-    /// The branch whose merges count.
+    /// The branch whose merges are applied.
     pub(crate) fn default_branch(&self) -> &str {
         &self.repository.about.default_branch
     }
 
-    /// The client's own handle, for lists that only one module reads.
+    /// The client's own handle, for lists that only one module needs.
     pub(crate) fn client(&self) -> &Repository {
         &self.repository
     }
 
-    /// Whether a comment is still there, with the same text and author as the event says, and was never edited.
+    /// Whether a comment still exists with the text and author of the event, and was never edited.
     pub(crate) async fn has_unedited(&self, comment: &CommentEvent) -> anyhow::Result<bool> {
         let seen = self.repository.comment(comment.id).await;
         let by = |author: &Option<Account>| author.as_ref().map(|account| account.id);
@@ -134,7 +135,7 @@ impl RepositoryPort {
         }))
     }
 
-    /// The declaration's and the runbooks' files in a folder, by path, at a commit or on a branch.
+    /// The declaration and runbook files in a folder, by path, at a commit or on a branch.
     pub(crate) async fn folder(
         &self,
         at: &str,
@@ -148,8 +149,8 @@ impl RepositoryPort {
                 .await?
                 .with_context(|| format!("there is no branch `{at}`"))?,
         };
-        let wanted = |path: &str| topology::draft::is_declaration(path) || is_runbook(path);
-        let folder = self.repository.folder(&commit, folder, wanted).await?;
+        let relevant = |path: &str| topology::draft::is_declaration(path) || is_runbook(path);
+        let folder = self.repository.folder(&commit, folder, relevant).await?;
         Ok(folder
             .files
             .into_iter()
@@ -172,7 +173,7 @@ impl RepositoryPort {
         })
     }
 
-    /// The paths that a pull request changes; `None` when they are more than GitHub lists.
+    /// The paths that a pull request changes; `None` if there are more than GitHub lists.
     pub(crate) async fn changed_files(&self, number: u64) -> anyhow::Result<Option<Vec<String>>> {
         Ok(self.repository.pull_paths(PullNumber(number)).await?)
     }
@@ -182,12 +183,12 @@ impl RepositoryPort {
         Ok(self.repository.is_on(&commit, branch).await?)
     }
 
-    /// What GitHub says of a person and these teams; what it does not say is a no.
+    /// A person's membership in these teams. A membership that GitHub does not confirm does not count.
     pub(crate) async fn memberships(&self, teams: &[Team], login: &str) -> Memberships {
         self.repository.memberships(teams, login).await
     }
 
-    /// How many runs of a plan of a pull request the history branch has.
+    /// How many runs of this plan of this pull request are on the history branch.
     pub(crate) async fn recorded_runs(
         &self,
         site: &str,
@@ -201,7 +202,7 @@ impl RepositoryPort {
         Ok(i64::try_from(count)?)
     }
 
-    /// Our own comment that carries the marker: after a power cut it may have been posted without being noted.
+    /// Our own comment that carries the marker: after a crash, a comment may have been posted but not recorded.
     pub(crate) async fn own_comment(
         &self,
         number: u64,
@@ -225,7 +226,7 @@ impl RepositoryPort {
         Ok(self.repository.create_comment(number, body).await?.id)
     }
 
-    /// False when the comment is not there any more.
+    /// False if the comment no longer exists.
     pub(crate) async fn edit_comment(&self, id: u64, body: &str) -> anyhow::Result<bool> {
         let edited = self.repository.update_comment(id, body).await;
         Ok(GitHubError::absent(edited)?.is_some())
@@ -237,12 +238,12 @@ impl RepositoryPort {
             ReactionContent::Rocket => Reaction::Rocket,
             ReactionContent::Confused => Reaction::Confused,
         };
-        // A comment that is not there any more needs no reaction.
+        // A comment that no longer exists needs no reaction.
         GitHubError::absent(self.repository.react(comment, reaction).await)?;
         Ok(())
     }
 
-    /// Creates the check, or updates the one that carries the key. Its id at GitHub.
+    /// Creates the check, or updates the one that carries the key. Returns GitHub's id of it.
     pub(crate) async fn check(
         &self,
         key: &str,
@@ -266,7 +267,7 @@ impl RepositoryPort {
         Ok(seen.id)
     }
 
-    /// Commits files to the history branch; where they are there already, nothing is written.
+    /// Commits files to the history branch. If they are already there, nothing is written.
     pub(crate) async fn commit_history(&self, commit: &HistoryPayload) -> anyhow::Result<()> {
         let content = Content {
             files: commit.files.clone(),
@@ -279,7 +280,7 @@ impl RepositoryPort {
     }
 }
 
-/// A time as GitHub writes times.
+/// Parses a time in GitHub's format (RFC 3339).
 pub(crate) fn time_of(text: &str) -> Option<Timestamp> {
     let time = chrono::DateTime::parse_from_rfc3339(text).ok()?;
     Some(Timestamp(time.timestamp_millis()))

@@ -1,53 +1,51 @@
-//! What goes onto the branch `planebot-history`.
+//! What is committed to the branch `planebot-history`.
 //!
-//! One commit for each run: the plan, who ordered it, each step with MAAS's answer, and the network as it was seen
-//! afterwards, so that `git log -p observed/<site>` shows what changed, when and why. It only names files and puts
-//! given texts into them; it must not know GitHub, nor how the texts are made.
+//! One commit for each run: the plan, who ordered it, each step with MAAS's response, and the network as it was observed
+//! afterwards, so that `git log -p observed/<site>` shows what changed, when and why. It only names files and fills them
+//! with given texts; it must not know GitHub, nor how the texts are made.
 
 use std::collections::BTreeMap;
 
 use chrono::DateTime;
+
+use github::Content;
+use github::webhook::event::{PullNumber, Sha};
 use topology::observed::Timestamp;
 
 use crate::command::ShortDigest;
-use github::Content;
-use github::webhook::event::{PullNumber, Sha};
 
-/// The branch. It shares no commit with the others.
+/// The branch. It shares no commit with any other branch.
 pub const BRANCH: &str = "planebot-history";
 
-/// One run, told in files.
+/// One run, as files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunArchive {
-    /// The site.
     pub site: String,
     /// When the run began.
     pub began: Timestamp,
     /// The pull request; `None` for a run from a terminal.
     pub pull: Option<PullNumber>,
-    /// The plan's digest.
     pub digest: ShortDigest,
     /// Who ordered it, by login.
     pub by: String,
-    /// The merge commit.
     pub merge: Option<Sha>,
-    /// How it ended, in a word or two: `applied`, `stopped at step 4`.
+    /// How it ended, in a few words: `applied`, `aborted after step 3 of 55`.
     pub outcome: String,
-    /// The plan as data.
+    /// The plan as JSON.
     pub plan_json: String,
-    /// The plan as people read it.
+    /// The plan as Markdown.
     pub plan_markdown: String,
-    /// The order, the facts and MAAS's answers.
+    /// The order, the facts and MAAS's responses, as JSON.
     pub run_json: String,
-    /// The network as it was seen at the end, in topology form: path within the site's folder, and text. `None` when
-    /// it could not be looked at: then the branch keeps what was seen last.
+    /// The network as it was observed at the end, in topology form: path within the site's folder, and text. `None` if it
+    /// could not be observed: then the branch keeps the last observation.
     pub observed: Option<BTreeMap<String, String>>,
 }
 
 impl RunArchive {
     /// `history/prod/2026-11-23T140211Z-pr12-7f3a-91c2`.
     pub fn folder(&self) -> String {
-        // Without colons, which some file systems do not take.
+        // Without colons, which some file systems do not allow.
         let time = DateTime::from_timestamp_millis(self.began.0).map_or_else(
             || self.began.0.to_string(),
             |time| time.format("%Y-%m-%dT%H%M%SZ").to_string(),
@@ -59,7 +57,7 @@ impl RunArchive {
         format!("history/{}/{time}-{from}-{}", self.site, self.digest)
     }
 
-    /// The files. The same record gives the same files: committing it twice changes nothing.
+    /// The files. The same run gives the same files, so committing it twice changes nothing.
     pub fn content(&self) -> Content {
         let folder = self.folder();
         let mut content = Content::default();
@@ -73,16 +71,17 @@ impl RunArchive {
                 .insert(format!("{folder}/{name}"), text.clone());
         }
         if let Some(observed) = &self.observed {
-            let seen = format!("observed/{}", self.site);
+            let folder = format!("observed/{}", self.site);
             for (path, text) in observed {
-                content.files.insert(format!("{seen}/{path}"), text.clone());
+                content
+                    .files
+                    .insert(format!("{folder}/{path}"), text.clone());
             }
-            content.whole.push(seen);
+            content.whole.push(folder);
         }
         content
     }
 
-    /// The commit's message.
     pub fn message(&self) -> String {
         let mut text = format!("{}: {} {}", self.site, self.digest, self.outcome);
         if let Some(number) = self.pull {
@@ -121,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_told_in_files() {
+    fn a_run_becomes_files_and_a_message() {
         let content = record().content();
         let paths: Vec<&str> = content.files.keys().map(String::as_str).collect();
         insta::assert_snapshot!(paths.join("\n"), @"
@@ -139,18 +138,18 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_seen_is_not_forgotten() {
-        let blind = RunArchive {
+    fn without_an_observation_the_last_one_is_kept() {
+        let unobserved = RunArchive {
             observed: None,
             ..record()
         };
-        let content = blind.content();
+        let content = unobserved.content();
         assert!(content.whole.is_empty());
         assert_eq!(content.files.len(), 3);
     }
 
     #[test]
-    fn a_run_from_a_terminal_says_so() {
+    fn a_run_from_a_terminal_is_marked_as_such() {
         let terminal = RunArchive {
             pull: None,
             merge: None,

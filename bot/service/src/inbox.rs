@@ -1,7 +1,7 @@
-//! Deliveries: taken in their order, read, and turned into work; then settled, deferred, or made a dead letter.
+//! Deliveries: taken in order, read, and turned into work; then settled, deferred, or made a dead letter.
 //!
-//! A delivery that fails waits for its time and holds up only its own lanes; one that fails too often, or ends the process
-//! each time, becomes a dead letter for a person and is answered where it was asked for. It must not know how work is done.
+//! A delivery that fails is retried later and blocks only its own lanes. One that fails too often, or crashes the process each
+//! time, becomes a dead letter for a person, and its pull request gets a comment. It must not know how work is done.
 
 mod dead_letter;
 pub(crate) mod lanes;
@@ -12,6 +12,7 @@ mod route;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+
 use github::webhook::event::{self, Event, RepositoryEvent};
 use journal::{DeferReason, Journal, Settled, StoredDelivery};
 use topology::observed::Timestamp;
@@ -26,10 +27,10 @@ use crate::worker::rate_limit_of;
 use lanes::lanes_of;
 
 pub use redeliver::Redelivered;
-pub(crate) use route::{Asked, Work, trace_of};
+pub(crate) use route::{CommandRequest, Work, trace_of};
 
-/// How often a delivery is begun before it becomes a dead letter: with the backoff, about five minutes in which GitHub,
-/// MAAS or the store may be away.
+/// How many attempts a delivery gets before it becomes a dead letter: with the backoff, GitHub, MAAS or the store may be
+/// unavailable for about five minutes.
 const ATTEMPTS_MAX: i64 = 9;
 
 const BACKOFF: Backoff = Backoff {
@@ -37,7 +38,7 @@ const BACKOFF: Backoff = Backoff {
     longest: 300_000,
 };
 
-/// Takes deliveries, and asks GitHub for those that never arrived.
+/// Takes deliveries, and recovers those that never arrived from GitHub.
 pub struct Inbox {
     journal: Journal,
     github: GitHubPort,
@@ -47,7 +48,7 @@ pub struct Inbox {
     polled: poll::Polled,
 }
 
-/// A delivery whose turn it is, and what it says.
+/// A delivery that was taken, and its event.
 pub(crate) struct Received {
     stored: StoredDelivery,
     pub(crate) event: Box<RepositoryEvent>,
@@ -59,24 +60,24 @@ impl Received {
         &self.stored.delivery.id
     }
 
-    /// Whether it was begun before: part of it may be done.
+    /// Whether there was an attempt before: part of the work may be done.
     pub(crate) fn is_repeated(&self) -> bool {
         self.stored.attempts > 0
     }
 
-    /// Whether it was begun so often without coming back that it must have ended the process each time.
-    pub(crate) fn ends_the_process(&self) -> bool {
+    /// Whether its attempts are used up although none was recorded as failed: each must have crashed the process.
+    pub(crate) fn crashes_the_process(&self) -> bool {
         self.stored.attempts >= ATTEMPTS_MAX
     }
 }
 
-/// What taking the next delivery came to.
+/// The result of taking the next delivery.
 pub(crate) enum Taken {
-    /// None may be taken now.
+    /// No delivery can be taken now.
     Nothing,
     /// One was settled or deferred without any work.
-    Passed,
-    /// One is to be worked on.
+    Skipped,
+    /// One needs work.
     Received(Received),
 }
 
@@ -98,7 +99,7 @@ impl Inbox {
         }
     }
 
-    /// Takes the oldest delivery that may be taken now.
+    /// Takes the oldest delivery that is due.
     pub(crate) async fn take(&self, now: Timestamp) -> anyhow::Result<Taken> {
         let Some(stored) = self.journal.next_delivery(now).await? else {
             return Ok(Taken::Nothing);
@@ -107,25 +108,25 @@ impl Inbox {
         let event = match event::read(&delivery.event, &delivery.body) {
             Ok(Some(Event::Repository(event))) => event,
             Ok(None | Some(Event::Ping)) => {
-                let ignored = Settled::Ignored("nothing to do with us".to_owned());
+                let ignored = Settled::Ignored("not relevant to planebot".to_owned());
                 self.settle(&stored, &ignored).await?;
-                return Ok(Taken::Passed);
+                return Ok(Taken::Skipped);
             }
             Err(why) => {
                 let ignored = Settled::Ignored(why.to_string());
                 self.settle(&stored, &ignored).await?;
-                return Ok(Taken::Passed);
+                return Ok(Taken::Skipped);
             }
         };
-        // An earlier delivery of its lanes may wait.
+        // An earlier delivery in its lanes may still be waiting.
         let lanes = lanes_of(&event);
         if !self.journal.start_delivery(&delivery.id, &lanes).await? {
-            return Ok(Taken::Passed);
+            return Ok(Taken::Skipped);
         }
         Ok(Taken::Received(Received { stored, event }))
     }
 
-    /// Notes what the work on a delivery came to.
+    /// Records the result of the work on a delivery.
     pub(crate) async fn finish(
         &self,
         received: &Received,
@@ -135,24 +136,24 @@ impl Inbox {
         let Err(error) = result else {
             return self.settle(stored, &Settled::Done).await;
         };
-        if let Some(again) = rate_limit_of(&error) {
+        if let Some(retry_at) = rate_limit_of(&error) {
             return self
-                .defer(id, again, &error, DeferReason::RateLimited)
+                .defer(id, retry_at, &error, DeferReason::RateLimited)
                 .await;
         }
         if stored.attempts + 1 >= ATTEMPTS_MAX {
-            tracing::error!("gave up; `planebot doctor` lists the delivery: {error:#}");
+            tracing::error!("gave up on the delivery; `planebot doctor` lists it: {error:#}");
             self.answer_dead_letter(&received.event, id, &error).await?;
             let dead = Settled::DeadLetter(because(&error));
             return self.settle(stored, &dead).await;
         }
-        let again = BACKOFF.after((self.clock)(), id, stored.attempts);
-        self.defer(id, again, &error, DeferReason::Failed).await
+        let retry_at = BACKOFF.after((self.clock)(), id, stored.attempts);
+        self.defer(id, retry_at, &error, DeferReason::Failed).await
     }
 
-    async fn settle(&self, stored: &StoredDelivery, verdict: &Settled) -> anyhow::Result<()> {
+    async fn settle(&self, stored: &StoredDelivery, outcome: &Settled) -> anyhow::Result<()> {
         self.journal
-            .settle(&stored.delivery.id, verdict, (self.clock)())
+            .settle(&stored.delivery.id, outcome, (self.clock)())
             .await
             .context("settling a delivery")
     }
@@ -160,18 +161,18 @@ impl Inbox {
     async fn defer(
         &self,
         id: &str,
-        again: Timestamp,
+        retry_at: Timestamp,
         error: &anyhow::Error,
         reason: DeferReason,
     ) -> anyhow::Result<()> {
-        tracing::info!("the delivery will be tried again: {error:#}");
+        tracing::info!("the delivery will be retried: {error:#}");
         Ok(self
             .journal
-            .defer(id, again, &because(error), reason)
+            .defer(id, retry_at, &because(error), reason)
             .await?)
     }
 
-    /// When the next delivery may be taken.
+    /// When the next delivery is due.
     pub(crate) async fn next_at(&self) -> anyhow::Result<Option<Timestamp>> {
         Ok(self.journal.next_delivery_at().await?)
     }

@@ -1,5 +1,4 @@
-//! The loop of the replica that works: steps the worker, polls GitHub, removes finished work, all while it holds the
-//! leader lease.
+//! The leader's loop: it steps the worker, polls GitHub and removes finished work while this replica holds the leader lease.
 //!
 //! It must not know what a step does.
 
@@ -7,8 +6,9 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
-use journal::{Journal, Lease};
 use tokio::sync::Notify;
+
+use journal::{Journal, Lease};
 use topology::observed::Timestamp;
 use topology::port::Clock;
 
@@ -16,32 +16,33 @@ use crate::inbox::Redelivered;
 use crate::replica::{self, LeaseLost};
 use crate::worker::{Wiring, Worker, WorkerState};
 
-/// How long the loop rests at most: a clock that was set back must not stop it.
-const REST_MAX: Duration = Duration::from_secs(30);
+/// How long the loop sleeps at most: a clock that was set back must not stop it.
+const SLEEP_MAX: Duration = Duration::from_secs(30);
 
 /// How often the leader looks for deliveries that other replicas stored.
-const SHARED_REST_MAX: Duration = Duration::from_secs(1);
+const SHARED_SLEEP_MAX: Duration = Duration::from_secs(1);
 
-/// How often GitHub is polled for what no webhook brought: with the time that a poll takes, a command is acted on within a
-/// minute.
+/// How often GitHub is polled for changes whose webhook did not arrive: with the time that a poll takes, a command is acted
+/// on within a minute.
 pub const POLL_EVERY_MS: i64 = 40_000;
 
 /// How often finished work is removed from the store.
 const RETENTION_EVERY_MS: i64 = 3_600_000;
 
-/// How often GitHub is asked which webhooks it could not deliver, besides once at the start.
+/// How often GitHub's log is read for webhooks that it could not deliver, besides once at the start.
 const REDELIVER_EVERY_MS: i64 = 300_000;
 
-/// How soon again, where one look could not ask for all of them.
+/// How soon the log is read again if one pass could not request all of them.
 const REDELIVER_MORE_MS: i64 = 30_000;
 
-/// A GitHub that does not answer must not keep a run from moving.
+/// The timeout of a poll: a GitHub that does not answer must not delay a run.
 const POLL_SECONDS_MAX: Duration = Duration::from_secs(10);
 
-/// How long the loop rests after a step failed: the store or the configuration is away, not a delivery.
-const FAILED_REST: Duration = Duration::from_secs(2);
+/// How long the loop sleeps after a failed step: the cause is the store or the configuration, not a single delivery.
+const FAILED_SLEEP: Duration = Duration::from_secs(2);
 
-/// Works whenever no other replica does, until `stop`; then every lease is free at once for the others.
+/// Competes for the leader lease and works while it holds it, until `stop`; then it ends its leases, so that other replicas
+/// can take them at once.
 pub(crate) async fn lead(
     wiring: &Wiring,
     journal: &Journal,
@@ -69,12 +70,12 @@ pub(crate) async fn lead(
     }
     if let Err(error) = journal.end_leases_of(&wiring.owner).await {
         tracing::warn!(
-            "the leases of this replica could not be ended and expire by themselves: {error}"
+            "could not end the leases of this replica; they expire by themselves: {error}"
         );
     }
 }
 
-/// The replica that works.
+/// This replica while it holds the leader lease.
 struct Leader<'a> {
     worker: &'a Worker,
     clock: &'a Clock,
@@ -92,46 +93,45 @@ struct LastRun {
 }
 
 impl Leader<'_> {
-    /// Steps until `stop` (true), or until another replica works (false). A step is never cut off: it ends at its own
-    /// boundary.
+    /// Steps until `stop` (true) or until the lease is lost (false). A step is never interrupted: it ends at its own boundary.
     async fn run(&self, arrived: &Notify, mut stop: Pin<&mut impl Future<Output = ()>>) -> bool {
-        let rest_max = if self.journal.is_shared() {
-            SHARED_REST_MAX
+        let sleep_max = if self.journal.is_shared() {
+            SHARED_SLEEP_MAX
         } else {
-            REST_MAX
+            SLEEP_MAX
         };
         let mut last = LastRun::default();
         while !self.lost.is_lost() {
             self.run_periodic_tasks(&mut last).await;
-            let Some(rest) = self.step(rest_max, &last).await else {
+            let Some(sleep) = self.step(sleep_max, &last).await else {
                 return false;
             };
             tokio::select! {
                 biased;
                 () = &mut stop => return true,
-                () = arrived.notified(), if !rest.is_zero() => {}
-                () = tokio::time::sleep(rest) => {}
+                () = arrived.notified(), if !sleep.is_zero() => {}
+                () = tokio::time::sleep(sleep) => {}
             }
         }
         false
     }
 
-    /// One step of the worker, and how long to rest after it; none where another replica works.
-    async fn step(&self, rest_max: Duration, last: &LastRun) -> Option<Duration> {
+    /// Runs one step of the worker. Returns how long to sleep after it, or `None` if the lease was lost.
+    async fn step(&self, sleep_max: Duration, last: &LastRun) -> Option<Duration> {
         match Box::pin(self.worker.step()).await {
             Ok(WorkerState::Progressed) => Some(Duration::ZERO),
             Ok(WorkerState::Idle(wake)) => {
                 let polled = last.poll.map(|at| Timestamp(at.0 + POLL_EVERY_MS));
                 let wake = wake.into_iter().chain(polled).min();
-                Some(wake.map_or(rest_max, |until| self.until(until).min(rest_max)))
+                Some(wake.map_or(sleep_max, |until| self.until(until).min(sleep_max)))
             }
             Err(error) => {
                 if replica::is_lost(self.journal, self.lease, self.clock, &error).await {
                     tracing::warn!("lost the leader lease, stopping: {error:#}");
                     return None;
                 }
-                tracing::error!("a step failed, and is tried again: {error:#}");
-                Some(FAILED_REST)
+                tracing::error!("a step failed and will be retried: {error:#}");
+                Some(FAILED_SLEEP)
             }
         }
     }
@@ -156,47 +156,51 @@ impl Leader<'_> {
         }
         if is_due(last.retention, RETENTION_EVERY_MS, now) {
             match self.worker.remove_finished().await {
-                // One batch at a time: the next step comes first.
+                // One batch at a time, so that the next step is not delayed.
                 Ok(true) => {}
                 Ok(false) => last.retention = Some(now),
                 Err(error) => {
                     last.retention = Some(now);
-                    tracing::warn!("removing finished work failed, the store grows: {error:#}");
+                    tracing::warn!(
+                        "removing finished work failed; the store keeps growing: {error:#}"
+                    );
                 }
             }
         }
     }
 
     async fn poll(&self) {
-        // One that is cut off begins again: what it stored is stored, and known by its id.
+        // A poll that times out starts over: what it stored is recognized by its delivery id.
         match tokio::time::timeout(POLL_SECONDS_MAX, Box::pin(self.worker.poll())).await {
             Ok(Ok(0)) => {}
             Ok(Ok(count)) => tracing::info!(count, "recovered {count} missed webhooks"),
-            Ok(Err(error)) => tracing::info!("polling GitHub failed and is tried again: {error:#}"),
-            Err(_) => tracing::info!("polling GitHub took too long and is tried again"),
+            Ok(Err(error)) => {
+                tracing::info!("polling GitHub failed and will be retried: {error:#}");
+            }
+            Err(_) => tracing::info!("polling GitHub timed out and will be retried"),
         }
     }
 
-    /// Whether there is more to ask for.
+    /// Requests failed webhooks again; true if the log has more to read.
     async fn redeliver(&self) -> bool {
-        let look = Box::pin(self.worker.redeliver_failed());
-        match tokio::time::timeout(POLL_SECONDS_MAX, look).await {
+        let pass = Box::pin(self.worker.redeliver_failed());
+        match tokio::time::timeout(POLL_SECONDS_MAX, pass).await {
             Ok(Ok(Redelivered { asked, more })) => {
                 if asked > 0 {
-                    tracing::info!(asked, "asked GitHub to send failed webhooks again");
+                    tracing::info!(asked, "asked GitHub to redeliver failed webhooks");
                 }
                 return more;
             }
             Ok(Err(error)) => {
-                tracing::info!("asking for failed webhooks failed and is tried again: {error:#}");
+                tracing::info!("requesting failed webhooks failed and will be retried: {error:#}");
             }
-            Err(_) => tracing::info!("asking for failed webhooks took too long and is tried again"),
+            Err(_) => tracing::info!("requesting failed webhooks timed out and will be retried"),
         }
         false
     }
 }
 
-/// Whether a task is due; a clock that was set back makes it due.
+/// Whether a task is due. It is also due if the clock was set back.
 fn is_due(last: Option<Timestamp>, every_ms: i64, now: Timestamp) -> bool {
     !last.is_some_and(|at| (0..every_ms).contains(&(now.0 - at.0)))
 }

@@ -1,6 +1,6 @@
-//! The service: deliveries in, plans, orders and runs, messages out.
+//! The service: takes webhook deliveries, makes plans, follows orders, carries out runs, and sends messages.
 //!
-//! Everything between GitHub's webhooks and MAAS that must survive a crash. It must not know the terminal or the lab.
+//! It holds everything between GitHub's webhooks and MAAS that must survive a crash. It must not know the terminal or the lab.
 
 pub mod clock;
 pub mod command;

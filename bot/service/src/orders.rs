@@ -1,6 +1,6 @@
-//! Commands: who may give them, which gates an order passes, and what each one leads to.
+//! Commands: who may give them, which gates an order has to pass, and what each command does.
 //!
-//! It must not know how a run moves or how GitHub is asked for a comment.
+//! It must not know how a run moves or how a comment is sent to GitHub.
 
 mod admission;
 
@@ -13,16 +13,16 @@ use topology::port::Clock;
 use crate::command::{Command, ShortDigest};
 use crate::config::Site;
 use crate::github_port::RepositoryPort;
-use crate::inbox::lanes::pull_lane;
+use crate::inbox::lanes::lane_of_pull;
 use crate::outbox::{OutboxQueue, answer_key, reaction_key};
 use crate::pulls::Pulls;
 use crate::reply;
 use crate::roster::{Commenter, Order, Roster};
-use crate::runs::{Followed, Runs, is_another_plan};
+use crate::runs::{Followed, Runs, another_plan_refusal};
 use crate::site::SiteRuntime;
 use admission::{Admission, Closed, Halt};
 
-/// Follows commands, or says why not.
+/// Follows commands, or answers why not.
 pub struct Orders {
     journal: Journal,
     pulls: Arc<Pulls>,
@@ -31,20 +31,24 @@ pub struct Orders {
     clock: Clock,
 }
 
-/// A command, where it was given, and who gave it.
+/// The comment that gives a command, its author and its site.
 pub(crate) struct CommandContext<'a> {
     pub(crate) runtime: &'a SiteRuntime,
     /// The repository as it was read for this command.
     pub(crate) repository: &'a RepositoryPort,
     pub(crate) comment: &'a CommentEvent,
     pub(crate) commenter: Commenter,
-    /// The delivery was begun before, and the power went or something failed: part of it may be done.
+    /// An earlier attempt at the delivery failed or was interrupted: part of the work may be done.
     pub(crate) repeated: bool,
 }
 
 impl CommandContext<'_> {
     pub(crate) fn site(&self) -> &Site {
         &self.runtime.site
+    }
+
+    pub(crate) fn repository_name(&self) -> &str {
+        &self.runtime.site.repository
     }
 
     pub(crate) fn number(&self) -> u64 {
@@ -73,7 +77,7 @@ impl Orders {
         }
     }
 
-    /// Follows a command.
+    /// Follows a command, or answers why not.
     pub(crate) async fn follow(
         &self,
         context: &CommandContext<'_>,
@@ -84,7 +88,7 @@ impl Orders {
             by = context.login(),
             number = context.number(),
             site = context.site().name,
-            "a command was given"
+            "received a command"
         );
         match command {
             Command::Help => {
@@ -96,7 +100,7 @@ impl Orders {
             Command::Why(object) => {
                 let record = self
                     .pulls
-                    .record(self.repository_of(context), context.number());
+                    .record(context.repository_name(), context.number());
                 let record = record.await?;
                 let plan = record.as_ref().and_then(|record| record.plan.as_ref());
                 self.answer(context, &reply::why(plan, &object)).await
@@ -105,10 +109,6 @@ impl Orders {
                 self.order(context, command).await
             }
         }
-    }
-
-    fn repository_of<'a>(&self, context: &CommandContext<'a>) -> &'a str {
-        &context.runtime.site.repository
     }
 
     async fn plan(&self, context: &CommandContext<'_>) -> anyhow::Result<()> {
@@ -137,7 +137,7 @@ impl Orders {
             .map_or("not planned", |record| record.stage.word());
         let plan = record.as_ref().and_then(|record| record.plan.as_ref());
         let mut text = reply::status(status, plan, facts.as_deref());
-        let lane = pull_lane(context.repository.id(), context.comment.number);
+        let lane = lane_of_pull(context.repository.id(), context.comment.number);
         let dead = self.journal.dead_letters_in(&lane).await?;
         if dead > 0 {
             text.push_str(&reply::dead_letters(dead));
@@ -145,15 +145,15 @@ impl Orders {
         self.answer(context, &text).await
     }
 
-    /// Makes an order of a command, where its giver may: teams are looked up only where they decide, and what cannot be
-    /// looked up is a no.
+    /// Turns a command into an order if its author is entitled. Teams are looked up only if they decide, and a membership that
+    /// cannot be looked up does not count.
     async fn admit(
         &self,
         context: &CommandContext<'_>,
         command: &Command,
     ) -> Result<Order, String> {
         let roster = Roster::of(context.site());
-        let teams = roster.teams_to_ask(command, &context.commenter);
+        let teams = roster.teams_to_look_up(command, &context.commenter);
         let memberships = context
             .repository
             .memberships(&teams, context.login())
@@ -163,10 +163,10 @@ impl Orders {
             .map_err(|refused| refused.to_string())
     }
 
-    /// Apply, done, abort.
+    /// Handles `/apply`, `/done` and `/abort`.
     async fn order(&self, context: &CommandContext<'_>, command: Command) -> anyhow::Result<()> {
         let order = self.admit(context, &command).await;
-        // What became of the run since then is no answer to an order that was decided before.
+        // An order that was decided before is not answered again from what the run has done since.
         if context.repeated && self.was_decided(context).await? {
             return Ok(());
         }
@@ -176,7 +176,7 @@ impl Orders {
             (Command::Done { gate, evidence }, Ok(order)) => {
                 let claim = (gate, evidence);
                 let followed = self.runs.claim(order, at, claim, context.repeated).await?;
-                // The answer to a claim is what the look finds.
+                // The answer to a claim follows when the gate is examined.
                 match followed {
                     Followed::Done | Followed::Before => Ok(()),
                     Followed::Refused(reason) => self.refuse(context, &reason).await,
@@ -187,14 +187,14 @@ impl Orders {
                 self.conclude(context, followed).await
             }
             (Command::Done { .. } | Command::Abort, Err(why)) => {
-                let reason = format!("Only an operator of this site may say that: {why}.");
+                let reason = format!("Only an operator of this site may do that: {why}.");
                 self.refuse(context, &reason).await
             }
             (Command::Plan | Command::Status | Command::Why(_) | Command::Help, _) => Ok(()),
         }
     }
 
-    /// Whether this order was followed or refused before; a refusal is enqueued whole.
+    /// Whether this order was followed or refused before. For a refusal it completes the reaction, which follows the answer.
     async fn was_decided(&self, context: &CommandContext<'_>) -> anyhow::Result<bool> {
         let (repository, comment) = (&context.site().repository, context.comment.id);
         let followed = reaction_key(repository, comment, ReactionContent::Rocket);
@@ -223,7 +223,7 @@ impl Orders {
         };
         if let Some(run) = self.runs.open_run_of(site, number).await? {
             if digest.is_some_and(|digest| digest.as_str() != run.new.digest) {
-                return self.refuse(context, &is_another_plan(&run)).await;
+                return self.refuse(context, &another_plan_refusal(&run)).await;
             }
             let followed = self
                 .runs
@@ -248,7 +248,7 @@ impl Orders {
     ) -> anyhow::Result<()> {
         match followed {
             Followed::Done => {
-                let repository = self.repository_of(context);
+                let repository = context.repository_name();
                 let rocket = ReactionContent::Rocket;
                 self.queue
                     .react(repository, context.comment.id, rocket)
@@ -280,14 +280,14 @@ impl Orders {
         text: &str,
     ) -> anyhow::Result<()> {
         let confused = Some(ReactionContent::Confused);
-        let repository = self.repository_of(context);
+        let repository = context.repository_name();
         self.queue
             .answer(repository, context.comment, text, confused)
             .await
     }
 
     async fn answer(&self, context: &CommandContext<'_>, text: &str) -> anyhow::Result<()> {
-        let repository = self.repository_of(context);
+        let repository = context.repository_name();
         self.queue
             .answer(repository, context.comment, text, None)
             .await
@@ -299,6 +299,6 @@ fn log_refusal(context: &CommandContext<'_>, reason: &str) {
         by = context.login(),
         number = context.number(),
         reason,
-        "the command was refused"
+        "refused the command"
     );
 }

@@ -1,4 +1,4 @@
-//! Messages that are owed to GitHub: queued by whoever decides them, sent within GitHub's limits.
+//! Messages to GitHub: enqueued by the part that decides on them, sent within GitHub's limits.
 
 pub(crate) mod backoff;
 pub(crate) mod queue;

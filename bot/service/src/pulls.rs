@@ -1,6 +1,6 @@
-//! Pull requests: planned at their head, planned again at their merge, and what is remembered of them.
+//! Pull requests: planned at their head, planned again at their merge, and recorded in the store.
 //!
-//! It must not know who may order what, nor how a plan is carried out.
+//! It must not know who may give which order, nor how a plan is applied.
 
 pub(crate) mod declared;
 pub(crate) mod merge;
@@ -23,7 +23,7 @@ use crate::sites::Sites;
 use merge::Merge;
 use record::{PullRecord, PullStatus};
 
-pub(crate) use plan::take_unasked;
+pub(crate) use plan::record_unrequested_plan;
 pub(crate) use several::names_of;
 
 /// Plans pull requests and shows their plans.
@@ -52,7 +52,7 @@ impl Pulls {
         }
     }
 
-    /// A pull request was opened, pushed to, reopened or retargeted, or somebody changed what we wrote in it: it is planned.
+    /// Plans a pull request that was opened, pushed to, reopened or retargeted, or whose plan comment may have been changed.
     pub(crate) async fn changed(
         &self,
         repository: &RepositoryPort,
@@ -63,7 +63,7 @@ impl Pulls {
             return self.refuse_several(repository, touched, number).await;
         };
         self.no_longer_several(runtime, number).await?;
-        // The delivery may be old: what GitHub says now is planned.
+        // The delivery may be old, so the pull request is planned as it is now.
         let pull = repository.pull(number).await?;
         if pull.open {
             self.plan_head(repository, runtime, &pull).await?;
@@ -71,7 +71,7 @@ impl Pulls {
         Ok(())
     }
 
-    /// A pull request was merged or closed.
+    /// Handles a pull request that was merged or closed.
     pub(crate) async fn closed(
         &self,
         repository: &RepositoryPort,
@@ -115,7 +115,7 @@ impl Pulls {
         Ok(())
     }
 
-    /// The pull requests that were planned at a commit, by site.
+    /// The open pull requests whose plan was made at this head commit, with their sites.
     pub(crate) async fn planned_at<'s>(
         &self,
         sites: &[&'s SiteRuntime],
@@ -136,7 +136,7 @@ impl Pulls {
         Ok(found)
     }
 
-    /// What is remembered of a pull request.
+    /// The record of a pull request.
     pub(crate) async fn record(
         &self,
         repository: &str,
@@ -149,13 +149,13 @@ impl Pulls {
         row.map(|row| PullRecord::of(&row)).transpose()
     }
 
-    /// Remembers a pull request. A merged one last: once it is remembered, whatever people are told of it was enqueued, so a
-    /// power cut before that has all of it enqueued again, and one after it misses nothing.
+    /// Stores the record of a pull request. For a merge this comes last: once the record is stored, every message about the merge
+    /// is enqueued, so after a crash before that all of them are enqueued again, and after a later crash none is missing.
     pub(crate) async fn remember(&self, row: &PullRow) -> anyhow::Result<()> {
         Ok(self.journal.put_pull(row, (self.clock)()).await?)
     }
 
-    /// Changes the status of a pull request that is remembered.
+    /// Changes the status in the record of a pull request, if there is one.
     pub(crate) async fn set_status(
         &self,
         repository: &str,

@@ -1,7 +1,7 @@
-//! Of all the replicas on one store, one works; the others take webhooks and stand by.
+//! The leader lease: of all replicas on one store, one works; the others store webhooks and stand by.
 //!
-//! What it knows is who works: the lease on the queue, renewed while the work goes on. Every write of the one that works
-//! wants that lease, so that a replica that was paused and comes back late writes nothing. It must not know what is done.
+//! The leader holds the lease on the queue and renews it while it works. Every write of the leader to the store requires the
+//! lease, so a replica that was paused and resumes late writes nothing. This module must not know what the leader does.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,19 +9,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use journal::{Journal, JournalError, Lease, QUEUE};
 use tokio::task::JoinSet;
 
-use crate::worker::Wiring;
+use journal::{Journal, JournalError, Lease, QUEUE};
 use topology::port::Clock;
 
-/// The right to work is renewed that often in the time that it lasts.
+use crate::worker::Wiring;
+
+/// How many times the lease is renewed within its length.
 const RENEWALS: u32 = 3;
 
-/// How often one that stands by asks, at least; a part of a second more for each, so that they do not ask together.
-const ASK_EVERY_MS: u64 = 2_000;
+/// How often a standby replica tries to take the lease. Each adds its own fraction of a second, so that they do not all try
+/// at once.
+const TRY_EVERY_MS: u64 = 2_000;
 
-/// Waits until this replica is the leader; none when it is told to stop before.
+/// Waits until this replica is the leader; `None` if `stop` comes first.
 pub(crate) async fn stand_by(
     wiring: &Wiring,
     journal: &Journal,
@@ -29,30 +31,30 @@ pub(crate) async fn stand_by(
     mut stop: Pin<&mut impl Future<Output = ()>>,
 ) -> Option<Lease> {
     let length = milliseconds(takeover);
-    let ask_every = Duration::from_millis(ASK_EVERY_MS + spread(&wiring.owner));
+    let try_every = Duration::from_millis(TRY_EVERY_MS + stagger(&wiring.owner));
     let mut logged = false;
     loop {
-        let asked = journal.take(QUEUE, &wiring.owner, length, (wiring.clock)());
-        match asked.await {
+        let attempt = journal.take(QUEUE, &wiring.owner, length, (wiring.clock)());
+        match attempt.await {
             Ok(Some(lease)) => return Some(lease),
             Ok(None) if logged => {}
             Ok(None) => {
                 logged = true;
                 tracing::info!("another replica is the leader; this one stands by");
             }
-            Err(error) => tracing::error!("asking for the leader lease failed: {error}"),
+            Err(error) => tracing::error!("taking the leader lease failed: {error}"),
         }
         tokio::select! {
             biased;
             () = &mut stop => return None,
-            () = tokio::time::sleep(ask_every) => {}
+            () = tokio::time::sleep(try_every) => {}
         }
     }
 }
 
-/// Holds the queue until the task is dropped, and notes when it was lost.
+/// Renews the lease until the task is dropped, and records if it was lost.
 ///
-/// It has a task of its own: a rehearsal takes seconds of thought, and the right must not run out meanwhile.
+/// It has its own task: a rehearsal computes for seconds, and the lease must not expire meanwhile.
 pub(crate) fn renewing(
     clock: &Clock,
     journal: &Journal,
@@ -61,7 +63,7 @@ pub(crate) fn renewing(
 ) -> (JoinSet<()>, LeaseLost) {
     let (journal, lease, clock) = (journal.clone(), lease.clone(), Arc::clone(clock));
     let lost = LeaseLost::default();
-    let noted = lost.clone();
+    let flag = lost.clone();
     let mut task = JoinSet::new();
     task.spawn(async move {
         loop {
@@ -70,7 +72,7 @@ pub(crate) fn renewing(
                 Ok(Some(_)) => {}
                 Ok(None) => {
                     tracing::warn!("another replica is the leader now");
-                    noted.0.store(true, Ordering::SeqCst);
+                    flag.0.store(true, Ordering::SeqCst);
                 }
                 Err(error) => tracing::error!("renewing the leader lease failed: {error}"),
             }
@@ -79,7 +81,7 @@ pub(crate) fn renewing(
     (task, lost)
 }
 
-/// Whether the right to work was found to be another's.
+/// Set once another replica holds the lease.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LeaseLost(Arc<AtomicBool>);
 
@@ -89,7 +91,7 @@ impl LeaseLost {
     }
 }
 
-/// Whether the failure is that another replica works now.
+/// Whether the error means that another replica holds the lease now.
 pub(crate) async fn is_lost(
     journal: &Journal,
     lease: &Lease,
@@ -106,8 +108,8 @@ fn milliseconds(length: Duration) -> i64 {
     i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Less than a second, another for each name.
-fn spread(owner: &str) -> u64 {
+/// Less than 1000 ms, derived from the owner's name.
+fn stagger(owner: &str) -> u64 {
     owner
         .bytes()
         .fold(7, |sum, byte| (sum * 31 + u64::from(byte)) % 1000)

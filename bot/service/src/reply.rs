@@ -1,7 +1,7 @@
-//! Every sentence we say to a person.
+//! The text of every comment that planebot posts.
 //!
-//! Pure: values in, Markdown out. Text from outside stands in code spans or fences. It must not know how a reply is
-//! posted, or whether.
+//! Pure: values in, Markdown out. Text from outside is put into code spans or fences. It must not know how or whether a
+//! comment is posted.
 
 mod fit;
 mod progress;
@@ -13,24 +13,23 @@ use plan::run::{Progress, RecordedFact};
 use plan::runbook::Runbook;
 use topology::finding::Finding;
 
+use crate::command::Misspelt;
+
 pub use fit::fitted;
 pub use progress::{progress, waiting_gate};
 
-use crate::command::Misspelt;
-
-/// One gate of admission, and what it says.
+/// The result of one admission gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GateResult {
-    /// Its name.
     pub name: &'static str,
-    /// `None`: not checked, because one before it is closed.
+    /// `None` if it was not checked, because an earlier gate is closed.
     pub open: Option<bool>,
-    /// The facts, one sentence; may quote in spans.
+    /// What was found, in one clause; it may contain code spans.
     pub facts: String,
 }
 
 impl GateResult {
-    /// The order passed it.
+    /// A gate that the order passed.
     pub fn passed(name: &'static str, facts: impl Into<String>) -> Self {
         Self {
             name,
@@ -39,7 +38,7 @@ impl GateResult {
         }
     }
 
-    /// It stopped the order.
+    /// A gate that stopped the order.
     pub fn closed(name: &'static str, facts: impl Into<String>) -> Self {
         Self {
             name,
@@ -48,7 +47,7 @@ impl GateResult {
         }
     }
 
-    /// It was not checked.
+    /// A gate after the one that stopped the order.
     pub fn not_checked(name: &'static str) -> Self {
         Self {
             name,
@@ -58,7 +57,7 @@ impl GateResult {
     }
 }
 
-/// The sticky plan comment.
+/// The plan comment, which is edited when the plan changes.
 pub fn plan(
     outcome: &Result<Plan, RefusedPlan>,
     setting: &PlanHeader,
@@ -70,18 +69,18 @@ pub fn plan(
     }
 }
 
-/// The plan comment of a merged pull request, with those that were merged before it and wait, and with a warning where
-/// the plan is not the one that was read before the merge.
-pub fn taking_along(body: String, waiting: &[i64], to_be_named: bool) -> String {
+/// Adds notes to the plan comment of a merged pull request: the earlier merges that it includes, and a warning if the plan is
+/// not the one that was shown before the merge.
+pub fn with_merge_notes(body: String, waiting: &[i64], to_be_named: bool) -> String {
     let mut notes = String::new();
     if to_be_named {
-        notes.push_str("> [!WARNING]\n> This is not the plan that stood here before: read it, and name its digest with `/apply`.\n\n");
+        notes.push_str("> [!WARNING]\n> This plan is not the one that was shown before: read it, then name its digest in `/apply`.\n\n");
     }
     if !waiting.is_empty() {
         let numbers: Vec<String> = waiting.iter().map(|number| format!("#{number}")).collect();
         let numbers = numbers.join(", ");
         notes.push_str(&format!(
-            "> This plan also carries out {numbers}, merged before and not applied.\n\n"
+            "> This plan also includes the changes of {numbers}, merged earlier and not applied yet.\n\n"
         ));
     }
     match body.split_once("\n\n") {
@@ -90,37 +89,37 @@ pub fn taking_along(body: String, waiting: &[i64], to_be_named: bool) -> String 
     }
 }
 
-/// A pull request that touches several sites.
+/// The plan comment of a pull request that touches several sites.
 pub fn several_sites(sites: &[String]) -> String {
     let names: Vec<String> = sites.iter().map(|site| span(site)).collect();
     format!(
-        "### ✋ No plan: this touches {} sites\n\nIt changes {}. Each site is planned, ordered and carried out by itself, so that one can never stand still in the middle of another.\n\n*Next:* open one pull request for each site.\n",
+        "### ✋ No plan: this touches {} sites\n\nIt changes {}. planebot plans and applies each site separately, so that a run that stops on one site never leaves another half done.\n\n*Next:* open one pull request for each site.\n",
         sites.len(),
         names.join(", ")
     )
 }
 
-/// The same pull request, once it touches one site only.
+/// Replaces that comment once the pull request touches one site only.
 pub fn one_site(site: &str) -> String {
     format!(
-        "### This touches one site now\n\nThe plan for {} stands in this conversation.\n",
+        "### This touches one site now\n\nThe plan for {} is in this conversation.\n",
         span(site)
     )
 }
 
-/// Told in a merged pull request when a later one was applied.
-pub fn overtaken(by: i64) -> String {
+/// Posted on a merged pull request when a later one was applied.
+pub fn superseded(by: i64) -> String {
     format!(
-        "### ✅ Carried out with #{by}\n\n#{by} was merged later and declares this change too; it is applied and proved. There is nothing to do here.\n"
+        "### ✅ Carried out with #{by}\n\n#{by} was merged later and includes this change; it is applied and proved. There is nothing to do here.\n"
     )
 }
 
-/// The plan comment where the declaration is wrong.
+/// The plan comment for a declaration with errors.
 pub fn findings(findings: &[Finding], site: &str) -> String {
     const SHOWN: usize = 20;
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
     let mut out = format!(
-        "### 🔴 The declaration of {} is wrong: {errors} to mend\n\nNothing was planned, and nothing was changed.\n\n",
+        "### 🔴 The declaration of {} is wrong: {errors} to fix\n\nNothing was planned, and nothing was changed.\n\n",
         span(site)
     );
     for finding in findings
@@ -137,11 +136,11 @@ pub fn findings(findings: &[Finding], site: &str) -> String {
             errors - SHOWN
         ));
     }
-    out.push_str("*Next:* mend them and push.\n");
+    out.push_str("*Next:* fix them and push.\n");
     out
 }
 
-/// A refusal of an order: every gate of admission, and what to do.
+/// The refusal of an `/apply`: every admission gate, and what to do.
 pub fn not_applied(reason: &str, gates: &[GateResult], next: &str) -> String {
     let mut out = format!("### ✋ Not applied\n\n{reason}\n\n");
     for gate in gates {
@@ -158,28 +157,28 @@ pub fn not_applied(reason: &str, gates: &[GateResult], next: &str) -> String {
     out
 }
 
-/// A refusal of anything else.
+/// The refusal of anything else.
 pub fn refused(reason: &str) -> String {
     format!("### ✋ Not done\n\n{reason}\n\nNothing was changed: 0 writes to MAAS.\n")
 }
 
-/// Something was asked for, or a pull request was to be planned, and it could not be done.
+/// The comment about a delivery that could not be processed.
 pub fn given_up(why: &str) -> String {
     format!(
-        "### ✋ Given up for now\n\nThis could not be done, and was tried several times:\n\n{}\n*Next:* when that is mended, say it again, or `/plan`. No run began or went on by it.\n",
+        "### ✋ Given up for now\n\nplanebot tried this several times and failed:\n\n{}\n*Next:* when the cause is fixed, comment the command again, or `/plan`. This started or resumed no run.\n",
         fence("text", why)
     )
 }
 
-/// That something about a pull request waits for whoever runs planebot.
+/// A note that dead letters of a pull request wait for the administrator of planebot.
 pub fn dead_letters(count: i64) -> String {
     let what = if count == 1 { "webhook" } else { "webhooks" };
     format!(
-        "\n{count} {what} about this could not be acted on; where planebot runs, `planebot doctor` says why and has it tried again.\n"
+        "\n{count} {what} about this could not be processed; on the planebot server, `planebot doctor` shows the cause and can retry it.\n"
     )
 }
 
-/// An error with its causes, each said once: many libraries put their cause into their own words as well.
+/// An error with its causes, each once: many libraries repeat the cause in their own message.
 pub fn because(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1) {
@@ -192,16 +191,16 @@ pub fn because(error: &anyhow::Error) -> String {
     text
 }
 
-/// A command that is none.
+/// The answer to a misspelt command.
 pub fn misspelt(why: &Misspelt) -> String {
     format!(
-        "### ✋ Not understood\n\n{}.\n\n*Next:* `/help` lists what can be asked. Nothing was changed.\n",
-        plan_safe(&why.to_string())
+        "### ✋ Not understood\n\n{}.\n\n*Next:* `/help` lists the commands. Nothing was changed.\n",
+        escaped(&why.to_string())
     )
 }
 
-/// Sentences of our own that may quote a character.
-fn plan_safe(text: &str) -> String {
+/// Escapes a sentence of ours that may quote a character of a comment.
+fn escaped(text: &str) -> String {
     text.chars()
         .filter(|c| !c.is_control())
         .collect::<String>()
@@ -209,18 +208,18 @@ fn plan_safe(text: &str) -> String {
         .replace('@', "@\u{2060}")
 }
 
-/// What stands around a run.
+/// What the apply comment shows besides the run's facts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunSetting {
-    /// The site.
+    /// The site's name.
     pub site: String,
-    /// Who ordered it.
+    /// Who ordered the run, by login.
     pub by: String,
-    /// The merge commit.
+    /// The hash of the merge commit.
     pub merge_commit: String,
 }
 
-/// What is said at a gate: the runbook with this plan's values, what is looked for, and what to type.
+/// The comment at a gate: the tasks, the runbook with this plan's values, and the command for when they are done.
 pub fn gate(gate: &Gate, runbook: Option<&Runbook>, link: Option<&str>) -> String {
     let word = gate.name.word();
     let mut out = format!("### ⏸ Gate `{word}`: a person is needed\n\n");
@@ -234,11 +233,11 @@ pub fn gate(gate: &Gate, runbook: Option<&Runbook>, link: Option<&str>) -> Strin
         );
         out.push_str(&format!("\nRunbook {place}, as merged, with this plan's values:\n\n<details><summary>{word}</summary>\n\n{}\n</details>\n", runbook.rendered(gate)));
     }
-    out.push_str(&format!("\nplanebot runs none of it. When it is done, an operator says:\n\n{}\nand planebot looks before it goes on.\n", fence("", &format!("/done {word}"))));
+    out.push_str(&format!("\nplanebot runs none of it. When it is done, an operator comments:\n\n{}\nand planebot checks it before it continues.\n", fence("", &format!("/done {word}"))));
     out
 }
 
-/// A URL whose path is a file's name, which may hold what would end a link.
+/// Percent-encodes a URL: its path is a file's name, which may contain characters that end a Markdown link.
 fn in_link(url: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/%?#=&+,@".contains(c);
     let mut out = String::new();
@@ -255,11 +254,11 @@ fn in_link(url: &str) -> String {
     out
 }
 
-/// The look disagreed with the claim.
+/// The answer to a claim that the evidence does not confirm.
 pub fn not_yet(gate: &str, missing: &[String]) -> String {
     const SHOWN: usize = 40;
     let mut out = format!(
-        "### ✋ Gate `{gate}` stays shut\n\nThe look found what was not to be there, or did not find what was:\n\n"
+        "### ✋ Gate `{gate}` stays shut\n\nplanebot found something that should be gone, or did not find something that should be there:\n\n"
     );
     for line in missing.iter().take(SHOWN) {
         out.push_str(&format!("- {}\n", span(line)));
@@ -268,26 +267,26 @@ pub fn not_yet(gate: &str, missing: &[String]) -> String {
         out.push_str(&format!("- and {} more\n", missing.len() - SHOWN));
     }
     out.push_str(&format!(
-        "\n*Next:* put that right, then `/done {gate}` again. Nothing was changed.\n"
+        "\n*Next:* fix that, then comment `/done {gate}` again. Nothing was changed.\n"
     ));
     out
 }
 
-/// What can be asked, and what this person may.
+/// The commands, and which of them this person may use.
 pub fn help(operator: bool) -> String {
-    let yours = if operator {
-        "you may: all of these"
+    let allowed = if operator {
+        "you may use all of these"
     } else {
-        "you may: `/plan`, `/status`, `/why`, `/help`; the others are for this site's operators"
+        "you may use `/plan`, `/status`, `/why` and `/help`; the others are for this site's operators"
     };
     format!(
-        "### planebot\n\n- `/plan` plan again\n- `/apply [digest]` carry the plan out, or go on with a run that stopped\n- `/done GATE [evidence]` a gate's work is done: look, then go on\n- `/abort` end the run at this step\n- `/status` say where things stand\n- `/why OBJECT` say which step touches it, and why\n- `/help` this\n\n{yours}\n"
+        "### planebot\n\n- `/plan` make the plan again\n- `/apply [digest]` apply the plan, or resume a run that stopped\n- `/done GATE [evidence]` the work at a gate is done: check it, then continue\n- `/abort` end the run after the current step\n- `/status` show the status\n- `/why OBJECT` show which steps touch an object\n- `/help` show this list\n\n{allowed}\n"
     )
 }
 
-/// Where things stand.
-pub fn status(stage: &str, plan: Option<&Plan>, facts: Option<&[RecordedFact]>) -> String {
-    let mut out = format!("### Where this stands: {stage}\n\n");
+/// The status of a pull request, its plan and its run.
+pub fn status(status: &str, plan: Option<&Plan>, facts: Option<&[RecordedFact]>) -> String {
+    let mut out = format!("### Status: {status}\n\n");
     if let Some(plan) = plan {
         out.push_str(&format!(
             "Plan {}: {} steps, {} gates.\n",
@@ -317,10 +316,10 @@ pub fn status(stage: &str, plan: Option<&Plan>, facts: Option<&[RecordedFact]>) 
     out
 }
 
-/// Which steps touch an object, and why.
+/// Which steps touch an object.
 pub fn why(plan: Option<&Plan>, object: &str) -> String {
     let Some(plan) = plan else {
-        return refused("There is no plan here to explain.");
+        return refused("There is no plan to explain.");
     };
     let lines: Vec<String> = plan
         .steps

@@ -1,5 +1,5 @@
-//! The store stays bounded: finished work is removed after some days, a batch at a time. It must not know how the store
-//! does it.
+//! Keeps the store bounded: removes finished work after a configured number of days, one batch at a time. It must not know
+//! how the store removes it.
 
 use journal::{Journal, Removed};
 use topology::observed::Timestamp;
@@ -9,14 +9,14 @@ use crate::pulls::record::{PullRecord, PullStatus};
 
 const DAY_MS: i64 = 86_400_000;
 
-/// Statuses after which nobody asks for the plan any more.
+/// Statuses after which the plan is no longer needed.
 const FINISHED: [PullStatus; 3] = [
     PullStatus::Applied,
     PullStatus::Superseded,
     PullStatus::Closed,
 ];
 
-/// Removes finished work.
+/// Removes finished work from the store.
 pub(crate) struct Retention {
     journal: Journal,
     clock: Clock,
@@ -33,7 +33,7 @@ impl Retention {
         }
     }
 
-    /// Removes one batch of what finished before the days that are kept; true where there may be more.
+    /// Removes one batch of work that finished more than `keep_days` ago; true if there may be more.
     pub(crate) async fn remove_batch(&self) -> anyhow::Result<bool> {
         let now = (self.clock)();
         let before = Timestamp(now.0 - self.keep_days * DAY_MS);

@@ -1,45 +1,46 @@
-//! Who may ask.
+//! Who may give which command.
 //!
-//! The only place where an [`Order`] is made: whoever holds one need not ask again whether its giver was entitled.
-//! Anybody may ask to plan and to look; what leads to writes needs an operator of the site, by login or as an active
-//! member of a team. GitHub's `author_association` is never looked at: it is wrong both ways. What cannot be looked up
-//! is a no, with the reason. It must not know how memberships are asked for.
+//! Only this module creates an [`Order`]: code that holds one need not check again whether its author was entitled.
+//! Anybody may request a plan or a status; what leads to writes needs an operator of the site, by login or as an active
+//! member of a team. GitHub's `author_association` is never read: it both includes people who must not apply and excludes
+//! people who may. A membership that cannot be looked up does not count, and the refusal says why. This module must not
+//! know how memberships are looked up.
 
-use crate::command::Command;
-use crate::config::{OperatorName, Operators, Site};
 use github::webhook::event::{Account, CommentEvent, PullNumber, RepositoryEvent};
 use github::{Membership, Memberships, Team};
 
-/// The people of one site.
+use crate::command::Command;
+use crate::config::{OperatorName, Operators, Site};
+
+/// The operators of one site.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Roster {
     operators: Operators,
     two_person: bool,
 }
 
-/// Who asks, and how that is known.
+/// Who wrote a comment, and how that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commenter {
-    /// The comment.
+    /// GitHub's id of the comment.
     pub comment: u64,
-    /// Where it is.
+    /// The pull request or issue that it is on.
     pub pull: PullNumber,
-    /// Whether that is a pull request.
+    /// Whether `pull` is a pull request and not an issue.
     pub on_pull: bool,
-    /// Who opened it.
+    /// Who opened the pull request.
     pub opener: Option<Account>,
-    /// Who wrote the comment.
     pub author: Option<Account>,
-    /// Whose action the delivery was.
+    /// Whose action caused the delivery.
     pub sender: Option<Account>,
-    /// Whether the comment was changed after it was written.
+    /// Whether the comment was edited.
     pub edited: bool,
-    /// Whether an app wrote it in somebody's name.
+    /// Whether an app wrote it on the author's behalf.
     pub via_app: bool,
 }
 
 impl Commenter {
-    /// As the delivery says.
+    /// Reads it from a delivery.
     pub fn of(event: &RepositoryEvent, comment: &CommentEvent) -> Self {
         Self {
             comment: comment.id,
@@ -54,125 +55,122 @@ impl Commenter {
     }
 }
 
-/// By what somebody may.
+/// Why somebody may give a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entitlement {
-    /// Named on the roster.
+    /// The roster names them.
     Named,
-    /// An active member of this team.
+    /// They are an active member of this team.
     Member(Team),
-    /// Anybody may ask that.
+    /// Anybody may give this command.
     Anybody,
-    /// Sits at the terminal with the site's key.
+    /// They use the terminal and hold the site's MAAS key.
     Terminal,
 }
 
-/// A command that its giver was entitled to give. It is consumed by what it entitles to, so that one order is followed once.
+/// A command whose author was entitled to give it. Following it consumes it, so that one order is followed once.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Order {
     command: Command,
     by: String,
-    standing: Entitlement,
-    place: Option<(PullNumber, u64)>,
+    entitlement: Entitlement,
+    given_at: Option<(PullNumber, u64)>,
 }
 
 impl Order {
-    /// What is ordered.
     pub fn command(&self) -> &Command {
         &self.command
     }
 
-    /// Who gave it, by login.
+    /// The author's login.
     pub fn by(&self) -> &str {
         &self.by
     }
 
-    /// Uses the order up: what is left is who gave it, by login, for the record.
+    /// Consumes the order; returns the author's login for the record.
     #[must_use]
-    pub fn into_giver(self) -> String {
+    pub fn into_author(self) -> String {
         self.by
     }
 
-    /// By what they may.
-    pub fn standing(&self) -> &Entitlement {
-        &self.standing
+    /// Why its author may give it.
+    pub fn entitlement(&self) -> &Entitlement {
+        &self.entitlement
     }
 
-    /// The pull request and the comment; `None` at a terminal.
-    pub fn place(&self) -> Option<(PullNumber, u64)> {
-        self.place
+    /// The pull request and the comment; `None` for an order from a terminal.
+    pub fn given_at(&self) -> Option<(PullNumber, u64)> {
+        self.given_at
     }
 }
 
-/// Why somebody was turned away.
+/// Why a command was not admitted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAdmitted {
-    /// A comment on an issue.
-    #[error("commands are given on pull requests, and this is an issue")]
+    /// The comment is on an issue.
+    #[error("commands work on pull requests only; this is an issue")]
     NotAPull,
-    /// The comment was changed.
-    #[error("the comment was edited; a command counts as it was first written, so comment anew")]
+    /// The comment was edited.
+    #[error("the comment was edited; only an unedited comment can be a command, so post a new one")]
     Edited,
-    /// The account is gone.
-    #[error("the account that wrote the comment is gone")]
+    /// The account was deleted.
+    #[error("the account that wrote the comment no longer exists")]
     Ghost,
-    /// The delivery was somebody else's action.
+    /// Somebody else's action caused the delivery.
     #[error("the comment is @{author}'s, but the action was @{sender}'s")]
     NotTheSender {
-        /// Who wrote it.
+        /// The login of the comment's author.
         author: String,
-        /// Whose action it was.
+        /// The login of who acted.
         sender: String,
     },
-    /// An app wrote it in somebody's name.
-    #[error("an app wrote the comment in @{author}'s name; commands are given by people")]
+    /// An app wrote it on somebody's behalf.
+    #[error("an app wrote the comment in @{author}'s name; only people can give commands")]
     ViaApp {
-        /// In whose name.
+        /// On whose behalf, by login.
         author: String,
     },
     /// A bot or an organisation.
     #[error("@{author} is not a person")]
     NotAPerson {
-        /// Who.
+        /// The login.
         author: String,
     },
-    /// The login is on the roster, with another account's number.
+    /// The login is on the roster with the id of another account: GitHub lets logins be reused.
     #[error("@{author} has the login of an operator, but is another account")]
     AnotherAccount {
-        /// Who.
+        /// The login.
         author: String,
     },
     /// The author of the change may not apply it here.
-    #[error(
-        "@{author} opened this pull request; here a change is applied by somebody other than its author"
-    )]
+    #[error("@{author} opened this pull request; this site requires somebody else to apply it")]
     OwnChange {
-        /// Who.
+        /// The login.
         author: String,
     },
-    /// Neither named nor in a team.
-    #[error("@{author} is not on the roster{}", not_seen(.unseen))]
+    /// Neither named nor in a team of operators.
+    #[error("@{author} is not on the roster{}", unseen_teams(.unseen))]
     NotOnTheRoster {
-        /// Who.
+        /// The login.
         author: String,
-        /// Teams that could not be looked up, and why; what cannot be seen is a no.
+        /// Teams whose membership could not be confirmed, and why.
         unseen: Vec<(Team, String)>,
     },
 }
 
-fn not_seen(teams: &[(Team, String)]) -> String {
+fn unseen_teams(teams: &[(Team, String)]) -> String {
     teams
         .iter()
         .map(|(team, why)| {
-            // Somebody else's words, which are posted: in a code span that they cannot leave.
+            // Text from outside is posted in a code span, which it must not be able to end.
             let why = why.replace('`', "'");
-            format!("; team `{team}` was not seen to have them: `{why}`")
+            format!("; membership in team `{team}` is not confirmed: `{why}`")
         })
         .collect()
 }
 
 impl Roster {
-    /// The people of a site.
+    /// The roster of a site.
     pub fn of(site: &Site) -> Self {
         Self {
             operators: site.operators.clone(),
@@ -180,49 +178,54 @@ impl Roster {
         }
     }
 
-    /// The teams whose membership decides, so that only those are asked for.
-    pub fn teams_to_ask(&self, command: &Command, asker: &Commenter) -> Vec<Team> {
-        match person(asker) {
-            Ok(author) if command.is_order() && !self.names(author) => self.operators.teams.clone(),
+    /// The teams whose membership decides, so that only those are looked up.
+    pub fn teams_to_look_up(&self, command: &Command, commenter: &Commenter) -> Vec<Team> {
+        match person(commenter) {
+            Ok(author) if command.is_order() && !self.is_named(author) => {
+                self.operators.teams.clone()
+            }
             Ok(_) | Err(_) => Vec::new(),
         }
     }
 
-    /// Makes an order of a command, if its giver may.
+    /// Turns a command into an order if its author is entitled to it.
     pub fn admit(
         &self,
         command: Command,
-        asker: &Commenter,
+        commenter: &Commenter,
         memberships: &Memberships,
     ) -> Result<Order, NotAdmitted> {
-        let author = person(asker)?;
-        let standing = if command.is_order() {
-            let standing = self.standing(author, memberships)?;
-            let own = asker.opener.as_ref().is_some_and(|it| it.id == author.id);
+        let author = person(commenter)?;
+        let entitlement = if command.is_order() {
+            let entitlement = self.entitlement(author, memberships)?;
+            let own = commenter
+                .opener
+                .as_ref()
+                .is_some_and(|it| it.id == author.id);
             if self.two_person && own && matches!(command, Command::Apply(_)) {
                 return Err(NotAdmitted::OwnChange {
                     author: author.login.clone(),
                 });
             }
-            standing
+            entitlement
         } else {
             Entitlement::Anybody
         };
         Ok(Order {
             command,
             by: author.login.clone(),
-            standing,
-            place: Some((asker.pull, asker.comment)),
+            entitlement,
+            given_at: Some((commenter.pull, commenter.comment)),
         })
     }
 
-    /// Whether an account is an operator now; asked afresh for each order.
-    pub fn standing(
+    /// Whether an account is an operator now; checked again for each order.
+    pub fn entitlement(
         &self,
         account: &Account,
         memberships: &Memberships,
     ) -> Result<Entitlement, NotAdmitted> {
-        if self.names(account) {
+        if self.is_named(account) {
             return Ok(Entitlement::Named);
         }
         let member = self
@@ -234,7 +237,7 @@ impl Roster {
             return Ok(Entitlement::Member(team.clone()));
         }
         let author = account.login.clone();
-        if self.named(account).next().is_some() {
+        if self.entries_for(account).next().is_some() {
             return Err(NotAdmitted::AnotherAccount { author });
         }
         let unseen = self
@@ -247,29 +250,29 @@ impl Roster {
                     Some((team.clone(), "the invitation is pending".to_owned()))
                 }
                 Some(Membership::Active) => None,
-                None => Some((team.clone(), "nobody looked".to_owned())),
+                None => Some((team.clone(), "not looked up".to_owned())),
             })
             .collect();
         Err(NotAdmitted::NotOnTheRoster { author, unseen })
     }
 
-    /// An order given at a terminal: whoever holds the site's MAAS key could do as much without planebot.
+    /// An order from a terminal: somebody who holds the site's MAAS key could do the same without planebot.
     pub fn at_the_terminal(command: Command, login: &str) -> Order {
         Order {
             command,
             by: login.to_owned(),
-            standing: Entitlement::Terminal,
-            place: None,
+            entitlement: Entitlement::Terminal,
+            given_at: None,
         }
     }
 
-    fn names(&self, account: &Account) -> bool {
-        self.named(account)
+    fn is_named(&self, account: &Account) -> bool {
+        self.entries_for(account)
             .any(|name| name.id.is_none_or(|id| id == account.id))
     }
 
-    /// The roster's lines with the account's login, which GitHub compares without case.
-    fn named<'a>(&'a self, account: &'a Account) -> impl Iterator<Item = &'a OperatorName> {
+    /// The roster's entries with the account's login, which GitHub compares without case.
+    fn entries_for<'a>(&'a self, account: &'a Account) -> impl Iterator<Item = &'a OperatorName> {
         self.operators
             .users
             .iter()
@@ -277,23 +280,23 @@ impl Roster {
     }
 }
 
-/// The person who wrote the comment, if it is one and nobody else had a hand in it.
-fn person(asker: &Commenter) -> Result<&Account, NotAdmitted> {
-    if !asker.on_pull {
+/// The author of the comment, if it is a person and nobody else took part in it.
+fn person(commenter: &Commenter) -> Result<&Account, NotAdmitted> {
+    if !commenter.on_pull {
         return Err(NotAdmitted::NotAPull);
     }
-    let (Some(author), Some(sender)) = (&asker.author, &asker.sender) else {
+    let (Some(author), Some(sender)) = (&commenter.author, &commenter.sender) else {
         return Err(NotAdmitted::Ghost);
     };
     let login = author.login.clone();
-    // GitHub puts this account in the place of deleted ones.
+    // GitHub shows this account in place of deleted ones.
     if login.eq_ignore_ascii_case("ghost") {
         return Err(NotAdmitted::Ghost);
     }
     if author.kind != "User" || login.ends_with("[bot]") {
         return Err(NotAdmitted::NotAPerson { author: login });
     }
-    if asker.via_app {
+    if commenter.via_app {
         return Err(NotAdmitted::ViaApp { author: login });
     }
     if author.id != sender.id || author.login != sender.login {
@@ -302,7 +305,7 @@ fn person(asker: &Commenter) -> Result<&Account, NotAdmitted> {
             sender: sender.login.clone(),
         });
     }
-    if asker.edited {
+    if commenter.edited {
         return Err(NotAdmitted::Edited);
     }
     Ok(author)

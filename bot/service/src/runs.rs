@@ -1,7 +1,7 @@
-//! Runs: begun, resumed and ended by orders, moved a step at a time, and published.
+//! Runs: orders begin, resume and end them; they move one step at a time and are published.
 //!
-//! An [`Order`] is consumed by what it entitles to. Everything that happens in a run is a fact in the journal; what people
-//! are told follows from the facts. It must not know which gates an order passed.
+//! Following an [`Order`] consumes it. Everything that happens in a run is a fact in the journal, and every message about the
+//! run follows from its facts. This module must not know which admission gates an order passed.
 
 pub mod ledger;
 mod publish;
@@ -29,7 +29,7 @@ use record::RunRecord;
 
 pub use publish::PublishedFacts;
 
-/// Carries runs out and publishes them.
+/// Carries out runs and publishes them.
 pub struct Runs {
     journal: Journal,
     github: GitHubPort,
@@ -37,24 +37,24 @@ pub struct Runs {
     pulls: Arc<Pulls>,
     queue: OutboxQueue,
     clock: Clock,
-    /// Who this process is, for leases.
+    /// The name under which this process holds leases.
     owner: String,
     published: PublishedFacts,
 }
 
-/// A plan that passed every gate of admission.
+/// A plan that passed every admission gate.
 pub(crate) struct Admitted {
     pub(crate) plan: Plan,
     pub(crate) merge_commit: String,
 }
 
-/// What an order came to.
+/// The result of following an order.
 pub(crate) enum Followed {
     /// It was followed.
     Done,
-    /// It was followed before this delivery was repeated.
+    /// An earlier attempt at this delivery followed it.
     Before,
-    /// It was not, for this reason.
+    /// It was refused for this reason.
     Refused(String),
 }
 
@@ -79,12 +79,11 @@ impl Runs {
         }
     }
 
-    /// What this process has published.
     pub(crate) fn published(&self) -> &PublishedFacts {
         &self.published
     }
 
-    /// Begins a run.
+    /// Begins a run of an admitted plan.
     pub(crate) async fn begin(
         &self,
         order: Order,
@@ -92,7 +91,7 @@ impl Runs {
         number: u64,
         admitted: Admitted,
     ) -> anyhow::Result<Followed> {
-        // From now on nobody looks at the run before this one again.
+        // Only the newest run of a site is published, so the previous one has to be published first.
         if let Some(runtime) = self.sites.get(&site.name) {
             self.publish_newest(runtime).await?;
         }
@@ -109,7 +108,7 @@ impl Runs {
             digest: record.plan.digest.to_string(),
             record: serde_json::to_string(&record)?,
         };
-        let by = order.into_giver();
+        let by = order.into_author();
         let began = Fact::Began { by: by.clone() };
         match self.journal.begin(&new, &began, (self.clock)()).await {
             Ok(run) => {
@@ -117,13 +116,13 @@ impl Runs {
                 tracing::info!(id = %trace, site = new.site, number, digest = new.digest, by, "the run began");
                 Ok(Followed::Done)
             }
-            Err(JournalError::Busy) => Ok(Followed::Refused(self.busy_with(site).await?)),
+            Err(JournalError::Busy) => Ok(Followed::Refused(self.busy_reason(site).await?)),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Whose run keeps another from beginning.
-    async fn busy_with(&self, site: &Site) -> anyhow::Result<String> {
+    /// Names the run that prevents another from beginning.
+    async fn busy_reason(&self, site: &Site) -> anyhow::Result<String> {
         let open = self.journal.open_runs().await?;
         let other = open
             .iter()
@@ -131,9 +130,11 @@ impl Runs {
             .find_map(|run| run.new.pull);
         Ok(match other {
             Some(number) => {
-                format!("The run of #{number} has not finished: resume or end it there.")
+                format!("The run of #{number} has not finished; resume or abort it there.")
             }
-            None => "A run of this site that was begun at a terminal has not finished.".to_owned(),
+            None => {
+                "A run of this site that was started from a terminal has not finished.".to_owned()
+            }
         })
     }
 
@@ -156,13 +157,13 @@ impl Runs {
         let Some(lease) = self.lease(site).await? else {
             return Ok(Followed::Refused(NO_LEASE.to_owned()));
         };
-        let by = order.into_giver();
+        let by = order.into_author();
         tracing::info!(id = %TraceId::of_run(run.id), by, "the run resumes");
         self.add(run, &lease, &Fact::Resumed { by }).await?;
         Ok(Followed::Done)
     }
 
-    /// Notes that an operator says a gate's work is done; the next move examines it.
+    /// Records an operator's claim that the work at a gate is done; the next move examines the gate.
     pub(crate) async fn claim(
         &self,
         order: Order,
@@ -176,10 +177,10 @@ impl Runs {
         let facts = self.journal.facts(run.id).await?;
         let claim = Fact::Claimed {
             gate,
-            by: order.into_giver(),
+            by: order.into_author(),
             evidence,
         };
-        if repeated && facts.last().is_some_and(|noted| noted.fact == claim) {
+        if repeated && facts.last().is_some_and(|recorded| recorded.fact == claim) {
             return Ok(Followed::Before);
         }
         let record = RunRecord::of(&run)?;
@@ -191,7 +192,7 @@ impl Runs {
                 |gate| format!("at gate `{}`", gate.word()),
             );
             return Ok(Followed::Refused(format!(
-                "The run does not wait at gate `{}`; it waits {at}.",
+                "The run is not waiting at gate `{}`; it is waiting {at}.",
                 gate.word()
             )));
         }
@@ -199,7 +200,7 @@ impl Runs {
             return Ok(Followed::Refused(NO_LEASE.to_owned()));
         };
         self.add(&run, &lease, &claim).await?;
-        tracing::info!(id = %TraceId::of_run(run.id), gate = gate.word(), "an operator says that the gate's work is done");
+        tracing::info!(id = %TraceId::of_run(run.id), gate = gate.word(), "an operator claims that the work at the gate is done");
         Ok(Followed::Done)
     }
 
@@ -211,14 +212,16 @@ impl Runs {
         repeated: bool,
     ) -> anyhow::Result<Followed> {
         let newest = self.newest_run_of(site, number).await?;
-        let by = order.into_giver();
+        let by = order.into_author();
         let aborted = Fact::Aborted { by: by.clone() };
         let Some(run) = newest.as_ref().filter(|run| run.ended.is_none()) else {
             let facts = match &newest {
                 Some(run) if repeated => self.journal.facts(run.id).await?,
                 Some(_) | None => Vec::new(),
             };
-            let ended_by_this = facts.last().is_some_and(|noted| noted.fact == aborted);
+            let ended_by_this = facts
+                .last()
+                .is_some_and(|recorded| recorded.fact == aborted);
             return Ok(if ended_by_this {
                 Followed::Done
             } else {
@@ -234,7 +237,7 @@ impl Runs {
         Ok(Followed::Done)
     }
 
-    /// The newest run of a pull request, where it has not ended.
+    /// The newest run of a pull request, if it has not ended.
     pub(crate) async fn open_run_of(
         &self,
         site: &Site,
@@ -244,7 +247,7 @@ impl Runs {
         Ok(newest.filter(|run| run.ended.is_none()))
     }
 
-    /// The newest run of a pull request, and its facts.
+    /// The facts of the newest run of a pull request.
     pub(crate) async fn newest_facts_of(
         &self,
         site: &Site,
@@ -264,7 +267,7 @@ impl Runs {
             .find(|run| run.new.pull == Some(number) && run.new.repository == site.repository))
     }
 
-    /// The right to write to a site's MAAS, where no other worker has it.
+    /// Takes the lease for writing to a site's MAAS; `None` if another worker holds it.
     pub(crate) async fn lease(&self, site: &Site) -> anyhow::Result<Option<Lease>> {
         let (length, now) = (site.policy.lease_ms(), (self.clock)());
         let lease = self.journal.take(&site.name, &self.owner, length, now);
@@ -279,17 +282,17 @@ impl Runs {
     }
 }
 
-const NO_LEASE: &str = "Another worker holds the right to write to this MAAS.";
+const NO_LEASE: &str = "Another worker holds the lease for this MAAS.";
 
-/// A run of another digest keeps this order from resuming it.
-pub(crate) fn is_another_plan(run: &Run) -> String {
+/// The refusal of an order that names another digest than that of the unfinished run.
+pub(crate) fn another_plan_refusal(run: &Run) -> String {
     format!("The run of {} has not finished.", span(&run.new.digest))
 }
 
-/// Whether the run goes on by this person's last order.
+/// Whether the latest order that began or resumed the run is by this person.
 fn is_ordered_by(facts: &[RecordedFact], login: &str) -> bool {
-    facts.iter().rev().find_map(|noted| {
-        if let Fact::Began { by } | Fact::Resumed { by } = &noted.fact {
+    facts.iter().rev().find_map(|recorded| {
+        if let Fact::Began { by } | Fact::Resumed { by } = &recorded.fact {
             return Some(by == login);
         }
         None

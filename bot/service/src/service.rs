@@ -1,34 +1,35 @@
-//! The service: the HTTP server, and the worker behind it, until told to stop.
+//! Runs the HTTP server and the worker behind it until the process is asked to stop.
 //!
-//! Wires values together and decides nothing. It must not know what a delivery says.
+//! It wires values together and decides nothing. It must not know what a delivery contains.
 
 use std::future::Future;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use github::GitHub;
-use journal::Journal;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+
+use github::GitHub;
+use journal::Journal;
 use topology::port::Clock;
 
 use crate::config::Config;
 use crate::github_port::GitHubPort;
 use crate::leader::lead;
-use crate::server::accept::{Patience, serve};
+use crate::server::accept::{Timeouts, serve};
 use crate::server::routes::{BODY_SECONDS_MAX, WebhookCounts, WebhookState, router};
 use crate::sites::Sites;
 use crate::worker::Wiring;
 
-/// Opens everything, or says what is missing, before anything is served.
+/// Opens everything that the service needs; the error names what is missing.
 pub async fn open(config: &Config, journal: &Journal, clock: Clock) -> anyhow::Result<Wiring> {
     let mut wiring = wired(config, clock)?;
     wiring.owner = owner_of(config, journal).await?;
     Ok(wiring)
 }
 
-/// Wiring without an owner, which therefore does nothing.
+/// Wiring without an owner: it must not be used to work before it has one.
 fn wired(config: &Config, clock: Clock) -> anyhow::Result<Wiring> {
     let settings = config
         .github
@@ -44,8 +45,8 @@ fn wired(config: &Config, clock: Clock) -> anyhow::Result<Wiring> {
     })
 }
 
-/// The name of this process. One that starts again takes over from its dead self, where that can be known: by the name that
-/// it was given, or on one machine by where it listens.
+/// The name under which this process holds leases. A process that restarts takes over the leases of its predecessor if it
+/// can be identified: by its configured replica name, or on one machine by its listen address.
 async fn owner_of(config: &Config, journal: &Journal) -> anyhow::Result<String> {
     let server = &config.server;
     let Some(name) = &server.replica else {
@@ -57,8 +58,8 @@ async fn owner_of(config: &Config, journal: &Journal) -> anyhow::Result<String> 
     Ok(owner)
 }
 
-/// Serves until `stop`; then the move in progress ends at its boundary. Nothing listens before everything that can be
-/// checked is, and nobody else's leases are ended before this process has its address.
+/// Serves until `stop`; then the move in progress ends at its boundary. The process listens only after everything that can
+/// be checked was checked, and ends its predecessor's leases only once it holds the listen address.
 pub async fn run(
     config: Config,
     clock: Clock,
@@ -88,15 +89,15 @@ pub async fn run(
         counts: Arc::new(WebhookCounts::default()),
     };
     let address = listener.local_addr()?;
-    tracing::info!(%address, owner = wiring.owner, sites = config.sites.len(), "planebot {} serves", env!("CARGO_PKG_VERSION"));
+    tracing::info!(%address, owner = wiring.owner, sites = config.sites.len(), "planebot {} started", env!("CARGO_PKG_VERSION"));
     ready(address);
     let ended = Arc::new(Notify::new());
     let closing = Arc::clone(&ended);
-    // The server has a task of its own: a rehearsal takes seconds of thought, and GitHub waits ten for an answer.
+    // The server has its own task: a rehearsal computes for seconds, and GitHub waits 10 s for a response.
     let mut server = JoinSet::new();
     server.spawn(async move {
         let closed = async move { closing.notified().await };
-        serve(listener, router(state), Patience::default(), closed).await;
+        serve(listener, router(state), Timeouts::default(), closed).await;
     });
     let takeover = config.server.takeover_seconds;
     tokio::select! {

@@ -1,6 +1,6 @@
 //! One site: its MAAS, its policy, its evidence, its last rehearsal.
 //!
-//! What the terminal and the service do alike: observe, plan, rehearse. It must not know GitHub or the journal's SQL.
+//! The terminal and the service use it to observe, plan and rehearse. It must not know GitHub or the journal's SQL.
 
 mod evidence;
 mod folder;
@@ -8,19 +8,19 @@ mod folder;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use plan::plan::{Plan, PlanPolicy, RefusedPlan};
-use plan::render::Rehearsed;
-use plan::run::{NextMove, Pace};
-use plan::runbook::Runbook;
 use secrecy::ExposeSecret as _;
-use topology::observed::Observed;
-use topology::plane::Topology;
-use topology::port::Clock;
 
 use execution::evidence::EvidenceReading;
 use execution::executor::observe;
 use execution::rehearse::{RehearsalCache, RehearsalInput};
 use maas::{ApiKey, Environment, HttpTransport, MaasClient, ReadProgress};
+use plan::plan::{Plan, PlanPolicy, RefusedPlan};
+use plan::render::Rehearsed;
+use plan::run::{NextMove, Pace};
+use plan::runbook::Runbook;
+use topology::observed::Observed;
+use topology::plane::Topology;
+use topology::port::Clock;
 
 use crate::config::Site;
 use evidence::read_all;
@@ -30,26 +30,24 @@ pub use folder::{Declared, declared, runbooks, sources};
 
 /// One site that the service works on.
 pub struct SiteRuntime {
-    /// Its configuration.
     pub site: Site,
-    /// Its MAAS.
     pub client: Arc<MaasClient<HttpTransport>>,
-    /// Its last rehearsal.
+    /// The last rehearsal, so that an unchanged plan is not rehearsed again.
     pub rehearsals: RehearsalCache,
 }
 
-/// What came of observing and planning.
+/// The result of observing and planning.
 pub struct PlanningResult {
-    /// What MAAS said.
+    /// The observed state of MAAS.
     pub observed: Observed,
-    /// The plan, or why there is none.
+    /// The plan, or the reasons why there is none.
     pub outcome: Result<Plan, RefusedPlan>,
-    /// What its rehearsal found; empty where there was nothing to rehearse.
+    /// The result of the rehearsal; empty if there was no plan to rehearse.
     pub rehearsed: Rehearsed,
 }
 
 impl SiteRuntime {
-    /// Opens a site. `watch` gets the progress of long reads.
+    /// Opens a site. `watch` is called with the progress of long reads.
     pub fn open(
         site: Site,
         clock: &Clock,
@@ -72,7 +70,6 @@ impl SiteRuntime {
         })
     }
 
-    /// The pace of this site's runs.
     pub fn pace(&self) -> Pace {
         Pace {
             unknown: self.site.policy.unknown_pause_ms(),
@@ -80,7 +77,7 @@ impl SiteRuntime {
         }
     }
 
-    /// The planner's policy, with the runbooks that are in force.
+    /// The planner's policy with these runbooks.
     pub fn policy(&self, runbooks: &[Runbook]) -> PlanPolicy {
         PlanPolicy {
             runbooks: runbooks
@@ -91,7 +88,7 @@ impl SiteRuntime {
         }
     }
 
-    /// Observes MAAS, plans and rehearses. `report` gets the rehearsal, a line at a time.
+    /// Observes MAAS, plans and rehearses. `report` is called with each line of the rehearsal.
     pub async fn plan(
         &self,
         topology: &Topology,
@@ -104,13 +101,13 @@ impl SiteRuntime {
         let outcome = Plan::between(&observed, topology, policy);
         let rehearsed = match &outcome {
             Ok(plan) => {
-                let play = RehearsalInput {
+                let input = RehearsalInput {
                     plan,
                     topology,
                     policy,
                     observed: &observed,
                 };
-                self.rehearsals.get_or_rehearse(&play, report).await
+                self.rehearsals.get_or_rehearse(&input, report).await
             }
             Err(_) => Rehearsed::default(),
         };
@@ -121,7 +118,7 @@ impl SiteRuntime {
         })
     }
 
-    /// Reads the site's evidence, now, where the move examines a gate; no other move needs it.
+    /// Reads the site's evidence if the move examines a gate; no other move needs it.
     pub async fn evidence_for(&self, next: &NextMove) -> EvidenceReadings {
         if !matches!(next, NextMove::Examine(_)) {
             return EvidenceReadings {

@@ -1,8 +1,9 @@
-//! The sites of this service, by name and by repository.
+//! The sites of this service, by name and by repository. It must not know what is done with a site.
 
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
+
 use topology::port::Clock;
 
 use crate::config::Config;
@@ -24,7 +25,6 @@ impl Sites {
         Ok(Self(sites))
     }
 
-    /// The site of that name.
     pub fn get(&self, name: &str) -> Option<&SiteRuntime> {
         self.0.get(name)
     }
@@ -36,12 +36,12 @@ impl Sites {
             .collect()
     }
 
-    /// All of them, by name.
+    /// Every site, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = &SiteRuntime> {
         self.0.values()
     }
 
-    /// All of them, to be adjusted before the service starts.
+    /// Every site, to adjust it before the service starts.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut SiteRuntime> {
         self.0.values_mut()
     }

@@ -1,8 +1,8 @@
 //! The id that ties a comment to the log.
 //!
 //! Each piece of work has one: it is in the span of every log line that the work writes, and at the end of each comment
-//! that follows from it. It is made of what the work is about, so a delivery that arrives twice, and work that is repeated
-//! after a crash, have the same id as the first time.
+//! that follows from it. It is derived from the subject of the work, so a delivery that arrives twice, and work that is
+//! repeated after a crash, have the same id as the first time. It must not know what the work does.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ impl TraceId {
         Self(format!("p{number}"))
     }
 
-    /// The work that a comment asks for, by GitHub's id of the comment: `c1234`.
+    /// The work that a comment requests, by GitHub's id of the comment: `c1234`.
     pub(crate) fn of_comment(comment: u64) -> Self {
         Self(format!("c{comment}"))
     }
@@ -26,7 +26,7 @@ impl TraceId {
         Self(format!("r{}", run.0))
     }
 
-    /// A text for people, with the id below it.
+    /// Appends the id to a text.
     pub(crate) fn sign(&self, text: &str) -> String {
         format!("{}\n\n<sub>log id {self}</sub>\n", text.trim_end())
     }

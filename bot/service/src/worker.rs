@@ -1,23 +1,24 @@
-//! The worker: one message, one delivery, one move, or a rest.
+//! The worker: each step sends one message, processes one delivery, publishes a run, or makes one move of a run.
 //!
-//! It never reacts; it asks each part what is next: a message that is owed, a delivery that waits, a run whose facts were
-//! not published, a run that can move, or nothing until a time. While GitHub's rate limit holds, runs go on. Production
-//! steps it for ever, a test steps it until it rests. What happens in one step survives a power cut in the middle of it:
-//! everything that was decided is written down before it is done.
+//! It has no callbacks; it asks each part for the next work: a pending message, a waiting delivery, a run with unpublished
+//! facts, a run that can move, or nothing until a given time. While GitHub's rate limit is exceeded, runs continue.
+//! Production steps it for ever; a test steps it until it is idle. A step survives a crash in the middle of it: every decision
+//! is stored before it is carried out.
 //!
-//! It wires the parts together and must not know what a delivery says or what a run does.
+//! It connects the parts and must not know what a delivery contains or what a run does.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tracing::Instrument as _;
 
 use github::GitHubError;
 use journal::Journal;
 use topology::observed::Timestamp;
 use topology::port::Clock;
-use tracing::Instrument as _;
 
 use crate::github_port::GitHubPort;
-use crate::inbox::{Asked, Inbox, Received, Redelivered, Taken, Work, trace_of};
+use crate::inbox::{CommandRequest, Inbox, Received, Redelivered, Taken, Work, trace_of};
 use crate::orders::{CommandContext, Orders};
 use crate::outbox::{Outbox, OutboxQueue};
 use crate::pulls::Pulls;
@@ -25,37 +26,34 @@ use crate::retention::Retention;
 use crate::runs::{PublishedFacts, Runs};
 use crate::sites::Sites;
 
-/// How long to rest after something failed that may succeed the next time.
+/// How long to wait after a failure that may be transient, in milliseconds.
 pub(crate) const RETRY_MS: i64 = 1_000;
 
-/// After so many deliveries the runs come first, however many more deliveries wait.
+/// After this many deliveries runs take precedence, however many more deliveries are waiting.
 const DELIVERIES_PER_MOVE: usize = 8;
 
-/// What a step came to.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WorkerState {
-    /// Something was done; there may be more.
+    /// Work was done; there may be more.
     Progressed,
-    /// Nothing to do before that time, or before a delivery arrives.
+    /// There is nothing to do before this time, or before a delivery arrives.
     Idle(Option<Timestamp>),
 }
 
-/// Everything that the parts are built from, but for the journal.
+/// Everything that the parts are built from, except the journal.
 #[derive(Clone)]
 pub struct Wiring {
-    /// GitHub.
     pub github: GitHubPort,
-    /// The sites.
     pub sites: Arc<Sites>,
-    /// What time it is.
     pub clock: Clock,
-    /// Who this process is, for leases.
+    /// The name under which this process holds leases.
     pub owner: String,
     /// How many days finished work is kept.
     pub keep_days: i64,
 }
 
-/// The parts, and whose turn it is.
+/// The parts, and the order in which they get their turn.
 pub struct Worker {
     github: GitHubPort,
     clock: Clock,
@@ -65,17 +63,17 @@ pub struct Worker {
     runs: Arc<Runs>,
     outbox: Outbox,
     retention: Retention,
-    /// Deliveries since the runs had their turn.
+    /// Deliveries since runs last had their turn.
     deliveries: AtomicUsize,
 }
 
 impl Wiring {
-    /// A worker on a journal.
+    /// Builds a worker on a journal.
     pub fn worker(&self, journal: &Journal) -> Worker {
         self.worker_after(journal, PublishedFacts::default())
     }
 
-    /// A worker that goes on where another one stands: it does not publish again what that one published.
+    /// Builds a worker that continues after another: it does not publish again what that one published.
     pub fn worker_after(&self, journal: &Journal, published: PublishedFacts) -> Worker {
         let (github, sites) = (&self.github, &self.sites);
         let clock = || Arc::clone(&self.clock);
@@ -121,10 +119,10 @@ impl Wiring {
 }
 
 impl Worker {
-    /// One step.
+    /// Makes one step.
     pub async fn step(&self) -> anyhow::Result<WorkerState> {
         let now = (self.clock)();
-        // Messages and deliveries need GitHub. A storm of deliveries must not keep a run from its next move.
+        // Messages and deliveries need GitHub. A burst of deliveries must not delay a run's next move.
         let limited = self.github.client().paused_until(now);
         let runs_first = self.deliveries.load(Ordering::Relaxed) >= DELIVERIES_PER_MOVE;
         if limited.is_none() {
@@ -136,12 +134,12 @@ impl Worker {
             }
         }
         self.deliveries.store(0, Ordering::Relaxed);
-        // A GitHub or a MAAS that does not answer keeps a run from being published, not from moving.
+        // If GitHub or MAAS does not respond, a run cannot be published, but it can still move.
         let mut retry_at = match self.runs.publish_one().await {
             Ok(true) => return Ok(WorkerState::Progressed),
             Ok(false) => None,
             Err(error) => {
-                tracing::info!("publishing a run failed and is tried again: {error:#}");
+                tracing::info!("publishing a run failed and will be retried: {error:#}");
                 Some(rate_limit_of(&error).unwrap_or(Timestamp(now.0 + RETRY_MS)))
             }
         };
@@ -161,7 +159,7 @@ impl Worker {
         self.idle(now, limited, retry_at).await
     }
 
-    /// Until when there is nothing to do.
+    /// Finds out until when there is nothing to do.
     async fn idle(
         &self,
         now: Timestamp,
@@ -180,7 +178,7 @@ impl Worker {
         Ok(WorkerState::Idle(wake))
     }
 
-    /// Steps until there is nothing to do; until when.
+    /// Steps until there is nothing to do; returns until when.
     pub async fn run_until_idle(&self) -> anyhow::Result<Option<Timestamp>> {
         loop {
             if let WorkerState::Idle(until) = self.step().await? {
@@ -189,21 +187,22 @@ impl Worker {
         }
     }
 
-    /// Works on the next delivery that may be taken; false where there is none.
+    /// Processes the next delivery that is due; false if there is none.
     async fn process_delivery(&self, now: Timestamp) -> anyhow::Result<bool> {
         match self.inbox.take(now).await? {
             Taken::Nothing => return Ok(false),
-            Taken::Passed => {}
+            Taken::Skipped => {}
             Taken::Received(received) => {
                 let delivery = received.delivery();
-                let span = match trace_of(&received.event) {
-                    Some(id) => tracing::info_span!("delivery", %id, delivery),
-                    None => tracing::info_span!("delivery", delivery),
+                let span = if let Some(id) = trace_of(&received.event) {
+                    tracing::info_span!("delivery", %id, delivery)
+                } else {
+                    tracing::info_span!("delivery", delivery)
                 };
                 let work = async {
-                    let result = if received.ends_the_process() {
+                    let result = if received.crashes_the_process() {
                         Err(anyhow::anyhow!(
-                            "planebot stopped each time in the middle of it"
+                            "planebot stopped each time while processing it"
                         ))
                     } else {
                         Box::pin(self.work_on(&received)).await
@@ -240,43 +239,43 @@ impl Worker {
                 }
                 Ok(())
             }
-            Some(Work::Follow(asked)) => self.follow(asked, received.is_repeated()).await,
+            Some(Work::Follow(request)) => self.follow(request, received.is_repeated()).await,
         }
     }
 
-    async fn follow(&self, asked: Asked<'_>, repeated: bool) -> anyhow::Result<()> {
+    async fn follow(&self, request: CommandRequest<'_>, repeated: bool) -> anyhow::Result<()> {
         let context = CommandContext {
-            runtime: asked.runtime,
-            repository: &asked.repository,
-            comment: asked.comment,
-            commenter: asked.commenter,
+            runtime: request.runtime,
+            repository: &request.repository,
+            comment: request.comment,
+            commenter: request.commenter,
             repeated,
         };
-        self.orders.follow(&context, asked.command).await
+        self.orders.follow(&context, request.command).await
     }
 
-    /// What this worker has published of the runs.
+    /// Which facts of runs this worker has published.
     pub fn published(&self) -> PublishedFacts {
         self.runs.published().clone()
     }
 
-    /// Asks GitHub for what no webhook brought; how many deliveries that made.
+    /// Polls GitHub for changes whose webhook did not arrive; returns how many deliveries it stored.
     pub async fn poll(&self) -> anyhow::Result<usize> {
         self.inbox.poll().await
     }
 
-    /// Asks GitHub to send again the webhooks that it could not deliver.
+    /// Asks GitHub to redeliver the webhooks that failed.
     pub async fn redeliver_failed(&self) -> anyhow::Result<Redelivered> {
         self.inbox.redeliver_failed().await
     }
 
-    /// Removes a batch of finished work; true where there may be more.
+    /// Removes a batch of finished work; true if there may be more.
     pub async fn remove_finished(&self) -> anyhow::Result<bool> {
         self.retention.remove_batch().await
     }
 }
 
-/// Until when GitHub's rate limit holds, where that is why something failed.
+/// When GitHub's rate limit ends, if the rate limit caused the error.
 pub(crate) fn rate_limit_of(error: &anyhow::Error) -> Option<Timestamp> {
     error.chain().find_map(|cause| {
         if let Some(GitHubError::Limited { retry_at, .. }) = cause.downcast_ref() {
@@ -286,7 +285,7 @@ pub(crate) fn rate_limit_of(error: &anyhow::Error) -> Option<Timestamp> {
     })
 }
 
-/// Whether GitHub is why something failed.
+/// Whether a request to GitHub caused the error.
 pub(crate) fn is_github_error(error: &anyhow::Error) -> bool {
     error
         .chain()

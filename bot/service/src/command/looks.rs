@@ -1,12 +1,12 @@
-//! Characters that look like others, or do not show.
+//! Look-alike and invisible characters.
 //!
-//! Only used to tell a person which character is wrong; nothing is ever accepted because it looks right.
+//! They are only used to name the wrong character in a reply; a comment is never accepted because it looks right.
 
 /// A character that does not belong in a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Odd {
     pub(super) character: char,
-    pub(super) what: &'static str,
+    pub(super) description: &'static str,
 }
 
 /// The first character that is not printable ASCII.
@@ -15,11 +15,11 @@ pub(super) fn odd(line: &str) -> Option<Odd> {
         .find(|c| !matches!(c, ' '..='~'))
         .map(|character| Odd {
             character,
-            what: what(character),
+            description: describe(character),
         })
 }
 
-/// The line as it looks: what does not show is gone, what looks like ASCII is ASCII.
+/// The line as it looks to a reader: without invisible characters, and with ASCII in place of look-alikes.
 pub(super) fn skeleton(line: &str) -> String {
     line.chars().filter_map(looks_like).collect()
 }
@@ -49,30 +49,28 @@ fn is_mark(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
 }
 
-fn what(c: char) -> &'static str {
+fn describe(c: char) -> &'static str {
     match c {
         '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}' => {
-            "a character that turns the direction of writing"
+            "a character that changes the text direction"
         }
-        '\u{e0000}'..='\u{e007f}' => "a tag character, which does not show",
-        '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' => {
-            "a variation selector, which does not show"
-        }
-        _ if is_invisible(c) => "a character that does not show",
+        '\u{e0000}'..='\u{e007f}' => "an invisible tag character",
+        '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' => "an invisible variation selector",
+        _ if is_invisible(c) => "an invisible character",
         _ if is_mark(c) => "a combining mark",
         _ if c.is_control() => "a control character",
-        _ if c.is_whitespace() => "a blank that is not a space",
+        _ if c.is_whitespace() => "whitespace that is not a space",
         '\u{ff01}'..='\u{ff5e}' => "a full-width character",
         _ => match looks_like(c) {
             Some(ascii) if ascii.is_ascii() && ascii != c => {
-                "a character that looks like an ASCII one"
+                "a character that looks like an ASCII character"
             }
             Some(_) | None => "a character outside ASCII",
         },
     }
 }
 
-/// The ASCII character that people take it for; `None` when it does not show.
+/// The ASCII character that it resembles, or the character itself; `None` if it is invisible.
 fn looks_like(c: char) -> Option<char> {
     if c.is_ascii() && !c.is_control() {
         return Some(c);
@@ -83,8 +81,8 @@ fn looks_like(c: char) -> Option<char> {
     if c.is_whitespace() {
         return Some(' ');
     }
-    let seen = match c {
-        // Full-width forms stand in ASCII's order.
+    let resembled = match c {
+        // Full-width forms have ASCII's order.
         '\u{ff01}'..='\u{ff5e}' => u32::from(c)
             .checked_sub(0xfee0)
             .and_then(char::from_u32)
@@ -93,7 +91,7 @@ fn looks_like(c: char) -> Option<char> {
         '\u{1d400}'..='\u{1d6a3}' => alphabet(u32::from(c) - 0x1d400),
         _ => script(c),
     };
-    Some(seen)
+    Some(resembled)
 }
 
 fn alphabet(at: u32) -> char {
@@ -101,7 +99,7 @@ fn alphabet(at: u32) -> char {
     char::from(if at % 52 < 26 { b'A' } else { b'a' } + letter)
 }
 
-/// Letters of the commands as other scripts have them; after Unicode's confusables (UTS 39).
+/// Look-alikes of the letters in commands, after Unicode's confusables (UTS 39).
 fn script(c: char) -> char {
     match c {
         '⁄' | '∕' | '⧸' | '╱' | '⟋' | '〳' | '丿' | '᜵' | '\u{2cc6}' | '\u{2e4a}' => {

@@ -2,7 +2,7 @@ use super::*;
 
 fn command(text: &str) -> Command {
     parse(text)
-        .unwrap_or_else(|| panic!("{text:?} is people talking"))
+        .unwrap_or_else(|| panic!("{text:?} is conversation"))
         .unwrap_or_else(|why| panic!("{text:?}: {why}"))
 }
 
@@ -14,7 +14,7 @@ fn misspelt(text: &str) -> Misspelt {
 }
 
 #[track_caller]
-fn people_talking(text: &str) {
+fn conversation(text: &str) {
     assert_eq!(parse(text), None, "{text:?}");
 }
 
@@ -50,7 +50,7 @@ fn a_command_is_a_whole_comment() {
 }
 
 #[test]
-fn every_word_is_a_command() {
+fn every_listed_word_is_a_command() {
     for word in WORDS {
         let line = match word {
             "done" => "/done vacate".to_owned(),
@@ -62,14 +62,14 @@ fn every_word_is_a_command() {
 }
 
 #[test]
-fn editors_may_add_blanks_and_line_ends_at_the_end() {
+fn trailing_whitespace_and_line_ends_are_ignored() {
     for text in ["/apply\n", "/apply\r\n", "/apply  ", "/apply \t\r\n\r\n"] {
         assert_eq!(command(text), Command::Apply(None), "{text:?}");
     }
 }
 
 #[test]
-fn slips_of_the_finger_are_answered_with_what_was_meant() {
+fn typos_are_answered_with_the_closest_command() {
     for (text, meant) in [
         ("/aply", "apply"),
         ("/Apply", "apply"),
@@ -83,7 +83,7 @@ fn slips_of_the_finger_are_answered_with_what_was_meant() {
         ("/Why", "why"),
     ] {
         assert!(
-            matches!(misspelt(text), Misspelt::Nearly { meant: said, .. } if said == meant),
+            matches!(misspelt(text), Misspelt::Nearly { meant: closest, .. } if closest == meant),
             "{text}"
         );
     }
@@ -101,12 +101,12 @@ fn slips_of_the_finger_are_answered_with_what_was_meant() {
         "/label bug",
         "/approve",
     ] {
-        people_talking(text);
+        conversation(text);
     }
 }
 
 #[test]
-fn what_a_command_lacks_is_said() {
+fn a_missing_argument_is_named() {
     assert_eq!(
         misspelt("/done").to_string(),
         "`/done` needs the name of a gate"
@@ -121,9 +121,9 @@ fn what_a_command_lacks_is_said() {
     }
 }
 
-/// Threat 23: commands that Markdown shows as something else.
+/// Threat 23: commands that Markdown renders as something else.
 #[test]
-fn threat_23_a_command_inside_markdown_is_people_talking() {
+fn threat_23_a_command_inside_markdown_is_conversation() {
     for text in [
         "`/apply`",
         "``/apply``",
@@ -155,13 +155,13 @@ fn threat_23_a_command_inside_markdown_is_people_talking() {
         "<b>/apply</b>",
         " /apply",
     ] {
-        people_talking(text);
+        conversation(text);
     }
 }
 
-/// Threat 24: a command beside anything else.
+/// Threat 24: a command next to other text.
 #[test]
-fn threat_24_a_command_beside_anything_else_is_none() {
+fn threat_24_a_command_next_to_other_text_is_not_a_command() {
     for text in [
         "/plan\n/apply",
         "/apply\n/abort",
@@ -186,7 +186,7 @@ fn threat_24_a_command_beside_anything_else_is_none() {
         "/plan /apply",
     ] {
         if text.starts_with("/status") {
-            people_talking(text);
+            conversation(text);
         } else {
             assert!(
                 matches!(misspelt(text), Misspelt::TooMuch { .. }),
@@ -206,13 +206,13 @@ fn threat_24_a_command_beside_anything_else_is_none() {
         "/apply.",
         "/apply&&/plan",
     ] {
-        people_talking(text);
+        conversation(text);
     }
 }
 
-/// Threat 25: characters that do not show, or that only look right. The reply names the code point.
+/// Threat 25: invisible and look-alike characters. The reply names the code point.
 #[test]
-fn threat_25_odd_characters_make_no_command_and_are_named() {
+fn threat_25_odd_characters_are_refused_and_named() {
     for (text, code) in [
         ("\u{200b}/apply", "U+200B"),
         ("/\u{200b}apply", "U+200B"),
@@ -262,31 +262,31 @@ fn threat_25_odd_characters_make_no_command_and_are_named() {
         "    ／apply",
         "> ／apply",
     ] {
-        people_talking(text);
+        conversation(text);
     }
 }
 
 /// Threat 26: comments as long as GitHub allows.
 #[test]
-fn threat_26_long_comments_are_read_quickly_and_are_none() {
+fn threat_26_long_comments_are_parsed_quickly_and_are_not_commands() {
     let lines = "/apply\n".repeat(10_000);
     assert!(matches!(misspelt(&lines), Misspelt::NotAlone { .. }));
     let wide = format!("/apply {}", "7".repeat(65_529));
     assert_eq!(misspelt(&wide), Misspelt::TooLong);
     let blank = format!("/apply{}x", " ".repeat(65_529));
     assert_eq!(misspelt(&blank), Misspelt::TooLong);
-    people_talking(&"ä".repeat(32_768));
-    people_talking(&"/".repeat(65_536));
-    people_talking(&"\u{200b}".repeat(20_000));
+    conversation(&"ä".repeat(32_768));
+    conversation(&"/".repeat(65_536));
+    conversation(&"\u{200b}".repeat(20_000));
     assert_eq!(
         command(&format!("/apply{}", "\n".repeat(60_000))),
         Command::Apply(None)
     );
 }
 
-/// Threat 29: a digest is right or none.
+/// Threat 29: a digest is exact.
 #[test]
-fn threat_29_a_wrong_or_short_digest_is_no_digest() {
+fn threat_29_a_malformed_or_short_digest_is_refused() {
     for digest in [
         "7f3a",
         "7f3a-91c",
@@ -308,9 +308,9 @@ fn threat_29_a_wrong_or_short_digest_is_no_digest() {
     }
 }
 
-/// Threat 30: digests that only look the same.
+/// Threat 30: digests with look-alike characters.
 #[test]
-fn threat_30_confusable_digests_are_none() {
+fn threat_30_confusable_digests_are_refused() {
     for digest in [
         "7F3A-91C2",
         "0x7f3a-91c2",

@@ -1,6 +1,6 @@
-//! The answer where a delivery could not be acted on: nothing that a person asked for ends in silence.
+//! The comment about a dead letter, so that nobody waits for an answer that never comes.
 //!
-//! It must not know why it failed, nor try again.
+//! It must not know why the delivery failed, nor retry it.
 
 use github::webhook::event::{EventDetails, RepositoryEvent};
 
@@ -11,7 +11,7 @@ use crate::reply;
 use crate::trace::TraceId;
 
 impl Inbox {
-    /// Answers whoever waits for this: the person who gave a command, or the pull request that was to be planned.
+    /// Comments on the pull request whose command or plan the delivery was about.
     pub(super) async fn answer_dead_letter(
         &self,
         event: &RepositoryEvent,

@@ -1,29 +1,30 @@
-//! What no webhook told.
+//! Polls GitHub for changes whose webhook did not arrive.
 //!
-//! A webhook may be lost or late, so GitHub is asked now and then what changed, and each change that nobody told becomes
-//! a delivery of our own, in the webhook's form and kept in the same place: it goes the same way, and what was told
-//! after all is acted on once. One request for each repository while nothing happens. It must not act on anything.
+//! A webhook may be lost or late. Each change that a poll finds becomes a delivery of our own, in the webhook's form and in
+//! the same table, so it is processed in the same way; if the webhook arrives after all, the change is still acted on once.
+//! While nothing changes, a poll costs one request for each repository. It must not act on a change.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use journal::{Delivery, HandledComment, Settled, Stored};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+
+use github::webhook::event::Account;
+use github::{CommentSeen, PullSeen, Repository};
+use journal::{Delivery, HandledComment, Settled, Stored};
 
 use super::Inbox;
 use crate::command;
 use crate::pulls::record::{PullRecord, PullStatus};
-use github::webhook::event::Account;
-use github::{CommentSeen, PullSeen, Repository};
 
-/// Where the first look begins in a repository without pull requests.
-const BEGINNING: &str = "1970-01-01T00:00:00Z";
+/// The cursor after the first poll of a repository without pull requests.
+const EPOCH: &str = "1970-01-01T00:00:00Z";
 
-/// The lists that the last polls saw, by repository.
+/// The lists that the last polls read, by repository, and how many polls have acted on each.
 ///
-/// GitHub's times are whole seconds: a comment may follow in the very second of a list that was read in that second. So a
-/// list is known once two polls, which are many seconds apart, have acted on it.
+/// GitHub's times are whole seconds, so another comment may be written in the same second after the list was read. A list
+/// therefore counts as known once two polls, which are many seconds apart, have acted on it.
 #[derive(Default)]
 pub(super) struct Polled(Mutex<BTreeMap<String, (Vec<PullSeen>, u8)>>);
 
@@ -35,7 +36,7 @@ impl Polled {
             .is_some_and(|(list, polls)| *polls >= 2 && list == pulls)
     }
 
-    fn note(&self, repository: &str, pulls: &[PullSeen]) {
+    fn record(&self, repository: &str, pulls: &[PullSeen]) {
         let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = lists.entry(repository.to_owned()).or_default();
         if known.0 != pulls {
@@ -46,17 +47,17 @@ impl Polled {
 }
 
 impl Inbox {
-    /// Asks GitHub what changed since the last time; says how many deliveries were kept that no webhook had brought.
-    /// While there are deliveries to take up nothing is asked: they may tell it.
+    /// Asks GitHub what changed since the last poll; returns how many deliveries it stored. It asks nothing while deliveries
+    /// are waiting: they may report the same changes.
     pub async fn poll(&self) -> anyhow::Result<usize> {
         if self.journal.next_delivery((self.clock)()).await?.is_some() {
             return Ok(0);
         }
-        let mut kept = 0;
+        let mut stored = 0;
         for name in self.sites.repositories() {
-            kept += self.poll_repository(name).await?;
+            stored += self.poll_repository(name).await?;
         }
-        Ok(kept)
+        Ok(stored)
     }
 
     async fn poll_repository(&self, name: &str) -> anyhow::Result<usize> {
@@ -67,36 +68,36 @@ impl Inbox {
         if self.polled.is_known(name, &pulls) {
             return Ok(0);
         }
-        // Something changed: perhaps the repository too.
+        // Something changed, perhaps the repository itself.
         let read = self.github.read(name).await?;
         if read.id() != port.id() {
             return Ok(0);
         }
         let repository = read.client();
-        let mut kept = 0;
+        let mut stored = 0;
         for pull in &pulls {
-            if self.is_news(name, pull).await? {
-                kept += self.store_own(&delivery_of_pull(repository, pull)).await?;
+            if self.is_changed(name, pull).await? {
+                stored += self.store_own(&delivery_of_pull(repository, pull)).await?;
             }
             if let Some(since) = &since {
                 for own in commands_of(repository, pull, since).await? {
-                    kept += self.store_own(&own).await?;
+                    stored += self.store_own(&own).await?;
                 }
             }
         }
         if since.is_none() {
-            self.pass_over(repository, &pulls).await?;
+            self.ignore_earlier_commands(repository, &pulls).await?;
         }
-        // Newest first. What changed in that very second is looked at once more, and known by its delivery's id.
+        // The list is sorted newest first. Changes of that second are read once more and recognized by their delivery id.
         let newest = pulls.first().map(|pull| pull.updated_at.clone());
-        let next = newest.or(since).unwrap_or_else(|| BEGINNING.to_owned());
+        let next = newest.or(since).unwrap_or_else(|| EPOCH.to_owned());
         self.journal.set_cursor(&cursor, &next).await?;
-        self.polled.note(name, &pulls);
-        Ok(kept)
+        self.polled.record(name, &pulls);
+        Ok(stored)
     }
 
-    /// Whether what we remember of a pull request is not what GitHub says.
-    async fn is_news(&self, repository: &str, pull: &PullSeen) -> anyhow::Result<bool> {
+    /// Whether our record of a pull request differs from GitHub's.
+    async fn is_changed(&self, repository: &str, pull: &PullSeen) -> anyhow::Result<bool> {
         let number = i64::try_from(pull.number.0)?;
         let Some(row) = self.journal.pull(repository, number).await? else {
             return Ok(pull.open);
@@ -115,9 +116,13 @@ impl Inbox {
         })
     }
 
-    /// Commands from before the first look are nobody's orders. The next look begins in the second of the newest
-    /// change, so those of that second are settled now.
-    async fn pass_over(&self, repository: &Repository, pulls: &[PullSeen]) -> anyhow::Result<()> {
+    /// Commands from before the first poll are ignored. The next poll starts at the second of the newest change, so the
+    /// commands of that second are settled now.
+    async fn ignore_earlier_commands(
+        &self,
+        repository: &Repository,
+        pulls: &[PullSeen],
+    ) -> anyhow::Result<()> {
         let Some(newest) = pulls.first().map(|pull| pull.updated_at.as_str()) else {
             return Ok(());
         };
@@ -125,11 +130,11 @@ impl Inbox {
             for own in commands_of(repository, pull, newest).await? {
                 self.store_own(&own).await?;
                 let (id, now) = (delivery_of(&own).id, (self.clock)());
-                // Claimed, so that it stays nobody's order when the delivery's own row is gone.
-                if let Some(heard) = claim_of(&repository.about.full_name, &own, &id) {
-                    self.journal.claim_comment(&heard, now).await?;
+                // The claim keeps the command ignored after the delivery's row is removed.
+                if let Some(claim) = claim_of(&repository.about.full_name, &own, &id) {
+                    self.journal.claim_comment(&claim, now).await?;
                 }
-                let why = Settled::Ignored("from before the first look".to_owned());
+                let why = Settled::Ignored("written before the first poll".to_owned());
                 self.journal.settle(&id, &why, now).await?;
             }
         }
@@ -137,18 +142,18 @@ impl Inbox {
     }
 
     async fn store_own(&self, own: &OwnDelivery) -> anyhow::Result<usize> {
-        let kept = self
+        let result = self
             .journal
             .store_delivery(&delivery_of(own), (self.clock)())
             .await?;
-        Ok(usize::from(kept == Stored::New))
+        Ok(usize::from(result == Stored::New))
     }
 }
 
-/// An event's name and body, as a webhook would have told it.
+/// An event's name and body, in the form of a webhook.
 type OwnDelivery = (&'static str, Value);
 
-/// A delivery of our own. Its id is made of what it says: the same news twice is one delivery.
+/// A delivery of our own. Its id is a hash of its body, so the same change twice is one delivery.
 fn delivery_of((event, body): &OwnDelivery) -> Delivery {
     let body = body.to_string();
     let hash = hex::encode(Sha256::digest(body.as_bytes()));
@@ -159,7 +164,7 @@ fn delivery_of((event, body): &OwnDelivery) -> Delivery {
     }
 }
 
-/// The claim of a comment, by the delivery that tells of it.
+/// The claim of a comment by a delivery.
 fn claim_of(repository: &str, (_, body): &OwnDelivery, delivery: &str) -> Option<HandledComment> {
     let comment = &body["comment"];
     Some(HandledComment {
@@ -170,7 +175,7 @@ fn claim_of(repository: &str, (_, body): &OwnDelivery, delivery: &str) -> Option
     })
 }
 
-/// The comments since then that are commands, or mean to be.
+/// The unedited comments since `since` that are commands or misspelt commands.
 async fn commands_of(
     repository: &Repository,
     pull: &PullSeen,
@@ -192,15 +197,15 @@ fn delivery_of_pull(repository: &Repository, pull: &PullSeen) -> OwnDelivery {
         "pull_request": {
             "number": pull.number,
             "state": if pull.open { "open" } else { "closed" },
-            "user": account(pull.author.as_ref()),
-            "head": end("", pull.head.as_str(), pull.head_repository),
-            "base": end(&pull.base, pull.base_sha.as_str(), Some(repository.about.id)),
+            "user": account_json(pull.author.as_ref()),
+            "head": branch_json("", pull.head.as_str(), pull.head_repository),
+            "base": branch_json(&pull.base, pull.base_sha.as_str(), Some(repository.about.id)),
             "merged": pull.merged.is_some(),
             "merge_commit_sha": pull.merged,
             "updated_at": pull.updated_at,
         },
-        "repository": place(repository),
-        "sender": account(pull.author.as_ref()),
+        "repository": repository_json(repository),
+        "sender": account_json(pull.author.as_ref()),
     });
     ("pull_request", body)
 }
@@ -214,33 +219,33 @@ fn delivery_of_comment(
         "action": "created",
         "issue": {
             "number": pull.number,
-            "user": account(pull.author.as_ref()),
+            "user": account_json(pull.author.as_ref()),
             "pull_request": {},
         },
         "comment": {
             "id": comment.id,
             "body": comment.body,
-            "user": account(comment.author.as_ref()),
+            "user": account_json(comment.author.as_ref()),
             "created_at": comment.created_at,
             "updated_at": comment.updated_at,
             "performed_via_github_app": comment.app.map(|id| json!({ "id": id })),
         },
-        "repository": place(repository),
-        // GitHub says who wrote it, and nobody else can write in their name but an app, which it says too.
-        "sender": account(comment.author.as_ref()),
+        "repository": repository_json(repository),
+        // GitHub names the author, and only an app can write on their behalf, which GitHub reports too.
+        "sender": account_json(comment.author.as_ref()),
     });
     ("issue_comment", body)
 }
 
-fn place(repository: &Repository) -> Value {
+fn repository_json(repository: &Repository) -> Value {
     json!({ "id": repository.about.id, "full_name": repository.about.full_name })
 }
 
-fn end(reference: &str, sha: &str, repository: Option<u64>) -> Value {
+fn branch_json(reference: &str, sha: &str, repository: Option<u64>) -> Value {
     json!({ "ref": reference, "sha": sha, "repo": repository.map(|id| json!({ "id": id })) })
 }
 
-fn account(account: Option<&Account>) -> Option<Value> {
+fn account_json(account: Option<&Account>) -> Option<Value> {
     account.map(|account| json!({ "id": account.id, "login": account.login, "type": account.kind }))
 }
 
@@ -249,6 +254,8 @@ mod tests {
     use std::path::Path;
     use std::sync::Arc;
 
+    use github::GitHub;
+    use github::webhook::event::{Event, EventDetails};
     use journal::Journal;
     use lab::github::{
         GitHubServer, GitHubServerOptions, MergeMethod, NewPullRequest, RepositoryPermission, serve,
@@ -260,8 +267,6 @@ mod tests {
     use crate::github_port::GitHubPort;
     use crate::outbox::OutboxQueue;
     use crate::sites::Sites;
-    use github::GitHub;
-    use github::webhook::event::{Event, EventDetails};
 
     const NAME: &str = "acme/network";
 
@@ -272,7 +277,7 @@ mod tests {
         _folder: tempfile::TempDir,
     }
 
-    /// A GitHub whose webhooks go nowhere, and an inbox that polls it.
+    /// A GitHub that sends no webhooks, and an inbox that polls it.
     async fn fixture() -> Fixture {
         let mut hub = lab::github::LabGitHub::new("planebot");
         hub.create_repository(NAME, false);
@@ -342,7 +347,7 @@ mod tests {
             hub.at(NAME).comment("alice", number, body).unwrap()
         }
 
-        /// The deliveries that wait, settled without anybody acting on them.
+        /// Takes and settles the waiting deliveries; returns their events.
         async fn deliveries(&self) -> Vec<EventDetails> {
             let journal = &self.journal;
             let mut seen = Vec::new();
@@ -374,10 +379,10 @@ mod tests {
         assert_eq!(fixture.poll().await, 0);
         fixture.open_pull();
         assert_eq!(fixture.poll().await, 1);
-        assert_eq!(fixture.poll().await, 0, "it waits");
+        assert_eq!(fixture.poll().await, 0, "its delivery is waiting");
         let seen = fixture.deliveries().await;
         assert!(matches!(&seen[..], [EventDetails::PullSynchronized(pull)] if pull.open));
-        assert_eq!(fixture.poll().await, 0, "it was found");
+        assert_eq!(fixture.poll().await, 0, "it was found before");
     }
 
     #[tokio::test]
@@ -401,13 +406,13 @@ mod tests {
         assert_eq!(
             commands,
             [late],
-            "and {early} is from before the first look"
+            "{early} was written before the first poll"
         );
         assert_eq!(fixture.poll().await, 0);
     }
 
     #[tokio::test]
-    async fn a_closed_pull_request_that_was_never_seen_is_no_news() {
+    async fn a_closed_pull_request_without_a_record_is_ignored() {
         let fixture = fixture().await;
         let number = fixture.open_pull();
         {

@@ -1,8 +1,9 @@
-//! From what happened on GitHub to the work that follows. It must not do the work.
+//! Decides which work an event leads to. It must not do the work.
+
+use sha2::{Digest as _, Sha256};
 
 use github::webhook::event::{CommentEvent, EventDetails, RepositoryEvent};
 use journal::{HandledComment, ReactionContent};
-use sha2::{Digest as _, Sha256};
 
 use super::{Inbox, Received};
 use crate::command::{self, Command};
@@ -13,32 +14,32 @@ use crate::roster::Commenter;
 use crate::site::SiteRuntime;
 use crate::trace::TraceId;
 
-/// What is to be done, in a repository that was read for it.
+/// The work that an event leads to, with the repository as it was read for it.
 pub(crate) enum Work<'a> {
-    /// A pull request is to be planned for the sites that it touches.
+    /// Plan a pull request for the sites that it touches.
     PlanPull {
         repository: RepositoryPort,
         touched: Vec<&'a SiteRuntime>,
         number: u64,
     },
-    /// A pull request was merged or closed.
+    /// Handle a pull request that was merged or closed.
     ClosePull {
         repository: RepositoryPort,
         sites: Vec<&'a SiteRuntime>,
         number: u64,
     },
-    /// What was planned at a commit is to be planned again.
+    /// Plan the pull requests with this head commit again.
     PlanCommit {
         repository: RepositoryPort,
         sites: Vec<&'a SiteRuntime>,
         head: String,
     },
-    /// A command is to be followed.
-    Follow(Asked<'a>),
+    /// Follow a command.
+    Follow(CommandRequest<'a>),
 }
 
 /// A command about one site.
-pub(crate) struct Asked<'a> {
+pub(crate) struct CommandRequest<'a> {
     pub(crate) repository: RepositoryPort,
     pub(crate) runtime: &'a SiteRuntime,
     pub(crate) comment: &'a CommentEvent,
@@ -46,7 +47,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) command: Command,
 }
 
-/// Whether a person changed or removed what a program wrote, perhaps our plan: then it is planned and shown again.
+/// Whether a person edited or deleted a program's comment. It may be our plan, so the plan is made and shown again.
 fn is_tampering(event: &RepositoryEvent, comment: &CommentEvent) -> bool {
     let is = |account: Option<&github::webhook::event::Account>, kind: &str| {
         account.is_some_and(|account| account.kind == kind)
@@ -54,8 +55,8 @@ fn is_tampering(event: &RepositoryEvent, comment: &CommentEvent) -> bool {
     comment.on_pull && is(comment.author.as_ref(), "Bot") && is(event.sender.as_ref(), "User")
 }
 
-/// Whether any work can follow from it. Most deliveries are conversation, and GitHub is not asked about them.
-fn may_matter(event: &RepositoryEvent) -> bool {
+/// Whether work can follow from an event. Most deliveries are conversation and cost no request to GitHub.
+fn may_need_work(event: &RepositoryEvent) -> bool {
     match &event.details {
         EventDetails::PullOpened(_)
         | EventDetails::PullSynchronized(_)
@@ -71,7 +72,7 @@ fn may_matter(event: &RepositoryEvent) -> bool {
     }
 }
 
-/// Our own comments, and other programs', are never commands; nor is a comment that was edited.
+/// Whether a person wrote a command. A comment by a program, including our own, or an edited comment is never one.
 fn is_a_persons_command(comment: &CommentEvent) -> bool {
     let author = comment.author.as_ref();
     comment.on_pull
@@ -82,7 +83,7 @@ fn is_a_persons_command(comment: &CommentEvent) -> bool {
 }
 
 impl Inbox {
-    /// What follows from a delivery; none where nothing does.
+    /// The work that a delivery leads to, if any.
     pub(crate) async fn route<'a>(
         &'a self,
         received: &'a Received,
@@ -90,17 +91,17 @@ impl Inbox {
         let event = &*received.event;
         let place = &event.repository;
         let sites = self.sites.of_repository(&place.full_name);
-        let Some(first) = sites.first().filter(|_| may_matter(event)) else {
+        let Some(first) = sites.first().filter(|_| may_need_work(event)) else {
             return Ok(None);
         };
         let repository = self.github.read(&first.site.repository).await?;
-        // The name may be another repository's by now, or may have been when this was sent.
+        // The name may belong to another repository now, or may have when this was sent.
         if repository.id() != place.repository_id {
             tracing::warn!(
                 repository = place.full_name,
                 delivered = place.repository_id,
                 now = repository.id(),
-                "ignored: a repository of that name has another id now"
+                "ignored: the repository with this name now has a different id"
             );
             return Ok(None);
         }
@@ -112,7 +113,7 @@ impl Inbox {
                 .plan_pull(repository, &sites, pull.number.0)
                 .await
                 .map(Some),
-            // Somebody changed what we wrote.
+            // Our plan comment may have been changed.
             EventDetails::CommentEdited(comment) | EventDetails::CommentDeleted(comment) => self
                 .plan_pull(repository, &sites, comment.number.0)
                 .await
@@ -148,7 +149,7 @@ impl Inbox {
         })
     }
 
-    /// A comment that may be a command: claimed once, acknowledged at once.
+    /// Claims a command, so that it is followed once, and acknowledges it at once.
     async fn command<'a>(
         &'a self,
         repository: RepositoryPort,
@@ -159,7 +160,7 @@ impl Inbox {
         let Some(parsed) = command::parse(&comment.body) else {
             return Ok(None);
         };
-        // It may have been edited or removed since the webhook was sent.
+        // It may have been edited or deleted since the webhook was sent.
         if !repository.has_unedited(comment).await? {
             return Ok(None);
         }
@@ -170,7 +171,7 @@ impl Inbox {
             body_hash: hex::encode(Sha256::digest(comment.body.as_bytes())),
             delivery: received.delivery().to_owned(),
         };
-        // The same comment was acted on under another delivery.
+        // Another delivery of the same comment was acted on.
         if !self.journal.claim_comment(&claim, (self.clock)()).await? {
             return Ok(None);
         }
@@ -184,13 +185,13 @@ impl Inbox {
         let touched = touched(&repository, sites, comment.number.0).await?;
         let [runtime] = touched[..] else {
             let text = if touched.is_empty() {
-                reply::refused("This pull request touches no site that planebot looks after.")
+                reply::refused("This pull request touches no site that planebot manages.")
             } else {
                 reply::several_sites(&names_of(&touched))
             };
             return self.refuse(name, comment, &text).await;
         };
-        Ok(Some(Work::Follow(Asked {
+        Ok(Some(Work::Follow(CommandRequest {
             repository,
             runtime,
             comment,
@@ -207,7 +208,7 @@ impl Inbox {
     ) -> anyhow::Result<Option<Work<'a>>> {
         tracing::info!(
             number = comment.number.0,
-            "the comment is no command that can be followed"
+            "the comment is not a command that can be followed"
         );
         let confused = Some(ReactionContent::Confused);
         self.queue
@@ -217,13 +218,13 @@ impl Inbox {
     }
 }
 
-/// The sites that a pull request touches, by its changed files.
+/// The sites that own at least one of a pull request's changed files.
 async fn touched<'a>(
     repository: &RepositoryPort,
     sites: &[&'a SiteRuntime],
     number: u64,
 ) -> anyhow::Result<Vec<&'a SiteRuntime>> {
-    // More files than GitHub lists may touch every site.
+    // A change with more files than GitHub lists may touch every site.
     let Some(files) = repository.changed_files(number).await? else {
         return Ok(sites.to_vec());
     };

@@ -1,7 +1,7 @@
-//! The gates of admission: checked in a fixed order, all of them shown.
+//! The admission gates of `/apply`: checked in a fixed order, and all of them shown.
 //!
-//! What was reviewed is what runs, or nothing runs: the plan is made again from a fresh observation of MAAS and the merged
-//! declaration, and its digest must be the one that people read. It must not know how a run begins.
+//! Only the plan that was reviewed is applied: the plan is made again from a fresh observation of MAAS and the merged
+//! declaration, and its digest must equal that of the reviewed plan. It must not know how a run begins.
 
 use plan::plan::Plan;
 use plan::render::span;
@@ -13,13 +13,13 @@ use crate::history::BRANCH;
 use crate::pulls::declared::{DeclaredAt, declared_at};
 use crate::pulls::merge::Merge;
 use crate::pulls::record::{PullRecord, PullStatus};
-use crate::pulls::take_unasked;
+use crate::pulls::record_unrequested_plan;
 use crate::reply::GateResult;
 use crate::roster::Order;
 use crate::runs::Admitted;
 use crate::site::PlanningResult;
 
-/// The gates, in order.
+/// The gates, in the order in which they are checked.
 const NAMES: [&str; 8] = [
     "signature",
     "operator",
@@ -31,17 +31,17 @@ const NAMES: [&str; 8] = [
     "lease",
 ];
 
-/// A gate that is closed, with all the others.
+/// The results when a gate is closed.
 pub(super) struct Closed {
-    /// The reason in plain words.
+    /// The reason, as a sentence.
     pub(super) reason: String,
-    /// What every gate says.
+    /// The result of every gate.
     pub(super) gates: Vec<GateResult>,
-    /// What to do.
+    /// What the operator can do.
     pub(super) next: &'static str,
 }
 
-/// Why nothing was admitted.
+/// Why an order was not admitted.
 pub(super) enum Halt {
     /// A gate is closed.
     Closed(Box<Closed>),
@@ -55,7 +55,7 @@ impl<E: Into<anyhow::Error>> From<E> for Halt {
     }
 }
 
-/// An order on its way through the gates.
+/// The gates that an order has passed so far.
 pub(super) struct Admission<'a> {
     orders: &'a Orders,
     context: &'a CommandContext<'a>,
@@ -63,26 +63,26 @@ pub(super) struct Admission<'a> {
 }
 
 impl<'a> Admission<'a> {
-    /// The first gate has been passed: the delivery carries GitHub's signature.
+    /// Starts with the first gate passed: the HTTP server accepts only deliveries with GitHub's signature.
     pub(super) fn new(orders: &'a Orders, context: &'a CommandContext<'a>) -> Self {
         let mut admission = Self {
             orders,
             context,
             gates: Vec::new(),
         };
-        admission.pass("the webhook is GitHub's");
+        admission.pass("GitHub signed the webhook");
         admission
     }
 
-    /// Whoever gave the order is an operator.
+    /// The author of the order is an operator.
     pub(super) fn operator(&mut self, order: Result<Order, String>) -> Result<Order, Closed> {
         match order {
             Ok(order) => {
-                self.pass(&format!("{} may", span(self.context.login())));
+                self.pass(&format!("{} is an operator", span(self.context.login())));
                 Ok(order)
             }
             Err(why) => Err(self.close(
-                "Only an operator of this site may say that.",
+                "Only an operator of this site may do that.",
                 &why,
                 "ask one of the site's operators.",
             )),
@@ -94,7 +94,7 @@ impl<'a> Admission<'a> {
         self.gates.push(GateResult::passed(name, facts));
     }
 
-    /// Closes the gate that is next; those after it are not checked.
+    /// Closes the next gate; the gates after it are not checked.
     fn close(&mut self, reason: &str, facts: &str, next: &'static str) -> Closed {
         let mut gates = std::mem::take(&mut self.gates);
         gates.push(GateResult::closed(NAMES[gates.len()], facts));
@@ -116,7 +116,7 @@ impl<'a> Admission<'a> {
         Err(Halt::Closed(Box::new(self.close(reason, facts, next))))
     }
 
-    /// All the other gates.
+    /// Checks the remaining gates.
     pub(super) async fn pass_all(mut self, digest: Option<ShortDigest>) -> Result<Admitted, Halt> {
         let merge_commit = self.merged().await?;
         let (record, declared) = self.newest(&merge_commit).await?;
@@ -126,7 +126,7 @@ impl<'a> Admission<'a> {
         Ok(Admitted { plan, merge_commit })
     }
 
-    /// Merged, into the default branch, and still there.
+    /// The pull request was merged into the default branch, and the merge is still on it.
     async fn merged(&mut self) -> Result<String, Halt> {
         let repository = self.context.repository;
         let pull = repository.pull(self.context.number()).await?;
@@ -135,40 +135,36 @@ impl<'a> Admission<'a> {
             return self.halt(
                 "The pull request is not merged yet.",
                 "it is not merged",
-                "merge it, then say `/apply` again.",
+                "merge it, then comment `/apply` again.",
             );
         };
         if pull.base != branch {
             let facts = format!(
-                "it was merged into {}, and only {} counts",
+                "it was merged into {}; only {} is applied",
                 span(&pull.base),
                 span(branch)
             );
             return self.halt(
                 "It was merged into another branch.",
                 &facts,
-                "open a pull request for the default branch.",
+                "open a pull request against the default branch.",
             );
         }
         if !repository.is_on_branch(&merge_commit, branch).await? {
-            let facts = format!(
-                "commit {} is not on {} now",
-                span(&merge_commit),
-                span(branch)
-            );
+            let facts = format!("commit {} is not on {}", span(&merge_commit), span(branch));
             return self.halt(
-                "The merge is not on the default branch any more.",
+                "The merge is no longer on the default branch.",
                 &facts,
                 "merge it again.",
             );
         }
-        // The webhook may arrive late: `/apply` written before the merge does not carry out what was merged afterwards.
+        // The webhook may arrive late: an `/apply` that was written before the merge must not apply it.
         let written = self.context.comment.created_at.as_deref().and_then(time_of);
         if written.is_some() && written < pull.merged_at {
             return self.halt(
-                "This was said before the merge.",
-                "it was not merged when this was said",
-                "say `/apply` again.",
+                "This was written before the merge.",
+                "it was not merged when this was written",
+                "comment `/apply` again.",
             );
         }
         let short: String = merge_commit.chars().take(10).collect();
@@ -176,8 +172,7 @@ impl<'a> Admission<'a> {
         Ok(merge_commit)
     }
 
-    /// No newer declaration of this site waits or was applied: neither a pull request's, nor one that was pushed to the
-    /// branch without any.
+    /// No newer declaration of this site is waiting or was applied, whether it was merged or pushed to the branch directly.
     async fn newest(&mut self, merge_commit: &str) -> Result<(PullRecord, DeclaredAt), Halt> {
         let (site, number) = (self.context.site(), self.context.number());
         let pulls = &self.orders.pulls;
@@ -191,9 +186,9 @@ impl<'a> Admission<'a> {
         if let Some(newer) = pulls.newer_than(site, number, &record).await? {
             let facts = format!("#{newer} was merged later and touches this site");
             return self.halt(
-                "A later merge has overtaken this one.",
+                "A later merge supersedes this one.",
                 &facts,
-                "say `/apply` on the newest merged pull request; it carries out all that wait.",
+                "comment `/apply` on the newest merged pull request; it includes all that are waiting.",
             );
         }
         let repository = self.context.repository;
@@ -201,9 +196,9 @@ impl<'a> Admission<'a> {
         let merged = declared_at(repository, site, merge_commit, merge_commit).await?;
         let now = declared_at(repository, site, branch, branch).await?;
         if tree_of(&merged) != tree_of(&now) {
-            let facts = format!("{} declares this site differently now", span(branch));
+            let facts = format!("{} now declares this site differently", span(branch));
             return self.halt(
-                "A later change of this site's declaration has overtaken this merge.",
+                "A later change to this site's declaration supersedes this merge.",
                 &facts,
                 "apply the pull request that was merged last, or open a new one.",
             );
@@ -212,8 +207,9 @@ impl<'a> Admission<'a> {
         Ok((record, merged))
     }
 
-    /// Whether the history has more runs of this plan than the store: then the store is a backup from before them.
-    async fn is_known_elsewhere(&self, digest: &str) -> anyhow::Result<bool> {
+    /// Whether the history branch has more runs of this plan than the store: then the store was restored from a backup that is
+    /// older than those runs.
+    async fn has_unknown_runs(&self, digest: &str) -> anyhow::Result<bool> {
         let (site, number) = (self.context.site(), self.context.number());
         let recorded = self
             .context
@@ -224,7 +220,7 @@ impl<'a> Admission<'a> {
         Ok(recorded.await? > known.await?)
     }
 
-    /// The plan here is the one that was named, and was not carried out before.
+    /// The plan is the one that the order names, and was not applied before.
     async fn reviewed(
         &mut self,
         record: &PullRecord,
@@ -232,7 +228,7 @@ impl<'a> Admission<'a> {
     ) -> Result<(), Halt> {
         if record.stage == PullStatus::Applied {
             return self.halt(
-                "This is applied already.",
+                "This is already applied.",
                 "it was applied",
                 "nothing to do.",
             );
@@ -240,43 +236,43 @@ impl<'a> Admission<'a> {
         let reviewed = digest_of(record.plan.as_ref());
         if let Some(given) = digest.filter(|given| given.as_str() != reviewed) {
             let facts = format!(
-                "{} was said, {} was reviewed",
+                "the command names {}, {} was reviewed",
                 span(given.as_str()),
                 span(&reviewed)
             );
             return self.halt(
-                "That is not the plan that stands in this conversation.",
+                "That is not the plan in this conversation.",
                 &facts,
-                "read the plan above, and say its digest.",
+                "read the plan above, then name its digest in `/apply`.",
             );
         }
         if record.to_be_named && digest.is_none() {
             let facts = format!("{} is not the plan that was reviewed", span(&reviewed));
             return self.halt(
-                "The plan changed after it was read.",
+                "The plan changed after it was reviewed.",
                 &facts,
-                "read the plan above; if it is right, say its digest.",
+                "read the plan above; if it is right, name its digest in `/apply`.",
             );
         }
         if let Some(digest) = record.digest()
-            && self.is_known_elsewhere(&digest).await?
+            && self.has_unknown_runs(&digest).await?
         {
             let facts = format!(
-                "{} has a run of {} that this store does not know",
+                "{} has a run of {} that is not in this store",
                 span(BRANCH),
                 span(&digest)
             );
             return self.halt(
-                "This plan was carried out before, as the history says; the store is older than that.",
+                "The history branch has an earlier run of this plan; the store is older than that run.",
                 &facts,
-                "look at the history; what is still to be done needs a pull request of its own.",
+                "check the history; open a new pull request for what is left to do.",
             );
         }
         self.pass(&format!("{} as reviewed", span(&reviewed)));
         Ok(())
     }
 
-    /// Made again from a fresh observation, the plan is the same.
+    /// The plan is the same when it is made again from a fresh observation.
     async fn unchanged(
         &mut self,
         merge_commit: &str,
@@ -298,12 +294,12 @@ impl<'a> Admission<'a> {
         let same =
             result.outcome.is_ok() && now == reviewed && result.rehearsed.failures.is_empty();
         if !same {
-            self.show_anew(merge_commit, record, &result).await?;
+            self.show_new_plan(merge_commit, record, &result).await?;
             let facts = format!("reviewed {}, now {}", span(&reviewed), span(&now));
             return self.halt(
                 "MAAS, or the merged declaration, has changed since this plan was made.",
                 &facts,
-                "read the new plan above; if it is right, say its digest.",
+                "read the new plan above; if it is right, name its digest in `/apply`.",
             );
         }
         match result.outcome {
@@ -314,14 +310,14 @@ impl<'a> Admission<'a> {
             Ok(plan) => self.halt(
                 "This plan is read-only.",
                 &plan.read_only.unwrap_or_default(),
-                "read above.",
+                "see the plan above.",
             ),
-            Err(_) => self.halt("There is no plan.", "no plan", "read above."),
+            Err(_) => self.halt("There is no plan.", "no plan", "see above."),
         }
     }
 
-    /// Shows the plan as it is now, in place of the one that was reviewed.
-    async fn show_anew(
+    /// Replaces the reviewed plan with the current one in the record and in the comment.
+    async fn show_new_plan(
         &self,
         merge_commit: &str,
         mut record: PullRecord,
@@ -330,7 +326,7 @@ impl<'a> Admission<'a> {
         let (site, number) = (self.context.site(), self.context.number());
         merge_commit.clone_into(&mut record.commit);
         record.merge_commit = Some(merge_commit.to_owned());
-        take_unasked(&mut record, result);
+        record_unrequested_plan(&mut record, result);
         let merge = Merge {
             site,
             number,
@@ -343,14 +339,14 @@ impl<'a> Admission<'a> {
         pulls.remember(&row).await
     }
 
-    /// The window is open, and nobody else writes.
+    /// The change window is open, and no other worker holds the lease.
     async fn free(&mut self) -> Result<(), Halt> {
         let site = self.context.site();
         if !site.policy.is_open((self.orders.clock)()) {
             return self.halt(
-                "Changes are not made at this hour.",
+                "The change window is closed.",
                 "closed now",
-                "come back when the window is open.",
+                "comment `/apply` again when the window is open.",
             );
         }
         self.pass("open");
@@ -358,7 +354,7 @@ impl<'a> Admission<'a> {
             return self.halt(
                 "Another run writes to this MAAS.",
                 "held by another worker",
-                "wait until it has ended.",
+                "wait until it ends.",
             );
         }
         Ok(())

@@ -1,12 +1,13 @@
-//! When something that failed is tried again: pure.
+//! Exponential backoff with jitter. Pure.
 //!
-//! The pause doubles with each attempt up to a most, and is a little longer for some than for others, so that what failed
-//! together is not tried together. It must not know what failed.
+//! The delay doubles with each attempt up to a maximum. The jitter spreads out retries of work that failed at the same time.
+//! It must not know what failed.
 
 use sha2::{Digest as _, Sha256};
+
 use topology::observed::Timestamp;
 
-/// The first pause, and the longest, in milliseconds.
+/// The first and the longest delay before jitter, in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Backoff {
     pub(crate) first: i64,
@@ -14,7 +15,7 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// When to try again what failed `attempts` times before this one. The same for the same name and count.
+    /// When to retry after a failure that `attempts` failures preceded. The jitter depends only on the name and the count.
     pub(crate) fn after(self, now: Timestamp, name: &str, attempts: i64) -> Timestamp {
         let doubled = self
             .first
@@ -24,11 +25,11 @@ impl Backoff {
     }
 }
 
-/// From 0 to `most`.
-fn jitter(name: &str, attempts: i64, most: i64) -> i64 {
+/// From 0 to `max`, in milliseconds.
+fn jitter(name: &str, attempts: i64, max: i64) -> i64 {
     let hash = Sha256::digest(format!("{name}/{attempts}").as_bytes());
-    let drawn = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
-    i64::from(drawn).rem_euclid(most + 1)
+    let number = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
+    i64::from(number).rem_euclid(max + 1)
 }
 
 #[cfg(test)]
@@ -36,12 +37,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pause_doubles_up_to_the_longest_and_differs_from_name_to_name() {
-        let pauses = Backoff {
+    fn a_delay_doubles_up_to_the_longest_and_differs_between_names() {
+        let backoff = Backoff {
             first: 1_000,
             longest: 300_000,
         };
-        let pause = |name: &str, attempts| pauses.after(Timestamp(7), name, attempts).0 - 7;
+        let delay = |name: &str, attempts| backoff.after(Timestamp(7), name, attempts).0 - 7;
         for (attempts, least) in [
             (0, 1_000),
             (1, 2_000),
@@ -49,15 +50,15 @@ mod tests {
             (9, 300_000),
             (99, 300_000),
         ] {
-            let pause = pause("a", attempts);
+            let delay = delay("a", attempts);
             assert!(
-                (least..=least + least / 4).contains(&pause),
-                "{attempts}: {pause}"
+                (least..=least + least / 4).contains(&delay),
+                "{attempts}: {delay}"
             );
         }
-        assert_eq!(pause("a", 5), pause("a", 5));
+        assert_eq!(delay("a", 5), delay("a", 5));
         let all: std::collections::BTreeSet<i64> = ('a'..='z')
-            .map(|name| pause(&name.to_string(), 9))
+            .map(|name| delay(&name.to_string(), 9))
             .collect();
         assert!(all.len() > 20, "{all:?}");
     }

@@ -1,7 +1,7 @@
-//! The queue of messages that are owed to GitHub.
+//! The queue of messages to GitHub.
 //!
-//! A message is stored before it is sent, under a key: the same key is the same comment, check, reaction or commit, so to
-//! enqueue it again changes or repeats nothing. It must not know when or how messages are sent.
+//! A message is stored under a key before it is sent. A key stands for one comment, check, reaction or commit, so enqueuing
+//! the same message again has no effect. It must not know when or how messages are sent.
 
 use github::webhook::event::CommentEvent;
 use journal::{
@@ -12,7 +12,7 @@ use topology::port::Clock;
 
 use crate::trace::TraceId;
 
-/// Where messages are put.
+/// Stores messages for the outbox to send.
 #[derive(Clone)]
 pub(crate) struct OutboxQueue {
     journal: Journal,
@@ -32,12 +32,12 @@ impl OutboxQueue {
         Self { journal, clock }
     }
 
-    /// Whether a message has that key, sent or not.
+    /// Whether there is a message with this key, sent or not.
     pub(crate) async fn has(&self, key: &str) -> anyhow::Result<bool> {
         Ok(self.journal.message(key).await?.is_some())
     }
 
-    /// A comment; one that was sent under this key is edited.
+    /// Enqueues a comment; if one was sent under this key, that one is edited.
     pub(crate) async fn comment(
         &self,
         conversation: Conversation<'_>,
@@ -53,7 +53,7 @@ impl OutboxQueue {
             .await
     }
 
-    /// The comment with a pull request's plan for one site.
+    /// Enqueues the comment with a pull request's plan for one site.
     pub(crate) async fn plan_comment(
         &self,
         conversation: Conversation<'_>,
@@ -65,7 +65,7 @@ impl OutboxQueue {
         self.comment(conversation, key, &trace, text).await
     }
 
-    /// Answers a comment, once, and reacts to it.
+    /// Enqueues the answer to a comment, and a reaction to it.
     pub(crate) async fn answer(
         &self,
         repository: &str,
@@ -77,7 +77,7 @@ impl OutboxQueue {
             repository,
             number: comment.number.0,
         };
-        // The answer first: a command that was decided is known by it.
+        // The answer comes first: its key marks the command as decided.
         let key = answer_key(repository, comment.id);
         self.comment(conversation, key, &TraceId::of_comment(comment.id), text)
             .await?;
@@ -87,7 +87,7 @@ impl OutboxQueue {
         Ok(())
     }
 
-    /// A reaction to a comment.
+    /// Enqueues a reaction to a comment.
     pub(crate) async fn react(
         &self,
         repository: &str,
@@ -99,7 +99,7 @@ impl OutboxQueue {
         self.enqueue(key, repository, Some(comment), payload).await
     }
 
-    /// The check `planebot/plan` on a head.
+    /// Enqueues the check `planebot/plan` on a head commit.
     pub(crate) async fn plan_check(
         &self,
         repository: &str,
@@ -110,7 +110,7 @@ impl OutboxQueue {
             .await
     }
 
-    /// The check `planebot/apply` on a merge commit.
+    /// Enqueues the check `planebot/apply` on a merge commit.
     pub(crate) async fn apply_check(
         &self,
         repository: &str,
@@ -131,7 +131,7 @@ impl OutboxQueue {
             .await
     }
 
-    /// A commit on the history branch.
+    /// Enqueues a commit on the history branch.
     pub(crate) async fn history(
         &self,
         repository: &str,
@@ -159,18 +159,15 @@ impl OutboxQueue {
     }
 }
 
-/// The key of the comment with a pull request's plan for one site.
 pub(crate) fn plan_key(conversation: Conversation<'_>, site: &str) -> String {
     let Conversation { repository, number } = conversation;
     format!("plan/{repository}/{number}/{site}")
 }
 
-/// The key of a reaction to a comment.
 pub(crate) fn reaction_key(repository: &str, comment: u64, reaction: ReactionContent) -> String {
     format!("react/{repository}/{comment}/{}", reaction.word())
 }
 
-/// The key of the answer to a comment.
 pub(crate) fn answer_key(repository: &str, comment: u64) -> String {
     format!("answer/{repository}/{comment}")
 }

@@ -1,15 +1,15 @@
-//! Sends the messages that are owed to GitHub, once each and within its limits.
+//! Sends messages to GitHub, each once and within GitHub's limits.
 //!
-//! A comment carries its key where people do not see it: when the power went between posting a comment and noting that,
-//! the comment is found by its key among our own and is not posted again. The text alone never decides: the author must be
-//! us. It must not know what a message says.
+//! A comment carries its key in an HTML comment. If the process died after posting a comment and before recording that, the
+//! comment is found by its key among our own and is not posted again. The key alone is not enough: we must be the author. This
+//! module must not know what a message is about.
 
 use anyhow::Context as _;
+
+use github::GitHubError;
 use journal::{Creations, Journal, OutboxPayload, PendingMessage, RateTier, SendFailure, Sent};
 use topology::observed::Timestamp;
 use topology::port::Clock;
-
-use github::GitHubError;
 
 use crate::github_port::{GitHubPort, RepositoryPort};
 use crate::outbox::backoff::Backoff;
@@ -20,25 +20,26 @@ use crate::worker::{RETRY_MS, rate_limit_of};
 /// At most one edit of a comment in five seconds.
 const EDIT_MS: i64 = 5_000;
 
-/// How long to wait before a message that failed is sent again.
+/// The delays between attempts to send a message.
 const BACKOFF: Backoff = Backoff {
     first: 2_000,
     longest: 600_000,
 };
 
-/// How often a message is tried that GitHub does not answer, or does not let us post: half a day.
+/// How many attempts a message gets while GitHub does not respond or denies access: about half a day.
 const ATTEMPTS_MAX: i64 = 70;
 
-/// How often one is tried that GitHub refuses as it is. More than once: what was just created is not visible everywhere at once.
+/// How many attempts a message gets that GitHub refuses because of its content. More than one, because what was just created
+/// at GitHub is not visible everywhere at once.
 const REFUSALS_MAX: i64 = 3;
 
-/// What may be created now, and when there will be more room.
+/// What may be created now, and when more may be.
 struct Budget {
     tier: RateTier,
     more_at: Option<Timestamp>,
 }
 
-/// Sends what is owed.
+/// Sends pending messages.
 pub struct Outbox {
     journal: Journal,
     github: GitHubPort,
@@ -54,7 +55,7 @@ impl Outbox {
         }
     }
 
-    /// Sends the first message that may be sent now; false where there is none.
+    /// Sends the first message that may be sent now; false if there is none.
     pub(crate) async fn send_next(&self, now: Timestamp) -> anyhow::Result<bool> {
         let Some(first) = self.journal.next_message(now, RateTier::All).await? else {
             return Ok(false);
@@ -73,10 +74,10 @@ impl Outbox {
         Ok(true)
     }
 
-    /// When the next message may be sent, if any is owed: its time, or when the limits leave room for it again.
+    /// When the next pending message may be sent: when it is due, or when the limits allow it.
     pub(crate) async fn next_at(&self, now: Timestamp) -> anyhow::Result<Option<Timestamp>> {
         match self.journal.next_message_at().await? {
-            // It is time, and it was not sent: the limits leave no room.
+            // It is due and was not sent, so the limits do not allow it.
             Some(at) if at <= now => {
                 let more_at = self.budget(now).await?.more_at;
                 Ok(Some(more_at.unwrap_or(Timestamp(now.0 + RETRY_MS))))
@@ -108,20 +109,26 @@ impl Outbox {
         match self.post(pending).await {
             Ok(sent) => {
                 tracing::debug!(message = pending.key, "sent a message to GitHub");
-                let again = Timestamp(now.0 + EDIT_MS);
-                Ok(self.journal.mark_sent(pending, sent, now, again).await?)
+                let next_edit = Timestamp(now.0 + EDIT_MS);
+                Ok(self
+                    .journal
+                    .mark_sent(pending, sent, now, next_edit)
+                    .await?)
             }
             Err(error) => {
-                // A renamed repository or a revoked token may be the reason.
+                // The cause may be a renamed repository or a revoked token.
                 self.github.forget(&pending.repository);
                 let failure = failure_of(pending, &error, now);
                 match failure {
                     SendFailure::GivenUp(_) => tracing::error!(
                         message = pending.key,
-                        "gave up sending a message; `planebot doctor` lists it: {error:#}"
+                        "gave up on sending a message; `planebot doctor` lists it: {error:#}"
                     ),
                     SendFailure::RetryAt(_) | SendFailure::RateLimited(_) => {
-                        tracing::info!(message = pending.key, "sending again later: {error:#}");
+                        tracing::info!(
+                            message = pending.key,
+                            "sending a message failed and will be retried: {error:#}"
+                        );
                     }
                 }
                 let why = because(&error);
@@ -179,11 +186,11 @@ impl Outbox {
         {
             return Ok(Sent {
                 remote: Some(i64::try_from(id)?),
-                // One that is only found now was posted without being noted.
+                // A comment that was only found now was posted, but not recorded.
                 created: pending.remote.is_none(),
             });
         }
-        // A replica that was paused since it looked would post what another one has posted meanwhile.
+        // If this replica was paused after that search, another may have posted the comment since.
         self.journal.check_fence((self.clock)()).await?;
         let id = repository.comment(number, &body).await?;
         Ok(Sent {
@@ -198,25 +205,25 @@ fn target_of(pending: &PendingMessage) -> anyhow::Result<u64> {
     target.context("the message has no target")
 }
 
-/// What becomes of a message that failed: GitHub's limits are no failure of the message, and what GitHub refuses as it is (a
-/// locked conversation, a deleted pull request) does not get better by trying for ever.
+/// How a failed message continues. A rate limit is no failure of the message. What GitHub refuses because of its target or
+/// content, such as a locked conversation or a deleted pull request, is not retried for long.
 fn failure_of(pending: &PendingMessage, error: &anyhow::Error, now: Timestamp) -> SendFailure {
     if let Some(until) = rate_limit_of(error) {
         return SendFailure::RateLimited(until);
     }
-    let said = error
+    let cause = error
         .chain()
         .find_map(|cause| cause.downcast_ref::<GitHubError>());
-    let most = match said {
+    let attempts_max = match cause {
         Some(GitHubError::Gone { .. } | GitHubError::Refused { .. }) => REFUSALS_MAX,
-        // GitHub says 403 of a locked conversation too ("Unable to create comment because issue is locked.").
+        // GitHub also returns 403 for a locked conversation ("Unable to create comment because issue is locked.").
         Some(GitHubError::Denied { why, .. }) if why.contains("locked") => REFUSALS_MAX,
         Some(
             GitHubError::Denied { .. } | GitHubError::Unknown { .. } | GitHubError::Limited { .. },
         )
         | None => ATTEMPTS_MAX,
     };
-    if pending.attempts + 1 >= most {
+    if pending.attempts + 1 >= attempts_max {
         SendFailure::GivenUp(now)
     } else {
         SendFailure::RetryAt(BACKOFF.after(now, &pending.key, pending.attempts))

@@ -1,6 +1,7 @@
-//! What a commit declares for a site: read through the API, never from a checkout.
+//! What a commit declares for a site, read through the API and never from a checkout. It must not know what is planned from it.
 
 use anyhow::Context as _;
+
 use plan::runbook::{Runbook, is_runbook};
 use topology::draft::SourceFile;
 use topology::finding::Finding;
@@ -10,9 +11,9 @@ use crate::config::Site;
 use crate::github_port::RepositoryPort;
 use crate::pulls::unreadable;
 
-/// What a commit declares.
+/// A site's declaration and runbooks at a commit.
 pub(crate) struct DeclaredAt {
-    /// The network; none where the files do not check.
+    /// The network; `None` if the check found errors.
     pub(crate) topology: Option<Topology>,
     pub(crate) findings: Vec<Finding>,
     pub(crate) runbooks: Vec<Runbook>,

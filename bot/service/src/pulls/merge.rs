@@ -1,4 +1,4 @@
-//! The merge of a pull request.
+//! The merge of a pull request, as a value. It must not know what follows from it.
 
 use topology::observed::Timestamp;
 
@@ -9,6 +9,6 @@ pub(crate) struct Merge<'a> {
     pub(crate) site: &'a Site,
     pub(crate) number: u64,
     pub(crate) commit: String,
-    /// When, by GitHub's clock, where it is known: merges are told late and out of order.
+    /// When it was merged, by GitHub's clock, if known: webhooks of merges arrive late and out of order.
     pub(crate) at: Option<Timestamp>,
 }

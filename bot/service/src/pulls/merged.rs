@@ -1,17 +1,17 @@
-//! What follows from a merge, and from one merge overtaking another.
+//! Handles merges, and merges that later ones supersede.
 //!
-//! Merged changes wait for an operator in the order of their merges. The newest carries out all that wait, because its
-//! commit declares them all: its plan is made again from that commit and says which changes it includes. What a newer one
-//! has carried out says so and is never applied again. It must not know how a plan is carried out.
+//! Merged changes wait for an operator in the order of their merges. Applying the newest applies all that are waiting, because
+//! its commit declares them all: its plan is made again from that commit and names the changes that it includes. A change that
+//! a newer one included gets a comment and is never applied again. This module must not know how a plan is applied.
 
-use journal::{CheckConclusion, CheckState, PullRow as Row};
+use journal::{CheckConclusion, CheckState, PullRow};
 use plan::render::span;
 use topology::observed::Timestamp;
 
 use super::Pulls;
 use super::declared::declared_at;
 use super::merge::Merge;
-use super::plan::{take, take_unasked};
+use super::plan::{record_plan, record_unrequested_plan};
 use super::pull::PullRequest;
 use super::record::{PullRecord, PullStatus};
 use crate::config::Site;
@@ -21,11 +21,11 @@ use crate::reply;
 use crate::site::PlanningResult;
 use crate::trace::TraceId;
 
-/// Stages of a pull request whose merge counts.
+/// The statuses of a pull request whose merge is on the default branch.
 const ON_BRANCH: [PullStatus; 3] = [PullStatus::Merged, PullStatus::Running, PullStatus::Applied];
 
 impl Pulls {
-    /// A pull request was merged: it is planned again and waits for an operator.
+    /// Plans a merged pull request again, which then waits for an operator.
     pub(super) async fn merged(
         &self,
         repository: &RepositoryPort,
@@ -36,7 +36,7 @@ impl Pulls {
         let site = merge.site;
         if pull.base == repository.default_branch() {
             record.stage = PullStatus::Merged;
-            record.merged_at = Some(self.place_of(merge).await?);
+            record.merged_at = Some(self.merge_time_of(merge).await?);
             record.merge_commit = Some(merge.commit.clone());
             self.queue
                 .apply_check(
@@ -47,15 +47,15 @@ impl Pulls {
                 )
                 .await?;
             match self.plan_of(repository, merge).await {
-                Ok(Some(result)) => take_unasked(&mut record, &result),
-                // The plan that was reviewed stays; `/apply` looks again before anything is done.
+                Ok(Some(result)) => record_unrequested_plan(&mut record, &result),
+                // The reviewed plan is kept; `/apply` checks it against MAAS before anything is done.
                 Ok(None) => {}
-                // Where nothing was reviewed there would be nothing to show.
+                // Without a reviewed plan there would be nothing to show.
                 Err(error) if record.outcome().is_none() => return Err(error),
                 Err(error) => {
                     tracing::warn!(
                         number = merge.number,
-                        "the merge could not be planned again; `/plan` retries: {error:#}"
+                        "planning the merge failed; `/plan` retries it: {error:#}"
                     );
                 }
             }
@@ -64,10 +64,10 @@ impl Pulls {
             tracing::info!(
                 number = merge.number,
                 digest,
-                "merged, waits for an operator"
+                "merged; waiting for an operator"
             );
         } else {
-            // What went to another branch is not what this site is to be.
+            // A merge into another branch does not declare this site.
             record.stage = PullStatus::Closed;
         }
         record.base.clone_from(&pull.base);
@@ -75,22 +75,22 @@ impl Pulls {
             .await
     }
 
-    /// Its place in the order of merges: when it was merged, and among those of one second, when it was heard.
-    async fn place_of(&self, merge: &Merge<'_>) -> anyhow::Result<Timestamp> {
-        let mut place = merge.at.unwrap_or_else(|| (self.clock)());
-        let second = place.0.div_euclid(1000);
+    /// The time that orders this merge among others: when it was merged, and within one second when its webhook was processed.
+    async fn merge_time_of(&self, merge: &Merge<'_>) -> anyhow::Result<Timestamp> {
+        let mut time = merge.at.unwrap_or_else(|| (self.clock)());
+        let second = time.0.div_euclid(1000);
         for stage in ON_BRANCH {
             let rows = self.journal.pulls_at(&merge.site.name, stage.word());
             for merged in rows.await?.iter().filter_map(|row| row.merged) {
-                if merged.0.div_euclid(1000) == second && merged >= place {
-                    place = Timestamp(merged.0 + 1);
+                if merged.0.div_euclid(1000) == second && merged >= time {
+                    time = Timestamp(merged.0 + 1);
                 }
             }
         }
-        Ok(place)
+        Ok(time)
     }
 
-    /// The plan for what a merge commit declares; `None` where that does not check.
+    /// The plan for the declaration of a merge commit; `None` if that declaration has errors.
     async fn plan_of(
         &self,
         repository: &RepositoryPort,
@@ -108,7 +108,7 @@ impl Pulls {
         Ok(Some(runtime.plan(topology, &policy, &mut |_| {}).await?))
     }
 
-    /// The plan comment of a merged pull request.
+    /// Enqueues the plan comment of a merged pull request.
     pub(crate) async fn show_merged(
         &self,
         merge: &Merge<'_>,
@@ -122,7 +122,7 @@ impl Pulls {
         let setting = record.setting(&site.name, Some(tree));
         let body = reply::plan(&outcome, &setting, &record.rehearsed);
         let waiting = self.waiting_before(site, merge.number, record).await?;
-        let body = reply::taking_along(body, &waiting, record.to_be_named);
+        let body = reply::with_merge_notes(body, &waiting, record.to_be_named);
         let conversation = Conversation {
             repository: &site.repository,
             number: merge.number,
@@ -132,7 +132,7 @@ impl Pulls {
             .await
     }
 
-    /// The numbers of what was merged before and waits.
+    /// The numbers of the pull requests that were merged earlier and are waiting.
     async fn waiting_before(
         &self,
         site: &Site,
@@ -151,7 +151,8 @@ impl Pulls {
         Ok(waiting)
     }
 
-    /// What was merged later and counts, if anything: an older declaration is never applied over a newer one.
+    /// A pull request that was merged later into the default branch, if any: an older declaration is never applied over a newer
+    /// one.
     pub(crate) async fn newer_than(
         &self,
         site: &Site,
@@ -171,19 +172,19 @@ impl Pulls {
         Ok(None)
     }
 
-    /// Tells what was merged before a pull request that is applied now: it was carried out with it.
-    pub(crate) async fn overtake(&self, site: &Site, by: &Row) -> anyhow::Result<()> {
+    /// Marks the waiting pull requests that were merged before an applied one as superseded, and comments on them.
+    pub(crate) async fn supersede_earlier(&self, site: &Site, by: &PullRow) -> anyhow::Result<()> {
         let waiting = self.journal.pulls_at(&site.name, PullStatus::Merged.word());
         for row in waiting.await? {
             if row.number == by.number || row.merged >= by.merged {
                 continue;
             }
             let mut record = PullRecord::of(&row)?;
-            let words = format!("carried out with #{}", by.number);
+            let title = format!("carried out with #{}", by.number);
             if let Some(commit) = &record.merge_commit {
                 let neutral = CheckState::Completed(CheckConclusion::Neutral);
                 self.queue
-                    .apply_check(&row.repository, commit, neutral, &words)
+                    .apply_check(&row.repository, commit, neutral, &title)
                     .await?;
             }
             let number = u64::try_from(row.number)?;
@@ -192,11 +193,15 @@ impl Pulls {
                 number,
             };
             let key = format!("overtaken/{}/{number}", row.repository);
-            let text = reply::overtaken(by.number);
+            let text = reply::superseded(by.number);
             self.queue
                 .comment(conversation, key, &TraceId::of_pull(number), &text)
                 .await?;
-            tracing::info!(number, by = by.number, "carried out with a later merge");
+            tracing::info!(
+                number,
+                by = by.number,
+                "a later merge was applied that includes this one"
+            );
             record.stage = PullStatus::Superseded;
             if let Some(commit) = record.merge_commit.clone() {
                 let merge = Merge {
@@ -213,7 +218,7 @@ impl Pulls {
         Ok(())
     }
 
-    /// `/plan` on a pull request that is not open: planned again, from its merge commit. Says why not, where it is not.
+    /// Follows `/plan` on a pull request that is not open: plans its merge commit again. The inner error is the refusal.
     pub(crate) async fn plan_merged(
         &self,
         repository: &RepositoryPort,
@@ -222,7 +227,9 @@ impl Pulls {
     ) -> anyhow::Result<Result<(), String>> {
         let number = pull.number;
         let Some(commit) = pull.merge_commit.clone().filter(|_| pull.merged) else {
-            return Ok(Err("This is closed; there is nothing to plan.".to_owned()));
+            return Ok(Err(
+                "This pull request is closed; there is nothing to plan.".to_owned(),
+            ));
         };
         let merge = Merge {
             site,
@@ -231,7 +238,7 @@ impl Pulls {
             at: pull.merged_at,
         };
         let Some(mut record) = self.record(&site.repository, number).await? else {
-            // It was opened and merged while no service ran.
+            // It was opened and merged while the service was not running.
             let record = PullRecord::new(pull, (self.clock)());
             self.merged(repository, &merge, record, pull).await?;
             let planned = self.record(&site.repository, number).await?;
@@ -239,26 +246,29 @@ impl Pulls {
                 if planned.is_some_and(|record| record.outcome().is_some()) {
                     Ok(())
                 } else {
-                    Err("This was merged without a plan, and no plan can be made of it.".to_owned())
+                    Err(
+                        "This was merged without a plan, and planebot cannot make one for it."
+                            .to_owned(),
+                    )
                 },
             );
         };
         if record.stage != PullStatus::Merged {
             return Ok(Err(format!(
-                "This is {}; there is nothing to plan.",
+                "This pull request is {}; there is nothing to plan.",
                 record.stage.word()
             )));
         }
         if let Some(newer) = self.newer_than(site, number, &record).await? {
             let newer = span(&format!("#{newer}"));
             return Ok(Err(format!(
-                "{newer} was merged later: its plan is the one that counts."
+                "{newer} was merged later; its plan supersedes this one."
             )));
         }
         let Some(result) = self.plan_of(repository, &merge).await? else {
             return Ok(Err("The merged declaration does not check.".to_owned()));
         };
-        take(&mut record, &result);
+        record_plan(&mut record, &result);
         self.show_merged(&merge, &record).await?;
         self.remember(&record.row(&site.repository, number, &site.name))
             .await?;

@@ -1,4 +1,4 @@
-//! From a pull request's head to a plan comment and a check.
+//! Plans a pull request's head and enqueues the plan comment and the check. It must not know what follows from a merge.
 
 use journal::{AnnotationLevel, AnnotationPayload, CheckConclusion, CheckPayload, CheckState};
 use topology::finding::Finding;
@@ -29,15 +29,15 @@ impl Pulls {
             Some(topology) => {
                 let policy = runtime.policy(&declared.runbooks);
                 let result = runtime.plan(topology, &policy, &mut |_| {}).await?;
-                take(&mut record, &result);
+                record_plan(&mut record, &result);
                 let tree = self.github.tree_url(&site.repository, branch);
                 let setting = record.setting(&site.name, Some(tree));
                 reply::plan(&result.outcome, &setting, &result.rehearsed)
             }
         };
         log_plan(&record, &site.name, pull.number, &declared.findings);
-        // First: one that is merged before it is processed again is shown from what is remembered of it, and one that was
-        // shown and not remembered would be lost.
+        // The record is stored first: if the pull request is merged before a retry, its plan is shown from the record, and a plan
+        // that was shown but not recorded would be lost.
         self.remember(&record.row(&site.repository, pull.number, &site.name))
             .await?;
         let check = check_of(&record, &declared.findings);
@@ -52,7 +52,7 @@ impl Pulls {
     }
 }
 
-/// One line of the log for each plan, refusal, or set of findings.
+/// Logs one line for each plan, refusal, or set of findings.
 fn log_plan(record: &PullRecord, site: &str, number: u64, findings: &[Finding]) {
     match (&record.plan, &record.refused) {
         (Some(plan), _) => tracing::info!(
@@ -79,7 +79,7 @@ fn log_plan(record: &PullRecord, site: &str, number: u64, findings: &[Finding]) 
     }
 }
 
-/// The check on the head: a refusal is a failed check, always; annotations stand on the lines that caused them.
+/// The check on the head. A refusal is always a failed check; annotations are on the lines that caused them.
 fn check_of(record: &PullRecord, findings: &[Finding]) -> CheckPayload {
     let (conclusion, title) = match (&record.plan, record.rehearsed.failures.is_empty()) {
         (Some(plan), true) if plan.steps.is_empty() => {
@@ -121,20 +121,20 @@ fn annotation_of(finding: &Finding) -> AnnotationPayload {
         } else {
             AnnotationLevel::Warning
         },
-        title: finding.code.to_string(),
+        title: finding.code.to_owned(),
         message: format!("{}\n{}", finding.message, finding.help),
     }
 }
 
-/// Takes a result that nobody asked for into the record: where another plan was read before, an order has to name this one.
-pub(crate) fn take_unasked(record: &mut PullRecord, result: &PlanningResult) {
+/// Records a plan that nobody requested: if a different plan was shown before, an order has to name the digest of this one.
+pub(crate) fn record_unrequested_plan(record: &mut PullRecord, result: &PlanningResult) {
     let reviewed = record.digest();
-    take(record, result);
+    record_plan(record, result);
     record.to_be_named |= reviewed.is_some() && record.digest() != reviewed;
 }
 
-/// Takes a result into the record.
-pub(crate) fn take(record: &mut PullRecord, result: &PlanningResult) {
+/// Records the result of planning.
+pub(crate) fn record_plan(record: &mut PullRecord, result: &PlanningResult) {
     record.rehearsed = result.rehearsed.clone();
     record.read_at = result.observed.at;
     match &result.outcome {

@@ -1,8 +1,8 @@
-//! A pull request as GitHub describes it now.
+//! A pull request as GitHub describes it now. It must not know what planebot has recorded about it.
 
 use topology::observed::Timestamp;
 
-/// A pull request as it is now.
+/// The current state of a pull request at GitHub.
 pub(crate) struct PullRequest {
     pub(crate) number: u64,
     pub(crate) open: bool,

@@ -1,12 +1,15 @@
-//! What is remembered of a pull request, beside what GitHub knows.
+//! The stored record of a pull request: what GitHub does not know about it. It must not know how the record is used.
+
+use serde::{Deserialize, Serialize};
 
 use journal::PullRow;
 use plan::plan::{Plan, RefusedPlan};
 use plan::render::{ApplyStatus, PlanHeader, Rehearsed};
-use serde::{Deserialize, Serialize};
 use topology::observed::Timestamp;
 
-/// Where a pull request stands.
+use super::pull::PullRequest;
+
+/// The status of a pull request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PullStatus {
@@ -14,18 +17,18 @@ pub enum PullStatus {
     Planned,
     /// Merged, waiting for an operator.
     Merged,
-    /// A run is under way, or stopped.
+    /// A run is in progress or has stopped.
     Running,
     /// Applied and proved.
     Applied,
-    /// A later merge carried it out.
+    /// A later merge that includes it was applied.
     Superseded,
     /// Closed without a merge, or its run was aborted.
     Closed,
 }
 
 impl PullStatus {
-    /// The word, as it is stored.
+    /// The word under which it is stored.
     pub fn word(self) -> &'static str {
         match self {
             Self::Planned => "planned",
@@ -38,39 +41,38 @@ impl PullStatus {
     }
 }
 
-/// What is remembered. Versioned: rows of every past version are read.
+/// The record. It is versioned; rows of every past version can be read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PullRecord {
     /// The format's version.
     pub v: u32,
-    /// Where it stands.
+    /// Its status.
     pub stage: PullStatus,
     /// The commit that was planned: the head, or the merge commit once merged.
     pub commit: String,
-    /// The branch it goes to.
+    /// The branch that it targets.
     pub base: String,
-    /// The merge commit.
+    /// The hash of the merge commit, once merged.
     pub merge_commit: Option<String>,
-    /// Who opened it, by number.
+    /// The id of the account that opened it.
     pub author: Option<u64>,
-    /// The plan, if there is one.
     pub plan: Option<Plan>,
-    /// Why there is none.
+    /// The refusal, if planning was refused.
     pub refused: Option<RefusedPlan>,
-    /// What its rehearsal found.
+    /// The result of the plan's rehearsal.
     pub rehearsed: Rehearsed,
     /// When MAAS was read.
     pub read_at: Timestamp,
-    /// When it was merged.
+    /// When it was merged, adjusted so that merges within one second keep their order.
     pub merged_at: Option<Timestamp>,
-    /// The plan became another one by itself, after people read it: an order has to name its digest.
+    /// The plan changed without a request after people reviewed it: an order has to name its digest.
     #[serde(default)]
     pub to_be_named: bool,
 }
 
 impl PullRecord {
-    /// A pull request of which nothing is remembered yet.
-    pub(crate) fn new(pull: &crate::pulls::pull::PullRequest, now: Timestamp) -> Self {
+    /// The first record of a pull request.
+    pub(crate) fn new(pull: &PullRequest, now: Timestamp) -> Self {
         Self {
             v: 1,
             stage: PullStatus::Planned,
@@ -87,7 +89,7 @@ impl PullRecord {
         }
     }
 
-    /// As a row.
+    /// Serializes it into a row.
     pub fn row(&self, repository: &str, number: u64, site: &str) -> PullRow {
         PullRow {
             repository: repository.to_owned(),
@@ -100,7 +102,7 @@ impl PullRecord {
         }
     }
 
-    /// What is left of one that is over.
+    /// Drops the plan, which finished work no longer needs.
     pub(crate) fn without_plan(self) -> Self {
         Self {
             plan: None,
@@ -110,12 +112,12 @@ impl PullRecord {
         }
     }
 
-    /// From a row.
+    /// Reads it from a row.
     pub fn of(pull: &PullRow) -> anyhow::Result<Self> {
         Ok(serde_json::from_str(&pull.record)?)
     }
 
-    /// What stands around its plan in a comment.
+    /// What the plan comment shows besides the plan.
     pub fn setting(&self, site: &str, tree_url: Option<String>) -> PlanHeader {
         PlanHeader {
             site: site.to_owned(),
@@ -130,12 +132,12 @@ impl PullRecord {
         }
     }
 
-    /// The digest of its plan, where it has one.
+    /// The digest of its plan, if there is one.
     pub fn digest(&self) -> Option<String> {
         self.plan.as_ref().map(|plan| plan.digest.to_string())
     }
 
-    /// The plan or the refusal.
+    /// The plan or the refusal, if there is either.
     pub fn outcome(&self) -> Option<Result<Plan, RefusedPlan>> {
         match (&self.plan, &self.refused) {
             (Some(plan), _) => Some(Ok(plan.clone())),

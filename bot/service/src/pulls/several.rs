@@ -1,5 +1,5 @@
-//! Pull requests that touch several sites: they are refused, because one order would start several runs, and one of them
-//! could stop in the middle of the others. It must not know what a site declares.
+//! Refuses pull requests that touch several sites: one order would start several runs, and one of them could stop while the
+//! others are half done. It must not know what a site declares.
 
 use journal::{CheckConclusion, CheckPayload, CheckState};
 
@@ -9,11 +9,11 @@ use crate::outbox::{Conversation, queue::plan_key};
 use crate::reply;
 use crate::site::SiteRuntime;
 
-/// In the place of a site's name; no site can have it.
+/// Stands in a comment's key in place of a site's name; no site can have this name.
 const SEVERAL: &str = "*";
 
 impl Pulls {
-    /// Asks for the pull request to be split, where it touches several sites.
+    /// Asks for the pull request to be split if it touches several sites.
     pub(super) async fn refuse_several(
         &self,
         repository: &RepositoryPort,
@@ -31,7 +31,7 @@ impl Pulls {
         tracing::info!(
             number,
             sites = touched.len(),
-            "refused: it touches several sites"
+            "refused to plan: the pull request touches several sites"
         );
         let check = CheckPayload {
             name: "planebot/plan".to_owned(),
@@ -50,7 +50,7 @@ impl Pulls {
         self.queue.plan_comment(conversation, SEVERAL, &text).await
     }
 
-    /// Takes that back once only one site is left.
+    /// Withdraws that request once the pull request touches one site only.
     pub(super) async fn no_longer_several(
         &self,
         runtime: &SiteRuntime,
@@ -68,7 +68,6 @@ impl Pulls {
     }
 }
 
-/// The names of the sites.
 pub(crate) fn names_of(sites: &[&SiteRuntime]) -> Vec<String> {
     sites
         .iter()

@@ -1,21 +1,21 @@
-//! A folder that cannot be read, as findings: the author of the change sees each path and what to do.
-
-use topology::finding::{Finding, Severity};
+//! Turns a folder that cannot be read into findings, so that its author sees each path and what to do. It must not know why the
+//! folder is read.
 
 use github::{FolderError, UnreadableEntry};
+use topology::finding::{Finding, Severity};
 
-/// The findings, if the error is about what the folder holds and not about GitHub.
+/// The findings, if the error is about the folder's content and not about GitHub.
 pub(crate) fn findings(error: &anyhow::Error, folder: &str) -> Option<Vec<Finding>> {
     match error.downcast_ref::<FolderError>()? {
-        FolderError::Unreadable(unfit) => {
-            Some(unfit.iter().map(|it| finding(it, folder)).collect())
+        FolderError::Unreadable(entries) => {
+            Some(entries.iter().map(|entry| finding(entry, folder)).collect())
         }
         FolderError::GitHub(_) => None,
     }
 }
 
-fn finding(unfit: &UnreadableEntry, folder: &str) -> Finding {
-    let (code, file, help) = match unfit {
+fn finding(entry: &UnreadableEntry, folder: &str) -> Finding {
+    let (code, file, help) = match entry {
         UnreadableEntry::Symlink { path } | UnreadableEntry::Submodule { path } => (
             "file/path",
             path.as_str(),
@@ -45,7 +45,7 @@ fn finding(unfit: &UnreadableEntry, folder: &str) -> Finding {
         column: 1,
         severity: Severity::Error,
         code,
-        message: unfit.to_string(),
+        message: entry.to_string(),
         excerpt: String::new(),
         help: help.to_owned(),
     }
@@ -53,13 +53,13 @@ fn finding(unfit: &UnreadableEntry, folder: &str) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use github::GitHubError;
     use topology::finding::CODES;
 
     use super::*;
-    use github::GitHubError;
 
     #[test]
-    fn threat_47_what_a_folder_may_not_hold_is_said_as_findings() {
+    fn threat_47_forbidden_folder_entries_become_findings() {
         let path = || "topology/a/x.yaml".to_owned();
         let all = vec![
             UnreadableEntry::Symlink { path: path() },
@@ -94,11 +94,11 @@ mod tests {
     }
 
     #[test]
-    fn a_github_that_does_not_answer_is_no_finding() {
-        let away = FolderError::GitHub(GitHubError::Gone {
+    fn an_error_of_github_is_not_a_finding() {
+        let error = FolderError::GitHub(GitHubError::Gone {
             what: "reading".to_owned(),
             status: 404,
         });
-        assert_eq!(findings(&anyhow::Error::new(away), "topology"), None);
+        assert_eq!(findings(&anyhow::Error::new(error), "topology"), None);
     }
 }

@@ -1,15 +1,15 @@
-//! What is too long for GitHub, cut so that it still reads as Markdown. It must not know what is said.
+//! Cuts a comment that is too long for GitHub so that the rest is still valid Markdown. It must not know what it contains.
 
-/// GitHub takes 65,536 characters; the key that nobody sees needs some of them.
-pub(super) const LONGEST: usize = 65_000;
+/// GitHub allows 65,536 characters; the hidden key needs some of them.
+pub(super) const CHARS_MAX: usize = 65_000;
 
-/// What is kept for saying that something was cut.
-const ROOM: usize = 500;
+/// Reserved for closing tags and the note about the cut.
+const RESERVED: usize = 500;
 
-/// What is open at some line.
+/// The Markdown blocks that are open after a line.
 #[derive(Default)]
 struct Open {
-    /// The ticks that shut the fence.
+    /// The backticks that close the fence.
     fence: Option<String>,
     folds: usize,
 }
@@ -31,31 +31,31 @@ impl Open {
         }
     }
 
-    fn shut(self) -> String {
+    fn close(self) -> String {
         let fence = self.fence.map(|ticks| format!("{ticks}\n"));
         fence.unwrap_or_default() + &"\n</details>\n".repeat(self.folds)
     }
 }
 
-/// The text, or as many of its first lines as fit, with every fence and fold shut and a word on what is missing.
+/// The text, or as many of its first lines as fit, with every fence and fold closed and a note on what is missing.
 pub fn fitted(text: &str) -> String {
-    if text.chars().count() <= LONGEST {
+    if text.chars().count() <= CHARS_MAX {
         return text.to_owned();
     }
-    let mut room = LONGEST - ROOM;
+    let mut remaining = CHARS_MAX - RESERVED;
     let mut open = Open::default();
-    let mut kept = String::new();
+    let mut head = String::new();
     let mut lines = text.lines().peekable();
-    while let Some(line) = lines.next_if(|line| line.chars().count() < room) {
-        room -= line.chars().count() + 1;
+    while let Some(line) = lines.next_if(|line| line.chars().count() < remaining) {
+        remaining -= line.chars().count() + 1;
         open.read(line);
-        kept.push_str(line);
-        kept.push('\n');
+        head.push_str(line);
+        head.push('\n');
     }
     let cut = lines.count();
     format!(
-        "{kept}{}\n*{cut} more lines do not fit into a comment; `planebot plan` and the history branch have all of it.*\n",
-        open.shut()
+        "{head}{}\n*{cut} more lines do not fit in a comment; `planebot plan` and the history branch have the full text.*\n",
+        open.close()
     )
 }
 
@@ -64,34 +64,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_fits_is_said_as_it_is() {
-        let text = "é".repeat(LONGEST);
+    fn a_text_that_fits_is_unchanged() {
+        let text = "é".repeat(CHARS_MAX);
         assert_eq!(fitted(&text), text);
     }
 
     #[test]
-    fn what_is_cut_shuts_its_fences_and_folds() {
+    fn a_cut_text_closes_its_fences_and_folds() {
         let line = "+ a change of something, a line long\n";
         let text = format!(
             "### Heading\n\n<details><summary>all</summary>\n\n````diff\n```\n{}````\n\n</details>\n",
             line.repeat(4_000)
         );
-        let said = fitted(&text);
-        assert!(said.chars().count() <= LONGEST);
-        let end: Vec<&str> = said.lines().rev().take(6).collect();
+        let cut = fitted(&text);
+        assert!(cut.chars().count() <= CHARS_MAX);
+        let end: Vec<&str> = cut.lines().rev().take(6).collect();
         insta::assert_snapshot!(end.into_iter().rev().collect::<Vec<_>>().join("\n"), @"
         + a change of something, a line long
         ````
 
         </details>
 
-        *2262 more lines do not fit into a comment; `planebot plan` and the history branch have all of it.*
+        *2262 more lines do not fit in a comment; `planebot plan` and the history branch have the full text.*
         ");
     }
 
     #[test]
-    fn one_endless_line_leaves_its_heading() {
-        let said = fitted(&format!("### Heading\n{}", "x".repeat(70_000)));
-        assert!(said.starts_with("### Heading\n\n*1 more lines"), "{said}");
+    fn of_one_endless_line_the_heading_remains() {
+        let cut = fitted(&format!("### Heading\n{}", "x".repeat(70_000)));
+        assert!(cut.starts_with("### Heading\n\n*1 more lines"), "{cut}");
     }
 }

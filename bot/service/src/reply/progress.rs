@@ -1,4 +1,4 @@
-//! The apply comment: how far a run is, in words. It must not know where it is posted.
+//! The apply comment: the progress of a run. It must not know where it is posted.
 
 use std::collections::BTreeMap;
 
@@ -10,34 +10,37 @@ use plan::step::{Phase, Step, StepId};
 use topology::observed::Timestamp;
 
 use crate::reply::RunSetting;
-use crate::reply::fit::LONGEST;
+use crate::reply::fit::CHARS_MAX;
 
 /// A run as it is rendered.
 struct RenderedRun<'a> {
     plan: &'a Plan,
     progress: Progress,
-    /// Steps that are done, and the row that each left.
-    left: BTreeMap<StepId, Option<u64>>,
-    /// Whether there is room for each step.
-    steps: bool,
+    /// Steps that are done, each with the id of the MAAS object that it left, if any.
+    done: BTreeMap<StepId, Option<u64>>,
+    /// Whether each step is listed.
+    show_steps: bool,
 }
 
-/// The apply comment, edited in place while the run goes on. Where each step would make it too long for GitHub, only
-/// the phases are counted.
+/// The apply comment, edited in place while the run continues. If listing each step would make it too long for GitHub, it only
+/// has the count of each phase.
 pub fn progress(plan: &Plan, facts: &[RecordedFact], setting: &RunSetting) -> String {
     let full = render(plan, facts, setting, true);
-    if full.chars().count() <= LONGEST {
+    if full.chars().count() <= CHARS_MAX {
         return full;
     }
     render(plan, facts, setting, false)
 }
 
-fn render(plan: &Plan, facts: &[RecordedFact], setting: &RunSetting, steps: bool) -> String {
+fn render(plan: &Plan, facts: &[RecordedFact], setting: &RunSetting, show_steps: bool) -> String {
     let run = RenderedRun {
         plan,
         progress: Progress::of(facts),
-        left: facts.iter().filter_map(|noted| left(&noted.fact)).collect(),
-        steps,
+        done: facts
+            .iter()
+            .filter_map(|recorded| done_step(&recorded.fact))
+            .collect(),
+        show_steps,
     };
     let progress = &run.progress;
     let mut out = format!("### {}\n\n", run_heading(plan, facts, progress, setting));
@@ -53,9 +56,9 @@ fn render(plan: &Plan, facts: &[RecordedFact], setting: &RunSetting, steps: bool
     for gate in plan.gates.iter().filter(|gate| gate.before.is_none()) {
         out.push_str(&gate_line(gate, progress));
     }
-    for noted in facts {
-        if let Fact::Verified { round, drift } = &noted.fact {
-            out.push_str(&proof_line(*round, drift.len(), noted.at));
+    for recorded in facts {
+        if let Fact::Verified { round, drift } = &recorded.fact {
+            out.push_str(&proof_line(*round, drift.len(), recorded.at));
         }
     }
     if let Some(why) = &progress.stopped {
@@ -64,7 +67,7 @@ fn render(plan: &Plan, facts: &[RecordedFact], setting: &RunSetting, steps: bool
     out
 }
 
-fn left(fact: &Fact) -> Option<(StepId, Option<u64>)> {
+fn done_step(fact: &Fact) -> Option<(StepId, Option<u64>)> {
     if let Fact::Done { step, id, .. } = fact {
         return Some((*step, *id));
     }
@@ -89,7 +92,7 @@ fn run_heading(
     setting: &RunSetting,
 ) -> String {
     let (digest, site) = (&plan.digest, span(&setting.site));
-    if facts.iter().any(|noted| noted.fact == Fact::Finished) {
+    if facts.iter().any(|recorded| recorded.fact == Fact::Finished) {
         return format!("✅ Applied {digest} to {site}, proved twice");
     }
     if progress.ended {
@@ -101,7 +104,7 @@ fn run_heading(
     }
     if progress.stopped.is_some() {
         return format!(
-            "🛑 Stopped {digest} on {site} after step {} of {}: nothing after it was run",
+            "🛑 Stopped {digest} on {site} after step {} of {}: nothing after it ran",
             progress.done.len(),
             plan.steps.len()
         );
@@ -119,7 +122,7 @@ fn run_heading(
     }
 }
 
-/// The gate that was asked and is not open.
+/// The gate at which the run waits: it was announced and is not open.
 pub fn waiting_gate<'a>(
     plan: &'a Plan,
     facts: &[RecordedFact],
@@ -128,7 +131,7 @@ pub fn waiting_gate<'a>(
     let asked = |gate: &Gate| {
         facts
             .iter()
-            .any(|noted| noted.fact == Fact::Asked(gate.name))
+            .any(|recorded| recorded.fact == Fact::Asked(gate.name))
     };
     plan.gates
         .iter()
@@ -136,7 +139,7 @@ pub fn waiting_gate<'a>(
         .filter(|gate| asked(gate))
 }
 
-/// The lines of one phase: its gate, how far it is, and under a fold each step, where there is room for that.
+/// The lines of one phase: its gate, its count of steps, and each step under a fold.
 fn phase_lines(run: &RenderedRun<'_>, phase: Phase) -> String {
     let steps: Vec<_> = run
         .plan
@@ -162,12 +165,12 @@ fn phase_lines(run: &RenderedRun<'_>, phase: Phase) -> String {
         render::phase(phase),
         steps.len()
     ));
-    if !run.steps {
+    if !run.show_steps {
         return out;
     }
     let lines: String = steps
         .iter()
-        .map(|step| step_line(step, run.left.get(&step.id)))
+        .map(|step| step_line(step, run.done.get(&step.id)))
         .collect();
     out.push_str(&format!(
         "\n  <details><summary>{} steps</summary>\n\n{}\n  </details>\n\n",
@@ -177,10 +180,10 @@ fn phase_lines(run: &RenderedRun<'_>, phase: Phase) -> String {
     out
 }
 
-/// A step, whether it is done, and the row that it left.
-fn step_line(step: &Step, left: Option<&Option<u64>>) -> String {
-    let mark = if left.is_some() { 'x' } else { ' ' };
-    let id = left.and_then(|id| id.map(|id| format!("  (id {id})")));
+/// A step, whether it is done, and the id of the object that it left.
+fn step_line(step: &Step, done: Option<&Option<u64>>) -> String {
+    let mark = if done.is_some() { 'x' } else { ' ' };
+    let id = done.and_then(|id| id.map(|id| format!("  (id {id})")));
     format!(
         "[{mark}] {:>3}  {}{}\n",
         step.id.0,
@@ -195,7 +198,7 @@ fn gate_line(gate: &Gate, progress: &Progress) -> String {
         "- [{}] gate `{}`{}\n",
         if open { 'x' } else { ' ' },
         gate.name.word(),
-        if open { ", looked at and open" } else { "" }
+        if open { ", checked and open" } else { "" }
     )
 }
 
@@ -203,7 +206,7 @@ fn stopped(plan: &Plan, progress: &Progress, why: &str) -> String {
     let unknown = usize::from(progress.unknown.is_some());
     let done = progress.done.len();
     format!(
-        "\n{}\n| done | not done | unknown |\n|---|---|---|\n| {done} | {} | {unknown} |\n\n*Next:* `/apply {}` looks again and goes on from here; `/abort` ends the run.\n",
+        "\n{}\n| done | not done | unknown |\n|---|---|---|\n| {done} | {} | {unknown} |\n\n*Next:* `/apply {}` observes MAAS again and continues from here; `/abort` ends the run.\n",
         fence("text", why),
         plan.steps.len().saturating_sub(done + unknown),
         plan.digest

@@ -9,7 +9,7 @@ fn account(login: &str, id: u64) -> Account {
     }
 }
 
-fn asker(login: &str, id: u64) -> Commenter {
+fn commenter(login: &str, id: u64) -> Commenter {
     Commenter {
         comment: 100,
         pull: PullNumber(7),
@@ -44,34 +44,34 @@ fn roster() -> Roster {
     }
 }
 
-fn looked(membership: Membership) -> Memberships {
+fn membership(membership: Membership) -> Memberships {
     Memberships::from([(team(), membership)])
 }
 
-fn apply(asker: &Commenter, memberships: &Memberships) -> Result<Order, NotAdmitted> {
-    roster().admit(Command::Apply(None), asker, memberships)
+fn apply(commenter: &Commenter, memberships: &Memberships) -> Result<Order, NotAdmitted> {
+    roster().admit(Command::Apply(None), commenter, memberships)
 }
 
 #[track_caller]
-fn turned_away(asker: &Commenter, why: &str) {
-    let away = apply(asker, &Memberships::new()).unwrap_err();
-    assert!(away.to_string().contains(why), "{away}");
+fn refused(commenter: &Commenter, why: &str) {
+    let refusal = apply(commenter, &Memberships::new()).unwrap_err();
+    assert!(refusal.to_string().contains(why), "{refusal}");
 }
 
 #[test]
 fn an_operator_gives_an_order() {
-    let order = apply(&asker("alice", 1), &Memberships::new()).unwrap();
+    let order = apply(&commenter("alice", 1), &Memberships::new()).unwrap();
     assert_eq!(order.by(), "alice");
-    assert_eq!(order.standing(), &Entitlement::Named);
-    assert_eq!(order.place(), Some((PullNumber(7), 100)));
+    assert_eq!(order.entitlement(), &Entitlement::Named);
+    assert_eq!(order.given_at(), Some((PullNumber(7), 100)));
     assert_eq!(order.command(), &Command::Apply(None));
-    assert!(apply(&asker("Alice", 1), &Memberships::new()).is_ok());
-    assert!(apply(&asker("bob", 42), &Memberships::new()).is_ok());
+    assert!(apply(&commenter("Alice", 1), &Memberships::new()).is_ok());
+    assert!(apply(&commenter("bob", 42), &Memberships::new()).is_ok());
 }
 
 #[test]
-fn anybody_may_ask_to_look_and_only_operators_what_leads_to_writes() {
-    let stranger = asker("mallory", 9);
+fn anybody_may_read_and_only_operators_may_cause_writes() {
+    let outsider = commenter("mallory", 9);
     for (command, admitted) in [
         (Command::Plan, true),
         (Command::Status, true),
@@ -80,41 +80,42 @@ fn anybody_may_ask_to_look_and_only_operators_what_leads_to_writes() {
         (Command::Apply(None), false),
         (Command::Abort, false),
     ] {
-        let order = roster().admit(command.clone(), &stranger, &Memberships::new());
+        let order = roster().admit(command.clone(), &outsider, &Memberships::new());
         assert_eq!(order.is_ok(), admitted, "{command:?}");
-        assert!(order.is_err() || order.unwrap().standing() == &Entitlement::Anybody);
+        assert!(order.is_err() || order.unwrap().entitlement() == &Entitlement::Anybody);
     }
 }
 
 #[test]
-fn only_what_decides_is_looked_up() {
-    let ask = |command: &Command, asker: &Commenter| roster().teams_to_ask(command, asker);
-    assert_eq!(ask(&Command::Abort, &asker("carol", 3)), [team()]);
-    assert!(ask(&Command::Abort, &asker("alice", 1)).is_empty());
-    assert!(ask(&Command::Plan, &asker("carol", 3)).is_empty());
-    let mut bot = asker("carol", 3);
+fn only_deciding_memberships_are_looked_up() {
+    let ask =
+        |command: &Command, commenter: &Commenter| roster().teams_to_look_up(command, commenter);
+    assert_eq!(ask(&Command::Abort, &commenter("carol", 3)), [team()]);
+    assert!(ask(&Command::Abort, &commenter("alice", 1)).is_empty());
+    assert!(ask(&Command::Plan, &commenter("carol", 3)).is_empty());
+    let mut bot = commenter("carol", 3);
     bot.via_app = true;
     assert!(ask(&Command::Abort, &bot).is_empty());
 }
 
 #[test]
-fn threat_14_a_stranger_is_turned_away() {
-    let away = apply(
-        &asker("mallory", 9),
-        &looked(Membership::Unseen("GitHub says 404".to_owned())),
+fn threat_14_an_outsider_is_refused() {
+    let refusal = apply(
+        &commenter("mallory", 9),
+        &membership(Membership::Unseen("GitHub says 404".to_owned())),
     );
-    insta::assert_snapshot!(away.unwrap_err(), @"@mallory is not on the roster; team `acme/net-ops` was not seen to have them: `GitHub says 404`");
+    insta::assert_snapshot!(refusal.unwrap_err(), @"@mallory is not on the roster; membership in team `acme/net-ops` is not confirmed: `GitHub says 404`");
 }
 
 #[test]
-fn threat_15_an_operators_login_on_another_account_is_turned_away() {
-    turned_away(&asker("bob", 43), "another account");
-    turned_away(&asker("robert", 42), "not on the roster");
+fn threat_15_an_operators_login_on_another_account_is_refused() {
+    refused(&commenter("bob", 43), "another account");
+    refused(&commenter("robert", 42), "not on the roster");
 }
 
-/// The association is not even read from the delivery; membership decides.
+/// The association is never read from the delivery; membership decides.
 #[test]
-fn threat_16_an_owner_without_membership_is_turned_away() {
+fn threat_16_an_owner_without_membership_is_refused() {
     let body = serde_json::json!({
         "action": "created",
         "issue": {"number": 7, "pull_request": {}, "user": {"id": 3, "login": "carol", "type": "User"}},
@@ -137,15 +138,15 @@ fn threat_16_an_owner_without_membership_is_turned_away() {
     let github::webhook::event::EventDetails::Commented(comment) = &event.details else {
         panic!("no comment")
     };
-    turned_away(&Commenter::of(&event, comment), "not on the roster");
+    refused(&Commenter::of(&event, comment), "not on the roster");
 }
 
 #[test]
-fn threat_17_what_cannot_be_looked_up_is_a_no_with_the_reason() {
-    let member = asker("carol", 3);
-    let order = apply(&member, &looked(Membership::Active)).unwrap();
-    assert_eq!(order.standing(), &Entitlement::Member(team()));
-    for (membership, why) in [
+fn threat_17_an_unconfirmed_membership_is_refused_with_the_reason() {
+    let member = commenter("carol", 3);
+    let order = apply(&member, &membership(Membership::Active)).unwrap();
+    assert_eq!(order.entitlement(), &Entitlement::Member(team()));
+    for (answer, why) in [
         (Membership::Pending, "pending"),
         (
             Membership::Unseen(
@@ -160,33 +161,33 @@ fn threat_17_what_cannot_be_looked_up_is_a_no_with_the_reason() {
             "did not answer",
         ),
     ] {
-        let away = apply(&member, &looked(membership)).unwrap_err();
-        assert!(away.to_string().contains(why), "{away}");
+        let refusal = apply(&member, &membership(answer)).unwrap_err();
+        assert!(refusal.to_string().contains(why), "{refusal}");
     }
-    turned_away(&member, "nobody looked");
+    refused(&member, "not looked up");
 }
 
 #[test]
-fn threat_18_standing_is_asked_again_and_may_be_gone() {
+fn threat_18_entitlement_is_checked_again_and_may_be_lost() {
     let carol = account("carol", 3);
     assert!(
         roster()
-            .standing(&carol, &looked(Membership::Active))
+            .entitlement(&carol, &membership(Membership::Active))
             .is_ok()
     );
-    let gone = looked(Membership::Unseen("GitHub says 404".to_owned()));
-    assert!(roster().standing(&carol, &gone).is_err());
+    let gone = membership(Membership::Unseen("GitHub says 404".to_owned()));
+    assert!(roster().entitlement(&carol, &gone).is_err());
 }
 
 #[test]
-fn threat_19_nobody_speaks_for_an_operator() {
-    let mut other = asker("alice", 1);
+fn threat_19_nobody_can_act_for_an_operator() {
+    let mut other = commenter("alice", 1);
     other.sender = Some(account("mallory", 9));
-    turned_away(&other, "the action was @mallory's");
+    refused(&other, "the action was @mallory's");
 
-    let mut app = asker("alice", 1);
+    let mut app = commenter("alice", 1);
     app.via_app = true;
-    turned_away(&app, "an app wrote");
+    refused(&app, "an app wrote");
 
     for (login, kind) in [
         ("planebot[bot]", "Bot"),
@@ -196,38 +197,38 @@ fn threat_19_nobody_speaks_for_an_operator() {
         ("alice", ""),
         ("planebot[bot]", "User"),
     ] {
-        let mut bot = asker(login, 1);
+        let mut bot = commenter(login, 1);
         for side in [&mut bot.author, &mut bot.sender] {
             side.as_mut().unwrap().kind = kind.to_owned();
         }
-        turned_away(&bot, "not a person");
+        refused(&bot, "not a person");
         assert!(
             roster()
                 .admit(Command::Plan, &bot, &Memberships::new())
                 .is_err(),
-            "bots do not even plan"
+            "bots may not plan either"
         );
     }
 
-    let mut ghost = asker("alice", 1);
+    let mut ghost = commenter("alice", 1);
     ghost.author = None;
-    turned_away(&ghost, "is gone");
-    turned_away(&asker("ghost", 10_137), "is gone");
-    let mut unsent = asker("alice", 1);
+    refused(&ghost, "no longer exists");
+    refused(&commenter("ghost", 10_137), "no longer exists");
+    let mut unsent = commenter("alice", 1);
     unsent.sender = None;
-    turned_away(&unsent, "is gone");
+    refused(&unsent, "no longer exists");
 }
 
 #[test]
-fn threat_21_the_author_does_not_apply_where_two_people_are_asked_for() {
+fn threat_21_the_author_cannot_apply_if_two_people_are_required() {
     let strict = Roster {
         two_person: true,
         ..roster()
     };
-    let mut own = asker("alice", 1);
+    let mut own = commenter("alice", 1);
     own.opener = Some(account("alice", 1));
-    let away = strict.admit(Command::Apply(None), &own, &Memberships::new());
-    assert!(matches!(away, Err(NotAdmitted::OwnChange { .. })));
+    let refusal = strict.admit(Command::Apply(None), &own, &Memberships::new());
+    assert!(matches!(refusal, Err(NotAdmitted::OwnChange { .. })));
     assert!(
         strict
             .admit(Command::Abort, &own, &Memberships::new())
@@ -242,7 +243,7 @@ fn threat_21_the_author_does_not_apply_where_two_people_are_asked_for() {
         strict
             .admit(
                 Command::Apply(None),
-                &asker("alice", 1),
+                &commenter("alice", 1),
                 &Memberships::new()
             )
             .is_ok()
@@ -251,14 +252,14 @@ fn threat_21_the_author_does_not_apply_where_two_people_are_asked_for() {
 
 #[test]
 fn threat_27_an_edited_comment_gives_no_order() {
-    let mut edited = asker("alice", 1);
+    let mut edited = commenter("alice", 1);
     edited.edited = true;
-    turned_away(&edited, "edited");
+    refused(&edited, "edited");
 }
 
 #[test]
 fn threat_28_a_comment_on_an_issue_gives_no_order() {
-    let mut issue = asker("alice", 1);
+    let mut issue = commenter("alice", 1);
     issue.on_pull = false;
-    turned_away(&issue, "this is an issue");
+    refused(&issue, "this is an issue");
 }

@@ -1,23 +1,20 @@
-//! A run's facts in the journal, under its lease.
+//! Reads and adds a run's facts in the journal, under the site's lease. It must not know what a fact means.
 
+use execution::ledger::{Ledger, LedgerError};
 use journal::{Journal, Lease, RunId};
+use maas::WriteFence;
 use plan::run::{Fact, RecordedFact};
 use topology::observed::Timestamp;
-
-use crate::config::SitePolicy;
-use execution::ledger::{Ledger, LedgerError};
-use maas::WriteFence;
 use topology::port::Clock;
 
-/// A run in the journal.
+use crate::config::SitePolicy;
+
+/// The ledger of one run in the journal.
 pub struct RunLedger<'a> {
-    /// The journal.
     pub journal: &'a Journal,
-    /// The run.
     pub run: RunId,
-    /// The right to add to it.
+    /// The lease that adding a fact requires.
     pub lease: &'a Lease,
-    /// What time it is.
     pub clock: &'a Clock,
 }
 
@@ -38,15 +35,13 @@ impl Ledger for RunLedger<'_> {
     }
 }
 
-/// A lease as the MAAS writer sees it: held until MAAS could no longer be through with a request before it ends. The
-/// journal refuses the fact before each write once the epoch has moved on; this is the second check, for a worker that is
-/// paused between that fact and the request.
+/// A lease as the MAAS writer uses it: it counts as held only while MAAS would finish a new request before the lease ends.
+/// Before each write the journal refuses the fact if the lease's epoch is outdated; this is the second check, for a worker that
+/// is paused between that fact and the request.
 pub struct LeaseFence<'a> {
-    /// The lease.
     pub lease: &'a Lease,
-    /// What time it is.
     pub clock: &'a Clock,
-    /// The site's policy: how long MAAS may be at work on a request.
+    /// The site's policy, which says how long MAAS may process a request.
     pub policy: &'a SitePolicy,
 }
 
@@ -65,9 +60,9 @@ mod tests {
 
     use super::*;
 
-    /// The loop tells a store that failed from a right that another has by now: the cause says which.
+    /// The leader distinguishes a failed store from a lost lease by the error's cause.
     #[tokio::test]
-    async fn a_fact_that_another_may_keep_by_now_says_so() {
+    async fn adding_a_fact_under_a_lost_lease_fails_with_that_cause() {
         let journal = Journal::open("sqlite::memory:").await.unwrap();
         let at = |ms: i64| -> Clock { Arc::new(move || Timestamp(ms)) };
         let lease = journal.take("a", "one", 1_000, Timestamp(0)).await;
@@ -100,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_sent_in_the_pause_before_a_lease_ends() {
+    fn nothing_is_sent_shortly_before_a_lease_ends() {
         let lease = Lease {
             site: "a".to_owned(),
             owner: "w".to_owned(),
@@ -117,7 +112,7 @@ mod tests {
             };
             fence.still_held()
         };
-        // MAAS may be at work on a request for 95 s.
+        // MAAS may process a request for 95 s.
         assert!(is_held_at(84_999));
         assert!(!is_held_at(85_000) && !is_held_at(181_000));
     }

@@ -1,19 +1,20 @@
-//! What people are told of a run: it follows from the run's facts, and from nothing else.
+//! Publishes runs: every comment, check and commit about a run follows from the run's facts alone.
 //!
-//! New facts are published before the next move is made. A process that dies in between loses nothing: the next one
-//! publishes the newest run of each site again, and enqueuing the same message twice changes nothing, because every message
-//! has a key. It must not make moves.
+//! New facts are published before the next move. If the process dies in between, nothing is lost: the next process publishes
+//! the newest run of each site again, and enqueuing the same message twice has no effect, because every message has a key. It
+//! must not make moves.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context as _;
+use tracing::Instrument as _;
+
 use github::webhook::event::{PullNumber, Sha};
 use journal::{CheckConclusion, CheckState, HistoryPayload, Run};
 use plan::gate::GateName;
 use plan::run::{Fact, Progress, RecordedFact};
 use topology::observed::{Observed, Scope};
-use tracing::Instrument as _;
 
 use super::Runs;
 use super::record::RunRecord;
@@ -38,11 +39,11 @@ impl Clone for PublishedFacts {
 }
 
 impl PublishedFacts {
-    fn is(&self, run: &Run, facts: usize) -> bool {
+    fn is_published(&self, run: &Run, facts: usize) -> bool {
         self.counts().get(&run.id.0) == Some(&facts)
     }
 
-    fn note(&self, run: &Run, facts: usize) {
+    fn record(&self, run: &Run, facts: usize) {
         self.counts().insert(run.id.0, facts);
     }
 
@@ -60,8 +61,8 @@ struct PublishedRun<'a> {
 }
 
 impl Runs {
-    /// Publishes the newest run of one site whose facts were not published; false when all were. A run that cannot be
-    /// published keeps no other from it.
+    /// Publishes the newest run of one site that has unpublished facts; false if there is none. A run that cannot be published
+    /// does not block the others.
     pub(crate) async fn publish_one(&self) -> anyhow::Result<bool> {
         let mut failed = None;
         for runtime in self.sites.iter() {
@@ -77,7 +78,7 @@ impl Runs {
         failed.map_or(Ok(false), Err)
     }
 
-    /// Publishes the newest run of a site; false when all its facts were published.
+    /// Publishes the newest run of a site; false if all its facts are published.
     pub(super) async fn publish_newest(&self, runtime: &SiteRuntime) -> anyhow::Result<bool> {
         let newest = self.journal.runs(&runtime.site.name, 1).await?;
         let Some(run) = newest
@@ -89,10 +90,10 @@ impl Runs {
         };
         let facts = self.journal.facts(run.id).await?;
         let count = facts.len();
-        if self.published.is(&run, count) {
+        if self.published.is_published(&run, count) {
             return Ok(false);
         }
-        // Of a run that retention has emptied nothing is left to publish.
+        // If retention has removed the record, there is nothing left to publish.
         if let Ok(record) = RunRecord::of(&run) {
             let published = PublishedRun {
                 run: &run,
@@ -104,7 +105,7 @@ impl Runs {
                 tracing::info_span!("run", id = %TraceId::of_run(run.id), site = run.new.site);
             self.publish(&published).instrument(span).await?;
         }
-        self.published.note(&run, count);
+        self.published.record(&run, count);
         Ok(true)
     }
 
@@ -123,7 +124,7 @@ impl Runs {
         Ok(())
     }
 
-    /// The apply comment: the same comment, edited; at most once in five seconds.
+    /// Enqueues the apply comment. It is one comment that is edited, at most once in five seconds.
     async fn enqueue_progress(&self, published: &PublishedRun<'_>) -> anyhow::Result<()> {
         let run = published.run;
         let setting = published.record.setting(&run.new.site);
@@ -132,13 +133,13 @@ impl Runs {
             .await
     }
 
-    /// The check on the merge commit, and where the pull request stands.
+    /// Enqueues the check on the merge commit and updates the status of the pull request.
     async fn enqueue_status(&self, published: &PublishedRun<'_>) -> anyhow::Result<()> {
         let progress = Progress::of(&published.facts);
         let finished = published
             .facts
             .iter()
-            .any(|noted| noted.fact == Fact::Finished);
+            .any(|recorded| recorded.fact == Fact::Finished);
         let ended = CheckState::Completed;
         let (state, title, status) = if finished {
             (
@@ -178,7 +179,9 @@ impl Runs {
             .await?;
         match self.journal.pull(&new.repository, number).await? {
             Some(row) if finished => {
-                self.pulls.overtake(&published.runtime.site, &row).await?;
+                self.pulls
+                    .supersede_earlier(&published.runtime.site, &row)
+                    .await?;
                 let merge = Merge {
                     site: &published.runtime.site,
                     number: u64::try_from(number)?,
@@ -191,7 +194,7 @@ impl Runs {
         }
     }
 
-    /// The gate's runbook with this plan's values, once.
+    /// Enqueues the gate's comment, with the runbook and this plan's values, once.
     async fn enqueue_gate(
         &self,
         published: &PublishedRun<'_>,
@@ -209,7 +212,7 @@ impl Runs {
         let site = &published.runtime.site;
         let repository = self.github.read_last(&site.repository).await?;
         let commit = declared_at(&repository, site, merged, merged).await?;
-        // A runbook that changed after the plan was approved is not this plan's.
+        // A runbook that changed after the review does not belong to this plan.
         let runbook = commit
             .runbooks
             .iter()
@@ -222,14 +225,14 @@ impl Runs {
         self.enqueue_comment(run, key, body).await
     }
 
-    /// What the last look found missing, once for each claim.
+    /// Enqueues what the last examination found missing, once for each claim.
     async fn enqueue_not_yet(
         &self,
         published: &PublishedRun<'_>,
         name: GateName,
     ) -> anyhow::Result<()> {
-        let last = published.facts.iter().rev().find_map(|noted| {
-            if let Fact::NotYet { gate, missing } = &noted.fact {
+        let last = published.facts.iter().rev().find_map(|recorded| {
+            if let Fact::NotYet { gate, missing } = &recorded.fact {
                 return (*gate == name).then_some(missing);
             }
             None
@@ -240,19 +243,21 @@ impl Runs {
         let claims = published
             .facts
             .iter()
-            .filter(|noted| matches!(&noted.fact, Fact::Claimed { gate, .. } if *gate == name))
+            .filter(
+                |recorded| matches!(&recorded.fact, Fact::Claimed { gate, .. } if *gate == name),
+            )
             .count();
         let key = format!(
             "gate/{}/{}/not-yet/{claims}",
             published.run.id.0,
             name.word()
         );
-        // A claim that was not looked into yet has no answer.
-        let answered = !matches!(
-            published.facts.last().map(|noted| &noted.fact),
+        // A claim that was not examined yet has no answer.
+        let examined = !matches!(
+            published.facts.last().map(|recorded| &recorded.fact),
             Some(Fact::Claimed { .. })
         );
-        if !answered {
+        if !examined {
             return Ok(());
         }
         let body = reply::not_yet(name.word(), missing);
@@ -272,14 +277,14 @@ impl Runs {
             .await
     }
 
-    /// The commit on the history branch, once: a run that ended is told in git however it ended.
+    /// Enqueues the commit on the history branch, once, however the run ended.
     async fn enqueue_history(&self, published: &PublishedRun<'_>) -> anyhow::Result<()> {
         let run = published.run;
         let key = format!("history/{}", run.id.0);
         if self.queue.has(&key).await? {
             return Ok(());
         }
-        let seen = published
+        let observation = published
             .runtime
             .client
             .reader()
@@ -288,11 +293,11 @@ impl Runs {
         let finished = published
             .facts
             .iter()
-            .any(|noted| noted.fact == Fact::Finished);
-        // What was aborted may have been aborted because MAAS does not answer.
-        let observed = match seen {
+            .any(|recorded| recorded.fact == Fact::Finished);
+        // A run may have been aborted because MAAS does not respond.
+        let observed = match observation {
             Ok(observed) => Some(observed),
-            Err(blind) if finished => return Err(blind).context("observing MAAS for the history"),
+            Err(error) if finished => return Err(error).context("observing MAAS for the history"),
             Err(_) => None,
         };
         let archive = published.archive(observed.as_ref())?;
@@ -309,7 +314,11 @@ impl Runs {
 impl PublishedRun<'_> {
     fn outcome(&self) -> String {
         let progress = Progress::of(&self.facts);
-        if self.facts.iter().any(|noted| noted.fact == Fact::Finished) {
+        if self
+            .facts
+            .iter()
+            .any(|recorded| recorded.fact == Fact::Finished)
+        {
             return "applied".to_owned();
         }
         let steps = self.record.plan.steps.len();
@@ -330,7 +339,7 @@ impl PublishedRun<'_> {
             site: run.new.site.clone(),
             began: run.began,
             pull: number.map(PullNumber),
-            digest: ShortDigest::parse(&run.new.digest).context("the run's digest is none")?,
+            digest: ShortDigest::parse(&run.new.digest).context("the run has no valid digest")?,
             by: record.by.clone(),
             merge: Some(Sha::parse(&record.merge_commit)?),
             outcome: self.outcome(),

@@ -1,19 +1,20 @@
-//! What a run needs besides its facts, kept with it in the journal.
+//! What a run needs besides its facts, stored with it in the journal. It must not know how the run moves.
+
+use serde::{Deserialize, Serialize};
 
 use journal::Run;
 use plan::plan::Plan;
-use serde::{Deserialize, Serialize};
 
 use crate::reply::RunSetting;
 
-/// What a run needs besides its facts. Versioned: rows of every past version are read.
+/// The plan of a run and where it comes from. It is versioned; rows of every past version can be read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct RunRecord {
     /// The format's version.
     pub(crate) v: u32,
     pub(crate) plan: Plan,
     pub(crate) merge_commit: String,
-    /// Who ordered it, by login.
+    /// Who ordered the run, by login.
     pub(crate) by: String,
 }
 

@@ -1,13 +1,14 @@
-//! Open runs: one move at a time. It must not know what is published of them.
+//! Moves unfinished runs, one move at a time. It must not know what is published about them.
 
 use anyhow::Context as _;
+use tracing::Instrument as _;
+
 use execution::executor::Executor;
 use journal::Run;
 use plan::plan::PlanPolicy;
 use plan::run::{NextMove, next_move};
 use topology::observed::Timestamp;
 use topology::plane::Topology;
-use tracing::Instrument as _;
 
 use super::Runs;
 use super::ledger::{LeaseFence, RunLedger};
@@ -18,8 +19,7 @@ use crate::trace::TraceId;
 use crate::worker::is_github_error;
 
 impl Runs {
-    /// Makes one move of one run that can make one; false when none can. A run that GitHub blocks keeps no other from
-    /// moving.
+    /// Makes one move of one run; false if no run can move. A run that fails because of GitHub does not block the others.
     pub(crate) async fn move_one(&self, now: Timestamp) -> anyhow::Result<bool> {
         let mut failed = None;
         for run in self
@@ -43,8 +43,10 @@ impl Runs {
             }
             let span =
                 tracing::info_span!("run", id = %TraceId::of_run(run.id), site = run.new.site);
-            let made = self.make(&run, &record, runtime, &next).instrument(span);
-            match made.await {
+            let moved = self
+                .make_move(&run, &record, runtime, &next)
+                .instrument(span);
+            match moved.await {
                 Ok(true) => return Ok(true),
                 Ok(false) => {}
                 Err(error) if is_github_error(&error) => failed = failed.or(Some(error)),
@@ -54,7 +56,7 @@ impl Runs {
         failed.map_or(Ok(false), Err)
     }
 
-    /// When the next run may move by itself.
+    /// When the next run can move without an operator.
     pub(crate) async fn next_at(&self, now: Timestamp) -> anyhow::Result<Option<Timestamp>> {
         let mut wake: Option<Timestamp> = None;
         for run in self
@@ -77,16 +79,15 @@ impl Runs {
         Ok(wake)
     }
 
-    /// Makes a move; false when another worker has the right to.
-    async fn make(
+    /// Makes a move; false if another worker holds the lease.
+    async fn make_move(
         &self,
         run: &Run,
         record: &RunRecord,
         runtime: &SiteRuntime,
         next: &NextMove,
     ) -> anyhow::Result<bool> {
-        let taken = self.lease(&runtime.site).await?;
-        let Some(lease) = taken else {
+        let Some(lease) = self.lease(&runtime.site).await? else {
             return Ok(false);
         };
         let fence = LeaseFence {
@@ -101,8 +102,8 @@ impl Runs {
             clock: &self.clock,
         };
         let (topology, policy) = match next {
-            // Only the proof needs the declaration; the steps are fixed.
-            NextMove::Verify { .. } => self.proved_against(runtime, record).await?,
+            // Only the verification needs the declaration; the steps are fixed.
+            NextMove::Verify { .. } => self.verified_against(runtime, record).await?,
             NextMove::Execute(_)
             | NextMove::Ask(_)
             | NextMove::Examine(_)
@@ -130,7 +131,7 @@ impl Runs {
     }
 
     /// The merged declaration, and the policy with the runbooks beside it.
-    async fn proved_against(
+    async fn verified_against(
         &self,
         runtime: &SiteRuntime,
         record: &RunRecord,
@@ -138,10 +139,10 @@ impl Runs {
         let merged = &record.merge_commit;
         let repository = self.github.read_last(&runtime.site.repository).await?;
         let commit = declared_at(&repository, &runtime.site, merged, merged).await?;
-        // An empty declaration would find no drift anywhere, and prove nothing.
+        // Verifying against an empty declaration would find no drift and prove nothing.
         let topology = commit
             .topology
-            .context("the merged declaration does not check with this planebot")?;
+            .context("the merged declaration does not pass the check of this planebot")?;
         Ok((topology, runtime.policy(&commit.runbooks)))
     }
 }

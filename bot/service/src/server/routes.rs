@@ -1,6 +1,6 @@
-//! The routes of the service that machines use: `/webhook`, `/healthz`, `/readyz`, `/metrics`.
+//! The routes: `/webhook`, `/healthz`, `/readyz`, `/metrics`.
 //!
-//! None of them says which version this is, or anything about a site.
+//! No response reveals the version or anything about a site. It must not know how a delivery is processed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,42 +13,40 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
-use journal::{Delivery, Journal, Stored};
 use tokio::sync::{Notify, Semaphore};
-use topology::port::Clock;
 
 use github::credentials::Secrets;
 use github::webhook::{Forged, SignedDelivery, WebhookSignature, receive};
+use journal::{Delivery, Journal, Stored};
+use topology::port::Clock;
 
-/// GitHub gives up on an answer after 10 s, so a body that takes longer is nobody's.
+/// GitHub waits 10 s for a response, so a body that takes longer is not GitHub's.
 pub const BODY_SECONDS_MAX: Duration = Duration::from_secs(10);
 
-/// Bodies up to this need no turn: GitHub's usual ones are 10 to 30 KiB.
+/// Bodies up to this size are read without a permit: GitHub's usual ones are 10 to 30 KiB.
 const SMALL_BODY_BYTES_MAX: u64 = 256 * 1024;
 
-/// Large bodies read at once: four of 25 MiB are all the memory that unsigned requests can hold.
+/// How many large bodies are read at once: unsigned requests can hold at most four of 25 MiB in memory.
 const LARGE_BODIES_MAX: usize = 4;
 
-/// What the door needs.
+/// What the webhook route needs.
 #[derive(Clone)]
 pub struct WebhookState {
-    /// Where deliveries are kept.
+    /// Where deliveries are stored.
     pub journal: Journal,
-    /// What they are signed with.
+    /// The secrets that deliveries are signed with.
     pub secrets: Arc<Secrets>,
-    /// What time it is.
     pub now: Clock,
     /// The largest body, in bytes.
     pub body_limit: usize,
-    /// How long a body may take; [`BODY_SECONDS_MAX`] but for tests.
+    /// How long a body may take: [`BODY_SECONDS_MAX`], except in tests.
     pub body_patience: Duration,
-    /// Told when a delivery was kept, so that nobody needs to poll for it.
+    /// Notified when a delivery was stored, so that the leader need not poll for it.
     pub kept: Arc<Notify>,
-    /// What was counted since the start.
     pub counts: Arc<WebhookCounts>,
 }
 
-/// What was counted since the start.
+/// Webhooks since the process started, by result.
 #[derive(Debug, Default)]
 pub struct WebhookCounts {
     kept: AtomicU64,
@@ -58,71 +56,71 @@ pub struct WebhookCounts {
 }
 
 #[derive(Clone)]
-struct Inside {
-    door: WebhookState,
-    large: Arc<Semaphore>,
+struct RouterState {
+    webhook: WebhookState,
+    large_bodies: Arc<Semaphore>,
 }
 
-/// The routes.
-pub fn router(door: WebhookState) -> Router {
-    let inside = Inside {
-        door,
-        large: Arc::new(Semaphore::new(LARGE_BODIES_MAX)),
+/// Builds the router.
+pub fn router(webhook_state: WebhookState) -> Router {
+    let state = RouterState {
+        webhook: webhook_state,
+        large_bodies: Arc::new(Semaphore::new(LARGE_BODIES_MAX)),
     };
     Router::new()
         .route("/webhook", post(webhook))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .with_state(inside)
+        .with_state(state)
 }
 
-async fn webhook(State(inside): State<Inside>, request: Request) -> Response {
+async fn webhook(State(state): State<RouterState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let door = &inside.door;
-    // A request that nobody could have signed is turned away before its body is read.
+    let webhook = &state.webhook;
+    // A request without a well-formed signature header is rejected before its body is read.
     if let Err(forged) = WebhookSignature::of(&parts.headers) {
-        return turned_away(door, forged);
+        return rejected(webhook, forged);
     }
-    let body = match read(&inside, &parts.headers, body).await {
+    let body = match read(&state, &parts.headers, body).await {
         Ok(body) => body,
         Err(status) => return status.into_response(),
     };
-    let now = (door.now)();
+    let now = (webhook.now)();
     let SignedDelivery { id, event, body } =
-        match receive(&parts.headers, &body, &door.secrets, now) {
+        match receive(&parts.headers, &body, &webhook.secrets, now) {
             Ok(signed) => signed,
-            Err(forged) => return turned_away(door, forged),
+            Err(forged) => return rejected(webhook, forged),
         };
     let delivery = Delivery { id, event, body };
-    // 202 is sent after the journal has the delivery, never before; GitHub logs a 503 as failed, to be sent again.
-    match door.journal.store_delivery(&delivery, now).await {
-        Ok(kept) => answer(door, kept),
+    // 202 is sent only after the delivery is stored. GitHub logs a 503 as a failure, which can be redelivered.
+    match webhook.journal.store_delivery(&delivery, now).await {
+        Ok(stored) => accepted(webhook, stored),
         Err(error) => {
-            tracing::error!(delivery = delivery.id, %error, "a delivery could not be kept");
-            door.counts.not_kept.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(delivery = delivery.id, %error, "storing a delivery failed");
+            webhook.counts.not_kept.fetch_add(1, Ordering::Relaxed);
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
     }
 }
 
-fn answer(door: &WebhookState, kept: Stored) -> Response {
-    match kept {
+fn accepted(webhook: &WebhookState, stored: Stored) -> Response {
+    match stored {
         Stored::New => {
-            door.counts.kept.fetch_add(1, Ordering::Relaxed);
-            door.kept.notify_one();
-            (StatusCode::ACCEPTED, "kept\n").into_response()
+            webhook.counts.kept.fetch_add(1, Ordering::Relaxed);
+            webhook.kept.notify_one();
+            (StatusCode::ACCEPTED, "stored\n").into_response()
         }
         Stored::Duplicate => {
-            door.counts.seen_before.fetch_add(1, Ordering::Relaxed);
-            (StatusCode::ACCEPTED, "seen before\n").into_response()
+            webhook.counts.seen_before.fetch_add(1, Ordering::Relaxed);
+            (StatusCode::ACCEPTED, "already stored\n").into_response()
         }
     }
 }
 
-fn turned_away(door: &WebhookState, forged: Forged) -> Response {
-    door.counts.forged.fetch_add(1, Ordering::Relaxed);
-    tracing::warn!(%forged, "a webhook was turned away");
+fn rejected(webhook: &WebhookState, forged: Forged) -> Response {
+    webhook.counts.forged.fetch_add(1, Ordering::Relaxed);
+    tracing::warn!(%forged, "a webhook was rejected");
     let status = match forged {
         Forged::Unsigned | Forged::Malformed | Forged::Mismatch => StatusCode::UNAUTHORIZED,
         Forged::Header(_) | Forged::NotText => StatusCode::BAD_REQUEST,
@@ -131,9 +129,9 @@ fn turned_away(door: &WebhookState, forged: Forged) -> Response {
     (status, format!("{forged}\n")).into_response()
 }
 
-/// The whole body within its limits of size and time.
-async fn read(inside: &Inside, headers: &HeaderMap, body: Body) -> Result<Bytes, StatusCode> {
-    let limit = inside.door.body_limit;
+/// Reads the whole body within the limits of size and time.
+async fn read(state: &RouterState, headers: &HeaderMap, body: Body) -> Result<Bytes, StatusCode> {
+    let limit = state.webhook.body_limit;
     let length = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
@@ -141,39 +139,39 @@ async fn read(inside: &Inside, headers: &HeaderMap, body: Body) -> Result<Bytes,
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
     let whole = async {
-        let _turn = match length {
+        let _permit = match length {
             Some(0..=SMALL_BODY_BYTES_MAX) => None,
-            Some(_) | None => Some(inside.large.acquire().await),
+            Some(_) | None => Some(state.large_bodies.acquire().await),
         };
         axum::body::to_bytes(body, limit).await
     };
-    match tokio::time::timeout(inside.door.body_patience, whole).await {
+    match tokio::time::timeout(state.webhook.body_patience, whole).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        // Too long without a length said before, or broken off; the answer is the same for both.
+        // Too large without a `content-length`, or interrupted; the status is the same for both.
         Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
         Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
     }
 }
 
-async fn readyz(State(inside): State<Inside>) -> Response {
-    match inside.door.journal.queue_depth().await {
+async fn readyz(State(state): State<RouterState>) -> Response {
+    match state.webhook.journal.queue_depth().await {
         Ok(_) => "ready\n".into_response(),
         Err(error) => {
-            tracing::error!(%error, "the journal does not answer");
+            tracing::error!(%error, "the store does not respond");
             (
                 StatusCode::SERVICE_UNAVAILABLE,
-                "the journal does not answer\n",
+                "the store does not respond\n",
             )
                 .into_response()
         }
     }
 }
 
-/// `OpenMetrics` 1.0 text: counts only, no names from outside.
-async fn metrics(State(inside): State<Inside>) -> Response {
-    let counts = &inside.door.counts;
+/// `OpenMetrics` 1.0 text. It has counts only, no text from outside.
+async fn metrics(State(state): State<RouterState>) -> Response {
+    let counts = &state.webhook.counts;
     let mut text = String::from(
-        "# TYPE planebot_webhooks counter\n# HELP planebot_webhooks Webhooks by what became of them.\n",
+        "# TYPE planebot_webhooks counter\n# HELP planebot_webhooks Webhooks by result.\n",
     );
     for (result, count) in [
         ("kept", &counts.kept),
@@ -188,16 +186,16 @@ async fn metrics(State(inside): State<Inside>) -> Response {
         text.push_str(&count.to_string());
         text.push('\n');
     }
-    if let Ok((waiting, parked)) = inside.door.journal.queue_depth().await {
+    if let Ok((waiting, dead_letters)) = state.webhook.journal.queue_depth().await {
         text.push_str(&format!(
-            "# TYPE planebot_deliveries gauge\n# HELP planebot_deliveries Deliveries that are not settled, or wait for a person.\n\
-             planebot_deliveries{{queue=\"waiting\"}} {waiting}\nplanebot_deliveries{{queue=\"parked\"}} {parked}\n"
+            "# TYPE planebot_deliveries gauge\n# HELP planebot_deliveries Deliveries that are not settled, and dead letters.\n\
+             planebot_deliveries{{queue=\"waiting\"}} {waiting}\nplanebot_deliveries{{queue=\"parked\"}} {dead_letters}\n"
         ));
     }
-    if let Ok((owed, given_up)) = inside.door.journal.outbox_depth().await {
+    if let Ok((pending, given_up)) = state.webhook.journal.outbox_depth().await {
         text.push_str(&format!(
-            "# TYPE planebot_replies gauge\n# HELP planebot_replies Replies that are to be said, or that GitHub refused.\n\
-             planebot_replies{{queue=\"owed\"}} {owed}\nplanebot_replies{{queue=\"given_up\"}} {given_up}\n"
+            "# TYPE planebot_replies gauge\n# HELP planebot_replies Messages to GitHub that are not sent, and those that were given up.\n\
+             planebot_replies{{queue=\"owed\"}} {pending}\nplanebot_replies{{queue=\"given_up\"}} {given_up}\n"
         ));
     }
     text.push_str("# EOF\n");

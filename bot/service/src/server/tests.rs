@@ -7,16 +7,17 @@ use std::time::Duration;
 use axum::body::Body;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
-use journal::Journal;
 use secrecy::SecretString;
 use tokio::sync::Notify;
-use topology::observed::Timestamp;
 use tower::ServiceExt as _;
+
+use github::credentials::Secrets;
+use github::webhook::{Forged, SignedDelivery, receive};
+use journal::Journal;
+use topology::observed::Timestamp;
 
 use super::routes::*;
 use crate::config::BODY_BYTES_MAX;
-use github::credentials::Secrets;
-use github::webhook::{Forged, SignedDelivery, receive};
 
 const SECRET: &str = "It's a Secret to Everybody";
 const BODY: &[u8] = b"{\"zen\":\"Keep it logically awesome.\"}";
@@ -84,9 +85,9 @@ fn a_signed_body_is_a_delivery() {
     assert_eq!(delivery.body.as_bytes(), BODY);
 }
 
-/// GitHub's own vector (docs, validating webhook deliveries: testing the webhook payload validation).
+/// GitHub's own test vector (docs, "Validating webhook deliveries", testing the webhook payload validation).
 #[test]
-fn githubs_documented_signature_fits() {
+fn githubs_documented_signature_is_accepted() {
     let mut headers = with(
         "x-hub-signature-256",
         "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
@@ -219,19 +220,19 @@ fn odd_headers_and_bytes_are_refused_even_when_signed() {
     );
 }
 
-struct Porch {
-    door: WebhookState,
+struct Fixture {
+    state: WebhookState,
     now: Arc<AtomicI64>,
     _folder: tempfile::TempDir,
 }
 
-async fn porch() -> Porch {
+async fn fixture() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("planebot.db").display());
     let now = Arc::new(AtomicI64::new(NOW.0));
     let clock = Arc::clone(&now);
-    Porch {
-        door: WebhookState {
+    Fixture {
+        state: WebhookState {
             journal: Journal::open(&url).await.unwrap(),
             secrets: Arc::new(secrets()),
             now: Arc::new(move || Timestamp(clock.load(Ordering::Relaxed))),
@@ -245,11 +246,11 @@ async fn porch() -> Porch {
     }
 }
 
-impl Porch {
+impl Fixture {
     async fn send(&self, headers: &[(&'static str, String)], body: impl Into<Body>) -> StatusCode {
         let mut request = Request::post("/webhook").body(body.into()).unwrap();
         *request.headers_mut() = map(headers);
-        router(self.door.clone())
+        router(self.state.clone())
             .oneshot(request)
             .await
             .unwrap()
@@ -258,7 +259,7 @@ impl Porch {
 
     async fn get(&self, path: &str) -> (StatusCode, String) {
         let request = Request::get(path).body(Body::empty()).unwrap();
-        let response = router(self.door.clone()).oneshot(request).await.unwrap();
+        let response = router(self.state.clone()).oneshot(request).await.unwrap();
         let status = response.status();
         let bytes = axum::body::to_bytes(response.into_body(), 65_536)
             .await
@@ -267,19 +268,19 @@ impl Porch {
     }
 
     async fn waiting(&self) -> i64 {
-        self.door.journal.queue_depth().await.unwrap().0
+        self.state.journal.queue_depth().await.unwrap().0
     }
 }
 
 #[tokio::test]
-async fn a_delivery_is_kept_before_it_is_answered() {
-    let porch = porch().await;
+async fn a_delivery_is_stored_before_it_is_accepted() {
+    let fixture = fixture().await;
     assert_eq!(
-        porch.send(&signed(BODY, SECRET), BODY).await,
+        fixture.send(&signed(BODY, SECRET), BODY).await,
         StatusCode::ACCEPTED
     );
-    let stored = porch
-        .door
+    let stored = fixture
+        .state
         .journal
         .next_delivery(NOW)
         .await
@@ -290,76 +291,76 @@ async fn a_delivery_is_kept_before_it_is_answered() {
 
 #[tokio::test]
 async fn a_forged_delivery_leaves_no_trace() {
-    let porch = porch().await;
+    let fixture = fixture().await;
     for headers in [without("x-hub-signature-256"), signed(BODY, "other")] {
-        assert_eq!(porch.send(&headers, BODY).await, StatusCode::UNAUTHORIZED);
+        assert_eq!(fixture.send(&headers, BODY).await, StatusCode::UNAUTHORIZED);
     }
-    assert_eq!(porch.waiting().await, 0);
+    assert_eq!(fixture.waiting().await, 0);
 }
 
 #[tokio::test]
-async fn threat_8_the_same_delivery_twice_is_kept_once() {
-    let porch = porch().await;
+async fn threat_8_the_same_delivery_twice_is_stored_once() {
+    let fixture = fixture().await;
     let headers = signed(BODY, SECRET);
-    let (first, second) = tokio::join!(porch.send(&headers, BODY), porch.send(&headers, BODY));
+    let (first, second) = tokio::join!(fixture.send(&headers, BODY), fixture.send(&headers, BODY));
     assert_eq!(
         (first, second),
         (StatusCode::ACCEPTED, StatusCode::ACCEPTED)
     );
-    assert_eq!(porch.send(&headers, BODY).await, StatusCode::ACCEPTED);
-    assert_eq!(porch.waiting().await, 1);
+    assert_eq!(fixture.send(&headers, BODY).await, StatusCode::ACCEPTED);
+    assert_eq!(fixture.waiting().await, 1);
 }
 
 #[tokio::test]
-async fn threat_8_a_delivery_that_was_not_kept_is_503_and_kept_when_sent_again() {
-    let porch = porch().await;
-    let mut broken = porch.door.clone();
+async fn threat_8_a_delivery_that_was_not_stored_gets_503_and_is_stored_when_resent() {
+    let fixture = fixture().await;
+    let mut broken = fixture.state.clone();
     broken.journal = broken.journal.with_crash_point(Arc::new(|| true));
     let mut request = Request::post("/webhook").body(Body::from(BODY)).unwrap();
     *request.headers_mut() = map(&signed(BODY, SECRET));
     let status = router(broken).oneshot(request).await.unwrap().status();
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(
-        porch.send(&signed(BODY, SECRET), BODY).await,
+        fixture.send(&signed(BODY, SECRET), BODY).await,
         StatusCode::ACCEPTED
     );
-    assert_eq!(porch.waiting().await, 1);
+    assert_eq!(fixture.waiting().await, 1);
 }
 
 #[tokio::test]
 async fn threat_6_a_body_over_the_limit_is_refused_unread() {
-    let porch = porch().await;
+    let fixture = fixture().await;
     let large = vec![b' '; BODY_BYTES_MAX + 1];
     let headers = signed(&large, SECRET);
     assert_eq!(
-        porch.send(&headers, large.clone()).await,
+        fixture.send(&headers, large.clone()).await,
         StatusCode::PAYLOAD_TOO_LARGE
     );
-    let mut said = headers.clone();
-    said.push(("content-length", large.len().to_string()));
+    let mut declared = headers.clone();
+    declared.push(("content-length", large.len().to_string()));
     assert_eq!(
-        porch.send(&said, Body::empty()).await,
+        fixture.send(&declared, Body::empty()).await,
         StatusCode::PAYLOAD_TOO_LARGE
     );
     let whole = vec![b' '; BODY_BYTES_MAX];
     assert_eq!(
-        porch.send(&signed(&whole, SECRET), whole.clone()).await,
+        fixture.send(&signed(&whole, SECRET), whole.clone()).await,
         StatusCode::ACCEPTED
     );
 }
 
 #[tokio::test]
-async fn threat_6_a_body_that_never_ends_is_given_up() {
-    let mut porch = porch().await;
-    porch.door.body_patience = Duration::from_millis(20);
+async fn threat_6_a_body_that_never_ends_times_out() {
+    let mut fixture = fixture().await;
+    fixture.state.body_patience = Duration::from_millis(20);
     let endless = Body::new(Endless);
     assert_eq!(
-        porch.send(&signed(BODY, SECRET), endless).await,
+        fixture.send(&signed(BODY, SECRET), endless).await,
         StatusCode::REQUEST_TIMEOUT
     );
 }
 
-/// A body of which nothing ever comes.
+/// A body that never yields a frame.
 struct Endless;
 
 impl hyper::body::Body for Endless {
@@ -375,46 +376,46 @@ impl hyper::body::Body for Endless {
 }
 
 #[tokio::test]
-async fn the_old_secret_ends_while_the_service_runs() {
-    let mut porch = porch().await;
+async fn the_old_secret_expires_while_the_service_runs() {
+    let mut fixture = fixture().await;
     let both = secrets().with_previous(SecretString::from("old"), Timestamp(NOW.0 + 1));
-    porch.door.secrets = Arc::new(both.unwrap());
+    fixture.state.secrets = Arc::new(both.unwrap());
     assert_eq!(
-        porch.send(&signed(BODY, "old"), BODY).await,
+        fixture.send(&signed(BODY, "old"), BODY).await,
         StatusCode::ACCEPTED
     );
-    porch.now.fetch_add(1, Ordering::Relaxed);
+    fixture.now.fetch_add(1, Ordering::Relaxed);
     assert_eq!(
-        porch.send(&signed(BODY, "old"), BODY).await,
+        fixture.send(&signed(BODY, "old"), BODY).await,
         StatusCode::UNAUTHORIZED
     );
 }
 
 #[tokio::test]
 async fn health_says_ok_and_nothing_else() {
-    let porch = porch().await;
+    let fixture = fixture().await;
     assert_eq!(
-        porch.get("/healthz").await,
+        fixture.get("/healthz").await,
         (StatusCode::OK, "ok\n".to_owned())
     );
     assert_eq!(
-        porch.get("/readyz").await,
+        fixture.get("/readyz").await,
         (StatusCode::OK, "ready\n".to_owned())
     );
-    porch.send(&signed(BODY, SECRET), BODY).await;
-    insta::assert_snapshot!(porch.get("/metrics").await.1, @r#"
+    fixture.send(&signed(BODY, SECRET), BODY).await;
+    insta::assert_snapshot!(fixture.get("/metrics").await.1, @r#"
     # TYPE planebot_webhooks counter
-    # HELP planebot_webhooks Webhooks by what became of them.
+    # HELP planebot_webhooks Webhooks by result.
     planebot_webhooks_total{result="kept"} 1
     planebot_webhooks_total{result="seen_before"} 0
     planebot_webhooks_total{result="forged"} 0
     planebot_webhooks_total{result="not_kept"} 0
     # TYPE planebot_deliveries gauge
-    # HELP planebot_deliveries Deliveries that are not settled, or wait for a person.
+    # HELP planebot_deliveries Deliveries that are not settled, and dead letters.
     planebot_deliveries{queue="waiting"} 1
     planebot_deliveries{queue="parked"} 0
     # TYPE planebot_replies gauge
-    # HELP planebot_replies Replies that are to be said, or that GitHub refused.
+    # HELP planebot_replies Messages to GitHub that are not sent, and those that were given up.
     planebot_replies{queue="owed"} 0
     planebot_replies{queue="given_up"} 0
     # EOF
@@ -423,19 +424,19 @@ async fn health_says_ok_and_nothing_else() {
 
 #[tokio::test]
 async fn only_post_is_a_webhook() {
-    let porch = porch().await;
+    let fixture = fixture().await;
     assert_eq!(
-        porch.get("/webhook").await.0,
+        fixture.get("/webhook").await.0,
         StatusCode::METHOD_NOT_ALLOWED
     );
 }
 
-/// There are no pages and no setup: what would need a session, a cookie or a `state` is not there to be attacked. Whoever
-/// adds one mends this, and holds it to the same threats.
+/// There are no web pages and no setup page, so there is no session, cookie or `state` parameter to attack. Whoever adds one
+/// must replace these tests with tests of the same threats.
 async fn nothing_at(paths: &[&str]) {
-    let porch = porch().await;
+    let fixture = fixture().await;
     for path in paths {
-        let (status, body) = porch.get(path).await;
+        let (status, body) = fixture.get(path).await;
         assert_eq!(
             (status, body.as_str()),
             (StatusCode::NOT_FOUND, ""),

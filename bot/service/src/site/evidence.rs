@@ -1,20 +1,21 @@
-//! Reads a site's sources of evidence: files and URLs that the configuration names. It must not know what they prove.
+//! Reads a site's evidence sources: files and URLs from the configuration. It must not know what they prove.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+
 use execution::evidence::{EvidenceReading, EvidenceSource};
 use maas::outgoing::client_to;
 
 use crate::config;
 
-/// A listing is a few kilobytes: a source that takes 30 s does not answer.
+/// A listing is a few kilobytes: a source that has not responded after 30 s will not.
 const SOURCE_SECONDS_MAX: Duration = Duration::from_secs(30);
 
-/// `ip -j addr` of a busy host is some hundred kilobytes.
+/// The output of `ip -j addr` on a busy host is a few hundred kilobytes.
 const SOURCE_BYTES_MAX: usize = 4 << 20;
 
-/// What the site's sources of evidence said when they were read.
+/// The contents of a site's evidence sources when they were read.
 pub struct EvidenceReadings {
     pub(super) juju: EvidenceReading,
     pub(super) jumphost: EvidenceReading,
@@ -30,7 +31,7 @@ impl EvidenceSource for EvidenceReadings {
     }
 }
 
-/// Reads every source and lays their lists together: `{"models": […]}` of each controller, or `[…]`.
+/// Reads every source and concatenates their lists: `{"models": […]}` of each controller, or `[…]`.
 pub(super) async fn read_all(
     sources: &[config::EvidenceLocation],
     models: bool,
@@ -46,7 +47,7 @@ pub(super) async fn read_all(
         };
         let value: serde_json::Value = match serde_json::from_str(&text) {
             Ok(value) => value,
-            Err(error) => return EvidenceReading::Unreadable(format!("no JSON: {error}")),
+            Err(error) => return EvidenceReading::Unreadable(format!("not JSON: {error}")),
         };
         let list = if models {
             value.get("models").and_then(|list| list.as_array())
@@ -56,7 +57,7 @@ pub(super) async fn read_all(
         match list {
             Some(list) => all.extend(list.iter().cloned()),
             None => {
-                return EvidenceReading::Unreadable("not the list that was expected".to_owned());
+                return EvidenceReading::Unreadable("not the expected list".to_owned());
             }
         }
     }
@@ -76,23 +77,26 @@ async fn read(source: &config::EvidenceLocation) -> anyhow::Result<String> {
         config::EvidenceLocation::Url(url) => fetched(url)
             .await
             .map_err(reqwest::Error::without_url)
-            .context("reading a source of evidence")?,
+            .context("reading an evidence source")?,
     }
 }
 
 async fn fetched(url: &str) -> reqwest::Result<anyhow::Result<String>> {
     let http = client_to(url).timeout(SOURCE_SECONDS_MAX).build()?;
-    let mut answer = http.get(url).send().await?;
-    let status = answer.status();
+    let mut response = http.get(url).send().await?;
+    let status = response.status();
     if !status.is_success() {
-        return Ok(Err(anyhow!("the source answered {}", status.as_u16())));
+        return Ok(Err(anyhow!(
+            "the source answered with status {}",
+            status.as_u16()
+        )));
     }
     let mut text = Vec::new();
-    while let Some(chunk) = answer.chunk().await? {
+    while let Some(chunk) = response.chunk().await? {
         text.extend_from_slice(&chunk);
         if text.len() > SOURCE_BYTES_MAX {
             return Ok(Err(anyhow!(
-                "the source said more than {SOURCE_BYTES_MAX} bytes"
+                "the source returned more than {SOURCE_BYTES_MAX} bytes"
             )));
         }
     }

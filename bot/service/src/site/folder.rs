@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
+
 use plan::runbook::Runbook;
 use topology::draft::SourceFile;
 use topology::finding::Finding;
 use topology::plane::Topology;
 
-/// A declaration and the runbooks beside it, as read from a folder.
+/// A declaration that was read from a folder and checked.
 pub struct Declared {
-    /// The network, when nothing is wrong.
+    /// The declared network; `None` if the check found errors.
     pub topology: Option<Topology>,
-    /// Everything that was found.
     pub findings: Vec<Finding>,
 }
 
-/// The declaration's files of a folder.
+/// The declaration files in a folder, with paths relative to it.
 pub fn sources(folder: &Path) -> anyhow::Result<Vec<SourceFile>> {
     let mut files = BTreeMap::new();
     gather(folder, folder, &mut files)?;
@@ -27,7 +27,7 @@ pub fn sources(folder: &Path) -> anyhow::Result<Vec<SourceFile>> {
         .collect())
 }
 
-/// Checks the files of a folder.
+/// Reads a folder's declaration and checks it.
 pub fn declared(folder: &Path) -> anyhow::Result<Declared> {
     let checked = topology::check::check(&sources(folder)?);
     Ok(Declared {
@@ -44,7 +44,7 @@ fn gather(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) -> 
         let (path, kind) = (entry.path(), entry.file_type()?);
         if kind.is_symlink() {
             bail!(
-                "`{}` is a symbolic link; a declaration is made of plain files",
+                "`{}` is a symbolic link; a declaration must consist of regular files",
                 path.display()
             );
         }
@@ -65,7 +65,7 @@ fn gather(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) -> 
     Ok(())
 }
 
-/// The runbooks of a folder; none where there is no folder.
+/// The runbooks in a folder; empty if the folder does not exist.
 pub fn runbooks(folder: &Path) -> anyhow::Result<Vec<Runbook>> {
     let mut found = Vec::new();
     if !folder.is_dir() {

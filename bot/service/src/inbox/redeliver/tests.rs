@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axum::body::Body;
+use tokio::sync::Notify;
+use tower::ServiceExt as _;
+
+use github::GitHub;
 use journal::Journal;
 use lab::github::{
     GitHubServer, GitHubServerOptions, NewPullRequest, RepositoryPermission, WebhookOutcome, serve,
 };
 use lab::maas::HttpFault;
-use tokio::sync::Notify;
 use topology::observed::Timestamp;
-use tower::ServiceExt as _;
+use topology::port::Clock;
 
 use super::*;
 use crate::config::Config;
@@ -20,12 +23,10 @@ use crate::outbox::OutboxQueue;
 use crate::server::routes::{BODY_SECONDS_MAX, WebhookCounts, WebhookState, router};
 use crate::sites::Sites;
 use crate::worker::{Wiring, Worker};
-use github::GitHub;
-use topology::port::Clock;
 
 const NAME: &str = "acme/network";
 
-/// How the inbox signs in.
+/// How the inbox authenticates.
 #[derive(Clone, Copy)]
 enum As {
     App,
@@ -37,15 +38,15 @@ struct Fixture {
     inbox: Inbox,
     journal: Journal,
     worker: Worker,
-    door: axum::Router,
-    /// Requests about the log of webhooks.
+    router: axum::Router,
+    /// Requests for the webhook log.
     asked: Arc<AtomicUsize>,
-    /// Whether those are answered 502.
+    /// Whether those get status 502.
     down: Arc<AtomicBool>,
     _folder: tempfile::TempDir,
 }
 
-/// A repository with one pull request, whose webhooks go where the test carries them.
+/// A repository with one pull request, whose webhooks the test delivers.
 fn hub() -> lab::github::LabGitHub {
     let mut hub = lab::github::LabGitHub::new("planebot");
     hub.set_webhook("http://127.0.0.1/webhook", "secret");
@@ -67,9 +68,9 @@ fn hub() -> lab::github::LabGitHub {
     hub
 }
 
-/// The configuration of who signs in as an app, or with a token.
+/// A configuration that authenticates as an app or with a token.
 fn config(url: &str, who: As, app: u64, token: String) -> Config {
-    let (app_id, signs_in) = match who {
+    let (app_id, credential) = match who {
         As::App => {
             let key = include_str!("../../../../github/src/tests/app.pem").to_owned();
             let name = "PLANEBOT_GITHUB_PRIVATE_KEY";
@@ -82,7 +83,7 @@ fn config(url: &str, who: As, app: u64, token: String) -> Config {
     );
     let secret = ("PLANEBOT_GITHUB_WEBHOOK_SECRET", "secret".to_owned());
     let key = ("PLANEBOT_SITE_A_MAAS_API_KEY", "a:b:c".to_owned());
-    let variables: BTreeMap<String, String> = [signs_in, secret, key]
+    let variables: BTreeMap<String, String> = [credential, secret, key]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
     Config::parse(&text, Path::new("."), &variables).unwrap()
@@ -99,7 +100,6 @@ fn wired(config: &Config, client: GitHub, clock: &Clock) -> Wiring {
     }
 }
 
-/// An inbox on that journal.
 fn inbox(wiring: &Wiring, journal: &Journal) -> Inbox {
     Inbox::new(
         journal.clone(),
@@ -110,7 +110,7 @@ fn inbox(wiring: &Wiring, journal: &Journal) -> Inbox {
     )
 }
 
-/// That GitHub, and an inbox with its door.
+/// A GitHub with a pull request, and an inbox behind the HTTP routes.
 async fn fixture(who: As) -> Fixture {
     let hub = hub();
     let (app, token, began) = (hub.app_ids().0, hub.bot_token(), hub.now());
@@ -133,7 +133,7 @@ async fn fixture(who: As) -> Fixture {
     };
     let lab = serve(hub, options).await.unwrap();
     let config = config(&lab.url, who, app, token);
-    // Two hours after GitHub's time began.
+    // Two hours after the start of the lab's clock.
     let now = Timestamp((began + 7_200) * 1_000);
     let clock: Clock = Arc::new(move || now);
     let settings = config.github.as_ref().unwrap();
@@ -142,7 +142,7 @@ async fn fixture(who: As) -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("p.db").display());
     let journal = Journal::open(&url).await.unwrap();
-    let door = router(WebhookState {
+    let router = router(WebhookState {
         journal: journal.clone(),
         secrets: Arc::new(secrets),
         now: Arc::clone(&clock),
@@ -158,7 +158,7 @@ async fn fixture(who: As) -> Fixture {
         inbox,
         journal,
         worker,
-        door,
+        router,
         asked,
         down,
         _folder: folder,
@@ -166,7 +166,7 @@ async fn fixture(who: As) -> Fixture {
 }
 
 impl Fixture {
-    /// Works until there is nothing to do.
+    /// Steps the worker until it is idle.
     async fn work(&self) {
         self.worker.run_until_idle().await.unwrap();
     }
@@ -179,17 +179,17 @@ impl Fixture {
             .unwrap();
     }
 
-    /// Everything that waits fails so.
-    fn fails(&self, outcome: WebhookOutcome) {
+    /// Fails every waiting webhook with this outcome.
+    fn fail(&self, outcome: WebhookOutcome) {
         let mut hub = self.lab.github();
         while let Some(one) = hub.take_delivery() {
             hub.record_outcome(one.id, outcome);
         }
     }
 
-    /// Everything that waits is carried to the door, and what it answered is noted.
-    async fn carry(&self) -> Vec<u16> {
-        let mut answers = Vec::new();
+    /// Delivers every waiting webhook to the routes and records the responses.
+    async fn deliver(&self) -> Vec<u16> {
+        let mut statuses = Vec::new();
         loop {
             let next = {
                 let mut hub = self.lab.github();
@@ -197,22 +197,22 @@ impl Fixture {
                 one.map(|one| (hub.headers(&one), one))
             };
             let Some((headers, one)) = next else {
-                return answers;
+                return statuses;
             };
             let mut request = http::Request::post("/webhook");
             for (name, value) in headers {
                 request = request.header(name, value);
             }
             let request = request.body(Body::from(one.body)).unwrap();
-            let answer = self.door.clone().oneshot(request).await.unwrap();
-            let status = answer.status().as_u16();
+            let response = self.router.clone().oneshot(request).await.unwrap();
+            let status = response.status().as_u16();
             let mut hub = self.lab.github();
             hub.record_outcome(one.id, WebhookOutcome::Answered(status));
-            answers.push(status);
+            statuses.push(status);
         }
     }
 
-    async fn asks(&self) -> usize {
+    async fn redeliver(&self) -> usize {
         let Redelivered { asked, more } = self.inbox.redeliver_failed().await.unwrap();
         assert!(!more);
         asked
@@ -229,10 +229,10 @@ impl Fixture {
 #[tokio::test]
 async fn webhooks_of_an_app_that_all_failed_for_an_hour_are_acted_on_once() {
     let fixture = fixture(As::App).await;
-    fixture.carry().await;
+    fixture.deliver().await;
     fixture.work().await;
-    // What planebot wrote itself is told by webhooks too.
-    fixture.carry().await;
+    // planebot's own comments cause webhooks too.
+    fixture.deliver().await;
     let before = fixture.bot_comments();
     for minute in 0..60 {
         let word = if minute % 20 == 0 { "/help" } else { "hm" };
@@ -242,85 +242,89 @@ async fn webhooks_of_an_app_that_all_failed_for_an_hour_are_acted_on_once() {
             1 => WebhookOutcome::Answered(503),
             _ => WebhookOutcome::Lost,
         };
-        fixture.fails(outcome);
+        fixture.fail(outcome);
         fixture.lab.github().advance(60);
     }
-    assert_eq!(fixture.asks().await, 60);
-    assert_eq!(fixture.carry().await, vec![202; 60]);
+    assert_eq!(fixture.redeliver().await, 60);
+    assert_eq!(fixture.deliver().await, vec![202; 60]);
     fixture.work().await;
     assert_eq!(fixture.bot_comments() - before, 3);
-    fixture.carry().await;
-    assert_eq!(fixture.asks().await, 0, "all of it was kept");
-    // Somebody presses the button at GitHub as well: it is the same delivery.
+    fixture.deliver().await;
+    assert_eq!(fixture.redeliver().await, 0, "every webhook was stored");
+    // A redelivery requested on GitHub's web page is the same delivery.
     let again = fixture.lab.github().deliveries()[0].id;
     fixture.lab.github().redeliver(again);
-    fixture.carry().await;
+    fixture.deliver().await;
     fixture.work().await;
     assert_eq!(fixture.bot_comments() - before, 3);
 }
 
 #[tokio::test]
-async fn what_fails_again_is_asked_for_again_unless_it_was_turned_away() {
+async fn a_webhook_that_fails_again_is_requested_again_unless_it_was_refused() {
     let fixture = fixture(As::App).await;
-    fixture.fails(WebhookOutcome::Answered(401));
+    fixture.fail(WebhookOutcome::Answered(401));
     let count = fixture.lab.github().deliveries().len();
-    assert_eq!(fixture.asks().await, count);
-    fixture.fails(WebhookOutcome::Answered(500));
-    assert_eq!(fixture.asks().await, count);
-    fixture.fails(WebhookOutcome::Answered(401));
-    assert_eq!(fixture.asks().await, 0, "it would be turned away once more");
+    assert_eq!(fixture.redeliver().await, count);
+    fixture.fail(WebhookOutcome::Answered(500));
+    assert_eq!(fixture.redeliver().await, count);
+    fixture.fail(WebhookOutcome::Answered(401));
+    assert_eq!(
+        fixture.redeliver().await,
+        0,
+        "it would be refused once more"
+    );
 }
 
 #[tokio::test]
-async fn a_log_of_many_pages_is_read_to_its_end_bit_by_bit() {
+async fn a_log_of_many_pages_is_read_to_its_end_in_several_passes() {
     let fixture = fixture(As::App).await;
     for _ in 0..250 {
         fixture.comment("hm");
     }
-    fixture.fails(WebhookOutcome::Unreachable);
+    fixture.fail(WebhookOutcome::Unreachable);
     let count = fixture.lab.github().deliveries().len();
-    let mut looks = Vec::new();
+    let mut passes = Vec::new();
     loop {
-        let look = fixture.inbox.redeliver_failed().await.unwrap();
-        looks.push(look.asked);
-        if !look.more {
+        let pass = fixture.inbox.redeliver_failed().await.unwrap();
+        passes.push(pass.asked);
+        if !pass.more {
             break;
         }
     }
-    assert_eq!(looks.iter().sum::<usize>(), count);
-    assert_eq!(looks[..2], [100, 100], "a page, then it is enough");
-    fixture.carry().await;
-    assert_eq!(fixture.asks().await, 0);
+    assert_eq!(passes.iter().sum::<usize>(), count);
+    assert_eq!(passes[..2], [100, 100], "one page is enough for a pass");
+    fixture.deliver().await;
+    assert_eq!(fixture.redeliver().await, 0);
 }
 
 #[tokio::test]
-async fn what_is_older_than_three_days_is_left_alone() {
+async fn webhooks_older_than_three_days_are_not_requested() {
     let fixture = fixture(As::App).await;
-    fixture.fails(WebhookOutcome::Unreachable);
+    fixture.fail(WebhookOutcome::Unreachable);
     let four_days = Timestamp((fixture.inbox.clock)().0 + 4 * 86_400_000);
     let mut old = fixture;
     old.inbox.clock = Arc::new(move || four_days);
-    assert_eq!(old.asks().await, 0);
+    assert_eq!(old.redeliver().await, 0);
 }
 
 #[tokio::test]
-async fn where_github_says_no_the_next_look_begins_anew() {
+async fn after_an_error_from_github_the_next_pass_starts_over() {
     let fixture = fixture(As::App).await;
-    fixture.fails(WebhookOutcome::Unreachable);
-    let forgotten = r#"{"until":0,"under_way":{"newest":1,"page":"1"}}"#;
+    fixture.fail(WebhookOutcome::Unreachable);
+    let dropped = r#"{"until":0,"under_way":{"newest":1,"page":"1"}}"#;
     let journal = &fixture.journal;
-    journal.set_cursor(BOOKMARK, forgotten).await.unwrap();
+    journal.set_cursor(BOOKMARK, dropped).await.unwrap();
     fixture.down.store(true, Ordering::SeqCst);
     assert!(fixture.inbox.redeliver_failed().await.is_err());
     fixture.down.store(false, Ordering::SeqCst);
     let count = fixture.lab.github().deliveries().len();
-    assert_eq!(fixture.asks().await, count);
+    assert_eq!(fixture.redeliver().await, count);
 }
 
 #[tokio::test]
-async fn a_token_never_asks_for_the_log() {
+async fn with_a_token_the_log_is_never_read() {
     let fixture = fixture(As::Token).await;
-    fixture.fails(WebhookOutcome::Unreachable);
-    assert_eq!(fixture.asks().await, 0);
+    fixture.fail(WebhookOutcome::Unreachable);
+    assert_eq!(fixture.redeliver().await, 0);
     assert_eq!(fixture.asked.load(Ordering::SeqCst), 0);
 }
