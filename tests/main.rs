@@ -5,6 +5,7 @@
     reason = "tests say what went wrong by stopping"
 )]
 
+mod abuse;
 mod crashes;
 mod hazards;
 mod house;
@@ -21,6 +22,5 @@ mod planning;
 mod reports;
 mod seeds;
 mod storm;
-mod strangers;
 mod walk;
 mod ways;
