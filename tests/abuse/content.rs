@@ -141,7 +141,7 @@ async fn threat_44_a_comment_that_looks_like_ours_is_not_ours() {
     let faked = all.iter().find(|it| it.id == id).unwrap();
     assert!(!faked.edited && faked.body == fake, "{faked:?}");
     assert_snapshot!(scenario.transcript(), @r"
-    alice    pushes to wip: ~topology/desks.yaml
+    alice    pushes to wip ~topology/desks.yaml
     alice    opens #1 from wip to main
     mallory  comments on #1: ### 🟡 Plan for `dc`: 0 changes
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
@@ -163,7 +163,7 @@ async fn threat_45_a_plan_that_somebody_edited_is_put_right_at_once_and_orders_n
     scenario.advance(2_000);
     scenario.run().await;
     assert_snapshot!(scenario.transcript(), @r"
-    alice    pushes to wip: ~topology/desks.yaml
+    alice    pushes to wip ~topology/desks.yaml
     alice    opens #1 from wip to main
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
@@ -196,7 +196,7 @@ async fn threat_46_a_plan_that_was_removed_is_said_again_and_a_locked_conversati
     scenario.lock(number);
     scenario.run().await;
     assert_snapshot!(scenario.transcript(), @r"
-    alice    pushes to wip: ~topology/desks.yaml
+    alice    pushes to wip ~topology/desks.yaml
     alice    opens #1 from wip to main
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
@@ -211,7 +211,7 @@ async fn threat_46_a_plan_that_was_removed_is_said_again_and_a_locked_conversati
                *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
                /apply 3909-fa4a
     bob      merges #1
-    bob      pushes to main: ~topology/desks.yaml
+    bob      pushes to main ~topology/desks.yaml
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
@@ -222,20 +222,20 @@ async fn threat_46_a_plan_that_was_removed_is_said_again_and_a_locked_conversati
     alice    locks the conversation of #1
     planebot reacts with eyes
     planebot reacts with rocket
-    planebot comments on #1: 🔵 Applying 3909-fa4a to `dc` — 0 of 1
-               Started by `bob` · merge commit `COMMIT` · plan `3909-fa4a`
-               - [ ] stand up: 0 of 1
-    MAAS     PUT subnets/1/ gateway_ip=192.0.2.1
     planebot sets the check to in_progress: applying
-    planebot pushes to planebot-history: +history/dc/TIME-pr1-3909-fa4a/run.json
+    planebot comments on #1: 🔵 Applying 3909-fa4a to `dc` — 0 of 1
+               - [ ] stand up: 0 of 1
+               [ ]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
+    MAAS     PUT subnets/1/ gateway_ip=192.0.2.1
+    planebot pushes to planebot-history +history/dc/TIME-pr1-3909-fa4a/run.json
+    planebot sets the check to success: applied, proved twice
+    planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
+               - [x] stand up: 1 of 1
+               [x]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this is applied and proved.
-    planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
-               Started by `bob` · merge commit `COMMIT` · plan `3909-fa4a`
-               - [x] stand up: 1 of 1
-    planebot sets the check to success: applied, proved twice
     ");
     assert!(scenario.subnet().await.gateway.is_some());
 }
@@ -261,7 +261,7 @@ async fn threat_48_a_file_that_is_emptied_garbled_or_gone_removes_nothing() {
     }
     assert_snapshot!(all, @r#"
     The file is Some("").
-    alice    pushes to wip: +topology/lamps.yaml ~topology/desks.yaml
+    alice    pushes to wip +topology/lamps.yaml ~topology/desks.yaml
     alice    opens #1 from wip to main
     planebot sets the check to failure: 1 findings
     planebot comments on #1: 🔴 The declaration of `dc` is wrong: 1 to mend
@@ -269,7 +269,7 @@ async fn threat_48_a_file_that_is_emptied_garbled_or_gone_removes_nothing() {
                error[file/empty]: the file says nothing
                *Next:* mend them and push.
     bob      merges #1
-    bob      pushes to main: +topology/lamps.yaml ~topology/desks.yaml
+    bob      pushes to main +topology/lamps.yaml ~topology/desks.yaml
     planebot sets the check to in_progress: merged, not applied
     bob      comments on #1: /apply
     planebot reacts with eyes
@@ -280,7 +280,7 @@ async fn threat_48_a_file_that_is_emptied_garbled_or_gone_removes_nothing() {
                *Next:* fix it in a new pull request.
 
     The file is Some("\0").
-    alice    pushes to wip: +topology/lamps.yaml ~topology/desks.yaml
+    alice    pushes to wip +topology/lamps.yaml ~topology/desks.yaml
     alice    opens #1 from wip to main
     planebot sets the check to failure: 1 findings
     planebot comments on #1: 🔴 The declaration of `dc` is wrong: 1 to mend
@@ -288,7 +288,7 @@ async fn threat_48_a_file_that_is_emptied_garbled_or_gone_removes_nothing() {
                error[file/nul]: the file holds a NUL byte
                *Next:* mend them and push.
     bob      merges #1
-    bob      pushes to main: +topology/lamps.yaml ~topology/desks.yaml
+    bob      pushes to main +topology/lamps.yaml ~topology/desks.yaml
     planebot sets the check to in_progress: merged, not applied
     bob      comments on #1: /apply
     planebot reacts with eyes
@@ -299,7 +299,7 @@ async fn threat_48_a_file_that_is_emptied_garbled_or_gone_removes_nothing() {
                *Next:* fix it in a new pull request.
 
     The file is Some("plane: [").
-    alice    pushes to wip: +topology/lamps.yaml ~topology/desks.yaml
+    alice    pushes to wip +topology/lamps.yaml ~topology/desks.yaml
     alice    opens #1 from wip to main
     planebot sets the check to failure: 1 findings
     planebot comments on #1: 🔴 The declaration of `dc` is wrong: 1 to mend
@@ -307,7 +307,7 @@ async fn threat_48_a_file_that_is_emptied_garbled_or_gone_removes_nothing() {
                error[yaml/syntax]: this is not YAML: unclosed bracket '['
                *Next:* mend them and push.
     bob      merges #1
-    bob      pushes to main: +topology/lamps.yaml ~topology/desks.yaml
+    bob      pushes to main +topology/lamps.yaml ~topology/desks.yaml
     planebot sets the check to in_progress: merged, not applied
     bob      comments on #1: /apply
     planebot reacts with eyes
@@ -318,7 +318,7 @@ async fn threat_48_a_file_that_is_emptied_garbled_or_gone_removes_nothing() {
                *Next:* fix it in a new pull request.
 
     The file is None.
-    alice    pushes to wip: +topology/lamps.yaml -topology/desks.yaml
+    alice    pushes to wip +topology/lamps.yaml -topology/desks.yaml
     alice    opens #1 from wip to main
     planebot sets the check to success: 2 changes, 0 gates, plan 4775-f434
     planebot comments on #1: 🟡 Plan for `dc`: 2 changes
@@ -328,7 +328,7 @@ async fn threat_48_a_file_that_is_emptied_garbled_or_gone_removes_nothing() {
                *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
                /apply 4775-f434
     bob      merges #1
-    bob      pushes to main: +topology/lamps.yaml -topology/desks.yaml
+    bob      pushes to main +topology/lamps.yaml -topology/desks.yaml
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #1: 🟡 Plan for `dc`: 2 changes
                Plan: 2 to add, 0 to change, 0 to remove.
@@ -341,20 +341,20 @@ async fn threat_48_a_file_that_is_emptied_garbled_or_gone_removes_nothing() {
     planebot reacts with rocket
     planebot sets the check to in_progress: applying
     planebot comments on #1: 🔵 Applying 4775-f434 to `dc` — 0 of 2
-               Started by `bob` · merge commit `COMMIT` · plan `4775-f434`
                - [ ] create: 0 of 2
+               [ ]   1  + vlan blue/7 mtu 1500  [lamps]  # declared
     MAAS     POST fabrics/1/vlans/ mtu=1500 name=lamps vid=7
     MAAS     POST subnets/ cidr=198.51.100.0/24 name=lamps vlan=5002
-    planebot pushes to planebot-history: +history/dc/TIME-pr1-4775-f434/run.json
+    planebot pushes to planebot-history +history/dc/TIME-pr1-4775-f434/run.json
+    planebot sets the check to success: applied, proved twice
+    planebot edits a comment on #1: ✅ Applied 4775-f434 to `dc`, proved twice
+               - [x] create: 2 of 2
+               [x]   1  + vlan blue/7 mtu 1500  [lamps]  # declared  (id 5002)
     planebot edits a comment on #1: 🟡 Plan for `dc`: 2 changes
                Plan: 2 to add, 0 to change, 0 to remove.
                + vlan blue/7 mtu 1500  [lamps]  # declared
                + subnet 198.51.100.0/24 lamps on blue/7  [lamps]  # declared
                *Next:* nothing: this is applied and proved.
-    planebot sets the check to success: applied, proved twice
-    planebot edits a comment on #1: ✅ Applied 4775-f434 to `dc`, proved twice
-               Started by `bob` · merge commit `COMMIT` · plan `4775-f434`
-               - [x] create: 2 of 2
     "#);
 }
 
@@ -408,7 +408,7 @@ async fn threat_54_no_url_of_a_file_is_ever_asked() {
         ])
         .await;
     assert_snapshot!(scenario.transcript(), @r"
-    alice    pushes to wip: +topology/site.yaml ~topology/desks.yaml
+    alice    pushes to wip +topology/site.yaml ~topology/desks.yaml
     alice    opens #1 from wip to main
     planebot sets the check to failure: 2 findings
     planebot comments on #1: 🔴 The declaration of `dc` is wrong: 2 to mend

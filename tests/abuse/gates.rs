@@ -120,11 +120,11 @@ async fn threat_50_a_gate_is_opened_by_looking_whoever_says_what() {
                Plan: 0 to add, 1 to change, 0 to remove. 1 gate. Touches 1 machine.
                ! subnet 198.51.100.0/24 desks: cidr 192.0.2.0/24 -> 198.51.100.0/24  [desks]  # in place: the row stays, the default where no other network has or wants its CIDRs
                *Next:* nothing: this is applied and proved.
-    planebot pushes to planebot-history: +history/dc/TIME-pr1-aea5-3d5c/run.json
+    planebot pushes to planebot-history +history/dc/TIME-pr1-aea5-3d5c/run.json
     planebot edits a comment on #1: ✅ Applied aea5-3d5c to `dc`, proved twice
-               Started by `bob` · merge commit `COMMIT` · plan `aea5-3d5c`
                - [x] gate `teardown`, looked at and open
                - [x] create: 1 of 1
+               [x]   1  ! subnet 198.51.100.0/24 desks: cidr 192.0.2.0/24 -> 198.51.100.0/24  [desks]  # in place: the row stays, the default where no other network has or wants its CIDRs  (id 1)
     bob      comments on #1: /done teardown no-juju-model
     planebot reacts with eyes
     planebot reacts with confused
@@ -144,7 +144,7 @@ async fn threat_50_another_pull_requests_gate_is_not_opened_from_here() {
         .command("bob", other, "/done teardown no-juju-model")
         .await;
     assert_snapshot!(scenario.since_last(), @r"
-    alice    pushes to wip2: ~topology/desks.yaml
+    alice    pushes to wip2 ~topology/desks.yaml
     alice    opens #2 from wip2 to main
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
     planebot comments on #2: 🟡 Plan for `dc`: 1 change
@@ -178,7 +178,7 @@ async fn threat_51_a_runbook_that_changed_after_the_plan_was_read_makes_another_
         .command("bob", number, &format!("/apply {read}"))
         .await;
     assert_snapshot!(scenario.transcript(), @r"
-    alice    pushes to wip: ~topology/desks.yaml
+    alice    pushes to wip ~topology/desks.yaml
     alice    opens #1 from wip to main
     planebot sets the check to success: 1 changes, 1 gates, plan aea5-3d5c
     planebot comments on #1: 🟡 Plan for `dc`: 1 change, 1 needs a person
@@ -186,9 +186,9 @@ async fn threat_51_a_runbook_that_changed_after_the_plan_was_read_makes_another_
                ! subnet 198.51.100.0/24 desks: cidr 192.0.2.0/24 -> 198.51.100.0/24  [desks]  # in place: the row stays, the default where no other network has or wants its CIDRs
                *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
                /apply aea5-3d5c
-    alice    pushes to main: ~runbooks/teardown.md
+    alice    pushes to main ~runbooks/teardown.md
     bob      merges #1
-    bob      pushes to main: ~topology/desks.yaml
+    bob      pushes to main ~topology/desks.yaml
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change, 1 needs a person
                > This is not the plan that stood here before: read it, and name its digest with `/apply`.
@@ -243,11 +243,11 @@ async fn threat_40_an_abort_ends_the_run_once_and_an_order_meanwhile_is_answered
     planebot comments on #1: ✋ Not done
                No run is in progress here.
     planebot sets the check to cancelled: aborted
-    planebot pushes to planebot-history: +history/dc/TIME-pr1-aea5-3d5c/run.json
+    planebot pushes to planebot-history +history/dc/TIME-pr1-aea5-3d5c/run.json
     planebot edits a comment on #1: ⏹ Aborted aea5-3d5c on `dc` after step 0 of 1
-               Started by `bob` · merge commit `COMMIT` · plan `aea5-3d5c`
                - [ ] gate `teardown`
                - [ ] create: 0 of 1
+               [ ]   1  ! subnet 198.51.100.0/24 desks: cidr 192.0.2.0/24 -> 198.51.100.0/24  [desks]  # in place: the row stays, the default where no other network has or wants its CIDRs
     ");
 }
 
@@ -266,7 +266,7 @@ async fn threat_20_a_roster_in_the_pull_request_makes_nobody_an_operator() {
     scenario.run().await;
     scenario.command("mallory", number, "/apply").await;
     assert_snapshot!(scenario.transcript(), @r"
-    alice    pushes to wip: +.github/CODEOWNERS +planebot.toml +topology/planebot.toml ~topology/desks.yaml
+    alice    pushes to wip +.github/CODEOWNERS +planebot.toml +topology/planebot.toml ~topology/desks.yaml
     alice    opens #1 from wip to main
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
@@ -275,7 +275,7 @@ async fn threat_20_a_roster_in_the_pull_request_makes_nobody_an_operator() {
                *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
                /apply 3909-fa4a
     bob      merges #1
-    bob      pushes to main: +.github/CODEOWNERS +planebot.toml +topology/planebot.toml ~topology/desks.yaml
+    bob      pushes to main +.github/CODEOWNERS +planebot.toml +topology/planebot.toml ~topology/desks.yaml
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
@@ -358,32 +358,32 @@ async fn threat_42_a_run_that_began_in_its_window_goes_on_to_its_end() {
     planebot reacts with rocket
     planebot sets the check to in_progress: applying
     planebot comments on #1: 🔵 Applying aea5-3d5c to `dc` — 0 of 1
-               Started by `bob` · merge commit `COMMIT` · plan `aea5-3d5c`
                - [ ] gate `teardown`
                - [ ] create: 0 of 1
+               [ ]   1  ! subnet 198.51.100.0/24 desks: cidr 192.0.2.0/24 -> 198.51.100.0/24  [desks]  # in place: the row stays, the default where no other network has or wants its CIDRs
     planebot comments on #1: ⏸ Gate `teardown`: a person is needed
     planebot edits a comment on #1: ⏸ Waiting for a person at gate `teardown`: aea5-3d5c on `dc`
-               Started by `bob` · merge commit `COMMIT` · plan `aea5-3d5c`
                - [ ] gate `teardown`
                - [ ] create: 0 of 1
+               [ ]   1  ! subnet 198.51.100.0/24 desks: cidr 192.0.2.0/24 -> 198.51.100.0/24  [desks]  # in place: the row stays, the default where no other network has or wants its CIDRs
     admin    releases m1 in MAAS
     bob      comments on #1: /done teardown no-juju-model
     planebot reacts with eyes
     planebot edits a comment on #1: 🔵 Applying aea5-3d5c to `dc` — 0 of 1
-               Started by `bob` · merge commit `COMMIT` · plan `aea5-3d5c`
                - [x] gate `teardown`, looked at and open
                - [ ] create: 0 of 1
+               [ ]   1  ! subnet 198.51.100.0/24 desks: cidr 192.0.2.0/24 -> 198.51.100.0/24  [desks]  # in place: the row stays, the default where no other network has or wants its CIDRs
     MAAS     PUT subnets/1/ cidr=198.51.100.0/24 gateway_ip= name=desks
     planebot sets the check to success: applied, proved twice
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change, 1 needs a person
                Plan: 0 to add, 1 to change, 0 to remove. 1 gate. Touches 1 machine.
                ! subnet 198.51.100.0/24 desks: cidr 192.0.2.0/24 -> 198.51.100.0/24  [desks]  # in place: the row stays, the default where no other network has or wants its CIDRs
                *Next:* nothing: this is applied and proved.
-    planebot pushes to planebot-history: +history/dc/TIME-pr1-aea5-3d5c/run.json
+    planebot pushes to planebot-history +history/dc/TIME-pr1-aea5-3d5c/run.json
     planebot edits a comment on #1: ✅ Applied aea5-3d5c to `dc`, proved twice
-               Started by `bob` · merge commit `COMMIT` · plan `aea5-3d5c`
                - [x] gate `teardown`, looked at and open
                - [x] create: 1 of 1
+               [x]   1  ! subnet 198.51.100.0/24 desks: cidr 192.0.2.0/24 -> 198.51.100.0/24  [desks]  # in place: the row stays, the default where no other network has or wants its CIDRs  (id 1)
     ");
     assert_eq!(scenario.subnet().await.cidr.to_string(), "198.51.100.0/24");
 }
@@ -410,7 +410,7 @@ async fn a_pull_request_for_two_sites_must_be_split() {
     scenario.run().await;
     scenario.command("bob", number, "/apply").await;
     assert_snapshot!(scenario.transcript(), @r"
-    alice    pushes to wip: +east/chairs.yaml ~topology/desks.yaml
+    alice    pushes to wip +east/chairs.yaml ~topology/desks.yaml
     alice    opens #1 from wip to main
     planebot sets the check to failure: touches several sites
     planebot comments on #1: ✋ No plan: this touches 2 sites
@@ -422,7 +422,7 @@ async fn a_pull_request_for_two_sites_must_be_split() {
     planebot comments on #1: ✋ No plan: this touches 2 sites
                It changes `dc`, `east`. Each site is planned, ordered and carried out by itself, so that one can never stand still in the middle of another.
                *Next:* open one pull request for each site.
-    alice    pushes to wip: -east/chairs.yaml
+    alice    pushes to wip -east/chairs.yaml
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
@@ -432,7 +432,7 @@ async fn a_pull_request_for_two_sites_must_be_split() {
     planebot edits a comment on #1: This touches one site now
                The plan for `dc` stands in this conversation.
     bob      merges #1
-    bob      pushes to main: ~topology/desks.yaml
+    bob      pushes to main ~topology/desks.yaml
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
@@ -443,18 +443,18 @@ async fn a_pull_request_for_two_sites_must_be_split() {
     planebot reacts with eyes
     planebot reacts with rocket
     planebot comments on #1: 🔵 Applying 3909-fa4a to `dc` — 0 of 1
-               Started by `bob` · merge commit `COMMIT` · plan `3909-fa4a`
                - [ ] stand up: 0 of 1
+               [ ]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
     MAAS     PUT subnets/1/ gateway_ip=192.0.2.1
-    planebot pushes to planebot-history: +history/dc/TIME-pr1-3909-fa4a/run.json
+    planebot pushes to planebot-history +history/dc/TIME-pr1-3909-fa4a/run.json
     planebot sets the check to success: applied, proved twice
+    planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
+               - [x] stand up: 1 of 1
+               [x]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this is applied and proved.
-    planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
-               Started by `bob` · merge commit `COMMIT` · plan `3909-fa4a`
-               - [x] stand up: 1 of 1
     ");
 }
 
@@ -475,7 +475,7 @@ async fn a_check_is_planned_again_on_request() {
     }
     scenario.run().await;
     assert_snapshot!(scenario.transcript(), @r"
-    alice    pushes to wip: ~topology/desks.yaml
+    alice    pushes to wip ~topology/desks.yaml
     alice    opens #1 from wip to main
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
     planebot comments on #1: 🟡 Plan for `dc`: 1 change

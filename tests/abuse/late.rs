@@ -19,7 +19,7 @@ async fn threat_31_what_was_said_before_the_merge_is_no_order_when_it_is_heard_a
     assert_snapshot!(scenario.since_last(), @r"
     bob      comments on #1: /apply
     bob      merges #1
-    bob      pushes to main: ~topology/desks.yaml
+    bob      pushes to main ~topology/desks.yaml
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
@@ -41,18 +41,18 @@ async fn threat_31_what_was_said_before_the_merge_is_no_order_when_it_is_heard_a
     planebot reacts with rocket
     planebot sets the check to in_progress: applying
     planebot comments on #1: 🔵 Applying 3909-fa4a to `dc` — 0 of 1
-               Started by `bob` · merge commit `COMMIT` · plan `3909-fa4a`
                - [ ] stand up: 0 of 1
+               [ ]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
     MAAS     PUT subnets/1/ gateway_ip=192.0.2.1
-    planebot pushes to planebot-history: +history/dc/TIME-pr1-3909-fa4a/run.json
+    planebot pushes to planebot-history +history/dc/TIME-pr1-3909-fa4a/run.json
+    planebot sets the check to success: applied, proved twice
+    planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
+               - [x] stand up: 1 of 1
+               [x]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this is applied and proved.
-    planebot sets the check to success: applied, proved twice
-    planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
-               Started by `bob` · merge commit `COMMIT` · plan `3909-fa4a`
-               - [x] stand up: 1 of 1
     ");
 }
 
@@ -78,9 +78,9 @@ async fn merges_whose_webhooks_come_in_another_order_count_in_githubs() {
         .await;
     assert_snapshot!(scenario.since_last(), @r"
     bob      merges #1
-    bob      pushes to main: ~topology/desks.yaml
+    bob      pushes to main ~topology/desks.yaml
     bob      merges #2
-    bob      pushes to main: +topology/lamps.yaml
+    bob      pushes to main +topology/lamps.yaml
     GitHub   push is delivered by hand
     GitHub   pull_request closed is delivered by hand
     GitHub   push is delivered by hand
@@ -90,11 +90,6 @@ async fn merges_whose_webhooks_come_in_another_order_count_in_githubs() {
     GitHub   check_run created is delivered by hand
     planebot sets the check to in_progress: merged, not applied
     planebot sets the check to in_progress: merged, not applied
-    planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
-               Plan: 0 to add, 1 to change, 0 to remove.
-               ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* this is merged. Nothing changes in MAAS until an operator comments:
-               /apply 3909-fa4a
     planebot edits a comment on #2: 🟡 Plan for `dc`: 3 changes
                > This is not the plan that stood here before: read it, and name its digest with `/apply`.
                + vlan blue/7 mtu 1500  [lamps]  # declared
@@ -102,20 +97,32 @@ async fn merges_whose_webhooks_come_in_another_order_count_in_githubs() {
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* this is merged. Nothing changes in MAAS until an operator comments:
                /apply bcd5-a067
+    planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
+               Plan: 0 to add, 1 to change, 0 to remove.
+               ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
+               *Next:* this is merged. Nothing changes in MAAS until an operator comments:
+               /apply 3909-fa4a
     bob      comments on #2: /apply bcd5-a067
     planebot reacts with eyes
     planebot reacts with rocket
+    planebot sets the check to in_progress: applying
     planebot comments on #2: 🔵 Applying bcd5-a067 to `dc` — 0 of 3
-               Started by `bob` · merge commit `COMMIT` · plan `bcd5-a067`
                - [ ] create: 0 of 2
+               [ ]   1  + vlan blue/7 mtu 1500  [lamps]  # declared
                - [ ] stand up: 0 of 1
+               [ ]   3  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
     MAAS     POST fabrics/1/vlans/ mtu=1500 name=lamps vid=7
     MAAS     POST subnets/ cidr=198.51.100.0/24 name=lamps vlan=5002
     MAAS     PUT subnets/1/ gateway_ip=192.0.2.1
-    planebot sets the check to in_progress: applying
     planebot sets the check to neutral: carried out with #2
     planebot comments on #1: ✅ Carried out with #2
-    planebot pushes to planebot-history: +history/dc/TIME-pr2-bcd5-a067/run.json
+    planebot pushes to planebot-history +history/dc/TIME-pr2-bcd5-a067/run.json
+    planebot sets the check to success: applied, proved twice
+    planebot edits a comment on #2: ✅ Applied bcd5-a067 to `dc`, proved twice
+               - [x] create: 2 of 2
+               [x]   1  + vlan blue/7 mtu 1500  [lamps]  # declared  (id 5002)
+               - [x] stand up: 1 of 1
+               [x]   3  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
@@ -126,11 +133,6 @@ async fn merges_whose_webhooks_come_in_another_order_count_in_githubs() {
                + subnet 198.51.100.0/24 lamps on blue/7  [lamps]  # declared
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this is applied and proved.
-    planebot edits a comment on #2: ✅ Applied bcd5-a067 to `dc`, proved twice
-               Started by `bob` · merge commit `COMMIT` · plan `bcd5-a067`
-               - [x] create: 2 of 2
-               - [x] stand up: 1 of 1
-    planebot sets the check to success: applied, proved twice
     ");
     assert_eq!(
         scenario.hub.github().at(REPOSITORY).pull_state(first),

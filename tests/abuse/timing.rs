@@ -43,54 +43,54 @@ async fn threat_34_a_squashed_or_rebased_merge_is_the_plan_that_was_reviewed_or_
     planebot reacts with rocket
     planebot sets the check to in_progress: applying
     planebot comments on #1: 🔵 Applying 3909-fa4a to `dc` — 0 of 1
-               Started by `bob` · merge commit `COMMIT` · plan `3909-fa4a`
                - [ ] stand up: 0 of 1
+               [ ]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
     MAAS     PUT subnets/1/ gateway_ip=192.0.2.1
-    planebot pushes to planebot-history: +history/dc/TIME-pr1-3909-fa4a/run.json
+    planebot pushes to planebot-history +history/dc/TIME-pr1-3909-fa4a/run.json
+    planebot sets the check to success: applied, proved twice
+    planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
+               - [x] stand up: 1 of 1
+               [x]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this is applied and proved.
-    planebot sets the check to success: applied, proved twice
-    planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
-               Started by `bob` · merge commit `COMMIT` · plan `3909-fa4a`
-               - [x] stand up: 1 of 1
     Merged by Squash:
     bob      comments on #1: /apply 3909-fa4a
     planebot reacts with eyes
     planebot reacts with rocket
     planebot sets the check to in_progress: applying
     planebot comments on #1: 🔵 Applying 3909-fa4a to `dc` — 0 of 1
-               Started by `bob` · merge commit `COMMIT` · plan `3909-fa4a`
                - [ ] stand up: 0 of 1
+               [ ]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
     MAAS     PUT subnets/1/ gateway_ip=192.0.2.1
-    planebot pushes to planebot-history: +history/dc/TIME-pr1-3909-fa4a/run.json
+    planebot pushes to planebot-history +history/dc/TIME-pr1-3909-fa4a/run.json
+    planebot sets the check to success: applied, proved twice
+    planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
+               - [x] stand up: 1 of 1
+               [x]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this is applied and proved.
-    planebot sets the check to success: applied, proved twice
-    planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
-               Started by `bob` · merge commit `COMMIT` · plan `3909-fa4a`
-               - [x] stand up: 1 of 1
     Merged by Rebase:
     bob      comments on #1: /apply 3909-fa4a
     planebot reacts with eyes
     planebot reacts with rocket
     planebot sets the check to in_progress: applying
     planebot comments on #1: 🔵 Applying 3909-fa4a to `dc` — 0 of 1
-               Started by `bob` · merge commit `COMMIT` · plan `3909-fa4a`
                - [ ] stand up: 0 of 1
+               [ ]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
     MAAS     PUT subnets/1/ gateway_ip=192.0.2.1
-    planebot pushes to planebot-history: +history/dc/TIME-pr1-3909-fa4a/run.json
+    planebot pushes to planebot-history +history/dc/TIME-pr1-3909-fa4a/run.json
+    planebot sets the check to success: applied, proved twice
+    planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
+               - [x] stand up: 1 of 1
+               [x]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this is applied and proved.
-    planebot sets the check to success: applied, proved twice
-    planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
-               Started by `bob` · merge commit `COMMIT` · plan `3909-fa4a`
-               - [x] stand up: 1 of 1
     ");
     // Something else reached the default branch before the merge, so the merged tree is another one.
     let mut scenario = Scenario::new().await;
@@ -101,7 +101,7 @@ async fn threat_34_a_squashed_or_rebased_merge_is_the_plan_that_was_reviewed_or_
     scenario.run().await;
     scenario.command("bob", number, "/apply").await;
     assert_snapshot!(scenario.transcript(), @r"
-    alice    pushes to wip: ~topology/desks.yaml
+    alice    pushes to wip ~topology/desks.yaml
     alice    opens #1 from wip to main
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
@@ -109,9 +109,9 @@ async fn threat_34_a_squashed_or_rebased_merge_is_the_plan_that_was_reviewed_or_
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
                /apply 3909-fa4a
-    alice    pushes to main: +topology/lamps.yaml
+    alice    pushes to main +topology/lamps.yaml
     bob      merges #1
-    bob      pushes to main: ~topology/desks.yaml
+    bob      pushes to main ~topology/desks.yaml
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #1: 🟡 Plan for `dc`: 3 changes
                > This is not the plan that stood here before: read it, and name its digest with `/apply`.
@@ -157,18 +157,18 @@ async fn threat_9_a_comment_under_a_fresh_delivery_is_no_second_order() {
     planebot reacts with rocket
     planebot sets the check to in_progress: applying
     planebot comments on #1: 🔵 Applying 3909-fa4a to `dc` — 0 of 1
-               Started by `bob` · merge commit `COMMIT` · plan `3909-fa4a`
                - [ ] stand up: 0 of 1
+               [ ]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
     MAAS     PUT subnets/1/ gateway_ip=192.0.2.1
-    planebot pushes to planebot-history: +history/dc/TIME-pr1-3909-fa4a/run.json
+    planebot pushes to planebot-history +history/dc/TIME-pr1-3909-fa4a/run.json
+    planebot sets the check to success: applied, proved twice
+    planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
+               - [x] stand up: 1 of 1
+               [x]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this is applied and proved.
-    planebot sets the check to success: applied, proved twice
-    planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
-               Started by `bob` · merge commit `COMMIT` · plan `3909-fa4a`
-               - [x] stand up: 1 of 1
     GitHub   issue_comment created `/apply` is delivered by hand
     ");
     assert_eq!(scenario.write_count(), 1);
@@ -199,20 +199,20 @@ async fn threat_11_an_old_delivery_replayed_after_days_changes_nothing() {
     planebot reacts with rocket
     planebot sets the check to in_progress: applying
     planebot comments on #1: 🔵 Applying 3909-fa4a to `dc` — 0 of 1
-               Started by `bob` · merge commit `COMMIT` · plan `3909-fa4a`
                - [ ] stand up: 0 of 1
+               [ ]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
     MAAS     PUT subnets/1/ gateway_ip=192.0.2.1
-    planebot pushes to planebot-history: +history/dc/TIME-pr1-3909-fa4a/run.json
+    planebot pushes to planebot-history +history/dc/TIME-pr1-3909-fa4a/run.json
+    planebot sets the check to success: applied, proved twice
+    planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
+               - [x] stand up: 1 of 1
+               [x]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this is applied and proved.
-    planebot sets the check to success: applied, proved twice
-    planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
-               Started by `bob` · merge commit `COMMIT` · plan `3909-fa4a`
-               - [x] stand up: 1 of 1
     admin    changes the subnet in MAAS
-    GitHub   issue_comment created `/apply` is delivered by hand, which is known
+    GitHub   issue_comment created `/apply` is delivered by hand, and is known already
     GitHub   issue_comment created `/apply` is delivered by hand
     ");
     assert_eq!(scenario.write_count(), 1);
@@ -243,7 +243,7 @@ async fn threat_12_another_repository_of_that_name_is_not_heard() {
     assert_unchanged(&scenario).await;
     // Somebody else creates a repository of the same name.
     scenario.delete_repository(REPOSITORY);
-    scenario.hub.github().create_repository(REPOSITORY, false);
+    scenario.create_repository("mallory", REPOSITORY);
     scenario.deliver(&order).await;
     scenario.run_until_idle().await;
     assert_snapshot!(scenario.since_last(), @r"
@@ -251,6 +251,7 @@ async fn threat_12_another_repository_of_that_name_is_not_heard() {
     GitHub   issue_comment created `/apply` is delivered by hand
     GitHub   issue_comment created `/apply` is delivered by hand
     GitHub   deletes the repository acme/network
+    mallory  creates the repository acme/network
     GitHub   issue_comment created `/apply` is delivered by hand
     ");
     assert_unchanged(&scenario).await;
@@ -276,12 +277,12 @@ async fn threat_13_webhooks_in_any_order_end_the_same() {
     // The webhook of the merge came before that of the pull request: no plan was shown before the merge.
     scenario.command("bob", number, "/apply").await;
     assert_snapshot!(scenario.since_last(), @r"
-    alice    pushes to wip: ~topology/desks.yaml
+    alice    pushes to wip ~topology/desks.yaml
     alice    opens #1 from wip to main
-    alice    pushes to wip: +topology/site.yaml
+    alice    pushes to wip +topology/site.yaml
     bob      comments on #1: /status
     bob      merges #1
-    bob      pushes to main: ~topology/desks.yaml +topology/site.yaml +topology/site.yaml ~topology/desks.yaml
+    bob      pushes to main ~topology/desks.yaml +topology/site.yaml
     GitHub   push is delivered by hand
     GitHub   pull_request closed is delivered by hand
     GitHub   issue_comment created `/status` is delivered by hand
@@ -317,18 +318,18 @@ async fn threat_13_webhooks_in_any_order_end_the_same() {
     planebot reacts with eyes
     planebot reacts with rocket
     planebot comments on #1: 🔵 Applying 31c6-33bc to `dc` — 0 of 1
-               Started by `bob` · merge commit `COMMIT` · plan `31c6-33bc`
                - [ ] stand up: 0 of 1
+               [ ]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
     MAAS     PUT subnets/1/ gateway_ip=192.0.2.1
-    planebot pushes to planebot-history: +history/dc/TIME-pr1-31c6-33bc/run.json
+    planebot pushes to planebot-history +history/dc/TIME-pr1-31c6-33bc/run.json
     planebot sets the check to success: applied, proved twice
+    planebot edits a comment on #1: ✅ Applied 31c6-33bc to `dc`, proved twice
+               - [x] stand up: 1 of 1
+               [x]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this is applied and proved.
-    planebot edits a comment on #1: ✅ Applied 31c6-33bc to `dc`, proved twice
-               Started by `bob` · merge commit `COMMIT` · plan `31c6-33bc`
-               - [x] stand up: 1 of 1
     ");
 }
 
@@ -401,7 +402,7 @@ async fn threat_29_a_digest_of_another_plan_is_refused() {
             .await;
     }
     assert_snapshot!(scenario.transcript(), @r"
-    alice    pushes to wip: ~topology/desks.yaml
+    alice    pushes to wip ~topology/desks.yaml
     alice    opens #1 from wip to main
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
@@ -409,7 +410,7 @@ async fn threat_29_a_digest_of_another_plan_is_refused() {
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
                /apply 3909-fa4a
-    alice    pushes to wip: ~topology/desks.yaml
+    alice    pushes to wip ~topology/desks.yaml
     planebot sets the check to success: 1 changes, 0 gates, plan e61d-2c7b
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
@@ -417,7 +418,7 @@ async fn threat_29_a_digest_of_another_plan_is_refused() {
                *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
                /apply e61d-2c7b
     bob      merges #1
-    bob      pushes to main: ~topology/desks.yaml
+    bob      pushes to main ~topology/desks.yaml
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
@@ -482,8 +483,8 @@ async fn threat_31_nothing_is_applied_before_the_merge_into_the_default_branch()
     scenario.run().await;
     scenario.command("bob", other, "/apply").await;
     assert_snapshot!(scenario.since_last(), @r"
-    alice    pushes to release: +README.md
-    alice    pushes to wip2: ~topology/desks.yaml
+    alice    pushes to release +README.md
+    alice    pushes to wip2 ~topology/desks.yaml
     alice    opens #2 from wip2 to release
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
     planebot comments on #2: 🟡 Plan for `dc`: 1 change
@@ -492,7 +493,7 @@ async fn threat_31_nothing_is_applied_before_the_merge_into_the_default_branch()
                *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
                /apply 3909-fa4a
     bob      merges #2
-    bob      pushes to release: ~topology/desks.yaml ~topology/desks.yaml
+    bob      pushes to release ~topology/desks.yaml
     bob      comments on #2: /apply
     planebot reacts with eyes
     planebot reacts with confused
@@ -516,7 +517,7 @@ async fn threat_31_nothing_is_applied_before_the_merge_into_the_default_branch()
     scenario.run().await;
     scenario.command("bob", moved, "/apply").await;
     assert_snapshot!(scenario.since_last(), @r"
-    alice    pushes to wip3: ~topology/desks.yaml
+    alice    pushes to wip3 ~topology/desks.yaml
     alice    opens #3 from wip3 to main
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
     planebot comments on #3: 🟡 Plan for `dc`: 1 change
@@ -526,7 +527,7 @@ async fn threat_31_nothing_is_applied_before_the_merge_into_the_default_branch()
                /apply 3909-fa4a
     alice    edits #3, with the base release
     bob      merges #3
-    bob      pushes to release: ~topology/desks.yaml
+    bob      pushes to release ~topology/desks.yaml
     bob      comments on #3: /apply
     planebot reacts with eyes
     planebot reacts with confused
@@ -555,8 +556,8 @@ async fn threat_32_a_merge_that_was_taken_off_the_default_branch_is_refused() {
     scenario.command("bob", number, "/apply").await;
     assert_snapshot!(scenario.since_last(), @r"
     bob      merges #1
-    bob      pushes to main: ~topology/desks.yaml ~topology/desks.yaml
-    bob      force-pushes to main:
+    bob      pushes to main ~topology/desks.yaml
+    bob      force-pushes to main
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
@@ -586,7 +587,7 @@ async fn threat_33_a_later_merge_of_the_same_site_is_the_one_to_apply() {
     scenario.run().await;
     scenario.command("bob", number, "/apply").await;
     assert_snapshot!(scenario.since_last(), @r"
-    alice    pushes to wip2: ~topology/desks.yaml
+    alice    pushes to wip2 ~topology/desks.yaml
     alice    opens #2 from wip2 to main
     planebot sets the check to success: 1 changes, 0 gates, plan e61d-2c7b
     planebot comments on #2: 🟡 Plan for `dc`: 1 change
@@ -595,7 +596,7 @@ async fn threat_33_a_later_merge_of_the_same_site_is_the_one_to_apply() {
                *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
                /apply e61d-2c7b
     bob      merges #2
-    bob      pushes to main: ~topology/desks.yaml
+    bob      pushes to main ~topology/desks.yaml
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #2: 🟡 Plan for `dc`: 1 change
                > This plan also carries out #1, merged before and not applied.
@@ -621,8 +622,8 @@ async fn threat_33_a_push_past_every_pull_request_overtakes_the_merge_too() {
     scenario.run().await;
     scenario.command("bob", number, "/apply").await;
     assert_snapshot!(scenario.since_last(), @r"
-    alice    pushes to main: +README.md
-    alice    pushes to main: ~topology/desks.yaml
+    alice    pushes to main +README.md
+    alice    pushes to main ~topology/desks.yaml
     bob      comments on #1: /apply
     planebot reacts with eyes
     planebot reacts with confused
@@ -637,24 +638,24 @@ async fn threat_33_a_push_past_every_pull_request_overtakes_the_merge_too() {
     scenario.push("main", &[("README.md", Some("not ours\n"))]);
     scenario.command("bob", number, "/apply").await;
     assert_snapshot!(scenario.since_last(), @r"
-    alice    pushes to main: +README.md
+    alice    pushes to main +README.md
     bob      comments on #1: /apply
     planebot reacts with eyes
     planebot reacts with rocket
     planebot sets the check to in_progress: applying
     planebot comments on #1: 🔵 Applying 3909-fa4a to `dc` — 0 of 1
-               Started by `bob` · merge commit `COMMIT` · plan `3909-fa4a`
                - [ ] stand up: 0 of 1
+               [ ]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
     MAAS     PUT subnets/1/ gateway_ip=192.0.2.1
-    planebot pushes to planebot-history: +history/dc/TIME-pr1-3909-fa4a/run.json
+    planebot pushes to planebot-history +history/dc/TIME-pr1-3909-fa4a/run.json
+    planebot sets the check to success: applied, proved twice
+    planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
+               - [x] stand up: 1 of 1
+               [x]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this is applied and proved.
-    planebot sets the check to success: applied, proved twice
-    planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
-               Started by `bob` · merge commit `COMMIT` · plan `3909-fa4a`
-               - [x] stand up: 1 of 1
     ");
 }
 
@@ -675,9 +676,9 @@ async fn threat_35_a_plan_made_before_the_last_push_is_refused() {
             .await;
     }
     assert_snapshot!(scenario.since_last(), @r"
-    alice    pushes to wip: ~topology/desks.yaml
+    alice    pushes to wip ~topology/desks.yaml
     bob      merges #1
-    bob      pushes to main: ~topology/desks.yaml ~topology/desks.yaml ~topology/desks.yaml
+    bob      pushes to main ~topology/desks.yaml
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                > This is not the plan that stood here before: read it, and name its digest with `/apply`.
@@ -795,15 +796,17 @@ async fn threat_57_a_maas_that_does_not_answer_is_told_where_it_was_asked_for() 
     let transcript = scenario.transcript();
     assert!(!transcript.contains("s3cret"), "{transcript}");
     assert_snapshot!(transcript, @r"
-    alice    pushes to wip: ~topology/desks.yaml
+    alice    pushes to wip ~topology/desks.yaml
     alice    opens #1 from wip to main
     planebot comments on #1: ✋ Given up for now
                This could not be done, and was tried several times:
+               observing MAAS: `GET users/?op=whoami`: MAAS does not accept the API key (401); is the key whole and still valid, and is this machine's clock right?
                *Next:* when that is mended, say it again, or `/plan`. No run began or went on by it.
     alice    comments on #1: /plan
     planebot reacts with eyes
     planebot comments on #1: ✋ Given up for now
                This could not be done, and was tried several times:
+               observing MAAS: `GET users/?op=whoami`: MAAS does not accept the API key (401); is the key whole and still valid, and is this machine's clock right?
                *Next:* when that is mended, say it again, or `/plan`. No run began or went on by it.
     ");
     assert_unchanged(&scenario).await;
@@ -851,17 +854,56 @@ async fn threat_58_a_store_from_yesterdays_backup_applies_nothing_again() {
     GitHub   check_run created is delivered by hand
     GitHub   issue_comment edited `### 🟡 Plan for `dc`: 1 change` is delivered by hand
     GitHub   issue_comment created `/apply` is delivered by hand
+    planebot reacts with eyes
+    planebot reacts with confused
+    planebot comments on #1: ✋ Not applied
+               This plan was carried out before, as the history says; the store is older than that.
+               - ✖ digest: `planebot-history` has a run of `3909-fa4a` that this store does not know
+               *Next:* look at the history; what is still to be done needs a pull request of its own.
     bob      comments on #1: /apply
+    planebot reacts with eyes
+    planebot reacts with confused
+    planebot comments on #1: ✋ Not applied
+               This plan was carried out before, as the history says; the store is older than that.
+               - ✖ digest: `planebot-history` has a run of `3909-fa4a` that this store does not know
+               *Next:* look at the history; what is still to be done needs a pull request of its own.
     Since the backup: Undone
     GitHub   check_run created is delivered by hand
     GitHub   issue_comment edited `### 🟡 Plan for `dc`: 1 change` is delivered by hand
     GitHub   issue_comment created `/apply` is delivered by hand
+    planebot reacts with eyes
+    planebot reacts with confused
+    planebot comments on #1: ✋ Not applied
+               This plan was carried out before, as the history says; the store is older than that.
+               - ✖ digest: `planebot-history` has a run of `3909-fa4a` that this store does not know
+               *Next:* look at the history; what is still to be done needs a pull request of its own.
     bob      comments on #1: /apply
+    planebot reacts with eyes
+    planebot reacts with confused
+    planebot comments on #1: ✋ Not applied
+               This plan was carried out before, as the history says; the store is older than that.
+               - ✖ digest: `planebot-history` has a run of `3909-fa4a` that this store does not know
+               *Next:* look at the history; what is still to be done needs a pull request of its own.
     Since the backup: HistoryLost
     GitHub   check_run created is delivered by hand
     GitHub   issue_comment edited `### 🟡 Plan for `dc`: 1 change` is delivered by hand
     GitHub   issue_comment created `/apply` is delivered by hand
+    planebot reacts with eyes
+    planebot reacts with confused
+    planebot edits a comment on #1: 🟢 Plan for `dc`: no changes
+               > This is not the plan that stood here before: read it, and name its digest with `/apply`.
+               *Next:* nothing to do in MAAS.
+    planebot comments on #1: ✋ Not applied
+               MAAS, or the merged declaration, has changed since this plan was made.
+               - ✖ MAAS unchanged: reviewed `3909-fa4a`, now `c973-d46c`
+               *Next:* read the new plan above; if it is right, say its digest.
     bob      comments on #1: /apply
+    planebot reacts with eyes
+    planebot reacts with confused
+    planebot comments on #1: ✋ Not applied
+               The plan changed after it was read.
+               - ✖ digest: `c973-d46c` is not the plan that was reviewed
+               *Next:* read the plan above; if it is right, say its digest.
     ");
 }
 
@@ -901,9 +943,8 @@ async fn restored(since: Since) -> String {
     match since {
         Since::Nothing => {}
         Since::Undone => {
-            scenario
-                .change_in_maas(|subnet| subnet.gateway = None)
-                .await
+            let undo = |subnet: &mut topology::object::Subnet| subnet.gateway = None;
+            scenario.change_in_maas(undo).await;
         }
         Since::HistoryLost => {
             let mut hub = scenario.hub.github();
@@ -912,9 +953,8 @@ async fn restored(since: Since) -> String {
             at.push("bob", "planebot-history", other).unwrap();
         }
     }
-    scenario.service.journal = journal::Journal::open(&format!("sqlite://{}", backup.display()))
-        .await
-        .unwrap();
+    let url = format!("sqlite://{}", backup.display());
+    scenario.use_journal(journal::Journal::open(&url).await.unwrap());
     scenario.since_last();
     // GitHub sends everything again, and is asked for what is missing.
     for delivery in &sent {

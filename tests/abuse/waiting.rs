@@ -88,6 +88,7 @@ async fn a_delivery_that_keeps_failing_is_set_aside_reported_and_can_be_retried(
     scenario.inject_fault(&files_of(one), HttpFault::Answer(502));
     let failing = scenario.hold_back("alice", one, "/status");
     scenario.deliver(&failing).await;
+    scenario.advance(1);
     let began = scenario.now();
     scenario.run_until_idle().await;
     let tries = scenario.request_times(&files_of(one));
@@ -117,6 +118,7 @@ async fn a_delivery_that_keeps_failing_is_set_aside_reported_and_can_be_retried(
     planebot reacts with eyes
     planebot comments on #1: ✋ Given up for now
                This could not be done, and was tried several times:
+               listing the files of pull request #1: GitHub says 502
                *Next:* when that is mended, say it again, or `/plan`. No run began or went on by it.
     GitHub   works again
     alice    comments on #1: /status
@@ -151,6 +153,7 @@ async fn a_delivery_that_crashes_the_process_each_time_is_set_aside() {
     GitHub   issue_comment created `/status` is delivered by hand
     planebot comments on #1: ✋ Given up for now
                This could not be done, and was tried several times:
+               planebot stopped each time in the middle of it
                *Next:* when that is mended, say it again, or `/plan`. No run began or went on by it.
     ");
 }
@@ -199,6 +202,7 @@ async fn while_github_limits_requests_nothing_is_sent_and_runs_go_on() {
     scenario.inject_fault(" /", HttpFault::RetryAfter(429, 600));
     let question = scenario.hold_back("alice", other, "/status");
     scenario.deliver(&question).await;
+    scenario.advance(1);
     let began = scenario.now();
     let until = scenario
         .service
@@ -224,7 +228,7 @@ async fn while_github_limits_requests_nothing_is_sent_and_runs_go_on() {
     scenario.run_until_idle().await;
     assert_snapshot!(scenario.since_last(), @r"
     bob      merges #1
-    bob      pushes to main: ~topology/desks.yaml
+    bob      pushes to main ~topology/desks.yaml
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
@@ -243,8 +247,8 @@ async fn while_github_limits_requests_nothing_is_sent_and_runs_go_on() {
     planebot reacts with eyes
     planebot reacts with rocket
     planebot comments on #1: 🔵 Applying 3909-fa4a to `dc` — 1 of 1
-               Started by `bob` · merge commit `COMMIT` · plan `3909-fa4a`
                - [x] stand up: 1 of 1
+               [x]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     planebot reacts with eyes
     planebot comments on #2: Where this stands: planned
                Plan `e61d-2c7b`: 1 steps, 0 gates.
@@ -252,11 +256,11 @@ async fn while_github_limits_requests_nothing_is_sent_and_runs_go_on() {
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this is applied and proved.
-    planebot pushes to planebot-history: +history/dc/TIME-pr1-3909-fa4a/run.json
+    planebot pushes to planebot-history +history/dc/TIME-pr1-3909-fa4a/run.json
     planebot sets the check to success: applied, proved twice
     planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
-               Started by `bob` · merge commit `COMMIT` · plan `3909-fa4a`
                - [x] stand up: 1 of 1
+               [x]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     ");
     // A limit is no failure: nothing was counted, and nothing is shown.
     assert_eq!(

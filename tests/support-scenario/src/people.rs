@@ -116,6 +116,12 @@ impl Scenario {
         self.hub.github().delete_repository(full_name);
     }
 
+    pub fn create_repository(&self, who: &str, full_name: &str) {
+        self.recorder
+            .note(who, &format!("creates the repository {full_name}"));
+        self.hub.github().create_repository(full_name, false);
+    }
+
     /// All comments of a pull request, oldest first.
     pub fn comments(&self, number: u64) -> Vec<IssueCommentView> {
         self.hub.github().at(REPOSITORY).comments(number)

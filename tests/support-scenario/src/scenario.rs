@@ -18,6 +18,9 @@ use topology::port::Clock;
 use crate::transcript::Recorder;
 use crate::{DESKS, LAYOUT, REPOSITORY, WITHOUT_GATEWAY};
 
+/// The time at the start, in milliseconds: noon in UTC.
+const START: i64 = 1_795_435_200_000;
+
 /// A MAAS, a GitHub and the service.
 ///
 /// alice and bob may write to the repository, and so may carol as a member of the team `net-ops`. bob and that team are
@@ -29,7 +32,7 @@ pub struct Scenario {
     pub folder: tempfile::TempDir,
     pub(crate) recorder: Arc<Recorder>,
     writes: Arc<AtomicUsize>,
-    /// How far the scenario's clock is ahead of the machine's, in milliseconds.
+    /// How many milliseconds the scenario's clock is ahead of [`START`].
     ahead: Arc<AtomicI64>,
     /// The id of the last webhook that was taken.
     taken: u64,
@@ -101,7 +104,7 @@ impl Scenario {
             .api_key
             .map_or_else(|| rows.api_key("admin").unwrap(), str::to_owned);
         let writes = Arc::new(AtomicUsize::new(0));
-        let maas = serve_maas(rows, &writes, &recorder).await;
+        let maas = serve_maas(rows, &writes, clock(&ahead), &recorder).await;
         let folder = tempfile::tempdir().unwrap();
         let mut variables = BTreeMap::from([
             ("PLANEBOT_GITHUB_TOKEN".to_owned(), token),
@@ -232,6 +235,12 @@ impl Scenario {
         fresh
     }
 
+    /// From now on the service works on this journal, as after its store was replaced.
+    pub fn use_journal(&mut self, journal: Journal) {
+        self.service.worker = self.service.wiring.worker(&journal);
+        self.service.journal = journal;
+    }
+
     /// A second service on the same store, as after a restart or beside the first.
     pub async fn another_service(&self, port: u16) -> TestService {
         let mut config = self.service.config.clone();
@@ -300,6 +309,7 @@ async fn serve_github(
 async fn serve_maas(
     rows: LabMaas,
     writes: &Arc<AtomicUsize>,
+    now: Clock,
     recorder: &Arc<Recorder>,
 ) -> MaasServer {
     let (writes, recorder) = (Arc::clone(writes), Arc::clone(recorder));
@@ -310,15 +320,16 @@ async fn serve_maas(
         }
         HttpFault::None
     };
-    lab::maas::serve(rows, Some(Arc::new(observe)))
+    let seconds = Arc::new(move || now().0 / 1_000);
+    lab::maas::serve_with_clock(rows, Some(Arc::new(observe)), seconds)
         .await
         .unwrap()
 }
 
-/// The machine's clock, ahead by as much as the test says.
+/// A clock that only the scenario advances, so that the order of what the service does never depends on the machine.
 fn clock(ahead: &Arc<AtomicI64>) -> Clock {
-    let (machine, ahead) = (service::clock::machine(), Arc::clone(ahead));
-    Arc::new(move || Timestamp(machine().0 + ahead.load(Ordering::SeqCst)))
+    let ahead = Arc::clone(ahead);
+    Arc::new(move || Timestamp(START + ahead.load(Ordering::SeqCst)))
 }
 
 fn config(github: &str, maas: &str, folder: &Path, policy: &str) -> String {

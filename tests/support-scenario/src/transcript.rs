@@ -53,7 +53,7 @@ impl Recorder {
         let about = about.map_or_else(String::new, |text| format!(" `{text}`"));
         let known = match stored {
             Stored::New => "",
-            Stored::Duplicate => ", which is known",
+            Stored::Duplicate => ", and is known already",
         };
         let event = &delivery.event;
         self.note(
@@ -189,15 +189,19 @@ fn pushed(body: &Value) -> String {
     let mut files: Vec<String> = Vec::new();
     for commit in body["commits"].as_array().into_iter().flatten() {
         for (kind, sign) in [("added", "+"), ("modified", "~"), ("removed", "-")] {
-            let paths = commit[kind].as_array().into_iter().flatten();
-            files.extend(paths.map(|path| format!("{sign}{}", path.as_str().unwrap_or_default())));
+            for path in commit[kind].as_array().into_iter().flatten() {
+                let file = format!("{sign}{}", path.as_str().unwrap_or_default());
+                if !files.contains(&file) {
+                    files.push(file);
+                }
+            }
         }
     }
     if branch == "planebot-history" {
         files.retain(|file| file.ends_with("run.json"));
     }
     let forced = if body["forced"] == true { "force-" } else { "" };
-    format!("{forced}pushes to {branch}: {}", files.join(" "))
+    format!("{forced}pushes to {branch} {}", files.join(" "))
 }
 
 /// A person's comment up to its end of line; of the bot's comment the lines that say what is so and what happens next.
@@ -205,25 +209,31 @@ fn decisive(who: &str, text: &str) -> String {
     if who != BOT {
         return first_line(text).to_owned();
     }
-    let mut lines = text.lines().filter(|line| !line.is_empty());
+    let mut lines = text.lines().filter(|line| !line.is_empty()).peekable();
     let title = lines.next().unwrap_or_default().trim_start_matches("### ");
-    let mut shown = title.to_owned();
-    let plain = |line: &&str| line.starts_with(|c: char| c.is_alphanumeric() || c == '`');
-    let reason = lines.clone().next().filter(plain);
-    for line in reason
-        .into_iter()
-        .chain(lines.filter(|line| is_decisive(line)))
-    {
-        shown.push_str("\n           ");
-        shown.push_str(line);
+    let mut kept = vec![title];
+    let is_reason = |line: &&str| {
+        line.starts_with(|c: char| c.is_alphanumeric() || c == '`')
+            && !line.starts_with("```")
+            && !line.starts_with("Started by")
+    };
+    kept.extend(lines.next_if(is_reason));
+    let mut folded = false;
+    while let Some(line) = lines.next() {
+        folded = (folded || line.starts_with("<details>")) && !line.starts_with("</details>");
+        if line == "```text" && !folded {
+            kept.extend(lines.next());
+        } else if is_decisive(line) {
+            kept.push(line);
+        }
     }
-    shown
+    kept.join("\n           ")
 }
 
-/// Changes, findings, warnings, closed gates, steps done, and the next step. Left out are tables, what a gate asks for,
-/// gates that are open or not checked, and each proof, whose number depends on the time it takes.
+/// Changes, warnings, closed gates, steps done, and the next step. Left out are tables, what a gate asks for, gates that
+/// are open or not checked, and each proof, whose number depends on the time it takes.
 fn is_decisive(line: &str) -> bool {
-    const KEPT: [&str; 7] = ["*Next:*", "/apply ", "error[", "+ ", "! ", "- ", "> "];
+    const KEPT: [&str; 6] = ["*Next:*", "/apply ", "+ ", "! ", "- ", "> "];
     const LEFT_OUT: [&str; 6] = ["- ✅", "- –", "- (", "- [x] proof", "> [", "> - "];
     KEPT.iter().any(|start| line.starts_with(start))
         && !LEFT_OUT.iter().any(|start| line.starts_with(start))
