@@ -225,13 +225,11 @@ async fn threat_46_a_plan_that_was_removed_is_said_again_and_a_locked_conversati
     planebot sets the check to in_progress: applying
     planebot comments on #1: 🔵 Applying 3909-fa4a to `dc` — 0 of 1
                - [ ] stand up: 0 of 1
-               [ ]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
     MAAS     PUT subnets/1/ gateway_ip=192.0.2.1
     planebot pushes to planebot-history +history/dc/TIME-pr1-3909-fa4a/run.json
     planebot sets the check to success: applied, proved twice
     planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
                - [x] stand up: 1 of 1
-               [x]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
@@ -342,14 +340,12 @@ async fn threat_48_a_file_that_is_emptied_garbled_or_gone_removes_nothing() {
     planebot sets the check to in_progress: applying
     planebot comments on #1: 🔵 Applying 4775-f434 to `dc` — 0 of 2
                - [ ] create: 0 of 2
-               [ ]   1  + vlan blue/7 mtu 1500  [lamps]  # declared
     MAAS     POST fabrics/1/vlans/ mtu=1500 name=lamps vid=7
     MAAS     POST subnets/ cidr=198.51.100.0/24 name=lamps vlan=5002
     planebot pushes to planebot-history +history/dc/TIME-pr1-4775-f434/run.json
     planebot sets the check to success: applied, proved twice
     planebot edits a comment on #1: ✅ Applied 4775-f434 to `dc`, proved twice
                - [x] create: 2 of 2
-               [x]   1  + vlan blue/7 mtu 1500  [lamps]  # declared  (id 5002)
     planebot edits a comment on #1: 🟡 Plan for `dc`: 2 changes
                Plan: 2 to add, 0 to change, 0 to remove.
                + vlan blue/7 mtu 1500  [lamps]  # declared

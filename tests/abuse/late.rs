@@ -42,13 +42,11 @@ async fn threat_31_what_was_said_before_the_merge_is_no_order_when_it_is_heard_a
     planebot sets the check to in_progress: applying
     planebot comments on #1: 🔵 Applying 3909-fa4a to `dc` — 0 of 1
                - [ ] stand up: 0 of 1
-               [ ]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
     MAAS     PUT subnets/1/ gateway_ip=192.0.2.1
     planebot pushes to planebot-history +history/dc/TIME-pr1-3909-fa4a/run.json
     planebot sets the check to success: applied, proved twice
     planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
                - [x] stand up: 1 of 1
-               [x]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
@@ -108,9 +106,7 @@ async fn merges_whose_webhooks_come_in_another_order_count_in_githubs() {
     planebot sets the check to in_progress: applying
     planebot comments on #2: 🔵 Applying bcd5-a067 to `dc` — 0 of 3
                - [ ] create: 0 of 2
-               [ ]   1  + vlan blue/7 mtu 1500  [lamps]  # declared
                - [ ] stand up: 0 of 1
-               [ ]   3  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
     MAAS     POST fabrics/1/vlans/ mtu=1500 name=lamps vid=7
     MAAS     POST subnets/ cidr=198.51.100.0/24 name=lamps vlan=5002
     MAAS     PUT subnets/1/ gateway_ip=192.0.2.1
@@ -120,9 +116,7 @@ async fn merges_whose_webhooks_come_in_another_order_count_in_githubs() {
     planebot sets the check to success: applied, proved twice
     planebot edits a comment on #2: ✅ Applied bcd5-a067 to `dc`, proved twice
                - [x] create: 2 of 2
-               [x]   1  + vlan blue/7 mtu 1500  [lamps]  # declared  (id 5002)
                - [x] stand up: 1 of 1
-               [x]   3  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway

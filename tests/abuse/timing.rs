@@ -44,13 +44,11 @@ async fn threat_34_a_squashed_or_rebased_merge_is_the_plan_that_was_reviewed_or_
     planebot sets the check to in_progress: applying
     planebot comments on #1: 🔵 Applying 3909-fa4a to `dc` — 0 of 1
                - [ ] stand up: 0 of 1
-               [ ]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
     MAAS     PUT subnets/1/ gateway_ip=192.0.2.1
     planebot pushes to planebot-history +history/dc/TIME-pr1-3909-fa4a/run.json
     planebot sets the check to success: applied, proved twice
     planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
                - [x] stand up: 1 of 1
-               [x]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
@@ -62,13 +60,11 @@ async fn threat_34_a_squashed_or_rebased_merge_is_the_plan_that_was_reviewed_or_
     planebot sets the check to in_progress: applying
     planebot comments on #1: 🔵 Applying 3909-fa4a to `dc` — 0 of 1
                - [ ] stand up: 0 of 1
-               [ ]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
     MAAS     PUT subnets/1/ gateway_ip=192.0.2.1
     planebot pushes to planebot-history +history/dc/TIME-pr1-3909-fa4a/run.json
     planebot sets the check to success: applied, proved twice
     planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
                - [x] stand up: 1 of 1
-               [x]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
@@ -80,13 +76,11 @@ async fn threat_34_a_squashed_or_rebased_merge_is_the_plan_that_was_reviewed_or_
     planebot sets the check to in_progress: applying
     planebot comments on #1: 🔵 Applying 3909-fa4a to `dc` — 0 of 1
                - [ ] stand up: 0 of 1
-               [ ]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
     MAAS     PUT subnets/1/ gateway_ip=192.0.2.1
     planebot pushes to planebot-history +history/dc/TIME-pr1-3909-fa4a/run.json
     planebot sets the check to success: applied, proved twice
     planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
                - [x] stand up: 1 of 1
-               [x]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
@@ -158,13 +152,11 @@ async fn threat_9_a_comment_under_a_fresh_delivery_is_no_second_order() {
     planebot sets the check to in_progress: applying
     planebot comments on #1: 🔵 Applying 3909-fa4a to `dc` — 0 of 1
                - [ ] stand up: 0 of 1
-               [ ]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
     MAAS     PUT subnets/1/ gateway_ip=192.0.2.1
     planebot pushes to planebot-history +history/dc/TIME-pr1-3909-fa4a/run.json
     planebot sets the check to success: applied, proved twice
     planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
                - [x] stand up: 1 of 1
-               [x]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
@@ -200,13 +192,11 @@ async fn threat_11_an_old_delivery_replayed_after_days_changes_nothing() {
     planebot sets the check to in_progress: applying
     planebot comments on #1: 🔵 Applying 3909-fa4a to `dc` — 0 of 1
                - [ ] stand up: 0 of 1
-               [ ]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
     MAAS     PUT subnets/1/ gateway_ip=192.0.2.1
     planebot pushes to planebot-history +history/dc/TIME-pr1-3909-fa4a/run.json
     planebot sets the check to success: applied, proved twice
     planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
                - [x] stand up: 1 of 1
-               [x]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
@@ -319,13 +309,11 @@ async fn threat_13_webhooks_in_any_order_end_the_same() {
     planebot reacts with rocket
     planebot comments on #1: 🔵 Applying 31c6-33bc to `dc` — 0 of 1
                - [ ] stand up: 0 of 1
-               [ ]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
     MAAS     PUT subnets/1/ gateway_ip=192.0.2.1
     planebot pushes to planebot-history +history/dc/TIME-pr1-31c6-33bc/run.json
     planebot sets the check to success: applied, proved twice
     planebot edits a comment on #1: ✅ Applied 31c6-33bc to `dc`, proved twice
                - [x] stand up: 1 of 1
-               [x]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
@@ -465,7 +453,7 @@ async fn threat_31_nothing_is_applied_before_the_merge_into_the_default_branch()
                The pull request is not merged yet.
                - ✖ merged: it is not merged
                *Next:* merge it, then say `/apply` again.
-    alice    closes #1
+    alice    closes pull request #1
     bob      comments on #1: /apply
     planebot reacts with eyes
     planebot reacts with confused
@@ -645,13 +633,11 @@ async fn threat_33_a_push_past_every_pull_request_overtakes_the_merge_too() {
     planebot sets the check to in_progress: applying
     planebot comments on #1: 🔵 Applying 3909-fa4a to `dc` — 0 of 1
                - [ ] stand up: 0 of 1
-               [ ]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
     MAAS     PUT subnets/1/ gateway_ip=192.0.2.1
     planebot pushes to planebot-history +history/dc/TIME-pr1-3909-fa4a/run.json
     planebot sets the check to success: applied, proved twice
     planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
                - [x] stand up: 1 of 1
-               [x]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway

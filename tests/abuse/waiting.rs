@@ -248,7 +248,6 @@ async fn while_github_limits_requests_nothing_is_sent_and_runs_go_on() {
     planebot reacts with rocket
     planebot comments on #1: 🔵 Applying 3909-fa4a to `dc` — 1 of 1
                - [x] stand up: 1 of 1
-               [x]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     planebot reacts with eyes
     planebot comments on #2: Where this stands: planned
                Plan `e61d-2c7b`: 1 steps, 0 gates.
@@ -260,7 +259,6 @@ async fn while_github_limits_requests_nothing_is_sent_and_runs_go_on() {
     planebot sets the check to success: applied, proved twice
     planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice
                - [x] stand up: 1 of 1
-               [x]   1  ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway  (id 1)
     ");
     // A limit is no failure: nothing was counted, and nothing is shown.
     assert_eq!(

@@ -159,7 +159,7 @@ fn reported(event: &str, body: &Value) -> Option<String> {
                     )
                 }
                 "closed" if merged => format!("merges #{number}"),
-                "closed" => format!("closes #{number}"),
+                "closed" => format!("closes pull request #{number}"),
                 "edited" => {
                     let base = pull["base"]["ref"].as_str().unwrap_or_default();
                     format!("edits #{number}, with the base {base}")
@@ -220,7 +220,8 @@ fn decisive(who: &str, text: &str) -> String {
     kept.extend(lines.next_if(is_reason));
     let mut folded = false;
     while let Some(line) = lines.next() {
-        folded = (folded || line.starts_with("<details>")) && !line.starts_with("</details>");
+        let tag = line.trim_start();
+        folded = (folded || tag.starts_with("<details>")) && !tag.starts_with("</details>");
         if line == "```text" && !folded {
             kept.extend(lines.next());
         } else if is_decisive(line) {
