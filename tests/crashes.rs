@@ -17,7 +17,10 @@ use service::runs::PublishedFacts;
 use simulation::harness::ServiceInstance;
 
 use acts::Act;
-use stage::{Moment, Stage};
+use stage::Moment;
+
+pub(crate) use acts::STORY;
+pub(crate) use stage::Stage;
 
 /// Beats that a cut life may need to come to where the calm one is: look, rest, look again, write, reply.
 const CATCH_UP_MAX: usize = 16;
@@ -25,7 +28,7 @@ const CATCH_UP_MAX: usize = 16;
 #[tokio::test]
 async fn the_story_ends_the_same_wherever_the_power_is_cut() {
     let mut law = Law::open().await;
-    law.holds(&acts::STORY).await;
+    law.holds(&STORY).await;
     let [maas, github, journal] = law.operations;
     assert!(maas > 400 && github > 300 && journal > 900, "{law:?}");
     assert!(law.last.contains("pull request 1: applied"), "{}", law.last);

@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use plan::plan::{Plan, Policy};
-use plan::telling;
+use plan::plan::{Plan, PlanPolicy};
+use plan::render;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use topology::draft::Source;
+use topology::draft::SourceFile;
 use topology::observed::Observed;
-use topology::write::{Unmerged, Wish, files, merged};
+use topology::write::{ImportOptions, MergeConflict, files, merged};
 
 use crate::lab::{World, all_layouts, outside, text, world_of};
 use clouds::cloud;
@@ -28,8 +28,8 @@ const VERSIONS: [&str; 9] = [
 
 type Texts = BTreeMap<String, String>;
 
-fn sources(texts: &Texts) -> Vec<Source> {
-    let all = texts.iter().map(|(path, text)| Source {
+fn sources(texts: &Texts) -> Vec<SourceFile> {
+    let all = texts.iter().map(|(path, text)| SourceFile {
         path: path.clone(),
         bytes: text.clone().into_bytes(),
     });
@@ -43,13 +43,17 @@ async fn steps(world: &World, texts: &Texts) -> Result<Vec<String>, String> {
         .topology
         .ok_or_else(|| format!("{:#?}", checked.findings))?;
     let observed = world.observe(&topology).await;
-    match Plan::between(&observed, &topology, &Policy::default()) {
-        Ok(plan) => Ok(plan.steps.iter().map(telling::line).collect()),
+    match Plan::between(&observed, &topology, &PlanPolicy::default()) {
+        Ok(plan) => Ok(plan.steps.iter().map(render::line).collect()),
         Err(refused) => Err(format!("{:#?}", refused.refusals)),
     }
 }
 
-fn over(texts: &Texts, observed: &Observed, wish: &Wish) -> Result<Texts, Vec<Unmerged>> {
+fn over(
+    texts: &Texts,
+    observed: &Observed,
+    wish: &ImportOptions,
+) -> Result<Texts, Vec<MergeConflict>> {
     let mut after = texts.clone();
     for (path, text) in merged(observed, "site", &sources(texts), wish)? {
         match text {
@@ -68,17 +72,17 @@ fn loaded(cloud: &Value, version: &str) -> Option<World> {
     Some(World { maas, client })
 }
 
-fn everything() -> Wish {
-    Wish {
+fn everything() -> ImportOptions {
+    ImportOptions {
         drop_gone: true,
-        ..Wish::default()
+        ..ImportOptions::default()
     }
 }
 
-fn of(name: &str) -> Wish {
-    Wish {
+fn of(name: &str) -> ImportOptions {
+    ImportOptions {
         adopt: vec![name.to_owned()],
-        ..Wish::default()
+        ..ImportOptions::default()
     }
 }
 
@@ -111,7 +115,7 @@ proptest! {
             let texts = files(&observed, "site");
             let steps = steps(&world, &texts).await;
             prop_assert_eq!(steps, Ok(Vec::new()), "{:#?}", texts);
-            prop_assert_eq!(over(&texts, &observed, &Wish::default()), Ok(texts));
+            prop_assert_eq!(over(&texts, &observed, &ImportOptions::default()), Ok(texts));
             Ok(())
         })?;
     }

@@ -58,7 +58,7 @@ pub(crate) fn outside() -> Environment {
     Environment {
         now: Arc::new(|| Timestamp(1_795_442_531_000)),
         nonce: Arc::new(|| format!("t{}", NONCE.fetch_add(1, Ordering::Relaxed))),
-        pause: Arc::new(|_| Box::pin(std::future::ready(()))),
+        sleep: Arc::new(|_| Box::pin(std::future::ready(()))),
     }
 }
 
@@ -87,11 +87,11 @@ impl World {
             all_spaces: true,
             ..Default::default()
         };
-        self.client.eyes().observe(&scope).await.unwrap()
+        self.client.reader().observe(&scope).await.unwrap()
     }
 
     pub(crate) async fn observe(&self, topology: &Topology) -> Observed {
-        execution::executor::observe(&self.client.eyes(), topology)
+        execution::executor::observe(&self.client.reader(), topology)
             .await
             .unwrap()
     }

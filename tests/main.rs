@@ -11,14 +11,10 @@ mod hazards;
 mod house;
 mod importing;
 mod lab;
-#[path = "../bot/plan/tests/laws"]
-mod laws {
-    #[expect(dead_code, reason = "the planner's laws ask more of it")]
-    pub(crate) mod pairs;
-}
 mod objects;
 mod pairs;
 mod planning;
+mod reference;
 mod reports;
 mod seeds;
 mod storm;

@@ -8,9 +8,9 @@ mod tenants;
 
 use execution::rehearse::in_memory::InMemoryMaas;
 use maas::{MaasRequest, Method, Transport as _};
-use plan::plan::{Plan, Policy, Refused};
+use plan::plan::{Plan, PlanPolicy, RefusedPlan};
 use topology::Topology;
-use topology::draft::Source;
+use topology::draft::SourceFile;
 
 use crate::lab::{World, outside, world_of};
 use crate::walk::{carried_out, lines};
@@ -101,26 +101,26 @@ fn unescaped(part: &str) -> String {
 }
 
 /// What is there, declared.
-pub(crate) async fn imported(world: &World) -> Vec<Source> {
+pub(crate) async fn imported(world: &World) -> Vec<SourceFile> {
     let files = topology::write::files(&world.observe_all().await, "site");
     files
         .into_iter()
         // One network is a stranger's: nobody declares it.
         .filter(|(path, _)| path != "stranger.yaml")
-        .map(|(path, text)| Source {
+        .map(|(path, text)| SourceFile {
             path,
             bytes: text.into_bytes(),
         })
         .collect()
 }
 
-pub(crate) fn edited(mut sources: Vec<Source>, change: &Change) -> Topology {
+pub(crate) fn edited(mut sources: Vec<SourceFile>, change: &Change) -> Topology {
     for (file, from, to) in &change.edits {
         let path = format!("{file}.yaml");
         let Some(source) = sources.iter_mut().find(|source| source.path == path) else {
             assert!(from.is_empty(), "no file `{path}`");
             let bytes = to.as_bytes().to_vec();
-            sources.push(Source { path, bytes });
+            sources.push(SourceFile { path, bytes });
             continue;
         };
         let text = String::from_utf8(std::mem::take(&mut source.bytes)).unwrap();
@@ -141,7 +141,7 @@ pub(crate) fn edited(mut sources: Vec<Source>, change: &Change) -> Topology {
 /// The change is taken back as people do it, by declaring what was declared before.
 async fn reverted(world: &World, before: &Topology, change: &Change) -> Result<(), String> {
     let observed = world.observe(before).await;
-    let outcome = Plan::between(&observed, before, &Policy::default());
+    let outcome = Plan::between(&observed, before, &PlanPolicy::default());
     if let Some(code) = &change.no_way_back {
         return refused_as(code, outcome);
     }
@@ -158,7 +158,7 @@ async fn judged(change: &Change, version: &str) -> Result<(), String> {
     let before = edited(files.clone(), &Change::default());
     let topology = edited(files, change);
     let observed = world.observe(&topology).await;
-    let outcome = Plan::between(&observed, &topology, &Policy::default());
+    let outcome = Plan::between(&observed, &topology, &PlanPolicy::default());
     let too_old = change.since.as_deref().is_some_and(|since| {
         topology::version::MaasVersion::read(version) < topology::version::MaasVersion::read(since)
     });
@@ -181,7 +181,7 @@ async fn judged(change: &Change, version: &str) -> Result<(), String> {
     }
 }
 
-fn refused_as(code: &str, outcome: Result<Plan, Refused>) -> Result<(), String> {
+fn refused_as(code: &str, outcome: Result<Plan, RefusedPlan>) -> Result<(), String> {
     match outcome {
         Err(refused) if refused.refusals.iter().all(|why| why.code.word() == code) => Ok(()),
         Err(refused) => Err(format!("{:#?}", refused.refusals)),
@@ -255,7 +255,7 @@ async fn what_maas_would_not_take_is_refused_before_it_is_asked() {
 /// What comes of a plane's move from one fabric to another.
 async fn moved_between_fabrics(
     world: &World,
-    files: Vec<Source>,
+    files: Vec<SourceFile>,
     [plane, from, to]: [&str; 3],
 ) -> Plan {
     let fabric = |name: &str| format!("fabric: {name}\n");
@@ -265,7 +265,7 @@ async fn moved_between_fabrics(
     };
     let topology = edited(files, &change);
     let observed = world.observe(&topology).await;
-    Plan::between(&observed, &topology, &Policy::default()).unwrap()
+    Plan::between(&observed, &topology, &PlanPolicy::default()).unwrap()
 }
 
 #[tokio::test]
@@ -297,7 +297,7 @@ async fn a_vlan_older_than_a_fabrics_default_stays_and_its_network_goes() {
     let world = world_of(CLOUD, Some("3.5.12"));
     let files = imported(&world).await;
     let lab = InMemoryMaas::new(std::sync::Arc::clone(&world.maas), outside());
-    let request = MaasRequest::new(Method::Post, "fabrics/").with("name", "young");
+    let request = MaasRequest::new(Method::Post, "fabrics/").with_field("name", "young");
     assert_eq!(lab.send(request).await.unwrap().status, 200);
     let plan = moved_between_fabrics(&world, files, ["plain", "blue", "young"]).await;
     let told = lines(&plan).join("\n");

@@ -1,10 +1,10 @@
 //! The planner's random pairs of clouds, played in the lab: what the laws hold against rules of their own, the lab's MAAS
 //! holds against its, which are held to recordings of real ones.
 
-use execution::rehearse::{Play, rehearse};
-use plan::plan::{Plan, Policy};
+use execution::rehearse::{RehearsalInput, rehearse};
+use plan::plan::{Plan, PlanPolicy};
 
-use crate::laws::pairs::Pair;
+use test_support::pairs::Pair;
 
 /// Pairs that are rehearsed, unless `PLANEBOT_REHEARSED` says how many; `PLANEBOT_REHEARSED_FROM` says where they begin.
 const PAIRS: u64 = 60;
@@ -19,12 +19,12 @@ fn told(name: &str, otherwise: u64) -> u64 {
 /// Whether the rehearsal of a pair ends as planned, or why not; none where the plan is refused.
 async fn rehearsed(pair: &Pair) -> Option<Result<(), String>> {
     let (observed, topology) = (pair.observed(), pair.topology());
-    let policy = Policy {
+    let policy = PlanPolicy {
         vacated_max: usize::MAX,
-        ..Policy::default()
+        ..PlanPolicy::default()
     };
     let plan = Plan::between(&observed, &topology, &policy).ok()?;
-    let play = Play {
+    let play = RehearsalInput {
         plan: &plan,
         topology: &topology,
         policy: &policy,
@@ -35,7 +35,7 @@ async fn rehearsed(pair: &Pair) -> Option<Result<(), String>> {
         None => Ok(()),
         Some(first) => {
             let steps = crate::walk::lines(&plan).join("\n");
-            Err(format!("{}\n{first}\n{steps}", pair.told()))
+            Err(format!("{}\n{first}\n{steps}", pair.describe()))
         }
     })
 }

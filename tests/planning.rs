@@ -1,11 +1,11 @@
 //! Plans over every layout and every change: from what a MAAS holds to what another one holds.
 
-use execution::rehearse::{Play, rehearse};
-use plan::plan::{Plan, Policy};
+use execution::rehearse::{RehearsalInput, rehearse};
+use plan::plan::{Plan, PlanPolicy};
+use plan::render;
 use plan::step::{Phase, Step};
-use plan::telling;
 use proptest::prelude::*;
-use topology::draft::Source;
+use topology::draft::SourceFile;
 use topology::plane::Topology;
 
 use crate::lab::{World, all_changes, all_layouts, declared, world};
@@ -18,10 +18,10 @@ async fn what_is_already_so_needs_no_plan() {
             let world = world(&name, Some(version));
             let topology = declared(&world.observe_all().await);
             let observed = world.observe(&topology).await;
-            let plan = Plan::between(&observed, &topology, &Policy::default());
+            let plan = Plan::between(&observed, &topology, &PlanPolicy::default());
             let steps: Vec<String> = plan
                 .as_ref()
-                .map(|plan| plan.steps.iter().map(telling::line).collect())
+                .map(|plan| plan.steps.iter().map(render::line).collect())
                 .unwrap_or_default();
             assert!(
                 plan.is_ok_and(|plan| plan.steps.is_empty()),
@@ -39,14 +39,14 @@ async fn every_change_is_planned_and_rehearsed_to_zero_drift() {
             let after = world(&format!("{name}.after.json"), Some(version));
             let topology = declared(&after.observe_all().await);
             let observed = before.observe(&topology).await;
-            let plan = match Plan::between(&observed, &topology, &Policy::default()) {
+            let plan = match Plan::between(&observed, &topology, &PlanPolicy::default()) {
                 Ok(plan) => plan,
                 Err(refused) => panic!("{name} on {version}: {:#?}", refused.refusals),
             };
-            let play = Play {
+            let play = RehearsalInput {
                 plan: &plan,
                 topology: &topology,
-                policy: &Policy::default(),
+                policy: &PlanPolicy::default(),
                 observed: &observed,
             };
             let mut told = Vec::new();
@@ -55,7 +55,7 @@ async fn every_change_is_planned_and_rehearsed_to_zero_drift() {
                 rehearsed.failures.is_empty(),
                 "{name} on {version}: {:#?}\n{}\n{}",
                 rehearsed.failures,
-                telling::text(&plan, &name, None),
+                render::text(&plan, &name, None),
                 told.join("\n")
             );
             assert!(plan.steps.is_empty() || rehearsed.cuts > plan.steps.len());
@@ -97,7 +97,7 @@ async fn every_change_is_carried_out_and_undone_to_zero_drift() {
 
 async fn planned(site: &World, topology: &Topology) -> Plan {
     let observed = site.observe(topology).await;
-    Plan::between(&observed, topology, &Policy::default())
+    Plan::between(&observed, topology, &PlanPolicy::default())
         .unwrap_or_else(|refused| panic!("{:#?}", refused.refusals))
 }
 
@@ -108,9 +108,9 @@ async fn what_is_imported_plans_to_no_changes() {
         for version in RELEASES {
             let world = world(&name, Some(version));
             let files = topology::write::files(&world.observe_all().await, "site");
-            let sources: Vec<Source> = files
+            let sources: Vec<SourceFile> = files
                 .into_iter()
-                .map(|(path, text)| Source {
+                .map(|(path, text)| SourceFile {
                     path,
                     bytes: text.into_bytes(),
                 })
@@ -120,10 +120,10 @@ async fn what_is_imported_plans_to_no_changes() {
                 panic!("{name} on {version}: {:#?}", checked.findings);
             };
             let observed = world.observe(&topology).await;
-            let plan = Plan::between(&observed, &topology, &Policy::default());
+            let plan = Plan::between(&observed, &topology, &PlanPolicy::default());
             let steps: Vec<String> = plan
                 .as_ref()
-                .map(|plan| plan.steps.iter().map(telling::line).collect())
+                .map(|plan| plan.steps.iter().map(render::line).collect())
                 .unwrap_or_default();
             assert!(
                 plan.is_ok_and(|plan| plan.steps.is_empty()),
@@ -152,30 +152,30 @@ async fn the_reference_change_reads_as_in_the_golden_file() {
         .topology
         .unwrap();
     let runbooks = service::site::runbooks(&root.join("runbooks")).unwrap();
-    let policy = Policy {
+    let policy = PlanPolicy {
         runbooks: runbooks
             .iter()
             .map(|runbook| (runbook.gate, runbook.pin.clone()))
             .collect(),
-        ..Policy::default()
+        ..PlanPolicy::default()
     };
     let observed = world.observe(&topology).await;
     let plan = Plan::between(&observed, &topology, &policy).unwrap();
-    let play = Play {
+    let play = RehearsalInput {
         plan: &plan,
         topology: &topology,
         policy: &policy,
         observed: &observed,
     };
     let rehearsed = rehearse(&play, &mut |_| {}).await;
-    let setting = telling::Setting {
+    let setting = render::PlanHeader {
         site: "reference".to_owned(),
         commit: None,
         tree_url: None,
         read_at: observed.at,
-        stands: plan::telling::Stands::Open,
+        status: plan::render::ApplyStatus::Open,
     };
-    let comment = telling::markdown(&plan, &setting, &rehearsed);
+    let comment = render::markdown(&plan, &setting, &rehearsed);
     let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/reference-plan.md");
     if std::env::var_os("PLANEBOT_GOLDEN").is_some() {
         std::fs::write(&golden, &comment).unwrap();
@@ -188,7 +188,7 @@ async fn the_reference_change_reads_as_in_the_golden_file() {
     let drift: Vec<String> = plan
         .audit
         .iter()
-        .filter(|line| line.standing == plan::audit::Standing::Drift)
+        .filter(|line| line.standing == plan::audit::AuditStatus::Drift)
         .map(ToString::to_string)
         .collect();
     assert_eq!(drift.len(), 3, "{drift:#?}");
@@ -211,10 +211,10 @@ async fn the_order_of_the_files_does_not_change_the_plan() {
         .map(|path| std::fs::read(path).unwrap())
         .collect();
     let named = |order: &[usize]| -> Topology {
-        let sources: Vec<Source> = order
+        let sources: Vec<SourceFile> = order
             .iter()
             .enumerate()
-            .map(|(place, &at)| Source {
+            .map(|(place, &at)| SourceFile {
                 path: format!("{place:02}.yaml"),
                 bytes: texts[at].clone(),
             })
@@ -228,12 +228,12 @@ async fn the_order_of_the_files_does_not_change_the_plan() {
     let straight: Vec<usize> = (0..texts.len()).collect();
     let topology = named(&straight);
     let observed = world.observe(&topology).await;
-    let plan = Plan::between(&observed, &topology, &Policy::default()).unwrap();
+    let plan = Plan::between(&observed, &topology, &PlanPolicy::default()).unwrap();
     assert!(!plan.steps.is_empty());
     proptest!(ProptestConfig::with_cases(32), |(order in Just(straight).prop_shuffle())| {
         let turned = named(&order);
         prop_assert_eq!(&turned, &topology);
-        prop_assert_eq!(&Plan::between(&observed, &turned, &Policy::default()).unwrap(), &plan);
+        prop_assert_eq!(&Plan::between(&observed, &turned, &PlanPolicy::default()).unwrap(), &plan);
     });
 }
 
@@ -244,7 +244,7 @@ async fn the_apply_comment_of_a_long_plan_counts_its_phases() {
     let after = world(&format!("{name}.after.json"), None);
     let topology = declared(&after.observe_all().await);
     let observed = before.observe(&topology).await;
-    let mut plan = Plan::between(&observed, &topology, &Policy::default()).unwrap();
+    let mut plan = Plan::between(&observed, &topology, &PlanPolicy::default()).unwrap();
     let setting = service::reply::RunSetting {
         site: "reference".to_owned(),
         by: "bob".to_owned(),

@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use execution::evidence::{EvidenceReading, EvidenceSource};
-use execution::executor::{Executor, Ledger, NotKept};
+use execution::executor::Executor;
+use execution::ledger::{Ledger, LedgerError};
 use lab::maas::ReportedInterface;
 use plan::gate::GateName;
-use plan::plan::{Plan, Policy};
-use plan::run::{Fact, Move, Noted, Pace, Progress, next_move};
+use plan::plan::{Plan, PlanPolicy};
+use plan::run::{Fact, NextMove, Pace, Progress, RecordedFact, next_move};
 use plan::step::Step;
 use serde_json::{Value, json};
 use topology::Topology;
@@ -109,7 +110,7 @@ impl<'a> Play<'a> {
     async fn open(case: &'a Case) -> Self {
         let world = world_of(&case.before, Some(case.version));
         let observed = world.observe(&case.topology).await;
-        let plan = Plan::between(&observed, &case.topology, &Policy::default())
+        let plan = Plan::between(&observed, &case.topology, &PlanPolicy::default())
             .unwrap_or_else(|refused| panic!("{:#?}", refused.refusals));
         let hosts = world.maas.lock().unwrap().controller_reports();
         let mut facts = Facts::default();
@@ -132,20 +133,20 @@ impl<'a> Play<'a> {
         let stopped = loop {
             let next = next_move(&self.plan, &self.facts.noted, self.facts.now, PACE);
             match next {
-                Move::Over => break None,
-                Move::Rest(until) => self.facts.now = until,
-                Move::Wait => match Progress::of(&self.facts.noted).stopped {
+                NextMove::Ended => break None,
+                NextMove::WaitUntil(until) => self.facts.now = until,
+                NextMove::WaitForOperator => match Progress::of(&self.facts.noted).stopped {
                     Some(why) => break Some(why),
                     None => self.oblige(),
                 },
-                Move::Make(_)
-                | Move::Ask(_)
-                | Move::Examine(_)
-                | Move::Verify { .. }
-                | Move::Stop { .. }
-                | Move::Finish => {
+                NextMove::Execute(_)
+                | NextMove::Ask(_)
+                | NextMove::Examine(_)
+                | NextMove::Verify { .. }
+                | NextMove::Stop { .. }
+                | NextMove::Finish => {
                     // After the last proof nobody looks any more: that is drift, for the next audit.
-                    if at == Some(moves) && next != Move::Finish {
+                    if at == Some(moves) && next != NextMove::Finish {
                         self.report(if says == Says::Now {
                             &self.hosts
                         } else {
@@ -161,16 +162,16 @@ impl<'a> Play<'a> {
         (End { stopped, networks }, moves)
     }
 
-    async fn make(&mut self, next: &Move) {
+    async fn make(&mut self, next: &NextMove) {
         let stage = Executor {
             plan: &self.plan,
             topology: self.topology,
-            policy: &Policy::default(),
+            policy: &PlanPolicy::default(),
             client: &self.world.client,
-            lease: &Held,
-            witness: &Nobody,
+            fence: &Held,
+            evidence: &Nobody,
         };
-        stage.make(next, &mut self.facts).await.unwrap();
+        stage.execute(next, &mut self.facts).await.unwrap();
     }
 
     fn report(&self, said: &BTreeMap<String, Vec<ReportedInterface>>) {
@@ -213,24 +214,24 @@ impl<'a> Play<'a> {
 
 #[derive(Default)]
 struct Facts {
-    noted: Vec<Noted>,
+    noted: Vec<RecordedFact>,
     now: Timestamp,
 }
 
 impl Facts {
     fn note(&mut self, fact: Fact) {
         self.now.0 += 1;
-        self.noted.push(Noted { at: self.now, fact });
+        self.noted.push(RecordedFact { at: self.now, fact });
     }
 }
 
 impl Ledger for Facts {
-    async fn add(&mut self, fact: Fact) -> Result<(), NotKept> {
+    async fn add(&mut self, fact: Fact) -> Result<(), LedgerError> {
         self.note(fact);
         Ok(())
     }
 
-    async fn facts(&mut self) -> Result<Vec<Noted>, NotKept> {
+    async fn facts(&mut self) -> Result<Vec<RecordedFact>, LedgerError> {
         Ok(self.noted.clone())
     }
 }
@@ -239,11 +240,11 @@ struct Nobody;
 
 impl EvidenceSource for Nobody {
     fn juju_models(&self) -> EvidenceReading {
-        EvidenceReading::Nobody
+        EvidenceReading::NotConfigured
     }
 
     fn jumphost_addresses(&self) -> EvidenceReading {
-        EvidenceReading::Nobody
+        EvidenceReading::NotConfigured
     }
 }
 
@@ -313,6 +314,6 @@ async fn a_controller_that_would_move_something_in_any_case_is_told() {
         plane.mtu = Some(9000);
     }
     let observed = world.observe(&topology).await;
-    let plan = Plan::between(&observed, &topology, &Policy::default()).unwrap();
-    insta::assert_snapshot!(plan.warnings.join("\n"), @"controller `ctl` has `eth0` on two/untagged and its address on 10.8.0.0/22 of one/untagged: its next report moves one of them, whatever this plan does");
+    let plan = Plan::between(&observed, &topology, &PlanPolicy::default()).unwrap();
+    insta::assert_snapshot!(plan.warnings.join("\n"), @"controller `ctl` has `eth0` on two/untagged but its address on 10.8.0.0/22 of one/untagged: its next report will move one of them, whatever this plan does");
 }

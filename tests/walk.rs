@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use maas::{MaasWriter, WriteFence};
-use plan::gate::{Evidence, GateName};
-use plan::plan::{Plan, Policy};
-use plan::step::{Ground, Step, Undo};
-use plan::telling;
+use plan::gate::{GateEvidence, GateName};
+use plan::plan::{Plan, PlanPolicy};
+use plan::render;
+use plan::step::{Step, StepState, Undo};
 use topology::Topology;
 use topology::object::{Key, Object};
 use topology::port::Outcome;
@@ -14,7 +14,7 @@ use topology::port::Outcome;
 use crate::lab::World;
 
 pub(crate) fn lines(plan: &Plan) -> Vec<String> {
-    plan.steps.iter().map(telling::line).collect()
+    plan.steps.iter().map(render::line).collect()
 }
 
 /// Carries a plan out, every step read back; then planning again must find nothing.
@@ -36,7 +36,7 @@ pub(crate) async fn carried_out(
             .map_err(|why| format!("step {}: {why}", step.id))?;
     }
     let observed = world.observe(topology).await;
-    match Plan::between(&observed, topology, &Policy::default()) {
+    match Plan::between(&observed, topology, &PlanPolicy::default()) {
         Ok(left) if left.steps.is_empty() => Ok(()),
         Ok(left) => Err(format!("drift: {:#?}", lines(&left))),
         Err(refused) => Err(format!("then refused: {:#?}", refused.refusals)),
@@ -49,7 +49,7 @@ pub(crate) async fn undone(world: &World, plan: &Plan) -> Result<(), String> {
         let Undo::By(write) = &step.undo else {
             return Err(format!("step {}: {:?}", step.id, step.undo));
         };
-        let outcome = MaasWriter::new(&world.client, &Held).make(write).await;
+        let outcome = MaasWriter::new(&world.client, &Held).send(write).await;
         if !matches!(outcome, Outcome::Done(_)) {
             return Err(format!("step {}: {outcome:?}", step.id));
         }
@@ -59,27 +59,27 @@ pub(crate) async fn undone(world: &World, plan: &Plan) -> Result<(), String> {
 
 async fn made(world: &World, step: &Step) -> Result<(), String> {
     match ground(world, step).await {
-        Ground::Already => return Ok(()),
-        Ground::Ready => {}
-        Ground::Foreign(found) => return Err(format!("found {found:?}")),
+        StepState::Already => return Ok(()),
+        StepState::Ready => {}
+        StepState::Foreign(found) => return Err(format!("found {found:?}")),
     }
     let outcome = MaasWriter::new(&world.client, &Held)
-        .make(&step.write())
+        .send(&step.write())
         .await;
     if !matches!(outcome, Outcome::Done(_)) {
         return Err(format!("{outcome:?}"));
     }
     match ground(world, step).await {
-        Ground::Already => Ok(()),
-        Ground::Ready if step.nudge => Ok(()),
-        other @ (Ground::Ready | Ground::Foreign(_)) => Err(format!("left {other:?}")),
+        StepState::Already => Ok(()),
+        StepState::Ready if step.nudge => Ok(()),
+        other @ (StepState::Ready | StepState::Foreign(_)) => Err(format!("left {other:?}")),
     }
 }
 
-async fn ground(world: &World, step: &Step) -> Ground {
+async fn ground(world: &World, step: &Step) -> StepState {
     let seen: BTreeMap<Key, Option<Object>> = world
         .client
-        .eyes()
+        .reader()
         .look(&step.keys())
         .await
         .unwrap()
@@ -110,7 +110,7 @@ fn people_oblige(world: &World, plan: &Plan) {
 fn racks_oblige(world: &World, plan: &Plan) {
     let mut maas = world.maas.lock().unwrap();
     for evidence in plan.gates.iter().flat_map(|gate| &gate.evidence) {
-        if let Evidence::Attended { subnets } = evidence {
+        if let GateEvidence::Attended { subnets } = evidence {
             for cidr in subnets {
                 maas.add_rack_address(&cidr.to_string());
             }
@@ -119,15 +119,15 @@ fn racks_oblige(world: &World, plan: &Plan) {
 }
 
 /// Machines that the teardown gate wants released.
-fn released(evidence: &[Evidence]) -> impl Iterator<Item = &String> {
+fn released(evidence: &[GateEvidence]) -> impl Iterator<Item = &String> {
     evidence
         .iter()
         .filter_map(|evidence| match evidence {
-            Evidence::Changeable { machines } => Some(machines),
-            Evidence::Vacant { .. }
-            | Evidence::NoJujuModel
-            | Evidence::Jumphost { .. }
-            | Evidence::Attended { .. } => None,
+            GateEvidence::Changeable { machines } => Some(machines),
+            GateEvidence::Vacant { .. }
+            | GateEvidence::NoJujuModel
+            | GateEvidence::Jumphost { .. }
+            | GateEvidence::Attended { .. } => None,
         })
         .flatten()
 }

@@ -1,7 +1,7 @@
 //! Which way a network takes to its new CIDR on which release, with the reason as the plan says it.
 
 use insta::assert_snapshot;
-use plan::plan::{Plan, Policy};
+use plan::plan::{Plan, PlanPolicy};
 use plan::step::Phase;
 use topology::object::Object;
 
@@ -16,7 +16,7 @@ async fn told(version: &str, layout: &str, plane: &str, edits: &[(&str, &str, &s
     let world = world_of(layout, Some(version));
     let topology = edited(imported(&world).await, &Change::of_all(edits));
     let observed = world.observe(&topology).await;
-    let plan = Plan::between(&observed, &topology, &Policy::default()).unwrap();
+    let plan = Plan::between(&observed, &topology, &PlanPolicy::default()).unwrap();
     carried_out(&world, &topology, &plan).await.unwrap();
     let moves = |before: Option<&Object>, after: Option<&Object>| {
         let cidr = |object: Option<&Object>| object?.as_subnet().map(|subnet| subnet.cidr);

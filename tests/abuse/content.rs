@@ -148,7 +148,7 @@ async fn threat_44_a_comment_that_looks_like_ours_is_not_ours() {
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
+               *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
     ");
 }
@@ -169,13 +169,13 @@ async fn threat_45_a_plan_that_somebody_edited_is_put_right_at_once_and_orders_n
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
+               *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
     bob      edits a comment on #1: ### 🟡 Plan for `dc`: 0 changes
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
+               *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
     ");
     assert_eq!(scenario.bot_comments(number).len(), 1);
@@ -202,13 +202,13 @@ async fn threat_46_a_plan_that_was_removed_is_said_again_and_a_locked_conversati
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
+               *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
     bob      deletes a comment on #1
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
+               *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
     bob      merges #1
     bob      pushes to main ~topology/desks.yaml
@@ -233,38 +233,41 @@ async fn threat_46_a_plan_that_was_removed_is_said_again_and_a_locked_conversati
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* nothing: this is applied and proved.
+               *Next:* nothing: this plan is applied and verified.
     ");
     assert!(scenario.subnet().await.gateway.is_some());
+}
+
+/// A pull request that changes the file so and adds a plane; what happens until an operator orders it.
+async fn changed_to(text: Option<&str>) -> String {
+    let mut scenario = Scenario::new().await;
+    let lamps = "plane: lamps\nfabric: blue\nvid: 7\ncidr: 198.51.100.0/24\n";
+    let number = scenario
+        .propose(&[(DESKS, text), ("topology/lamps.yaml", Some(lamps))])
+        .await;
+    scenario.merge(number, MergeMethod::Squash);
+    scenario.run().await;
+    scenario.command("bob", number, "/apply").await;
+    let there = scenario.subnet().await;
+    assert_eq!(there.cidr.to_string(), "192.0.2.0/24");
+    scenario.transcript()
 }
 
 #[tokio::test]
 async fn threat_48_a_file_that_is_emptied_garbled_or_gone_removes_nothing() {
     let mut all = String::new();
-    for text in [Some(""), Some("\u{0}"), Some("plane: ["), None] {
-        let mut scenario = Scenario::new().await;
-        let lamps = "plane: lamps\nfabric: blue\nvid: 7\ncidr: 198.51.100.0/24\n";
-        let number = scenario
-            .propose(&[(DESKS, text), ("topology/lamps.yaml", Some(lamps))])
-            .await;
-        scenario.merge(number, MergeMethod::Squash);
-        scenario.run().await;
-        scenario.command("bob", number, "/apply").await;
-        let there = scenario.subnet().await;
-        assert_eq!(there.cidr.to_string(), "192.0.2.0/24");
-        all.push_str(&format!(
-            "The file is {text:?}.\n{}\n",
-            scenario.transcript()
-        ));
+    for text in ["", "\u{0}", "plane: ["] {
+        let transcript = changed_to(Some(text)).await;
+        all.push_str(&format!("The file is {text:?}.\n{transcript}"));
     }
     assert_snapshot!(all, @r#"
-    The file is Some("").
+    The file is "".
     alice    pushes to wip +topology/lamps.yaml ~topology/desks.yaml
     alice    opens #1 from wip to main
     planebot sets the check to failure: 1 findings
     planebot comments on #1: 🔴 The declaration of `dc` is wrong: 1 to mend
                Nothing was planned, and nothing was changed.
-               error[file/empty]: the file says nothing
+               error[file/empty]: the file is empty
                *Next:* mend them and push.
     bob      merges #1
     bob      pushes to main +topology/lamps.yaml ~topology/desks.yaml
@@ -276,14 +279,13 @@ async fn threat_48_a_file_that_is_emptied_garbled_or_gone_removes_nothing() {
                The merged declaration does not check.
                - ✖ MAAS unchanged: the merged declaration has findings
                *Next:* fix it in a new pull request.
-
-    The file is Some("\0").
+    The file is "\0".
     alice    pushes to wip +topology/lamps.yaml ~topology/desks.yaml
     alice    opens #1 from wip to main
     planebot sets the check to failure: 1 findings
     planebot comments on #1: 🔴 The declaration of `dc` is wrong: 1 to mend
                Nothing was planned, and nothing was changed.
-               error[file/nul]: the file holds a NUL byte
+               error[file/nul]: the file contains a NUL byte
                *Next:* mend them and push.
     bob      merges #1
     bob      pushes to main +topology/lamps.yaml ~topology/desks.yaml
@@ -295,8 +297,7 @@ async fn threat_48_a_file_that_is_emptied_garbled_or_gone_removes_nothing() {
                The merged declaration does not check.
                - ✖ MAAS unchanged: the merged declaration has findings
                *Next:* fix it in a new pull request.
-
-    The file is Some("plane: [").
+    The file is "plane: [".
     alice    pushes to wip +topology/lamps.yaml ~topology/desks.yaml
     alice    opens #1 from wip to main
     planebot sets the check to failure: 1 findings
@@ -314,8 +315,12 @@ async fn threat_48_a_file_that_is_emptied_garbled_or_gone_removes_nothing() {
                The merged declaration does not check.
                - ✖ MAAS unchanged: the merged declaration has findings
                *Next:* fix it in a new pull request.
+    "#);
+}
 
-    The file is None.
+#[tokio::test]
+async fn threat_48_a_file_that_is_gone_removes_nothing() {
+    assert_snapshot!(changed_to(None).await, @r"
     alice    pushes to wip +topology/lamps.yaml -topology/desks.yaml
     alice    opens #1 from wip to main
     planebot sets the check to success: 2 changes, 0 gates, plan 4775-f434
@@ -323,7 +328,7 @@ async fn threat_48_a_file_that_is_emptied_garbled_or_gone_removes_nothing() {
                Plan: 2 to add, 0 to change, 0 to remove.
                + vlan blue/7 mtu 1500  [lamps]  # declared
                + subnet 198.51.100.0/24 lamps on blue/7  [lamps]  # declared
-               *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
+               *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 4775-f434
     bob      merges #1
     bob      pushes to main +topology/lamps.yaml -topology/desks.yaml
@@ -350,8 +355,8 @@ async fn threat_48_a_file_that_is_emptied_garbled_or_gone_removes_nothing() {
                Plan: 2 to add, 0 to change, 0 to remove.
                + vlan blue/7 mtu 1500  [lamps]  # declared
                + subnet 198.51.100.0/24 lamps on blue/7  [lamps]  # declared
-               *Next:* nothing: this is applied and proved.
-    "#);
+               *Next:* nothing: this plan is applied and verified.
+    ");
 }
 
 #[tokio::test]
@@ -378,14 +383,14 @@ async fn threat_49_a_pull_request_from_a_fork_is_planned_and_nothing_of_it_is_ru
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
+               *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
     mallory  comments on #1: /apply
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
                Only an operator of this site may say that.
-               - ✖ operator: @mallory is not on the roster; team `acme/net-ops` was not seen to have them: `GitHub says 404: not a member, or the team is not visible to this app`
+               - ✖ operator: @mallory is not on the roster; team `acme/net-ops` was not seen to have them: `GitHub answered 404: not a member, or this app may not see the team`
                *Next:* ask one of the site's operators.
     GitHub   deletes the repository mallory/network
     alice    comments on #1: /plan
@@ -409,8 +414,8 @@ async fn threat_54_no_url_of_a_file_is_ever_asked() {
     planebot sets the check to failure: 2 findings
     planebot comments on #1: 🔴 The declaration of `dc` is wrong: 2 to mend
                Nothing was planned, and nothing was changed.
-               error[key/unknown]: there is no key `maas_url` here
-               error[key/unknown]: there is no key `evidence` here
+               error[key/unknown]: unknown key `maas_url`
+               error[key/unknown]: unknown key `evidence`
                *Next:* mend them and push.
     ");
 }

@@ -54,7 +54,7 @@ async fn threat_50_a_gate_is_opened_by_looking_whoever_says_what() {
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not done
-               Only an operator of this site may say that: @mallory is not on the roster; team `acme/net-ops` was not seen to have them: `GitHub says 404: not a member, or the team is not visible to this app`.
+               Only an operator of this site may say that: @mallory is not on the roster; team `acme/net-ops` was not seen to have them: `GitHub answered 404: not a member, or this app may not see the team`.
     bob      comments on #1: /done jumphost
     planebot reacts with eyes
     planebot reacts with confused
@@ -70,7 +70,7 @@ async fn threat_50_a_gate_is_opened_by_looking_whoever_says_what() {
     planebot comments on #1: ✋ Gate `teardown` stays shut
                The look found what was not to be there, or did not find what was:
                - `m1: eth7 still has a link on 192.0.2.0/24 (192.0.2.40)`
-               - ``nobody here can look at Juju: say `/done teardown no-juju-model` when `juju models` lists none on this MAAS``
+               - ``no source of Juju models is configured: write `/done teardown no-juju-model` once `juju models` lists none on this MAAS``
                *Next:* put that right, then `/done teardown` again. Nothing was changed.
     bob      comments on #1: /done teardown no-juju-model
     planebot reacts with eyes
@@ -83,7 +83,7 @@ async fn threat_50_a_gate_is_opened_by_looking_whoever_says_what() {
     planebot comments on #1: ✋ Gate `teardown` stays shut
                The look found what was not to be there, or did not find what was:
                - `m1: eth7 still has a link on 192.0.2.0/24 (192.0.2.40)`
-               - ``nobody here can look at Juju: say `/done teardown no-juju-model` when `juju models` lists none on this MAAS``
+               - ``no source of Juju models is configured: write `/done teardown no-juju-model` once `juju models` lists none on this MAAS``
                *Next:* put that right, then `/done teardown` again. Nothing was changed.
     bob      comments on #1: /done teardown no-juju-model
     planebot reacts with eyes
@@ -93,6 +93,11 @@ async fn threat_50_a_gate_is_opened_by_looking_whoever_says_what() {
                *Next:* put that right, then `/done teardown` again. Nothing was changed.
     ");
     assert_eq!(scenario.write_count(), 0);
+}
+
+#[tokio::test]
+async fn threat_50_a_gate_opens_once_when_the_work_is_done_and_confirmed() {
+    let (mut scenario, number) = waiting().await;
     scenario.release_machine("m1", "192.0.2.0/24");
     // The network is empty, but nobody confirmed what only a person can see.
     scenario.command("bob", number, "/done teardown").await;
@@ -110,7 +115,7 @@ async fn threat_50_a_gate_is_opened_by_looking_whoever_says_what() {
     planebot reacts with eyes
     planebot comments on #1: ✋ Gate `teardown` stays shut
                The look found what was not to be there, or did not find what was:
-               - ``nobody here can look at Juju: say `/done teardown no-juju-model` when `juju models` lists none on this MAAS``
+               - ``no source of Juju models is configured: write `/done teardown no-juju-model` once `juju models` lists none on this MAAS``
                *Next:* put that right, then `/done teardown` again. Nothing was changed.
     bob      comments on #1: /done teardown no-juju-model
     planebot reacts with eyes
@@ -119,7 +124,7 @@ async fn threat_50_a_gate_is_opened_by_looking_whoever_says_what() {
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change, 1 needs a person
                Plan: 0 to add, 1 to change, 0 to remove. 1 gate. Touches 1 machine.
                ! subnet 198.51.100.0/24 desks: cidr 192.0.2.0/24 -> 198.51.100.0/24  [desks]  # in place: the row stays, the default where no other network has or wants its CIDRs
-               *Next:* nothing: this is applied and proved.
+               *Next:* nothing: this plan is applied and verified.
     planebot pushes to planebot-history +history/dc/TIME-pr1-aea5-3d5c/run.json
     planebot edits a comment on #1: ✅ Applied aea5-3d5c to `dc`, proved twice
                - [x] gate `teardown`, looked at and open
@@ -149,7 +154,7 @@ async fn threat_50_another_pull_requests_gate_is_not_opened_from_here() {
     planebot comments on #2: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
+               *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
     bob      comments on #2: /done teardown no-juju-model
     planebot reacts with eyes
@@ -183,7 +188,7 @@ async fn threat_51_a_runbook_that_changed_after_the_plan_was_read_makes_another_
     planebot comments on #1: 🟡 Plan for `dc`: 1 change, 1 needs a person
                Plan: 0 to add, 1 to change, 0 to remove. 1 gate. Touches 1 machine.
                ! subnet 198.51.100.0/24 desks: cidr 192.0.2.0/24 -> 198.51.100.0/24  [desks]  # in place: the row stays, the default where no other network has or wants its CIDRs
-               *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
+               *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply aea5-3d5c
     alice    pushes to main ~runbooks/teardown.md
     bob      merges #1
@@ -225,7 +230,7 @@ async fn threat_40_an_abort_ends_the_run_once_and_an_order_meanwhile_is_answered
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not done
-               Only an operator of this site may say that: @mallory is not on the roster; team `acme/net-ops` was not seen to have them: `GitHub says 404: not a member, or the team is not visible to this app`.
+               Only an operator of this site may say that: @mallory is not on the roster; team `acme/net-ops` was not seen to have them: `GitHub answered 404: not a member, or this app may not see the team`.
     bob      comments on #1: /abort
     bob      comments on #1: /apply 0000-0000
     carol    comments on #1: /abort
@@ -270,7 +275,7 @@ async fn threat_20_a_roster_in_the_pull_request_makes_nobody_an_operator() {
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
+               *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
     bob      merges #1
     bob      pushes to main +.github/CODEOWNERS +planebot.toml +topology/planebot.toml ~topology/desks.yaml
@@ -285,7 +290,7 @@ async fn threat_20_a_roster_in_the_pull_request_makes_nobody_an_operator() {
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
                Only an operator of this site may say that.
-               - ✖ operator: @mallory is not on the roster; team `acme/net-ops` was not seen to have them: `GitHub says 404: not a member, or the team is not visible to this app`
+               - ✖ operator: @mallory is not on the roster; team `acme/net-ops` was not seen to have them: `GitHub answered 404: not a member, or this app may not see the team`
                *Next:* ask one of the site's operators.
     ");
 }
@@ -313,7 +318,7 @@ async fn threat_22_who_left_the_team_or_only_was_invited_is_turned_away() {
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
                Only an operator of this site may say that.
-               - ✖ operator: @carol is not on the roster; team `acme/net-ops` was not seen to have them: `GitHub says 404: not a member, or the team is not visible to this app`
+               - ✖ operator: @carol is not on the roster; team `acme/net-ops` was not seen to have them: `GitHub answered 404: not a member, or this app may not see the team`
                *Next:* ask one of the site's operators.
     mallory  is invited to the team net-ops
     mallory  comments on #1: /apply
@@ -373,7 +378,7 @@ async fn threat_42_a_run_that_began_in_its_window_goes_on_to_its_end() {
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change, 1 needs a person
                Plan: 0 to add, 1 to change, 0 to remove. 1 gate. Touches 1 machine.
                ! subnet 198.51.100.0/24 desks: cidr 192.0.2.0/24 -> 198.51.100.0/24  [desks]  # in place: the row stays, the default where no other network has or wants its CIDRs
-               *Next:* nothing: this is applied and proved.
+               *Next:* nothing: this plan is applied and verified.
     planebot pushes to planebot-history +history/dc/TIME-pr1-aea5-3d5c/run.json
     planebot edits a comment on #1: ✅ Applied aea5-3d5c to `dc`, proved twice
                - [x] gate `teardown`, looked at and open
@@ -421,7 +426,7 @@ async fn a_pull_request_for_two_sites_must_be_split() {
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
+               *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
     planebot edits a comment on #1: This touches one site now
                The plan for `dc` stands in this conversation.
@@ -446,7 +451,7 @@ async fn a_pull_request_for_two_sites_must_be_split() {
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* nothing: this is applied and proved.
+               *Next:* nothing: this plan is applied and verified.
     ");
 }
 
@@ -473,7 +478,7 @@ async fn a_check_is_planned_again_on_request() {
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
+               *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
     admin    changes the subnet in MAAS
     alice    asks for the check again
@@ -481,7 +486,7 @@ async fn a_check_is_planned_again_on_request() {
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
+               *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply e430-4a16
     ");
     assert_ne!(scenario.digest(number), before, "MAAS has changed");

@@ -50,7 +50,7 @@ async fn threat_31_what_was_said_before_the_merge_is_no_order_when_it_is_heard_a
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* nothing: this is applied and proved.
+               *Next:* nothing: this plan is applied and verified.
     ");
 }
 
@@ -64,16 +64,9 @@ async fn merges_whose_webhooks_come_in_another_order_count_in_githubs() {
     scenario.since_last();
     scenario.merge(first, MergeMethod::Squash);
     scenario.merge(second, MergeMethod::Squash);
-    let mut webhooks = scenario.take_webhooks();
-    webhooks.reverse();
-    for delivery in &webhooks {
-        scenario.deliver(delivery).await;
-    }
-    scenario.run_until_idle().await;
-    let digest = scenario.digest(second);
-    scenario
-        .command("bob", second, &format!("/apply {digest}"))
-        .await;
+    scenario.run_in_reverse().await;
+    let order = format!("/apply {}", scenario.digest(second));
+    scenario.command("bob", second, &order).await;
     assert_snapshot!(scenario.since_last(), @r"
     bob      merges #1
     bob      pushes to main ~topology/desks.yaml
@@ -120,13 +113,13 @@ async fn merges_whose_webhooks_come_in_another_order_count_in_githubs() {
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* nothing: this is applied and proved.
+               *Next:* nothing: this plan is applied and verified.
     planebot edits a comment on #2: 🟡 Plan for `dc`: 3 changes
                > This is not the plan that stood here before: read it, and name its digest with `/apply`.
                + vlan blue/7 mtu 1500  [lamps]  # declared
                + subnet 198.51.100.0/24 lamps on blue/7  [lamps]  # declared
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* nothing: this is applied and proved.
+               *Next:* nothing: this plan is applied and verified.
     ");
     assert_eq!(
         scenario.hub.github().at(REPOSITORY).pull_state(first),

@@ -52,7 +52,7 @@ async fn threat_34_a_squashed_or_rebased_merge_is_the_plan_that_was_reviewed_or_
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* nothing: this is applied and proved.
+               *Next:* nothing: this plan is applied and verified.
     Merged by Squash:
     bob      comments on #1: /apply 3909-fa4a
     planebot reacts with eyes
@@ -68,7 +68,7 @@ async fn threat_34_a_squashed_or_rebased_merge_is_the_plan_that_was_reviewed_or_
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* nothing: this is applied and proved.
+               *Next:* nothing: this plan is applied and verified.
     Merged by Rebase:
     bob      comments on #1: /apply 3909-fa4a
     planebot reacts with eyes
@@ -84,9 +84,12 @@ async fn threat_34_a_squashed_or_rebased_merge_is_the_plan_that_was_reviewed_or_
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* nothing: this is applied and proved.
+               *Next:* nothing: this plan is applied and verified.
     ");
-    // Something else reached the default branch before the merge, so the merged tree is another one.
+}
+
+#[tokio::test]
+async fn threat_34_a_merge_onto_a_branch_that_has_moved_is_another_plan() {
     let mut scenario = Scenario::new().await;
     let number = scenario.propose(&[(DESKS, Some(WITH_GATEWAY))]).await;
     let lamps = "plane: lamps\nfabric: blue\nvid: 7\ncidr: 198.51.100.0/24\n";
@@ -101,7 +104,7 @@ async fn threat_34_a_squashed_or_rebased_merge_is_the_plan_that_was_reviewed_or_
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
+               *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
     alice    pushes to main +topology/lamps.yaml
     bob      merges #1
@@ -160,7 +163,7 @@ async fn threat_9_a_comment_under_a_fresh_delivery_is_no_second_order() {
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* nothing: this is applied and proved.
+               *Next:* nothing: this plan is applied and verified.
     GitHub   issue_comment created `/apply` is delivered by hand
     ");
     assert_eq!(scenario.write_count(), 1);
@@ -200,7 +203,7 @@ async fn threat_11_an_old_delivery_replayed_after_days_changes_nothing() {
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* nothing: this is applied and proved.
+               *Next:* nothing: this plan is applied and verified.
     admin    changes the subnet in MAAS
     GitHub   issue_comment created `/apply` is delivered by hand, and is known already
     GitHub   issue_comment created `/apply` is delivered by hand
@@ -258,12 +261,7 @@ async fn threat_13_webhooks_in_any_order_end_the_same() {
     );
     scenario.comment("bob", number, "/status");
     scenario.merge(number, MergeMethod::Merge);
-    let mut webhooks = scenario.take_webhooks();
-    webhooks.reverse();
-    for delivery in &webhooks {
-        scenario.deliver(delivery).await;
-    }
-    scenario.run_until_idle().await;
+    scenario.run_in_reverse().await;
     // The webhook of the merge came before that of the pull request: no plan was shown before the merge.
     scenario.command("bob", number, "/apply").await;
     assert_snapshot!(scenario.since_last(), @r"
@@ -317,7 +315,7 @@ async fn threat_13_webhooks_in_any_order_end_the_same() {
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* nothing: this is applied and proved.
+               *Next:* nothing: this plan is applied and verified.
     ");
 }
 
@@ -326,12 +324,7 @@ async fn threat_13_a_comment_whose_edit_is_delivered_first_orders_nothing() {
     let (mut scenario, number) = merged().await;
     let id = scenario.comment("bob", number, "hello");
     scenario.edit_comment("bob", id, "/apply");
-    let mut webhooks = scenario.take_webhooks();
-    webhooks.reverse();
-    for delivery in &webhooks {
-        scenario.deliver(delivery).await;
-    }
-    scenario.run_until_idle().await;
+    scenario.run_in_reverse().await;
     assert_snapshot!(scenario.since_last(), @r"
     bob      comments on #1: hello
     bob      edits a comment on #1: /apply
@@ -396,14 +389,14 @@ async fn threat_29_a_digest_of_another_plan_is_refused() {
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
+               *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
     alice    pushes to wip ~topology/desks.yaml
     planebot sets the check to success: 1 changes, 0 gates, plan e61d-2c7b
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.2  [desks]  # gateway
-               *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
+               *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply e61d-2c7b
     bob      merges #1
     bob      pushes to main ~topology/desks.yaml
@@ -462,7 +455,12 @@ async fn threat_31_nothing_is_applied_before_the_merge_into_the_default_branch()
                - ✖ merged: it is not merged
                *Next:* merge it, then say `/apply` again.
     ");
-    // Merged, but into another branch.
+    assert_unchanged(&scenario).await;
+}
+
+#[tokio::test]
+async fn threat_31_a_merge_into_another_branch_is_not_applied() {
+    let mut scenario = Scenario::new().await;
     scenario.push("release", &[("README.md", Some("x\n"))]);
     scenario.push("wip2", &[(DESKS, Some(WITH_GATEWAY))]);
     let other = scenario.open_pull("alice", "wip2", "release");
@@ -473,24 +471,24 @@ async fn threat_31_nothing_is_applied_before_the_merge_into_the_default_branch()
     assert_snapshot!(scenario.since_last(), @r"
     alice    pushes to release +README.md
     alice    pushes to wip2 ~topology/desks.yaml
-    alice    opens #2 from wip2 to release
+    alice    opens #1 from wip2 to release
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
-    planebot comments on #2: 🟡 Plan for `dc`: 1 change
+    planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
+               *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
-    bob      merges #2
+    bob      merges #1
     bob      pushes to release ~topology/desks.yaml
-    bob      comments on #2: /apply
+    bob      comments on #1: /apply
     planebot reacts with eyes
     planebot reacts with confused
-    planebot comments on #2: ✋ Not applied
+    planebot comments on #1: ✋ Not applied
                It was merged into another branch.
                - ✖ merged: it was merged into `release`, and only `main` counts
                *Next:* open a pull request for the default branch.
     ");
-    // Its base was changed before the merge, after the plan was read.
+    // The base of the next one is changed after the plan was read, and before the merge.
     scenario.push("wip3", &[(DESKS, Some(WITH_GATEWAY))]);
     let moved = scenario.open_pull("alice", "wip3", "main");
     scenario.run().await;
@@ -506,20 +504,20 @@ async fn threat_31_nothing_is_applied_before_the_merge_into_the_default_branch()
     scenario.command("bob", moved, "/apply").await;
     assert_snapshot!(scenario.since_last(), @r"
     alice    pushes to wip3 ~topology/desks.yaml
-    alice    opens #3 from wip3 to main
+    alice    opens #2 from wip3 to main
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
-    planebot comments on #3: 🟡 Plan for `dc`: 1 change
+    planebot comments on #2: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
+               *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
-    alice    edits #3, with the base release
-    bob      merges #3
+    alice    edits #2, with the base release
+    bob      merges #2
     bob      pushes to release ~topology/desks.yaml
-    bob      comments on #3: /apply
+    bob      comments on #2: /apply
     planebot reacts with eyes
     planebot reacts with confused
-    planebot comments on #3: ✋ Not applied
+    planebot comments on #2: ✋ Not applied
                It was merged into another branch.
                - ✖ merged: it was merged into `release`, and only `main` counts
                *Next:* open a pull request for the default branch.
@@ -581,7 +579,7 @@ async fn threat_33_a_later_merge_of_the_same_site_is_the_one_to_apply() {
     planebot comments on #2: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.2  [desks]  # gateway
-               *Next:* merge to queue this plan. Nothing changes in MAAS until an operator then comments:
+               *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply e61d-2c7b
     bob      merges #2
     bob      pushes to main ~topology/desks.yaml
@@ -641,7 +639,7 @@ async fn threat_33_a_push_past_every_pull_request_overtakes_the_merge_too() {
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* nothing: this is applied and proved.
+               *Next:* nothing: this plan is applied and verified.
     ");
 }
 
@@ -786,13 +784,13 @@ async fn threat_57_a_maas_that_does_not_answer_is_told_where_it_was_asked_for() 
     alice    opens #1 from wip to main
     planebot comments on #1: ✋ Given up for now
                This could not be done, and was tried several times:
-               observing MAAS: `GET users/?op=whoami`: MAAS does not accept the API key (401); is the key whole and still valid, and is this machine's clock right?
+               observing MAAS: `GET users/?op=whoami`: MAAS does not accept the API key (401); is the key complete and still valid, and is this machine's clock right?
                *Next:* when that is mended, say it again, or `/plan`. No run began or went on by it.
     alice    comments on #1: /plan
     planebot reacts with eyes
     planebot comments on #1: ✋ Given up for now
                This could not be done, and was tried several times:
-               observing MAAS: `GET users/?op=whoami`: MAAS does not accept the API key (401); is the key whole and still valid, and is this machine's clock right?
+               observing MAAS: `GET users/?op=whoami`: MAAS does not accept the API key (401); is the key complete and still valid, and is this machine's clock right?
                *Next:* when that is mended, say it again, or `/plan`. No run began or went on by it.
     ");
     assert_unchanged(&scenario).await;

@@ -100,7 +100,7 @@ async fn a_delivery_that_keeps_failing_is_set_aside_reported_and_can_be_retried(
     assert_eq!(journal.queue_depth().await.unwrap(), (0, 1));
     let dead = journal.dead_letters(9).await.unwrap().remove(0);
     assert_eq!(dead.id, failing.id);
-    assert_snapshot!(dead.why, @"listing the files of pull request #1: GitHub says 502");
+    assert_snapshot!(dead.why, @"listing the files of pull request #1: GitHub answered 502");
     scenario.clear_faults();
     // Later webhooks of the same pull request are not held up.
     scenario.command("alice", one, "/status").await;
@@ -118,7 +118,7 @@ async fn a_delivery_that_keeps_failing_is_set_aside_reported_and_can_be_retried(
     planebot reacts with eyes
     planebot comments on #1: ✋ Given up for now
                This could not be done, and was tried several times:
-               listing the files of pull request #1: GitHub says 502
+               listing the files of pull request #1: GitHub answered 502
                *Next:* when that is mended, say it again, or `/plan`. No run began or went on by it.
     GitHub   works again
     alice    comments on #1: /status
@@ -187,38 +187,24 @@ async fn while_github_limits_requests_nothing_is_sent_and_runs_go_on() {
     let (mut scenario, one, other) = two().await;
     scenario.merge(one, MergeMethod::Squash);
     scenario.run().await;
+    scenario.since_last();
     let order = scenario.hold_back("bob", one, "/apply");
     scenario.deliver(&order).await;
-    while scenario
-        .service
-        .journal
-        .open_runs()
-        .await
-        .unwrap()
-        .is_empty()
-    {
-        scenario.service.worker.step().await.unwrap();
+    let service = &scenario.service;
+    while service.journal.open_runs().await.unwrap().is_empty() {
+        service.worker.step().await.unwrap();
     }
     scenario.inject_fault(" /", HttpFault::RetryAfter(429, 600));
     let question = scenario.hold_back("alice", other, "/status");
     scenario.deliver(&question).await;
     scenario.advance(1);
     let began = scenario.now();
-    let until = scenario
-        .service
-        .worker
-        .run_until_idle()
-        .await
-        .unwrap()
-        .unwrap();
+    let until = at_once(&mut scenario).await.unwrap();
     assert!(until.0 >= began + 600_000, "{}", until.0 - began);
     assert_eq!(scenario.write_count(), 1, "MAAS has no part in it");
     let sent = |scenario: &Scenario| {
-        scenario
-            .request_times(" /")
-            .iter()
-            .filter(|at| **at >= began)
-            .count()
+        let times = scenario.request_times(" /");
+        times.iter().filter(|at| **at >= began).count()
     };
     assert_eq!(sent(&scenario), 1, "the one that got the limit");
     scenario.clear_faults();
@@ -227,14 +213,6 @@ async fn while_github_limits_requests_nothing_is_sent_and_runs_go_on() {
     assert_eq!(sent(&scenario), 1);
     scenario.run_until_idle().await;
     assert_snapshot!(scenario.since_last(), @r"
-    bob      merges #1
-    bob      pushes to main ~topology/desks.yaml
-    planebot sets the check to in_progress: merged, not applied
-    planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
-               Plan: 0 to add, 1 to change, 0 to remove.
-               ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* this is merged. Nothing changes in MAAS until an operator comments:
-               /apply 3909-fa4a
     bob      comments on #1: /apply
     GitHub   issue_comment created `/apply` is delivered by hand
     GitHub   fails with RetryAfter(429, 600):  /
@@ -254,7 +232,7 @@ async fn while_github_limits_requests_nothing_is_sent_and_runs_go_on() {
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
-               *Next:* nothing: this is applied and proved.
+               *Next:* nothing: this plan is applied and verified.
     planebot pushes to planebot-history +history/dc/TIME-pr1-3909-fa4a/run.json
     planebot sets the check to success: applied, proved twice
     planebot edits a comment on #1: ✅ Applied 3909-fa4a to `dc`, proved twice

@@ -10,10 +10,10 @@ use simulation::harness::REPOSITORY;
 use super::stage::Stage;
 
 /// One act: what it is, and the doing.
-pub(super) type Act = (&'static str, fn(&mut Stage));
+pub(crate) type Act = (&'static str, fn(&mut Stage));
 
 /// The reference story.
-pub(super) const STORY: [Act; 8] = [
+pub(crate) const STORY: [Act; 8] = [
     ("alice opens the pull request", propose),
     ("mallory says /apply", |stage| {
         say(stage, "mallory", "/apply");
@@ -36,7 +36,7 @@ pub(super) const STORY: [Act; 8] = [
 ];
 
 /// A run is begun and aborted; then another pull request takes the first one's change back and is applied.
-pub(super) const OVERTAKING: [Act; 9] = [
+pub(crate) const OVERTAKING: [Act; 9] = [
     ("alice opens the pull request", propose),
     ("bob merges", merge),
     ("bob says /apply", apply),

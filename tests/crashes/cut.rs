@@ -7,14 +7,14 @@ use simulation::harness::{FaultPolicy, InjectedFault, Operation};
 
 /// Counts the operations: MAAS, GitHub, journal.
 #[derive(Default)]
-pub(super) struct Cut {
+pub(crate) struct Cut {
     counts: [AtomicUsize; 3],
     at: AtomicUsize,
 }
 
 impl Cut {
     /// Begins to count; the power goes with operation `at`, counted from 1, or never.
-    pub(super) fn arm(&self, at: Option<usize>) {
+    pub(crate) fn arm(&self, at: Option<usize>) {
         for count in &self.counts {
             count.store(0, Ordering::SeqCst);
         }
@@ -22,7 +22,7 @@ impl Cut {
     }
 
     /// Operations since it was armed.
-    pub(super) fn counted(&self) -> [usize; 3] {
+    pub(crate) fn counted(&self) -> [usize; 3] {
         [0, 1, 2].map(|kind| self.counts[kind].load(Ordering::SeqCst))
     }
 }

@@ -29,17 +29,17 @@ jumphost_addresses = 'jumphost.json'
 ";
 
 /// The town and its fate.
-pub(super) struct Stage {
+pub(crate) struct Stage {
     folder: tempfile::TempDir,
-    pub(super) town: Harness,
-    pub(super) cut: Arc<Cut>,
+    pub(crate) town: Harness,
+    pub(crate) cut: Arc<Cut>,
     /// The pull request, once there is one.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     before: BTreeMap<String, String>,
 }
 
 /// All that outlives a process.
-pub(super) struct Moment {
+pub(crate) struct Moment {
     maas: LabMaas,
     github: LabGitHub,
     store: PathBuf,
@@ -48,7 +48,7 @@ pub(super) struct Moment {
 
 impl Stage {
     /// The story's MAAS, and a repository that declares what it has.
-    pub(super) async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let mut rows = LabMaas::load(site::BEFORE, None).unwrap();
         for host in rows.machines() {
             rows.set_status(&host, "Deployed");
@@ -81,7 +81,7 @@ impl Stage {
     }
 
     /// The declaration in the beginning.
-    pub(super) fn declared_before(&self) -> BTreeMap<String, String> {
+    pub(crate) fn declared_before(&self) -> BTreeMap<String, String> {
         self.before.clone()
     }
 
@@ -90,7 +90,7 @@ impl Stage {
     }
 
     /// The Juju models that are there now.
-    pub(super) fn juju(&self, models: &[&str]) {
+    pub(crate) fn juju(&self, models: &[&str]) {
         let models: Vec<_> = models
             .iter()
             .map(|name| serde_json::json!({"name": name, "type": "maas", "is-controller": name.ends_with("controller"), "life": "alive"}))
@@ -102,23 +102,32 @@ impl Stage {
     }
 
     /// The addresses that the jumphost has now.
-    pub(super) fn jumphost(&self, list: &[(&str, &str)]) {
+    pub(crate) fn jumphost(&self, list: &[(&str, &str)]) {
         self.write("jumphost.json", &site::addresses(list));
     }
 
+    /// Everything that must never be in a log.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let hub = self.town.github.github();
+        let key = self.town.rows(|maas| maas.api_key("admin")).unwrap();
+        let parts = key.split(':').map(str::to_owned);
+        let own = [hub.bot_token(), hub.webhook_secret().to_owned()];
+        parts.chain(own).filter(|part| part.len() > 3).collect()
+    }
+
     /// Where the journal of the calm life is.
-    pub(super) fn store(&self) -> PathBuf {
+    pub(crate) fn store(&self) -> PathBuf {
         self.folder.path().join("journal.db")
     }
 
     /// From now on the power goes with that operation, or never.
-    pub(super) fn arm(&self, at: Option<usize>) {
+    pub(crate) fn arm(&self, at: Option<usize>) {
         self.cut.arm(at);
         self.town.fuse.light();
     }
 
     /// The service starts, and asks GitHub what no webhook told; `None` when the power goes meanwhile.
-    pub(super) async fn wake(&self, store: &Path) -> Option<ServiceInstance> {
+    pub(crate) async fn wake(&self, store: &Path) -> Option<ServiceInstance> {
         let waking = async {
             let Ok(life) = self.started(store).await else {
                 // Only the fuse's doing: the power is gone, and this life with it.
@@ -133,7 +142,7 @@ impl Stage {
     }
 
     /// A life that goes on where another one stands: it remembers what that one told, and need not ask GitHub.
-    pub(super) async fn alive(&self, store: &Path, told: PublishedFacts) -> ServiceInstance {
+    pub(crate) async fn alive(&self, store: &Path, told: PublishedFacts) -> ServiceInstance {
         let mut life = self.started(store).await.unwrap();
         life.worker = life.wiring.worker_after(&life.journal, told);
         life
@@ -147,7 +156,7 @@ impl Stage {
 
     /// Carries the webhooks, then turns until the next move of a run, or until there is nothing to do: then true.
     /// `None` when the power goes meanwhile.
-    pub(super) async fn beat(&self, life: &ServiceInstance) -> Option<bool> {
+    pub(crate) async fn beat(&self, life: &ServiceInstance) -> Option<bool> {
         let work = async {
             self.carry(life).await;
             self.turns(life).await
@@ -183,7 +192,7 @@ impl Stage {
     }
 
     /// Everything as it is now, with a copy of the journal.
-    pub(super) fn save(&self, store: &Path, name: &str) -> Moment {
+    pub(crate) fn save(&self, store: &Path, name: &str) -> Moment {
         let kept = self.folder.path().join(name);
         copied(store, &kept);
         Moment {
@@ -195,14 +204,14 @@ impl Stage {
     }
 
     /// Puts the world back, but for the journal.
-    pub(super) fn put_back(&self, moment: &Moment) {
+    pub(crate) fn put_back(&self, moment: &Moment) {
         self.town.rows(|maas| maas.clone_from(&moment.maas));
         self.town.github.github().clone_from(&moment.github);
         self.town.hand.put(moment.now);
     }
 
     /// Puts everything back, with a journal of its own; where that is.
-    pub(super) fn restore(&self, moment: &Moment, name: &str) -> PathBuf {
+    pub(crate) fn restore(&self, moment: &Moment, name: &str) -> PathBuf {
         self.put_back(moment);
         let store = self.folder.path().join(name);
         copied(&moment.store, &store);
@@ -210,7 +219,7 @@ impl Stage {
     }
 
     /// What the people and the next process see of all this, but for times.
-    pub(super) async fn portrait(&self, life: &ServiceInstance) -> String {
+    pub(crate) async fn portrait(&self, life: &ServiceInstance) -> String {
         let journal = &life.journal;
         let mut told = Vec::new();
         for run in journal.runs(SITE, 9).await.unwrap() {
@@ -271,7 +280,7 @@ impl Stage {
     }
 
     /// Whether the rows of MAAS are these, and the writes that led to them.
-    pub(super) fn same_network(&self, moment: &Moment) -> bool {
+    pub(crate) fn same_network(&self, moment: &Moment) -> bool {
         self.town
             .rows(|maas| maas.same_rows(&moment.maas) && maas.writes() == moment.maas.writes())
     }

@@ -1,11 +1,11 @@
 //! DHCP snippets: hung up again where MAAS would have dropped them, left where they stay, and never more than a text.
 
 use execution::rehearse::in_memory::InMemoryMaas;
-use execution::rehearse::{Play, rehearse};
+use execution::rehearse::{RehearsalInput, rehearse};
 use maas::{MaasRequest, Method, Transport as _};
 use plan::gate::GateName;
-use plan::plan::{Plan, Policy, Refused};
-use plan::telling;
+use plan::plan::{Plan, PlanPolicy, RefusedPlan};
+use plan::render;
 use topology::Topology;
 use topology::object::{Object, Snippet};
 use topology::observed::{Observed, Scope};
@@ -29,9 +29,9 @@ async fn declared(world: &World, change: &Change) -> (Topology, Topology) {
     (before, edited(files, change))
 }
 
-async fn planned(world: &World, topology: &Topology) -> Result<Plan, Refused> {
+async fn planned(world: &World, topology: &Topology) -> Result<Plan, RefusedPlan> {
     let observed = world.observe(topology).await;
-    Plan::between(&observed, topology, &Policy::default())
+    Plan::between(&observed, topology, &PlanPolicy::default())
 }
 
 async fn all(world: &World) -> Observed {
@@ -39,7 +39,7 @@ async fn all(world: &World) -> Observed {
         snippets: true,
         ..Scope::default()
     };
-    world.client.eyes().observe(&scope).await.unwrap()
+    world.client.reader().observe(&scope).await.unwrap()
 }
 
 /// The snippets of a subnet, with their row numbers.
@@ -155,10 +155,10 @@ async fn with_a_pool_snippet(version: &str) -> World {
     let office = row(&|object| object.as_subnet().is_some_and(|it| it.name == "office"));
     let pool = row(&|object| object.as_range().is_some_and(|it| it.comment == "pool"));
     let request = MaasRequest::new(Method::Post, "dhcp-snippets/")
-        .with("name", "of the pool")
-        .with("value", "default-lease-time 1200;")
-        .with("subnet", office)
-        .with("iprange", pool);
+        .with_field("name", "of the pool")
+        .with_field("value", "default-lease-time 1200;")
+        .with_field("subnet", office)
+        .with_field("iprange", pool);
     assert_eq!(ask(&world, request).await, 200);
     world
 }
@@ -250,9 +250,9 @@ async fn two_of_one_name_cannot_be_told_apart_and_stand_in_the_way_where_they_wo
     ] {
         let world = world_of(CLOUD, Some("3.7.3"));
         let request = MaasRequest::new(Method::Post, "dhcp-snippets/")
-            .with("name", "handsets")
-            .with("value", "next-server 10.0.0.1;")
-            .with("subnet", "phones");
+            .with_field("name", "handsets")
+            .with_field("value", "next-server 10.0.0.1;")
+            .with_field("subnet", "phones");
         assert_eq!(ask(&world, request).await, 200);
         let (_, new) = declared(&world, &change(plane, from, to)).await;
         let outcome = planned(&world, &new).await;
@@ -300,13 +300,13 @@ async fn where_no_rack_is_a_network_with_snippets_is_not_made_again_before_3_6()
     }
 }
 
-async fn rehearsed(world: &World, topology: &Topology) -> (Plan, telling::Rehearsed, Vec<String>) {
+async fn rehearsed(world: &World, topology: &Topology) -> (Plan, render::Rehearsed, Vec<String>) {
     let observed = world.observe(topology).await;
-    let plan = Plan::between(&observed, topology, &Policy::default()).unwrap();
-    let play = Play {
+    let plan = Plan::between(&observed, topology, &PlanPolicy::default()).unwrap();
+    let play = RehearsalInput {
         plan: &plan,
         topology,
-        policy: &Policy::default(),
+        policy: &PlanPolicy::default(),
         observed: &observed,
     };
     let mut told = Vec::new();
@@ -370,15 +370,15 @@ async fn a_hostile_snippet_is_carried_byte_for_byte_and_shown_as_a_short_name() 
         let before = snippets_of(&world, "10.20.0.0/24").await;
         assert_eq!(before.len(), hostile().len());
         let plan = planned(&world, &new).await.unwrap();
-        let setting = telling::Setting {
+        let setting = render::PlanHeader {
             site: "reference".to_owned(),
             commit: None,
             tree_url: None,
             read_at: topology::observed::Timestamp(0),
-            stands: telling::Stands::Open,
+            status: render::ApplyStatus::Open,
         };
-        let comment = telling::markdown(&plan, &setting, &telling::Rehearsed::default());
-        let terminal = telling::text(&plan, "reference", None);
+        let comment = render::markdown(&plan, &setting, &render::Rehearsed::default());
+        let terminal = render::text(&plan, "reference", None);
         for text in [&comment, &terminal] {
             let odd = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
             assert!(!text.contains(odd), "{text}");
@@ -432,9 +432,9 @@ fn outside_of_tags(comment: &str) -> usize {
 async fn the_labs_maas_takes_and_refuses_snippets_as_each_release_does() {
     let post = |fields: &[(&str, &str)]| {
         let request = MaasRequest::new(Method::Post, "dhcp-snippets/");
-        fields
-            .iter()
-            .fold(request, |request, (name, value)| request.with(name, *value))
+        fields.iter().fold(request, |request, (name, value)| {
+            request.with_field(name, *value)
+        })
     };
     let plain = [("name", "n"), ("value", "v")];
     let with = |more: &[(&'static str, &'static str)]| post(&[&plain, more].concat());

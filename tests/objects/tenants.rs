@@ -1,7 +1,7 @@
 //! Who lives on a network that goes without being a machine: each is named, with what to do, and what to make again.
 
 use plan::gate::GateName;
-use plan::plan::{Plan, Policy};
+use plan::plan::{Plan, PlanPolicy};
 use serde_json::json;
 
 use super::{CLOUD, Change, VERSIONS, edited, imported};
@@ -46,7 +46,7 @@ async fn each_is_named_at_the_gate_and_what_is_lost_is_proposed_again() {
             };
             let topology = edited(imported(&world).await, &change);
             let observed = world.observe(&topology).await;
-            let plan = Plan::between(&observed, &topology, &Policy::default()).unwrap();
+            let plan = Plan::between(&observed, &topology, &PlanPolicy::default()).unwrap();
             let tasks = plan.gate(GateName::Teardown).unwrap().tasks.clone();
             let named = [
                 "take 10.20.0.9 off the DNS name `pbx.maas`; a name without another address is deleted with it",

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
-use plan::plan::{Plan, Policy};
+use plan::plan::{Plan, PlanPolicy};
 use plan::run::Fact;
 use simulation::demo::site;
-use topology::draft::Source;
+use topology::draft::SourceFile;
 
 use super::city::City;
 use super::mishaps::Tally;
@@ -132,9 +132,9 @@ async fn each_write_happened_once(city: &City) -> usize {
 }
 
 async fn as_declared(city: &City) {
-    let sources: Vec<Source> = site::DECLARED
+    let sources: Vec<SourceFile> = site::DECLARED
         .iter()
-        .map(|(path, text)| Source {
+        .map(|(path, text)| SourceFile {
             path: path.trim_start_matches("topology/").to_owned(),
             bytes: text.as_bytes().to_vec(),
         })
@@ -146,6 +146,6 @@ async fn as_declared(city: &City) {
         outside(),
     );
     let observed = World { maas, client }.observe(&topology).await;
-    let left = Plan::between(&observed, &topology, &Policy::default()).unwrap();
+    let left = Plan::between(&observed, &topology, &PlanPolicy::default()).unwrap();
     assert!(left.steps.is_empty(), "{:#?}", left.steps);
 }

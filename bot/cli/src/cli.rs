@@ -1,111 +1,119 @@
-//! The command line: what was typed, to a result and an exit code.
+//! The command line: from arguments to an exit code.
 //!
-//! Each command has a file of its own and writes to the outputs that it is handed. What people read is on standard
-//! output, progress and remarks on standard error. It must not know how a command does its work.
+//! Each command has a file of its own and writes to the [`Console`] that it is given: results to standard output, progress
+//! and notes to standard error. It must not know how a command does its work.
 
 mod apply;
 mod check;
 mod doctor;
-mod files;
+mod folders;
 mod import;
 mod lab;
-mod look;
-mod place;
+mod location;
+mod logging;
+mod output;
+mod report;
 mod serve;
-mod told;
 
 use std::io::{IsTerminal as _, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::terminal::exit;
-use place::Where;
-use told::Format;
+use crate::terminal::exit_code;
+use location::LocationArgs;
+use logging::LogArgs;
+use report::ReportKind;
 
-/// What was typed.
+/// The arguments.
 #[derive(Debug, Parser)]
 #[command(
     name = "planebot",
     version,
-    about = "GitOps for the network planes of a MAAS: the plan, its rehearsal, the change, the proof",
+    about = "GitOps for the network planes of a MAAS: plan a change, rehearse it, apply it, prove it",
     after_help = EXAMPLES,
     arg_required_else_help = true
 )]
-struct Typed {
+struct CommandLine {
     #[command(flatten)]
-    place: Where,
+    location: LocationArgs,
+    #[command(flatten)]
+    log: LogArgs,
     #[command(subcommand)]
     command: Command,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  planebot check topology                       look for mistakes, without any network
-  planebot import --site dc1 --out topology     write down what a MAAS has now
+  planebot check topology                       check the declaration, without network access
+  planebot import --site dc1 --out topology     write a MAAS's network as a declaration
+  planebot plan --site dc1                      show what would change in MAAS
   planebot --maas-url http://maas:5240/MAAS --maas-api-key-file key import --site dc1 --out topology
   planebot lab --only maas --maas layout.json --state lab.json
 
-Exit codes: 0 done, or nothing differs; 1 an error, or findings; 2 something differs; 3 refused;
-4 stopped or waiting.";
+Each command's own help shows more: planebot help apply
 
-/// What planebot does.
+Exit codes: 0 done, or no changes; 1 error, or findings; 2 changes or drift; 3 refused; 4 stopped
+or waiting.";
+
 #[derive(Debug, Subcommand)]
 enum Command {
-    Check(check::Check),
-    Import(import::Import),
-    /// One line for each plane: SKIP, CREATE, DRIFT, MIGRATE or UNDECLARED
+    Check(check::CheckArgs),
+    Import(import::ImportArgs),
+    /// Compare MAAS with the declaration: one line per plane, SKIP, CREATE, DRIFT, MIGRATE or UNDECLARED
     #[command(after_help = "\
 Examples:
   planebot audit --site dc1
   planebot --maas-url http://maas:5240/MAAS --maas-api-key-file key --topology topology/dc1 audit
 
-Exit codes: 0 no drift, 2 drift, 1 an error.")]
-    Audit(look::Look),
-    /// The plan from what MAAS has to what is declared, its digest and its rehearsal
+Exit codes: 0 no drift, 1 error, 2 drift.")]
+    Audit(report::ReportArgs),
+    /// Plan and rehearse the change from MAAS's state to the declaration; print the plan and its digest
     #[command(after_help = "\
 Examples:
   planebot plan --site dc1
   planebot plan --site dc1 --format json | jq .digest
 
-Exit codes: 0 no changes, 2 changes, 3 refused, 1 an error. Nothing in MAAS is changed.")]
-    Plan(look::Look),
-    /// Plays the plan against a model of that MAAS, and again with the power cut after every step
+Nothing in MAAS is changed.
+
+Exit codes: 0 no changes, 1 error, 2 changes, 3 refused.")]
+    Plan(report::ReportArgs),
+    /// Carry the plan out in a model of the MAAS, and again with a simulated power cut after every step
     #[command(
-        after_help = "Example:\n  planebot rehearse --site dc1\n\nExit codes: 0 it went well, 1 it did not."
+        after_help = "Example:\n  planebot rehearse --site dc1\n\nNothing in MAAS is changed.\n\nExit codes: 0 the rehearsal succeeded, 1 it failed, or an error."
     )]
-    Rehearse(look::Look),
-    Apply(apply::Apply),
-    Serve(serve::Serve),
-    Doctor(doctor::Doctor),
-    Lab(lab::Lab),
-    /// Prints the JSON Schema of the files under `topology/`, for editors
+    Rehearse(report::ReportArgs),
+    Apply(apply::ApplyArgs),
+    Serve(serve::ServeArgs),
+    Doctor(doctor::DoctorArgs),
+    Lab(lab::LabArgs),
+    /// Print the JSON Schema of declaration files, for editors
     #[command(after_help = "Example:\n  planebot schema > topology/topology.schema.json")]
     Schema,
-    /// Prints completions for a shell
+    /// Print a completion script for a shell
     #[command(
         after_help = "Example:\n  planebot completions bash > /etc/bash_completion.d/planebot"
     )]
     Completions {
-        /// Which shell
+        /// The shell that the script is for
         shell: clap_complete::Shell,
     },
-    /// Prints the manual page
-    #[command(after_help = "Example:\n  planebot man | man -l -")]
+    /// Print a manual page
+    #[command(after_help = "Examples:\n  planebot man | man -l -\n  planebot man apply | man -l -")]
     Man {
-        /// The page of one command
+        /// The command that the page is about; default: all of planebot
         command: Option<String>,
     },
 }
 
-/// Where a command writes, and what it was given besides its arguments.
+/// A command's outputs and environment.
 pub struct Console<'a> {
-    /// What people and programs read.
+    /// Results.
     pub out: &'a mut dyn Write,
-    /// Remarks.
+    /// Errors and notes.
     pub err: &'a mut dyn Write,
-    /// Whether someone watches standard error, so that progress may be drawn there.
-    pub watched: bool,
+    /// Whether standard error is a terminal, where progress can overwrite its line.
+    pub stderr_is_terminal: bool,
     /// The variables `PLANEBOT_…`.
     pub variables: std::collections::BTreeMap<String, String>,
 }
@@ -117,57 +125,60 @@ pub fn main() -> ExitCode {
     let mut console = Console {
         out: &mut out,
         err: &mut err,
-        watched: std::io::stderr().is_terminal(),
+        stderr_is_terminal: std::io::stderr().is_terminal(),
         variables: service::config::environment(),
     };
     ExitCode::from(run(std::env::args_os(), &mut console))
 }
 
-/// Runs what was typed and gives the exit code.
+/// Runs a command line; the answer is the exit code.
 pub fn run<T: Into<std::ffi::OsString> + Clone>(
-    typed: impl IntoIterator<Item = T>,
+    arguments: impl IntoIterator<Item = T>,
     console: &mut Console<'_>,
 ) -> u8 {
-    let typed = match Typed::try_parse_from(typed) {
-        Ok(typed) => typed,
-        Err(misspelt) => return told::misspelt(&misspelt, console),
+    let line = match CommandLine::try_parse_from(arguments) {
+        Ok(line) => line,
+        Err(error) => return output::print_usage(&error, console),
     };
-    let done = typed.command.run(&typed.place, console).and_then(|code| {
+    let result = line.run(console).and_then(|code| {
         console.out.flush()?;
         Ok(code)
     });
-    match done {
+    match result {
         Ok(code) => code,
-        Err(error) => told::failed(&error, console),
+        Err(error) => output::print_error(&error, console),
     }
 }
 
-impl Command {
-    fn run(self, place: &Where, console: &mut Console<'_>) -> anyhow::Result<u8> {
-        match self {
-            Self::Check(check) => check.run(place, console),
-            Self::Import(import) => awaited(import.run(place, console)),
-            Self::Audit(look) => awaited(look.run(look::Report::Audit, place, console)),
-            Self::Plan(look) => awaited(look.run(look::Report::Plan, place, console)),
-            Self::Rehearse(look) => awaited(look.run(look::Report::Rehearse, place, console)),
-            Self::Apply(apply) => awaited(apply.run(place, console)),
-            Self::Serve(serve) => awaited(serve.run(place, console)),
-            Self::Doctor(doctor) => awaited(doctor.run(place, console)),
-            Self::Lab(lab) => awaited(lab.run(console)),
-            Self::Schema => schema(console),
-            Self::Completions { shell } => {
+impl CommandLine {
+    fn run(self, console: &mut Console<'_>) -> anyhow::Result<u8> {
+        let (location, log) = (&self.location, &self.log);
+        if !matches!(self.command, Command::Serve(_)) {
+            log.start_if_asked(console)?;
+        }
+        match self.command {
+            Command::Check(args) => args.run(location, console),
+            Command::Import(args) => block_on(args.run(location, console)),
+            Command::Audit(args) => block_on(args.run(ReportKind::Audit, location, console)),
+            Command::Plan(args) => block_on(args.run(ReportKind::Plan, location, console)),
+            Command::Rehearse(args) => block_on(args.run(ReportKind::Rehearse, location, console)),
+            Command::Apply(args) => block_on(args.run(location, console)),
+            Command::Serve(args) => block_on(args.run(location, log, console)),
+            Command::Doctor(args) => block_on(args.run(location, console)),
+            Command::Lab(args) => block_on(args.run(console)),
+            Command::Schema => schema(console),
+            Command::Completions { shell } => {
                 let mut text = Vec::new();
-                clap_complete::generate(shell, &mut Typed::command(), "planebot", &mut text);
+                clap_complete::generate(shell, &mut Self::command(), "planebot", &mut text);
                 console.out.write_all(&text)?;
-                Ok(exit::OK)
+                Ok(exit_code::OK)
             }
-            Self::Man { command } => man(command.as_deref(), console),
+            Command::Man { command } => man(command.as_deref(), console),
         }
     }
 }
 
-/// Runs a command that waits for others.
-fn awaited<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
@@ -176,20 +187,20 @@ fn awaited<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T
 
 fn schema(console: &mut Console<'_>) -> anyhow::Result<u8> {
     write!(console.out, "{}", topology::schema::text())?;
-    Ok(exit::OK)
+    Ok(exit_code::OK)
 }
 
 fn man(command: Option<&str>, console: &mut Console<'_>) -> anyhow::Result<u8> {
-    let mut whole = Typed::command();
+    let mut whole = CommandLine::command();
     whole.build();
     let page = match command {
         None => whole,
         Some(name) => whole.find_subcommand(name).cloned().ok_or_else(|| {
-            anyhow::anyhow!("there is no command `{name}`; `planebot help` lists them")
+            anyhow::anyhow!("there is no command `{name}`: `planebot help` lists all commands")
         })?,
     };
     clap_mangen::Man::new(page).render(console.out)?;
-    Ok(exit::OK)
+    Ok(exit_code::OK)
 }
 
 #[cfg(test)]

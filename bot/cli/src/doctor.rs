@@ -1,180 +1,161 @@
-//! Whether everything that planebot leans on is there and fits: one finding each, with what to do.
+//! Checks everything that planebot depends on. Each result says what is wrong and what to do.
 //!
-//! It looks, and changes nothing. It must not know how findings are printed.
+//! It reads, and changes nothing. It must not know how results are printed.
 
 mod github;
 mod maas;
 mod store;
 
-use serde::Serialize;
-use topology::observed::Timestamp;
-
 use ::github::credentials::SecretError;
+use serde::Serialize;
 use service::config::Config;
 use service::reply::because;
 use topology::port::Clock;
 
-/// How good or bad a finding is.
+use crate::text::counted;
+
+/// Whether somebody must act on a [`Diagnosis`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Mark {
+pub enum DiagnosisStatus {
     /// As it should be.
-    Good,
-    /// Worth knowing; nobody has to do anything.
-    Note,
-    /// Somebody has to do something.
-    Wrong,
+    #[serde(rename = "good")]
+    Ok,
+    /// Worth knowing; nobody has to act.
+    #[serde(rename = "note")]
+    Info,
+    /// Somebody has to act.
+    #[serde(rename = "wrong")]
+    Problem,
 }
 
-/// One thing that was looked at.
+/// One result. The keys of its JSON form are relied upon by scripts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// What it is about: `store`, `github`, `maas dc1`, …
-    pub about: String,
-    /// How good or bad it is.
-    pub mark: Mark,
-    /// What was found, in a sentence.
-    pub says: String,
-    /// More of it, a line each.
-    pub lines: Vec<String>,
-    /// What to do about it.
-    pub todo: Option<String>,
+pub struct Diagnosis {
+    /// What was checked: `store`, `github`, `maas dc1`, …
+    #[serde(rename = "about")]
+    pub subject: String,
+    /// Whether somebody must act.
+    #[serde(rename = "mark")]
+    pub status: DiagnosisStatus,
+    /// The result in one sentence.
+    #[serde(rename = "says")]
+    pub message: String,
+    /// More lines below the message.
+    #[serde(rename = "lines")]
+    pub details: Vec<String>,
+    /// What to do, where somebody must act.
+    #[serde(rename = "todo")]
+    pub remedy: Option<String>,
 }
 
-/// What to look at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// The store.
+/// What to check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum DoctorPart {
+    /// The store: reachable, writable and undamaged, and what waits in it
     Store,
-    /// GitHub: who we are there, and its webhooks.
+    /// GitHub: permissions, repositories, clock, webhooks
     Github,
-    /// Every site's MAAS.
+    /// The MAAS of every site: release and permissions
     Maas,
 }
 
-/// Collects the findings about one thing.
-struct Chart {
-    about: String,
-    findings: Vec<Finding>,
+/// Collects the results about one subject.
+struct DiagnosisList {
+    subject: String,
+    diagnoses: Vec<Diagnosis>,
 }
 
-impl Chart {
-    fn of(about: &str) -> Self {
+impl DiagnosisList {
+    fn new(subject: &str) -> Self {
         Self {
-            about: about.to_owned(),
-            findings: Vec::new(),
+            subject: subject.to_owned(),
+            diagnoses: Vec::new(),
         }
     }
 
-    fn add(&mut self, mark: Mark, says: impl Into<String>) -> &mut Finding {
-        self.findings.push(Finding {
-            about: self.about.clone(),
-            mark,
-            says: says.into(),
-            lines: Vec::new(),
-            todo: None,
+    fn push(&mut self, status: DiagnosisStatus, message: impl Into<String>) -> &mut Diagnosis {
+        self.diagnoses.push(Diagnosis {
+            subject: self.subject.clone(),
+            status,
+            message: message.into(),
+            details: Vec::new(),
+            remedy: None,
         });
-        self.findings.last_mut().expect("one was just added")
+        self.diagnoses.last_mut().expect("one was just added")
     }
 
-    fn good(&mut self, says: impl Into<String>) {
-        self.add(Mark::Good, says);
+    fn ok(&mut self, message: impl Into<String>) {
+        self.push(DiagnosisStatus::Ok, message);
     }
 
-    fn note(&mut self, says: impl Into<String>) {
-        self.add(Mark::Note, says);
+    fn info(&mut self, message: impl Into<String>) {
+        self.push(DiagnosisStatus::Info, message);
     }
 
-    fn wrong(&mut self, says: impl Into<String>, todo: &str) -> &mut Finding {
-        let finding = self.add(Mark::Wrong, says);
-        finding.todo = Some(todo.to_owned());
-        finding
+    fn problem(&mut self, message: impl Into<String>, remedy: &str) -> &mut Diagnosis {
+        let diagnosis = self.push(DiagnosisStatus::Problem, message);
+        diagnosis.remedy = Some(remedy.to_owned());
+        diagnosis
     }
 }
 
-/// Looks at everything, or at one part of it.
-pub async fn examine(config: &Config, clock: &Clock, only: Option<Part>) -> Vec<Finding> {
+/// Checks everything, or only one part besides the configuration.
+pub async fn examine(config: &Config, clock: &Clock, only: Option<DoctorPart>) -> Vec<Diagnosis> {
     let wanted = |part| only.is_none_or(|only| only == part);
-    let mut findings = configured(config);
-    if wanted(Part::Store) {
-        findings.extend(store::examine(config, clock).await);
+    let mut diagnoses = configuration(config);
+    if wanted(DoctorPart::Store) {
+        diagnoses.extend(store::examine(config, clock).await);
     }
-    if wanted(Part::Github) {
-        findings.extend(github::examine(config, clock).await);
+    if wanted(DoctorPart::Github) {
+        diagnoses.extend(github::examine(config, clock).await);
     }
-    if wanted(Part::Maas) {
+    if wanted(DoctorPart::Maas) {
         for site in &config.sites {
-            findings.extend(maas::examine(site, clock).await);
+            diagnoses.extend(maas::examine(site, clock).await);
         }
     }
-    findings
+    diagnoses
 }
 
-/// What the configuration says that reading it did not already refuse.
-fn configured(config: &Config) -> Vec<Finding> {
-    let mut chart = Chart::of("configuration");
+/// What a configuration may leave out, although `planebot serve` needs it.
+fn configuration(config: &Config) -> Vec<Diagnosis> {
+    let mut list = DiagnosisList::new("configuration");
     let sites = counted(config.sites.len(), "site");
     match &config.github {
         None => {
-            let todo = "write `[github]` with `app_id` and `private_key_file`, or `token_file`";
-            chart.wrong(
-                format!("{sites}, and no `[github]`: `planebot serve` does not start"),
-                todo,
+            list.problem(
+                format!("{sites}, but no `[github]`: `planebot serve` cannot start"),
+                "add `[github]` with `app_id` and `private_key_file`, or with `token_file`",
             );
         }
         Some(github) => match github.secrets() {
-            Ok(_) => chart.good(format!("{sites}, GitHub, and the webhook's secret")),
-            Err(withheld) => {
-                chart.wrong(said(withheld), "put the webhook's secret there: `openssl rand -hex 32` makes one, and GitHub's settings of the webhook take it");
+            Ok(_) => list.ok(format!("{sites}, GitHub, and the webhook secret")),
+            Err(error) => {
+                list.problem(secret_error(error), "create the webhook secret with `openssl rand -hex 32` and enter it in GitHub's settings of the webhook too");
             }
         },
     }
     if config.sites.is_empty() {
-        chart.wrong(
-            "no `[[site]]`: there is nothing to look after",
-            "write one for each MAAS",
+        list.problem(
+            "no `[[site]]`: planebot manages nothing",
+            "add a `[[site]]` for each MAAS",
         );
     }
     for site in &config.sites {
         if site.operators.users.is_empty() && site.operators.teams.is_empty() {
-            chart.wrong(
+            list.problem(
                 format!(
-                    "`{}` has no operators: nobody can apply anything there",
+                    "site `{}` has no operators: nobody can apply a plan there",
                     site.name
                 ),
-                "name users or teams in `[site.operators]`",
+                "add users or teams to `[site.operators]`",
             );
         }
     }
-    chart.findings
+    list.diagnoses
 }
 
-fn said(withheld: SecretError) -> String {
-    because(&anyhow::Error::from(withheld))
-}
-
-/// `1 site`, `2 sites`.
-fn counted(count: impl TryInto<i64>, what: &str) -> String {
-    let count = count.try_into().unwrap_or(i64::MAX);
-    let (stem, plural) = match what.strip_suffix('y') {
-        Some(stem) if count != 1 => (stem, "ies"),
-        Some(_) | None if count == 1 => (what, ""),
-        Some(_) | None => (what, "s"),
-    };
-    format!("{count} {stem}{plural}")
-}
-
-/// A length of time as people say it: `40 s`, `3 min`, `5 h`, `2 days`.
-fn spoken(milliseconds: i64) -> String {
-    let seconds = milliseconds.max(0) / 1000;
-    match seconds {
-        0..=99 => format!("{seconds} s"),
-        100..=5_999 => format!("{} min", seconds / 60),
-        6_000..=172_799 => format!("{} h", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
-    }
-}
-
-fn ago(now: Timestamp, at: Timestamp) -> String {
-    format!("{} ago", spoken(now.0 - at.0))
+fn secret_error(error: SecretError) -> String {
+    because(&anyhow::Error::from(error))
 }

@@ -1,5 +1,7 @@
-//! The command line: what is typed, what is printed, how it ends.
+//! The command line: what is typed, what is printed, with which code it exits.
 
 pub mod cli;
 pub mod doctor;
 pub mod terminal;
+
+mod text;

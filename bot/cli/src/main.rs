@@ -1,4 +1,4 @@
-//! A result into an exit code.
+//! The program: nothing but a call of the library, so that tests can run the same code.
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
-//! The commands that look at a MAAS from a terminal: audit, plan, rehearse, apply.
+//! Audit, plan, rehearse and apply from a terminal.
 //!
-//! The same planner, rehearsal and executor as the service, and the same words. Answers go to `out`, progress to `tell`.
-//! It must not know how arguments are spelt.
+//! They use the same planner, rehearsal, executor and texts as the service. Results go to `out`, progress to `progress`. It
+//! must not know the options of the commands.
 
 mod apply;
 
@@ -9,207 +9,219 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use plan::plan::{Plan, Policy, Refused};
+use plan::plan::{Plan, PlanPolicy, RefusedPlan};
+use plan::render::{self, PlanHeader};
 use plan::runbook::Runbook;
-use plan::telling::{self, Setting};
 use serde_json::json;
-use topology::plane::Topology;
-
 use service::site::{PlanningResult, SiteRuntime, declared, runbooks};
+use topology::plane::Topology;
 use topology::port::Clock;
 
 pub use apply::ApplyRequest;
 
-/// How a plan is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// For a terminal.
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum OutputFormat {
+    /// For people, with colour on a terminal
+    #[default]
     Text,
-    /// The very comment.
+    /// For comments on GitHub
     Markdown,
-    /// For programs.
+    /// For programs
     Json,
 }
 
-/// A site, a declaration, and how to speak.
-pub struct Terminal<'a> {
-    /// The site.
-    pub desk: SiteRuntime,
+/// One site, its declaration, and how its results are printed.
+pub struct TerminalSession<'a> {
+    /// The site and its MAAS client.
+    pub site: SiteRuntime,
     /// The folder of the declaration.
     pub folder: PathBuf,
     /// The folder of the runbooks.
     pub runbooks: PathBuf,
-    /// How a plan is printed.
-    pub format: Format,
-    /// What time it is.
+    /// How results are printed; `apply` always prints text.
+    pub format: OutputFormat,
+    /// The current time, for leases and facts.
     pub clock: &'a Clock,
-    /// Hears progress, a line each.
-    pub tell: &'a mut (dyn FnMut(String) + Send),
+    /// Receives progress messages, a line each.
+    pub progress: &'a mut (dyn FnMut(String) + Send),
 }
 
-/// Exit codes: what scripts rely on.
-pub mod exit {
-    /// Done, or nothing to do.
+/// Exit codes. Scripts rely on them.
+pub mod exit_code {
+    /// Done, or no changes.
     pub const OK: u8 = 0;
-    /// Findings, or any error.
-    pub const WRONG: u8 = 1;
-    /// There are changes, or drift.
+    /// An error, or findings.
+    pub const ERROR: u8 = 1;
+    /// Changes, or drift.
     pub const CHANGES: u8 = 2;
-    /// Refused.
+    /// The plan or the order was refused.
     pub const REFUSED: u8 = 3;
-    /// Stopped, or waiting for a person.
+    /// The run stopped, or waits for a person.
     pub const WAITING: u8 = 4;
 }
 
-struct Ready {
+/// What is read from the folders.
+struct LoadedDeclaration {
     topology: Topology,
     runbooks: Vec<Runbook>,
-    policy: Policy,
+    policy: PlanPolicy,
 }
 
-impl Terminal<'_> {
-    fn ready(&self) -> anyhow::Result<Ready> {
+impl TerminalSession<'_> {
+    fn load(&self) -> anyhow::Result<LoadedDeclaration> {
         let found = declared(&self.folder)?;
         let runbooks = runbooks(&self.runbooks)?;
         let Some(topology) = found.topology else {
             let errors: Vec<String> = found.findings.iter().map(ToString::to_string).collect();
             bail!(
-                "the declaration in `{}` is wrong:\n\n{}",
+                "the declaration in `{}` has errors:\n\n{}",
                 self.folder.display(),
                 errors.join("\n")
             );
         };
-        let policy = self.desk.policy(&runbooks);
-        Ok(Ready {
+        let policy = self.site.policy(&runbooks);
+        Ok(LoadedDeclaration {
             topology,
             runbooks,
             policy,
         })
     }
 
-    async fn survey(&mut self, ready: &Ready) -> anyhow::Result<PlanningResult> {
-        (self.tell)(format!("observing {}", self.desk.site.maas_url));
-        self.desk
-            .plan(&ready.topology, &ready.policy, &mut |_| {})
+    async fn plan_and_rehearse(
+        &mut self,
+        loaded: &LoadedDeclaration,
+    ) -> anyhow::Result<PlanningResult> {
+        (self.progress)(format!("reading {}", self.site.site.maas_url));
+        self.site
+            .plan(&loaded.topology, &loaded.policy, &mut |_| {})
             .await
     }
 
-    /// One line per plane.
+    /// Prints one line per plane.
     pub async fn audit(&mut self, out: &mut dyn Write) -> anyhow::Result<u8> {
-        let ready = self.ready()?;
-        let observed = execution::executor::observe(&self.desk.client.eyes(), &ready.topology)
+        let loaded = self.load()?;
+        let observed = execution::executor::observe(&self.site.client.reader(), &loaded.topology)
             .await
-            .context("observing MAAS")?;
-        let audit = match Plan::between(&observed, &ready.topology, &ready.policy) {
+            .context("reading MAAS")?;
+        let audit = match Plan::between(&observed, &loaded.topology, &loaded.policy) {
             Ok(plan) => plan.audit,
             Err(refused) => refused.audit,
         };
         match self.format {
-            Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&audit)?)?,
-            Format::Text => write!(out, "{}", telling::audit_text(&audit))?,
-            Format::Markdown => {
+            OutputFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(&audit)?)?,
+            OutputFormat::Text => write!(out, "{}", render::audit_text(&audit))?,
+            OutputFormat::Markdown => {
                 writeln!(
                     out,
                     "{}",
-                    telling::fence("text", &telling::audit_text(&audit))
+                    render::fence("text", &render::audit_text(&audit))
                 )?;
             }
         }
-        let quiet = audit.iter().all(|line| {
+        let in_sync = audit.iter().all(|line| {
             matches!(
                 line.standing,
-                plan::audit::Standing::Skip | plan::audit::Standing::Undeclared
+                plan::audit::AuditStatus::Skip | plan::audit::AuditStatus::Undeclared
             )
         });
-        Ok(if quiet { exit::OK } else { exit::CHANGES })
-    }
-
-    /// The plan, its digest, its rehearsal.
-    pub async fn plan(&mut self, out: &mut dyn Write) -> anyhow::Result<u8> {
-        let ready = self.ready()?;
-        let survey = self.survey(&ready).await?;
-        self.print(&survey, out)?;
-        Ok(match &survey.outcome {
-            Err(_) => exit::REFUSED,
-            Ok(_) if !survey.rehearsed.failures.is_empty() => exit::REFUSED,
-            Ok(plan) if plan.steps.is_empty() => exit::OK,
-            Ok(_) => exit::CHANGES,
+        Ok(if in_sync {
+            exit_code::OK
+        } else {
+            exit_code::CHANGES
         })
     }
 
-    fn print(&self, survey: &PlanningResult, out: &mut dyn Write) -> anyhow::Result<()> {
-        let site = &self.desk.site.name;
-        let setting = Setting {
+    /// Prints the plan, its digest and its rehearsal.
+    pub async fn plan(&mut self, out: &mut dyn Write) -> anyhow::Result<u8> {
+        let loaded = self.load()?;
+        let result = self.plan_and_rehearse(&loaded).await?;
+        self.print(&result, out)?;
+        Ok(match &result.outcome {
+            Err(_) => exit_code::REFUSED,
+            Ok(_) if !result.rehearsed.failures.is_empty() => exit_code::REFUSED,
+            Ok(plan) if plan.steps.is_empty() => exit_code::OK,
+            Ok(_) => exit_code::CHANGES,
+        })
+    }
+
+    fn print(&self, result: &PlanningResult, out: &mut dyn Write) -> anyhow::Result<()> {
+        let site = &self.site.site.name;
+        let setting = PlanHeader {
             site: site.clone(),
             commit: None,
             tree_url: None,
-            read_at: survey.observed.at,
-            stands: plan::telling::Stands::Open,
+            read_at: result.observed.at,
+            status: plan::render::ApplyStatus::Open,
         };
-        match (self.format, &survey.outcome) {
-            (Format::Json, outcome) => writeln!(
+        match (self.format, &result.outcome) {
+            (OutputFormat::Json, outcome) => writeln!(
                 out,
                 "{}",
-                serde_json::to_string_pretty(&as_json(outcome, survey))?
+                serde_json::to_string_pretty(&as_json(outcome, result))?
             )?,
-            (Format::Markdown, Ok(plan)) => write!(
+            (OutputFormat::Markdown, Ok(plan)) => write!(
                 out,
                 "{}",
-                telling::markdown(plan, &setting, &survey.rehearsed)
+                render::markdown(plan, &setting, &result.rehearsed)
             )?,
-            (Format::Markdown, Err(refused)) => {
-                write!(out, "{}", telling::refusal_markdown(refused, &setting))?;
+            (OutputFormat::Markdown, Err(refused)) => {
+                write!(out, "{}", render::refusal_markdown(refused, &setting))?;
             }
-            (Format::Text, Ok(plan)) => write!(
-                out,
-                "{}",
-                telling::text(plan, site, Some(&survey.rehearsed))
-            )?,
-            (Format::Text, Err(refused)) => {
-                write!(out, "{}", telling::refusal_text(refused, site))?;
+            (OutputFormat::Text, Ok(plan)) => {
+                write!(out, "{}", render::text(plan, site, Some(&result.rehearsed)))?
+            }
+            (OutputFormat::Text, Err(refused)) => {
+                write!(out, "{}", render::refusal_text(refused, site))?;
             }
         }
         Ok(())
     }
 
-    /// Plays the plan in the lab and prints what happens.
+    /// Carries the plan out in the lab and prints what happens.
     pub async fn rehearse(&mut self, out: &mut dyn Write) -> anyhow::Result<u8> {
-        let ready = self.ready()?;
+        let loaded = self.load()?;
         let mut lines = Vec::new();
-        let survey = self
-            .desk
-            .plan(&ready.topology, &ready.policy, &mut |line| lines.push(line))
+        let result = self
+            .site
+            .plan(&loaded.topology, &loaded.policy, &mut |line| {
+                lines.push(line);
+            })
             .await?;
-        let sound = survey.outcome.is_ok() && survey.rehearsed.failures.is_empty();
-        let told = match &survey.outcome {
-            Err(refused) => telling::refusal_text(refused, &self.desk.site.name),
-            Ok(_) => format!("{}\n", telling::rehearsal(&survey.rehearsed)),
+        let succeeded = result.outcome.is_ok() && result.rehearsed.failures.is_empty();
+        let summary = match &result.outcome {
+            Err(refused) => render::refusal_text(refused, &self.site.site.name),
+            Ok(_) => format!("{}\n", render::rehearsal(&result.rehearsed)),
         };
-        let text = format!("{}\n\n{told}", lines.join("\n"));
+        let text = format!("{}\n\n{summary}", lines.join("\n"));
         match self.format {
-            Format::Text => write!(out, "{text}")?,
-            Format::Markdown => writeln!(out, "{}", telling::fence("text", &text))?,
-            Format::Json => {
-                let whole = json!({"sound": sound, "transcript": lines, "rehearsal": survey.rehearsed, "plan": as_json(&survey.outcome, &survey)});
+            OutputFormat::Text => write!(out, "{text}")?,
+            OutputFormat::Markdown => writeln!(out, "{}", render::fence("text", &text))?,
+            OutputFormat::Json => {
+                let whole = json!({"sound": succeeded, "transcript": lines, "rehearsal": result.rehearsed, "plan": as_json(&result.outcome, &result)});
                 writeln!(out, "{}", serde_json::to_string_pretty(&whole)?)?;
             }
         }
-        Ok(if sound { exit::OK } else { exit::WRONG })
+        Ok(if succeeded {
+            exit_code::OK
+        } else {
+            exit_code::ERROR
+        })
     }
 }
 
-/// The plan as JSON: `digest`, `verdict`, `steps`, `gates`, `refusals` at the top.
-pub fn as_json(outcome: &Result<Plan, Refused>, survey: &PlanningResult) -> serde_json::Value {
+/// The plan as JSON, with the keys `digest`, `verdict`, `steps`, `gates` and `refusals`, which scripts rely on.
+pub fn as_json(outcome: &Result<Plan, RefusedPlan>, result: &PlanningResult) -> serde_json::Value {
     match outcome {
         Ok(plan) => {
-            let verdict = match (plan.steps.is_empty(), survey.rehearsed.failures.is_empty()) {
+            let verdict = match (plan.steps.is_empty(), result.rehearsed.failures.is_empty()) {
                 (true, _) => "no-changes",
                 (false, true) => "changes",
                 (false, false) => "refused",
             };
             json!({
                 "digest": plan.digest, "verdict": verdict, "steps": plan.steps, "gates": plan.gates, "refusals": [],
-                "audit": plan.audit, "warnings": plan.warnings, "read_only": plan.read_only, "rehearsal": survey.rehearsed,
+                "audit": plan.audit, "warnings": plan.warnings, "read_only": plan.read_only, "rehearsal": result.rehearsed,
                 "maas_version": plan.maas_version, "tree": plan.tree,
             })
         }
@@ -220,7 +232,7 @@ pub fn as_json(outcome: &Result<Plan, Refused>, survey: &PlanningResult) -> serd
     }
 }
 
-/// The default place of the journal for a site that is named on the command line only.
-pub fn store_beside(folder: &Path) -> String {
+/// The URL of the journal for a site without a configuration: a hidden file in the declaration's folder.
+pub fn default_store(folder: &Path) -> String {
     format!("sqlite://{}", folder.join(".planebot.db").display())
 }

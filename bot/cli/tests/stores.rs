@@ -1,4 +1,4 @@
-//! `planebot serve` on stores that cannot be used: it says which and what to do, ends with 1, and nothing ever listened.
+//! `planebot serve` on unusable stores: it names the problem and the remedy, exits with 1, and never listens.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -10,13 +10,13 @@ use std::process::{Child, Command, Stdio};
 
 use journal::Journal;
 
-/// An address where nobody listens.
-fn free() -> String {
+/// An address that nothing listens on.
+fn free_address() -> String {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     free.local_addr().unwrap().to_string()
 }
 
-fn configured(folder: &Path, listen: &str, store: &str) {
+fn write_config(folder: &Path, listen: &str, store: &str) {
     let put = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
     put("token", "t0ken");
     put("secret", "s3cret");
@@ -31,11 +31,12 @@ fn configured(folder: &Path, listen: &str, store: &str) {
     );
 }
 
-fn serve(mut command: Command, folder: &Path) -> Child {
+fn start_service(mut command: Command, folder: &Path) -> Child {
     command
         .arg("--config")
         .arg(folder.join("planebot.toml"))
-        .arg("serve")
+        // Everything is logged: a password must not be in it at any level.
+        .args(["serve", "--log", "trace"])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -47,40 +48,40 @@ fn planebot() -> Command {
 }
 
 /// Its files may not grow past 16 blocks of 512 or 1024 bytes, as on a full disk.
-fn with_little_room() -> Command {
-    let mut little = Command::new("sh");
-    little.args(["-c", "trap '' XFSZ; ulimit -f 16; exec \"$@\"", "sh"]);
-    little.arg(env!("CARGO_BIN_EXE_planebot"));
-    little
+fn planebot_on_full_disk() -> Command {
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 16; exec \"$@\"", "sh"]);
+    limited.arg(env!("CARGO_BIN_EXE_planebot"));
+    limited
 }
 
-/// What it says when it does not start. Until then nobody can connect to where it would listen.
-fn refused(command: Command, store: &str) -> String {
+/// The log of a service that does not start. Until it exits, nobody can connect to its address.
+fn startup_error(command: Command, store: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let listen = free();
-    configured(folder.path(), &listen, store);
-    let mut child = serve(command, folder.path());
-    let ended = loop {
+    let listen = free_address();
+    write_config(folder.path(), &listen, store);
+    let mut child = start_service(command, folder.path());
+    let status = loop {
         assert!(TcpStream::connect(&listen).is_err(), "it listens");
-        if let Some(ended) = child.try_wait().unwrap() {
-            break ended;
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
         }
         std::thread::yield_now();
     };
-    let mut said = String::new();
-    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut said).unwrap();
-    assert_eq!(ended.code(), Some(1), "{said}");
-    assert!(!said.contains(cluster::PASSWORD), "{said}");
-    said
+    let mut log = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut log).unwrap();
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(!log.contains(cluster::PASSWORD), "{log}");
+    log
 }
 
-async fn made(folder: &Path) -> String {
+async fn new_store(folder: &Path) -> String {
     let url = format!("sqlite://{}", folder.join("journal.db").display());
     drop(Journal::open(&url).await.unwrap());
     url
 }
 
-async fn raw(url: &str, statement: &'static str) {
+async fn execute(url: &str, statement: &'static str) {
     use sqlx::Connection as _;
     sqlx::any::install_default_drivers();
     let mut raw = sqlx::AnyConnection::connect(url).await.unwrap();
@@ -88,36 +89,37 @@ async fn raw(url: &str, statement: &'static str) {
     raw.close().await.unwrap();
 }
 
+/// A migration that only a newer version knows.
 const NEWER: &str =
     "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
     SELECT 99, 'later', TRUE, checksum, 0 FROM _sqlx_migrations WHERE version = 1";
 
 #[tokio::test]
-async fn a_file_that_cannot_be_used_is_refused_before_anything_listens() {
+async fn an_unusable_file_is_refused_before_anything_listens() {
     let folder = tempfile::tempdir().unwrap();
-    let letter = folder.path().join("letter.txt");
-    std::fs::write(&letter, "a letter to a friend\n".repeat(99)).unwrap();
-    let said = refused(planebot(), &format!("sqlite://{}", letter.display()));
-    assert!(said.contains("name another file"), "{said}");
-    let said = refused(planebot(), "sqlite:///no/such/folder/j.db");
-    assert!(said.contains("see that its folder exists"), "{said}");
-    let url = made(folder.path()).await;
-    raw(&url, NEWER).await;
-    let said = refused(planebot(), &url);
-    assert!(said.contains("use the newer one"), "{said}");
+    let text = folder.path().join("text.txt");
+    std::fs::write(&text, "this is not a database\n".repeat(99)).unwrap();
+    let log = startup_error(planebot(), &format!("sqlite://{}", text.display()));
+    assert!(log.contains("name another file"), "{log}");
+    let log = startup_error(planebot(), "sqlite:///no/such/folder/j.db");
+    assert!(log.contains("see that its folder exists"), "{log}");
+    let url = new_store(folder.path()).await;
+    execute(&url, NEWER).await;
+    let log = startup_error(planebot(), &url);
+    assert!(log.contains("use the newer one"), "{log}");
 }
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_file_on_a_full_disk_and_one_that_may_only_be_read_are_refused() {
+async fn a_file_on_a_full_disk_and_one_that_may_only_be_read_are_startup_error() {
     let folder = tempfile::tempdir().unwrap();
     let full = format!("sqlite://{}", folder.path().join("full.db").display());
-    let said = refused(with_little_room(), &full);
-    assert!(said.contains("room"), "{said}");
-    // One that was good, until the disk was full.
-    let url = made(folder.path()).await;
-    let said = refused(with_little_room(), &url);
-    assert!(said.contains("room"), "{said}");
+    let log = startup_error(planebot_on_full_disk(), &full);
+    assert!(log.contains("room"), "{log}");
+    // A store that was usable until the disk was full.
+    let url = new_store(folder.path()).await;
+    let log = startup_error(planebot_on_full_disk(), &url);
+    assert!(log.contains("room"), "{log}");
     let store = folder.path().join("journal.db");
     let mut permissions = std::fs::metadata(&store).unwrap().permissions();
     permissions.set_readonly(true);
@@ -133,15 +135,15 @@ async fn a_file_on_a_full_disk_and_one_that_may_only_be_read_are_refused() {
     } else {
         planebot()
     };
-    let said = refused(command, &url);
+    let log = startup_error(command, &url);
     assert!(
-        said.contains("make the file and its folder writable"),
-        "{said}"
+        log.contains("make the file and its folder writable"),
+        "{log}"
     );
 }
 
 #[tokio::test]
-async fn a_database_that_cannot_be_used_is_refused_before_anything_listens() {
+async fn an_unusable_database_is_refused_before_anything_listens() {
     let Some(cluster) = cluster::shared() else {
         return;
     };
@@ -151,37 +153,37 @@ async fn a_database_that_cannot_be_used_is_refused_before_anything_listens() {
     ] {
         cluster.execute("postgres", statement).await;
     }
-    let said = refused(planebot(), &cluster.url("narrow"));
-    assert!(said.contains("ENCODING 'UTF8'"), "{said}");
-    let said = refused(planebot(), &cluster.url("nowhere"));
-    assert!(said.contains("make the database first"), "{said}");
-    // One that is there and was good: now it may only be read, then only looked at, then it is a newer one's.
+    let log = startup_error(planebot(), &cluster.url("narrow"));
+    assert!(log.contains("ENCODING 'UTF8'"), "{log}");
+    let log = startup_error(planebot(), &cluster.url("nowhere"));
+    assert!(log.contains("make the database first"), "{log}");
+    // A store that was usable becomes read-only, then belongs to a user without rights, then to a newer version.
     let url = cluster.database().await;
     drop(Journal::open(&url).await.unwrap());
     let name = url.rsplit('/').next().unwrap();
-    let shut =
+    let read_only =
         |mode: &str| format!("ALTER DATABASE {name} SET default_transaction_read_only = {mode}");
-    cluster.execute("postgres", &shut("on")).await;
-    let said = refused(planebot(), &url);
-    assert!(said.contains("it may only be read"), "{said}");
-    cluster.execute("postgres", &shut("off")).await;
+    cluster.execute("postgres", &read_only("on")).await;
+    let log = startup_error(planebot(), &url);
+    assert!(log.contains("it may only be read"), "{log}");
+    cluster.execute("postgres", &read_only("off")).await;
     let rights = "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader; GRANT CREATE ON SCHEMA public TO reader";
     cluster.execute(name, rights).await;
     let readers = url.replace("boss:", "reader:");
-    let said = refused(planebot(), &readers);
+    let log = startup_error(planebot(), &readers);
     assert!(
-        said.contains("permission denied") && said.contains("a database of its own"),
-        "{said}"
+        log.contains("permission denied") && log.contains("a database of its own"),
+        "{log}"
     );
-    raw(&url, NEWER).await;
-    let said = refused(planebot(), &url);
-    assert!(said.contains("use the newer one"), "{said}");
+    execute(&url, NEWER).await;
+    let log = startup_error(planebot(), &url);
+    assert!(log.contains("use the newer one"), "{log}");
 }
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_database_on_a_full_disk_is_refused_before_anything_listens() {
-    // One of its own: it is stopped in between.
+    // A cluster of its own, because it is stopped in between.
     let Some(cluster) = cluster::Cluster::start() else {
         return;
     };
@@ -189,14 +191,14 @@ async fn a_database_on_a_full_disk_is_refused_before_anything_listens() {
     drop(Journal::open(&url).await.unwrap());
     let name = url.rsplit('/').next().unwrap();
     cluster.restart_on_full_disk(name, "cursor").await;
-    let said = refused(planebot(), &url);
-    assert!(said.contains("make room on the database's disk"), "{said}");
+    let log = startup_error(planebot(), &url);
+    assert!(log.contains("make room on the database's disk"), "{log}");
 }
 
 #[tokio::test]
-async fn a_server_that_says_nothing_is_given_up_and_nothing_listens_meanwhile() {
+async fn a_server_that_never_answers_is_given_up_and_nothing_listens_meanwhile() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let place = silent.local_addr().unwrap();
-    let said = refused(planebot(), &format!("postgres://boss:hunter2@{place}/x"));
-    assert!(said.contains("no answer in 5 s"), "{said}");
+    let address = silent.local_addr().unwrap();
+    let log = startup_error(planebot(), &format!("postgres://boss:hunter2@{address}/x"));
+    assert!(log.contains("no answer in 5 s"), "{log}");
 }

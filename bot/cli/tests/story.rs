@@ -1,9 +1,9 @@
-//! The reference story, with this program as the service; and the README's transcript, held to it.
+//! The reference demo, with this program as the service; and the README's transcript, compared with it.
 
 use std::process::Command;
 
-/// Digests and commits differ from run to run.
-fn settled(line: &str) -> String {
+/// The line without what differs from run to run: digests and commits.
+fn normalized(line: &str) -> String {
     let word = |word: &str| {
         let hex = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());
         let digest = word.split_once('-').is_some_and(|(head, tail)| {
@@ -24,18 +24,18 @@ fn settled(line: &str) -> String {
 }
 
 #[test]
-fn the_story_keeps_every_promise_and_reads_as_the_readme_shows() {
+fn the_demo_keeps_every_promise_and_prints_what_the_readme_shows() {
     let ran = Command::new(env!("CARGO_BIN_EXE_planebot"))
         .args(["lab", "--story", "d058"])
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&ran.stdout).into_owned();
+    let printed = String::from_utf8_lossy(&ran.stdout).into_owned();
     assert!(
         ran.status.success(),
-        "{told}\n{}",
+        "{printed}\n{}",
         String::from_utf8_lossy(&ran.stderr)
     );
-    assert!(told.contains(" promises held, 0 broken"), "{told}");
+    assert!(printed.contains(" promises held, 0 broken"), "{printed}");
     let readme =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
     let shown = readme
@@ -43,12 +43,12 @@ fn the_story_keeps_every_promise_and_reads_as_the_readme_shows() {
         .nth(1)
         .and_then(|rest| rest.split("```").next())
         .unwrap();
-    let told: Vec<String> = told.lines().map(settled).collect();
+    let printed: Vec<String> = printed.lines().map(normalized).collect();
     let mut from = 0;
-    for line in shown.lines().map(settled) {
-        let place = told[from..].iter().position(|told| *told == line);
-        from += place.unwrap_or_else(|| {
-            unreachable!("the story does not say, after what the README shows before it: {line}")
+    for line in shown.lines().map(normalized) {
+        let found = printed[from..].iter().position(|printed| *printed == line);
+        from += found.unwrap_or_else(|| {
+            unreachable!("the demo does not print this line after the lines that the README shows before it: {line}")
         }) + 1;
     }
 }

@@ -1,20 +1,20 @@
-//! What is looked at before a gate opens.
+//! The evidence that is checked before a gate opens.
 //!
-//! Human steps are verified by reading the world, never by a ticked box: MAAS for addresses, links and machines; the
-//! Juju controllers' and the jumphost's own listings, read from where the site's configuration says. It must not know
-//! who claims, or what follows.
+//! Work by people is verified by reading systems, never by a ticked box: MAAS for addresses, links and machines; the output
+//! of `juju models` and of `ip -j addr` on the jumphost, from the sources that the site configures. It must not know who
+//! claims that the work is done, or what follows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use plan::gate::{Evidence, Gate};
+use maas::{MaasReader, ReadError, Transport};
+use plan::gate::{Gate, GateEvidence};
 use topology::Cidr;
 use topology::observed::{Holder, Node, NodeKind, Observed, Occupant, Scope};
 
-use crate::occupants::{counts, tell};
-use maas::{MaasReader, ReadError, Transport};
+use crate::occupants::{blocks, describe};
 
-/// What MAAS cannot tell.
+/// Where evidence comes from that MAAS does not have.
 pub trait EvidenceSource: Send + Sync {
     /// The output of `juju models --format json` of every controller on this MAAS, read now.
     fn juju_models(&self) -> EvidenceReading;
@@ -22,60 +22,63 @@ pub trait EvidenceSource: Send + Sync {
     fn jumphost_addresses(&self) -> EvidenceReading;
 }
 
-/// What a witness says.
+/// What one source of evidence returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EvidenceReading {
-    /// The text.
-    Said(String),
-    /// It is configured and could not be read: nothing is proved.
-    Silent(String),
-    /// Nothing is configured: an operator must state what they see, word for word.
-    Nobody,
+    /// The output, as text.
+    Text(String),
+    /// A source is configured and could not be read, for this reason. The gate stays closed.
+    Unreadable(String),
+    /// No source is configured: an operator has to state what they see, word for word.
+    NotConfigured,
 }
 
-/// The states in which MAAS lets interfaces be changed.
+/// The machine states in which MAAS allows changes of interfaces.
 const CHANGEABLE: [&str; 5] = ["New", "Ready", "Failed testing", "Allocated", "Broken"];
 
 /// What is still missing before the gate may open, one line each.
-pub(crate) async fn missing<W: Transport>(
+pub(crate) async fn missing_evidence<W: Transport>(
     gate: &Gate,
     claim: Option<&str>,
-    eyes: &MaasReader<W>,
-    witness: &dyn EvidenceSource,
+    reader: &MaasReader<W>,
+    source: &dyn EvidenceSource,
 ) -> Result<Vec<String>, ReadError> {
     let subnets: BTreeSet<Cidr> = gate
         .evidence
         .iter()
         .flat_map(|evidence| match evidence {
-            Evidence::Vacant { subnets, .. } | Evidence::Attended { subnets } => {
+            GateEvidence::Vacant { subnets, .. } | GateEvidence::Attended { subnets } => {
                 subnets.iter().copied().collect::<Vec<_>>()
             }
-            Evidence::Changeable { .. } | Evidence::NoJujuModel | Evidence::Jumphost { .. } => {
-                Vec::new()
-            }
+            GateEvidence::Changeable { .. }
+            | GateEvidence::NoJujuModel
+            | GateEvidence::Jumphost { .. } => Vec::new(),
         })
         .collect();
     let needs_maas = gate.evidence.iter().any(|evidence| {
         matches!(
             evidence,
-            Evidence::Vacant { .. } | Evidence::Changeable { .. } | Evidence::Attended { .. }
+            GateEvidence::Vacant { .. }
+                | GateEvidence::Changeable { .. }
+                | GateEvidence::Attended { .. }
         )
     });
     let observed = if needs_maas {
-        let first = eyes.observe(&Scope::default()).await?;
-        // A subnet that is gone holds nobody.
-        let there = subnets
+        let first = reader.observe(&Scope::default()).await?;
+        // A deleted subnet has no occupants.
+        let existing = subnets
             .iter()
             .filter(|cidr| first.subnet(cidr).is_some())
             .copied()
             .collect();
         Some(
-            eyes.observe(&Scope {
-                occupants: there,
-                all_nodes: true,
-                ..Scope::default()
-            })
-            .await?,
+            reader
+                .observe(&Scope {
+                    occupants: existing,
+                    all_nodes: true,
+                    ..Scope::default()
+                })
+                .await?,
         )
     } else {
         None
@@ -84,27 +87,29 @@ pub(crate) async fn missing<W: Transport>(
     for evidence in &gate.evidence {
         match (evidence, &observed) {
             (
-                Evidence::Vacant {
+                GateEvidence::Vacant {
                     subnets,
                     controllers,
                 },
                 Some(observed),
             ) => missing.extend(holders(observed, subnets, *controllers)),
-            (Evidence::Changeable { machines }, Some(observed)) => {
+            (GateEvidence::Changeable { machines }, Some(observed)) => {
                 missing.extend(not_released(observed, machines));
             }
-            (Evidence::Attended { subnets }, Some(observed)) => {
-                missing.extend(unattended(&observed.nodes, &observed.occupants, subnets));
+            (GateEvidence::Attended { subnets }, Some(observed)) => {
+                missing.extend(without_rack(&observed.nodes, &observed.occupants, subnets));
             }
-            (Evidence::NoJujuModel, _) => missing.extend(models(witness, claim)),
-            (Evidence::Jumphost { has, lacks }, _) => {
-                missing.extend(bridges(witness, claim, has, lacks));
+            (GateEvidence::NoJujuModel, _) => missing.extend(juju_models(source, claim)),
+            (GateEvidence::Jumphost { has, lacks }, _) => {
+                missing.extend(jumphost_addresses(source, claim, has, lacks));
             }
             (
-                Evidence::Vacant { .. } | Evidence::Changeable { .. } | Evidence::Attended { .. },
+                GateEvidence::Vacant { .. }
+                | GateEvidence::Changeable { .. }
+                | GateEvidence::Attended { .. },
                 None,
             ) => {
-                missing.push("MAAS was not looked at".to_owned());
+                missing.push("MAAS was not read".to_owned());
             }
         }
     }
@@ -137,28 +142,28 @@ fn holders(observed: &Observed, subnets: &BTreeSet<Cidr>, controllers: bool) -> 
             } else {
                 None
             };
-            // Nodes are told by their links above, unless their links were not read.
-            let told = node.is_some_and(|host| {
+            // Nodes are described by their links above, unless their links were not read.
+            let described = node.is_some_and(|host| {
                 observed
                     .links()
                     .any(|link| link.host == *host && link.subnet == *cidr)
             });
-            let spared = node.is_some_and(|host| is_controller(host)) && !controllers;
-            if counts(occupant, true) && !told && !spared {
-                lines.insert(tell(occupant, cidr));
+            let exempt = node.is_some_and(|host| is_controller(host)) && !controllers;
+            if blocks(occupant, true) && !described && !exempt {
+                lines.insert(describe(occupant, cidr));
             }
         }
     }
     lines.into_iter().collect()
 }
 
-/// Subnets on which MAAS shows no rack's address. A region that is no rack has no dhcpd to check anything with.
-fn unattended(
+/// Subnets on which MAAS shows no rack's address. A region controller without a rack has no dhcpd to check snippets with.
+fn without_rack(
     nodes: &BTreeMap<String, Node>,
     occupants: &BTreeMap<Cidr, Vec<Occupant>>,
     subnets: &BTreeSet<Cidr>,
 ) -> Vec<String> {
-    let is_racks = |occupant: &Occupant| {
+    let is_of_rack = |occupant: &Occupant| {
         let host = match &occupant.holder {
             Holder::Node { host, .. } => host,
             Holder::Bmc { .. }
@@ -169,13 +174,13 @@ fn unattended(
         };
         nodes.get(host).is_some_and(|node| node.is_rack)
     };
-    let attended = |cidr: &Cidr| {
-        let living = occupants.get(cidr);
-        living.is_some_and(|all| all.iter().any(is_racks))
+    let has_rack = |cidr: &Cidr| {
+        let occupants = occupants.get(cidr);
+        occupants.is_some_and(|all| all.iter().any(is_of_rack))
     };
     subnets
         .iter()
-        .filter(|cidr| !attended(cidr))
+        .filter(|cidr| !has_rack(cidr))
         .map(|cidr| format!("MAAS shows no rack controller's address on {cidr} yet"))
         .collect()
 }
@@ -191,28 +196,28 @@ fn not_released(observed: &Observed, machines: &BTreeSet<String>) -> Vec<String>
         .collect()
 }
 
-/// Reads `juju models --format json`. A missing field blocks: what cannot be read proves nothing.
-fn models(witness: &dyn EvidenceSource, claim: Option<&str>) -> Vec<String> {
+/// Reads `juju models --format json`. A missing field keeps the gate closed: what cannot be read proves nothing.
+fn juju_models(source: &dyn EvidenceSource, claim: Option<&str>) -> Vec<String> {
     const STATED: &str = "no-juju-model";
-    let text = match witness.juju_models() {
-        EvidenceReading::Said(text) => text,
-        EvidenceReading::Silent(why) => {
+    let text = match source.juju_models() {
+        EvidenceReading::Text(text) => text,
+        EvidenceReading::Unreadable(why) => {
             return vec![format!("the Juju models could not be read: {why}")];
         }
-        EvidenceReading::Nobody
+        EvidenceReading::NotConfigured
             if claim.is_some_and(|claim| claim.split_whitespace().any(|word| word == STATED)) =>
         {
             return Vec::new();
         }
-        EvidenceReading::Nobody => {
+        EvidenceReading::NotConfigured => {
             return vec![format!(
-                "nobody here can look at Juju: say `/done teardown {STATED}` when `juju models` lists none on this MAAS"
+                "no source of Juju models is configured: write `/done teardown {STATED}` once `juju models` lists none on this MAAS"
             )];
         }
     };
     let value: serde_json::Value = match serde_json::from_str(&text) {
         Ok(value) => value,
-        Err(error) => return vec![format!("the Juju models are no JSON: {error}")],
+        Err(error) => return vec![format!("the Juju models are not JSON: {error}")],
     };
     let Some(models) = value.get("models").and_then(|models| models.as_array()) else {
         return vec!["the Juju models lack the field `models`".to_owned()];
@@ -241,25 +246,28 @@ fn models(witness: &dyn EvidenceSource, claim: Option<&str>) -> Vec<String> {
 }
 
 /// Reads `ip -j addr`.
-fn bridges(
-    witness: &dyn EvidenceSource,
+fn jumphost_addresses(
+    source: &dyn EvidenceSource,
     claim: Option<&str>,
     has: &BTreeSet<(String, IpAddr)>,
     lacks: &BTreeSet<(String, IpAddr)>,
 ) -> Vec<String> {
-    let text = match witness.jumphost_addresses() {
-        EvidenceReading::Said(text) => text,
-        EvidenceReading::Silent(why) => {
+    let text = match source.jumphost_addresses() {
+        EvidenceReading::Text(text) => text,
+        EvidenceReading::Unreadable(why) => {
             return vec![format!("the jumphost's addresses could not be read: {why}")];
         }
-        EvidenceReading::Nobody => return stated(claim, has),
+        EvidenceReading::NotConfigured => return missing_statement(claim, has),
     };
-    let there = match addresses(&text) {
-        Ok(there) => there,
+    let addresses = match parse_addresses(&text) {
+        Ok(addresses) => addresses,
         Err(why) => return vec![why],
     };
-    let holds =
-        |interface: &str, ip: &IpAddr| there.get(interface).is_some_and(|list| list.contains(ip));
+    let holds = |interface: &str, ip: &IpAddr| {
+        addresses
+            .get(interface)
+            .is_some_and(|list| list.contains(ip))
+    };
     let absent = has
         .iter()
         .filter(|(interface, ip)| !holds(interface, ip))
@@ -271,29 +279,29 @@ fn bridges(
     absent.chain(left).collect()
 }
 
-fn stated(claim: Option<&str>, has: &BTreeSet<(String, IpAddr)>) -> Vec<String> {
-    let said: BTreeSet<&str> = claim.unwrap_or_default().split_whitespace().collect();
+fn missing_statement(claim: Option<&str>, has: &BTreeSet<(String, IpAddr)>) -> Vec<String> {
+    let stated: BTreeSet<&str> = claim.unwrap_or_default().split_whitespace().collect();
     let wanted: Vec<String> = has
         .iter()
         .map(|(interface, ip)| format!("{interface}={ip}"))
         .collect();
-    if wanted.iter().all(|word| said.contains(word.as_str())) {
+    if wanted.iter().all(|word| stated.contains(word.as_str())) {
         return Vec::new();
     }
     vec![format!(
-        "nobody here can look at the jumphost: say `/done jumphost {}` when `ip addr` shows it",
+        "no source of the jumphost's addresses is configured: write `/done jumphost {}` once `ip addr` shows it",
         wanted.join(" ")
     )]
 }
 
-fn addresses(text: &str) -> Result<BTreeMap<String, BTreeSet<IpAddr>>, String> {
+fn parse_addresses(text: &str) -> Result<BTreeMap<String, BTreeSet<IpAddr>>, String> {
     let value: serde_json::Value = serde_json::from_str(text)
-        .map_err(|error| format!("the jumphost's addresses are no JSON: {error}"))?;
+        .map_err(|error| format!("the jumphost's addresses are not JSON: {error}"))?;
     let list = value
         .as_array()
-        .ok_or("the jumphost's addresses are no list")?;
+        .ok_or("the jumphost's addresses are not a list")?;
     if list.is_empty() {
-        // A machine has its loopback at least, so an empty list was never printed by `ip`.
+        // Every machine has at least its loopback, so `ip` never prints an empty list.
         return Err("the jumphost's addresses list no interface at all".to_owned());
     }
     let mut map: BTreeMap<String, BTreeSet<IpAddr>> = BTreeMap::new();
@@ -321,8 +329,8 @@ fn addresses(text: &str) -> Result<BTreeMap<String, BTreeSet<IpAddr>>, String> {
 mod tests {
     use super::*;
 
-    struct Says(EvidenceReading, EvidenceReading);
-    impl EvidenceSource for Says {
+    struct Readings(EvidenceReading, EvidenceReading);
+    impl EvidenceSource for Readings {
         fn juju_models(&self) -> EvidenceReading {
             self.0.clone()
         }
@@ -332,17 +340,17 @@ mod tests {
     }
 
     fn juju(text: &str) -> Vec<String> {
-        models(
-            &Says(
-                EvidenceReading::Said(text.to_owned()),
-                EvidenceReading::Nobody,
+        juju_models(
+            &Readings(
+                EvidenceReading::Text(text.to_owned()),
+                EvidenceReading::NotConfigured,
             ),
             Some("no-juju-model"),
         )
     }
 
     #[test]
-    fn a_model_on_maas_keeps_the_gate_shut_whatever_is_claimed() {
+    fn a_juju_model_on_maas_keeps_the_gate_closed_whatever_is_claimed() {
         let dying = r#"{"models":[{"name":"admin/openstack","type":"maas","is-controller":false,"life":"dying"}]}"#;
         assert_eq!(
             juju(dying),
@@ -359,51 +367,62 @@ mod tests {
 
     #[test]
     fn without_a_source_an_operator_must_state_what_they_see() {
-        let nobody = Says(EvidenceReading::Nobody, EvidenceReading::Nobody);
-        assert_eq!(models(&nobody, None).len(), 1);
-        assert!(models(&nobody, Some("no-juju-model")).is_empty());
+        let unconfigured = Readings(
+            EvidenceReading::NotConfigured,
+            EvidenceReading::NotConfigured,
+        );
+        assert_eq!(juju_models(&unconfigured, None).len(), 1);
+        assert!(juju_models(&unconfigured, Some("no-juju-model")).is_empty());
         let has = BTreeSet::from([("virbr2".to_owned(), "10.0.0.1".parse().unwrap())]);
         assert_eq!(
-            bridges(&nobody, Some("virbr2"), &has, &BTreeSet::new()).len(),
+            jumphost_addresses(&unconfigured, Some("virbr2"), &has, &BTreeSet::new()).len(),
             1
         );
-        assert!(bridges(&nobody, Some("virbr2=10.0.0.1"), &has, &BTreeSet::new()).is_empty());
+        assert!(
+            jumphost_addresses(
+                &unconfigured,
+                Some("virbr2=10.0.0.1"),
+                &has,
+                &BTreeSet::new()
+            )
+            .is_empty()
+        );
     }
 
     #[test]
     fn the_jumphost_must_have_the_new_addresses_and_lack_the_old() {
         let text =
             r#"[{"ifname":"virbr2","addr_info":[{"local":"10.0.0.1"},{"local":"10.0.8.1"}]}]"#;
-        let says = Says(
-            EvidenceReading::Nobody,
-            EvidenceReading::Said(text.to_owned()),
+        let source = Readings(
+            EvidenceReading::NotConfigured,
+            EvidenceReading::Text(text.to_owned()),
         );
         let at = |ip: &str| BTreeSet::from([("virbr2".to_owned(), ip.parse::<IpAddr>().unwrap())]);
-        assert!(bridges(&says, None, &at("10.0.0.1"), &BTreeSet::new()).is_empty());
+        assert!(jumphost_addresses(&source, None, &at("10.0.0.1"), &BTreeSet::new()).is_empty());
         assert_eq!(
-            bridges(&says, None, &at("10.0.0.1"), &at("10.0.8.1")),
+            jumphost_addresses(&source, None, &at("10.0.0.1"), &at("10.0.8.1")),
             ["the jumphost's virbr2 still has 10.0.8.1"]
         );
         assert_eq!(
-            bridges(&says, None, &at("10.0.4.1"), &BTreeSet::new()).len(),
+            jumphost_addresses(&source, None, &at("10.0.4.1"), &BTreeSet::new()).len(),
             1
         );
-        // What nobody printed does not show that an address is gone.
-        let empty = Says(
-            EvidenceReading::Nobody,
-            EvidenceReading::Said("[]".to_owned()),
+        // An empty list does not prove that an address was removed.
+        let empty = Readings(
+            EvidenceReading::NotConfigured,
+            EvidenceReading::Text("[]".to_owned()),
         );
         let (has, lacks) = (BTreeSet::new(), at("10.0.8.1"));
-        assert_eq!(bridges(&empty, None, &has, &lacks).len(), 1);
+        assert_eq!(jumphost_addresses(&empty, None, &has, &lacks).len(), 1);
     }
 
-    /// Before MAAS 3.6 a rack checks the snippets that are hung up again; a region that is none cannot.
+    /// Before MAAS 3.6 a rack checks the snippets that are recreated; a region controller without a rack cannot.
     #[test]
-    fn the_gate_for_racks_stays_shut_until_maas_shows_a_racks_address() {
+    fn the_gate_for_racks_stays_closed_until_maas_shows_a_racks_address() {
         let cidr: Cidr = "10.0.0.0/24".parse().unwrap();
-        let shut = |living: &[(&str, Option<bool>)]| {
+        let is_closed = |controllers: &[(&str, Option<bool>)]| {
             let (mut nodes, mut occupants) = (BTreeMap::new(), Vec::new());
-            for (host, is_rack) in living {
+            for (host, is_rack) in controllers {
                 let kind = is_rack.map_or(NodeKind::Machine, |_| NodeKind::Controller);
                 let node = Node {
                     system_id: (*host).to_owned(),
@@ -423,10 +442,10 @@ mod tests {
                 occupants.push(Occupant { ip, holder });
             }
             let occupants = BTreeMap::from([(cidr, occupants)]);
-            unattended(&nodes, &occupants, &BTreeSet::from([cidr])).len() == 1
+            without_rack(&nodes, &occupants, &BTreeSet::from([cidr])).len() == 1
         };
-        assert!(shut(&[]));
-        assert!(shut(&[("machine", None), ("region", Some(false))]));
-        assert!(!shut(&[("region", Some(false)), ("rack", Some(true))]));
+        assert!(is_closed(&[]));
+        assert!(is_closed(&[("machine", None), ("region", Some(false))]));
+        assert!(!is_closed(&[("region", Some(false)), ("rack", Some(true))]));
     }
 }

@@ -1,196 +1,147 @@
-//! Makes a move and records what came of it.
+//! Executes one move of a run and records its result.
 //!
-//! Every write is looked at before, noted before, sent once and read back. The executor chooses nothing: the plan has
-//! said what, [`plan::run::next_move`] says when. It must not know GitHub, SQL or who ordered the run.
+//! Every write is preceded by a look and by a recorded intention, sent once, and read back. The executor decides nothing:
+//! the plan says what to write, [`plan::run::next_move`] says when. It must not know GitHub, SQL or who ordered the run.
 
-use std::future::Future;
 use std::sync::Arc;
 
+use maas::{MaasClient, MaasReader, MaasWriter, ReadError, Transport, WriteFence};
 use plan::gate::GateName;
-use plan::plan::{Plan, Policy, scope};
-use plan::run::{Fact, Move, Noted};
-use plan::step::{Ground, Step, StepId};
+use plan::plan::{Plan, PlanPolicy};
+use plan::planner::scope;
+use plan::render;
+use plan::run::{Fact, NextMove};
+use plan::step::{Phase, Step, StepId, StepState};
 use topology::object::{Key, Object};
-use topology::observed::Observed;
+use topology::observed::{Observed, Scope};
 use topology::plane::Topology;
 use topology::port::Outcome;
 
-use crate::evidence::{EvidenceSource, missing};
-use crate::occupants::{counts, tell};
-use maas::{MaasClient, MaasReader, MaasWriter, ReadError, Transport, WriteFence};
+use crate::evidence::{EvidenceSource, missing_evidence};
+use crate::ledger::{Ledger, LedgerError, LoggedLedger};
+use crate::occupants::{blocks, describe};
 
-/// Where a run's facts are kept, in order. The journal is one; a rehearsal keeps them in memory.
-pub trait Ledger: Send {
-    /// Adds one fact, durably, before it returns.
-    fn add(&mut self, fact: Fact) -> impl Future<Output = Result<(), NotKept>> + Send;
-    /// All facts so far.
-    fn facts(&mut self) -> impl Future<Output = Result<Vec<Noted>, NotKept>> + Send;
-}
-
-/// A fact could not be kept, so nothing more may be done. Whether the right to keep it was lost is in the cause.
-#[derive(Debug, thiserror::Error)]
-#[error("the fact was not kept")]
-pub struct NotKept(#[source] pub Box<dyn std::error::Error + Send + Sync>);
-
-/// What a run stands on.
+/// Everything that executing a move needs, except the ledger.
 pub struct Executor<'a, W, L: ?Sized> {
-    /// The plan, fixed.
+    /// The plan, which does not change during a run.
     pub plan: &'a Plan,
-    /// The declaration it leads to.
+    /// The declaration that the plan leads to.
     pub topology: &'a Topology,
     /// The site's policy.
-    pub policy: &'a Policy,
-    /// The MAAS.
+    pub policy: &'a PlanPolicy,
+    /// The site's MAAS.
     pub client: &'a Arc<MaasClient<W>>,
     /// The right to write to it.
-    pub lease: &'a L,
-    /// Who is asked about what MAAS does not know.
-    pub witness: &'a dyn EvidenceSource,
+    pub fence: &'a L,
+    /// Where evidence comes from that MAAS does not have.
+    pub evidence: &'a dyn EvidenceSource,
 }
 
-/// Observes with everything that a plan between the declaration and this MAAS needs.
+/// Observes everything that a plan from this MAAS to `topology` needs.
 pub async fn observe<W: Transport>(
-    eyes: &MaasReader<W>,
+    reader: &MaasReader<W>,
     topology: &Topology,
 ) -> Result<Observed, ReadError> {
-    let first = eyes.observe(&topology::observed::Scope::default()).await?;
+    let first = reader.observe(&Scope::default()).await?;
     let more = scope(topology, &first);
-    if more == topology::observed::Scope::default() {
+    if more == Scope::default() {
         return Ok(first);
     }
-    eyes.observe(&more).await
+    reader.observe(&more).await
 }
 
 impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
-    /// Makes one move and notes what came of it. Moves that only wait note nothing.
-    pub async fn make(&self, next: &Move, ledger: &mut impl Ledger) -> Result<(), NotKept> {
-        match next {
-            Move::Make(id) => self.step(*id, ledger).await,
-            Move::Ask(gate) => ledger.add(Fact::Asked(*gate)).await,
-            Move::Examine(gate) => self.examine(*gate, ledger).await,
-            Move::Verify { round } => self.verify(*round, ledger).await,
-            Move::Stop { why } => ledger.add(Fact::Stopped { why: why.clone() }).await,
-            Move::Finish => ledger.add(Fact::Finished).await,
-            Move::Rest(_) | Move::Wait | Move::Over => Ok(()),
-        }
-    }
-
-    async fn step(&self, id: StepId, ledger: &mut impl Ledger) -> Result<(), NotKept> {
-        let Some(step) = self.plan.step(id) else {
-            return ledger
-                .add(Fact::Stopped {
-                    why: format!("step {id} is not in the plan"),
-                })
-                .await;
-        };
-        let eyes = self.client.eyes();
-        match self.look(&eyes, step).await {
-            Err(blind) => {
-                ledger
-                    .add(Fact::Blind {
-                        why: blind.to_string(),
-                    })
-                    .await
-            }
-            Ok((Ground::Already, id)) => {
-                ledger
-                    .add(Fact::Done {
-                        step: step.id,
-                        id,
-                        already: true,
-                    })
-                    .await
-            }
-            Ok((Ground::Foreign(found), _)) => ledger.add(foreign(step, &found)).await,
-            Ok((Ground::Ready, _)) => match self.inhabitants(&eyes, step).await {
-                Err(blind) => {
-                    ledger
-                        .add(Fact::Blind {
-                            why: blind.to_string(),
-                        })
-                        .await
-                }
-                Ok(Some(who)) => {
-                    ledger
-                        .add(Fact::Foreign {
-                            step: step.id,
-                            found: who,
-                        })
-                        .await
-                }
-                Ok(None) => self.write(&eyes, step, ledger).await,
-            },
-        }
-    }
-
-    async fn write(
+    /// Executes one move and records its result. Moves that only wait record nothing. Logs one INFO line for each step and
+    /// each look at a gate.
+    pub async fn execute(
         &self,
-        eyes: &MaasReader<W>,
-        step: &Step,
+        next: &NextMove,
         ledger: &mut impl Ledger,
-    ) -> Result<(), NotKept> {
-        ledger.add(Fact::Intended(step.id)).await?;
-        let hands = MaasWriter::new(self.client, self.lease);
-        match hands.make(&step.write()).await {
-            Outcome::Refused { status, why } => {
-                ledger
-                    .add(Fact::Refused {
-                        step: step.id,
-                        why: format!("{status} {why}"),
-                    })
-                    .await
-            }
-            Outcome::Unknown { why } => ledger.add(Fact::Unknown { step: step.id, why }).await,
-            // MAAS ignores unknown fields and normalises values in silence, so a yes is read back.
-            Outcome::Done(id) => match self.look(eyes, step).await {
-                Err(blind) => {
-                    ledger
-                        .add(Fact::Unknown {
-                            step: step.id,
-                            why: blind.to_string(),
-                        })
-                        .await
-                }
-                Ok((Ground::Already, seen)) => {
-                    ledger
-                        .add(Fact::Done {
-                            step: step.id,
-                            id: seen.or(id),
-                            already: false,
-                        })
-                        .await
-                }
-                Ok((Ground::Ready, seen)) if step.nudge => {
-                    ledger
-                        .add(Fact::Done {
-                            step: step.id,
-                            id: seen.or(id),
-                            already: false,
-                        })
-                        .await
-                }
-                Ok((Ground::Ready, _)) => {
-                    let found = "MAAS said yes and nothing changed".to_owned();
-                    ledger
-                        .add(Fact::Foreign {
-                            step: step.id,
-                            found,
-                        })
-                        .await
-                }
-                Ok((Ground::Foreign(found), _)) => ledger.add(foreign(step, &found)).await,
-            },
+    ) -> Result<(), LedgerError> {
+        let mut logged = LoggedLedger::new(self.plan, ledger);
+        self.execute_unlogged(next, &mut logged).await
+    }
+
+    /// The same without INFO lines, for a rehearsal.
+    pub(crate) async fn execute_unlogged(
+        &self,
+        next: &NextMove,
+        ledger: &mut impl Ledger,
+    ) -> Result<(), LedgerError> {
+        match next {
+            NextMove::Execute(id) => self.step(*id, ledger).await,
+            NextMove::Ask(gate) => ledger.add(Fact::Asked(*gate)).await,
+            NextMove::Examine(gate) => self.examine(*gate, ledger).await,
+            NextMove::Verify { round } => self.verify(*round, ledger).await,
+            NextMove::Stop { why } => ledger.add(Fact::Stopped { why: why.clone() }).await,
+            NextMove::Finish => ledger.add(Fact::Finished).await,
+            NextMove::WaitUntil(_) | NextMove::WaitForOperator | NextMove::Ended => Ok(()),
         }
     }
 
-    /// Looks at the step's objects, and at the row number of what it leaves.
+    async fn step(&self, id: StepId, ledger: &mut impl Ledger) -> Result<(), LedgerError> {
+        let Some(step) = self.plan.step(id) else {
+            let why = format!("step {id} is not in the plan");
+            return ledger.add(Fact::Stopped { why }).await;
+        };
+        let reader = self.client.reader();
+        let fact = match self.look(&reader, step).await {
+            Err(error) => blind(&error),
+            Ok((StepState::Already, id)) => done(step, id, true),
+            Ok((StepState::Foreign(found), _)) => foreign(step, &found),
+            Ok((StepState::Ready, _)) => match self.occupants(&reader, step).await {
+                Err(error) => blind(&error),
+                Ok(Some(found)) => Fact::Foreign {
+                    step: step.id,
+                    found,
+                },
+                Ok(None) => {
+                    // Recorded before the request is sent, so that a restart looks before it sends anything.
+                    ledger.add(Fact::Intended(step.id)).await?;
+                    self.write(&reader, step).await
+                }
+            },
+        };
+        ledger.add(fact).await
+    }
+
+    /// Sends the step's write, and reads it back.
+    async fn write(&self, reader: &MaasReader<W>, step: &Step) -> Fact {
+        let writer = MaasWriter::new(self.client, self.fence);
+        let id = match writer.send(&step.write()).await {
+            Outcome::Refused { status, why } => {
+                return Fact::Refused {
+                    step: step.id,
+                    why: format!("{status} {why}"),
+                };
+            }
+            Outcome::Unknown { why } => return Fact::Unknown { step: step.id, why },
+            Outcome::Done(id) => id,
+        };
+        // MAAS ignores unknown fields and normalises values without an error, so a success is read back.
+        match self.look(reader, step).await {
+            Err(error) => Fact::Unknown {
+                step: step.id,
+                why: error.to_string(),
+            },
+            Ok((StepState::Already, seen)) => done(step, seen.or(id), false),
+            Ok((StepState::Ready, seen)) if step.nudge => done(step, seen.or(id), false),
+            Ok((StepState::Ready, _)) => Fact::Foreign {
+                step: step.id,
+                found: "MAAS accepted the write, but nothing changed".to_owned(),
+            },
+            Ok((StepState::Foreign(found), _)) => foreign(step, &found),
+        }
+    }
+
+    /// Looks at the step's objects: whether MAAS is as before or after the step, and the row number of what it leaves.
     async fn look(
         &self,
-        eyes: &MaasReader<W>,
+        reader: &MaasReader<W>,
         step: &Step,
-    ) -> Result<(Ground, Option<u64>), ReadError> {
+    ) -> Result<(StepState, Option<u64>), ReadError> {
         let keys = step.keys();
-        let seen = eyes.look(&keys).await?;
+        let seen = reader.look(&keys).await?;
         let object = |key: &Key| {
             seen.get(key)
                 .and_then(Option::as_ref)
@@ -202,13 +153,26 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
             .and_then(|object| seen.get(&object.key()))
             .and_then(Option::as_ref)
             .map(|seen| seen.id);
-        Ok((step.judge(&object), id))
+        let ground = step.judge(&object);
+        let state = match &ground {
+            StepState::Already => "already_done",
+            StepState::Ready => "ready",
+            StepState::Foreign(_) => "unexpected",
+        };
+        tracing::debug!(
+            step = step.id.0,
+            objects = keys.len(),
+            state,
+            "looked at the objects of a step"
+        );
+        Ok((ground, id))
     }
 
-    /// Who lives on a network that the step takes away, on every release: MAAS before 3.7.3 would not refuse.
-    async fn inhabitants(
+    /// Who occupies a subnet that the step deletes or gives another CIDR. Checked on every release, because MAAS before
+    /// 3.7.3 would not refuse.
+    async fn occupants(
         &self,
-        eyes: &MaasReader<W>,
+        reader: &MaasReader<W>,
         step: &Step,
     ) -> Result<Option<String>, ReadError> {
         let subnet = step
@@ -220,17 +184,23 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
             return Ok(None);
         };
         let in_place = step.leaves.is_some();
-        let occupants = eyes.occupants(&subnet.cidr).await?;
-        let holding: Vec<String> = occupants
+        let occupants = reader.occupants(&subnet.cidr).await?;
+        let blocking: Vec<String> = occupants
             .iter()
-            .filter(|occupant| counts(occupant, in_place))
-            .map(|occupant| tell(occupant, &subnet.cidr))
+            .filter(|occupant| blocks(occupant, in_place))
+            .map(|occupant| describe(occupant, &subnet.cidr))
             .collect();
-        Ok((!holding.is_empty())
-            .then(|| format!("{} is not vacant: {}", subnet.cidr, holding.join("; "))))
+        tracing::debug!(
+            step = step.id.0,
+            occupants = occupants.len(),
+            blocking = blocking.len(),
+            "looked at the occupants of a subnet"
+        );
+        Ok((!blocking.is_empty())
+            .then(|| format!("{} is not vacant: {}", subnet.cidr, blocking.join("; "))))
     }
 
-    async fn examine(&self, name: GateName, ledger: &mut impl Ledger) -> Result<(), NotKept> {
+    async fn examine(&self, name: GateName, ledger: &mut impl Ledger) -> Result<(), LedgerError> {
         let Some(gate) = self.plan.gate(name) else {
             return ledger.add(Fact::Opened(name)).await;
         };
@@ -240,39 +210,27 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
             .rev()
             .find_map(|noted| claimed(&noted.fact, name))
             .flatten();
-        match missing(gate, claim.as_deref(), &self.client.eyes(), self.witness).await {
-            Err(blind) => {
-                let missing = vec![format!("MAAS could not be looked at: {blind}")];
-                ledger
-                    .add(Fact::NotYet {
-                        gate: name,
-                        missing,
-                    })
-                    .await
+        let reader = self.client.reader();
+        let missing = match missing_evidence(gate, claim.as_deref(), &reader, self.evidence).await {
+            Ok(missing) => missing,
+            Err(error) => vec![format!("MAAS could not be read: {error}")],
+        };
+        let fact = if missing.is_empty() {
+            Fact::Opened(name)
+        } else {
+            Fact::NotYet {
+                gate: name,
+                missing,
             }
-            Ok(missing) if missing.is_empty() => ledger.add(Fact::Opened(name)).await,
-            Ok(missing) => {
-                ledger
-                    .add(Fact::NotYet {
-                        gate: name,
-                        missing,
-                    })
-                    .await
-            }
-        }
+        };
+        ledger.add(fact).await
     }
 
-    /// Observes and plans again: nothing left is the proof. Round 1 proves the network before the machines follow it.
-    async fn verify(&self, round: u8, ledger: &mut impl Ledger) -> Result<(), NotKept> {
-        let observed = match observe(&self.client.eyes(), self.topology).await {
+    /// Observes and plans again: an empty plan is the proof. Round 1 proves the network before the machines' interfaces are changed.
+    async fn verify(&self, round: u8, ledger: &mut impl Ledger) -> Result<(), LedgerError> {
+        let observed = match observe(&self.client.reader(), self.topology).await {
             Ok(observed) => observed,
-            Err(blind) => {
-                return ledger
-                    .add(Fact::Blind {
-                        why: blind.to_string(),
-                    })
-                    .await;
-            }
+            Err(error) => return ledger.add(blind(&error)).await,
         };
         let (mut drift, audit): (Vec<String>, _) =
             match Plan::between(&observed, self.topology, self.policy) {
@@ -280,9 +238,9 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
                     let left = again
                         .steps
                         .iter()
-                        .filter(|step| round > 1 || step.phase != plan::step::Phase::Carve)
+                        .filter(|step| round > 1 || step.phase != Phase::Carve)
                         .filter(|step| !step.nudge)
-                        .map(plan::telling::line);
+                        .map(render::line);
                     (left.collect(), again.audit)
                 }
                 Err(refused) => {
@@ -290,15 +248,29 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
                     (refusals.collect(), refused.audit)
                 }
             };
-        drift.extend(self.plan.strangers(&audit));
+        drift.extend(self.plan.unexpected_subnets(&audit));
         ledger.add(Fact::Verified { round, drift }).await
     }
 }
 
-/// What was given as evidence, if the fact is a claim about that gate.
+fn blind(error: &ReadError) -> Fact {
+    Fact::Blind {
+        why: error.to_string(),
+    }
+}
+
+fn done(step: &Step, id: Option<u64>, already: bool) -> Fact {
+    Fact::Done {
+        step: step.id,
+        id,
+        already,
+    }
+}
+
+/// The evidence of a claim about that gate, if the fact is one.
 #[expect(
     clippy::option_option,
-    reason = "a claim or none, and if one with evidence or without"
+    reason = "a fact may be no claim, and a claim may have no evidence"
 )]
 fn claimed(fact: &Fact, name: GateName) -> Option<Option<String>> {
     if let Fact::Claimed { gate, evidence, .. } = fact
@@ -313,7 +285,7 @@ fn foreign(step: &Step, found: &[(Key, Option<Object>)]) -> Fact {
     let lines: Vec<String> = found
         .iter()
         .map(|(key, object)| match object {
-            None => format!("{key} is not there"),
+            None => format!("{key} does not exist"),
             Some(object) => format!(
                 "{key} is {}",
                 serde_json::to_string(object).unwrap_or_default()

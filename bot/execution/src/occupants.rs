@@ -1,10 +1,11 @@
-//! Which occupants of a subnet stand in the way of its removal, and how each is named to people. Pure.
+//! Which occupants of a subnet prevent its deletion, and how each is described to people. Pure.
 
 use topology::Cidr;
 use topology::observed::{Holder, Occupant};
 
-/// Whether an occupant keeps a network from going. Passing leases and sightings do not; in place a BMC does not either.
-pub(crate) fn counts(occupant: &Occupant, in_place: bool) -> bool {
+/// Whether an occupant prevents a subnet from being deleted, or from getting another CIDR `in_place`. Leases and discovered
+/// neighbours never do; a BMC only prevents a delete.
+pub(crate) fn blocks(occupant: &Occupant, in_place: bool) -> bool {
     match &occupant.holder {
         Holder::Passing => false,
         Holder::Bmc { .. } => !in_place,
@@ -13,7 +14,7 @@ pub(crate) fn counts(occupant: &Occupant, in_place: bool) -> bool {
 }
 
 /// One occupant in one line.
-pub(crate) fn tell(occupant: &Occupant, cidr: &Cidr) -> String {
+pub(crate) fn describe(occupant: &Occupant, cidr: &Cidr) -> String {
     let ip = occupant
         .ip
         .map_or_else(|| format!("a link on {cidr}"), |ip| ip.to_string());

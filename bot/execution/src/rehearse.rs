@@ -1,212 +1,219 @@
-//! The rehearsal: a plan played against the lab's MAAS, loaded with what the real one says now.
+//! The rehearsal: a plan is executed against the lab's MAAS, which is loaded with what the real one holds now.
 //!
-//! Once calmly to zero drift, the controllers reporting their interfaces before every move, and again with the power cut
-//! after every operation, requests and journal writes alike. A cut run is followed until it has come as far as the calm one; from there on both are the same by construction, so
-//! the work grows with the plan and not with its square. It must not know GitHub or SQL.
+//! One run is uninterrupted and ends with zero drift; controllers report their interfaces before each of its moves. Every
+//! move is also executed with a power cut after each operation, requests and recorded facts alike. A run with a cut is
+//! followed only until it has caught up with the uninterrupted one: from there on both are the same by construction, so
+//! that the work grows with the plan and not with its square. It must not know GitHub or SQL.
 
+mod cache;
 pub mod in_memory;
 pub mod layout;
-mod memory;
-mod stage;
+mod run;
 
 use plan::gate::GateName;
-use plan::plan::{Plan, Policy};
-use plan::run::{Fact, Move, Noted, Pace, Progress, next_move};
-use plan::telling::Rehearsed;
+use plan::plan::{Plan, PlanPolicy};
+use plan::render::Rehearsed;
+use plan::run::{Fact, NextMove, Pace, Progress, RecordedFact, next_move};
 use topology::observed::{Observed, Timestamp};
 use topology::plane::Topology;
 
-pub use memory::Rehearsals;
-use stage::Scene;
+pub use cache::RehearsalCache;
+use run::RehearsalRun;
 
-/// Moves that a run may need to catch up with the calm one after a cut: look, rest, look again, write.
+/// Moves that a run may need to catch up after a power cut: look, rest, look again, write.
 const CATCH_UP_MAX: usize = 12;
 
-/// What a rehearsal is given.
-pub struct Play<'a> {
-    /// The plan.
+/// Everything that a rehearsal depends on.
+pub struct RehearsalInput<'a> {
+    /// The plan to rehearse.
     pub plan: &'a Plan,
-    /// The declaration it leads to.
+    /// The declaration that the plan leads to.
     pub topology: &'a Topology,
     /// The site's policy.
-    pub policy: &'a Policy,
-    /// What MAAS says now.
+    pub policy: &'a PlanPolicy,
+    /// What MAAS holds now.
     pub observed: &'a Observed,
 }
 
-/// Rehearses a plan. `tell` hears what happens, a line each.
-pub async fn rehearse(play: &Play<'_>, tell: &mut (dyn FnMut(String) + Send)) -> Rehearsed {
+/// Rehearses a plan. `report` is called with one line for each move.
+pub async fn rehearse(
+    input: &RehearsalInput<'_>,
+    report: &mut (dyn FnMut(String) + Send),
+) -> Rehearsed {
     let mut rehearsed = Rehearsed::default();
-    if play.plan.steps.is_empty() {
+    if input.plan.steps.is_empty() {
         return rehearsed;
     }
-    let mut calm = match Scene::open(play) {
-        Ok(scene) => scene,
+    let mut uncut = match RehearsalRun::start(input) {
+        Ok(run) => run,
         Err(why) => {
             rehearsed
                 .failures
-                .push(format!("the lab cannot hold what MAAS says: {why}"));
+                .push(format!("the lab cannot load what MAAS holds: {why}"));
             return rehearsed;
         }
     };
     loop {
-        let next = calm.next(play);
+        let next = uncut.next(input);
         match &next {
-            Move::Over => break,
-            Move::Rest(until) => {
-                calm.now = *until;
+            NextMove::Ended => break,
+            NextMove::WaitUntil(until) => {
+                uncut.now = *until;
                 continue;
             }
-            Move::Wait => {
-                if !calm.act(play, tell) {
-                    rehearsed.failures.push(stopped_because(&calm.facts));
+            NextMove::WaitForOperator => {
+                if !uncut.complete_gate(input, report) {
+                    rehearsed.failures.push(stopped_because(&uncut.facts));
                     return rehearsed;
                 }
                 continue;
             }
-            Move::Make(_)
-            | Move::Ask(_)
-            | Move::Examine(_)
-            | Move::Verify { .. }
-            | Move::Stop { .. }
-            | Move::Finish => {}
+            NextMove::Execute(_)
+            | NextMove::Ask(_)
+            | NextMove::Examine(_)
+            | NextMove::Verify { .. }
+            | NextMove::Stop { .. }
+            | NextMove::Finish => {}
         }
-        calm.controllers_report();
-        let before = calm.clone();
-        let operations = calm.make(play, &next, None).await;
-        tell(told(play.plan, &next));
+        uncut.controllers_report();
+        let before = uncut.clone();
+        let operations = uncut.execute(input, &next, None).await;
+        report(describe(input.plan, &next));
         rehearsed.operations += operations;
-        if let Some(failure) = calm.went_wrong() {
+        if let Some(failure) = uncut.failure() {
             rehearsed.failures.push(failure);
             return rehearsed;
         }
         for cut in 1..=operations {
             rehearsed.cuts += 1;
-            if let Some(failure) = cut_at(play, &before, &calm, &next, cut).await {
+            if let Some(failure) = failure_after_cut(input, &before, &uncut, &next, cut).await {
                 rehearsed.failures.push(failure);
                 return rehearsed;
             }
         }
     }
-    let finished = calm.facts.iter().any(|noted| noted.fact == Fact::Finished);
+    let finished = uncut.facts.iter().any(|noted| noted.fact == Fact::Finished);
     if !finished {
-        rehearsed
-            .failures
-            .push("the run did not come to its end".to_owned());
+        rehearsed.failures.push("the run did not finish".to_owned());
     }
     rehearsed
 }
 
-/// Cuts the power after operation `cut` of one move, wakes up, and compares with the calm run.
-async fn cut_at(
-    play: &Play<'_>,
-    before: &Scene,
-    calm: &Scene,
-    next: &Move,
+/// Executes one move with a power cut after operation `cut`, lets the run catch up, and compares it with the uncut one.
+/// `None` when they agree.
+async fn failure_after_cut(
+    input: &RehearsalInput<'_>,
+    before: &RehearsalRun,
+    uncut: &RehearsalRun,
+    next: &NextMove,
     cut: usize,
 ) -> Option<String> {
-    let mut dark = before.clone();
-    dark.make(play, next, Some(cut)).await;
-    let goal = Progress::of(&calm.facts);
+    let mut interrupted = before.clone();
+    interrupted.execute(input, next, Some(cut)).await;
+    let goal = Progress::of(&uncut.facts);
     for _ in 0..CATCH_UP_MAX {
-        if Progress::of(&dark.facts) == goal {
+        if Progress::of(&interrupted.facts) == goal {
             break;
         }
-        match dark.next(play) {
-            Move::Rest(until) => dark.now = until,
-            Move::Over | Move::Wait => break,
-            other @ (Move::Make(_)
-            | Move::Ask(_)
-            | Move::Examine(_)
-            | Move::Verify { .. }
-            | Move::Stop { .. }
-            | Move::Finish) => {
-                dark.make(play, &other, None).await;
+        match interrupted.next(input) {
+            NextMove::WaitUntil(until) => interrupted.now = until,
+            NextMove::Ended | NextMove::WaitForOperator => break,
+            other @ (NextMove::Execute(_)
+            | NextMove::Ask(_)
+            | NextMove::Examine(_)
+            | NextMove::Verify { .. }
+            | NextMove::Stop { .. }
+            | NextMove::Finish) => {
+                interrupted.execute(input, &other, None).await;
             }
         }
     }
-    if Progress::of(&dark.facts) != goal {
+    if Progress::of(&interrupted.facts) != goal {
         return Some(format!(
-            "after a cut at operation {cut} of `{}` the run did not catch up",
-            told(play.plan, next)
+            "after a power cut at operation {cut} of `{}` the run did not catch up",
+            describe(input.plan, next)
         ));
     }
-    if !dark.same_world(calm) {
+    if !interrupted.has_same_rows(uncut) {
         return Some(format!(
-            "after a cut at operation {cut} of `{}` MAAS is not the same",
-            told(play.plan, next)
+            "after a power cut at operation {cut} of `{}` MAAS is not the same",
+            describe(input.plan, next)
         ));
     }
-    // Whether a write that changes nothing happened cannot be looked at, so it may be sent once more.
-    let again = usize::from(changes_nothing(play.plan, next));
-    let expected = calm.writes()..=calm.writes() + again;
-    (!expected.contains(&dark.writes())).then(|| {
+    // No look can tell whether a write that changes nothing was sent, so it may be sent once more.
+    let again = usize::from(changes_nothing(input.plan, next));
+    let expected = uncut.writes()..=uncut.writes() + again;
+    (!expected.contains(&interrupted.writes())).then(|| {
         format!(
-            "after a cut at operation {cut} of `{}` a write happened twice",
-            told(play.plan, next)
+            "after a power cut at operation {cut} of `{}` a write was sent twice",
+            describe(input.plan, next)
         )
     })
 }
 
-fn changes_nothing(plan: &Plan, next: &Move) -> bool {
-    let Move::Make(id) = next else { return false };
+fn changes_nothing(plan: &Plan, next: &NextMove) -> bool {
+    let NextMove::Execute(id) = next else {
+        return false;
+    };
     plan.step(*id).is_some_and(|step| step.nudge)
 }
 
-fn stopped_because(facts: &[Noted]) -> String {
+fn stopped_because(facts: &[RecordedFact]) -> String {
     let why = facts.iter().rev().find_map(|noted| {
         if let Fact::Stopped { why } = &noted.fact {
             return Some(why.clone());
         }
         if let Fact::NotYet { gate, missing } = &noted.fact {
             return Some(format!(
-                "gate {} stays shut: {}",
+                "gate {} stays closed: {}",
                 gate.word(),
                 missing.join("; ")
             ));
         }
         None
     });
-    why.unwrap_or_else(|| "the run waits for nobody".to_owned())
+    why.unwrap_or_else(|| "the run waits, but for no gate".to_owned())
 }
 
-/// A move in words.
-pub fn told(plan: &Plan, next: &Move) -> String {
+/// A move in one line, for a terminal.
+pub fn describe(plan: &Plan, next: &NextMove) -> String {
     match next {
-        Move::Make(id) => plan.step(*id).map_or_else(
+        NextMove::Execute(id) => plan.step(*id).map_or_else(
             || format!("step {id}"),
-            |step| format!("{id:>3}  {}", plan::telling::line(step), id = step.id.0),
+            |step| format!("{id:>3}  {}", plan::render::line(step), id = step.id.0),
         ),
-        Move::Ask(gate) => format!("---  gate {}: the runbook is shown", gate.word()),
-        Move::Examine(gate) => format!("---  gate {}: looking", gate.word()),
-        Move::Verify { round } => format!("===  proof {round}: observed and planned again"),
-        Move::Rest(_) => "...  resting".to_owned(),
-        Move::Wait => "...  waiting".to_owned(),
-        Move::Stop { why } => format!("!!!  stopped: {why}"),
-        Move::Finish => "===  finished".to_owned(),
-        Move::Over => "===  over".to_owned(),
+        NextMove::Ask(gate) => format!("---  gate {}: runbook shown", gate.word()),
+        NextMove::Examine(gate) => format!("---  gate {}: checking the evidence", gate.word()),
+        NextMove::Verify { round } => {
+            format!("===  verification {round}: observed and planned again")
+        }
+        NextMove::WaitUntil(_) => "...  resting".to_owned(),
+        NextMove::WaitForOperator => "...  waiting".to_owned(),
+        NextMove::Stop { why } => format!("!!!  stopped: {why}"),
+        NextMove::Finish => "===  finished".to_owned(),
+        NextMove::Ended => "===  ended".to_owned(),
     }
 }
 
-/// The pace of a rehearsal; its clock jumps.
+/// Waiting times, which the rehearsal's clock skips.
 const PACE: Pace = Pace {
     unknown: 1_000,
     settle: 60_000,
 };
 
-impl Scene {
-    /// Why the calm run cannot go on, if its last move says so.
-    fn went_wrong(&self) -> Option<String> {
+impl RehearsalRun {
+    /// Why the uncut run cannot continue, if its last fact is a failure.
+    fn failure(&self) -> Option<String> {
         match &self.facts.last()?.fact {
             Fact::Refused { step, why }
             | Fact::Foreign { step, found: why }
             | Fact::Unknown { step, why } => Some(format!("step {step}: {why}")),
             Fact::Blind { why } | Fact::Stopped { why } => Some(why.clone()),
             Fact::Verified { round, drift } if !drift.is_empty() => {
-                Some(format!("proof {round} found: {}", drift.join("; ")))
+                Some(format!("verification {round} found: {}", drift.join("; ")))
             }
             Fact::NotYet { gate, missing } => Some(format!(
-                "gate {} stays shut: {}",
+                "gate {} stays closed: {}",
                 gate.word(),
                 missing.join("; ")
             )),
@@ -223,12 +230,16 @@ impl Scene {
         }
     }
 
-    fn next(&self, play: &Play<'_>) -> Move {
-        next_move(play.plan, &self.facts, self.now, PACE)
+    fn next(&self, input: &RehearsalInput<'_>) -> NextMove {
+        next_move(input.plan, &self.facts, self.now, PACE)
     }
 
-    /// The person at the gate does the work and says so. False when nobody is asked.
-    fn act(&mut self, play: &Play<'_>, tell: &mut (dyn FnMut(String) + Send)) -> bool {
+    /// Does the work that the last shown gate asks for, and claims it. False when no gate waits.
+    fn complete_gate(
+        &mut self,
+        input: &RehearsalInput<'_>,
+        report: &mut (dyn FnMut(String) + Send),
+    ) -> bool {
         let progress = Progress::of(&self.facts);
         let asked = self.facts.iter().rev().find_map(|noted| {
             if let Fact::Asked(gate) = &noted.fact {
@@ -246,26 +257,26 @@ impl Scene {
         }) else {
             return false;
         };
-        tell(format!(
-            "---  gate {}: the person does the work and says /done",
+        report(format!(
+            "---  gate {}: the simulated operator does the work and comments /done",
             gate.word()
         ));
-        self.work(play, gate);
+        self.do_gate_work(input, gate);
         self.now = Timestamp(self.now.0 + 1);
         let claimed = Fact::Claimed {
             gate,
             by: "the rehearsal".to_owned(),
             evidence: None,
         };
-        self.facts.push(Noted {
+        self.facts.push(RecordedFact {
             at: self.now,
             fact: claimed,
         });
         true
     }
 
-    fn work(&mut self, play: &Play<'_>, gate: GateName) {
-        let Some(gate) = play.plan.gate(gate) else {
+    fn do_gate_work(&mut self, input: &RehearsalInput<'_>, gate: GateName) {
+        let Some(gate) = input.plan.gate(gate) else {
             return;
         };
         let subnets = gate
@@ -283,7 +294,7 @@ impl Scene {
         }
         for cidr in subnets.lines() {
             match gate.name {
-                GateName::Rack => self.attend(cidr),
+                GateName::Rack => self.attach_rack(cidr),
                 GateName::Teardown | GateName::Vacate | GateName::Jumphost => {
                     self.vacate(cidr, gate.name == GateName::Vacate);
                 }

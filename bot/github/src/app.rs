@@ -1,4 +1,4 @@
-//! The app itself: who it is, and the webhooks that did not arrive.
+//! The app itself: who it is, and GitHub's log of its webhooks.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::request::{ApiRequest, read, segment};
+use crate::path::segment;
 use crate::{CommentSeen, GitHub, GitHubError, SignedIn};
 
 /// Who we are.
@@ -14,15 +14,15 @@ use crate::{CommentSeen, GitHub, GitHubError, SignedIn};
 pub struct Me {
     /// The login under which our comments appear; `None` for a token that does not say whose it is.
     pub login: Option<String>,
-    /// The app's number, when we are one.
+    /// The app's number; `None` for a token.
     pub app: Option<u64>,
-    /// What the app may do, by GitHub's words (`checks`: `write`); empty for a token.
+    /// What the app may do, in GitHub's words (`checks`: `write`); empty for a token.
     pub permissions: BTreeMap<String, String>,
 }
 
 impl Me {
-    /// Whether a comment is ours: by the app that wrote it, or by our login. A token that does not say whose it is can
-    /// only be told from people.
+    /// Whether a comment is ours: by the app that wrote it, or by our login. With a token that does not say whose it is,
+    /// any bot's comment counts as ours.
     pub fn wrote(&self, comment: &CommentSeen) -> bool {
         let author = comment.author.as_ref();
         if self.app.is_some() && self.app == comment.app {
@@ -35,21 +35,21 @@ impl Me {
     }
 }
 
-/// A webhook in GitHub's log.
+/// One attempt to deliver a webhook, from GitHub's log.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct HookDelivery {
-    /// GitHub's number of this attempt.
+    /// The number of this attempt.
     pub id: u64,
     /// The delivery: `X-GitHub-Delivery`, the same for each attempt.
     pub guid: String,
-    /// When, as GitHub writes times.
+    /// When it was sent: RFC 3339, UTC.
     pub delivered_at: String,
-    /// Whether this attempt was one of a person or ours.
+    /// Whether a person or this client asked for this attempt.
     #[serde(default)]
     pub redelivery: bool,
-    /// `OK`, or what went wrong.
+    /// `OK`, or the error in GitHub's words.
     pub status: String,
-    /// The HTTP status; 0 where there was no answer.
+    /// The HTTP status; 0 if there was no answer.
     #[serde(default)]
     pub status_code: u16,
     /// `X-GitHub-Event`.
@@ -73,11 +73,11 @@ impl GitHub {
         }
         match self.signed_in {
             SignedIn::Token => {
-                let asked = self.line.get("asking who we are", "/user").await;
-                let user: Option<WireUser> = match asked {
-                    // A token of an installation is nobody's.
+                let user = self.client.get("asking who we are", "/user").await;
+                let user: Option<WireUser> = match user {
+                    // A token of an installation belongs to no user.
                     Err(GitHubError::Denied { status: 403, .. }) => None,
-                    asked => GitHubError::absent(asked)?,
+                    user => GitHubError::absent(user)?,
                 };
                 Ok(Me {
                     login: user.map(|user| user.login),
@@ -86,7 +86,7 @@ impl GitHub {
                 })
             }
             SignedIn::App(_) => {
-                let app: WireApp = self.line.get("asking who we are", "/app").await?;
+                let app: WireApp = self.client.get("asking who we are", "/app").await?;
                 Ok(Me {
                     login: Some(format!("{}[bot]", app.slug.unwrap_or(app.name))),
                     app: Some(app.id),
@@ -96,57 +96,53 @@ impl GitHub {
         }
     }
 
-    /// Whether we are an app: only an app is told which of its webhooks failed.
+    /// Whether we are an app: only an app may read the log of its webhooks.
     pub fn is_app(&self) -> bool {
         matches!(self.signed_in, SignedIn::App(_))
     }
 
-    /// A page of the webhooks that were sent, newest first, and where the next page is. GitHub keeps them for 3 days.
+    /// A page of the log, newest first, and the cursor of the next page. GitHub keeps 3 days.
     pub async fn hook_deliveries(
         &self,
         cursor: Option<&str>,
     ) -> Result<(Vec<HookDelivery>, Option<String>), GitHubError> {
-        // Not `status=failure`: that leaves out the ones that nobody answered.
+        // Not `status=failure`: that leaves out those without an answer.
         let mut route = "/app/hook/deliveries?per_page=100".to_owned();
         if let Some(cursor) = cursor {
             route = format!("{route}&cursor={}", segment(cursor));
         }
-        let what = "listing the webhooks that were sent";
-        let answer = self.line.send(what, &ApiRequest::get(&route)).await?;
-        Ok((read(what, &answer)?, answer.next_cursor()))
+        let what = "listing the deliveries of webhooks";
+        let (page, answer) = self.client.get_answer(what, &route).await?;
+        Ok((page, answer.next_cursor()))
     }
 
-    /// Asks GitHub to send one again, under the same delivery id.
+    /// Asks GitHub to send a webhook again, under the same delivery id.
     pub async fn redeliver(&self, id: u64) -> Result<(), GitHubError> {
         let route = format!("/app/hook/deliveries/{id}/attempts");
-        self.line
-            .tell(
-                "asking for a webhook again",
-                Method::POST,
-                (&route, &json!({})),
-            )
+        self.client
+            .submit("redelivering a webhook", Method::POST, (&route, &json!({})))
             .await
     }
 }
 
 impl HookDelivery {
-    /// Whether somebody took it: any 2xx.
-    pub fn arrived(&self) -> bool {
+    /// Whether it was accepted: any 2xx.
+    pub fn succeeded(&self) -> bool {
         (200..300).contains(&self.status_code)
     }
 
-    /// Of each delivery that never got through, the newest attempt; `log` is newest first.
-    pub fn missed(log: &[Self]) -> Vec<&Self> {
+    /// The newest attempt of each delivery without a successful one; `log` is newest first.
+    pub fn undelivered(log: &[Self]) -> Vec<&Self> {
         let mut newest: BTreeMap<&str, &Self> = BTreeMap::new();
         for attempt in log {
             let known = newest.entry(&attempt.guid).or_insert(attempt);
-            if attempt.arrived() {
+            if attempt.succeeded() {
                 *known = attempt;
             }
         }
         newest
             .into_values()
-            .filter(|attempt| !attempt.arrived())
+            .filter(|attempt| !attempt.succeeded())
             .collect()
     }
 }

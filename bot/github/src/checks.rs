@@ -5,15 +5,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::webhook::event::Sha;
-use crate::{GitHubError, Repository, request};
+use crate::{GitHubError, Repository, path};
 
 /// Annotations that one request may add (GitHub's API description); more are added by further requests.
 pub const ANNOTATIONS_MAX: usize = 50;
 
-/// Characters of a summary or text (GitHub's API description). Counted in bytes, which is never more generous.
+/// Characters of a summary (GitHub's API description). Counted in bytes, which never allows more.
 const SUMMARY_BYTES_MAX: usize = 65_535;
 
-/// Characters of a title.
+/// Characters of a title, counted in bytes too.
 const TITLE_BYTES_MAX: usize = 255;
 
 /// Bytes of an annotation's message: 64 KB.
@@ -26,52 +26,52 @@ pub struct Check {
     pub name: String,
     /// The commit.
     pub head: Sha,
-    /// Our own key, by which it is found again after a crash.
+    /// Our own key, by which the check is found again after a crash.
     pub external_id: String,
-    /// Where more can be read.
+    /// Where GitHub's "Details" leads.
     pub details_url: Option<String>,
-    /// How far it is.
+    /// Its state.
     pub status: CheckStatus,
-    /// One line.
+    /// Plain text; cut to what GitHub takes.
     pub title: String,
     /// Markdown; cut to what GitHub takes.
     pub summary: String,
-    /// Remarks about lines. GitHub only ever adds: an update adds these to those that are there.
+    /// GitHub never removes annotations: an update adds these to those that are there.
     pub annotations: Vec<Annotation>,
     /// Buttons, at most three.
     pub actions: Vec<CheckAction>,
 }
 
-/// How far a check is.
+/// The state of a check run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckStatus {
-    /// Not begun.
+    /// Not started.
     Queued,
-    /// Under way.
+    /// Running.
     InProgress,
-    /// Over.
+    /// Finished.
     Completed(Conclusion),
 }
 
-/// How a check ended.
+/// The result of a check run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conclusion {
-    /// Good.
+    /// Green.
     Success,
-    /// Bad.
+    /// Red: it blocks a merge where the check is required.
     Failure,
-    /// Nothing to say.
+    /// Neither good nor bad; it does not block a merge.
     Neutral,
     /// A person must do something.
     ActionRequired,
-    /// It was ended.
+    /// It was stopped before its end.
     Cancelled,
-    /// It does not apply.
+    /// It does not apply; it does not block a merge.
     Skipped,
 }
 
 impl CheckStatus {
-    fn words(self) -> (&'static str, Option<&'static str>) {
+    fn github_words(self) -> (&'static str, Option<&'static str>) {
         match self {
             Self::Queued => ("queued", None),
             Self::InProgress => ("in_progress", None),
@@ -94,37 +94,37 @@ impl Conclusion {
     }
 }
 
-/// A remark about lines of a file.
+/// A message about lines of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Annotation {
     /// The file, from the repository's root.
     pub path: String,
     /// The first line, from 1.
     pub start_line: u64,
-    /// The last line.
+    /// The last line, from 1; may be the first.
     pub end_line: u64,
-    /// The columns, from 1, where both are on one line; GitHub takes none otherwise.
+    /// The first and last column, from 1. Sent only for a single line; GitHub takes none otherwise.
     pub columns: Option<(u64, u64)>,
-    /// How bad it is.
-    pub level: Level,
-    /// One line.
+    /// How serious it is.
+    pub level: AnnotationSeverity,
+    /// Plain text; cut to what GitHub takes.
     pub title: String,
-    /// What is wrong, and what to try.
+    /// What is wrong, and what to try. Plain text; cut to what GitHub takes.
     pub message: String,
 }
 
-/// How bad a remark is.
+/// How serious an annotation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// Good to know.
+pub enum AnnotationSeverity {
+    /// For information.
     Notice,
-    /// Worth a look.
+    /// Something that may be wrong.
     Warning,
-    /// Wrong.
+    /// Something that is wrong.
     Failure,
 }
 
-impl Level {
+impl AnnotationSeverity {
     fn word(self) -> &'static str {
         match self {
             Self::Notice => "notice",
@@ -134,7 +134,7 @@ impl Level {
     }
 }
 
-/// A button.
+/// A button on a check run; GitHub sends a webhook when it is pressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckAction {
     /// At most 20 characters.
@@ -150,42 +150,42 @@ pub struct CheckAction {
 pub struct CheckSeen {
     /// GitHub's number.
     pub id: u64,
-    /// Its name.
+    /// As its creator named it.
     pub name: String,
-    /// The commit.
+    /// The commit that was checked.
     pub head_sha: Sha,
-    /// The key that its maker gave.
+    /// The key that its creator gave.
     pub external_id: Option<String>,
     /// `queued`, `in_progress`, `completed`.
     pub status: String,
-    /// How it ended.
+    /// Its result in GitHub's word; `None` before it is completed.
     pub conclusion: Option<String>,
 }
 
 impl Repository {
-    /// Makes a check run. With more than [`ANNOTATIONS_MAX`] annotations it takes several requests.
+    /// Creates a check run. With more than [`ANNOTATIONS_MAX`] annotations it takes several requests.
     pub async fn create_check(&self, check: &Check) -> Result<CheckSeen, GitHubError> {
         let what = format!("creating the check `{}`", check.name);
         let route = format!("{}/check-runs", self.root);
         let (first, rest) = split(&check.annotations);
-        let mut body = shown(check, first);
+        let mut body = body_of(check, first);
         body["head_sha"] = json!(check.head);
         let seen: CheckSeen = self
-            .line
+            .client
             .write(&what, Method::POST, (&route, &body))
             .await?;
         self.annotate(seen.id, check, rest).await?;
         Ok(seen)
     }
 
-    /// Changes a check run of ours.
+    /// Updates a check run of ours.
     pub async fn update_check(&self, id: u64, check: &Check) -> Result<CheckSeen, GitHubError> {
         let what = format!("updating the check `{}`", check.name);
         let route = format!("{}/check-runs/{id}", self.root);
         let (first, rest) = split(&check.annotations);
         let seen = self
-            .line
-            .write(&what, Method::PATCH, (&route, &shown(check, first)))
+            .client
+            .write(&what, Method::PATCH, (&route, &body_of(check, first)))
             .await?;
         self.annotate(id, check, rest).await?;
         Ok(seen)
@@ -201,8 +201,8 @@ impl Repository {
         let route = format!("{}/check-runs/{id}", self.root);
         for batch in rest.chunks(ANNOTATIONS_MAX) {
             let body = json!({ "output": output(check, batch) });
-            self.line
-                .tell(&what, Method::PATCH, (&route, &body))
+            self.client
+                .submit(&what, Method::PATCH, (&route, &body))
                 .await?;
         }
         Ok(())
@@ -217,9 +217,9 @@ impl Repository {
         let route = format!(
             "{}/commits/{commit}/check-runs?check_name={}",
             self.root,
-            request::segment(name)
+            path::segment(name)
         );
-        self.line
+        self.client
             .list(
                 &format!("listing the checks of {}", commit.short()),
                 &route,
@@ -233,8 +233,8 @@ fn split(annotations: &[Annotation]) -> (&[Annotation], &[Annotation]) {
     annotations.split_at(annotations.len().min(ANNOTATIONS_MAX))
 }
 
-fn shown(check: &Check, annotations: &[Annotation]) -> Value {
-    let (status, conclusion) = check.status.words();
+fn body_of(check: &Check, annotations: &[Annotation]) -> Value {
+    let (status, conclusion) = check.status.github_words();
     let mut body = json!({
         "name": check.name,
         "external_id": check.external_id,
@@ -270,31 +270,31 @@ fn output(check: &Check, annotations: &[Annotation]) -> Value {
         "summary": cut(&check.summary, SUMMARY_BYTES_MAX),
     });
     if !annotations.is_empty() {
-        output["annotations"] = annotations.iter().map(annotation).collect();
+        output["annotations"] = annotations.iter().map(annotation_body).collect();
     }
     output
 }
 
-fn annotation(remark: &Annotation) -> Value {
-    let mut shown = json!({
-        "path": remark.path,
-        "start_line": remark.start_line,
-        "end_line": remark.end_line,
-        "annotation_level": remark.level.word(),
-        "title": cut(&remark.title, TITLE_BYTES_MAX),
-        "message": cut(&remark.message, MESSAGE_BYTES_MAX),
+fn annotation_body(annotation: &Annotation) -> Value {
+    let mut body = json!({
+        "path": annotation.path,
+        "start_line": annotation.start_line,
+        "end_line": annotation.end_line,
+        "annotation_level": annotation.level.word(),
+        "title": cut(&annotation.title, TITLE_BYTES_MAX),
+        "message": cut(&annotation.message, MESSAGE_BYTES_MAX),
     });
-    if let Some((start, end)) = remark
+    if let Some((start, end)) = annotation
         .columns
-        .filter(|_| remark.start_line == remark.end_line)
+        .filter(|_| annotation.start_line == annotation.end_line)
     {
-        shown["start_column"] = json!(start);
-        shown["end_column"] = json!(end);
+        body["start_column"] = json!(start);
+        body["end_column"] = json!(end);
     }
-    shown
+    body
 }
 
-/// At most that many bytes, at the end of a character, with a sign that something is missing.
+/// At most that many bytes, cut between characters, with an ellipsis where something was cut.
 fn cut(text: &str, bytes: usize) -> String {
     if text.len() <= bytes {
         return text.to_owned();

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::pulls::WireAccount;
 use crate::webhook::event::{Account, PullNumber};
-use crate::{GitHubError, Repository, request};
+use crate::{GitHubError, Repository, path};
 
 /// GitHub: 422 "body is too long (maximum is 65536 characters)".
 pub const COMMENT_CHARACTERS_MAX: usize = 65_536;
@@ -16,15 +16,15 @@ pub const COMMENT_CHARACTERS_MAX: usize = 65_536;
 pub struct CommentSeen {
     /// GitHub's number.
     pub id: u64,
-    /// What it says.
+    /// Its Markdown.
     pub body: String,
-    /// Who wrote it; `None` for an account that is gone.
+    /// Who wrote it; `None` for a deleted account.
     pub author: Option<Account>,
-    /// The app that wrote it, when one did.
+    /// The number of the app that wrote it; `None` if a person did.
     pub app: Option<u64>,
-    /// When it was written, as GitHub writes times.
+    /// When it was written: RFC 3339, UTC.
     pub created_at: String,
-    /// When it was changed last.
+    /// When it was last changed.
     pub updated_at: String,
 }
 
@@ -38,11 +38,11 @@ impl CommentSeen {
 /// The reactions that we give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reaction {
-    /// Seen.
+    /// The comment was read.
     Eyes,
-    /// Done.
+    /// The command was carried out.
     Rocket,
-    /// Refused.
+    /// The command was refused.
     Confused,
 }
 
@@ -86,8 +86,8 @@ impl From<WireComment> for CommentSeen {
 }
 
 impl Repository {
-    /// The comments of a pull request, oldest first. `since`: only those changed at or after a time, as GitHub writes
-    /// times (`2026-11-23T12:00:00Z`).
+    /// The comments of a pull request, oldest first. `since`: only those changed at or after a time
+    /// (`2026-11-23T12:00:00Z`).
     pub async fn comments(
         &self,
         number: PullNumber,
@@ -96,17 +96,17 @@ impl Repository {
         let what = format!("listing the comments of #{number}");
         let mut route = format!("{}/issues/{number}/comments", self.root);
         if let Some(since) = since {
-            route = format!("{route}?since={}", request::segment(since));
+            route = format!("{route}?since={}", path::segment(since));
         }
-        let found: Vec<WireComment> = self.line.list(&what, &route, |page| page).await?;
+        let found: Vec<WireComment> = self.client.list(&what, &route, |page| page).await?;
         Ok(found.into_iter().map(CommentSeen::from).collect())
     }
 
-    /// A comment.
+    /// The comment with that number.
     pub async fn comment(&self, id: u64) -> Result<CommentSeen, GitHubError> {
         let what = format!("reading comment {id}");
         let route = format!("{}/issues/comments/{id}", self.root);
-        let wire: WireComment = self.line.get(&what, &route).await?;
+        let wire: WireComment = self.client.get(&what, &route).await?;
         Ok(wire.into())
     }
 
@@ -117,37 +117,39 @@ impl Repository {
         body: &str,
     ) -> Result<CommentSeen, GitHubError> {
         let what = format!("commenting on #{number}");
-        fits(&what, body)?;
+        check_length(&what, body)?;
         let route = format!("{}/issues/{number}/comments", self.root);
         let wire: WireComment = self
-            .line
+            .client
             .write(&what, Method::POST, (&route, &json!({ "body": body })))
             .await?;
         Ok(wire.into())
     }
 
-    /// Changes a comment of ours.
+    /// Replaces the text of a comment of ours.
     pub async fn update_comment(&self, id: u64, body: &str) -> Result<CommentSeen, GitHubError> {
         let what = format!("changing comment {id}");
-        fits(&what, body)?;
+        check_length(&what, body)?;
         let route = format!("{}/issues/comments/{id}", self.root);
         let wire: WireComment = self
-            .line
+            .client
             .write(&what, Method::PATCH, (&route, &json!({ "body": body })))
             .await?;
         Ok(wire.into())
     }
 
-    /// Reacts to a comment; the same reaction twice is one.
+    /// Reacts to a comment. Repeating a reaction changes nothing.
     pub async fn react(&self, comment: u64, reaction: Reaction) -> Result<(), GitHubError> {
         let what = format!("reacting to comment {comment}");
         let route = format!("{}/issues/comments/{comment}/reactions", self.root);
         let body = json!({ "content": reaction.word() });
-        self.line.tell(&what, Method::POST, (&route, &body)).await
+        self.client
+            .submit(&what, Method::POST, (&route, &body))
+            .await
     }
 }
 
-fn fits(what: &str, body: &str) -> Result<(), GitHubError> {
+fn check_length(what: &str, body: &str) -> Result<(), GitHubError> {
     let length = body.chars().count();
     if length <= COMMENT_CHARACTERS_MAX {
         return Ok(());

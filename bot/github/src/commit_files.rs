@@ -1,4 +1,4 @@
-//! Files onto a branch, in one commit, without a checkout and without force.
+//! Commits files to a branch, without a checkout and without a force push.
 
 use std::collections::BTreeMap;
 
@@ -7,20 +7,20 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::webhook::event::Sha;
-use crate::{FolderError, GitHubError, Repository, request};
+use crate::{FolderError, GitHubError, Repository, path};
 
-/// Others commit to the branch too: after so many lost races a person should look.
+/// Others commit to the branch too. After so many lost races in a row, something else must be wrong.
 const RACES_MAX: usize = 5;
 
 #[derive(Deserialize)]
-struct Made {
+struct Created {
     sha: Sha,
 }
 
 impl Repository {
-    /// Puts files onto a branch in one commit, and says which commit has them. The branch is made where there is none,
-    /// with nothing but the files. Where the files are there already, nothing is written: after an answer that nobody
-    /// knows, asking again is safe.
+    /// Commits files to a branch, and returns the commit that has them. A missing branch is created with nothing but the
+    /// files. If the files are there already, nothing is written, so repeating the call after [`GitHubError::Unknown`] is
+    /// safe.
     pub async fn commit_files(
         &self,
         branch: &str,
@@ -31,11 +31,11 @@ impl Repository {
         for _ in 0..RACES_MAX {
             let head = self.branch(branch).await?;
             let Some(commit) = self.commit_on(head.as_ref(), content, message).await? else {
-                return head.ok_or_else(|| nothing(branch));
+                return head.ok_or_else(|| nothing_to_commit(branch));
             };
             match self.move_branch(branch, head.as_ref(), &commit).await {
                 Ok(()) => return Ok(commit),
-                // Somebody was faster: build on what is there now.
+                // Somebody else committed first: build on what is there now.
                 Err(
                     error @ GitHubError::Refused {
                         status: 409 | 422, ..
@@ -44,10 +44,10 @@ impl Repository {
                 Err(error) => return Err(error),
             }
         }
-        Err(lost.unwrap_or_else(|| nothing(branch)))
+        Err(lost.unwrap_or_else(|| nothing_to_commit(branch)))
     }
 
-    /// A commit of the files over a head; `None` when they are there already.
+    /// Creates a commit of the files on top of a head; `None` if the files are there already.
     async fn commit_on(
         &self,
         head: Option<&Sha>,
@@ -63,7 +63,7 @@ impl Repository {
         if let Some(head) = head {
             before = Some(self.commit(head).await?.tree);
             for folder in &content.whole {
-                // A null takes a file away.
+                // A null removes a file.
                 let gone = self.paths_in(head, folder).await?;
                 let gone = gone
                     .into_iter()
@@ -78,8 +78,8 @@ impl Repository {
             body["base_tree"] = json!(before);
         }
         let route = format!("{}/git/trees", self.root);
-        let tree: Made = self
-            .line
+        let tree: Created = self
+            .client
             .write("writing a tree", Method::POST, (&route, &body))
             .await?;
         if before.as_ref() == Some(&tree.sha) {
@@ -88,8 +88,8 @@ impl Repository {
         let parents: Vec<&Sha> = head.into_iter().collect();
         let body = json!({ "message": message, "tree": tree.sha, "parents": parents });
         let route = format!("{}/git/commits", self.root);
-        let commit: Made = self
-            .line
+        let commit: Created = self
+            .client
             .write("writing a commit", Method::POST, (&route, &body))
             .await?;
         Ok(Some(commit.sha))
@@ -100,7 +100,7 @@ impl Repository {
         match self.folder(commit, folder, |_| false).await {
             Ok(found) => Ok(found.unwanted),
             Err(FolderError::GitHub(error)) => Err(error),
-            Err(error @ FolderError::UnreadableEntry(_)) => Err(GitHubError::Refused {
+            Err(error @ FolderError::Unreadable(_)) => Err(GitHubError::Refused {
                 what: format!("reading `{folder}`"),
                 status: 422,
                 why: error.to_string(),
@@ -116,18 +116,22 @@ impl Repository {
     ) -> Result<(), GitHubError> {
         let what = format!("moving the branch `{branch}`");
         if head.is_some() {
-            let route = format!("{}/git/refs/heads/{}", self.root, request::path(branch));
+            let route = format!("{}/git/refs/heads/{}", self.root, path::path(branch));
             let body = json!({ "sha": to, "force": false });
-            self.line.tell(&what, Method::PATCH, (&route, &body)).await
+            self.client
+                .submit(&what, Method::PATCH, (&route, &body))
+                .await
         } else {
             let route = format!("{}/git/refs", self.root);
             let body = json!({ "ref": format!("refs/heads/{branch}"), "sha": to });
-            self.line.tell(&what, Method::POST, (&route, &body)).await
+            self.client
+                .submit(&what, Method::POST, (&route, &body))
+                .await
         }
     }
 }
 
-fn nothing(branch: &str) -> GitHubError {
+fn nothing_to_commit(branch: &str) -> GitHubError {
     GitHubError::Refused {
         what: format!("moving the branch `{branch}`"),
         status: 409,
@@ -135,11 +139,11 @@ fn nothing(branch: &str) -> GitHubError {
     }
 }
 
-/// Files to commit.
+/// What to commit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Content {
-    /// Path from the repository's root, and text.
+    /// The text of each file, by its path from the repository's root.
     pub files: BTreeMap<String, String>,
-    /// Folders that hold nothing but these files afterwards; elsewhere, what is there stays.
+    /// Folders in which all other files are removed; elsewhere, other files stay.
     pub whole: Vec<String>,
 }

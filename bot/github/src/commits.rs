@@ -1,42 +1,42 @@
-//! Commits, branches, and how they stand to each other.
+//! Commits and branches, and how they compare.
 
 use serde::Deserialize;
 
 use crate::webhook::event::Sha;
-use crate::{GitHubError, Repository, request};
+use crate::{GitHubError, Repository, path};
 
 /// A commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommitSeen {
-    /// Its name.
+    /// Its own SHA.
     pub sha: Sha,
-    /// Its tree.
+    /// The SHA of its tree.
     pub tree: Sha,
-    /// What it was made of.
+    /// None for a root commit, two for a merge.
     pub parents: Vec<Sha>,
     /// The whole message.
     pub message: String,
 }
 
-/// How a head stands to a base.
+/// How a head compares with a base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ancestry {
     /// The same commit.
     Identical,
-    /// The head has everything of the base, and more.
+    /// The head has all commits of the base, and more.
     Ahead,
-    /// The base has everything of the head, and more.
+    /// The base has all commits of the head, and more.
     Behind,
-    /// Each has what the other lacks.
+    /// Each has commits that the other lacks.
     Diverged,
 }
 
-/// What a comparison shows.
+/// A comparison of two commits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Comparison {
-    /// How the head stands to the base.
-    pub stand: Ancestry,
-    /// The paths that differ, old names too; `None` when there are as many as GitHub lists at most, so perhaps more.
+    /// How the head compares with the base.
+    pub ancestry: Ancestry,
+    /// The paths that differ, with the old names of renamed files; `None` when there may be more than GitHub lists.
     pub paths: Option<Vec<String>>,
 }
 
@@ -62,19 +62,19 @@ struct WireFile {
 const FILES_MAX: usize = 300;
 
 impl Repository {
-    /// The commit that a branch is at; `None` where there is no such branch.
+    /// The head of a branch; `None` if there is no such branch.
     pub async fn branch(&self, name: &str) -> Result<Option<Sha>, GitHubError> {
         #[derive(Deserialize)]
         struct Wire {
             object: WireNamed,
         }
         let what = format!("reading the branch `{name}`");
-        let route = format!("{}/git/ref/heads/{}", self.root, request::path(name));
-        let found: Option<Wire> = GitHubError::absent(self.line.get(&what, &route).await)?;
+        let route = format!("{}/git/ref/heads/{}", self.root, path::path(name));
+        let found: Option<Wire> = GitHubError::absent(self.client.get(&what, &route).await)?;
         Ok(found.map(|wire| wire.object.sha))
     }
 
-    /// A commit.
+    /// The commit with that SHA.
     pub async fn commit(&self, sha: &Sha) -> Result<CommitSeen, GitHubError> {
         #[derive(Deserialize)]
         struct Wire {
@@ -85,7 +85,8 @@ impl Repository {
         }
         let what = format!("reading commit {}", sha.short());
         let route = format!("{}/git/commits/{sha}", self.root);
-        let wire: Wire = self.line.get(&what, &route).await?;
+        let is_whole = |found: &Wire| found.sha == *sha;
+        let wire: Wire = self.client.object(&what, &route, is_whole).await?;
         Ok(CommitSeen {
             sha: wire.sha,
             tree: wire.tree.sha,
@@ -94,17 +95,17 @@ impl Repository {
         })
     }
 
-    /// How `head` stands to `base`, and what differs since they parted. Both may be branches.
+    /// How `head` compares with `base`, and what changed in it since their merge base. Both may be branches.
     pub async fn compare(&self, base: &str, head: &str) -> Result<Comparison, GitHubError> {
         let what = format!("comparing `{base}` with `{head}`");
         let route = format!(
             "{}/compare/{}...{}?per_page=1",
             self.root,
-            request::path(base),
-            request::path(head)
+            path::path(base),
+            path::path(head)
         );
-        let wire: WireComparison = self.line.get(&what, &route).await?;
-        let stand = match wire.status.as_str() {
+        let wire: WireComparison = self.client.get(&what, &route).await?;
+        let ancestry = match wire.status.as_str() {
             "identical" => Ancestry::Identical,
             "ahead" => Ancestry::Ahead,
             "behind" => Ancestry::Behind,
@@ -117,15 +118,18 @@ impl Repository {
             .flat_map(|file| [Some(file.filename), file.previous_filename])
             .flatten();
         Ok(Comparison {
-            stand,
+            ancestry,
             paths: complete.then(|| paths.collect()),
         })
     }
 
-    /// Whether a commit is on a branch now: it may have been, before somebody rewrote the branch.
+    /// Whether a commit is on a branch now. A force push can remove one that was.
     pub async fn is_on(&self, commit: &Sha, branch: &str) -> Result<bool, GitHubError> {
         match GitHubError::absent(self.compare(commit.as_str(), branch).await)? {
-            Some(found) => Ok(matches!(found.stand, Ancestry::Identical | Ancestry::Ahead)),
+            Some(found) => Ok(matches!(
+                found.ancestry,
+                Ancestry::Identical | Ancestry::Ahead
+            )),
             None => Ok(false),
         }
     }

@@ -1,4 +1,4 @@
-//! Who we are on GitHub: where the secrets are, read when asked for, never shown.
+//! Who we are on GitHub. Secrets are read when they are needed and never shown.
 
 use std::path::PathBuf;
 
@@ -8,13 +8,13 @@ use topology::observed::Timestamp;
 /// One GitHub and who we are there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GitHubSettings {
-    /// `https://api.github.com`, `https://ghes.example/api/v3`, or a stand-in; without a slash at the end.
+    /// `https://api.github.com`, `https://ghes.example/api/v3`, or a test server's; without a slash at the end.
     pub api_url: String,
-    /// Who we are.
+    /// As whom requests are sent.
     pub identity: Identity,
-    /// The webhook's secret.
+    /// What webhooks are signed with.
     pub webhook_secret: Option<Secret>,
-    /// The secret before it, and until when it is still believed.
+    /// The secret before it, and until when signatures made with it are still accepted.
     pub previous_webhook_secret: Option<(Secret, Timestamp)>,
 }
 
@@ -25,7 +25,7 @@ pub enum Identity {
     App {
         /// The app's number.
         id: u64,
-        /// The private key, as GitHub gives it.
+        /// An RSA key in PEM, as GitHub gives it.
         private_key: Secret,
     },
     /// A token of a person or a machine account.
@@ -33,7 +33,7 @@ pub enum Identity {
 }
 
 impl GitHubSettings {
-    /// The secrets that a webhook may be signed with. An empty one is refused: anybody can sign with it.
+    /// The secrets that a webhook may be signed with. An empty one is refused: anybody could sign with it.
     pub fn secrets(&self) -> Result<Secrets, SecretError> {
         let current = self.webhook_secret.as_ref().ok_or(SecretError::Unset {
             name: "webhook secret (`github.webhook_secret_file`, or `PLANEBOT_GITHUB_WEBHOOK_SECRET`)",
@@ -45,9 +45,9 @@ impl GitHubSettings {
 /// Where a secret is. Its debug form and its equality never hold the secret itself.
 #[derive(Clone, Debug)]
 pub enum Secret {
-    /// In a file; blanks and line ends at its end do not belong to it.
+    /// In a file; white space at its end is not part of the secret.
     File(PathBuf),
-    /// In a variable, already read.
+    /// The secret itself, from an environment variable.
     Given(SecretString),
 }
 
@@ -71,7 +71,7 @@ impl Secret {
         match self {
             Self::Given(secret) if secret.expose_secret().trim_end().is_empty() => {
                 Err(SecretError::Empty {
-                    place: "a variable".to_owned(),
+                    place: "an environment variable".to_owned(),
                 })
             }
             Self::Given(secret) => Ok(secret.clone()),
@@ -92,27 +92,27 @@ impl Secret {
     }
 }
 
-/// Why there is no secret.
+/// Why a secret cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// Nothing says where it is.
+    /// The configuration has none.
     #[error("no {name} is set")]
     Unset {
-        /// Which.
+        /// Its purpose, and how to set it.
         name: &'static str,
     },
     /// The file could not be read.
     #[error("cannot read the secret in `{}`", path.display())]
     Unread {
-        /// Which.
+        /// Its file.
         path: PathBuf,
-        /// The system's words.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// It is empty, so anybody could know it.
+    /// It is empty, so anybody could guess it.
     #[error("the secret in {place} is empty")]
     Empty {
-        /// Where.
+        /// The file or variable.
         place: String,
     },
 }
@@ -130,7 +130,6 @@ impl Secrets {
         Self::read(&Secret::Given(current), None)
     }
 
-    /// Reads both.
     pub(crate) fn read(
         current: &Secret,
         previous: Option<&(Secret, Timestamp)>,
@@ -144,7 +143,7 @@ impl Secrets {
         })
     }
 
-    /// The same with an older secret that is believed until then.
+    /// The same with an older secret that is accepted until then.
     pub fn with_previous(
         self,
         previous: SecretString,
@@ -157,7 +156,7 @@ impl Secrets {
         })
     }
 
-    /// The secrets that count at that time: the previous one only inside its window.
+    /// The secrets that are accepted at that time.
     pub fn at(&self, now: Timestamp) -> impl Iterator<Item = &SecretString> {
         let previous = self
             .previous

@@ -1,4 +1,4 @@
-//! Deployments: GitHub's page of environments as a second history.
+//! Deployments: they show runs on GitHub's page of environments.
 
 use http::Method;
 use serde::Deserialize;
@@ -10,25 +10,25 @@ use crate::{GitHubError, Repository};
 /// Characters of a status' description (GitHub's API description).
 const DESCRIPTION_CHARACTERS_MAX: usize = 140;
 
-/// A deployment that was made.
+/// A deployment as GitHub has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct Deployed {
     /// GitHub's number.
     pub id: u64,
 }
 
-/// How far a deployment is.
+/// The state of a deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeploymentStatus {
-    /// Waits for an operator.
+    /// Waiting for an operator.
     Pending,
-    /// Under way.
+    /// Running.
     InProgress,
-    /// Done and proved.
+    /// Finished and verified.
     Success,
     /// Stopped.
     Failure,
-    /// Ended by an operator, or overtaken.
+    /// Ended by an operator, or superseded.
     Inactive,
 }
 
@@ -45,7 +45,7 @@ impl DeploymentStatus {
 }
 
 impl Repository {
-    /// Makes a deployment of a commit to an environment. GitHub merges nothing and waits for no check.
+    /// Creates a deployment of a commit to an environment. GitHub is asked to merge nothing and to wait for no check.
     pub async fn create_deployment(
         &self,
         commit: &Sha,
@@ -62,10 +62,12 @@ impl Repository {
             "auto_merge": false,
             "required_contexts": [],
         });
-        self.line.write(&what, Method::POST, (&route, &body)).await
+        self.client
+            .write(&what, Method::POST, (&route, &body))
+            .await
     }
 
-    /// Says how far a deployment is.
+    /// Sets the state of a deployment.
     pub async fn set_deployment(
         &self,
         id: u64,
@@ -79,6 +81,8 @@ impl Repository {
             .take(DESCRIPTION_CHARACTERS_MAX)
             .collect();
         let body = json!({ "state": status.word(), "description": short });
-        self.line.tell(&what, Method::POST, (&route, &body)).await
+        self.client
+            .submit(&what, Method::POST, (&route, &body))
+            .await
     }
 }

@@ -1,58 +1,58 @@
-//! What went wrong at GitHub, cut by what the caller does next.
+//! The errors of requests to GitHub, by what the caller does next.
 
 use topology::observed::Timestamp;
 
-/// Why there is no answer. Words of GitHub's are cut short and never hold a token.
+/// Why a request failed. GitHub's messages are cut short and never hold a token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GitHubError {
-    /// It is not there, or GitHub does not show it to us (404, 410, 451): do without.
-    #[error("{what}: GitHub says {status}: it is not there, or not shown to this app")]
+    /// It does not exist, or GitHub does not show it to us (404, 410, 451): do without it.
+    #[error("{what}: GitHub answered {status}: it does not exist, or this app may not see it")]
     Gone {
-        /// What was being done.
+        /// What the request was for.
         what: String,
         /// The HTTP status.
         status: u16,
     },
-    /// We may not (401, 403): a person must change the app's rights.
-    #[error("{what}: GitHub says {status}: {why}")]
+    /// Not permitted (401, 403): a person must change the app's permissions.
+    #[error("{what}: GitHub answered {status}: {why}")]
     Denied {
-        /// What was being done.
+        /// What the request was for.
         what: String,
         /// The HTTP status.
         status: u16,
-        /// GitHub's words.
+        /// GitHub's message.
         why: String,
     },
-    /// Too much was asked (403, 429): ask again after that time. It did not happen.
-    #[error("{what}: GitHub's limit is reached")]
+    /// A rate limit (403, 429): nothing happened; send it again after that time.
+    #[error("{what}: GitHub's rate limit is reached")]
     Limited {
-        /// What was being done.
+        /// What the request was for.
         what: String,
-        /// When to ask again.
+        /// When to send it again.
         retry_at: Timestamp,
     },
-    /// Nobody knows whether it happened (no answer, 5xx, an answer that is not readable): look first.
+    /// It may or may not have happened (no answer, 5xx, an answer that cannot be read): look before it is sent again.
     #[error("{what}: {why}")]
     Unknown {
-        /// What was being done.
+        /// What the request was for.
         what: String,
-        /// What was seen instead of an answer.
+        /// What came instead of an answer.
         why: String,
     },
-    /// GitHub does not do that (400, 409, 422, …): asking again gives the same.
+    /// GitHub refuses it (400, 409, 422, …): sending it again gives the same answer.
     #[error("{what}: GitHub refused ({status}): {why}")]
     Refused {
-        /// What was being done.
+        /// What the request was for.
         what: String,
         /// The HTTP status.
         status: u16,
-        /// GitHub's words.
+        /// GitHub's message.
         why: String,
     },
 }
 
 impl GitHubError {
-    /// `None` where it is not there.
+    /// [`Self::Gone`] becomes `None`.
     pub fn absent<T>(result: Result<T, Self>) -> Result<Option<T>, Self> {
         match result {
             Ok(value) => Ok(Some(value)),

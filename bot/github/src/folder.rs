@@ -1,7 +1,8 @@
-//! A folder of text files at one commit, through the API: never a checkout, never code.
+//! A folder of text files at one commit, through the API: there is no checkout, and nothing is executed.
 //!
-//! Whatever is no plain, small, readable text file is refused with its path: a symlink could lead out of the folder,
-//! a submodule into another repository, and a list that GitHub cut short would look like a deletion.
+//! Whatever is not a plain, small, readable text file is refused with its path: a symlink could lead out of the folder,
+//! a submodule into another repository, and a list that GitHub cut short would look like a deletion. Trees and blobs are asked
+//! for once by their SHA, so that a folder at a neighbouring commit takes a request for each tree and file that differs.
 
 use std::collections::BTreeMap;
 
@@ -11,28 +12,25 @@ use tokio::task::JoinSet;
 use crate::webhook::event::Sha;
 use crate::{GitHubError, Repository};
 
-/// More files are no declaration of a network.
+/// No declaration of a network has more files.
 pub(super) const FILES_MAX: usize = 2000;
 
-/// A larger file is no declaration either; the parser's budget is the same.
+/// No declaration is larger; the parser's limit is the same.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// All files together.
 const FOLDER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// Blobs read at once: GitHub asks for few at a time (docs, best practices).
-pub(super) const AT_ONCE: usize = 6;
-
 /// A folder at a commit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Folder {
-    /// The git name of the folder's tree: equal names, equal content. `None` where there is no such folder.
+    /// The SHA of the folder's tree: equal SHAs mean equal content. `None` if there is no such folder.
     pub tree: Option<Sha>,
     /// The files that were wanted: path from the repository's root, and text.
     pub files: BTreeMap<String, String>,
-    /// Their git names, by the same path.
+    /// Their SHAs, by the same path.
     pub blobs: BTreeMap<String, Sha>,
-    /// The paths of the others.
+    /// The paths of the files that were not wanted.
     pub unwanted: Vec<String>,
 }
 
@@ -42,50 +40,50 @@ pub enum FolderError {
     /// GitHub did not give it.
     #[error(transparent)]
     GitHub(#[from] GitHubError),
-    /// It holds something that no declaration needs: all of it, by path.
+    /// It holds what no declaration needs: every such entry.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    UnreadableEntry(Vec<UnreadableEntry>),
+    Unreadable(Vec<UnreadableEntry>),
 }
 
-/// Something that no declaration needs.
+/// An entry that no declaration needs, so that the folder is refused. Paths are from the repository's root.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum UnreadableEntry {
     /// A symbolic link.
     #[error("`{path}` is a symbolic link; only plain files are read")]
     Symlink {
-        /// Which.
+        /// Its path.
         path: String,
     },
     /// Another repository.
     #[error("`{path}` is a submodule; only plain files are read")]
     Submodule {
-        /// Which.
+        /// Its path.
         path: String,
     },
     /// A file where a folder should be.
     #[error("`{path}` is a file, not a folder")]
     NotAFolder {
-        /// Which.
+        /// Its path.
         path: String,
     },
     /// A name with a control character, a backslash, `.` or `..`, or one that is not UTF-8.
     #[error("`{path}` has a name that is not read: plain names only")]
     Name {
-        /// Which, escaped.
+        /// Its path, escaped.
         path: String,
     },
-    /// Two names that are one on some file systems.
+    /// Two names that are the same on file systems that ignore case.
     #[error("`{path}` and `{other}` differ only in case")]
     Case {
-        /// One.
+        /// The second of the two.
         path: String,
-        /// The other.
+        /// The first.
         other: String,
     },
     /// More than 1 MiB.
     #[error("`{path}` has {bytes} bytes; at most {FILE_BYTES_MAX} are read")]
     TooLarge {
-        /// Which.
+        /// Its path.
         path: String,
         /// Its size.
         bytes: u64,
@@ -93,28 +91,28 @@ pub enum UnreadableEntry {
     /// More than 16 MiB together.
     #[error("the files have {bytes} bytes together; at most {FOLDER_BYTES_MAX} are read")]
     TooMuch {
-        /// Their size.
+        /// Their total size.
         bytes: u64,
     },
     /// More than 2,000 files.
     #[error("there are {files} files; at most {FILES_MAX} are read")]
     TooMany {
-        /// How many.
+        /// Their number.
         files: usize,
     },
-    /// GitHub did not list all of it.
+    /// GitHub did not list all entries.
     #[error("the folder is too large for GitHub to list")]
     Truncated,
     /// Not UTF-8.
     #[error("`{path}` is not UTF-8 text")]
     NotText {
-        /// Which.
+        /// Its path.
         path: String,
     },
-    /// A pointer of Git LFS.
+    /// A Git LFS pointer.
     #[error("`{path}` is kept in Git LFS; only plain files are read")]
     Lfs {
-        /// Which.
+        /// Its path.
         path: String,
     },
 }
@@ -151,18 +149,20 @@ impl Repository {
         };
         let listed = self.tree(&tree, true).await?;
         let (blobs, unwanted) =
-            fit(&listed, folder, wanted).map_err(FolderError::UnreadableEntry)?;
+            readable(&listed, folder, wanted).map_err(FolderError::Unreadable)?;
         let files = self.texts(&blobs).await?;
         Ok(Folder {
             tree: Some(listed.sha),
             files,
-            blobs,
+            blobs: blobs
+                .into_iter()
+                .map(|(path, blob)| (path, blob.sha))
+                .collect(),
             unwanted,
         })
     }
 
-    /// The names of what lies directly in a folder of a branch, whatever is in it; none where there is no such branch or
-    /// folder.
+    /// The names of a folder's entries on a branch, of whatever kind; none if there is no such branch or folder.
     pub async fn names_in(&self, branch: &str, folder: &str) -> Result<Vec<String>, FolderError> {
         let Some(head) = self.branch(branch).await? else {
             return Ok(Vec::new());
@@ -172,14 +172,12 @@ impl Repository {
         };
         let level = self.tree(&tree, false).await?;
         if level.truncated {
-            return Err(FolderError::UnreadableEntry(vec![
-                UnreadableEntry::Truncated,
-            ]));
+            return Err(FolderError::Unreadable(vec![UnreadableEntry::Truncated]));
         }
         Ok(level.tree.into_iter().map(|entry| entry.path).collect())
     }
 
-    /// The tree of a folder, found a level at a time, so that the size of the repository does not matter.
+    /// The tree of a folder, found level by level, so that the size of the repository does not matter.
     async fn tree_of(&self, commit: &Sha, folder: &str) -> Result<Option<Sha>, FolderError> {
         let mut tree = self.commit(commit).await?.tree;
         let mut so_far = String::new();
@@ -191,17 +189,13 @@ impl Repository {
             };
             let level = self.tree(&tree, false).await?;
             if level.truncated {
-                return Err(FolderError::UnreadableEntry(vec![
-                    UnreadableEntry::Truncated,
-                ]));
+                return Err(FolderError::Unreadable(vec![UnreadableEntry::Truncated]));
             }
             let Some(entry) = level.tree.into_iter().find(|entry| entry.path == part) else {
                 return Ok(None);
             };
             if entry.r#type != "tree" {
-                return Err(FolderError::UnreadableEntry(vec![not_a_folder(
-                    &entry, so_far,
-                )]));
+                return Err(FolderError::Unreadable(vec![not_a_folder(&entry, so_far)]));
             }
             tree = entry.sha;
         }
@@ -211,25 +205,29 @@ impl Repository {
     async fn tree(&self, tree: &Sha, recursive: bool) -> Result<WireTree, GitHubError> {
         let tail = if recursive { "?recursive=1" } else { "" };
         let route = format!("{}/git/trees/{tree}{tail}", self.root);
-        self.line.get("listing a folder", &route).await
+        let is_whole = |found: &WireTree| !found.truncated && found.sha == *tree;
+        let what = "listing a folder";
+        self.client.object(what, &route, is_whole).await
     }
 
     async fn texts(
         &self,
-        blobs: &BTreeMap<String, Sha>,
+        blobs: &BTreeMap<String, BlobRef>,
     ) -> Result<BTreeMap<String, String>, FolderError> {
         let mut texts = BTreeMap::new();
-        let mut unfit = Vec::new();
+        let mut unreadable = Vec::new();
         let mut waiting = blobs.iter();
         let mut reading = JoinSet::new();
         loop {
-            while reading.len() < self.line.at_once
+            while reading.len() < self.client.concurrency
                 && let Some((path, blob)) = waiting.next()
             {
-                let (line, path) = (self.line.clone(), path.clone());
-                let route = format!("{}/git/blobs/{blob}", self.root);
+                let (client, path) = (self.client.clone(), path.clone());
+                let route = format!("{}/git/blobs/{}", self.root, blob.sha);
+                let size = blob.size;
                 reading.spawn(async move {
-                    let text = line.raw(&format!("reading `{path}`"), &route).await;
+                    let what = format!("reading `{path}`");
+                    let text = client.blob(&what, &route, size).await;
                     (path, text)
                 });
             }
@@ -239,19 +237,19 @@ impl Repository {
             let (path, text) = read.expect("a reader neither panics nor is cancelled");
             match text? {
                 Some(text) if text.starts_with("version https://git-lfs.github.com/spec/") => {
-                    unfit.push(UnreadableEntry::Lfs { path });
+                    unreadable.push(UnreadableEntry::Lfs { path });
                 }
                 Some(text) => {
                     texts.insert(path, text);
                 }
-                None => unfit.push(UnreadableEntry::NotText { path }),
+                None => unreadable.push(UnreadableEntry::NotText { path }),
             }
         }
-        if unfit.is_empty() {
+        if unreadable.is_empty() {
             Ok(texts)
         } else {
-            unfit.sort();
-            Err(FolderError::UnreadableEntry(unfit))
+            unreadable.sort();
+            Err(FolderError::Unreadable(unreadable))
         }
     }
 }
@@ -264,32 +262,38 @@ fn not_a_folder(entry: &WireEntry, path: String) -> UnreadableEntry {
     }
 }
 
-/// The wanted blobs by path, and the paths of the others.
-type Fit = (BTreeMap<String, Sha>, Vec<String>);
+/// A blob as its tree lists it.
+struct BlobRef {
+    sha: Sha,
+    size: Option<u64>,
+}
 
-/// The wanted blobs of a listing and the paths of the others, or everything that speaks against it.
-fn fit(
+/// The wanted blobs by path, and the paths of the others.
+type Readable = (BTreeMap<String, BlobRef>, Vec<String>);
+
+/// The wanted blobs of a listing and the paths of the others, or every entry for which the folder is refused.
+fn readable(
     listed: &WireTree,
     folder: &str,
     wanted: impl Fn(&str) -> bool,
-) -> Result<Fit, Vec<UnreadableEntry>> {
+) -> Result<Readable, Vec<UnreadableEntry>> {
     if listed.truncated {
         return Err(vec![UnreadableEntry::Truncated]);
     }
     let (mut blobs, mut unwanted) = (BTreeMap::new(), Vec::new());
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
-    let mut unfit = Vec::new();
+    let mut unreadable = Vec::new();
     let mut bytes = 0;
     for entry in &listed.tree {
         let path = format!("{folder}/{}", entry.path);
         if !is_plain(&entry.path) {
             let path = path.escape_default().to_string();
-            unfit.push(UnreadableEntry::Name { path });
+            unreadable.push(UnreadableEntry::Name { path });
             continue;
         }
         if let Some(other) = seen.insert(entry.path.to_lowercase(), &entry.path) {
             let other = format!("{folder}/{other}");
-            unfit.push(UnreadableEntry::Case {
+            unreadable.push(UnreadableEntry::Case {
                 path: path.clone(),
                 other,
             });
@@ -301,25 +305,26 @@ fn fit(
                 let size = entry.size.unwrap_or(0);
                 bytes += size;
                 if size > FILE_BYTES_MAX {
-                    unfit.push(UnreadableEntry::TooLarge { path, bytes: size });
+                    unreadable.push(UnreadableEntry::TooLarge { path, bytes: size });
                 } else {
-                    blobs.insert(path, entry.sha.clone());
+                    let (sha, size) = (entry.sha.clone(), entry.size);
+                    blobs.insert(path, BlobRef { sha, size });
                 }
             }
-            _ => unfit.push(not_a_folder(entry, path)),
+            _ => unreadable.push(not_a_folder(entry, path)),
         }
     }
     if blobs.len() > FILES_MAX {
         let files = blobs.len();
-        unfit.push(UnreadableEntry::TooMany { files });
+        unreadable.push(UnreadableEntry::TooMany { files });
     }
     if bytes > FOLDER_BYTES_MAX {
-        unfit.push(UnreadableEntry::TooMuch { bytes });
+        unreadable.push(UnreadableEntry::TooMuch { bytes });
     }
-    if unfit.is_empty() {
+    if unreadable.is_empty() {
         Ok((blobs, unwanted))
     } else {
-        Err(unfit)
+        Err(unreadable)
     }
 }
 
@@ -359,9 +364,9 @@ mod tests {
             tree: entries,
             truncated: false,
         };
-        match fit(&listed, "topology/a", |path| !path.contains(".md")) {
+        match readable(&listed, "topology/a", |path| !path.contains(".md")) {
             Ok((blobs, _)) => blobs.into_keys().collect::<Vec<_>>().join("\n"),
-            Err(unfit) => FolderError::UnreadableEntry(unfit)
+            Err(unreadable) => FolderError::Unreadable(unreadable)
                 .to_string()
                 .replace("; `", "\n`"),
         }
@@ -430,8 +435,8 @@ mod tests {
             truncated: true,
         };
         assert_eq!(
-            fit(&cut, "topology", |_| true),
-            Err(vec![UnreadableEntry::Truncated])
+            readable(&cut, "topology", |_| true).err(),
+            Some(vec![UnreadableEntry::Truncated])
         );
     }
 }

@@ -1,30 +1,31 @@
-//! Who is who: team memberships and rights.
+//! Team memberships and permissions.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::{GitHubError, Repository, request};
+use crate::{GitHubError, Repository, path};
 
-/// What somebody may do in a repository.
+/// What an account may do in a repository; each includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Permission {
-    /// Nothing.
+    /// No access.
     None,
-    /// Look.
+    /// Read it.
     Read,
-    /// Look and sort.
+    /// Manage issues and pull requests.
     Triage,
     /// Push.
     Write,
-    /// Push and settings.
+    /// Change most settings.
     Maintain,
-    /// Everything.
+    /// Full control.
     Admin,
 }
 
 impl Repository {
-    /// Asks for a person's membership in teams. Whatever is not a clear yes is [`Membership::Unseen`] with the reason.
+    /// Asks for an account's membership in teams. An answer that does not confirm it is [`Membership::Unseen`], with the
+    /// reason.
     pub async fn memberships(&self, teams: &[Team], login: &str) -> Memberships {
         let mut memberships = Memberships::new();
         for team in teams {
@@ -41,28 +42,28 @@ impl Repository {
         }
         let route = format!(
             "/orgs/{}/teams/{}/memberships/{}",
-            request::segment(&team.org),
-            request::segment(&team.slug),
-            request::segment(login)
+            path::segment(&team.org),
+            path::segment(&team.slug),
+            path::segment(login)
         );
         let what = format!("asking whether @{login} is in `{team}`");
-        match self.line.get::<Wire>(&what, &route).await {
+        match self.client.get::<Wire>(&what, &route).await {
             Ok(wire) if wire.state == "active" => Membership::Active,
             Ok(_) => Membership::Pending,
             Err(GitHubError::Gone { status, .. }) => Membership::Unseen(format!(
-                "GitHub says {status}: not a member, or the team is not visible to this app"
+                "GitHub answered {status}: not a member, or this app may not see the team"
             )),
             Err(
                 GitHubError::Denied { status, why, .. } | GitHubError::Refused { status, why, .. },
-            ) => Membership::Unseen(format!("GitHub says {status}: {why}")),
+            ) => Membership::Unseen(format!("GitHub answered {status}: {why}")),
             Err(GitHubError::Limited { .. }) => {
-                Membership::Unseen("GitHub's limit is reached".to_owned())
+                Membership::Unseen("GitHub's rate limit is reached".to_owned())
             }
             Err(GitHubError::Unknown { why, .. }) => Membership::Unseen(why),
         }
     }
 
-    /// What somebody may do here. Of use for `/help`; orders go by the roster.
+    /// What an account may do in the repository. For `/help` only: orders are decided by the roster.
     pub async fn permission(&self, login: &str) -> Result<Permission, GitHubError> {
         #[derive(Deserialize)]
         struct Wire {
@@ -72,11 +73,12 @@ impl Repository {
         let route = format!(
             "{}/collaborators/{}/permission",
             self.root,
-            request::segment(login)
+            path::segment(login)
         );
         let what = format!("asking what @{login} may do");
-        let wire: Wire = self.line.get(&what, &route).await?;
-        // The role is exact where it is one of GitHub's own; the older word folds maintain and triage.
+        let wire: Wire = self.client.get(&what, &route).await?;
+        // `role_name` is exact if it is one of GitHub's own roles; the older `permission` shows maintain as write and
+        // triage as read.
         let role = wire.role_name.as_deref().and_then(permission);
         Ok(role
             .or_else(|| permission(&wire.permission))
@@ -111,16 +113,16 @@ impl std::fmt::Display for Team {
     }
 }
 
-/// What GitHub says about a person and a team.
+/// An account's membership in a team.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Membership {
-    /// `state: active`.
+    /// A member.
     Active,
     /// Invited, not yet a member.
     Pending,
-    /// Nobody knows: not a member, or the team does not show itself, or GitHub does not answer. The words say which.
+    /// Not confirmed, with the reason: not a member, the team cannot be seen, or GitHub does not answer.
     Unseen(String),
 }
 
-/// What was looked up, for the teams of [`Roster::teams_to_ask`].
+/// An account's membership in each team that was asked for.
 pub type Memberships = BTreeMap<Team, Membership>;

@@ -2,17 +2,18 @@
 
 use serde::Deserialize;
 
+use crate::client::PAGE;
 use crate::webhook::event::{Account, PullNumber, Sha};
 use crate::{GitHubError, Repository};
 
 /// A pull request as GitHub has it now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PullSeen {
-    /// Its number.
+    /// GitHub's number, unique in the repository.
     pub number: PullNumber,
-    /// Its title, as its author wrote it.
+    /// As its author wrote it: untrusted text.
     pub title: String,
-    /// Who opened it; `None` for an account that is gone.
+    /// Who opened it; `None` for a deleted account.
     pub author: Option<Account>,
     /// Whether it is open.
     pub open: bool,
@@ -20,32 +21,32 @@ pub struct PullSeen {
     pub draft: bool,
     /// The head commit.
     pub head: Sha,
-    /// The number of the repository that the head is in; `None` when it is gone.
+    /// The number of the repository that the head is in; `None` when that was deleted.
     pub head_repository: Option<u64>,
-    /// The branch it goes to.
+    /// The branch that it is to be merged into.
     pub base: String,
-    /// The commit of that branch that it was compared with last.
+    /// The commit of that branch that GitHub compared with.
     pub base_sha: Sha,
-    /// The commit that the merge made; `None` while it is not merged.
+    /// The commit that the merge made; `None` if it is not merged.
     pub merged: Option<Sha>,
-    /// Who merged it.
+    /// Who merged it; lists do not say.
     pub merged_by: Option<Account>,
-    /// When it was merged, as GitHub writes times.
+    /// When it was merged: RFC 3339, UTC.
     pub merged_at: Option<String>,
-    /// When anything about it changed last, a comment too, as GitHub writes times.
+    /// When it last changed, by a comment too: RFC 3339, UTC.
     pub updated_at: String,
-    /// Whether GitHub could merge it.
+    /// Whether it can be merged.
     pub mergeable: Mergeable,
 }
 
-/// Whether GitHub could merge.
+/// Whether a pull request can be merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mergeable {
-    /// It could.
+    /// There are no conflicts.
     Yes,
     /// There are conflicts.
     No,
-    /// It has not found out yet: ask again.
+    /// GitHub has not computed it yet, or the pull request comes from a list: ask again.
     NotYetKnown,
 }
 
@@ -111,7 +112,7 @@ impl From<WirePull> for PullSeen {
             head_repository: wire.head.repo.map(|repository| repository.id),
             base: wire.base.r#ref,
             base_sha: wire.base.sha,
-            // Before the merge this is GitHub's test merge, which is nobody's commit.
+            // Before the merge this is the commit of GitHub's test merge, which is on no branch.
             merged: wire.merge_commit_sha.filter(|_| merged),
             merged_by: wire.merged_by.map(Account::from),
             merged_at: wire.merged_at,
@@ -131,61 +132,62 @@ struct WireFile {
     previous_filename: Option<String>,
 }
 
-/// After a long absence, a thousand are looked at; who changed them earlier asks again.
+/// A thousand pull requests: after a long downtime, changes to older ones are not noticed by themselves.
 const RECENT_PAGES_MAX: usize = 10;
 
-/// GitHub's list of a pull request's files ends here without saying so.
+/// GitHub ends the list of a pull request's files here, without a sign of it.
 const FILES_MAX: usize = 3000;
 
 impl Repository {
-    /// A pull request.
+    /// The pull request with that number.
     pub async fn pull(&self, number: PullNumber) -> Result<PullSeen, GitHubError> {
         let what = format!("reading pull request #{number}");
         let route = format!("{}/pulls/{number}", self.root);
-        let wire: WirePull = self.line.get(&what, &route).await?;
+        let wire: WirePull = self.client.get(&what, &route).await?;
         Ok(wire.into())
     }
 
-    /// The open ones. Lists do not say whether a pull request is mergeable.
+    /// All open pull requests. Lists do not say whether a pull request is mergeable.
     pub async fn open_pulls(&self) -> Result<Vec<PullSeen>, GitHubError> {
         let route = format!("{}/pulls?state=open", self.root);
         let found: Vec<WirePull> = self
-            .line
+            .client
             .list("listing the open pull requests", &route, |page| page)
             .await?;
         Ok(found.into_iter().map(PullSeen::from).collect())
     }
 
-    /// Those that changed at or after a time, open or not, newest first: what a lost webhook may have told. Without a
-    /// time, the hundred that changed last.
+    /// The pull requests that changed at or after a time, open or not, newest first: they show what a lost webhook would
+    /// have. Without a time, the hundred that changed last.
     pub async fn recent_pulls(&self, since: Option<&str>) -> Result<Vec<PullSeen>, GitHubError> {
         let mut recent = Vec::new();
         for page in 1..=RECENT_PAGES_MAX {
             let route = format!(
-                "{}/pulls?state=all&sort=updated&direction=desc&per_page=100&page={page}",
+                "{}/pulls?state=all&sort=updated&direction=desc&per_page={PAGE}&page={page}",
                 self.root
             );
             let what = "listing the pull requests that changed last";
-            let found: Vec<WirePull> = self.line.get(what, &route).await?;
-            let whole = found.len() == 100;
+            let found: Vec<WirePull> = self.client.get(what, &route).await?;
+            let is_full = found.len() == PAGE;
             let fresh = found
                 .into_iter()
                 .map(PullSeen::from)
                 .take_while(|pull| since.is_none_or(|since| pull.updated_at.as_str() >= since));
             let before = recent.len();
             recent.extend(fresh);
-            if !whole || since.is_none() || recent.len() - before < 100 {
+            if !is_full || since.is_none() || recent.len() - before < PAGE {
                 break;
             }
         }
         Ok(recent)
     }
 
-    /// The paths that a pull request touches, old names of renamed files too. `None`: more than GitHub lists.
+    /// The paths that a pull request changes, with the old names of renamed files; `None` if they may be more than GitHub
+    /// lists.
     pub async fn pull_paths(&self, number: PullNumber) -> Result<Option<Vec<String>>, GitHubError> {
         let what = format!("listing the files of pull request #{number}");
         let route = format!("{}/pulls/{number}/files", self.root);
-        let files: Vec<WireFile> = self.line.list(&what, &route, |page| page).await?;
+        let files: Vec<WireFile> = self.client.list(&what, &route, |page| page).await?;
         if files.len() >= FILES_MAX {
             return Ok(None);
         }

@@ -1,6 +1,8 @@
 //! The client against the lab's GitHub over HTTP, which shares no code with it.
 
+mod logged;
 mod record;
+mod requests;
 mod scripted;
 
 use std::sync::Arc;
@@ -40,14 +42,14 @@ fn token(text: &str) -> Identity {
     Identity::Token(Secret::Given(SecretString::from(text)))
 }
 
-struct Stage {
+struct LabFixture {
     lab: GitHubServer,
     client: GitHub,
     repository: Repository,
 }
 
 /// A repository with a declaration on main, alice who may push, and mallory who may not.
-async fn stage() -> Stage {
+async fn lab_fixture() -> LabFixture {
     let mut hub = lab::github::LabGitHub::new("planebot");
     hub.create_repository(NAME, false);
     hub.add_team_member("acme", "net-ops", "alice");
@@ -70,15 +72,15 @@ async fn stage() -> Stage {
     let lab = serve(hub, GitHubServerOptions::default()).await.unwrap();
     let client = GitHub::connect(&settings(&lab.url, token(&bot)), now()).unwrap();
     let repository = client.repository(NAME).await.unwrap();
-    Stage {
+    LabFixture {
         lab,
         client,
         repository,
     }
 }
 
-impl Stage {
-    /// Lets people do something.
+impl LabFixture {
+    /// Does something as a person.
     fn people<T>(&self, what: impl FnOnce(RepositoryActions<'_>) -> T) -> T {
         what(self.lab.github().at(NAME))
     }
@@ -109,16 +111,24 @@ impl Stage {
     }
 }
 
+impl Drop for LabFixture {
+    fn drop(&mut self) {
+        let counts = self.client.requests();
+        let unlisted = counts.keys().any(|kind| kind.route == "other");
+        assert!(!unlisted || std::thread::panicking(), "{counts:#?}");
+    }
+}
+
 #[tokio::test]
 async fn a_repository_says_its_number_and_its_default_branch() {
-    let stage = stage().await;
-    let about = &stage.repository.about;
+    let fixture = lab_fixture().await;
+    let about = &fixture.repository.about;
     assert_eq!(
         (about.full_name.as_str(), about.default_branch.as_str()),
         (NAME, "main")
     );
     assert!(about.id > 0 && !about.archived);
-    let missing = stage.client.repository("acme/other").await.err();
+    let missing = fixture.client.repository("acme/other").await.err();
     assert!(matches!(
         missing,
         Some(GitHubError::Gone { status: 404, .. })
@@ -127,34 +137,34 @@ async fn a_repository_says_its_number_and_its_default_branch() {
 
 #[tokio::test]
 async fn a_pull_request_is_followed_to_its_merge() {
-    let stage = stage().await;
-    let number = stage.open_pull();
-    let open = stage.repository.pull(number).await.unwrap();
+    let fixture = lab_fixture().await;
+    let number = fixture.open_pull();
+    let open = fixture.repository.pull(number).await.unwrap();
     assert!(open.open && open.merged.is_none());
     assert_eq!(open.author.as_ref().unwrap().login, "alice");
     assert_eq!(open.base, "main");
-    assert_eq!(stage.repository.open_pulls().await.unwrap().len(), 1);
-    let paths = stage.repository.pull_paths(number).await.unwrap();
+    assert_eq!(fixture.repository.open_pulls().await.unwrap().len(), 1);
+    let paths = fixture.repository.pull_paths(number).await.unwrap();
     assert_eq!(paths.unwrap(), ["topology/a/oam.yaml"]);
 
-    stage.people(|mut at| at.merge("alice", number.0, MergeMethod::Squash).unwrap());
-    let merged = stage.repository.pull(number).await.unwrap();
+    fixture.people(|mut at| at.merge("alice", number.0, MergeMethod::Squash).unwrap());
+    let merged = fixture.repository.pull(number).await.unwrap();
     let commit = merged.merged.unwrap();
-    assert_eq!(commit, stage.main().await);
+    assert_eq!(commit, fixture.main().await);
     assert_eq!(merged.merged_by.unwrap().login, "alice");
-    assert!(stage.repository.open_pulls().await.unwrap().is_empty());
-    let recent = stage.repository.recent_pulls(None).await.unwrap();
+    assert!(fixture.repository.open_pulls().await.unwrap().is_empty());
+    let recent = fixture.repository.recent_pulls(None).await.unwrap();
     assert_eq!(recent[0].merged.as_ref(), Some(&commit));
-    let since = async |time: &str| stage.repository.recent_pulls(Some(time)).await.unwrap();
+    let since = async |time: &str| fixture.repository.recent_pulls(Some(time)).await.unwrap();
     assert_eq!(since(&recent[0].updated_at).await.len(), 1);
     assert!(since("2099-01-01T00:00:00Z").await.is_empty());
 }
 
 #[tokio::test]
 async fn a_folder_is_read_at_a_commit_without_its_neighbours() {
-    let stage = stage().await;
-    let main = stage.main().await;
-    let folder = stage
+    let fixture = lab_fixture().await;
+    let main = fixture.main().await;
+    let folder = fixture
         .repository
         .folder(&main, "topology/a", |_| true)
         .await
@@ -172,29 +182,32 @@ async fn a_folder_is_read_at_a_commit_without_its_neighbours() {
             ),
         ]
     );
-    stage.open_pull();
-    let head = stage.repository.branch("wip").await.unwrap().unwrap();
-    let changed = stage
+    fixture.open_pull();
+    let head = fixture.repository.branch("wip").await.unwrap().unwrap();
+    let changed = fixture
         .repository
         .folder(&head, "topology/a", |_| true)
         .await
         .unwrap();
     assert_ne!(changed.tree, folder.tree);
-    let nothing = stage
+    let nothing = fixture
         .repository
         .folder(&main, "topology/c", |_| true)
         .await
         .unwrap();
     assert_eq!(nothing, Folder::default());
-    let file = stage.repository.folder(&main, "README.md", |_| true).await;
-    assert!(matches!(file, Err(FolderError::UnreadableEntry(_))));
+    let file = fixture
+        .repository
+        .folder(&main, "README.md", |_| true)
+        .await;
+    assert!(matches!(file, Err(FolderError::Unreadable(_))));
 }
 
 #[tokio::test]
 async fn threat_47_a_link_in_the_folder_is_refused() {
-    let stage = stage().await;
-    let main = stage.main().await;
-    let repository = &stage.repository;
+    let fixture = lab_fixture().await;
+    let main = fixture.main().await;
+    let repository = &fixture.repository;
     for (mode, kind, words) in [
         ("120000", "blob", "symbolic link"),
         ("160000", "commit", "submodule"),
@@ -207,7 +220,7 @@ async fn threat_47_a_link_in_the_folder_is_refused() {
         let before = repository.commit(&main).await.unwrap().tree;
         let body = json!({"base_tree": before, "tree": [entry]});
         let tree: serde_json::Value = repository
-            .line
+            .client
             .write(
                 "",
                 Method::POST,
@@ -217,7 +230,7 @@ async fn threat_47_a_link_in_the_folder_is_refused() {
             .unwrap();
         let body = json!({"message": "odd", "tree": tree["sha"], "parents": [main]});
         let commit: serde_json::Value = repository
-            .line
+            .client
             .write(
                 "",
                 Method::POST,
@@ -236,67 +249,75 @@ async fn threat_47_a_link_in_the_folder_is_refused() {
 
 #[tokio::test]
 async fn comments_are_written_changed_listed_and_reacted_to() {
-    let stage = stage().await;
-    let number = stage.open_pull();
-    let asked = stage.people(|mut at| at.comment("alice", number.0, "/plan").unwrap());
-    let seen = stage.repository.comment(asked).await.unwrap();
+    let fixture = lab_fixture().await;
+    let number = fixture.open_pull();
+    let asked = fixture.people(|mut at| at.comment("alice", number.0, "/plan").unwrap());
+    let seen = fixture.repository.comment(asked).await.unwrap();
     assert_eq!((seen.body.as_str(), seen.edited()), ("/plan", false));
-    stage.repository.react(asked, Reaction::Eyes).await.unwrap();
-    stage.repository.react(asked, Reaction::Eyes).await.unwrap();
-    let reactions = stage.people(|at| at.reactions(asked));
+    fixture
+        .repository
+        .react(asked, Reaction::Eyes)
+        .await
+        .unwrap();
+    fixture
+        .repository
+        .react(asked, Reaction::Eyes)
+        .await
+        .unwrap();
+    let reactions = fixture.people(|at| at.reactions(asked));
     assert_eq!(reactions, [("planebot[bot]".to_owned(), "eyes".to_owned())]);
 
-    let ours = stage
+    let ours = fixture
         .repository
         .create_comment(number, "planning")
         .await
         .unwrap();
-    let changed = stage
+    let changed = fixture
         .repository
         .update_comment(ours.id, "planned")
         .await
         .unwrap();
     assert_eq!((changed.id, changed.body.as_str()), (ours.id, "planned"));
-    let all = stage.repository.comments(number, None).await.unwrap();
+    let all = fixture.repository.comments(number, None).await.unwrap();
     assert_eq!(
         all.iter().map(|one| one.id).collect::<Vec<_>>(),
         [asked, ours.id]
     );
-    let late = stage
+    let late = fixture
         .repository
         .comments(number, Some(&changed.updated_at))
         .await
         .unwrap();
     assert_eq!(late.iter().map(|one| one.id).collect::<Vec<_>>(), [ours.id]);
 
-    // Threat 44: whoever writes our marker is not us.
-    let me = stage.client.me().await.unwrap();
+    // Threat 44: a comment is ours by its author, not by what it says.
+    let me = fixture.client.me().await.unwrap();
     assert!(me.wrote(&ours) && !me.wrote(&seen));
 
-    stage.people(|mut at| at.delete_comment("alice", ours.id).ok());
+    fixture.people(|mut at| at.delete_comment("alice", ours.id).ok());
     let long = "x".repeat(COMMENT_CHARACTERS_MAX + 1);
-    let refused = stage.repository.create_comment(number, &long).await;
+    let refused = fixture.repository.create_comment(number, &long).await;
     assert!(matches!(
         refused,
         Err(GitHubError::Refused { status: 422, .. })
     ));
     assert!(matches!(
-        stage.repository.comment(999_999).await,
+        fixture.repository.comment(999_999).await,
         Err(GitHubError::Gone { .. })
     ));
 }
 
 #[tokio::test]
 async fn more_comments_than_a_page_are_all_listed() {
-    let stage = stage().await;
-    let number = stage.open_pull();
-    stage.people(|mut at| {
+    let fixture = lab_fixture().await;
+    let number = fixture.open_pull();
+    fixture.people(|mut at| {
         for at_comment in 0..250 {
             at.comment("alice", number.0, &at_comment.to_string())
                 .unwrap();
         }
     });
-    let all = stage.repository.comments(number, None).await.unwrap();
+    let all = fixture.repository.comments(number, None).await.unwrap();
     assert_eq!(all.len(), 250);
     assert_eq!(all[249].body, "249");
 }
@@ -316,7 +337,7 @@ fn check(head: &Sha, annotations: usize) -> Check {
                 start_line: 1 + at as u64,
                 end_line: 1 + at as u64,
                 columns: Some((1, 5)),
-                level: Level::Failure,
+                level: AnnotationSeverity::Failure,
                 title: "overlap/subnet".to_owned(),
                 message: format!("finding {at}"),
             })
@@ -331,26 +352,26 @@ fn check(head: &Sha, annotations: usize) -> Check {
 
 #[tokio::test]
 async fn a_check_with_many_annotations_gets_all_of_them() {
-    let stage = stage().await;
-    let head = stage.main().await;
-    let made = stage
+    let fixture = lab_fixture().await;
+    let head = fixture.main().await;
+    let made = fixture
         .repository
         .create_check(&check(&head, 120))
         .await
         .unwrap();
-    let seen = stage.people(|at| at.check_runs(head.as_str().parse().unwrap()));
+    let seen = fixture.people(|at| at.check_runs(head.as_str().parse().unwrap()));
     assert_eq!(seen[0].annotations.len(), 120);
     assert_eq!(seen[0].conclusion.as_deref(), Some("failure"));
     assert!(seen[0].summary.len() <= 65_535 && seen[0].summary.ends_with('…'));
 
     let mut better = check(&head, 0);
     better.status = CheckStatus::Completed(Conclusion::Success);
-    stage
+    fixture
         .repository
         .update_check(made.id, &better)
         .await
         .unwrap();
-    let found = stage
+    let found = fixture
         .repository
         .checks(&head, "planebot/plan")
         .await
@@ -359,7 +380,7 @@ async fn a_check_with_many_annotations_gets_all_of_them() {
     assert_eq!(found[0].external_id.as_deref(), Some("plan/7/7f3a-91c2"));
     assert_eq!(found[0].conclusion.as_deref(), Some("success"));
     assert!(
-        stage
+        fixture
             .repository
             .checks(&head, "other")
             .await
@@ -368,17 +389,17 @@ async fn a_check_with_many_annotations_gets_all_of_them() {
     );
 }
 
-/// Threat 17, as GitHub answers it: a member, an invitation, a stranger, a team that is not there.
+/// Threat 17, as GitHub answers: a member, an invitation, another account, a team that does not exist.
 #[tokio::test]
 async fn threat_17_memberships_are_active_pending_or_unseen() {
-    let stage = stage().await;
-    stage.lab.github().invite("acme", "net-ops", "bob");
+    let fixture = lab_fixture().await;
+    fixture.lab.github().invite("acme", "net-ops", "bob");
     let team = |slug: &str| Team {
         org: "acme".to_owned(),
         slug: slug.to_owned(),
     };
     let ask = async |slug: &str, login: &str| {
-        let found = stage.repository.memberships(&[team(slug)], login).await;
+        let found = fixture.repository.memberships(&[team(slug)], login).await;
         found.into_values().next().unwrap()
     };
     assert_eq!(ask("net-ops", "alice").await, Membership::Active);
@@ -394,48 +415,48 @@ async fn threat_17_memberships_are_active_pending_or_unseen() {
         ask("net-ops", "../alice").await,
         Membership::Unseen(_)
     ));
-    let may = async |login| stage.repository.permission(login).await.unwrap();
+    let may = async |login| fixture.repository.permission(login).await.unwrap();
     assert_eq!(may("alice").await, Permission::Write);
     assert_eq!(may("mallory").await, Permission::Read);
 }
 
-/// Threat 32: the branch was rewritten after the merge.
+/// Threat 32: somebody force-pushed the branch after the merge.
 #[tokio::test]
-async fn threat_32_a_commit_is_on_a_branch_until_somebody_rewrites_it() {
-    let stage = stage().await;
-    let before = stage.main().await;
-    let number = stage.open_pull();
-    stage.people(|mut at| at.merge("alice", number.0, MergeMethod::Merge).unwrap());
-    let merged = stage.main().await;
-    assert!(stage.repository.is_on(&merged, "main").await.unwrap());
-    assert!(stage.repository.is_on(&before, "main").await.unwrap());
-    stage.people(|mut at| {
+async fn threat_32_a_commit_is_on_a_branch_until_a_force_push_removes_it() {
+    let fixture = lab_fixture().await;
+    let before = fixture.main().await;
+    let number = fixture.open_pull();
+    fixture.people(|mut at| at.merge("alice", number.0, MergeMethod::Merge).unwrap());
+    let merged = fixture.main().await;
+    assert!(fixture.repository.is_on(&merged, "main").await.unwrap());
+    assert!(fixture.repository.is_on(&before, "main").await.unwrap());
+    fixture.people(|mut at| {
         let oid = before.as_str().parse().unwrap();
         at.push("alice", "main", oid).unwrap();
     });
-    assert!(!stage.repository.is_on(&merged, "main").await.unwrap());
+    assert!(!fixture.repository.is_on(&merged, "main").await.unwrap());
     let unknown = Sha::parse(&"0".repeat(39).replace('0', "a").replacen('a', "aa", 1)).unwrap();
-    assert!(!stage.repository.is_on(&unknown, "main").await.unwrap());
-    let found = stage
+    assert!(!fixture.repository.is_on(&unknown, "main").await.unwrap());
+    let found = fixture
         .repository
         .compare(before.as_str(), merged.as_str())
         .await
         .unwrap();
-    assert_eq!(found.stand, Ancestry::Ahead);
+    assert_eq!(found.ancestry, Ancestry::Ahead);
     assert_eq!(found.paths.unwrap(), ["topology/a/oam.yaml"]);
 }
 
 #[tokio::test]
 async fn a_deployment_is_made_and_followed() {
-    let stage = stage().await;
-    let main = stage.main().await;
-    let made = stage
+    let fixture = lab_fixture().await;
+    let main = fixture.main().await;
+    let made = fixture
         .repository
         .create_deployment(&main, "a", "7f3a-91c2")
         .await
         .unwrap();
     let long = "ü".repeat(200);
-    stage
+    fixture
         .repository
         .set_deployment(made.id, DeploymentStatus::Success, &long)
         .await
@@ -444,37 +465,37 @@ async fn a_deployment_is_made_and_followed() {
 
 #[tokio::test]
 async fn an_app_signs_in_by_its_key_and_finds_its_installation() {
-    let stage = stage().await;
-    let (id, _) = stage.lab.github().app_ids();
+    let fixture = lab_fixture().await;
+    let (id, _) = fixture.lab.github().app_ids();
     let identity = Identity::App {
         id,
         private_key: Secret::Given(SecretString::from(include_str!("tests/app.pem"))),
     };
-    let app = GitHub::connect(&settings(&stage.lab.url, identity), now()).unwrap();
+    let app = GitHub::connect(&settings(&fixture.lab.url, identity), now()).unwrap();
     let me = app.me().await.unwrap();
     assert_eq!(
         (me.login.as_deref(), me.app),
         (Some("planebot[bot]"), Some(id))
     );
-    let number = stage.open_pull();
+    let number = fixture.open_pull();
     let repository = app.repository(NAME).await.unwrap();
     repository.create_comment(number, "here").await.unwrap();
-    // Its token dies before its time: octocrab asks for another.
-    stage.lab.github().expire_tokens();
+    // Its token expires early: the client asks for another.
+    fixture.lab.github().expire_tokens();
     repository
         .create_comment(number, "still here")
         .await
         .unwrap();
-    assert_eq!(stage.people(|at| at.comments(number.0)).len(), 2);
+    assert_eq!(fixture.people(|at| at.comments(number.0)).len(), 2);
     assert!(app.hook_deliveries(None).await.is_ok());
 }
 
 #[test]
-fn a_key_that_is_none_signs_nobody_in() {
+fn a_malformed_key_is_refused() {
     let identity = Identity::App {
         id: 1,
         private_key: Secret::Given(SecretString::from("not a key")),
     };
     let refused = GitHub::connect(&settings("http://127.0.0.1:1", identity), now());
-    assert!(matches!(refused.err(), Some(NotSignedIn::Malformed)));
+    assert!(matches!(refused.err(), Some(SignInError::Malformed)));
 }

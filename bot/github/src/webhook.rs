@@ -1,4 +1,4 @@
-//! Webhooks: from bytes to a delivery that GitHub signed, and from a delivery to what happened.
+//! Webhooks: whether GitHub signed a request, and what its body says that happened.
 
 pub mod event;
 mod signature;

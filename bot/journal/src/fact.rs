@@ -2,7 +2,7 @@
 //!
 //! Each fact's record carries the version of its format, `v`. Rows of every past version are read.
 
-use plan::run::{Fact, Noted};
+use plan::run::{Fact, RecordedFact};
 use serde::{Deserialize, Serialize};
 use topology::observed::Timestamp;
 
@@ -206,7 +206,7 @@ impl Journal {
     }
 
     /// All facts of a run, in order.
-    pub async fn facts(&self, run: RunId) -> Result<Vec<Noted>, JournalError> {
+    pub async fn facts(&self, run: RunId) -> Result<Vec<RecordedFact>, JournalError> {
         let rows: Vec<(i64, String)> =
             sqlx::query_as("SELECT at, record FROM fact WHERE run = $1 ORDER BY place")
                 .bind(run.0)
@@ -214,7 +214,7 @@ impl Journal {
                 .await?;
         rows.into_iter()
             .map(|(at, record)| {
-                decode_fact(&record).map(|fact| Noted {
+                decode_fact(&record).map(|fact| RecordedFact {
                     at: Timestamp(at),
                     fact,
                 })

@@ -1,4 +1,6 @@
-//! Time and chance, handed in: what the client may not make up by itself.
+//! Clock, sleep and nonces, passed in so that a test or a simulation controls them.
+//!
+//! Must not know what they are used for.
 
 use std::fmt;
 use std::future::Future;
@@ -13,28 +15,28 @@ use topology::port::Clock;
 /// What goes into one OAuth header besides the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp {
-    /// Never used twice: MAAS refuses a nonce that it knows.
+    /// Unique: MAAS refuses a nonce that it has seen.
     pub nonce: String,
-    /// Seconds since 1970-01-01 UTC. MAAS refuses one more than 300 s old.
+    /// Seconds since 1970-01-01 UTC. MAAS refuses a stamp more than 300 s old.
     pub seconds: u64,
 }
 
-/// A pause that has begun.
-pub type Pausing = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// Resolves when a sleep has ended.
+pub type SleepFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Time and chance.
+/// The clock, the sleep and the source of nonces that the client uses.
 #[derive(Clone)]
 pub struct Environment {
-    /// What time it is.
+    /// The current time.
     pub now: Clock,
-    /// A text of unreserved characters that was never given before, by this process or another.
+    /// Returns a text of unreserved characters that neither this process nor another has returned before.
     pub nonce: Arc<dyn Fn() -> String + Send + Sync>,
-    /// Lets that much time pass.
-    pub pause: Arc<dyn Fn(Duration) -> Pausing + Send + Sync>,
+    /// Sleeps for a duration.
+    pub sleep: Arc<dyn Fn(Duration) -> SleepFuture + Send + Sync>,
 }
 
 impl Environment {
-    /// The process's own: real pauses, and nonces that no other process gives.
+    /// Real sleeps, and nonces that no other process returns.
     pub fn of_this_process(clock: &Clock) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let now = Arc::clone(clock);
@@ -47,11 +49,11 @@ impl Environment {
                 let seed = format!("{process}/{}/{count}", started.0);
                 hex::encode(&Sha256::digest(seed.as_bytes())[..16])
             }),
-            pause: Arc::new(|length| Box::pin(tokio::time::sleep(length))),
+            sleep: Arc::new(|length| Box::pin(tokio::time::sleep(length))),
         }
     }
 
-    /// The stamp for a request that leaves now.
+    /// The stamp for a request that is sent now.
     pub fn stamp(&self) -> Stamp {
         Stamp {
             nonce: (self.nonce)(),

@@ -1,67 +1,68 @@
-//! Carries requests to a real MAAS over HTTP, signed.
+//! Sends signed requests to a real MAAS over HTTP.
 //!
-//! Bounds everything: the connection, the silence in the middle of an answer, the whole, the size. Must not know what
-//! an answer means.
+//! Everything has a limit: the time to connect, a stall in the middle of a response, the time of the whole, the size. Must
+//! not know what a response means.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::environment::{Environment, Pausing};
-use crate::key::ApiKey;
-use crate::outgoing::client_to;
-use crate::transport::{LostAnswer, MaasRequest, MaasResponse, Method, ReadProgress, Transport};
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 
-/// A MAAS on the same continent answers a SYN in far less; a wrong address should not hold a person up for long.
+use crate::environment::{Environment, SleepFuture};
+use crate::key::ApiKey;
+use crate::outgoing::client_to;
+use crate::transport::{LostAnswer, MaasRequest, MaasResponse, Method, ReadProgress, Transport};
+
+/// A MAAS on the same continent answers a SYN in far less, and nobody should wait long for a wrong address.
 pub const CONNECT_SECONDS_MAX: Duration = Duration::from_secs(10);
 
-/// MAAS computes an answer whole and then sends it, so silence before the first byte is work (3.7.3: 190 s for
-/// `subnets/` with 2,000 VLANs on one fabric) and only silence after it is trouble.
-pub const SILENCE_SECONDS_MAX: Duration = Duration::from_mins(1);
+/// MAAS computes a whole response before it sends the first byte, so a wait before that byte is normal (3.7.3: 190 s for
+/// `subnets/` with 2,000 VLANs on one fabric). Only a stall after it is a fault.
+pub const STALL_SECONDS_MAX: Duration = Duration::from_mins(1);
 
-/// The largest list that was measured took 190 s alone, and two in flight slow each other.
+/// The largest list that was measured took 190 s alone, and two requests in flight slow each other down.
 pub const READ_SECONDS_MAX: Duration = Duration::from_mins(5);
 
-/// A write takes 0.05 s whatever the load, but MAAS retries a conflict for up to 90 s before it says 409.
+/// A write takes 0.05 s whatever the load, but MAAS retries a conflict for up to 90 s before it answers 409.
 pub const WRITE_SECONDS_MAX: Duration = Duration::from_mins(2);
 
-/// 10,000 ranges are 15 MB and 500 machines 10 MB; four times that is no MAAS network any more.
+/// 10,000 ranges are 15 MB and 500 machines 10 MB; no real MAAS network needs four times that.
 pub const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// The network between planebot and one MAAS.
+/// Reaches one MAAS over HTTP.
 #[derive(Clone)]
-pub struct Http {
+pub struct HttpTransport {
     client: reqwest::Client,
     base: Url,
     key: ApiKey,
-    outside: Environment,
-    limits: Limits,
-    patience: Arc<Patience>,
-    watch: Option<Arc<Watch>>,
+    environment: Environment,
+    limits: HttpLimits,
+    timer: Arc<Timer>,
+    on_progress: Option<Arc<OnProgress>>,
 }
 
-type Patience = dyn Fn(Duration) -> Pausing + Send + Sync;
+type Timer = dyn Fn(Duration) -> SleepFuture + Send + Sync;
 
-type Watch = dyn Fn(ReadProgress<'_>) + Send + Sync;
+type OnProgress = dyn Fn(ReadProgress<'_>) + Send + Sync;
 
-/// How long and how much. [`Default`] is what production uses.
+/// Time and size limits. Production uses [`Default`].
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// From the first byte on, between bytes.
-    pub silence: Duration,
-    /// A whole GET.
+pub struct HttpLimits {
+    /// Between two bytes of a response, after the first.
+    pub stall: Duration,
+    /// A GET, from the request to the last byte.
     pub read: Duration,
-    /// A whole POST, PUT or DELETE.
+    /// A POST, PUT or DELETE, from the request to the last byte.
     pub write: Duration,
-    /// Bytes of an answer, after decompression.
+    /// Bytes of a response, after decompression.
     pub bytes: usize,
 }
 
-impl Default for Limits {
+impl Default for HttpLimits {
     fn default() -> Self {
         Self {
-            silence: SILENCE_SECONDS_MAX,
+            stall: STALL_SECONDS_MAX,
             read: READ_SECONDS_MAX,
             write: WRITE_SECONDS_MAX,
             bytes: BODY_BYTES_MAX,
@@ -71,17 +72,17 @@ impl Default for Limits {
 
 /// Why a text is not the URL of a MAAS.
 #[derive(Debug, thiserror::Error)]
-pub enum NotAUrl {
-    /// It does not parse.
+pub enum MaasUrlError {
+    /// It cannot be parsed.
     #[error("`{0}` is not a URL; MAAS's looks like `http://maas.example:5240/MAAS`")]
     Unreadable(String),
     /// Neither http nor https.
     #[error("a MAAS URL begins with `http://` or `https://`, not `{0}:`")]
     Scheme(String),
-    /// A user name or password in it: they would be logged.
+    /// It has a user name or password, which would be logged.
     #[error("the MAAS URL must not hold a user name or password; the API key is given by file")]
     Credentials,
-    /// A query or a fragment.
+    /// It has a query or a fragment.
     #[error("the MAAS URL must not have a `?` or `#`")]
     Query,
     /// The TLS library cannot start.
@@ -89,70 +90,75 @@ pub enum NotAUrl {
     Client(#[source] reqwest::Error),
 }
 
-impl Http {
-    /// A way to the MAAS at `url`, with or without `/api/2.0/` at its end.
-    pub fn new(url: &str, key: ApiKey, outside: Environment) -> Result<Self, NotAUrl> {
+impl HttpTransport {
+    /// The MAAS at `url`, which may end in `/api/2.0/`.
+    pub fn new(url: &str, key: ApiKey, environment: Environment) -> Result<Self, MaasUrlError> {
         let client = client_to(url)
             .connect_timeout(CONNECT_SECONDS_MAX)
             .user_agent(concat!("planebot/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(NotAUrl::Client)?;
+            .map_err(MaasUrlError::Client)?;
         Ok(Self {
             client,
             base: base(url)?,
             key,
-            outside,
-            limits: Limits::default(),
-            patience: Arc::new(|length| Box::pin(tokio::time::sleep(length))),
-            watch: None,
+            environment,
+            limits: HttpLimits::default(),
+            timer: Arc::new(|length| Box::pin(tokio::time::sleep(length))),
+            on_progress: None,
         })
     }
 
-    /// The same, with other limits.
+    /// Replaces the default limits.
     #[must_use]
-    pub fn within(mut self, limits: Limits) -> Self {
+    pub fn with_limits(mut self, limits: HttpLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// The same, whose waiting is over when `patience` for that long is: for worlds with a clock of their own.
+    /// Replaces the timer behind all time limits, for a simulation with its own clock.
     #[must_use]
-    pub fn patient(
+    pub fn with_timer(
         mut self,
-        patience: impl Fn(Duration) -> Pausing + Send + Sync + 'static,
+        timer: impl Fn(Duration) -> SleepFuture + Send + Sync + 'static,
     ) -> Self {
-        self.patience = Arc::new(patience);
+        self.timer = Arc::new(timer);
         self
     }
 
-    /// Waits for it that long at most.
-    async fn waited<T>(&self, most: Duration, work: impl Future<Output = T>) -> Option<T> {
+    /// `None` when `work` takes longer than `limit`.
+    async fn timeout<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
             done = work => Some(done),
-            () = (self.patience)(most) => None,
+            () = (self.timer)(limit) => None,
         }
     }
 
-    /// The same, telling `watch` how far each answer is.
+    /// Calls `on_progress` as the bytes of each response arrive.
     #[must_use]
-    pub fn watched(mut self, watch: impl Fn(ReadProgress<'_>) + Send + Sync + 'static) -> Self {
-        self.watch = Some(Arc::new(watch));
+    pub fn on_progress(
+        mut self,
+        on_progress: impl Fn(ReadProgress<'_>) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_progress = Some(Arc::new(on_progress));
         self
     }
 
     fn url(&self, request: &MaasRequest) -> Url {
         let mut url = self.base.clone();
-        // `set_path` percent-encodes what a path may not hold and leaves `:` and `/`, which CIDR paths need.
+        // `set_path` percent-encodes characters that a path may not hold and leaves `:` and `/`, which CIDR paths need.
         url.set_path(&format!("{}{}", self.base.path(), request.path));
         url
     }
 
     async fn fetch(&self, request: &MaasRequest) -> Result<MaasResponse, LostAnswer> {
         let mut url = self.url(request);
-        let header = self
-            .key
-            .header(request.method.name(), url.as_str(), &self.outside.stamp());
+        let header = self.key.header(
+            request.method.name(),
+            url.as_str(),
+            &self.environment.stamp(),
+        );
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&request.query);
         }
@@ -169,8 +175,8 @@ impl Http {
         if !request.form.is_empty() {
             sending = sending.form(&request.form);
         }
-        // MAAS may compute for minutes before the first byte, and people want to know what it is that they wait for.
-        self.tell(request, 0, false);
+        // MAAS may compute for minutes before the first byte, and a person who waits should see for which request.
+        self.report_progress(request, 0, false);
         let response = sending.send().await.map_err(lost)?;
         let text = |name| {
             response
@@ -198,10 +204,14 @@ impl Http {
         })
     }
 
-    fn tell(&self, request: &MaasRequest, bytes: usize, whole: bool) {
-        if let Some(watch) = &self.watch {
-            let what = &request.to_string();
-            watch(ReadProgress { what, bytes, whole });
+    fn report_progress(&self, request: &MaasRequest, bytes: usize, complete: bool) {
+        if let Some(on_progress) = &self.on_progress {
+            let request = &request.to_string();
+            on_progress(ReadProgress {
+                request,
+                bytes,
+                complete,
+            });
         }
     }
 
@@ -212,46 +222,46 @@ impl Http {
     ) -> Result<Vec<u8>, LostAnswer> {
         let mut body = Vec::new();
         while let Some(chunk) = self
-            .waited(self.limits.silence, response.chunk())
+            .timeout(self.limits.stall, response.chunk())
             .await
-            .ok_or(LostAnswer::Silent(self.limits.silence))?
+            .ok_or(LostAnswer::Stalled(self.limits.stall))?
             .map_err(lost)?
         {
             if body.len() + chunk.len() > self.limits.bytes {
                 return Err(LostAnswer::TooLarge(self.limits.bytes));
             }
             body.extend_from_slice(&chunk);
-            self.tell(request, body.len(), false);
+            self.report_progress(request, body.len(), false);
         }
-        self.tell(request, body.len(), true);
+        self.report_progress(request, body.len(), true);
         Ok(body)
     }
 }
 
-impl Transport for Http {
+impl Transport for HttpTransport {
     async fn send(&self, request: MaasRequest) -> Result<MaasResponse, LostAnswer> {
-        let whole = match request.method {
+        let limit = match request.method {
             Method::Get => self.limits.read,
             Method::Post | Method::Put | Method::Delete => self.limits.write,
         };
-        self.waited(whole, self.fetch(&request))
+        self.timeout(limit, self.fetch(&request))
             .await
-            .ok_or(LostAnswer::Late(whole))?
+            .ok_or(LostAnswer::TimedOut(limit))?
     }
 }
 
 /// The URL that request paths are appended to, ending in `/api/2.0/`.
-fn base(text: &str) -> Result<Url, NotAUrl> {
+fn base(text: &str) -> Result<Url, MaasUrlError> {
     let mut url =
-        Url::parse(text.trim()).map_err(|_unreadable| NotAUrl::Unreadable(shown(text)))?;
+        Url::parse(text.trim()).map_err(|_unreadable| MaasUrlError::Unreadable(shown(text)))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err(NotAUrl::Scheme(url.scheme().to_owned()));
+        return Err(MaasUrlError::Scheme(url.scheme().to_owned()));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(NotAUrl::Credentials);
+        return Err(MaasUrlError::Credentials);
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(NotAUrl::Query);
+        return Err(MaasUrlError::Query);
     }
     let path = url.path().trim_end_matches('/');
     let path = path.strip_suffix("/api/2.0").unwrap_or(path);
@@ -260,26 +270,26 @@ fn base(text: &str) -> Result<Url, NotAUrl> {
     Ok(url)
 }
 
-/// A mistyped URL may hold a password before an `@`.
+/// Without what precedes an `@`: a mistyped URL may hold a password there.
 fn shown(text: &str) -> String {
     let tail = text.trim().rsplit('@').next().unwrap_or_default();
     tail.chars().take(100).collect()
 }
 
-/// In the words of the innermost cause: those around it say that a request was being sent, which is said anyway.
+/// With the innermost cause as text: the outer ones only say that sending a request failed, which our errors say already.
 fn lost(error: reqwest::Error) -> LostAnswer {
     let refused = error.is_connect();
     let error = error.without_url();
-    let mut words = error.to_string();
+    let mut message = error.to_string();
     let mut cause = std::error::Error::source(&error);
     while let Some(inner) = cause {
-        words = inner.to_string();
+        message = inner.to_string();
         cause = inner.source();
     }
     if refused {
-        LostAnswer::Unreachable(words)
+        LostAnswer::Unreachable(message)
     } else {
-        LostAnswer::Broken(words)
+        LostAnswer::Broken(message)
     }
 }
 
@@ -288,7 +298,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_maas_url_is_taken_as_people_write_it_and_never_with_a_password() {
+    fn a_maas_url_may_be_written_in_three_ways_but_never_with_a_password() {
         for given in [
             "http://maas.test:5240/MAAS",
             "http://maas.test:5240/MAAS/",
@@ -306,8 +316,8 @@ mod tests {
             "http://m/MAAS?x=1",
             "a:b@ c",
         ] {
-            let words = base(bad).unwrap_err().to_string();
-            assert!(!words.contains("a:b"), "{words}");
+            let message = base(bad).unwrap_err().to_string();
+            assert!(!message.contains("a:b"), "{message}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Reading JSON strictly where it matters: whatever is needed must be there, with its type; whatever else is there is
-//! passed over. A fault is named by its place in the answer.
+//! Strict reading of JSON responses: every field that is needed must be present with its type; all others are ignored. A
+//! fault names its place in the response. Must not know what the fields mean.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,34 +9,35 @@ use serde::de::{DeserializeSeed, Error as _, SeqAccess, Visitor};
 use serde_json::Value;
 use topology::Cidr;
 
-use crate::ask::{Cause, ReadError, blind, in_a_line};
+use crate::request::{Cause, ReadError, in_a_line, read_error};
 use crate::transport::MaasRequest;
 
-/// A value and where it stands.
+/// A value and its place in the response.
 #[derive(Clone, Copy)]
 pub(crate) struct JsonAt<'a> {
-    up: Option<&'a Self>,
-    name: Name<'a>,
+    parent: Option<&'a Self>,
+    segment: Segment<'a>,
     value: &'a Value,
 }
 
 #[derive(Clone, Copy)]
-enum Name<'a> {
+enum Segment<'a> {
     Root,
     Index(usize),
     Field(&'a str),
 }
 
-/// A fault in an answer.
+/// What is wrong in a response, and where.
 #[derive(Debug)]
-pub(crate) struct Misread {
+pub(crate) struct JsonFault {
     place: String,
     problem: String,
 }
 
-pub(crate) type JsonResult<T> = Result<T, Misread>;
+pub(crate) type JsonResult<T> = Result<T, JsonFault>;
 
-/// The items of the list that answers `request`, one at a time: the lists are large, and each item repeats much.
+/// The items of the list in the response to `request`. Each is parsed and read before the next, because the lists are
+/// large and each item repeats much of the others.
 pub(crate) fn each<T>(
     request: &MaasRequest,
     body: &[u8],
@@ -52,13 +53,13 @@ pub(crate) fn each<T>(
         .deserialize(&mut deserializer)
         .and_then(|()| deserializer.end());
     match (items.fault, outcome) {
-        (Some(fault), _) => Err(fault.of(request)),
+        (Some(fault), _) => Err(fault.into_error(request)),
         (None, Err(error)) => Err(not_json(request, &error)),
         (None, Ok(())) => Ok(items.done),
     }
 }
 
-/// The one object that answers `request`.
+/// The one value in the response to `request`.
 pub(crate) fn one<T>(
     request: &MaasRequest,
     body: &[u8],
@@ -66,28 +67,28 @@ pub(crate) fn one<T>(
 ) -> Result<T, ReadError> {
     let value: Value = serde_json::from_slice(body).map_err(|error| not_json(request, &error))?;
     let root = JsonAt {
-        up: None,
-        name: Name::Root,
+        parent: None,
+        segment: Segment::Root,
         value: &value,
     };
-    read(root).map_err(|fault| fault.of(request))
+    read(root).map_err(|fault| fault.into_error(request))
 }
 
 fn not_json(request: &MaasRequest, error: &serde_json::Error) -> ReadError {
     let (place, problem) = if error.is_data() {
-        // Any JSON is a value, so only the shape of the whole can be wrong; the library's words would quote the answer.
-        ("the answer".to_owned(), "not a list".to_owned())
+        // Any JSON is a value, so only the top level can have the wrong type. serde's message would quote the response.
+        ("the response".to_owned(), "not a list".to_owned())
     } else {
         let place = format!("line {} column {}", error.line(), error.column());
-        (place, "not whole JSON".to_owned())
+        (place, "not complete JSON".to_owned())
     };
-    blind(request, Cause::Misread { place, problem })
+    read_error(request, Cause::InvalidResponse { place, problem })
 }
 
 struct Items<T, F> {
     read: F,
     done: Vec<T>,
-    fault: Option<Misread>,
+    fault: Option<JsonFault>,
 }
 
 impl<'de, T, F: FnMut(JsonAt<'_>) -> JsonResult<T>> DeserializeSeed<'de> for &mut Items<T, F> {
@@ -108,15 +109,15 @@ impl<'de, T, F: FnMut(JsonAt<'_>) -> JsonResult<T>> Visitor<'de> for &mut Items<
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         while let Some(value) = list.next_element::<Value>()? {
             let item = JsonAt {
-                up: None,
-                name: Name::Index(self.done.len()),
+                parent: None,
+                segment: Segment::Index(self.done.len()),
                 value: &value,
             };
             match (self.read)(item) {
                 Ok(item) => self.done.push(item),
                 Err(fault) => {
                     self.fault = Some(fault);
-                    return Err(A::Error::custom("the fault is told apart"));
+                    return Err(A::Error::custom("replaced by the fault above"));
                 }
             }
         }
@@ -125,7 +126,7 @@ impl<'de, T, F: FnMut(JsonAt<'_>) -> JsonResult<T>> Visitor<'de> for &mut Items<
 }
 
 impl<'a> JsonAt<'a> {
-    /// The field, which must be there; it may be null.
+    /// The field, which must be present; it may be null.
     pub(crate) fn field(&'a self, name: &'a str) -> JsonResult<Self> {
         let object = self
             .value
@@ -135,18 +136,18 @@ impl<'a> JsonAt<'a> {
             .get(name)
             .ok_or_else(|| self.fault(&format!("`{name}` is missing")))?;
         Ok(Self {
-            up: Some(self),
-            name: Name::Field(name),
+            parent: Some(self),
+            segment: Segment::Field(name),
             value,
         })
     }
 
-    /// The field, if it is there and not null.
-    pub(crate) fn maybe(&'a self, name: &'a str) -> Option<Self> {
+    /// The field, if it is present and not null.
+    pub(crate) fn optional(&'a self, name: &'a str) -> Option<Self> {
         self.field(name).ok().filter(|field| !field.value.is_null())
     }
 
-    /// The field, which must be there, or `None` when it is null.
+    /// The field, which must be present, or `None` when it is null.
     pub(crate) fn nullable(&'a self, name: &'a str) -> JsonResult<Option<Self>> {
         let field = self.field(name)?;
         Ok((!field.value.is_null()).then_some(field))
@@ -157,7 +158,9 @@ impl<'a> JsonAt<'a> {
     }
 
     pub(crate) fn text(&self) -> JsonResult<&'a str> {
-        self.value.as_str().ok_or_else(|| self.fault("not a text"))
+        self.value
+            .as_str()
+            .ok_or_else(|| self.fault("not a string"))
     }
 
     pub(crate) fn flag(&self) -> JsonResult<bool> {
@@ -166,20 +169,20 @@ impl<'a> JsonAt<'a> {
             .ok_or_else(|| self.fault("neither true nor false"))
     }
 
-    /// A whole number that fits `N`.
+    /// A non-negative integer that fits `N`.
     pub(crate) fn number<N: TryFrom<u64>>(&self) -> JsonResult<N> {
         self.value
             .as_u64()
             .and_then(|number| N::try_from(number).ok())
-            .ok_or_else(|| self.fault("not a whole number in range"))
+            .ok_or_else(|| self.fault("not an integer in range"))
     }
 
-    /// Whether it is the empty text.
+    /// Whether it is the empty string.
     pub(crate) fn is_blank(&self) -> bool {
         self.value.as_str() == Some("")
     }
 
-    /// A text, or nothing at all.
+    /// A string; empty when null.
     pub(crate) fn text_or_null(&self) -> JsonResult<&'a str> {
         if self.value.is_null() {
             return Ok("");
@@ -209,15 +212,15 @@ impl<'a> JsonAt<'a> {
             .iter()
             .enumerate()
             .map(|(index, value)| Self {
-                up: Some(self),
-                name: Name::Index(index),
+                parent: Some(self),
+                segment: Segment::Index(index),
                 value,
             })
             .collect())
     }
 
-    /// What is wrong here.
-    pub(crate) fn fault(&self, problem: &str) -> Misread {
+    /// A fault at this place.
+    pub(crate) fn fault(&self, problem: &str) -> JsonFault {
         let seen = match self.value {
             Value::String(text) => {
                 let head: String = text.chars().take(40).collect();
@@ -226,29 +229,29 @@ impl<'a> JsonAt<'a> {
             Value::Null => ": null".to_owned(),
             Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => String::new(),
         };
-        Misread {
+        JsonFault {
             place: self.place(),
             problem: format!("{problem}{seen}"),
         }
     }
 
     fn place(&self) -> String {
-        let above = self.up.map(JsonAt::place).unwrap_or_default();
-        match self.name {
-            Name::Root => "the answer".to_owned(),
-            Name::Index(index) => format!("{above}[{index}]"),
-            Name::Field(name) if above.is_empty() => name.to_owned(),
-            Name::Field(name) => format!("{above}.{name}"),
+        let above = self.parent.map(JsonAt::place).unwrap_or_default();
+        match self.segment {
+            Segment::Root => "the response".to_owned(),
+            Segment::Index(index) => format!("{above}[{index}]"),
+            Segment::Field(name) if above.is_empty() => name.to_owned(),
+            Segment::Field(name) => format!("{above}.{name}"),
         }
     }
 }
 
-impl Misread {
-    /// As an unreadable answer to `request`.
-    pub(crate) fn of(self, request: &MaasRequest) -> ReadError {
-        blind(
+impl JsonFault {
+    /// As the error of `request`.
+    pub(crate) fn into_error(self, request: &MaasRequest) -> ReadError {
+        read_error(
             request,
-            Cause::Misread {
+            Cause::InvalidResponse {
                 place: self.place,
                 problem: self.problem,
             },

@@ -1,6 +1,6 @@
-//! The API key, and the header that proves it: OAuth 1.0a PLAINTEXT.
+//! The API key, and the `Authorization` header made from it: OAuth 1.0a PLAINTEXT.
 //!
-//! Must not let the key out of here but in that header.
+//! The key must not leave this module except in that header.
 
 use std::num::NonZeroU64;
 
@@ -19,30 +19,30 @@ pub struct ApiKey {
     secret: SecretString,
 }
 
-/// Why a text is not an API key. Never says the text.
+/// Why a text is not an API key. Never shows the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotAKey {
-    /// Not three parts.
+pub enum ApiKeyError {
+    /// It does not have three parts.
     #[error(
         "the API key must be `consumer:token:secret`, as `maas apikey` prints it; this one has {0} parts"
     )]
     Parts(usize),
-    /// A character that MAAS never puts into a key, and that would be signed wrongly.
+    /// It has a character that MAAS never puts into a key, and that would be signed wrongly.
     #[error(
-        "the {0} of the API key is empty or has a character other than A-Z a-z 0-9 - . _ ~; was it copied whole?"
+        "the {0} of the API key is empty or has a character other than A-Z a-z 0-9 - . _ ~; was all of it copied?"
     )]
     Character(&'static str),
 }
 
 impl ApiKey {
-    /// Reads `consumer:token:secret`; white space around it (a file's last newline) is dropped.
+    /// Parses `consumer:token:secret`; white space around it (a file's last newline) is dropped.
     ///
     /// Characters outside the unreserved set are refused because the signature is sent without percent-encoding, and
     /// MAAS's own keys never have them.
-    pub fn read(text: &str) -> Result<Self, NotAKey> {
+    pub fn read(text: &str) -> Result<Self, ApiKeyError> {
         let parts: Vec<&str> = text.trim().split(':').collect();
         let [consumer, token, secret] = parts.as_slice() else {
-            return Err(NotAKey::Parts(parts.len()));
+            return Err(ApiKeyError::Parts(parts.len()));
         };
         Ok(Self {
             consumer: part("consumer", consumer)?,
@@ -69,7 +69,7 @@ impl ApiKey {
         value
     }
 
-    /// Takes the parts of this key out of what somebody else says: a proxy's page may show the request it got.
+    /// Replaces the parts of this key in a response: a proxy's error page may show the request it received.
     pub(crate) fn hide(&self, body: Vec<u8>) -> Vec<u8> {
         let parts = [&self.consumer, &self.token, &self.secret];
         parts.into_iter().fold(body, |body, part| {
@@ -84,15 +84,15 @@ impl ApiKey {
     }
 }
 
-fn part(name: &'static str, text: &str) -> Result<SecretString, NotAKey> {
+fn part(name: &'static str, text: &str) -> Result<SecretString, ApiKeyError> {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     if text.is_empty() || !text.bytes().all(unreserved) {
-        return Err(NotAKey::Character(name));
+        return Err(ApiKeyError::Character(name));
     }
     Ok(SecretString::from(text))
 }
 
-/// A part that is shorter would be found in half of the words, and no key has one.
+/// A shorter part would match ordinary text, and no real key has one.
 const HIDDEN_BYTES_MIN: usize = 4;
 
 fn without(body: Vec<u8>, part: &[u8]) -> Vec<u8> {
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_says_what_maas_expects_for_every_allowed_character() {
+    fn the_header_is_what_maas_expects_for_every_allowed_character() {
         let key = ApiKey::read("Cons-._~9:Tok-._~9:Sec-._~9\n").unwrap();
         let stamp = Stamp {
             nonce: "n0nce".to_owned(),
@@ -139,7 +139,7 @@ mod tests {
         };
         let header = key.header("GET", "http://maas.test/MAAS/api/2.0/subnets/", &stamp);
         assert!(header.is_sensitive());
-        // The form that oauthlib and piston3, what MAAS runs, both accept.
+        // The form that oauthlib and piston3 (what MAAS runs) both accept.
         let reference = format!(
             r#"OAuth oauth_version="1.0", oauth_signature_method="PLAINTEXT", oauth_consumer_key="{}", oauth_token="{}", oauth_signature="{}", oauth_nonce="{}", oauth_timestamp="{}""#,
             "Cons-._~9", "Tok-._~9", "%26Sec-._~9", "n0nce", 1_795_442_724
@@ -152,8 +152,8 @@ mod tests {
         for bad in [
             "", "a:b", "a:b:c:d", "a::c", "a:b:c d", "a:b:c/d", "a:b:c+", "a:b:ü", "a:b:c%26",
         ] {
-            let words = ApiKey::read(bad).unwrap_err().to_string();
-            assert!(bad.is_empty() || !words.contains(bad), "{words}");
+            let message = ApiKey::read(bad).unwrap_err().to_string();
+            assert!(bad.is_empty() || !message.contains(bad), "{message}");
         }
         let shown = format!("{:?}", ApiKey::read("consumer1:token2:secret3").unwrap());
         assert!(

@@ -1,13 +1,12 @@
-//! MAAS, spoken to: eyes that read and hands that write.
+//! The MAAS client: a reader, a writer, and the transport that carries their requests.
 //!
-//! A [`MaasClient`] is one MAAS behind one [`Transport`]. Whoever plans is given [`MaasReader`] only; [`MaasWriter`] are got by showing a
-//! right to write ([`WriteFence`]) and last no longer than it. The client knows API 2.0 of MAAS 2.9 to 3.7 and speaks in the
-//! nouns of `topology`; it must not know what anyone intends, and it has no clock of its own.
+//! A [`MaasClient`] is one MAAS behind one [`Transport`]. The planner is given a [`MaasReader`] only. A [`MaasWriter`] needs
+//! a [`WriteFence`], the proof of the right to write, and lasts no longer than it. The client knows API 2.0 of MAAS 2.9 to
+//! 3.7 and uses the types of `topology`. It must not know what anyone intends, and it has no clock of its own.
 //!
-//! The surprising thing: MAAS's row numbers are never handed out as identity. The client remembers them only to ask
-//! cheaply, and checks by each answer that the row is still the object that was meant.
+//! MAAS's row numbers are never handed out as identity. The client caches them only to send smaller requests, and checks
+//! in each response that the row is still the intended object.
 
-mod ask;
 mod environment;
 mod http;
 mod json;
@@ -15,6 +14,7 @@ mod key;
 mod look;
 pub mod outgoing;
 mod read;
+mod request;
 mod row_cache;
 mod transport;
 mod writer;
@@ -23,31 +23,31 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::Semaphore;
 
-pub use ask::{Cause, ReadError};
-pub use environment::{Environment, Pausing, Stamp};
+pub use environment::{Environment, SleepFuture, Stamp};
 pub use http::{
-    BODY_BYTES_MAX, CONNECT_SECONDS_MAX, Http, Limits, NotAUrl, READ_SECONDS_MAX,
-    SILENCE_SECONDS_MAX, WRITE_SECONDS_MAX,
+    BODY_BYTES_MAX, CONNECT_SECONDS_MAX, HttpLimits, HttpTransport, MaasUrlError, READ_SECONDS_MAX,
+    STALL_SECONDS_MAX, WRITE_SECONDS_MAX,
 };
-pub use key::{ApiKey, NotAKey};
+pub use key::{ApiKey, ApiKeyError};
+pub use request::{Cause, ReadError};
 pub use transport::{LostAnswer, MaasRequest, MaasResponse, Method, ReadProgress, Transport};
 pub use writer::{MaasWriter, NOT_SENT, WriteFence};
 
 use row_cache::RowCache;
 
-/// More than two requests at once gain nothing: MAAS's workers slow each other (8 at once took 4 to 6 times as long).
+/// More than two concurrent requests gain nothing: MAAS's workers slow each other down (8 at once took 4 to 6 times as long).
 pub const IN_FLIGHT_MAX: usize = 2;
 
 /// One MAAS.
 #[derive(Debug)]
 pub struct MaasClient<W> {
-    wire: W,
-    outside: Environment,
-    gate: Semaphore,
-    memory: Mutex<RowCache>,
+    transport: W,
+    environment: Environment,
+    in_flight: Semaphore,
+    rows: Mutex<RowCache>,
 }
 
-/// The reading half.
+/// Reads from one MAAS.
 #[derive(Debug)]
 pub struct MaasReader<W> {
     client: Arc<MaasClient<W>>,
@@ -62,28 +62,27 @@ impl<W> Clone for MaasReader<W> {
 }
 
 impl<W: Transport> MaasClient<W> {
-    /// The MAAS at the other end of `wire`.
-    pub fn new(wire: W, outside: Environment) -> Arc<Self> {
+    /// The MAAS that `transport` reaches.
+    pub fn new(transport: W, environment: Environment) -> Arc<Self> {
+        Self::with_in_flight(transport, environment, IN_FLIGHT_MAX)
+    }
+
+    /// Like [`Self::new`], but never with two requests in flight, so that their order is the same in every simulation.
+    pub fn one_at_a_time(transport: W, environment: Environment) -> Arc<Self> {
+        Self::with_in_flight(transport, environment, 1)
+    }
+
+    fn with_in_flight(transport: W, environment: Environment, most: usize) -> Arc<Self> {
         Arc::new(Self {
-            wire,
-            outside,
-            gate: Semaphore::new(IN_FLIGHT_MAX),
-            memory: Mutex::default(),
+            transport,
+            environment,
+            in_flight: Semaphore::new(most),
+            rows: Mutex::default(),
         })
     }
 
-    /// The same with never two requests at once: for worlds in which their order is to be the same each time.
-    pub fn one_at_a_time(wire: W, outside: Environment) -> Arc<Self> {
-        Arc::new(Self {
-            wire,
-            outside,
-            gate: Semaphore::new(1),
-            memory: Mutex::default(),
-        })
-    }
-
-    /// MaasReader on this MAAS.
-    pub fn eyes(self: &Arc<Self>) -> MaasReader<W> {
+    /// A reader of this MAAS.
+    pub fn reader(self: &Arc<Self>) -> MaasReader<W> {
         MaasReader {
             client: Arc::clone(self),
         }

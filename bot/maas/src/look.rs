@@ -1,8 +1,8 @@
-//! Looking: the cheapest fresh read that settles whether exactly these objects are there.
+//! A look: the cheapest fresh read that decides whether given objects exist in MAAS.
 //!
-//! A remembered row number makes a look one small request; the answer is believed only when it is still the object
-//! that was meant. Where no row number is known, the small per-subnet reads come before the big lists (`ipranges/` took
-//! 52 s with 10,000 ranges, one subnet's `reserved_ip_ranges` 0.03 s).
+//! With a cached row number a look is one small request; the response counts only when it is still the intended object.
+//! Without one, the small per-subnet reads come before the big lists (`ipranges/` took 52 s with 10,000 ranges, one
+//! subnet's `reserved_ip_ranges` 0.03 s). Must not know why somebody looks.
 
 use std::collections::BTreeMap;
 
@@ -13,24 +13,24 @@ use topology::observed::{NodeKind, Seen};
 use topology::version::MaasVersion;
 
 use crate::MaasReader;
-use crate::ask::{Cause, ReadError, blind};
 use crate::json::{JsonAt, JsonResult, each, one};
 use crate::read::{
     InterfaceRow, NodeRow, SnippetRow, interface_row, node_row, range, reserved_ip, route, snippet,
     subnet,
 };
+use crate::request::{Cause, ReadError, read_error};
 use crate::transport::{MaasRequest, Transport};
 
-/// A node that was found by name, with its interfaces as they are now.
-pub(crate) struct Found {
+/// A node found by name, with its present interfaces.
+pub(crate) struct FoundNode {
     pub(crate) system_id: String,
     pub(crate) kind: NodeKind,
     pub(crate) interfaces: Vec<InterfaceRow>,
 }
 
-/// The keys of one look, by the request that settles them.
+/// The keys of one look, grouped by the request that answers for them.
 #[derive(Default)]
-struct LookedUp<'a> {
+struct KeysByRequest<'a> {
     network: Vec<&'a Key>,
     subnets: Vec<(&'a Key, Cidr)>,
     ranges: Vec<(&'a Key, Cidr, Range)>,
@@ -40,30 +40,30 @@ struct LookedUp<'a> {
     nodes: BTreeMap<&'a str, Vec<&'a Key>>,
 }
 
-impl<'a> LookedUp<'a> {
+impl<'a> KeysByRequest<'a> {
     fn of(keys: &'a [Key]) -> Self {
-        let mut asked = Self::default();
+        let mut groups = Self::default();
         for key in keys {
             match key {
-                Key::Space(_) | Key::Fabric(_) | Key::Vlan(_) => asked.network.push(key),
-                Key::Subnet(cidr) => asked.subnets.push((key, *cidr)),
-                Key::Range(cidr, range) => asked.ranges.push((key, *cidr, *range)),
-                Key::Route(..) => asked.routes.push(key),
-                Key::ReservedIp(_) => asked.reserved.push(key),
-                Key::Snippet(..) => asked.snippets.push(key),
+                Key::Space(_) | Key::Fabric(_) | Key::Vlan(_) => groups.network.push(key),
+                Key::Subnet(cidr) => groups.subnets.push((key, *cidr)),
+                Key::Range(cidr, range) => groups.ranges.push((key, *cidr, *range)),
+                Key::Route(..) => groups.routes.push(key),
+                Key::ReservedIp(_) => groups.reserved.push(key),
+                Key::Snippet(..) => groups.snippets.push(key),
                 Key::Interface(host, _) | Key::Link(host, ..) => {
-                    asked.nodes.entry(host).or_default().push(key);
+                    groups.nodes.entry(host).or_default().push(key);
                 }
             }
         }
-        asked
+        groups
     }
 }
 
 impl<W: Transport> MaasReader<W> {
-    /// What is there now under each of `keys`; `None` where there is nothing. A space in use is told with row 0.
+    /// What MAAS has now under each of `keys`; `None` where it has nothing. A space in use has row 0.
     pub async fn look(&self, keys: &[Key]) -> Result<BTreeMap<Key, Option<Seen>>, ReadError> {
-        let asked = LookedUp::of(keys);
+        let groups = KeysByRequest::of(keys);
         let mut found: BTreeMap<Key, Option<Seen>> =
             keys.iter().map(|key| (key.clone(), None)).collect();
         let mut take = |seen: Seen| {
@@ -71,39 +71,39 @@ impl<W: Transport> MaasReader<W> {
                 slot.get_or_insert(seen);
             }
         };
-        if !asked.network.is_empty() {
-            self.network_now(&asked.network)
+        if !groups.network.is_empty() {
+            self.network_now(&groups.network)
                 .await?
                 .into_iter()
                 .for_each(&mut take);
         }
-        for (_, cidr) in asked.subnets {
+        for (_, cidr) in groups.subnets {
             self.find_subnet(cidr)
                 .await?
                 .into_iter()
                 .for_each(&mut take);
         }
-        for (key, cidr, range) in asked.ranges {
+        for (key, cidr, range) in groups.ranges {
             let seen = self.find_range(key, cidr, range).await?;
             seen.into_iter().for_each(&mut take);
         }
-        if !asked.routes.is_empty() {
+        if !groups.routes.is_empty() {
             let routes = self.list("static-routes/", route).await?;
             routes.into_iter().for_each(&mut take);
         }
-        if !asked.reserved.is_empty() && self.knows_reserved_ips().await? {
+        if !groups.reserved.is_empty() && self.has_reserved_ips().await? {
             let reserved = self.list("reservedips/", reserved_ip).await?;
             reserved.into_iter().for_each(&mut take);
         }
-        if !asked.snippets.is_empty() {
+        if !groups.snippets.is_empty() {
             for row in self.list("dhcp-snippets/", snippet).await? {
                 match row {
-                    SnippetRow::Hung(seen) => take(seen),
-                    SnippetRow::Loose(_) => {}
+                    SnippetRow::OnSubnet(seen) => take(seen),
+                    SnippetRow::Other(_) => {}
                 }
             }
         }
-        for host in asked.nodes.keys() {
+        for host in groups.nodes.keys() {
             let Some(node) = self.find_node(host).await? else {
                 continue;
             };
@@ -113,12 +113,12 @@ impl<W: Transport> MaasReader<W> {
         Ok(found)
     }
 
-    /// Fabrics and VLANs, and the spaces that are asked for: from `fabrics/` when a VLAN carries them, else from the
-    /// slow `spaces/`.
+    /// Fabrics and VLANs, and the spaces among `keys`: from `fabrics/` when a VLAN is in them, else from the slow
+    /// `spaces/`.
     async fn network_now(&self, keys: &[&Key]) -> Result<Vec<Seen>, ReadError> {
         let fabrics = self.fabrics().await?;
         let mut seen: Vec<Seen> = fabrics.seen().collect();
-        let mut loose = false;
+        let mut needs_list = false;
         for key in keys {
             let Key::Space(name) = key else { continue };
             if fabrics
@@ -128,10 +128,10 @@ impl<W: Transport> MaasReader<W> {
                 let object = Object::Space(topology::object::Space { name: name.clone() });
                 seen.push(Seen { id: 0, object });
             } else {
-                loose = true;
+                needs_list = true;
             }
         }
-        seen.extend(self.spaces(loose).await?);
+        seen.extend(self.spaces(needs_list).await?);
         Ok(seen)
     }
 
@@ -139,15 +139,15 @@ impl<W: Transport> MaasReader<W> {
     pub(crate) async fn find_subnet(&self, cidr: Cidr) -> Result<Option<Seen>, ReadError> {
         let key = Key::Subnet(cidr);
         if let Some(id) = self.client.subnet_row(cidr) {
-            let there = self.row(&format!("subnets/{id}/"), subnet).await?;
-            if let Some(seen) = there.filter(|seen| seen.object.key() == key) {
+            let row = self.row(&format!("subnets/{id}/"), subnet).await?;
+            if let Some(seen) = row.filter(|seen| seen.object.key() == key) {
                 return Ok(Some(seen));
             }
             self.client.forget(&key);
         }
-        let found = if by_path(cidr) {
-            let there = self.row(&format!("subnets/cidr:{cidr}/"), subnet).await?;
-            there.filter(|seen| seen.object.key() == key)
+        let found = if has_path(cidr) {
+            let row = self.row(&format!("subnets/cidr:{cidr}/"), subnet).await?;
+            row.filter(|seen| seen.object.key() == key)
         } else {
             let all = self.list("subnets/", subnet).await?;
             all.into_iter().find(|seen| seen.object.key() == key)
@@ -166,8 +166,8 @@ impl<W: Transport> MaasReader<W> {
         wanted: Range,
     ) -> Result<Option<Seen>, ReadError> {
         if let Some(id) = self.client.range_row(key) {
-            let there = self.row(&format!("ipranges/{id}/"), range).await?;
-            if let Some(seen) = there.filter(|seen| seen.object.key() == *key) {
+            let row = self.row(&format!("ipranges/{id}/"), range).await?;
+            if let Some(seen) = row.filter(|seen| seen.object.key() == *key) {
                 return Ok(Some(seen));
             }
             self.client.forget(key);
@@ -189,15 +189,15 @@ impl<W: Transport> MaasReader<W> {
         Ok(found)
     }
 
-    /// Whether MAAS says that no range touches `wanted`. In an unmanaged subnet, and outside of the subnet, it does not
-    /// say so: then the answer is no.
+    /// Whether MAAS reports that no range overlaps `wanted`. It reports nothing for an unmanaged subnet or for addresses
+    /// outside the subnet; both count as no.
     async fn is_clear(&self, subnet: &Seen, cidr: Cidr, wanted: Range) -> Result<bool, ReadError> {
         let managed = subnet.object.as_subnet().is_some_and(|it| it.flags.managed);
         if !managed || !wanted.within(&cidr) {
             return Ok(false);
         }
-        let request =
-            MaasRequest::get(format!("subnets/{}/", subnet.id)).asking("op", "reserved_ip_ranges");
+        let request = MaasRequest::get(format!("subnets/{}/", subnet.id))
+            .with_query("op", "reserved_ip_ranges");
         let body = self.client.read(&request).await?;
         let taken = each(&request, &body, |at| {
             let (start, end) = (at.field("start")?, at.field("end")?);
@@ -214,13 +214,13 @@ impl<W: Transport> MaasReader<W> {
             .any(|(span, by_range)| *by_range && span.overlaps(&wanted)))
     }
 
-    /// The node of that name, with its interfaces.
-    pub(crate) async fn find_node(&self, host: &str) -> Result<Option<Found>, ReadError> {
+    /// The machine or device with that host name or FQDN, with its interfaces.
+    pub(crate) async fn find_node(&self, host: &str) -> Result<Option<FoundNode>, ReadError> {
         if let Some((system_id, kind)) = self.client.node(host) {
             let request = MaasRequest::get(format!("nodes/{system_id}/interfaces/"));
             if let Ok(body) = self.client.read_if_there(&request).await? {
                 let interfaces = each(&request, &body, interface_row)?;
-                return Ok(Some(Found {
+                return Ok(Some(FoundNode {
                     system_id,
                     kind,
                     interfaces,
@@ -229,34 +229,34 @@ impl<W: Transport> MaasReader<W> {
             self.client.forget_node(host);
         }
         let mut rows = self.machines_named(&[host]).await?;
-        rows.retain(|row| row.answers_to(host));
+        rows.retain(|row| row.is_named(host));
         if rows.is_empty() {
-            let request = MaasRequest::get("devices/").asking("hostname", host);
+            let request = MaasRequest::get("devices/").with_query("hostname", host);
             let body = self.client.read(&request).await?;
             rows = each(&request, &body, |at| node_row(at, NodeKind::Device))?;
-            rows.retain(|row| row.answers_to(host));
+            rows.retain(|row| row.is_named(host));
         }
         let mut rows = rows.into_iter();
         match (rows.next(), rows.next()) {
             (None, _) => Ok(None),
-            (Some(row), None) => Ok(Some(self.known(host, row))),
-            (Some(_), Some(_)) => Err(blind(
-                &MaasRequest::get("machines/").asking("hostname", host),
+            (Some(row), None) => Ok(Some(self.cached(host, row))),
+            (Some(_), Some(_)) => Err(read_error(
+                &MaasRequest::get("machines/").with_query("hostname", host),
                 Cause::Ambiguous(format!("two nodes are called `{host}`; rename one")),
             )),
         }
     }
 
-    fn known(&self, host: &str, row: NodeRow) -> Found {
+    fn cached(&self, host: &str, row: NodeRow) -> FoundNode {
         self.client.remember_node(host, &row.system_id, row.kind);
-        Found {
+        FoundNode {
             system_id: row.system_id,
             kind: row.kind,
             interfaces: row.interfaces,
         }
     }
 
-    async fn knows_reserved_ips(&self) -> Result<bool, ReadError> {
+    async fn has_reserved_ips(&self) -> Result<bool, ReadError> {
         if let Some(known) = self.client.has_reserved_ips() {
             return Ok(known);
         }
@@ -268,7 +268,7 @@ impl<W: Transport> MaasReader<W> {
         Ok(MaasVersion::read(&text).has_reserved_ips())
     }
 
-    /// One row, or `None` where MAAS says 404.
+    /// One row, or `None` on a 404.
     async fn row(
         &self,
         path: &str,
@@ -277,13 +277,13 @@ impl<W: Transport> MaasReader<W> {
         let request = MaasRequest::get(path);
         match self.client.read_if_there(&request).await? {
             Ok(body) => one(&request, &body, read).map(Some),
-            Err(_words) => Ok(None),
+            Err(_message) => Ok(None),
         }
     }
 }
 
-/// Whether MAAS finds the subnet by `cidr:…` in the path: its URL pattern takes prefixes of two and three digits only
-/// (3.5.9 `maasserver/urls_api.py:624`), and the colons of an IPv6 address are taken for the specifier's.
-fn by_path(cidr: Cidr) -> bool {
+/// Whether MAAS finds the subnet by `cidr:…` in the path: its URL pattern accepts prefix lengths of two and three digits
+/// only (3.5.9 `maasserver/urls_api.py:624`), and it parses the colons of an IPv6 address as the specifier's.
+fn has_path(cidr: Cidr) -> bool {
     !cidr.is_v6() && cidr.prefix() >= 10
 }

@@ -1,8 +1,8 @@
-//! How every HTTP client of ours begins: it follows no redirect by itself, and knows the machine's certificates only
-//! where the address asks for them. It must not know whom it speaks to.
+//! The settings that all our HTTP clients share: no redirect is followed, and the system's certificates are loaded only
+//! for `https`. It must not know which server a client talks to.
 
-/// A client for one address. Reading the machine's certificates takes longer than most requests, and without TLS nobody
-/// shows one.
+/// A client builder for one URL. Loading the system's certificates takes longer than most requests, and plain HTTP needs
+/// none.
 pub fn client_to(url: &str) -> reqwest::ClientBuilder {
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
     if url.starts_with("http://") {

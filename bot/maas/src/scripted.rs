@@ -1,4 +1,4 @@
-//! A wire that answers from a table: for tests of what the client asks, and what it makes of the answers.
+//! A transport that responds from a table: for tests of what the client requests, and how it reads the responses.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,35 +10,35 @@ use topology::observed::Timestamp;
 use crate::environment::Environment;
 use crate::transport::{LostAnswer, MaasRequest, MaasResponse, Transport};
 
-/// Answers by request; the last answer of a request stays.
+/// Responses by request; the last response to a request repeats.
 #[derive(Debug, Default)]
 pub(crate) struct ScriptedTransport {
-    answers: Mutex<BTreeMap<String, VecDeque<Result<MaasResponse, LostAnswer>>>>,
-    asked: Mutex<Vec<MaasRequest>>,
-    flying: AtomicI64,
+    responses: Mutex<BTreeMap<String, VecDeque<Result<MaasResponse, LostAnswer>>>>,
+    requests: Mutex<Vec<MaasRequest>>,
+    in_flight: AtomicI64,
     most: AtomicI64,
 }
 
 impl ScriptedTransport {
-    /// With one more answer to that request.
-    pub(crate) fn to(self, request: &str, answer: Result<MaasResponse, LostAnswer>) -> Self {
-        self.tell(request, answer);
+    /// Adds a response to that request.
+    pub(crate) fn to(self, request: &str, response: Result<MaasResponse, LostAnswer>) -> Self {
+        self.push(request, response);
         self
     }
 
-    /// One more answer to that request.
-    pub(crate) fn tell(&self, request: &str, answer: Result<MaasResponse, LostAnswer>) {
-        let mut answers = self.answers.lock().unwrap();
-        answers
+    /// Adds a response to that request.
+    pub(crate) fn push(&self, request: &str, response: Result<MaasResponse, LostAnswer>) {
+        let mut responses = self.responses.lock().unwrap();
+        responses
             .entry(request.to_owned())
             .or_default()
-            .push_back(answer);
+            .push_back(response);
     }
 
-    /// What was asked so far, with form fields after `:`.
-    pub(crate) fn asked(&self) -> Vec<String> {
-        let asked = self.asked.lock().unwrap();
-        asked
+    /// The requests so far, with form fields after `:`.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        let requests = self.requests.lock().unwrap();
+        requests
             .iter()
             .map(|request| {
                 let fields = request.form.iter();
@@ -54,22 +54,22 @@ impl ScriptedTransport {
             .collect()
     }
 
-    /// How many were asked at once, at most.
-    pub(crate) fn most_at_once(&self) -> i64 {
+    /// The largest number of requests that were in flight at once.
+    pub(crate) fn most_in_flight(&self) -> i64 {
         self.most.load(Ordering::SeqCst)
     }
 }
 
 impl Transport for Arc<ScriptedTransport> {
     async fn send(&self, request: MaasRequest) -> Result<MaasResponse, LostAnswer> {
-        let flying = self.flying.fetch_add(1, Ordering::SeqCst) + 1;
-        self.most.fetch_max(flying, Ordering::SeqCst);
+        let in_flight = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(in_flight, Ordering::SeqCst);
         tokio::task::yield_now().await;
-        self.flying.fetch_sub(1, Ordering::SeqCst);
+        self.in_flight.fetch_sub(1, Ordering::SeqCst);
         let line = request.to_string();
-        self.asked.lock().unwrap().push(request);
-        let mut answers = self.answers.lock().unwrap();
-        match answers.get_mut(&line) {
+        self.requests.lock().unwrap().push(request);
+        let mut responses = self.responses.lock().unwrap();
+        match responses.get_mut(&line) {
             Some(queue) if queue.len() > 1 => queue.pop_front().unwrap(),
             Some(queue) => queue.front().cloned().unwrap(),
             None => Ok(text(404, &format!("Unknown API endpoint: {line}."))),
@@ -77,7 +77,7 @@ impl Transport for Arc<ScriptedTransport> {
     }
 }
 
-/// A JSON answer.
+/// A JSON response.
 pub(crate) fn json(status: u16, body: &str) -> MaasResponse {
     MaasResponse {
         status,
@@ -87,7 +87,7 @@ pub(crate) fn json(status: u16, body: &str) -> MaasResponse {
     }
 }
 
-/// A plain answer.
+/// A plain text response.
 pub(crate) fn text(status: u16, body: &str) -> MaasResponse {
     MaasResponse {
         content_type: "text/plain; charset=utf-8".to_owned(),
@@ -95,7 +95,7 @@ pub(crate) fn text(status: u16, body: &str) -> MaasResponse {
     }
 }
 
-/// A page.
+/// An HTML response.
 pub(crate) fn page(status: u16, body: &str) -> MaasResponse {
     MaasResponse {
         content_type: "text/html; charset=utf-8".to_owned(),
@@ -103,26 +103,26 @@ pub(crate) fn page(status: u16, body: &str) -> MaasResponse {
     }
 }
 
-/// An outside where it is always the same time, and pauses are noted instead of waited for.
-pub(crate) fn still() -> (Environment, Arc<Mutex<Vec<Duration>>>) {
-    let pauses: Arc<Mutex<Vec<Duration>>> = Arc::default();
-    let noted = Arc::clone(&pauses);
-    let outside = Environment {
+/// An environment whose clock stands still; sleeps end at once and are recorded.
+pub(crate) fn fixed_environment() -> (Environment, Arc<Mutex<Vec<Duration>>>) {
+    let sleeps: Arc<Mutex<Vec<Duration>>> = Arc::default();
+    let recorded = Arc::clone(&sleeps);
+    let environment = Environment {
         now: Arc::new(|| Timestamp(1_000)),
         nonce: Arc::new(|| "nonce".to_owned()),
-        pause: Arc::new(move |pause| {
-            noted.lock().unwrap().push(pause);
+        sleep: Arc::new(move |length| {
+            recorded.lock().unwrap().push(length);
             Box::pin(async {})
         }),
     };
-    (outside, pauses)
+    (environment, sleeps)
 }
 
-/// As [`still`], with a nonce that is new each time, for a MAAS that remembers them.
-pub(crate) fn ticking() -> Environment {
+/// Like [`fixed_environment`], with a new nonce each time, for a MAAS that refuses repeated ones.
+pub(crate) fn unique_nonces() -> Environment {
     let count = AtomicI64::new(0);
     Environment {
         nonce: Arc::new(move || format!("nonce{}", count.fetch_add(1, Ordering::SeqCst))),
-        ..still().0
+        ..fixed_environment().0
     }
 }

@@ -1,8 +1,9 @@
-//! What a read asks, and what it makes of answers good and bad.
+//! What a read requests, and how it handles good and bad responses.
 
 mod faults;
-mod odd;
-mod wires;
+mod http;
+mod logging;
+mod malformed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use topology::Key;
 use topology::observed::{Holder, NodeKind, Scope};
 
 use super::*;
-use crate::scripted::{ScriptedTransport, json, page, still, text};
+use crate::scripted::{ScriptedTransport, fixed_environment, json, page, text};
 
 const VERSION: &str = r#"{"version": "3.6.1", "subversion": "", "capabilities": []}"#;
 const ADMIN: &str = r#"{"username": "root", "is_superuser": true}"#;
@@ -25,12 +26,12 @@ const SUBNET: &str = r#"{"id": 3, "cidr": "192.0.2.0/24", "name": "desks", "vlan
 const RANGE: &str = r#"{"id": 5, "type": "reserved", "start_ip": "192.0.2.3", "end_ip": "192.0.2.9", "comment": null,
     "subnet": {"cidr": "192.0.2.0/24"}}"#;
 
-/// A small MAAS whose answers can be replaced one by one: what is told first is answered first.
+/// A small MAAS whose responses can be replaced one by one: what is added first is sent first.
 fn small() -> ScriptedTransport {
     ScriptedTransport::default()
 }
 
-/// What that MAAS answers to each request.
+/// What that MAAS responds to each request.
 fn answers() -> Vec<(&'static str, String)> {
     let text = str::to_owned;
     vec![
@@ -66,25 +67,25 @@ fn answers() -> Vec<(&'static str, String)> {
     ]
 }
 
-fn filled(told: ScriptedTransport) -> Arc<ScriptedTransport> {
+fn filled(maas: ScriptedTransport) -> Arc<ScriptedTransport> {
     for (request, body) in answers() {
-        told.tell(request, Ok(json(200, &body)));
+        maas.push(request, Ok(json(200, &body)));
     }
-    Arc::new(told)
+    Arc::new(maas)
 }
 
-fn eyes(told: &Arc<ScriptedTransport>) -> MaasReader<Arc<ScriptedTransport>> {
-    MaasClient::new(Arc::clone(told), still().0).eyes()
+fn reader(maas: &Arc<ScriptedTransport>) -> MaasReader<Arc<ScriptedTransport>> {
+    MaasClient::new(Arc::clone(maas), fixed_environment().0).reader()
 }
 
 #[tokio::test]
-async fn an_observation_asks_each_list_once_and_no_more_than_two_at_once() {
-    let told = filled(small());
-    let observed = eyes(&told).observe(&Scope::default()).await.unwrap();
-    let mut asked = told.asked();
-    asked.sort();
+async fn an_observation_reads_each_list_once_with_at_most_two_requests_in_flight() {
+    let maas = filled(small());
+    let observed = reader(&maas).observe(&Scope::default()).await.unwrap();
+    let mut requests = maas.requests();
+    requests.sort();
     assert_eq!(
-        asked,
+        requests,
         [
             "GET fabrics/",
             "GET ipranges/",
@@ -97,7 +98,7 @@ async fn an_observation_asks_each_list_once_and_no_more_than_two_at_once() {
             "GET version/",
         ]
     );
-    assert_eq!(told.most_at_once(), 2);
+    assert_eq!(maas.most_in_flight(), 2);
     let keys: Vec<String> = observed.objects.keys().map(ToString::to_string).collect();
     assert_eq!(
         keys,
@@ -117,20 +118,20 @@ async fn an_observation_asks_each_list_once_and_no_more_than_two_at_once() {
 }
 
 #[tokio::test]
-async fn before_3_6_reserved_ips_are_not_asked_for() {
-    let told = filled(small().to("GET version/", Ok(json(200, r#"{"version": "3.5.12"}"#))));
-    eyes(&told).observe(&Scope::default()).await.unwrap();
-    assert!(!told.asked().contains(&"GET reservedips/".to_owned()));
+async fn before_3_6_reserved_ips_are_not_requested() {
+    let maas = filled(small().to("GET version/", Ok(json(200, r#"{"version": "3.5.12"}"#))));
+    reader(&maas).observe(&Scope::default()).await.unwrap();
+    assert!(!maas.requests().contains(&"GET reservedips/".to_owned()));
 }
 
 #[tokio::test]
-async fn twins_strangers_and_missing_rights_are_blind_spots() {
-    let twins = format!("[{RANGE}, {}]", RANGE.replace(r#""id": 5"#, r#""id": 9"#));
-    let told = filled(small().to("GET ipranges/", Ok(json(200, &twins))).to(
+async fn duplicate_objects_and_missing_permissions_are_blind_spots() {
+    let duplicates = format!("[{RANGE}, {}]", RANGE.replace(r#""id": 5"#, r#""id": 9"#));
+    let maas = filled(small().to("GET ipranges/", Ok(json(200, &duplicates))).to(
         "GET users/?op=whoami",
         Ok(json(200, r#"{"username": "bob", "is_superuser": false}"#)),
     ));
-    let observed = eyes(&told).observe(&Scope::default()).await.unwrap();
+    let observed = reader(&maas).observe(&Scope::default()).await.unwrap();
     let spots: Vec<String> = observed
         .blind
         .iter()
@@ -139,14 +140,14 @@ async fn twins_strangers_and_missing_rights_are_blind_spots() {
     assert_eq!(
         spots,
         [
-            "rackcontrollers/: the API key belongs to `bob`, who is no administrator: MAAS shows such a user no controllers and not all machines",
+            "rackcontrollers/: the API key belongs to `bob`, who is not an administrator: MAAS hides controllers and some machines from such a user",
             "ipranges/: MAAS has `range 192.0.2.3-192.0.2.9` twice (rows 5 and 9); delete one by hand",
         ]
     );
 }
 
 #[tokio::test]
-async fn nodes_of_one_name_go_by_their_full_name() {
+async fn nodes_with_the_same_host_name_are_called_by_their_fqdn() {
     let machine = |id: &str, fqdn: &str| {
         format!(
             r#"{{"system_id": "{id}", "hostname": "m", "fqdn": "{fqdn}", "status_name": "Ready", "interface_set": [
@@ -155,7 +156,7 @@ async fn nodes_of_one_name_go_by_their_full_name() {
         )
     };
     let list = format!("[{}, {}]", machine("aa", "m.x"), machine("bb", "m.y"));
-    let told = filled(
+    let maas = filled(
         small()
             .to("GET machines/", Ok(json(200, &list)))
             .to("GET subnets/3/?op=ip_addresses", Ok(json(200, r#"[{"ip": "192.0.2.7", "alloc_type": 1,
@@ -166,7 +167,7 @@ async fn nodes_of_one_name_go_by_their_full_name() {
         occupants: vec!["192.0.2.0/24".parse().unwrap()],
         ..Scope::default()
     };
-    let observed = eyes(&told).observe(&scope).await.unwrap();
+    let observed = reader(&maas).observe(&scope).await.unwrap();
     assert_eq!(observed.nodes.keys().collect::<Vec<_>>(), ["m.x", "m.y"]);
     let holder = |host: &str| Holder::Node {
         host: host.to_owned(),
@@ -190,7 +191,7 @@ async fn nodes_of_one_name_go_by_their_full_name() {
 }
 
 #[tokio::test]
-async fn an_address_is_told_with_whoever_holds_it() {
+async fn an_address_comes_with_its_holder() {
     let list = r#"[
         {"ip": "192.0.2.1", "alloc_type": 1, "bmcs": [{"id": 1, "power_type": "ipmi", "nodes": [{"system_id": "x", "hostname": "m"}]}]},
         {"ip": "192.0.2.2", "alloc_type": 4, "user": "bob", "dns_records": [{"id": 1, "name": "www", "domain": "test"}]},
@@ -198,18 +199,18 @@ async fn an_address_is_told_with_whoever_holds_it() {
         {"ip": "192.0.2.4", "alloc_type": 6},
         {"ip": "192.0.2.5", "alloc_type": 1},
         {"ip": "192.0.2.6", "alloc_type": 1, "node_summary": {"system_id": "r", "node_type": 4, "hostname": "rack", "via": "br0"}}]"#;
-    let told = filled(
+    let maas = filled(
         small()
             .to("GET subnets/cidr:192.0.2.0/24/", Ok(json(200, SUBNET)))
             .to("GET subnets/3/?op=ip_addresses", Ok(json(200, list))),
     );
-    let found = eyes(&told)
+    let found = reader(&maas)
         .occupants(&"192.0.2.0/24".parse().unwrap())
         .await
         .unwrap();
-    let told: Vec<String> = found.iter().map(|it| format!("{:?}", it.holder)).collect();
+    let holders: Vec<String> = found.iter().map(|it| format!("{:?}", it.holder)).collect();
     assert_eq!(
-        told,
+        holders,
         [
             r#"Bmc { host: "m" }"#,
             r#"Dns { names: ["www.test"] }"#,
@@ -222,17 +223,17 @@ async fn an_address_is_told_with_whoever_holds_it() {
 }
 
 #[tokio::test]
-async fn a_look_asks_for_one_row_where_it_knows_the_row() {
-    let told = filled(
+async fn a_look_requests_one_row_where_its_number_is_cached() {
+    let maas = filled(
         small()
             .to("GET subnets/3/", Ok(json(200, SUBNET)))
             .to("GET ipranges/5/", Ok(json(200, RANGE))),
     );
-    let eyes = eyes(&told);
-    let observed = eyes.observe(&Scope::default()).await.unwrap();
-    let before = told.asked().len();
+    let reader = reader(&maas);
+    let observed = reader.observe(&Scope::default()).await.unwrap();
+    let before = maas.requests().len();
     let keys: Vec<Key> = observed.objects.keys().cloned().collect();
-    let found = eyes.look(&keys).await.unwrap();
+    let found = reader.look(&keys).await.unwrap();
     for (key, seen) in &found {
         assert_eq!(
             seen.as_ref().map(|it| &it.object),
@@ -241,43 +242,43 @@ async fn a_look_asks_for_one_row_where_it_knows_the_row() {
         );
     }
     assert_eq!(
-        told.asked()[before..],
+        maas.requests()[before..],
         ["GET fabrics/", "GET subnets/3/", "GET ipranges/5/"]
     );
 }
 
 #[tokio::test]
-async fn a_row_that_has_become_something_else_is_not_believed() {
+async fn a_cached_row_that_is_now_another_object_is_not_used() {
     let other = SUBNET.replace("192.0.2.0/24", "198.51.100.0/24");
-    let told = filled(small().to("GET subnets/3/", Ok(json(200, &other))).to(
+    let maas = filled(small().to("GET subnets/3/", Ok(json(200, &other))).to(
         "GET subnets/cidr:192.0.2.0/24/",
         Ok(text(404, "No Subnet matches the given query.")),
     ));
-    let eyes = eyes(&told);
-    eyes.observe(&Scope::default()).await.unwrap();
+    let reader = reader(&maas);
+    reader.observe(&Scope::default()).await.unwrap();
     let key = Key::Subnet("192.0.2.0/24".parse().unwrap());
     assert_eq!(
-        eyes.look(std::slice::from_ref(&key)).await.unwrap()[&key],
+        reader.look(std::slice::from_ref(&key)).await.unwrap()[&key],
         None
     );
 }
 
-/// `GET subnets/` answered so, each time, is told so.
-async fn told_as(rows: Vec<(MaasResponse, &str)>) {
+/// Each response to `GET subnets/`, sent every time, gives that error.
+async fn give_errors(rows: Vec<(MaasResponse, &str)>) {
     for (answer, expected) in rows {
-        let told = ScriptedTransport::default();
+        let maas = ScriptedTransport::default();
         for _ in 0..4 {
-            told.tell("GET subnets/", Ok(answer.clone()));
+            maas.push("GET subnets/", Ok(answer.clone()));
         }
-        let told = filled(told);
-        let blind = eyes(&told).observe(&Scope::default()).await.unwrap_err();
-        assert_eq!(blind.to_string(), format!("`GET subnets/`: {expected}"));
-        assert!(!format!("{blind:?}").contains("s3cret"));
+        let maas = filled(maas);
+        let error = reader(&maas).observe(&Scope::default()).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("`GET subnets/`: {expected}"));
+        assert!(!format!("{error:?}").contains("s3cret"));
     }
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_told_with_its_place() {
+async fn an_unreadable_response_is_an_error_that_names_the_place() {
     let no_name = SUBNET.replace(r#""name": "desks","#, "");
     let bad_flag = SUBNET.replace(r#""managed": true"#, r#""managed": "yes""#);
     let host_bits = SUBNET.replace("192.0.2.0/24", "192.0.2.7/24");
@@ -285,30 +286,30 @@ async fn what_cannot_be_read_is_told_with_its_place() {
     let rows: Vec<(MaasResponse, &str)> = vec![
         (
             json(200, &format!("[{SUBNET}")),
-            "cannot make sense of the answer: line 3 column 85: not whole JSON",
+            "cannot read the response: line 3 column 85: not complete JSON",
         ),
         (
             json(200, "{}"),
-            "cannot make sense of the answer: the answer: not a list",
+            "cannot read the response: the response: not a list",
         ),
         (
             list(&no_name),
-            "cannot make sense of the answer: [1]: `name` is missing",
+            "cannot read the response: [1]: `name` is missing",
         ),
         (
             list(&bad_flag),
-            "cannot make sense of the answer: [1].managed: neither true nor false: `yes`",
+            "cannot read the response: [1].managed: neither true nor false: `yes`",
         ),
         (
             list(&host_bits),
-            "cannot make sense of the answer: [1].cidr: not a canonical network: `192.0.2.7/24`",
+            "cannot read the response: [1].cidr: not a canonical network: `192.0.2.7/24`",
         ),
     ];
-    told_as(rows).await;
+    give_errors(rows).await;
 }
 
 #[tokio::test]
-async fn a_bad_status_is_told_with_what_to_try_and_never_with_a_secret() {
+async fn a_bad_status_is_an_error_that_says_what_to_try_and_shows_no_secret() {
     let secret =
         "Authorization Error: 'Invalid signature. Expected signature base string: &s3cret'";
     let rows: Vec<(MaasResponse, &str)> = vec![
@@ -322,60 +323,60 @@ async fn a_bad_status_is_told_with_what_to_try_and_never_with_a_secret() {
         ),
         (
             page(302, ""),
-            "answered with a redirect (302); give the URL that it leads to, ending in `/MAAS`",
+            "answered with a redirect (302); configure the URL that it leads to, ending in `/MAAS`",
         ),
         (
             text(401, secret),
-            "MAAS does not accept the API key (401); is the key whole and still valid, and is this machine's clock right?",
+            "MAAS does not accept the API key (401); is the key complete and still valid, and is this machine's clock right?",
         ),
         (text(403, ""), "the API key's user may not read this (403)"),
         (
             text(404, "Unknown API endpoint."),
             "not found (404): Unknown API endpoint; is the URL MAAS's own, ending in `/MAAS`?",
         ),
-        (text(500, "oops"), "MAAS is in trouble (500): oops"),
+        (text(500, "oops"), "MAAS answered 500: oops"),
         (
             page(409, "<h2>Conflict</h2>"),
-            "MAAS is in trouble (409), asked 4 times: Conflict",
+            "MAAS answered 409 after 4 attempts: Conflict",
         ),
         (
             text(503, "busy"),
-            "MAAS is in trouble (503), asked 4 times: busy",
+            "MAAS answered 503 after 4 attempts: busy",
         ),
-        (text(418, "tea"), "answered 418: tea"),
+        (text(418, "tea"), "unexpected status 418: tea"),
     ];
-    told_as(rows).await;
+    give_errors(rows).await;
 }
 
 #[tokio::test]
-async fn a_read_is_tried_again_while_that_may_help_and_waits_as_asked_within_bounds() {
+async fn a_read_is_retried_while_that_may_help_and_waits_as_requested_within_limits() {
     let busy = |seconds| MaasResponse {
         retry_after: Some(Duration::from_secs(seconds)),
         ..text(503, "")
     };
-    let told = filled(
+    let maas = filled(
         small()
             .to("GET version/", Ok(busy(5)))
             .to("GET version/", Ok(busy(3600)))
             .to("GET version/", Err(LostAnswer::Broken("reset".to_owned()))),
     );
-    let (outside, pauses) = still();
-    let eyes = MaasClient::new(Arc::clone(&told), outside).eyes();
-    eyes.observe(&Scope::default()).await.unwrap();
-    assert_eq!(*pauses.lock().unwrap(), [5, 10, 4].map(Duration::from_secs));
+    let (environment, sleeps) = fixed_environment();
+    let reader = MaasClient::new(Arc::clone(&maas), environment).reader();
+    reader.observe(&Scope::default()).await.unwrap();
+    assert_eq!(*sleeps.lock().unwrap(), [5, 10, 4].map(Duration::from_secs));
 
-    let told = filled(small().to(
+    let maas = filled(small().to(
         "GET version/",
-        Err(LostAnswer::Late(Duration::from_mins(5))),
+        Err(LostAnswer::TimedOut(Duration::from_mins(5))),
     ));
-    let blind = MaasClient::new(Arc::clone(&told), still().0)
-        .eyes()
+    let error = MaasClient::new(Arc::clone(&maas), fixed_environment().0)
+        .reader()
         .observe(&Scope::default())
         .await;
     assert!(
-        blind
+        error
             .unwrap_err()
             .to_string()
-            .contains("no whole answer within 300 s")
+            .contains("no complete response within 300 s")
     );
 }

@@ -1,36 +1,36 @@
-//! A request to MAAS and its answer, as bytes: the seam between the client and whatever carries it.
+//! A request to MAAS and its response, as bytes: the interface between the client and whatever carries them.
 //!
-//! Two things carry it: [`crate::Http`] to a real MAAS, [`execution::rehearse::in_memory::InMemoryMaas`] to the lab's. Must not know what a
-//! subnet is, nor what an API key looks like.
+//! There are two implementations: [`crate::HttpTransport`] to a real MAAS, and `execution::rehearse::in_memory::InMemoryMaas`
+//! to the lab's. Must not know what a subnet is, nor what an API key looks like.
 
 use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
-/// Carries one request to one MAAS and brings back what it answered, whatever the status.
+/// Sends one request to one MAAS and returns its response, whatever the status.
 pub trait Transport: Send + Sync {
-    /// Sends once. Never repeats, never follows a redirect.
+    /// Sends exactly once: never retries, never follows a redirect.
     fn send(
         &self,
         request: MaasRequest,
     ) -> impl Future<Output = Result<MaasResponse, LostAnswer>> + Send;
 }
 
-/// The four methods that MAAS's API 2.0 uses.
+/// The four HTTP methods that MAAS's API 2.0 uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// Reads.
     Get,
-    /// Makes, or calls an `op`.
+    /// Creates, or calls an `op`.
     Post,
     /// Changes the fields that are sent.
     Put,
-    /// Removes.
+    /// Deletes.
     Delete,
 }
 
 impl Method {
-    /// As on the wire.
+    /// In upper case, as HTTP spells it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Get => "GET",
@@ -44,7 +44,7 @@ impl Method {
 /// One request, below `/api/2.0/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MaasRequest {
-    /// What kind.
+    /// GET for reads; everything else is a write.
     pub method: Method,
     /// Below `/api/2.0/`, with its trailing slash (a missing one is a 404), not percent-encoded: `subnets/7/`.
     pub path: String,
@@ -70,22 +70,22 @@ impl MaasRequest {
         }
     }
 
-    /// With one more query parameter.
+    /// Adds a query parameter.
     #[must_use]
-    pub fn asking(mut self, name: &str, value: impl Into<String>) -> Self {
+    pub fn with_query(mut self, name: &str, value: impl Into<String>) -> Self {
         self.query.push((name.to_owned(), value.into()));
         self
     }
 
-    /// With one more form field.
+    /// Adds a form field.
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+    pub fn with_field(mut self, name: &str, value: impl Into<String>) -> Self {
         self.form.push((name.to_owned(), value.into()));
         self
     }
 }
 
-/// Method, path and query, as people talk of it; never the form.
+/// Method, path and query; never the form.
 impl fmt::Display for MaasRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.method.name(), self.path)?;
@@ -97,12 +97,12 @@ impl fmt::Display for MaasRequest {
     }
 }
 
-/// What came back, whole.
+/// A complete response.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MaasResponse {
     /// The HTTP status.
     pub status: u16,
-    /// The `Content-Type`, or nothing.
+    /// The `Content-Type`, empty when absent.
     pub content_type: String,
     /// The `Retry-After`, when it is a number of seconds.
     pub retry_after: Option<Duration>,
@@ -111,12 +111,21 @@ pub struct MaasResponse {
 }
 
 impl MaasResponse {
-    /// Whether the content type says HTML: an error page, or not MAAS at all.
+    /// Whether the content type is HTML: an error page, or a server that is not MAAS.
     pub fn is_html(&self) -> bool {
+        self.is_type("text/html")
+    }
+
+    /// Whether the content type is JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.is_type("application/json")
+    }
+
+    fn is_type(&self, name: &str) -> bool {
         self.content_type
             .trim_start()
             .to_ascii_lowercase()
-            .starts_with("text/html")
+            .starts_with(name)
     }
 }
 
@@ -132,33 +141,33 @@ impl fmt::Debug for MaasResponse {
     }
 }
 
-/// Why there is no answer. Whether the request arrived is unknown, except where it says so.
+/// Why there is no response. Unless a variant says otherwise, MAAS may have received the request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LostAnswer {
     /// No connection was made, so nothing was sent.
     #[error("cannot connect: {0}")]
     Unreachable(String),
-    /// The connection broke before the answer was whole.
+    /// The connection closed before the response was complete.
     #[error("the connection broke: {0}")]
     Broken(String),
-    /// The answer had begun and then nothing came.
-    #[error("nothing came for {} s in the middle of the answer", .0.as_secs())]
-    Silent(Duration),
-    /// The answer was not whole in time.
-    #[error("no whole answer within {} s", .0.as_secs())]
-    Late(Duration),
-    /// The answer is larger than any MAAS has reason to send.
-    #[error("the answer is larger than {} MiB", .0 / (1024 * 1024))]
+    /// The response had begun, and then no byte arrived for this long.
+    #[error("the response stalled for {} s", .0.as_secs())]
+    Stalled(Duration),
+    /// The response was not complete within this time.
+    #[error("no complete response within {} s", .0.as_secs())]
+    TimedOut(Duration),
+    /// The response has more bytes than this.
+    #[error("the response is larger than {} MiB", .0 / (1024 * 1024))]
     TooLarge(usize),
 }
 
-/// How far the reading of one answer is, for people who wait.
+/// How much of one response has arrived, for a progress display.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadProgress<'a> {
-    /// What is being read, for example `GET subnets/`.
-    pub what: &'a str,
+    /// The request, for example `GET subnets/`.
+    pub request: &'a str,
     /// Bytes so far.
     pub bytes: usize,
-    /// Whether this was the last of it.
-    pub whole: bool,
+    /// Whether the response is complete.
+    pub complete: bool,
 }

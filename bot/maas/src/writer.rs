@@ -1,162 +1,164 @@
-//! Writing: one request per write, and what came of it.
+//! Writing: one request per write, and its outcome.
 //!
-//! Row numbers come from a look directly before the request, which also proves that the object is still the one that
-//! was meant; nothing is sent when it is not. Nothing is ever sent twice, and `force` never. Must not know why.
+//! Row numbers come from a look directly before the request, which also proves that the object is still the intended one;
+//! otherwise nothing is sent. No write is ever sent twice, and `force` is never sent. Must not know why a write is wanted.
 
 mod answer;
 mod form;
 
-use topology::object::{Key, Object};
+use std::sync::Arc;
+
+use topology::Cidr;
+use topology::object::{Key, Object, VlanAt};
 use topology::observed::{NodeKind, Seen};
 use topology::port::{Outcome, Write};
 
-use crate::ask::ReadError;
-use crate::look::Found;
+use crate::look::FoundNode;
 use crate::read::Fabrics;
+use crate::request::ReadError;
 use crate::transport::{MaasRequest, Transport};
 use crate::{MaasClient, MaasReader};
-use std::sync::Arc;
 
-/// The status of a refusal that is ours: nothing was sent. MAAS's API 2.0 never answers it.
+/// The status of a refusal by this client, when nothing was sent. MAAS's API 2.0 never returns it.
 pub const NOT_SENT: u16 = 412;
 
-/// The right to write to one MAAS, which may be lost at any time.
+/// The right to write to one MAAS, which may be lost at any time. A lease of the journal is one.
 pub trait WriteFence: Send + Sync {
-    /// Whether the right is still held now.
+    /// Checked directly before each write is sent.
     fn still_held(&self) -> bool;
 }
 
-/// The writing half. Got by showing the right to write, and no longer than it lives.
+/// Writes to one MAAS. It needs the right to write, and cannot outlive it.
 #[derive(Debug)]
 pub struct MaasWriter<'a, W, L: ?Sized> {
-    eyes: MaasReader<W>,
-    lease: &'a L,
+    reader: MaasReader<W>,
+    fence: &'a L,
 }
 
-/// What the look directly before a write found.
+/// What the look directly before a write found: the target, and everything that the request refers to by row number.
 pub(crate) struct ResolvedRefs {
-    /// The object that is to be changed or removed.
+    /// The object to change or delete.
     target: Option<Seen>,
     fabrics: Option<Fabrics>,
     subnets: Vec<Seen>,
-    node: Option<Found>,
+    node: Option<FoundNode>,
 }
 
-/// Why no request leaves.
+/// Why no request is sent.
 pub(crate) enum NoRequest {
-    /// It is so already.
-    Already,
-    /// It must not be sent.
-    Because(String),
+    /// MAAS is already as the write would leave it.
+    AlreadyDone,
+    /// The request would be wrong; the reason, for people.
+    Refused(String),
 }
 
 impl<'a, W: Transport, L: WriteFence + ?Sized> MaasWriter<'a, W, L> {
-    /// MaasWriter on that MAAS, while `lease` is held.
-    pub fn new(client: &Arc<MaasClient<W>>, lease: &'a L) -> Self {
+    /// A writer to that MAAS, while `fence` holds.
+    pub fn new(client: &Arc<MaasClient<W>>, fence: &'a L) -> Self {
         Self {
-            eyes: client.eyes(),
-            lease,
+            reader: client.reader(),
+            fence,
         }
     }
 
-    /// Sends the one request that `write` says, or refuses with [`NOT_SENT`] when the world is not as it expects.
-    pub async fn make(&self, write: &Write) -> Outcome {
+    /// Sends the one request of `write`, or refuses with [`NOT_SENT`] when MAAS is not as `write` expects.
+    pub async fn send(&self, write: &Write) -> Outcome {
         let request = match self.prepare(write).await {
             Ok(Ok(request)) => request,
-            Ok(Err(NoRequest::Already)) => return Outcome::Done(None),
-            Ok(Err(NoRequest::Because(why))) => return not_sent(&why),
-            Err(blind) => {
+            Ok(Err(NoRequest::AlreadyDone)) => return Outcome::Done(None),
+            Ok(Err(NoRequest::Refused(why))) => return not_sent(&why),
+            Err(error) => {
                 return Outcome::Unknown {
-                    why: format!("not sent: the look before it failed: {blind}"),
+                    why: format!("not sent: the look before it failed: {error}"),
                 };
             }
         };
-        // The look took time; a lease that was lost meanwhile is another worker's by now.
-        if !self.lease.still_held() {
+        // The look took time, in which another worker may have taken the lease.
+        if !self.fence.still_held() {
             return not_sent("the lease on this MAAS is no longer held");
         }
-        let answer = self.eyes.client.send(request.clone()).await;
+        let answer = self.reader.client.send(request.clone()).await;
         let outcome = answer::outcome(&request, answer, write);
         self.remember(write, &outcome);
         outcome
     }
 
     async fn prepare(&self, write: &Write) -> Result<Result<MaasRequest, NoRequest>, ReadError> {
-        if !self.lease.still_held() {
-            return Ok(Err(NoRequest::Because(
+        if !self.fence.still_held() {
+            return Ok(Err(NoRequest::Refused(
                 "the lease on this MAAS is not held".to_owned(),
             )));
         }
-        let ground = Box::pin(self.ground(write)).await?;
-        let found = ground.target.as_ref().map(|seen| &seen.object);
+        let refs = Box::pin(self.resolve(write)).await?;
+        let found = refs.target.as_ref().map(|seen| &seen.object);
         let stop = match write {
             Write::Create(new) => found
-                .map(|_there| NoRequest::Because(format!("MAAS has a `{}` already", new.key()))),
-            Write::Update(before, _) => unlike(before, found),
-            Write::Delete(_) if found.is_none() => Some(NoRequest::Already),
-            Write::Delete(before) => unlike(before, found),
+                .map(|_there| NoRequest::Refused(format!("MAAS has a `{}` already", new.key()))),
+            Write::Update(before, _) => mismatch(before, found),
+            Write::Delete(_) if found.is_none() => Some(NoRequest::AlreadyDone),
+            Write::Delete(before) => mismatch(before, found),
         };
         Ok(match stop {
             Some(stop) => Err(stop),
-            None => form::request(write, &ground),
+            None => form::request(write, &refs),
         })
     }
 
-    /// Looks at the object and at everything that its request must name by row number.
-    async fn ground(&self, write: &Write) -> Result<ResolvedRefs, ReadError> {
+    /// Looks at the object and at everything that its request refers to by row number.
+    async fn resolve(&self, write: &Write) -> Result<ResolvedRefs, ReadError> {
         let (target, named) = match write {
             Write::Create(new) => (new.key(), vec![new]),
             Write::Update(before, after) => (before.key(), vec![&**before, &**after]),
             Write::Delete(before) => (before.key(), vec![before]),
         };
-        let mut ground = ResolvedRefs {
+        let mut refs = ResolvedRefs {
             target: None,
             fabrics: None,
             subnets: Vec::new(),
             node: None,
         };
-        let mut places = false;
+        let mut needs_fabrics = false;
         for object in named {
-            let wants = form::references(object);
-            places |= wants.vlans;
-            for cidr in wants.subnets {
-                let known = ground
+            let references = form::references(object);
+            needs_fabrics |= references.vlans;
+            for cidr in references.subnets {
+                let known = refs
                     .subnets
                     .iter()
                     .any(|seen| seen.object.key() == Key::Subnet(cidr));
                 if !known {
-                    ground.subnets.extend(self.eyes.find_subnet(cidr).await?);
+                    refs.subnets.extend(self.reader.find_subnet(cidr).await?);
                 }
             }
-            if let (Some(host), None) = (wants.host, &ground.node) {
-                ground.node = self.eyes.find_node(&host).await?;
+            if let (Some(host), None) = (references.host, &refs.node) {
+                refs.node = self.reader.find_node(&host).await?;
             }
         }
-        if places {
-            ground.fabrics = Some(self.eyes.fabrics().await?);
+        if needs_fabrics {
+            refs.fabrics = Some(self.reader.fabrics().await?);
         }
-        ground.target = self.target(&target, &ground).await?;
-        Ok(ground)
+        refs.target = self.target(&target, &refs).await?;
+        Ok(refs)
     }
 
-    /// The object under `key`, from what was just read where it is in there.
-    async fn target(&self, key: &Key, ground: &ResolvedRefs) -> Result<Option<Seen>, ReadError> {
-        let is_it = |seen: &Seen| seen.object.key() == *key;
-        match (key, &ground.fabrics, &ground.node) {
+    /// The object under `key`, from `refs` if they have it.
+    async fn target(&self, key: &Key, refs: &ResolvedRefs) -> Result<Option<Seen>, ReadError> {
+        let matches = |seen: &Seen| seen.object.key() == *key;
+        match (key, &refs.fabrics, &refs.node) {
             (Key::Space(_), _, _) => {
-                // Only `spaces/` tells a space's row number.
-                return Ok(self.eyes.spaces(true).await?.into_iter().find(is_it));
+                // Only `spaces/` has a space's row number.
+                return Ok(self.reader.spaces(true).await?.into_iter().find(matches));
             }
             (Key::Fabric(_) | Key::Vlan(_), Some(fabrics), _) => {
-                return Ok(fabrics.seen().find(is_it));
+                return Ok(fabrics.seen().find(matches));
             }
             (Key::Interface(host, _) | Key::Link(host, ..), _, Some(node)) => {
                 let rows = node.interfaces.iter();
-                return Ok(rows.flat_map(|row| row.seen(host)).find(is_it));
+                return Ok(rows.flat_map(|row| row.seen(host)).find(matches));
             }
             (Key::Interface(..) | Key::Link(..), _, None) => return Ok(None),
             (Key::Subnet(_), _, _) => {
-                let seen = ground.subnets.iter().find(|seen| is_it(seen));
+                let seen = refs.subnets.iter().find(|seen| matches(seen));
                 return Ok(seen.cloned());
             }
             (
@@ -170,12 +172,12 @@ impl<'a, W: Transport, L: WriteFence + ?Sized> MaasWriter<'a, W, L> {
                 _,
             ) => {}
         }
-        let mut found = self.eyes.look(std::slice::from_ref(key)).await?;
+        let mut found = self.reader.look(std::slice::from_ref(key)).await?;
         Ok(found.remove(key).flatten())
     }
 
     fn remember(&self, write: &Write, outcome: &Outcome) {
-        let client = &self.eyes.client;
+        let client = &self.reader.client;
         let Outcome::Done(id) = outcome else { return };
         let (old, new) = match write {
             Write::Create(new) => (None, Some(new)),
@@ -195,13 +197,13 @@ impl<'a, W: Transport, L: WriteFence + ?Sized> MaasWriter<'a, W, L> {
 }
 
 impl ResolvedRefs {
-    /// The row number of the object that is to be changed.
+    /// The row number of the object to change.
     fn row(&self) -> Result<u64, NoRequest> {
         let seen = self.target.as_ref();
-        seen.map(|seen| seen.id).ok_or(NoRequest::Already)
+        seen.map(|seen| seen.id).ok_or(NoRequest::AlreadyDone)
     }
 
-    fn vlan(&self, at: &topology::object::VlanAt) -> Result<String, NoRequest> {
+    fn vlan(&self, at: &VlanAt) -> Result<String, NoRequest> {
         let row = self.fabrics.as_ref().and_then(|it| it.vlan_row(at));
         named(row, &Key::Vlan(at.clone()))
     }
@@ -211,19 +213,19 @@ impl ResolvedRefs {
         named(row, &Key::Fabric(name.to_owned()))
     }
 
-    fn subnet(&self, cidr: topology::Cidr) -> Result<String, NoRequest> {
+    fn subnet(&self, cidr: Cidr) -> Result<String, NoRequest> {
         let key = Key::Subnet(cidr);
         let found = self.subnets.iter().find(|seen| seen.object.key() == key);
         named(found.map(|seen| seen.id), &key)
     }
 
-    /// The node, unless it is a controller: a write to a controller's interface drags planes to other VLANs (seen on
+    /// The node, unless it is a controller: a write to a controller's interface moves subnets to other VLANs (seen on
     /// 3.5.12 and 3.7.3).
-    fn node(&self, host: &str) -> Result<&Found, NoRequest> {
+    fn node(&self, host: &str) -> Result<&FoundNode, NoRequest> {
         match &self.node {
-            None => Err(because(format!("MAAS has no machine or device `{host}`"))),
-            Some(node) if node.kind == NodeKind::Controller => Err(because(format!(
-                "`{host}` is a controller; its interfaces are its own to report"
+            None => Err(refusal(format!("MAAS has no machine or device `{host}`"))),
+            Some(node) if node.kind == NodeKind::Controller => Err(refusal(format!(
+                "`{host}` is a controller, which reports its interfaces by itself"
             ))),
             Some(node) => Ok(node),
         }
@@ -233,25 +235,22 @@ impl ResolvedRefs {
 fn named(row: Option<u64>, key: &Key) -> Result<String, NoRequest> {
     match row {
         Some(row) => Ok(row.to_string()),
-        None => Err(because(format!("MAAS has no `{key}`"))),
+        None => Err(refusal(format!("MAAS has no `{key}`"))),
     }
 }
 
-pub(crate) fn because(why: String) -> NoRequest {
-    NoRequest::Because(why)
+pub(crate) fn refusal(why: String) -> NoRequest {
+    NoRequest::Refused(why)
 }
 
-fn unlike(expected: &Object, found: Option<&Object>) -> Option<NoRequest> {
+fn mismatch(expected: &Object, found: Option<&Object>) -> Option<NoRequest> {
     (found != Some(expected)).then(|| {
-        let there = if found.is_some() {
-            "differs from"
+        let key = expected.key();
+        refusal(if found.is_some() {
+            format!("`{key}` differs from what the write expects")
         } else {
-            "is not there, but"
-        };
-        because(format!(
-            "`{}` {there} what the write expects",
-            expected.key()
-        ))
+            format!("the write expects `{key}`, and MAAS does not have it")
+        })
     })
 }
 

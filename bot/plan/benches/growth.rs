@@ -1,16 +1,16 @@
-//! How the planner grows: a renumbering of all planes of clouds that double in size, each with the time of the one before
-//! it as the measure. `cargo bench -p plan` prints the table.
+//! How planning time grows: renumbers all planes of clouds that double in size, and compares each time with the previous
+//! one. `cargo bench -p plan` prints the table.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a bench measures time, prints it, and stops where its own input is wrong"
+    reason = "a benchmark measures and prints time, and panics if its input is wrong"
 )]
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use plan::plan::{Plan, Policy};
+use plan::plan::{Plan, PlanPolicy};
 use topology::Cidr;
 use topology::address::Range;
 use topology::object::{
@@ -23,13 +23,13 @@ use topology::version::MaasVersion;
 const ROUNDS: usize = 5;
 
 fn main() {
-    println!("planes   steps   fastest of {ROUNDS}   times the one before");
+    println!("planes   steps   fastest of {ROUNDS}   times the previous one");
     let mut before: Option<Duration> = None;
     for planes in [25, 50, 100, 200, 400] {
         let (observed, topology) = (observed(planes), declared(planes));
-        let policy = Policy {
+        let policy = PlanPolicy {
             vacated_max: planes,
-            ..Policy::default()
+            ..PlanPolicy::default()
         };
         let mut steps = 0;
         let fastest = (0..ROUNDS)
@@ -51,7 +51,7 @@ fn main() {
     }
 }
 
-/// The plane's network: in one block before, in another one after.
+/// The plane's CIDR: in one block before, in another one after.
 fn cidr(block: u8, index: usize) -> Cidr {
     format!("10.{block}.{}.{}/26", index / 4, index % 4 * 64)
         .parse()

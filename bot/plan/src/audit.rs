@@ -1,6 +1,6 @@
-//! One line per plane: how the declaration and MAAS stand to each other now.
+//! The audit: one line per plane that compares the declaration with MAAS.
 //!
-//! Reads only; the words are SKIP, CREATE, DRIFT, MIGRATE and UNDECLARED. Must not know steps.
+//! The statuses are SKIP, CREATE, DRIFT, MIGRATE and UNDECLARED. Of steps it only counts how many each plane has.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,54 +14,53 @@ use topology::plane::{Plane, Topology};
 use crate::pairing::{Pairing, is_left_alone};
 use crate::step::Step;
 
-/// How one plane stands.
+/// The status of a plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-pub enum Standing {
-    /// As declared.
+pub enum AuditStatus {
+    /// MAAS is as declared.
     Skip,
-    /// Not there; its CIDR is free.
+    /// It does not exist; its CIDR is free.
     Create,
-    /// Its CIDR is held by another plane, or by a stranger.
+    /// Its CIDR belongs to another plane's subnet, or to an undeclared one.
     Drift,
-    /// There, and changes; its CIDR is its own or free.
+    /// It exists and changes; its CIDR is its own or free.
     Migrate,
-    /// There, and nobody declared it; never touched.
+    /// It exists but is not declared; never touched.
     Undeclared,
 }
 
 /// One line of the audit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Line {
-    /// How it stands.
-    pub standing: Standing,
-    /// The plane's key; for what nobody declared, the subnet's name in MAAS.
+pub struct AuditLine {
+    pub standing: AuditStatus,
+    /// The plane's key; for an undeclared subnet, its name in MAAS.
     pub name: String,
-    /// The declared CIDR, or the observed one where nobody declared it.
+    /// The declared CIDR; for an undeclared subnet, the observed one.
     pub cidr: Option<Cidr>,
-    /// The CIDR today, where it is another.
+    /// The current CIDR, if it differs.
     pub from: Option<Cidr>,
-    /// For DRIFT: who holds the CIDR today.
+    /// For DRIFT: the plane or subnet that has the CIDR now.
     pub held_by: Option<String>,
-    /// The VLAN.
+    /// The VLAN's fabric and VID.
     pub vlan: VlanAt,
-    /// MAAS's number of the fabric.
+    /// MAAS's id of the fabric; `None` if it does not exist.
     pub fabric_id: Option<u64>,
-    /// MAAS's number of the VLAN.
+    /// MAAS's id of the VLAN; `None` if it does not exist.
     pub vlan_id: Option<u64>,
-    /// Addresses in use on it today; `None`: not asked.
+    /// How many addresses are in use on it; `None`: not read.
     pub allocations: Option<usize>,
-    /// How many steps of the plan serve this plane.
+    /// How many steps of the plan change this plane.
     pub steps: usize,
 }
 
-/// Audits a declaration against what was observed. `steps` are those of the plan between them.
+/// Compares a declaration with what was observed. `steps` are those of the plan between them.
 pub fn audit(
     topology: &Topology,
     observed: &Observed,
     pairing: &Pairing,
     steps: &[Step],
-) -> Vec<Line> {
+) -> Vec<AuditLine> {
     let owner: BTreeMap<Cidr, &str> = topology
         .planes
         .values()
@@ -77,7 +76,7 @@ pub fn audit(
     for plane in steps.iter().filter_map(|step| step.plane.as_deref()) {
         *count.entry(plane).or_default() += 1;
     }
-    let mut lines: Vec<Line> = Vec::new();
+    let mut lines: Vec<AuditLine> = Vec::new();
     for plane in topology.planes.values() {
         let steps = count.get(plane.key.as_str()).copied().unwrap_or(0);
         let base = vlan_line(plane, observed, pairing, steps);
@@ -91,17 +90,17 @@ pub fn audit(
     lines
 }
 
-/// The line of a plane without a subnet, and the ground of the lines of its subnets.
-fn vlan_line(plane: &Plane, observed: &Observed, pairing: &Pairing, steps: usize) -> Line {
+/// The line of a plane without a subnet, and the template for the lines of its subnets.
+fn vlan_line(plane: &Plane, observed: &Observed, pairing: &Pairing, steps: usize) -> AuditLine {
     let old = observed
         .vlans()
         .find(|vlan| pairing.place(&vlan.at) == plane.vlan);
     let standing = match (old, steps) {
-        (None, _) => Standing::Create,
-        (Some(_), 0) => Standing::Skip,
-        (Some(_), _) => Standing::Migrate,
+        (None, _) => AuditStatus::Create,
+        (Some(_), 0) => AuditStatus::Skip,
+        (Some(_), _) => AuditStatus::Migrate,
     };
-    Line {
+    AuditLine {
         standing,
         name: plane.key.clone(),
         cidr: None,
@@ -117,25 +116,25 @@ fn vlan_line(plane: &Plane, observed: &Observed, pairing: &Pairing, steps: usize
 
 fn subnet_line(
     cidr: Cidr,
-    base: &Line,
+    base: &AuditLine,
     observed: &Observed,
     pairing: &Pairing,
     owner: &BTreeMap<Cidr, &str>,
-) -> Line {
+) -> AuditLine {
     let old = pairing.old_of(cidr);
     let holder = observed.subnet(&cidr).filter(|_| old != Some(cidr));
     let standing = match (holder, old) {
-        (Some(_), _) => Standing::Drift,
-        (None, None) => Standing::Create,
-        (None, Some(old)) if old != cidr || base.steps > 0 => Standing::Migrate,
-        (None, Some(_)) => Standing::Skip,
+        (Some(_), _) => AuditStatus::Drift,
+        (None, None) => AuditStatus::Create,
+        (None, Some(old)) if old != cidr || base.steps > 0 => AuditStatus::Migrate,
+        (None, Some(_)) => AuditStatus::Skip,
     };
     let held_by = holder.map(|holder| {
         owner
             .get(&holder.cidr)
             .map_or_else(|| holder.name.clone(), |key| (*key).to_owned())
     });
-    Line {
+    AuditLine {
         standing,
         cidr: Some(cidr),
         from: old.filter(|old| *old != cidr),
@@ -151,12 +150,12 @@ fn undeclared<'a>(
     topology: &'a Topology,
     observed: &'a Observed,
     owner: &'a BTreeMap<Cidr, &str>,
-) -> impl Iterator<Item = Line> + 'a {
+) -> impl Iterator<Item = AuditLine> + 'a {
     observed
         .subnets()
         .filter(|subnet| !owner.contains_key(&subnet.cidr))
-        .map(|subnet| Line {
-            standing: Standing::Undeclared,
+        .map(|subnet| AuditLine {
+            standing: AuditStatus::Undeclared,
             name: if is_left_alone(topology, subnet) {
                 format!("{} (left alone)", subnet.name)
             } else {
@@ -173,8 +172,8 @@ fn undeclared<'a>(
         })
 }
 
-impl Standing {
-    /// The word, as in the audit.
+impl AuditStatus {
+    /// The status as the audit shows it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Skip => "SKIP",
@@ -186,7 +185,7 @@ impl Standing {
     }
 }
 
-impl fmt::Display for Line {
+impl fmt::Display for AuditLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:<10} ", self.standing.word())?;
         let cidr = self.cidr.map(|cidr| cidr.to_string()).unwrap_or_default();

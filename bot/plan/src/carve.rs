@@ -1,8 +1,8 @@
-//! Per-host interfaces, after commissioning.
+//! The carve phase: interfaces and links of machines, after commissioning.
 //!
-//! Only for machines in the states in which MAAS lets interfaces be changed, or that will be in one because they pass
-//! the teardown gate. Physical interfaces are never made; links are handled as a set per interface. What cannot be carved
-//! is said, not planned. Must not know how interfaces are created on the wire.
+//! Only for machines in a state in which MAAS allows interface changes, or that will be in one after the teardown gate.
+//! Physical interfaces are never created; links are handled as a set per interface. What cannot be carved is reported, not
+//! planned. Must not know MAAS's wire format.
 
 use std::collections::BTreeSet;
 
@@ -11,22 +11,22 @@ use topology::object::{Interface, InterfaceKind, Key, Link, Mode, Object, Subnet
 use topology::observed::NodeKind;
 use topology::plane::{Machine, MachineInterface};
 
-use crate::drafting::{Drafting, Note};
+use crate::builder::{PlanBuilder, StepDraft};
 use crate::step::Phase;
 
-/// The states in which MAAS lets a machine's interfaces be changed (3.5.9 maasserver/api/interfaces.py:96-102).
+/// The states in which MAAS allows changes to a machine's interfaces (3.5.9 maasserver/api/interfaces.py:96-102).
 pub(crate) const CHANGEABLE: [&str; 5] = ["New", "Ready", "Failed testing", "Allocated", "Broken"];
 
-/// What the carve leaves to people, and whom it touches.
+/// The result of the carve phase besides its steps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Carved {
-    /// Machines with steps.
+    /// The machines that have steps.
     pub(crate) machines: BTreeSet<String>,
-    /// What was not planned, and why, one line each.
+    /// What was not planned and why, one line each.
     pub(crate) notes: Vec<String>,
 }
 
-impl Drafting<'_> {
+impl PlanBuilder<'_> {
     /// Plans the carve of every declared machine.
     pub(crate) fn carve(&mut self) -> Carved {
         let mut carved = Carved::default();
@@ -37,7 +37,7 @@ impl Drafting<'_> {
             let node = self.observed.nodes.get(&machine.host);
             let Some(node) = node.filter(|node| node.kind == NodeKind::Machine) else {
                 carved.notes.push(format!(
-                    "machine `{}` is declared and MAAS does not have it",
+                    "machine `{}` is declared, but MAAS does not have it",
                     machine.host
                 ));
                 continue;
@@ -46,7 +46,7 @@ impl Drafting<'_> {
             let ready = CHANGEABLE.contains(&status.as_str()) || leaving.contains(&machine.host);
             if !ready && self.would_change(machine) {
                 carved.notes.push(format!(
-                    "machine `{}` is {status}: its interfaces are carved after it is commissioned again",
+                    "machine `{}` is {status}: its interfaces can be changed only after it is commissioned again",
                     machine.host
                 ));
                 continue;
@@ -59,7 +59,7 @@ impl Drafting<'_> {
         carved
     }
 
-    /// Machines that hold something on a network that goes: they are released at the teardown gate.
+    /// Machines with links on vacated subnets: they are released at the teardown gate.
     fn hosts_at_the_gate(&self) -> BTreeSet<String> {
         let vacated = self.vacated();
         self.observed
@@ -75,20 +75,20 @@ impl Drafting<'_> {
             let made = there.is_none() && interface.kind != InterfaceKind::Physical;
             let links = there.is_some()
                 && interface.links.as_ref().is_some_and(|links| {
-                    self.links_of(machine, interface) != wanted_links(machine, interface, links)
+                    self.links_of(machine, interface) != desired_links(machine, interface, links)
                 });
             made || links
         })
     }
 
-    /// Commissioning wipes every link, so a machine that passes the teardown gate gets all its declared links planned;
-    /// one that is there after all is found so by the look before the write.
+    /// Commissioning removes every link, so all declared links are planned for a machine that passes the teardown gate. If a
+    /// link exists after all, the check before the write finds it.
     fn carve_machine(&mut self, machine: &Machine, passes_gate: bool, notes: &mut Vec<String>) {
         if passes_gate {
-            self.link_as_commissioning_may(&machine.host);
+            self.assume_commissioning_link(&machine.host);
         }
         for interface in &machine.interfaces {
-            self.unlink_strangers(machine, interface);
+            self.unlink_undeclared(machine, interface);
         }
         if passes_gate {
             self.network.unlink_host(&machine.host);
@@ -101,17 +101,18 @@ impl Drafting<'_> {
                 continue;
             };
             let there = self.links_of(machine, interface);
-            for link in wanted_links(machine, interface, links) {
+            for link in desired_links(machine, interface, links) {
                 if !there.contains(&link) {
-                    self.note(carved(None, Some(Object::Link(link_of(link))), "declared"));
+                    self.add_step(carved(None, Some(Object::Link(link_of(link))), "declared"));
                 }
             }
         }
     }
 
-    /// Commissioning leaves the boot interface one AUTO link, on a subnet of its VLAN (seen on 3.5.12 and 3.7.3). It is put
-    /// on paper, so that it is taken off where it is not declared; where it is not there, the look before the write says so.
-    fn link_as_commissioning_may(&mut self, host: &str) {
+    /// Commissioning leaves one AUTO link on the boot interface, on a subnet of its VLAN (seen on 3.5.12 and 3.7.3). It is
+    /// added to the model, so that it is removed if it is not declared. If it does not exist, the check before the write
+    /// finds that.
+    fn assume_commissioning_link(&mut self, host: &str) {
         let node = self.observed.nodes.get(host);
         let boot = node
             .and_then(|node| self.network.interface(host, node.boot.as_deref()?))
@@ -135,14 +136,14 @@ impl Drafting<'_> {
         }
     }
 
-    fn unlink_strangers(&mut self, machine: &Machine, interface: &MachineInterface) {
+    fn unlink_undeclared(&mut self, machine: &Machine, interface: &MachineInterface) {
         let Some(links) = &interface.links else {
             return;
         };
-        let wanted = wanted_links(machine, interface, links);
+        let desired = desired_links(machine, interface, links);
         for link in self.links_of(machine, interface) {
-            if !wanted.contains(&link) {
-                self.note(carved(
+            if !desired.contains(&link) {
+                self.add_step(carved(
                     Some(Object::Link(link_of(link))),
                     None,
                     "not declared for this interface",
@@ -151,7 +152,7 @@ impl Drafting<'_> {
         }
     }
 
-    /// Makes the interface unless it is there; false when it cannot be.
+    /// Creates the interface unless it exists; false if it cannot be created.
     fn make_interface(
         &mut self,
         machine: &Machine,
@@ -164,14 +165,14 @@ impl Drafting<'_> {
                 && there.parents == interface.parents
                 && (interface.vlan.is_none() || there.vlan == interface.vlan);
             if !same {
-                notes.push(format!("interface `{place}` is there and is made otherwise than declared; planebot does not rebuild it"));
+                notes.push(format!("interface `{place}` exists but differs from the declaration; planebot does not rebuild it"));
             }
             return same || there.vlan == interface.vlan;
         }
         match interface.kind {
             InterfaceKind::Physical | InterfaceKind::Unknown => {
                 notes.push(format!(
-                    "interface `{place}` is declared and the machine has no such NIC"
+                    "interface `{place}` is declared, but the machine has no such NIC"
                 ));
                 return false;
             }
@@ -183,7 +184,7 @@ impl Drafting<'_> {
             .any(|parent| self.network.interface(&machine.host, parent).is_none());
         if missing || interface.parents.is_empty() {
             notes.push(format!(
-                "interface `{place}` cannot be made: a parent is missing"
+                "interface `{place}` cannot be created: a parent is missing"
             ));
             return false;
         }
@@ -198,7 +199,7 @@ impl Drafting<'_> {
                 .or_else(|| self.vlan_of_parent(machine, interface)),
         });
         let steps = self.steps.len();
-        self.note(carved(None, Some(object), "declared"));
+        self.add_step(carved(None, Some(object), "declared"));
         self.steps.len() > steps
     }
 
@@ -215,7 +216,7 @@ impl Drafting<'_> {
     }
 }
 
-fn wanted_links(
+fn desired_links(
     machine: &Machine,
     interface: &MachineInterface,
     links: &[(topology::Cidr, topology::object::Mode)],
@@ -240,8 +241,8 @@ fn link_of(key: Key) -> Link {
     }
 }
 
-fn carved(before: Option<Object>, after: Option<Object>, why: &str) -> Note {
-    Note {
+fn carved(before: Option<Object>, after: Option<Object>, why: &str) -> StepDraft {
+    StepDraft {
         phase: Phase::Carve,
         plane: None,
         before,

@@ -1,20 +1,20 @@
-//! Checks any plan, whoever made it.
+//! Checks the invariants of a plan, independently of how it was made.
 //!
-//! Walks the steps on paper from what was observed and complains where an invariant does not hold. It shares the paper's
-//! rules with the planner and nothing else; it must not know how a plan is found.
+//! Applies the steps to a model of the observed network and reports every invariant that does not hold. It shares only the
+//! network model with the planner; it must not know how a plan is made.
 
 use std::collections::BTreeSet;
 
 use topology::object::{Key, Link, Mode, Object, VlanAt};
 use topology::observed::Observed;
 
-use crate::network::Network;
+use crate::network::NetworkModel;
 use crate::plan::Plan;
+use crate::render::quoted;
 use crate::snippets;
 use crate::step::{Phase, Step};
-use crate::telling::quoted;
 
-/// Everything that is wrong with the plan, one line each; empty for a sound plan.
+/// Every violated invariant, one line each; empty for a sound plan.
 pub fn complaints(plan: &Plan, observed: &Observed) -> Vec<String> {
     let mut complaints = Vec::new();
     walk(plan, observed, &mut complaints);
@@ -24,10 +24,10 @@ pub fn complaints(plan: &Plan, observed: &Observed) -> Vec<String> {
     complaints
 }
 
-/// Every step stands on what the step before left, none is one that MAAS refuses, no frame is too long in between, and
-/// nothing goes in silence.
+/// Every step starts from the state that the previous step left, MAAS refuses none of them, no MTU is temporarily too large,
+/// and MAAS deletes nothing silently.
 fn walk(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) {
-    let mut network = Network::of(observed);
+    let mut network = NetworkModel::of(observed);
     let vacated = plan.vacated();
     let leaving: BTreeSet<String> = network
         .links()
@@ -40,7 +40,8 @@ fn walk(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) {
         .filter(|step| step.expects.is_none())
         .filter_map(|step| step.leaves.as_ref().map(Object::key))
         .collect();
-    // What the teardown gate takes away, and what commissioning may have wiped by the time it is made.
+    // Links that are removed at the teardown gate, and those that commissioning may have removed by the time they are
+    // created.
     let gone: Vec<Link> = network
         .links()
         .filter(|link| {
@@ -53,7 +54,7 @@ fn walk(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) {
     for link in gone {
         network.unlink(&link);
     }
-    // What commissioning may leave on a boot interface by the time it is taken away.
+    // Links that commissioning may leave on a boot interface, which are then removed.
     let left = plan
         .steps
         .iter()
@@ -70,13 +71,13 @@ fn walk(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) {
             .and_then(|cidr| network.snippets_of(cidr).next());
         if let Some(snippet) = dropped {
             complaints.push(format!(
-                "step {} lets MAAS drop the DHCP snippet {} in silence",
+                "step {} lets MAAS silently delete the DHCP snippet {}",
                 step.id,
                 quoted(&snippet.name)
             ));
         }
-        if let Err(broken) = network.apply(&step.write()) {
-            complaints.push(format!("step {}: {broken}", step.id));
+        if let Err(violation) = network.apply(&step.write()) {
+            complaints.push(format!("step {}: {violation}", step.id));
         }
         let after = too_long(&network, step);
         squeezed.extend(after.difference(&before).map(|at| (step.id, at.clone())));
@@ -84,14 +85,14 @@ fn walk(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) {
     for (step, at) in squeezed {
         if !is_too_long(&network, &at) {
             complaints.push(format!(
-                "step {step} lets frames of vlan {at} grow past its carrier's MTU for a while"
+                "step {step} temporarily makes the MTU of vlan {at} larger than its untagged VLAN's"
             ));
         }
     }
 }
 
-/// Tagged VLANs of the fabric whose MTU a step changes, with a greater MTU than the untagged VLAN that carries them.
-fn too_long(network: &Network, step: &Step) -> BTreeSet<VlanAt> {
+/// Tagged VLANs with a larger MTU than their untagged VLAN, in the fabric whose MTU a step changes.
+fn too_long(network: &NetworkModel, step: &Step) -> BTreeSet<VlanAt> {
     let (Some(before), Some(after)) = (
         step.expects.as_ref().and_then(Object::as_vlan),
         step.leaves.as_ref().and_then(Object::as_vlan),
@@ -109,7 +110,7 @@ fn too_long(network: &Network, step: &Step) -> BTreeSet<VlanAt> {
         .collect()
 }
 
-fn is_too_long(network: &Network, at: &VlanAt) -> bool {
+fn is_too_long(network: &NetworkModel, at: &VlanAt) -> bool {
     let carrier = VlanAt {
         vid: 0,
         fabric: at.fabric.clone(),
@@ -120,12 +121,12 @@ fn is_too_long(network: &Network, at: &VlanAt) -> bool {
     )
 }
 
-/// Phases in order; all deletes of subnets before all creates; dynamic ranges before reserved ones before their subnet.
+/// Phases are in order, ids are consecutive, and subnets and ranges are deleted only in the delete phase.
 fn order(plan: &Plan, complaints: &mut Vec<String>) {
     for pair in plan.steps.windows(2) {
         if pair[0].phase > pair[1].phase {
             complaints.push(format!(
-                "step {} is of a later phase than step {}",
+                "step {} belongs to a later phase than step {}",
                 pair[0].id, pair[1].id
             ));
         }
@@ -147,11 +148,11 @@ fn order(plan: &Plan, complaints: &mut Vec<String>) {
             )
         });
     for step in deletes_late {
-        complaints.push(format!("step {} deletes after the creates began", step.id));
+        complaints.push(format!("step {} deletes after the delete phase", step.id));
     }
 }
 
-/// Whatever takes a network away looks first whether somebody lives there.
+/// A step that takes a subnet away must first check that it is vacant.
 fn vacancy(plan: &Plan, complaints: &mut Vec<String>) {
     for step in &plan.steps {
         let takes = match (&step.expects, &step.leaves) {
@@ -162,10 +163,7 @@ fn vacancy(plan: &Plan, complaints: &mut Vec<String>) {
             _ => false,
         };
         if takes != step.vacant {
-            complaints.push(format!(
-                "step {} does not say rightly whether its subnet must be vacant",
-                step.id
-            ));
+            complaints.push(format!("step {} has a wrong `vacant` flag", step.id));
         }
         if deletes_container(step) {
             complaints.push(format!("step {} deletes a VLAN, fabric or space", step.id));
@@ -183,23 +181,26 @@ fn deletes_container(step: &Step) -> bool {
     )
 }
 
-/// Gates stand before steps that exist, in the order of the run.
+/// Gates are before existing steps, in the order of the run.
 fn gates(plan: &Plan, complaints: &mut Vec<String>) {
     let ids: BTreeSet<_> = plan.steps.iter().map(|step| step.id).collect();
     let mut last = None;
     for gate in &plan.gates {
         if gate.before.is_some_and(|before| !ids.contains(&before)) {
-            complaints.push(format!("gate {} stands before no step", gate.name.word()));
+            complaints.push(format!(
+                "gate {} is before a step that does not exist",
+                gate.name.word()
+            ));
         }
         let place = gate.before.map_or(u32::MAX, |id| id.0);
         if last.is_some_and(|last| last > place) {
-            complaints.push(format!("gate {} stands out of order", gate.name.word()));
+            complaints.push(format!("gate {} is out of order", gate.name.word()));
         }
         last = Some(place);
     }
 }
 
-/// The objects that a plan touches, by key: what it reads before and leaves after.
+/// The keys of all objects that a plan touches.
 pub fn touched(plan: &Plan) -> BTreeSet<Key> {
     plan.steps.iter().flat_map(Step::keys).collect()
 }

@@ -1,7 +1,7 @@
-//! The places a run stops to wait for a person.
+//! Gates: where a run stops and waits for a person.
 //!
-//! A gate opens by a fact, never by a timer alone: it says what evidence will be looked for, and the look decides.
-//! Must not know how evidence is fetched.
+//! A gate opens because of evidence in MAAS, never because of a timer alone: it says which evidence is needed, and reading
+//! MAAS decides. Must not know how evidence is read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -11,17 +11,17 @@ use topology::address::Cidr;
 
 use crate::step::StepId;
 
-/// Which gate. The names are what people type.
+/// The names of gates, as people type them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum GateName {
-    /// Whatever lives on the vacated subnets leaves them: the Juju model goes, machines are released, links removed.
+    /// The vacated subnets are emptied: the Juju model is destroyed, machines are released, links are removed.
     Teardown,
-    /// Controllers let go of addresses on the vacated subnets.
+    /// Controllers release their addresses on the vacated subnets.
     Vacate,
-    /// The jumphost's bridges move.
+    /// The jumphost's addresses move.
     Jumphost,
-    /// A rack is on the networks whose DHCP snippets it must check.
+    /// A rack has an address on the subnets whose DHCP snippets it must validate.
     Rack,
 }
 
@@ -29,7 +29,7 @@ impl GateName {
     /// Every gate, in the order of a run.
     pub const ALL: [Self; 4] = [Self::Teardown, Self::Vacate, Self::Jumphost, Self::Rack];
 
-    /// The word.
+    /// The name as text.
     pub fn word(self) -> &'static str {
         match self {
             Self::Teardown => "teardown",
@@ -45,60 +45,59 @@ impl GateName {
     }
 }
 
-/// One place to wait.
+/// One gate of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gate {
-    /// Which.
     pub name: GateName,
-    /// The gate stands before this step; `None`: after the last.
+    /// The step after the gate; `None` if the gate is after the last step.
     pub before: Option<StepId>,
     /// One sentence: why a person is needed.
     pub why: String,
-    /// What will be looked for.
-    pub evidence: Vec<Evidence>,
-    /// The runbook that belongs to it, as `runbooks/….md`, and the SHA-256 of its text, when there is one.
+    /// What must be found before it opens.
+    pub evidence: Vec<GateEvidence>,
+    /// Its runbook, if it has one.
     pub runbook: Option<RunbookPin>,
     /// This plan's values for the runbook, by name.
     pub values: BTreeMap<String, String>,
-    /// The exact ordered things a person does here.
+    /// What a person does here, in order.
     pub tasks: Vec<String>,
 }
 
-/// A runbook, pinned.
+/// A pinned runbook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunbookPin {
-    /// `runbooks/teardown.md`, say.
+    /// For example `runbooks/teardown.md`.
     pub path: String,
     /// SHA-256 of the text, in hex.
     pub sha256: String,
 }
 
-/// One thing that is looked for before a gate opens.
+/// A condition that must hold before a gate opens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Evidence {
-    /// No node, BMC or name holds an address or a link on these subnets; controllers count when `controllers`.
+pub enum GateEvidence {
+    /// No node, BMC or name has an address or a link on these subnets; controllers count only if `controllers`.
     Vacant {
         /// The subnets.
         subnets: BTreeSet<Cidr>,
         /// Whether a controller's address counts.
         controllers: bool,
     },
-    /// These machines are in a state in which MAAS lets interfaces be changed (New, Ready, Failed testing, Allocated, Broken).
+    /// These machines are in a state in which MAAS allows interface changes (New, Ready, Failed testing, Allocated, Broken).
     Changeable {
         /// Host names.
         machines: BTreeSet<String>,
     },
-    /// No Juju model other than a controller's holds machines of this MAAS.
+    /// No Juju model except a controller's has machines of this MAAS.
     NoJujuModel,
-    /// The jumphost has these addresses on these interfaces, and none of the ones it had to give up.
+    /// The jumphost has its new addresses, and none of the old ones.
     Jumphost {
-        /// Interface and address that must be there.
+        /// Interfaces and addresses that must exist.
         has: BTreeSet<(String, IpAddr)>,
-        /// Interface and address that must be gone.
+        /// Interfaces and addresses that must not exist.
         lacks: BTreeSet<(String, IpAddr)>,
     },
-    /// A rack controller has an address on each of these subnets, as MAAS shows it.
+    /// A rack controller has an address on each of these subnets, according to MAAS.
     Attended {
         /// The subnets.
         subnets: BTreeSet<Cidr>,

@@ -1,6 +1,6 @@
-//! Where a plan must stop for people, and what will be looked for.
+//! Determines the gates of a plan, and the evidence that opens them.
 //!
-//! Reads the draft and who lives on the networks that go; must not know how evidence is fetched or a gate is shown.
+//! Uses the steps and the addresses in use on vacated subnets; must not know how evidence is read or how a gate is shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,15 +8,15 @@ use topology::address::Cidr;
 use topology::object::{Object, Snippet};
 use topology::observed::{Holder, NodeKind};
 
-use crate::drafting::Drafting;
-use crate::gate::{Evidence, Gate, GateName};
-use crate::jumphost::{self, Stand};
-use crate::refusal::{Code, Refusal};
+use crate::builder::PlanBuilder;
+use crate::gate::{Gate, GateEvidence, GateName};
+use crate::jumphost::{self, JumphostPosition};
+use crate::refusal::{Refusal, RefusalCode};
+use crate::render::quoted;
 use crate::step::Phase;
-use crate::telling::quoted;
 
-impl Drafting<'_> {
-    /// The gates of the draft, in the order of the run. `carved`: machines with carve steps.
+impl PlanBuilder<'_> {
+    /// The gates, in the order of the run. `carved`: machines with carve steps.
     pub(crate) fn gates(&mut self, carved: &BTreeSet<String>) -> Vec<Gate> {
         let gates = [
             self.teardown(carved),
@@ -34,7 +34,7 @@ impl Drafting<'_> {
             return None;
         }
         let changeable: BTreeSet<String> = carved.intersection(&machines).cloned().collect();
-        let mut evidence = vec![Evidence::Vacant {
+        let mut evidence = vec![GateEvidence::Vacant {
             subnets: subnets.clone(),
             controllers: false,
         }];
@@ -43,16 +43,16 @@ impl Drafting<'_> {
             .filter(|host| self.is_machine(host))
             .collect();
         if !real.is_empty() {
-            evidence.push(Evidence::NoJujuModel);
+            evidence.push(GateEvidence::NoJujuModel);
         }
         if !changeable.is_empty() {
-            evidence.push(Evidence::Changeable {
+            evidence.push(GateEvidence::Changeable {
                 machines: changeable,
             });
         }
         let mut tasks: Vec<String> = Vec::new();
         if !real.is_empty() {
-            tasks.push("destroy the Juju models whose machines are listed here".to_owned());
+            tasks.push("destroy the Juju models that use the machines listed here".to_owned());
         }
         tasks.extend(real.iter().map(|host| {
             format!(
@@ -60,12 +60,12 @@ impl Drafting<'_> {
                 words(&subnets)
             )
         }));
-        tasks.extend(self.tenants());
+        tasks.extend(self.occupant_tasks());
         Some(Gate {
             name: GateName::Teardown,
             before: Some(first),
             why: format!(
-                "machines or addresses live on {}, and a deleted network takes their links with it",
+                "machines or addresses use {}, and their links are deleted with the subnet",
                 words(&subnets)
             ),
             evidence,
@@ -78,7 +78,7 @@ impl Drafting<'_> {
         })
     }
 
-    /// Who but controllers lives on networks that go: the networks, and the hosts.
+    /// The vacated subnets that are in use by anything but controllers, and the hosts that use them.
     fn inhabitants(&self) -> (BTreeSet<Cidr>, BTreeSet<String>) {
         let vacated = self.vacated();
         let mut subnets: BTreeSet<Cidr> = BTreeSet::new();
@@ -149,10 +149,10 @@ impl Drafting<'_> {
             name: GateName::Vacate,
             before: Some(before),
             why: format!(
-                "a MAAS controller still has an address on {}: its next report would bring the old network back, or move a new one to the wrong VLAN",
+                "a MAAS controller still has an address on {}: its next report would recreate the old subnet, or move a new one to the wrong VLAN",
                 words(&subnets)
             ),
-            evidence: vec![Evidence::Vacant {
+            evidence: vec![GateEvidence::Vacant {
                 subnets: subnets.clone(),
                 controllers: true,
             }],
@@ -166,19 +166,19 @@ impl Drafting<'_> {
     }
 
     fn jumphost(&mut self) -> Option<Gate> {
-        let stands: Vec<Stand<'_>> = self
+        let positions: Vec<JumphostPosition<'_>> = self
             .topology
             .jumphost
             .iter()
-            .map(|declared| Stand {
+            .map(|declared| JumphostPosition {
                 declared,
                 old: self.pairing.old_of(declared.cidr),
                 newly_served: self.newly_served(declared.address),
             })
             .collect();
-        let turns = match jumphost::turns(&stands) {
-            Ok(turns) if turns.is_empty() => return None,
-            Ok(turns) => turns,
+        let changes = match jumphost::changes(&positions) {
+            Ok(changes) if changes.is_empty() => return None,
+            Ok(changes) => changes,
             Err(refusal) => {
                 self.refusals.push(refusal);
                 return None;
@@ -188,20 +188,20 @@ impl Drafting<'_> {
         Some(Gate {
             name: GateName::Jumphost,
             before: follows.map(|step| step.id),
-            why: "the jumphost stands on networks that move: its addresses follow, in this order"
+            why: "the jumphost has addresses on subnets that move: change them in this order"
                 .to_owned(),
-            evidence: vec![jumphost::evidence(&turns)],
+            evidence: vec![jumphost::evidence(&changes)],
             runbook: None,
             values: BTreeMap::from([(
                 "commands".to_owned(),
-                jumphost::commands(&turns).join("\n"),
+                jumphost::commands(&changes).join("\n"),
             )]),
-            tasks: jumphost::tasks(&turns),
+            tasks: jumphost::tasks(&changes),
         })
     }
 
-    /// Where a release has a rack check what is written for dhcpd, the rack that lost its address with the network has one on
-    /// the new one first. Where no rack is, none ever will.
+    /// If the release validates snippets on a rack, a rack must first get an address on the new subnet. Without any rack
+    /// controller that is impossible.
     fn rack(&mut self) -> Option<Gate> {
         let waiting: Vec<&Snippet> = self
             .steps
@@ -217,13 +217,13 @@ impl Drafting<'_> {
         let before = before?.id;
         if !self.observed.nodes.values().any(|node| node.is_rack) {
             self.refusals.push(Refusal::new(
-                Code::NoRack,
+                RefusalCode::NoRack,
                 format!(
-                    "MAAS {} has a rack controller check the DHCP snippets of {}, which would have to be hung up again, and there is none.",
+                    "MAAS {} needs a rack controller to validate the DHCP snippets of {} when they are restored, but there is none.",
                     self.observed.version,
                     words(&subnets)
                 ),
-                "Let the network change in place (`strategy: in-place`), or take its DHCP snippets off first.",
+                "Use `strategy: in-place`, or remove its DHCP snippets first.",
             ));
             return None;
         }
@@ -231,11 +231,11 @@ impl Drafting<'_> {
             name: GateName::Rack,
             before: Some(before),
             why: format!(
-                "MAAS {} has a rack controller with an address on {} check the DHCP snippets that are hung up there again, and refuses them without one",
+                "MAAS {} needs a rack controller with an address on {} to validate the DHCP snippets that are restored there",
                 self.observed.version,
                 words(&subnets)
             ),
-            evidence: vec![Evidence::Attended {
+            evidence: vec![GateEvidence::Attended {
                 subnets: subnets.clone(),
             }],
             runbook: None,
@@ -245,12 +245,12 @@ impl Drafting<'_> {
             ]),
             tasks: subnets
                 .iter()
-                .map(|cidr| format!("give a rack controller an address on {cidr}, and wait until it has reported"))
+                .map(|cidr| format!("give a rack controller an address on {cidr}, then wait until it has reported"))
                 .collect(),
         })
     }
 
-    /// Whether a step makes MAAS hand out `ip` as a gateway or resolver where it did not before.
+    /// Whether a step makes MAAS announce `ip` as a gateway or resolver where it did not before.
     fn newly_served(&self, ip: std::net::IpAddr) -> bool {
         let serves = |object: Option<&Object>| {
             object

@@ -1,7 +1,7 @@
-//! What stands in the way of a plan although every write of it would be taken: who lives where, who is between two
-//! states, what would be lost or be left naming what is gone.
+//! Hazards: reasons to refuse a plan although MAAS would accept every write: unread data, machines in transition, dangling
+//! references, too many changes.
 //!
-//! Each rule looks at what was observed and says refusals; must not know how a plan is found or shown.
+//! Each rule checks what was observed and returns refusals; must not know how a plan is made or shown.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +10,14 @@ use topology::object::VlanAt;
 use topology::observed::{NodeKind, Observed};
 use topology::plane::Topology;
 
+use crate::desired::{Desired, adds_addresses};
 use crate::pairing::Pairing;
-use crate::plan::{Policy, takes_in};
-use crate::refusal::{Code, Refusal};
+use crate::plan::PlanPolicy;
+use crate::refusal::{Refusal, RefusalCode};
 use crate::step::Step;
-use crate::wanted::Wanted;
 
-/// The states in which MAAS itself is changing a machine (maas 3.5.9 src/maascommon/enums/node.py): nothing is planned under one.
+/// The states in which MAAS itself is changing a machine (3.5.9 src/maascommon/enums/node.py). Nothing is planned on a VLAN
+/// of such a machine.
 const IN_TRANSITION: [&str; 12] = [
     "Commissioning",
     "Testing",
@@ -32,10 +33,11 @@ const IN_TRANSITION: [&str; 12] = [
     "Failed disk erasing",
 ];
 
-/// Promise 4 needs eyes: a network that goes must have been asked who lives there.
+/// Refuses to plan without having read what a safe plan needs: the addresses in use on vacated subnets, links, and addresses
+/// outside all subnets.
 pub(crate) fn unseen(
     observed: &Observed,
-    wanted: &Wanted,
+    desired: &Desired,
     vacated: &BTreeSet<Cidr>,
 ) -> Vec<Refusal> {
     let mut refusals: Vec<Refusal> = vacated
@@ -43,38 +45,41 @@ pub(crate) fn unseen(
         .filter(|cidr| !observed.occupants.contains_key(cidr))
         .map(|cidr| {
             Refusal::new(
-                Code::Unseen,
-                format!("nobody asked MAAS who lives on {cidr}."),
+                RefusalCode::Unseen,
+                format!("the addresses in use on {cidr} were not read."),
                 "Plan again.",
             )
         })
         .collect();
     if !vacated.is_empty() && !observed.all_nodes {
         refusals.push(Refusal::new(
-            Code::Unseen,
+            RefusalCode::Unseen,
             "the machines' links were not read.",
             "Plan again.",
         ));
     }
     let unasked = observed.elsewhere.is_none() && observed.blind.is_empty();
     refusals.extend(
-        wanted
+        desired
             .subnets
             .values()
-            .find(|subnet| unasked && takes_in(subnet, observed))
+            .find(|subnet| unasked && adds_addresses(subnet, observed))
             .map(|subnet| {
                 Refusal::new(
-                    Code::Unseen,
-                    format!("nobody asked MAAS who is on {} already.", subnet.row.cidr),
+                    RefusalCode::Unseen,
+                    format!(
+                        "the addresses already in use in {} were not read.",
+                        subnet.row.cidr
+                    ),
                     "Plan again.",
                 )
             }),
     );
     refusals.extend(observed.blind.iter().map(|spot| {
         Refusal::new(
-            Code::Unseen,
-            format!("MAAS did not tell {}: {}.", spot.what, spot.why),
-            "Put that right in MAAS, then plan again.",
+            RefusalCode::Unseen,
+            format!("MAAS did not return {}: {}.", spot.what, spot.why),
+            "Fix this in MAAS, then plan again.",
         )
     }));
     refusals
@@ -95,7 +100,7 @@ pub(crate) fn in_transition(
         .filter_map(|key| topology.planes.get(*key))
         .collect();
     let declared: BTreeSet<&VlanAt> = planes.iter().map(|plane| &plane.vlan).collect();
-    // As MAAS names them now: a VLAN may be renamed by this plan, or its subnet may leave it.
+    // By their current names: this plan may rename a VLAN, or move its subnet.
     let left = planes
         .iter()
         .flat_map(|plane| &plane.subnets)
@@ -120,25 +125,25 @@ pub(crate) fn in_transition(
         })
         .map(|node| {
             Refusal::new(
-                Code::InTransition,
+                RefusalCode::InTransition,
                 format!(
                     "machine `{}` is {} on a VLAN that this plan touches.",
                     node.host, node.status
                 ),
-                "Wait until it has arrived, then plan again.",
+                "Wait until it has finished, then plan again.",
             )
         })
         .collect()
 }
 
-/// Declared subnets that would go on naming an address on a network that moves away, as they did before.
+/// Refuses declared subnets that would keep a resolver on a subnet that moves away.
 pub(crate) fn dangling(
-    wanted: &Wanted,
+    desired: &Desired,
     observed: &Observed,
     leaving: &BTreeSet<Cidr>,
 ) -> Vec<Refusal> {
     let mut refusals = Vec::new();
-    for subnet in wanted.subnets.values() {
+    for subnet in desired.subnets.values() {
         let before = subnet.old.and_then(|old| observed.subnet(&old));
         let kept = subnet
             .row
@@ -149,8 +154,8 @@ pub(crate) fn dangling(
             let Some(gone) = leaving.iter().find(|gone| gone.contains(*ip)) else {
                 continue;
             };
-            // Grown or shrunk, it may still hold the address.
-            let stays = wanted
+            // A subnet that grows or shrinks may still contain the address.
+            let stays = desired
                 .subnets
                 .values()
                 .any(|other| other.old == Some(*gone) && other.row.cidr.contains(*ip));
@@ -159,9 +164,9 @@ pub(crate) fn dangling(
             }
             refusals.push(
                 Refusal::new(
-                    Code::Dangling,
-                    format!("{} would still name the resolver {ip}, and {gone} moves away from there.", subnet.row.cidr),
-                    "Declare its resolvers by reference, as `dns: [PLANE+1]`, so that they move along.",
+                    RefusalCode::Dangling,
+                    format!("{} would still use the resolver {ip}, but {gone} moves away.", subnet.row.cidr),
+                    "Declare its resolvers by reference, such as `dns: [PLANE+1]`, so that they move too.",
                 )
                 .of(&subnet.plane),
             );
@@ -170,12 +175,12 @@ pub(crate) fn dangling(
     refusals
 }
 
-pub(crate) fn too_much(vacated: &BTreeSet<Cidr>, policy: &Policy) -> Option<Refusal> {
+pub(crate) fn too_much(vacated: &BTreeSet<Cidr>, policy: &PlanPolicy) -> Option<Refusal> {
     (vacated.len() > policy.vacated_max).then(|| {
         Refusal::new(
-            Code::TooMuch,
+            RefusalCode::TooMuch,
             format!(
-                "{} subnets would move at once, and this site allows {}.",
+                "{} subnets would move at once, but this site allows {}.",
                 vacated.len(),
                 policy.vacated_max
             ),

@@ -1,9 +1,9 @@
-//! The order in which the jumphost's addresses move.
+//! The order in which the jumphost's addresses change.
 //!
-//! The tokens are prefixes, not addresses: while one interface still has any address in a prefix, a second interface
-//! with an address in it makes routing ambiguous. So an address comes to a prefix only after whoever held the prefix
-//! has left. Where each interface stands today is read off MAAS: the same offset on the plane's old network. It must not
-//! know how an address is moved on a host.
+//! What matters is the prefix, not the address: while one interface has any address in a prefix, a second interface with an
+//! address in it makes routing ambiguous. So an interface gets an address in a prefix only after every other interface has
+//! left it. An interface's current address is the same offset on the plane's old subnet. Must not know how an address is
+//! changed on a host.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -11,19 +11,19 @@ use std::net::IpAddr;
 use topology::address::Cidr;
 use topology::plane::JumphostAddress;
 
-use crate::gate::Evidence;
-use crate::refusal::{Code, Refusal};
+use crate::gate::GateEvidence;
+use crate::refusal::{Refusal, RefusalCode};
 
-/// One thing to do on the jumphost.
+/// One change on the jumphost.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
-    /// The interface's address goes from the old network to the new one.
+pub(crate) enum JumphostChange {
+    /// The interface's address moves from the old subnet to the new one.
     Move {
         interface: String,
         from: (IpAddr, Cidr),
         to: (IpAddr, Cidr),
     },
-    /// The address is there already; look.
+    /// The address exists already; it is only checked.
     Confirm {
         interface: String,
         at: (IpAddr, Cidr),
@@ -35,19 +35,21 @@ pub(crate) enum Turn {
     },
 }
 
-/// One declared address and where its interface stands today.
-pub(crate) struct Stand<'a> {
+/// A declared address and its plane's current subnet.
+pub(crate) struct JumphostPosition<'a> {
     pub(crate) declared: &'a JumphostAddress,
-    /// The plane's network today; `None`: the plane is new.
+    /// The plane's current subnet; `None` for a new plane.
     pub(crate) old: Option<Cidr>,
-    /// MAAS will newly hand this address out as a gateway or resolver.
+    /// Whether MAAS newly announces this address as a gateway or resolver.
     pub(crate) newly_served: bool,
 }
 
-/// Orders the turns, or refuses a circle. No turns: nothing to do on the jumphost.
-pub(crate) fn turns(stands: &[Stand<'_>]) -> Result<Vec<Turn>, Refusal> {
-    let all: Vec<Turn> = stands.iter().filter_map(turn).collect();
-    let idle = all.iter().all(|turn| matches!(turn, Turn::Confirm { .. }));
+/// Orders the changes, or refuses a cycle. Empty if there is nothing to do on the jumphost.
+pub(crate) fn changes(positions: &[JumphostPosition<'_>]) -> Result<Vec<JumphostChange>, Refusal> {
+    let all: Vec<JumphostChange> = positions.iter().filter_map(change).collect();
+    let idle = all
+        .iter()
+        .all(|change| matches!(change, JumphostChange::Confirm { .. }));
     if idle {
         return Ok(Vec::new());
     }
@@ -55,16 +57,16 @@ pub(crate) fn turns(stands: &[Stand<'_>]) -> Result<Vec<Turn>, Refusal> {
     waiting.sort_by_key(rank);
     let mut ordered = Vec::new();
     while !waiting.is_empty() {
-        let free = waiting.iter().position(|turn| is_free(turn, &waiting));
+        let free = waiting.iter().position(|change| is_free(change, &waiting));
         let Some(next) = free else {
             let names: Vec<&str> = waiting.iter().map(interface_of).collect();
             return Err(Refusal::new(
-                Code::Circle,
+                RefusalCode::Circle,
                 format!(
-                    "on the jumphost {} would change networks in a circle.",
+                    "on the jumphost, {} would swap subnets in a cycle.",
                     names.join(", ")
                 ),
-                "Give one of them a temporary address outside every old and new network, in a change of its own.",
+                "First give one of them a temporary address outside every old and new subnet, in a separate change.",
             ));
         };
         ordered.push(waiting.remove(next));
@@ -72,13 +74,13 @@ pub(crate) fn turns(stands: &[Stand<'_>]) -> Result<Vec<Turn>, Refusal> {
     Ok(ordered)
 }
 
-/// What a look must find afterwards.
-pub(crate) fn evidence(turns: &[Turn]) -> Evidence {
+/// The evidence that the changes were made.
+pub(crate) fn evidence(changes: &[JumphostChange]) -> GateEvidence {
     let mut has = BTreeSet::new();
     let mut lacks = BTreeSet::new();
-    for turn in turns {
-        match turn {
-            Turn::Move {
+    for change in changes {
+        match change {
+            JumphostChange::Move {
                 interface,
                 from,
                 to,
@@ -86,23 +88,23 @@ pub(crate) fn evidence(turns: &[Turn]) -> Evidence {
                 lacks.insert((interface.clone(), from.0));
                 has.insert((interface.clone(), to.0));
             }
-            Turn::Confirm { interface, at } => {
+            JumphostChange::Confirm { interface, at } => {
                 has.insert((interface.clone(), at.0));
             }
-            Turn::Add { interface, to } => {
+            JumphostChange::Add { interface, to } => {
                 has.insert((interface.clone(), to.0));
             }
         }
     }
-    Evidence::Jumphost { has, lacks }
+    GateEvidence::Jumphost { has, lacks }
 }
 
-/// The turns in words, lettered as people speak of them.
-pub(crate) fn tasks(turns: &[Turn]) -> Vec<String> {
-    turns
+/// The changes as tasks for a person.
+pub(crate) fn tasks(changes: &[JumphostChange]) -> Vec<String> {
+    changes
         .iter()
-        .map(|turn| match turn {
-            Turn::Move {
+        .map(|change| match change {
+            JumphostChange::Move {
                 interface,
                 from,
                 to,
@@ -115,22 +117,22 @@ pub(crate) fn tasks(turns: &[Turn]) -> Vec<String> {
                     to.1.prefix()
                 )
             }
-            Turn::Confirm { interface, at } => {
+            JumphostChange::Confirm { interface, at } => {
                 format!("{interface}: confirm {}/{}", at.0, at.1.prefix())
             }
-            Turn::Add { interface, to } => {
+            JumphostChange::Add { interface, to } => {
                 format!("{interface}: add {}/{}", to.0, to.1.prefix())
             }
         })
         .collect()
 }
 
-/// The commands for a person at the jumphost, in order; nothing here is ever run by planebot.
-pub(crate) fn commands(turns: &[Turn]) -> Vec<String> {
+/// The commands for a person to run on the jumphost, in order; planebot never runs them.
+pub(crate) fn commands(changes: &[JumphostChange]) -> Vec<String> {
     let mut lines = Vec::new();
-    for turn in turns {
-        match turn {
-            Turn::Move {
+    for change in changes {
+        match change {
+            JumphostChange::Move {
                 interface,
                 from,
                 to,
@@ -147,14 +149,14 @@ pub(crate) fn commands(turns: &[Turn]) -> Vec<String> {
                 ));
                 lines.push(format!("arping -U -c 3 -I {interface} {}", to.0));
             }
-            Turn::Confirm { interface, at } => {
+            JumphostChange::Confirm { interface, at } => {
                 lines.push(format!(
                     "ip -br addr show dev {interface}    # must list {}/{}",
                     at.0,
                     at.1.prefix()
                 ));
             }
-            Turn::Add { interface, to } => {
+            JumphostChange::Add { interface, to } => {
                 lines.push(format!(
                     "ip addr add {}/{} dev {interface}",
                     to.0,
@@ -167,18 +169,21 @@ pub(crate) fn commands(turns: &[Turn]) -> Vec<String> {
     lines
 }
 
-fn turn(stand: &Stand<'_>) -> Option<Turn> {
-    let interface = stand.declared.interface.clone();
-    let to = (stand.declared.address, stand.declared.cidr);
-    match stand.old {
-        None => Some(Turn::Add { interface, to }),
-        Some(old) if old == stand.declared.cidr => stand
+fn change(position: &JumphostPosition<'_>) -> Option<JumphostChange> {
+    let interface = position.declared.interface.clone();
+    let to = (position.declared.address, position.declared.cidr);
+    match position.old {
+        None => Some(JumphostChange::Add { interface, to }),
+        Some(old) if old == position.declared.cidr => position
             .newly_served
-            .then_some(Turn::Confirm { interface, at: to }),
+            .then_some(JumphostChange::Confirm { interface, at: to }),
         Some(old) => {
-            let offset = stand.declared.cidr.offset_of(stand.declared.address)?;
+            let offset = position
+                .declared
+                .cidr
+                .offset_of(position.declared.address)?;
             let from = (old.at(offset)?, old);
-            Some(Turn::Move {
+            Some(JumphostChange::Move {
                 interface,
                 from,
                 to,
@@ -187,30 +192,30 @@ fn turn(stand: &Stand<'_>) -> Option<Turn> {
     }
 }
 
-/// Moves first, then what is only looked at, then what is new.
-fn rank(turn: &Turn) -> u8 {
-    match turn {
-        Turn::Move { .. } => 0,
-        Turn::Confirm { .. } => 1,
-        Turn::Add { .. } => 2,
+/// Moves first, then checks, then new addresses.
+fn rank(change: &JumphostChange) -> u8 {
+    match change {
+        JumphostChange::Move { .. } => 0,
+        JumphostChange::Confirm { .. } => 1,
+        JumphostChange::Add { .. } => 2,
     }
 }
 
-fn is_free(turn: &Turn, waiting: &[Turn]) -> bool {
-    let target = match turn {
-        Turn::Move { to, .. } | Turn::Add { to, .. } => to.1,
-        Turn::Confirm { .. } => return true,
+fn is_free(change: &JumphostChange, waiting: &[JumphostChange]) -> bool {
+    let target = match change {
+        JumphostChange::Move { to, .. } | JumphostChange::Add { to, .. } => to.1,
+        JumphostChange::Confirm { .. } => return true,
     };
     !waiting.iter().any(|other| {
-        matches!(other, Turn::Move { interface, from, .. }
-            if interface != interface_of(turn) && from.1.overlaps(&target))
+        matches!(other, JumphostChange::Move { interface, from, .. }
+            if interface != interface_of(change) && from.1.overlaps(&target))
     })
 }
 
-fn interface_of(turn: &Turn) -> &str {
-    match turn {
-        Turn::Move { interface, .. }
-        | Turn::Confirm { interface, .. }
-        | Turn::Add { interface, .. } => interface,
+fn interface_of(change: &JumphostChange) -> &str {
+    match change {
+        JumphostChange::Move { interface, .. }
+        | JumphostChange::Confirm { interface, .. }
+        | JumphostChange::Add { interface, .. } => interface,
     }
 }

@@ -1,31 +1,32 @@
-//! How to get from one network to the other, and what next.
+//! Plans: how to change an observed network into a declared one, and what a run does next.
 //!
-//! [`Plan::between`] is a pure function of (observed MAAS, declared topology, policy); [`run::next_move`] is a pure function of
-//! (plan, facts, now). Nothing here knows a clock, the network, a file or SQL, and nothing awaits: the sentence *the
-//! planner cannot touch the world* is kept by this crate's manifest.
+//! [`Plan::between`] is a pure function of observed MAAS, declared topology and policy; [`run::next_move`] is a pure
+//! function of plan, facts and time. Nothing here uses a clock, the network, a file or SQL, and nothing is async; this
+//! crate's manifest guarantees that the planner has no side effects.
 
 pub mod audit;
+mod builder;
 mod carve;
 pub mod critic;
-mod drafting;
+pub mod desired;
 pub mod gate;
 mod gating;
 mod hazards;
 mod jumphost;
 pub mod network;
+mod occupants;
 pub mod pairing;
 pub mod plan;
+pub mod planner;
 pub mod refusal;
+pub mod render;
 pub mod run;
 pub mod runbook;
 mod snippets;
 pub mod step;
 pub mod strategy;
-pub mod telling;
-mod tenants;
-pub mod wanted;
 mod warnings;
 
 pub use audit::audit;
-pub use plan::{Digest, Plan, Policy, Refused};
+pub use plan::{Digest, Plan, PlanPolicy, RefusedPlan};
 pub use refusal::Refusal;

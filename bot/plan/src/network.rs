@@ -1,8 +1,8 @@
-//! A network on paper: the objects of a MAAS, and what one write makes of them.
+//! A model of a MAAS network: its objects, and the effect of a write.
 //!
-//! The planner walks on this paper to give every step its exact before and after, and the critic walks on it again to
-//! see that no state along the way is one that MAAS refuses. It knows what a rename drags along and what a create
-//! brings with it; it must not know why a write is wanted. The rules themselves are in [`rules`].
+//! The planner applies each step to a model to know its exact before and after, and the critic applies them again to check
+//! that MAAS refuses none of them. The model knows the side effects of renames, creates and deletes; it must not know why a
+//! write is planned. MAAS's rules are in [`rules`].
 
 pub mod rules;
 
@@ -16,20 +16,20 @@ use topology::object::{
 use topology::observed::Observed;
 use topology::port::Write;
 
-pub use rules::Broken;
+pub use rules::RuleViolation;
 
-/// The MTU that MAAS gives a VLAN when nothing is sent (3.5.9 maasserver/models/vlan.py).
+/// The MTU that MAAS sets on a VLAN when none is sent (3.5.9 maasserver/models/vlan.py).
 pub const DEFAULT_MTU: u32 = 1500;
 
-/// Objects by key, as they would be.
+/// The objects of the network, by key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Network {
+pub struct NetworkModel {
     objects: BTreeMap<Key, Object>,
     default_vlans: BTreeSet<VlanAt>,
 }
 
-impl Network {
-    /// What was observed, on paper.
+impl NetworkModel {
+    /// A model of what was observed.
     pub fn of(observed: &Observed) -> Self {
         Self {
             objects: observed
@@ -56,7 +56,7 @@ impl Network {
         self.all().filter_map(Object::as_vlan)
     }
 
-    /// The VLAN at that place.
+    /// The VLAN with that fabric and VID.
     pub fn vlan(&self, at: &VlanAt) -> Option<&Vlan> {
         self.get(&Key::Vlan(at.clone())).and_then(Object::as_vlan)
     }
@@ -123,13 +123,13 @@ impl Network {
             .and_then(Object::as_interface)
     }
 
-    /// Whether MAAS would take a write, as far as paper knows.
-    pub fn allows(&self, write: &Write) -> Result<(), Broken> {
+    /// Whether MAAS would accept a write, as far as the model knows.
+    pub fn allows(&self, write: &Write) -> Result<(), RuleViolation> {
         rules::check(self, write)
     }
 
-    /// Carries a write out on paper, or says which rule of MAAS it breaks.
-    pub fn apply(&mut self, write: &Write) -> Result<(), Broken> {
+    /// Applies a write, or returns the rule of MAAS that it violates.
+    pub fn apply(&mut self, write: &Write) -> Result<(), RuleViolation> {
         rules::check(self, write)?;
         match write {
             Write::Create(object) => self.put(object.clone()),
@@ -145,7 +145,7 @@ impl Network {
                 fabric: fabric.name.clone(),
                 vid: 0,
             };
-            // Making a fabric makes its default VLAN (3.5.9 maasserver/models/fabric.py:192-211).
+            // Creating a fabric creates its default VLAN (3.5.9 maasserver/models/fabric.py:192-211).
             self.default_vlans.insert(at.clone());
             self.insert(Object::Vlan(Vlan {
                 at,
@@ -193,7 +193,7 @@ impl Network {
         self.insert(after.clone());
     }
 
-    /// Rewrites every mention of a VLAN's place.
+    /// Updates every reference to a VLAN.
     fn move_vlans(&mut self, rename: &dyn Fn(&mut VlanAt)) {
         let objects = std::mem::take(&mut self.objects);
         for mut object in objects.into_values() {
@@ -229,7 +229,7 @@ impl Network {
             .collect();
     }
 
-    /// Rewrites every mention of a subnet: MAAS's rows follow the subnet's row, whatever its CIDR.
+    /// Updates every reference to a subnet: MAAS's rows refer to the subnet's row, not to its CIDR.
     fn move_cidr(&mut self, old: Cidr, new: Cidr) {
         if old == new {
             return;
@@ -260,7 +260,7 @@ impl Network {
     fn remove(&mut self, object: &Object) {
         self.objects.remove(&object.key());
         if let Object::Subnet(subnet) = object {
-            // What MAAS cascades away without a word (maas 3.5.9: IPRange, StaticRoute, ReservedIP, addresses, DHCPSnippet).
+            // MAAS silently deletes these with the subnet (3.5.9: IPRange, StaticRoute, ReservedIP, addresses, DHCPSnippet).
             let gone = subnet.cidr;
             self.objects.retain(|_, other| match other {
                 Object::Range(range) => range.subnet != gone,
@@ -277,23 +277,23 @@ impl Network {
         }
     }
 
-    /// Takes a link off on paper: what a person is asked to do at a gate.
+    /// Removes a link, as a person does at a gate.
     pub fn unlink(&mut self, link: &Link) {
         self.objects.remove(&Object::Link(link.clone()).key());
     }
 
-    /// Puts a link on paper that is not there now: what commissioning may leave.
+    /// Adds a link that commissioning may leave.
     pub fn link(&mut self, link: Link) {
         self.insert(Object::Link(link));
     }
 
-    /// Takes every link of a node off on paper: what commissioning does.
+    /// Removes every link of a node, as commissioning does.
     pub fn unlink_host(&mut self, host: &str) {
         self.objects
             .retain(|_, object| object.as_link().is_none_or(|link| link.host != host));
     }
 
-    /// Which subnet holds `ip`, the narrowest first.
+    /// The smallest subnet that contains `ip`.
     pub fn home_of(&self, ip: IpAddr) -> Option<&Subnet> {
         self.subnets()
             .filter(|subnet| subnet.cidr.contains(ip))

@@ -1,8 +1,8 @@
-//! Which observed thing is which declared thing.
+//! Matches declared planes, VLANs, subnets and spaces with observed ones.
 //!
-//! A subnet is matched by its exact CIDR on its plane's VLAN, then by name on that VLAN, then by CIDR and name on
-//! another VLAN, then by being the only one of its family left on both sides; never by name alone. A fabric or VLAN
-//! that is declared under a new name is recognised by the subnets on it. Must not know what the differences are.
+//! A subnet is matched by its exact CIDR on its plane's VLAN, then by name on that VLAN, then by CIDR and name on another
+//! VLAN, then by being the only one of its family left on both sides; never by name alone. A fabric or VLAN that is declared
+//! under a new name is recognised by its subnets. Must not know what the differences are.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,21 +11,21 @@ use topology::object::{Key, Subnet, VlanAt};
 use topology::observed::Observed;
 use topology::plane::{Plane, PlaneSubnet, Topology};
 
-/// Who is who.
+/// The matches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pairing {
     /// Observed fabric name to declared fabric name, where they differ.
     pub fabrics: BTreeMap<String, String>,
-    /// Observed VLAN place to declared VLAN place, after fabric renames, where the VID or the fabric differs.
+    /// Observed VLAN to declared VLAN, after fabric renames, where the VID or the fabric differs.
     pub vlans: BTreeMap<VlanAt, VlanAt>,
     /// Observed space name to declared space name, where a space is renamed.
     pub spaces: BTreeMap<String, String>,
-    /// Declared CIDR to the observed subnet's CIDR; a declared subnet that is not here is new.
+    /// Declared CIDR to the observed subnet's CIDR; a declared subnet that is missing here is new.
     pub subnets: BTreeMap<Cidr, Cidr>,
 }
 
 impl Pairing {
-    /// Pairs a declaration with what was observed.
+    /// Matches a declaration with what was observed.
     pub fn of(topology: &Topology, observed: &Observed) -> Self {
         let mut pairing = Self::default();
         pairing.pair_fabrics(topology, observed);
@@ -35,7 +35,7 @@ impl Pairing {
         pairing
     }
 
-    /// Where an observed VLAN is declared to be.
+    /// The declared fabric and VID of an observed VLAN.
     pub fn place(&self, at: &VlanAt) -> VlanAt {
         let fabric = self.fabrics.get(&at.fabric).unwrap_or(&at.fabric);
         let moved = VlanAt {
@@ -45,7 +45,7 @@ impl Pairing {
         self.vlans.get(&moved).cloned().unwrap_or(moved)
     }
 
-    /// The observed subnet that the declared one is.
+    /// The CIDR of the observed subnet that the declared one is.
     pub fn old_of(&self, declared: Cidr) -> Option<Cidr> {
         self.subnets.get(&declared).copied()
     }
@@ -89,7 +89,8 @@ impl Pairing {
                 .filter_map(|subnet| observed.subnet(&subnet.cidr))
                 .map(|subnet| self.place(&subnet.vlan))
                 .filter(|home| {
-                    home.fabric == plane.vlan.fabric || self.may_go(home, plane, observed)
+                    home.fabric == plane.vlan.fabric
+                        || self.may_change_fabric(home, plane, observed)
                 })
                 .collect();
             let mut homes = homes.into_iter();
@@ -102,11 +103,11 @@ impl Pairing {
         }
     }
 
-    /// Whether a VLAN's row may go to another fabric, with all that is on it. The fabric is there already, every network of
-    /// the VLAN goes along, and its row is younger than that fabric's default VLAN: the lowest row number is the default
-    /// (3.5.9 maasserver/models/fabric.py:160-163), so an older row would become it, and a default that leaves makes another
-    /// one the default. Otherwise the networks go to a VLAN of their own there.
-    fn may_go(&self, home: &VlanAt, plane: &Plane, observed: &Observed) -> bool {
+    /// Whether a VLAN's row may move to another fabric, with everything on it. The fabric must exist, every subnet of the
+    /// VLAN must be declared on the plane, and the row must be newer than that fabric's default VLAN: the lowest id is the
+    /// default (3.5.9 maasserver/models/fabric.py:160-163), so an older row would become the default, and moving a default
+    /// VLAN away would make another one the default. Otherwise the subnets move to a new VLAN there.
+    fn may_change_fabric(&self, home: &VlanAt, plane: &Plane, observed: &Observed) -> bool {
         let Some(row) = observed.vlans().find(|vlan| self.place(&vlan.at) == *home) else {
             return false;
         };
@@ -146,19 +147,19 @@ impl Pairing {
         }
     }
 
-    /// A space that is declared nowhere any more, and whose every VLAN goes to one new name, is that space renamed:
-    /// its row stays, because Juju knows spaces by their row.
+    /// A space that is no longer declared, and whose VLANs are all declared in the same new space, is renamed: its row
+    /// stays, because Juju identifies spaces by their row.
     fn pair_spaces(&mut self, topology: &Topology, observed: &Observed) {
         let there: BTreeSet<&str> = observed
             .vlans()
             .filter_map(|v| v.space.as_deref())
             .collect();
-        let wanted: BTreeMap<&VlanAt, &Option<String>> = topology
+        let desired: BTreeMap<&VlanAt, &Option<String>> = topology
             .planes
             .values()
             .filter_map(|plane| plane.space.as_ref().map(|space| (&plane.vlan, space)))
             .collect();
-        let declared: BTreeSet<&str> = wanted
+        let declared: BTreeSet<&str> = desired
             .values()
             .filter_map(|space| space.as_deref())
             .chain(topology.spaces.iter().map(String::as_str))
@@ -168,7 +169,7 @@ impl Pairing {
                 .vlans()
                 .filter(|vlan| vlan.space.as_deref() == Some(old))
                 .map(|vlan| {
-                    wanted
+                    desired
                         .get(&self.place(&vlan.at))
                         .and_then(|space| space.as_deref())
                 })
@@ -185,7 +186,7 @@ impl Pairing {
     }
 }
 
-/// Observed subnets that are nobody's yet.
+/// Observed subnets that are not matched yet.
 struct Free<'a> {
     subnets: BTreeMap<Cidr, (&'a Subnet, VlanAt)>,
     on: BTreeMap<VlanAt, BTreeSet<Cidr>>,
@@ -213,7 +214,7 @@ impl<'a> Free<'a> {
         }
     }
 
-    /// What is left on the plane's VLAN, of the subnet's family.
+    /// Unmatched subnets on the plane's VLAN, of the subnet's address family.
     fn beside(&self, plane: &Plane, subnet: &PlaneSubnet) -> impl Iterator<Item = &'a Subnet> {
         self.on
             .get(&plane.vlan)
@@ -256,7 +257,7 @@ fn last_ones(
     }
 }
 
-/// The same network under the same name on another VLAN: the plane moved. A stranger's network is not taken over.
+/// The same CIDR and name on another VLAN: the plane moved. An undeclared subnet is never taken over.
 fn moved(_: &Pairing, _: &Plane, subnet: &PlaneSubnet, free: &Free<'_>) -> Option<Cidr> {
     free.subnets
         .get(&subnet.cidr)
@@ -264,7 +265,7 @@ fn moved(_: &Pairing, _: &Plane, subnet: &PlaneSubnet, free: &Free<'_>) -> Optio
         .map(|(old, _)| old.cidr)
 }
 
-/// Whether the files say that this subnet, or its fabric, is to be left alone.
+/// Whether this subnet or its fabric is listed under `leave_alone`.
 pub fn is_left_alone(topology: &Topology, subnet: &Subnet) -> bool {
     topology.leave_alone.contains(&subnet.vlan.fabric)
         || topology.leave_alone.contains(&subnet.cidr.to_string())

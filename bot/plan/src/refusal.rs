@@ -1,73 +1,73 @@
-//! Why there is no plan.
+//! Refusals: why there is no plan.
 //!
-//! A refusal is a result, not an error: it says what is in the way and what would be allowed. Every code has a line in
-//! [`Code::ALL`], which the documents and the tests walk.
+//! A refusal is a result, not an error: it says what prevents the plan and what would be allowed. Every code has a line in
+//! [`RefusalCode::ALL`], which the documentation and the tests use.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Which rule refused.
+/// The rule that refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Code {
-    /// A subnet that nobody declared holds, or overlaps, a wanted CIDR.
+pub enum RefusalCode {
+    /// An undeclared subnet has or overlaps a declared CIDR.
     Occupied,
-    /// A subnet that is declared to be made again holds a baseboard controller's address, which MAAS never lets go of.
+    /// A subnet with `strategy: recreate` has a BMC's address, so MAAS never deletes it.
     HoldsBmc,
-    /// Something would still name an address on a network that moves away.
+    /// Something would still refer to an address on a subnet that moves away.
     Dangling,
-    /// A node on a touched VLAN is between two states.
+    /// A machine on a VLAN of this plan is between two states.
     InTransition,
-    /// What is left alone cannot be left alone, because its subnet moves.
+    /// Something is left alone but cannot stay, because its subnet moves.
     CannotLeave,
-    /// MAAS would refuse a write of this plan, or an order without such a write was not found.
+    /// MAAS would refuse a write of this plan, or no order without such a write was found.
     MaasRefuses,
-    /// A rack controller that was named, or is needed, is not there.
+    /// A declared or required rack controller does not exist.
     NoRack,
-    /// Something that the plan needs to know was not told by MAAS.
+    /// Something that the plan needs was not read from MAAS.
     Unseen,
-    /// Subnets would have to change places in a circle in place.
+    /// Subnets would have to swap CIDRs in a cycle in place.
     Circle,
-    /// More subnets would go than the site's policy lets one change take.
+    /// More subnets would move than the site's policy allows in one change.
     TooMuch,
-    /// A VLAN goes to another fabric beside other writes.
+    /// A VLAN moves to another fabric together with other writes.
     Mixed,
-    /// The kind of object does not exist in this MAAS.
+    /// This release of MAAS does not have that kind of object.
     NotInThisMaas,
-    /// The bot's own critic found the plan unsound.
+    /// The critic found the plan unsound.
     Unsound,
-    /// The rehearsal did not end as the plan says.
+    /// The rehearsal did not end as planned.
     NotRehearsed,
 }
 
-impl Code {
+impl RefusalCode {
     /// Every code with its meaning.
     pub const ALL: [(Self, &'static str, &'static str); 14] = [
         (
             Self::Occupied,
             "occupied",
-            "a subnet that nobody declared holds or overlaps a wanted CIDR",
+            "an undeclared subnet has or overlaps a declared CIDR",
         ),
         (
             Self::HoldsBmc,
             "holds-bmc",
-            "a subnet that is declared to be made again holds a BMC's address; MAAS answers 409 to its delete, every time",
+            "a subnet with `strategy: recreate` has a BMC's address; MAAS always answers 409 to its delete",
         ),
         (
             Self::Dangling,
             "dangling",
-            "something would still name an address on a network that moves away, or be relayed to a VLAN that its networks leave",
+            "something would still refer to an address on a subnet that moves away, or be relayed to a VLAN that its subnets leave",
         ),
         (
             Self::InTransition,
             "in-transition",
-            "a node on a touched VLAN is between two states",
+            "a machine on a VLAN of this plan is between two states",
         ),
         (
             Self::CannotLeave,
             "cannot-leave",
-            "what is left alone cannot stay, because its subnet moves",
+            "something is left alone but cannot stay, because its subnet moves",
         ),
         (
             Self::MaasRefuses,
@@ -77,46 +77,46 @@ impl Code {
         (
             Self::NoRack,
             "no-rack",
-            "a rack controller that was named, or is needed, is not there",
+            "a declared or required rack controller does not exist",
         ),
         (
             Self::Unseen,
             "unseen",
-            "MAAS did not tell something that the plan needs to know",
+            "something that the plan needs was not read from MAAS",
         ),
         (
             Self::Circle,
             "circle",
-            "subnets would change places in a circle in place",
+            "subnets would swap CIDRs in a cycle, which is not possible in place",
         ),
         (
             Self::TooMuch,
             "too-much",
-            "more subnets would go than the site's policy lets one change take",
+            "more subnets would move than the site's policy allows in one change",
         ),
         (
             Self::Mixed,
             "mixed",
-            "a VLAN goes to another fabric, which is a change of its own, beside other writes",
+            "a VLAN moves to another fabric together with other writes; that needs a separate change",
         ),
         (
             Self::NotInThisMaas,
             "not-in-this-maas",
-            "the kind of object does not exist in this release of MAAS",
+            "this release of MAAS does not have that kind of object",
         ),
         (
             Self::Unsound,
             "unsound",
-            "the critic found the plan unsound; this is a fault of planebot",
+            "the critic found the plan unsound; this is a bug in planebot",
         ),
         (
             Self::NotRehearsed,
             "not-rehearsed",
-            "the rehearsal did not end as the plan says",
+            "the rehearsal did not end as planned",
         ),
     ];
 
-    /// The code as people read it.
+    /// The code as text.
     pub fn word(self) -> &'static str {
         Self::ALL
             .iter()
@@ -125,22 +125,21 @@ impl Code {
     }
 }
 
-/// Why there is no plan, for one thing.
+/// One reason why there is no plan.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Refusal {
-    /// Which rule.
-    pub code: Code,
+    pub code: RefusalCode,
     /// The plane it concerns, where there is one.
     pub plane: Option<String>,
-    /// What is in the way, one sentence.
+    /// What prevents the plan, in one sentence.
     pub why: String,
-    /// What would be allowed, one sentence.
+    /// What would be allowed, in one sentence.
     pub help: String,
 }
 
 impl Refusal {
     /// A refusal that concerns no plane.
-    pub fn new(code: Code, why: impl Into<String>, help: impl Into<String>) -> Self {
+    pub fn new(code: RefusalCode, why: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             code,
             plane: None,

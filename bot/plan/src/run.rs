@@ -1,7 +1,7 @@
-//! From facts to the next move.
+//! Runs: the facts of a run, and its next move.
 //!
-//! A run is a plan, the facts journalled so far, and the time: [`next_move`] says what to do and decides nothing else
-//! later. Facts are only ever added. Must not know how a move is made, or where facts are kept.
+//! A run is a plan, the facts recorded so far, and the time; [`next_move`] decides what to do next, and is the only place
+//! that does. Facts are only ever appended. Must not know how a move is carried out, or where facts are stored.
 
 use serde::{Deserialize, Serialize};
 use topology::observed::Timestamp;
@@ -10,77 +10,71 @@ use crate::gate::GateName;
 use crate::plan::Plan;
 use crate::step::StepId;
 
-/// What happened in a run, in order. The journal keeps these; nothing else drives a run.
+/// What happened in a run. The journal stores the facts in order; nothing else drives a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fact {
-    /// An operator's order began the run.
+    /// An operator's order started the run.
     Began {
-        /// Who, by login.
+        /// The operator's login.
         by: String,
     },
-    /// The next write is this step's. Written before the request leaves.
+    /// This step's write is about to be sent. Recorded before the request.
     Intended(StepId),
-    /// The step's end was seen by a look.
+    /// MAAS was read and has what the step leaves.
     Done {
-        /// Which.
         step: StepId,
-        /// MAAS's row number of what the step left.
+        /// MAAS's row id of the resulting object.
         id: Option<u64>,
-        /// True when the look before the write found it so already.
+        /// Whether it was so before the write, which was then not sent.
         already: bool,
     },
-    /// MAAS said no. The run stops here.
+    /// MAAS refused the write. The run stops here.
     Refused {
-        /// Which.
         step: StepId,
-        /// MAAS's status and words, cut short.
+        /// MAAS's status and message, shortened.
         why: String,
     },
-    /// Nobody knows; the next move looks.
+    /// The result is unknown; the next move reads MAAS.
     Unknown {
-        /// Which.
         step: StepId,
-        /// What was seen instead of an answer.
+        /// What was seen instead of a response.
         why: String,
     },
-    /// A look found neither what the step expects nor what it leaves, or a subnet that is not vacant. The run stops here.
+    /// MAAS has neither what the step expects nor what it leaves, or a subnet is not vacant. The run stops here.
     Foreign {
-        /// Which.
         step: StepId,
-        /// What was found, in words.
+        /// A description of what was found.
         found: String,
     },
-    /// The world could not be looked at.
+    /// MAAS could not be read.
     Blind {
-        /// The request that had no answer.
+        /// The request that failed, and why.
         why: String,
     },
-    /// The gate's runbook was shown.
+    /// The gate's comment was posted.
     Asked(GateName),
-    /// An operator says the gate's work is done.
+    /// An operator reported that the gate's work is done.
     Claimed {
-        /// Which.
         gate: GateName,
-        /// Who.
+        /// The operator's login.
         by: String,
-        /// What they gave as evidence.
+        /// The evidence that they gave, if any.
         evidence: Option<String>,
     },
-    /// The look disagreed with the claim.
+    /// The evidence is not there yet.
     NotYet {
-        /// Which.
         gate: GateName,
-        /// What is still there, one line each.
+        /// What is still missing, one line each.
         missing: Vec<String>,
     },
-    /// The look agreed; the gate is open.
+    /// The evidence was found; the gate is open.
     Opened(GateName),
-    /// Re-observed and planned again.
+    /// MAAS was read and planned again, to verify the result.
     Verified {
         /// 1 after the stand-up, 2 at the end, 3 after the settle time.
         round: u8,
-        /// What still differs, one line each; empty is proof.
+        /// What still differs, one line each; empty if verified.
         drift: Vec<String>,
     },
     /// The run stopped at a step boundary and can be resumed.
@@ -88,64 +82,63 @@ pub enum Fact {
         /// Why, for people.
         why: String,
     },
-    /// An operator ordered the run to go on.
+    /// An operator resumed the run.
     Resumed {
-        /// Who.
+        /// The operator's login.
         by: String,
     },
-    /// An operator ended the run.
+    /// An operator aborted the run.
     Aborted {
-        /// Who.
+        /// The operator's login.
         by: String,
     },
-    /// All is done and proved.
+    /// Everything is done and verified.
     Finished,
 }
 
-/// A fact and when it was written.
+/// A fact with the time at which it was recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Noted {
-    /// When.
+pub struct RecordedFact {
     pub at: Timestamp,
-    /// What.
     pub fact: Fact,
 }
 
 /// What a run does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Move {
-    /// Look at the step's objects; if they are as expected, note the intention, send the write, read it back.
-    Make(StepId),
-    /// Show the gate's runbook.
+pub enum NextMove {
+    /// Read the step's objects. If they are as expected, record the intention, send the write, and read it back.
+    Execute(StepId),
+    /// Post the gate's comment.
     Ask(GateName),
-    /// Look for the gate's evidence.
+    /// Check the gate's evidence.
     Examine(GateName),
-    /// Observe and plan again.
+    /// Read MAAS and plan again, to verify the result.
     Verify {
         /// 1 after the stand-up, 2 at the end, 3 after the settle time.
         round: u8,
     },
-    /// Nothing before that time.
-    Rest(Timestamp),
-    /// Nothing until an operator speaks.
-    Wait,
-    /// Note that the run stopped, and why.
+    /// Do nothing before that time.
+    WaitUntil(Timestamp),
+    /// Do nothing until an operator comments.
+    WaitForOperator,
+    /// Record that the run stopped.
     Stop {
         /// Why, for people.
         why: String,
     },
-    /// Note the end.
+    /// Record that the run has finished.
     Finish,
-    /// The run is over.
-    Over,
+    /// The run has ended: finished or aborted.
+    Ended,
 }
 
-/// How long a run waits, in milliseconds. Values handed in, so that no test sleeps.
+/// How long a run waits, in milliseconds. Passed in, so that no test sleeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
-    /// Between not knowing and looking. MAAS retries a request for up to 90 s by itself (3.5.9 maasserver/utils/views.py:170), so a look before that may see too little.
+    /// Between an unknown result and reading MAAS. MAAS itself retries a request for up to 90 s (3.5.9
+    /// maasserver/utils/views.py:170), so an earlier reading may be too early.
     pub unknown: i64,
-    /// Between the proof and the second proof: controllers may rewrite the network after the fact.
+    /// Between the two verifications at the end: controllers' reports may change the network afterwards.
     pub settle: i64,
 }
 
@@ -158,29 +151,30 @@ impl Default for Pace {
     }
 }
 
-/// Looks after one unknown answer before a person is asked: a MAAS that loses four answers in a row is a page, not a retry.
+/// How many unknown results of one step are retried before a person is needed: a MAAS that loses four responses in a row
+/// needs attention, not retries.
 pub const LOOKS_MAX: usize = 4;
 
-/// How far a run has come, read off its facts.
+/// The progress of a run, computed from its facts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Steps whose end was seen.
+    /// Steps that are done.
     pub done: std::collections::BTreeSet<StepId>,
     /// Gates that are open.
     pub opened: std::collections::BTreeSet<GateName>,
     /// The step whose write may have happened.
     pub unknown: Option<StepId>,
-    /// The last round of proof that found nothing.
+    /// The last verification round that found no differences; 0 before the first.
     pub proved: u8,
-    /// Why the run stands still until an operator speaks, if it does.
+    /// Why the run is stopped until an operator resumes it, if it is.
     pub stopped: Option<String>,
-    /// Over: finished or aborted.
-    pub over: bool,
+    /// Whether the run finished or was aborted.
+    pub ended: bool,
 }
 
 impl Progress {
-    /// Reads the facts.
-    pub fn of(facts: &[Noted]) -> Self {
+    /// Computes the progress from the facts.
+    pub fn of(facts: &[RecordedFact]) -> Self {
         let mut progress = Self::default();
         for noted in facts {
             progress.take(&noted.fact);
@@ -201,7 +195,7 @@ impl Progress {
             Fact::Verified { round, drift } if drift.is_empty() => self.proved = *round,
             Fact::Stopped { why } => self.stopped = Some(why.clone()),
             Fact::Resumed { .. } => self.stopped = None,
-            Fact::Finished | Fact::Aborted { .. } => self.over = true,
+            Fact::Finished | Fact::Aborted { .. } => self.ended = true,
             Fact::Began { .. }
             | Fact::Refused { .. }
             | Fact::Foreign { .. }
@@ -215,13 +209,13 @@ impl Progress {
 }
 
 /// What the run does next. Pure: the same plan, facts and time give the same move.
-pub fn next_move(plan: &Plan, facts: &[Noted], now: Timestamp, pace: Pace) -> Move {
+pub fn next_move(plan: &Plan, facts: &[RecordedFact], now: Timestamp, pace: Pace) -> NextMove {
     let progress = Progress::of(facts);
-    if progress.over {
-        return Move::Over;
+    if progress.ended {
+        return NextMove::Ended;
     }
     if progress.stopped.is_some() {
-        return Move::Wait;
+        return NextMove::WaitForOperator;
     }
     if let Some(next) = after_trouble(facts, now, pace) {
         return next;
@@ -244,26 +238,31 @@ pub fn next_move(plan: &Plan, facts: &[Noted], now: Timestamp, pace: Pace) -> Mo
         return at_gate(gate.name, facts);
     }
     match (step, gate) {
-        // The network is proved before the jumphost and the machines follow it.
-        (Some(step), _) if step.phase.follows() && progress.proved < 1 => Move::Verify { round: 1 },
-        (Some(step), _) => Move::Make(step.id),
-        (None, _) if progress.proved < 1 => Move::Verify { round: 1 },
+        // The network is verified before the jumphost and the machines follow it.
+        (Some(step), _) if step.phase.follows() && progress.proved < 1 => {
+            NextMove::Verify { round: 1 }
+        }
+        (Some(step), _) => NextMove::Execute(step.id),
+        (None, _) if progress.proved < 1 => NextMove::Verify { round: 1 },
         (None, Some(gate)) => at_gate(gate.name, facts),
         (None, None) => at_the_end(&progress, facts, now, pace),
     }
 }
 
-/// What follows a fact that is no progress.
-fn after_trouble(facts: &[Noted], now: Timestamp, pace: Pace) -> Option<Move> {
+/// The move after a failure or an unknown result.
+fn after_trouble(facts: &[RecordedFact], now: Timestamp, pace: Pace) -> Option<NextMove> {
     let last = facts.last()?;
-    let stop = |why: String| Some(Move::Stop { why });
+    let stop = |why: String| Some(NextMove::Stop { why });
     match &last.fact {
         Fact::Refused { step, why } => stop(format!("MAAS refused step {step}: {why}")),
-        Fact::Foreign { step, found } => stop(format!("step {step} found something else: {found}")),
-        Fact::Blind { why } => stop(format!("MAAS could not be looked at: {why}")),
-        Fact::Verified { drift, .. } if !drift.is_empty() => {
-            stop(format!("the proof found differences: {}", drift.join("; ")))
+        Fact::Foreign { step, found } => {
+            stop(format!("step {step} found an unexpected state: {found}"))
         }
+        Fact::Blind { why } => stop(format!("MAAS could not be read: {why}")),
+        Fact::Verified { drift, .. } if !drift.is_empty() => stop(format!(
+            "verification found differences: {}",
+            drift.join("; ")
+        )),
         Fact::Unknown { step, why } => {
             let tries = facts
                 .iter()
@@ -272,15 +271,15 @@ fn after_trouble(facts: &[Noted], now: Timestamp, pace: Pace) -> Option<Move> {
                 .filter(|noted| matches!(noted.fact, Fact::Unknown { .. }))
                 .count();
             if tries >= LOOKS_MAX {
-                return stop(format!("nobody knows whether step {step} happened: {why}"));
+                return stop(format!("it is unknown whether step {step} happened: {why}"));
             }
             let wake = Timestamp(last.at.0 + pace.unknown);
-            (now < wake).then_some(Move::Rest(wake))
+            (now < wake).then_some(NextMove::WaitUntil(wake))
         }
-        // Nobody wrote down what became of it: the power was cut, and the request may still be under way.
+        // Nothing was recorded after the intention: the process crashed, and the request may still be in progress.
         Fact::Intended(_) => {
             let wake = Timestamp(last.at.0 + pace.unknown);
-            (now < wake).then_some(Move::Rest(wake))
+            (now < wake).then_some(NextMove::WaitUntil(wake))
         }
         Fact::Began { .. }
         | Fact::Done { .. }
@@ -296,27 +295,27 @@ fn after_trouble(facts: &[Noted], now: Timestamp, pace: Pace) -> Option<Move> {
     }
 }
 
-fn at_gate(gate: GateName, facts: &[Noted]) -> Move {
+fn at_gate(gate: GateName, facts: &[RecordedFact]) -> NextMove {
     let word = facts
         .iter()
         .rev()
         .find_map(|noted| about(gate, &noted.fact));
-    word.unwrap_or(Move::Ask(gate))
+    word.unwrap_or(NextMove::Ask(gate))
 }
 
-/// What a fact says about a gate that is not open.
-fn about(gate: GateName, fact: &Fact) -> Option<Move> {
+/// The move that a fact implies for a gate that is not open.
+fn about(gate: GateName, fact: &Fact) -> Option<NextMove> {
     if matches!(fact, Fact::Claimed { gate: name, .. } if *name == gate) {
-        return Some(Move::Examine(gate));
+        return Some(NextMove::Examine(gate));
     }
     let waits =
         matches!(fact, Fact::Asked(name) | Fact::NotYet { gate: name, .. } if *name == gate);
-    waits.then_some(Move::Wait)
+    waits.then_some(NextMove::WaitForOperator)
 }
 
-fn at_the_end(progress: &Progress, facts: &[Noted], now: Timestamp, pace: Pace) -> Move {
+fn at_the_end(progress: &Progress, facts: &[RecordedFact], now: Timestamp, pace: Pace) -> NextMove {
     match progress.proved {
-        0 | 1 => Move::Verify { round: 2 },
+        0 | 1 => NextMove::Verify { round: 2 },
         2 => {
             let proved_at = facts
                 .iter()
@@ -325,11 +324,11 @@ fn at_the_end(progress: &Progress, facts: &[Noted], now: Timestamp, pace: Pace) 
                 .map_or(now, |noted| noted.at);
             let wake = Timestamp(proved_at.0 + pace.settle);
             if now < wake {
-                Move::Rest(wake)
+                NextMove::WaitUntil(wake)
             } else {
-                Move::Verify { round: 3 }
+                NextMove::Verify { round: 3 }
             }
         }
-        _ => Move::Finish,
+        _ => NextMove::Finish,
     }
 }

@@ -1,8 +1,8 @@
-//! How changes of one kind are made here: prose for people, with a gate's name and places for a plan's values.
+//! Runbooks: instructions for people at one gate, with placeholders for a plan's values.
 //!
-//! A runbook is Markdown with one fenced `planebot` block that names its gate. Its places are `{{name}}` with a closed
-//! set of names; a value that fills several lines keeps the place's indentation. Nothing else is interpreted: no
-//! conditions, no loops, no code. It must not know where runbooks are kept.
+//! A runbook is Markdown with one fenced `planebot` block that names its gate. Placeholders are `{{name}}` with a fixed set
+//! of names; a value with several lines keeps the placeholder's indentation. Nothing else is interpreted: no conditions, no
+//! loops, no code. Must not know where runbooks are stored.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::gate::{Gate, GateName, RunbookPin};
 
-/// A runbook that was read.
+/// A parsed runbook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Runbook {
     /// The gate it belongs to.
@@ -20,17 +20,17 @@ pub struct Runbook {
     text: String,
 }
 
-/// Why a text is no runbook.
+/// Why a text is not a runbook.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotARunbook {
     /// There is no fenced block that begins with three backticks and `planebot`.
     #[error(
-        "`{0}` has no `planebot` block; begin one with three backticks and `planebot`, and say `gate = \"teardown\"` in it"
+        "`{0}` has no `planebot` block; add one that begins with three backticks and `planebot` and contains `gate = \"teardown\"`"
     )]
     NoBlock(String),
-    /// The block names no gate that there is.
+    /// The block names an unknown gate.
     #[error(
-        "`{path}:{line}` names the gate `{gate}`; there are `teardown`, `vacate`, `jumphost` and `rack`"
+        "`{path}:{line}` names an unknown gate `{gate}`; use `teardown`, `vacate`, `jumphost` or `rack`"
     )]
     NoSuchGate {
         /// The file.
@@ -40,8 +40,8 @@ pub enum NotARunbook {
         /// As written.
         gate: String,
     },
-    /// A place names a value that this gate does not have.
-    #[error("`{path}:{line}` has a place for `{name}`; this gate gives {known}")]
+    /// A placeholder names a value that this gate does not have.
+    #[error("`{path}:{line}` has a placeholder for `{name}`; this gate has {known}")]
     NoSuchValue {
         /// The file.
         path: String,
@@ -49,12 +49,12 @@ pub enum NotARunbook {
         line: usize,
         /// As written.
         name: String,
-        /// The names there are.
+        /// The known names.
         known: String,
     },
 }
 
-/// The values that a gate's plan gives.
+/// The names of the values that a gate has.
 pub fn values_of(gate: GateName) -> &'static [&'static str] {
     match gate {
         GateName::Teardown => &["subnets", "machines"],
@@ -65,7 +65,7 @@ pub fn values_of(gate: GateName) -> &'static [&'static str] {
 }
 
 impl Runbook {
-    /// Reads a runbook, and checks that every place can be filled.
+    /// Parses a runbook, and checks that every placeholder has a value.
     pub fn read(path: &str, text: &str) -> Result<Self, NotARunbook> {
         let mut inside = false;
         let mut gate = None;
@@ -111,7 +111,7 @@ impl Runbook {
         })
     }
 
-    /// The runbook with a gate's values in their places, without the block that is for planebot.
+    /// The runbook with a gate's values filled in, without the `planebot` block.
     pub fn rendered(&self, gate: &Gate) -> String {
         let mut out = String::new();
         let mut inside = false;
@@ -143,7 +143,7 @@ fn filled(line: &str, values: &BTreeMap<String, String>) -> String {
     let mut out = line.to_owned();
     for name in places(line) {
         let value = values.get(name).map(String::as_str).unwrap_or_default();
-        // A value cannot open or close a fence of the runbook's.
+        // A value must not open or close one of the runbook's fences.
         let value = value
             .replace('`', "'")
             .lines()
@@ -169,7 +169,7 @@ mod tests {
         "# T\n\n```planebot\ngate = \"jumphost\"\n```\n\n   ```sh\n   {{commands}}\n   ```\n";
 
     #[test]
-    fn a_runbook_is_filled_with_the_plans_values() {
+    fn a_runbook_is_rendered_with_the_plans_values() {
         let runbook = Runbook::read("runbooks/j.md", TEXT).unwrap();
         let gate = Gate {
             name: GateName::Jumphost,
@@ -187,14 +187,14 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_filled_is_named_with_its_line() {
+    fn an_unknown_placeholder_is_reported_with_its_line() {
         let text = TEXT.replace("commands", "machines");
         let error = Runbook::read("runbooks/j.md", &text)
             .unwrap_err()
             .to_string();
         assert_eq!(
             error,
-            "`runbooks/j.md:8` has a place for `machines`; this gate gives `commands`"
+            "`runbooks/j.md:8` has a placeholder for `machines`; this gate has `commands`"
         );
         assert!(Runbook::read("x.md", "# nothing").is_err());
         assert!(Runbook::read("x.md", &TEXT.replace("jumphost", "jumphots")).is_err());

@@ -1,7 +1,7 @@
-//! What is to be said of DHCP snippets: where one cannot be hung up again, and what a reader should know of the others.
+//! Refusals and warnings about DHCP snippets.
 //!
-//! A snippet is a program for dhcpd that somebody wrote by hand. It is searched for addresses and never understood, edited or
-//! shown. Must not know in which order snippets are taken off and hung up (see `drafting`).
+//! A snippet is hand-written dhcpd configuration. It is searched for addresses but never interpreted, edited or shown. Must
+//! not know in which order snippets are removed and restored (see `builder`).
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -11,12 +11,12 @@ use topology::object::{Object, RangeKind};
 use topology::observed::{Observed, SnippetOn};
 use topology::version::MaasVersion;
 
-use crate::drafting::Drafting;
-use crate::refusal::{Code, Refusal};
+use crate::builder::PlanBuilder;
+use crate::refusal::{Refusal, RefusalCode};
+use crate::render::quoted;
 use crate::step::Step;
-use crate::telling::quoted;
 
-/// Whether a plan must know the snippets: a network goes or moves, or a range that one may hang on goes.
+/// Whether a plan needs the snippets: a subnet is deleted or moves, or a range that one may be attached to is deleted.
 pub(crate) fn matter(vacated: &BTreeSet<Cidr>, steps: &[Step]) -> bool {
     let removes_range = |step: &Step| {
         matches!(
@@ -27,27 +27,27 @@ pub(crate) fn matter(vacated: &BTreeSet<Cidr>, steps: &[Step]) -> bool {
     !vacated.is_empty() || steps.iter().any(removes_range)
 }
 
-/// The subnet whose snippets MAAS may drop in silence with what this step removes.
+/// The subnet whose snippets MAAS may silently delete with what this step removes.
 pub(crate) fn drops(step: &Step, version: &MaasVersion) -> Option<Cidr> {
     match (&step.expects, &step.leaves) {
         (Some(Object::Subnet(subnet)), None) => Some(subnet.cidr),
-        (Some(Object::Range(range)), None) if version.hangs_snippets_on_ranges() => {
-            // No dhcpd is given what hangs on a reserved range.
+        (Some(Object::Range(range)), None) if version.attaches_snippets_to_ranges() => {
+            // dhcpd never gets snippets that are attached to a reserved range.
             (range.kind == RangeKind::Dynamic).then_some(range.subnet)
         }
         _ => None,
     }
 }
 
-/// Snippets that would be lost: nobody asked for them, or they cannot be made again as they are.
+/// Refuses to lose snippets: they were not read, or they cannot be recreated unchanged.
 pub(crate) fn lost(
     observed: &Observed,
     vacated: &BTreeSet<Cidr>,
-    draft: &Drafting<'_>,
+    draft: &PlanBuilder<'_>,
 ) -> Vec<Refusal> {
     let Some(loose) = &observed.loose_snippets else {
-        let why = "nobody asked MAAS for its DHCP snippets, and some may hang on what goes.";
-        let unseen = Refusal::new(Code::Unseen, why, "Plan again.");
+        let why = "the DHCP snippets were not read, and some may be attached to what is removed.";
+        let unseen = Refusal::new(RefusalCode::Unseen, why, "Plan again.");
         return Vec::from_iter(matter(vacated, &draft.steps).then_some(unseen));
     };
     let dropped: BTreeSet<Cidr> = draft
@@ -60,12 +60,12 @@ pub(crate) fn lost(
         .filter_map(|snippet| match &snippet.on {
             SnippetOn::Subnet { cidr, why } if dropped.contains(cidr) => {
                 let refusal = Refusal::new(
-                    Code::CannotLeave,
+                    RefusalCode::CannotLeave,
                     format!(
-                        "the DHCP snippet {} of {cidr} goes with what this plan removes, and cannot be made again as it is: {why}.",
+                        "the DHCP snippet {} of {cidr} would be deleted with what this plan removes, and cannot be recreated unchanged: {why}.",
                         quoted(&snippet.name)
                     ),
-                    "Put that right in MAAS, or remove the snippet there first and hang it up again afterwards.",
+                    "Fix this in MAAS, or remove the snippet there first and restore it afterwards.",
                 );
                 Some(match draft.becomes(cidr) {
                     Some(subnet) => refusal.of(&subnet.plane),
@@ -77,14 +77,14 @@ pub(crate) fn lost(
         .collect()
 }
 
-/// What a reader should know, one line each.
+/// Warnings, one line each.
 pub(crate) fn warnings(
     observed: &Observed,
     leaving: &BTreeSet<Cidr>,
     steps: &[Step],
 ) -> Vec<String> {
     let mut warnings = Vec::new();
-    if observed.version.hangs_snippets_on_ranges() {
+    if observed.version.attaches_snippets_to_ranges() {
         warnings.extend(widened(observed, steps));
         warnings.extend(perhaps_gone(observed, steps));
     }
@@ -92,7 +92,7 @@ pub(crate) fn warnings(
     warnings
 }
 
-/// Snippets that are hung up again, and may have hung on less.
+/// Snippets that are restored on the whole subnet, but may have been attached to one range.
 fn widened<'a>(observed: &'a Observed, steps: &'a [Step]) -> impl Iterator<Item = String> + 'a {
     steps
         .iter()
@@ -101,14 +101,14 @@ fn widened<'a>(observed: &'a Observed, steps: &'a [Step]) -> impl Iterator<Item 
         .filter(|snippet| observed.ranges_of(snippet.subnet).next().is_some())
         .map(|snippet| {
             format!(
-                "the DHCP snippet {} of {} is hung up again for the whole network: where it hung on one range of it, which MAAS tells nobody, hang it there by hand",
+                "the DHCP snippet {} of {} is restored for the whole subnet: if it was attached to one range, which MAAS does not show, attach it there by hand",
                 quoted(&snippet.name),
                 snippet.subnet
             )
         })
 }
 
-/// Snippets of networks that lose a reserved range only.
+/// Snippets of subnets that lose only a reserved range.
 fn perhaps_gone<'a>(
     observed: &'a Observed,
     steps: &'a [Step],
@@ -118,18 +118,18 @@ fn perhaps_gone<'a>(
             .iter()
             .any(|step| step.expects.as_ref() == Some(snippet))
     };
-    let going = steps
+    let removed = steps
         .iter()
         .filter(|step| step.leaves.is_none())
         .filter_map(|step| step.expects.as_ref()?.as_range());
-    going.flat_map(move |range| {
+    removed.flat_map(move |range| {
         observed
             .snippets()
             .filter(move |snippet| snippet.subnet == range.subnet)
             .filter(move |snippet| !taken_off(&Object::Snippet((*snippet).clone())))
             .map(move |snippet| {
                 format!(
-                    "the DHCP snippet {} of {} goes with the reserved range {} if it hangs on it, which MAAS tells nobody; no dhcpd is given it there",
+                    "the DHCP snippet {} of {} is deleted with the reserved range {} if it is attached to it, which MAAS does not show; dhcpd does not use it there",
                     quoted(&snippet.name),
                     snippet.subnet,
                     range.range
@@ -138,14 +138,14 @@ fn perhaps_gone<'a>(
     })
 }
 
-/// Snippets, wherever they hang, whose text names an address that moves to another network or away.
+/// Snippets, whatever they are attached to, whose text mentions an address on a subnet that moves away.
 fn stale(observed: &Observed, leaving: &BTreeSet<Cidr>) -> Vec<String> {
     let of_subnets = observed
         .snippets()
         .map(|snippet| (&snippet.name, snippet.subnet.to_string(), &snippet.value));
     let loose = observed.loose_snippets.iter().flatten().map(|snippet| {
         let place = match &snippet.on {
-            SnippetOn::Everywhere => "every network".to_owned(),
+            SnippetOn::Everywhere => "all networks".to_owned(),
             SnippetOn::Node(host) => quoted(host),
             SnippetOn::Subnet { cidr, .. } => cidr.to_string(),
         };
@@ -164,19 +164,19 @@ fn stale(observed: &Observed, leaving: &BTreeSet<Cidr>) -> Vec<String> {
                 count => format!(" and {} more addresses", count - 1),
             };
             Some(format!(
-                "the DHCP snippet {} of {place} goes on naming {first}{more} of a network that moves: its text is a program, which nobody here edits",
+                "the DHCP snippet {} of {place} still mentions {first}{more} of a subnet that moves: planebot does not edit a snippet's text",
                 quoted(name)
             ))
         })
         .collect()
 }
 
-/// The addresses that a text names, wherever they stand in it.
+/// The addresses in a text.
 fn addresses_in(text: &str) -> impl Iterator<Item = IpAddr> + '_ {
     let part = |c: char| c.is_ascii_hexdigit() || c == '.' || c == ':';
     let read = |word: &str| word.trim_matches('.').parse().ok();
     text.split(move |c| !part(c)).flat_map(move |word| {
-        // An address and a port, or a name and an address, beside an IPv6 address.
+        // If the word is not an IPv6 address, it may be an address with a port or a name with an address.
         let whole: Option<IpAddr> = read(word);
         let parts = whole.is_none().then(|| word.split(':').filter_map(read));
         whole.into_iter().chain(parts.into_iter().flatten())
@@ -188,11 +188,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_found_wherever_they_stand() {
+    fn addresses_are_found_anywhere_in_a_text() {
         let text = "pool { range 10.0.0.5 10.0.0.9; }\noption x \"tftp://10.0.0.7:69/a\"; # see 10.0.0.8.\n\
                     next-server=192.0.2.1,2001:db8::5; hardware ethernet 52:54:00:12:34:56; 10.0.0.0/24 1.2.3 :: dead";
         let found: Vec<String> = addresses_in(text).map(|ip| ip.to_string()).collect();
-        let wanted = [
+        let desired = [
             "10.0.0.5",
             "10.0.0.9",
             "10.0.0.7",
@@ -202,6 +202,6 @@ mod tests {
             "10.0.0.0",
             "::",
         ];
-        assert_eq!(found, wanted);
+        assert_eq!(found, desired);
     }
 }

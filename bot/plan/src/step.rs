@@ -1,7 +1,7 @@
-//! The smallest thing done, recorded and undone as one: one write.
+//! Steps: the smallest unit of a plan, one write each.
 //!
-//! A step says what must hold before and what it leaves, so that "did it happen?" is answered by looking. It knows
-//! objects by their natural keys; it must not know row numbers or HTTP.
+//! A step says what must exist before it and what exists after it, so that reading MAAS shows whether it happened. It refers
+//! to objects by their natural keys; it must not know row ids or HTTP.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use topology::object::{Key, Object};
 use topology::port::Write;
 
-/// A step's place in its plan, from 1.
+/// A step's number in its plan, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct StepId(pub u32);
 
@@ -23,15 +23,15 @@ impl fmt::Display for StepId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// Links, routes, ranges, subnets go.
+    /// Links, routes, ranges and subnets are deleted.
     Delete,
-    /// Spaces, fabrics, VLANs, subnets come.
+    /// Spaces, fabrics, VLANs and subnets are created.
     Create,
-    /// Gateways and resolvers, reserved ranges, dynamic ranges, DHCP, routes, DHCP snippets.
+    /// Gateways and resolvers, reserved ranges, dynamic ranges, DHCP, routes and DHCP snippets are set up.
     StandUp,
-    /// DHCP snippets that MAAS takes only when a rack is on their network again.
+    /// DHCP snippets are restored that MAAS accepts only with a rack on their subnet.
     Restore,
-    /// Per-host interfaces, after commissioning.
+    /// The carve phase: interfaces and links of machines, after commissioning.
     Carve,
 }
 
@@ -45,63 +45,60 @@ impl Phase {
         Self::Carve,
     ];
 
-    /// Whether the network stands, and people and hosts follow it.
+    /// Whether this phase comes after the network itself is set up.
     pub fn follows(self) -> bool {
         self > Self::StandUp
     }
 }
 
-/// How a step is undone. Chosen when planning, not when failing.
+/// How a step is undone. Decided when planning, not when it fails.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Undo {
-    /// By this write.
+    /// With this write.
     By(Box<Write>),
-    /// Not by planebot, and why.
+    /// planebot cannot undo it, and why.
     Impossible(String),
 }
 
-/// One write, with the ground it stands on.
+/// One write, with the state before and after it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// Its place.
     pub id: StepId,
-    /// Its phase.
     pub phase: Phase,
-    /// The plane it serves, for people.
+    /// The plane it belongs to; for display.
     pub plane: Option<String>,
-    /// The object that must be there, exactly so, before the write; `None`: nothing under the new key.
+    /// The object that must exist, exactly like this, before the write; `None`: the new key must be free.
     pub expects: Option<Object>,
-    /// The object that must be there, exactly so, afterwards; `None`: nothing under the old key.
+    /// The object that must exist, exactly like this, afterwards; `None`: the old key must be free.
     pub leaves: Option<Object>,
-    /// Why, in a few words for people.
+    /// Why, in a few words; for display. Part of the digest.
     pub why: String,
-    /// How it is undone.
     pub undo: Undo,
-    /// A subnet that must be found empty directly before the write: it goes, or its CIDR changes.
+    /// Whether its subnet must be empty directly before the write: it is deleted, or its CIDR or VLAN changes.
     pub vacant: bool,
-    /// True for a write that changes nothing but makes MAAS serve what was changed before (3.7: the dhcpd nudge).
+    /// Whether the write changes nothing but makes MAAS update dhcpd (needed on 3.7).
     pub nudge: bool,
 }
 
-/// What a look says about a step.
+/// The state of a step in MAAS.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ground {
-    /// The world is as the step leaves it: nothing to do.
+pub enum StepState {
+    /// MAAS is as the step leaves it: nothing to do.
     Already,
-    /// The world is as the step expects it: the write may be sent.
+    /// MAAS is as the step expects it: the write can be sent.
     Ready,
-    /// The world is neither: someone else changed it. What was found under each key.
+    /// Neither: something else changed it. What was found under each key.
     Foreign(Vec<(Key, Option<Object>)>),
 }
 
 impl Step {
-    /// The request.
+    /// The write to send.
     pub fn write(&self) -> Write {
         write_between(self.expects.as_ref(), self.leaves.as_ref())
     }
 
-    /// The keys a look must ask for: the old one and the new one, which are one unless the step renames.
+    /// The keys to read: the old one and the new one, which are the same unless the step changes the key.
     pub fn keys(&self) -> Vec<Key> {
         let mut keys: Vec<Key> = [&self.expects, &self.leaves]
             .into_iter()
@@ -112,21 +109,21 @@ impl Step {
         keys
     }
 
-    /// Judges what a look found. `found` answers every key of [`Step::keys`].
-    pub fn judge(&self, found: &dyn Fn(&Key) -> Option<Object>) -> Ground {
-        let is = |wanted: Option<&Object>| {
+    /// Determines the state from what was found. `found` must answer for every key of [`Step::keys`].
+    pub fn judge(&self, found: &dyn Fn(&Key) -> Option<Object>) -> StepState {
+        let is = |desired: Option<&Object>| {
             self.keys().iter().all(|key| {
-                let wanted_here = wanted.filter(|object| object.key() == *key);
-                found(key).as_ref() == wanted_here
+                let desired_here = desired.filter(|object| object.key() == *key);
+                found(key).as_ref() == desired_here
             })
         };
         if is(self.leaves.as_ref()) && !self.nudge {
-            return Ground::Already;
+            return StepState::Already;
         }
         if is(self.expects.as_ref()) {
-            return Ground::Ready;
+            return StepState::Ready;
         }
-        Ground::Foreign(
+        StepState::Foreign(
             self.keys()
                 .into_iter()
                 .map(|key| {

@@ -1,9 +1,8 @@
-//! Which way a network takes to its new CIDR, and why that one.
+//! How a subnet changes its CIDR, and why that way.
 //!
-//! Knows the declaration, what is there and the release of MAAS; must not know the order of a plan. What a plane declares
-//! wins. Otherwise the row is kept wherever every release takes that without harm, because it keeps the id that Juju knows,
-//! its snippets and the routes to it, and there is no moment in which the network does not exist, in which a controller's
-//! report would bring the old one back.
+//! Depends on the declaration, what was observed and the release of MAAS; must not know the order of a plan. What a plane
+//! declares has precedence. Otherwise the row is kept wherever that is safe: it keeps the id that Juju uses, its snippets
+//! and the routes to it, and the subnet always exists, so no controller's report can recreate the old one.
 
 use topology::address::Cidr;
 use topology::observed::{Holder, Observed};
@@ -11,48 +10,49 @@ use topology::plane::{Dhcp, Plane, Strategy, Topology};
 
 use crate::pairing::Pairing;
 
-/// A strategy with the reason for it.
+/// A strategy, with its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Way {
+pub struct ChosenStrategy {
     /// How the CIDR changes.
     pub strategy: Strategy,
-    /// Why this way.
-    pub because: Because,
+    pub reason: StrategyReason,
 }
 
-/// Why a network takes the one way and not the other.
+/// Why a strategy was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Because {
-    /// The plane says so.
+pub enum StrategyReason {
+    /// The plane declares it.
     Declared,
-    /// MAAS answers 409 to every delete of a subnet that holds a BMC's address (seen on 3.5.12 and 3.7.3).
+    /// MAAS answers 409 to every delete of a subnet with a BMC's address (seen on 3.5.12 and 3.7.3).
     Bmcs,
-    /// A CIDR is taken over from another network, or taken over by one: chains and circles need no order when every delete
-    /// comes before every create.
-    ChangesHands,
-    /// From 3.7 on dhcpd does not hear of a CIDR that is PUT; it hears of a subnet that is made.
-    Unheard,
-    /// Nothing speaks against keeping the row.
-    RowStays,
+    /// A CIDR is taken over from another subnet, or by another one. When all deletes come before all creates, chains and
+    /// cycles need no order.
+    CidrReused,
+    /// Since 3.7 a PUT of a CIDR does not update dhcpd; creating a subnet does.
+    DhcpNotReloaded,
+    /// Nothing prevents keeping the row.
+    KeepsRow,
 }
 
-impl Because {
-    /// The reason in the words of a plan.
+impl StrategyReason {
+    /// The reason as a plan shows it. It is part of a step's `why`, and so of the digest.
     pub fn words(self) -> &'static str {
         match self {
             Self::Declared => "as declared",
             Self::Bmcs => "since it holds BMC addresses, and MAAS never deletes such a network",
-            Self::ChangesHands => {
+            Self::CidrReused => {
                 "since CIDRs change hands here: all deletes come before all creates"
             }
-            Self::Unheard => "since dhcpd of this release does not hear of a change in place",
-            Self::RowStays => "the default where no other network has or wants its CIDRs",
+            Self::DhcpNotReloaded => {
+                "since dhcpd of this release does not hear of a change in place"
+            }
+            Self::KeepsRow => "the default where no other network has or wants its CIDRs",
         }
     }
 }
 
-impl Way {
-    /// Of the plane's network that has the CIDR `old` and shall have `new`.
+impl ChosenStrategy {
+    /// Chooses the strategy for the plane's subnet that changes from `old` to `new`.
     pub(crate) fn of(
         plane: &Plane,
         (old, new): (Cidr, Cidr),
@@ -63,19 +63,19 @@ impl Way {
         if let Some(strategy) = plane.strategy {
             return Self {
                 strategy,
-                because: Because::Declared,
+                reason: StrategyReason::Declared,
             };
         }
-        let (strategy, because) = if holds_bmc(old, observed) {
-            (Strategy::InPlace, Because::Bmcs)
-        } else if changes_hands((old, new), topology, observed, pairing) {
-            (Strategy::Recreate, Because::ChangesHands)
+        let (strategy, reason) = if holds_bmc(old, observed) {
+            (Strategy::InPlace, StrategyReason::Bmcs)
+        } else if is_cidr_reused((old, new), topology, observed, pairing) {
+            (Strategy::Recreate, StrategyReason::CidrReused)
         } else if observed.version.needs_dhcp_nudge() && is_served(plane, old, observed) {
-            (Strategy::Recreate, Because::Unheard)
+            (Strategy::Recreate, StrategyReason::DhcpNotReloaded)
         } else {
-            (Strategy::InPlace, Because::RowStays)
+            (Strategy::InPlace, StrategyReason::KeepsRow)
         };
-        Self { strategy, because }
+        Self { strategy, reason }
     }
 }
 
@@ -84,8 +84,8 @@ fn holds_bmc(old: Cidr, observed: &Observed) -> bool {
     occupants.any(|occupant| matches!(occupant.holder, Holder::Bmc { .. }))
 }
 
-/// Whether another network is where this one goes, or comes to where this one was.
-fn changes_hands(
+/// Whether another subnet has the new CIDR now, or gets the old one.
+fn is_cidr_reused(
     (old, new): (Cidr, Cidr),
     topology: &Topology,
     observed: &Observed,
@@ -103,7 +103,7 @@ fn changes_hands(
     is_there || comers.any(|comer| comer.overlaps(&old))
 }
 
-/// Whether a dhcpd answers on the VLAN that the network is on, or on the one that it comes to.
+/// Whether DHCP is served on the subnet's current VLAN or on its new one.
 fn is_served(plane: &Plane, old: Cidr, observed: &Observed) -> bool {
     let home = observed.subnet(&old).map(|subnet| &subnet.vlan);
     let served = [home, Some(&plane.vlan)]

@@ -1,6 +1,6 @@
-//! What a reader should know before saying yes to a plan, one line each.
+//! Warnings: what a reader should know before approving a plan, one line each.
 //!
-//! Nothing here stands in a plan's way; that is said in [`crate::hazards`].
+//! A warning never prevents a plan; [`crate::hazards`] does.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -8,18 +8,22 @@ use std::net::IpAddr;
 use topology::address::Cidr;
 use topology::observed::{NodeKind, Observed, Occupant};
 
-use crate::drafting::{Drafting, called, is_recreated};
-use crate::wanted::{Wanted, WantedSubnet};
+use crate::builder::{PlanBuilder, called, is_recreated};
+use crate::desired::{Desired, DesiredSubnet};
 
-pub(crate) fn warnings(wanted: &Wanted, observed: &Observed, draft: &Drafting<'_>) -> Vec<String> {
+pub(crate) fn warnings(
+    desired: &Desired,
+    observed: &Observed,
+    draft: &PlanBuilder<'_>,
+) -> Vec<String> {
     let mut warnings = Vec::new();
-    for subnet in wanted.subnets.values() {
+    for subnet in desired.subnets.values() {
         let Some(old) = subnet.old.and_then(|old| observed.subnet(&old)) else {
             continue;
         };
         let pxe = subnet.moves() && observed.vlan(&old.vlan).is_some_and(|vlan| vlan.dhcp_on);
         if pxe {
-            warnings.push(format!("PXE and DHCP on `{}` are down from the delete of its dynamic range until the new one stands", subnet.plane));
+            warnings.push(format!("PXE and DHCP on `{}` are down from the deletion of its dynamic range until the new one is set up", subnet.plane));
         }
         if subnet.moves() && !is_recreated(subnet) {
             let kept = if subnet.row.cidr.encloses(&old.cidr) {
@@ -31,13 +35,13 @@ pub(crate) fn warnings(wanted: &Wanted, observed: &Observed, draft: &Drafting<'_
         }
     }
     warnings.extend(
-        wanted
+        desired
             .subnets
             .values()
             .filter_map(|subnet| taken_in(subnet, observed)),
     );
-    warnings.extend(inverted(wanted, observed));
-    warnings.extend(left_behind(wanted, observed, draft));
+    warnings.extend(inverted(desired, observed));
+    warnings.extend(left_behind(desired, observed, draft));
     let gone = draft.leaving();
     warnings.extend(named_by_maas(observed, &gone));
     for subnet in observed
@@ -50,7 +54,7 @@ pub(crate) fn warnings(wanted: &Wanted, observed: &Observed, draft: &Drafting<'_
             .find(|ip| gone.iter().any(|gone| gone.contains(**ip)))
         {
             warnings.push(format!(
-                "{}, which no plane declares, names the resolver {ip} on a network that moves",
+                "{}, which no plane declares, uses the resolver {ip} on a subnet that moves",
                 subnet.cidr
             ));
         }
@@ -58,11 +62,11 @@ pub(crate) fn warnings(wanted: &Wanted, observed: &Observed, draft: &Drafting<'_
     warnings
 }
 
-/// How many are named before the rest is counted.
+/// How many are listed before the rest is counted.
 const NAMED_MAX: usize = 8;
 
-/// Whom a network takes in that was in none of the subnets so far.
-fn taken_in(subnet: &WantedSubnet, observed: &Observed) -> Option<String> {
+/// Known addresses that a subnet newly includes and that were in no subnet before.
+fn taken_in(subnet: &DesiredSubnet, observed: &Observed) -> Option<String> {
     let inside = |occupant: &&Occupant| {
         occupant.ip.is_some_and(|ip| {
             subnet.row.cidr.contains(ip) && !subnet.old.is_some_and(|old| old.contains(ip))
@@ -79,7 +83,7 @@ fn taken_in(subnet: &WantedSubnet, observed: &Observed) -> Option<String> {
         .old
         .filter(|old| subnet.moves() && subnet.row.cidr.encloses(old));
     let known = match found.len() {
-        0 => "MAAS knows of nobody there, which is not to say that nobody is".to_owned(),
+        0 => "MAAS knows of no addresses in use there, but there may be some".to_owned(),
         all => {
             let named = found.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>();
             let more = match all - named.len() {
@@ -91,18 +95,18 @@ fn taken_in(subnet: &WantedSubnet, observed: &Observed) -> Option<String> {
     };
     match widens {
         Some(old) => Some(format!(
-            "`{}` widens from {old} to {} and takes in whatever is in between; {known}",
+            "`{}` grows from {old} to {} and then includes everything in between; {known}",
             subnet.plane, subnet.row.cidr
         )),
         None if found.is_empty() => None,
         None => Some(format!(
-            "`{}` takes {}, where somebody is already; {known}",
+            "`{}` gets {}, where addresses are already in use; {known}",
             subnet.plane, subnet.row.cidr
         )),
     }
 }
 
-/// MAAS's own settings that name an address on a network that moves. They are no part of the declaration.
+/// MAAS's own settings that contain an address on a subnet that moves. They are not part of the declaration.
 fn named_by_maas(observed: &Observed, gone: &BTreeSet<Cidr>) -> Vec<String> {
     let settings = observed.settings.iter().flatten();
     settings
@@ -113,7 +117,7 @@ fn named_by_maas(observed: &Observed, gone: &BTreeSet<Cidr>) -> Vec<String> {
                 .filter(|ip| gone.iter().any(|gone| gone.contains(*ip)))
                 .map(|ip| {
                     format!(
-                        "MAAS's own setting `{}` names {ip}, on a network that moves: set it anew afterwards",
+                        "MAAS's own setting `{}` contains {ip}, on a subnet that moves: update it afterwards",
                         setting.name
                     )
                 })
@@ -121,7 +125,7 @@ fn named_by_maas(observed: &Observed, gone: &BTreeSet<Cidr>) -> Vec<String> {
         .collect()
 }
 
-/// The address in an entry: bare, with a prefix, with a port, or in a URL.
+/// The address in an entry: alone, with a prefix, with a port, or in a URL.
 fn host_in(entry: &str) -> Option<IpAddr> {
     let rest = entry.split_once("://").map_or(entry, |(_, rest)| rest);
     let host = rest.split('/').next()?;
@@ -136,8 +140,9 @@ fn host_in(entry: &str) -> Option<IpAddr> {
         .find_map(|text| text.parse().ok())
 }
 
-/// Controllers whose next report moves an interface or a network in any case: the VLAN of an interface is taken from the
-/// networks of its addresses, and networks follow a bridge, a bond or a VLAN interface (seen on 3.5.12 and 3.7.3).
+/// Controllers whose next report moves an interface or a subnet in any case: MAAS sets the VLAN of an interface from the
+/// subnets of its addresses, and moves subnets to the VLAN of a bridge, a bond or a VLAN interface (seen on 3.5.12 and
+/// 3.7.3).
 pub(crate) fn restless(observed: &Observed) -> impl Iterator<Item = String> + '_ {
     observed.links().filter_map(|link| {
         let node = observed.nodes.get(&link.host)?;
@@ -149,31 +154,31 @@ pub(crate) fn restless(observed: &Observed) -> impl Iterator<Item = String> + '_
         let moves = node.kind == NodeKind::Controller && *on != subnet.vlan;
         moves.then(|| {
             format!(
-                "controller `{}` has `{}` on {on} and its address on {} of {}: its next report moves one of them, whatever this plan does",
+                "controller `{}` has `{}` on {on} but its address on {} of {}: its next report will move one of them, whatever this plan does",
                 link.host, link.interface, subnet.cidr, subnet.vlan
             )
         })
     })
 }
 
-/// In an unmanaged subnet MAAS hands out addresses from reserved ranges, and only from them.
-fn inverted<'a>(wanted: &'a Wanted, observed: &'a Observed) -> impl Iterator<Item = String> + 'a {
-    let is_off = |subnet: &&WantedSubnet| {
+/// In an unmanaged subnet MAAS allocates addresses only from reserved ranges.
+fn inverted<'a>(desired: &'a Desired, observed: &'a Observed) -> impl Iterator<Item = String> + 'a {
+    let is_off = |subnet: &&DesiredSubnet| {
         let before = subnet.old.and_then(|old| observed.subnet(&old));
         !subnet.row.flags.managed && before.is_none_or(|before| before.flags.managed)
     };
-    wanted.subnets.values().filter(is_off).map(|subnet| {
-        format!("`{}` becomes unmanaged: MAAS serves no DHCP there, and hands out addresses from its reserved ranges only", subnet.plane)
+    desired.subnets.values().filter(is_off).map(|subnet| {
+        format!("`{}` becomes unmanaged: MAAS serves no DHCP there, and allocates addresses only from its reserved ranges", subnet.plane)
     })
 }
 
-/// A subnet that bears a new plane's name elsewhere under another CIDR: perhaps the same one, but a name alone proves nothing.
+/// A subnet with a new plane's name but another VLAN and CIDR: it may be the same one, but a name alone proves nothing.
 fn left_behind<'a>(
-    wanted: &'a Wanted,
+    desired: &'a Desired,
     observed: &'a Observed,
-    draft: &'a Drafting<'_>,
+    draft: &'a PlanBuilder<'_>,
 ) -> impl Iterator<Item = String> + 'a {
-    let new = wanted
+    let new = desired
         .subnets
         .values()
         .filter(|subnet| subnet.old.is_none());
@@ -182,7 +187,7 @@ fn left_behind<'a>(
             other.name == subnet.row.name && draft.becomes(&other.cidr).is_none()
         })?;
         Some(format!(
-            "{} on {} is called `{}` too and stays as it is: where a plane changes both its VLAN and its CIDR, do so in two changes",
+            "{} on {} is also called `{}` and stays as it is: to change both the VLAN and the CIDR of a plane, make two changes",
             namesake.cidr, namesake.vlan, namesake.name
         ))
     })
@@ -193,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_found_in_settings_however_they_are_written() {
+    fn addresses_are_found_in_settings_in_any_notation() {
         for (entry, ip) in [
             ("192.0.2.53", Some("192.0.2.53")),
             ("192.0.2.0/24", Some("192.0.2.0")),

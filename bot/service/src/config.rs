@@ -1,13 +1,13 @@
-//! The environment, read once.
+//! The configuration: `planebot.toml` and the variables `PLANEBOT_…`, checked.
 //!
-//! `planebot.toml`, the variables `PLANEBOT_…` and the files with secrets become plain values here; nothing else in
-//! planebot reads the environment. It must not know what anyone does with the values. The surprising thing: secrets
-//! are not read when the file is, but when they are asked for ([`Secret::read`]), so that `planebot audit` runs where
-//! the webhook's secret may not be read.
+//! Nothing else in planebot reads the environment. It must not know what the values are used for. Secrets are not read
+//! with the file, but when they are needed ([`Secret::read`](github::credentials::Secret::read)), so that `planebot audit`
+//! also runs for a user who may not read the webhook's secret.
 
 mod check;
 mod env;
 mod file;
+mod log;
 mod site;
 mod store;
 mod window;
@@ -18,55 +18,62 @@ use std::path::{Path, PathBuf};
 
 use github::credentials::GitHubSettings;
 
+pub use log::{InvalidLogFilter, LogFilter, LogFormat};
 pub use site::{EvidenceLocation, EvidenceSources, OperatorName, Operators, Site, SitePolicy};
 pub use store::StoreSettings;
-pub use window::{NotAWindow, Window};
+pub use window::{InvalidWindow, Window};
 
-/// GitHub's own limit for a webhook's payload: larger ones are not sent (GitHub docs, webhook events and payloads).
+/// GitHub's limit for a webhook's payload; it does not send larger ones (GitHub docs, "Webhook events and payloads").
 pub const BODY_BYTES_MAX: usize = 25 * 1024 * 1024;
 
-/// The right to work is renewed three times in that time, and the store is given 5 s for an answer: a replica that lives
-/// would lose a shorter one.
+/// The leader lease is renewed three times in this period, and a query to the store may take 5 s: a healthy replica could
+/// lose a shorter lease.
 pub const TAKEOVER_SECONDS_MIN: u64 = 10;
 
-/// What a lease of a site must be longer than the pause after an unknown answer: the time for the looks before a write.
+/// By how much a site's lease must exceed the pause after an unknown outcome: the time for the reads before a write.
 pub const LEASE_MARGIN_SECONDS: u64 = 10;
 
-/// More than a day of silence is no service.
+/// A day: a service that is down for longer is not one.
 const SECONDS_MAX: u64 = 86_400;
 
-/// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The service's door.
+    /// What `planebot serve` needs besides GitHub and the store.
     pub server: ServerSettings,
-    /// GitHub; commands that never speak to GitHub need none.
+    /// GitHub; only `planebot serve` and `planebot doctor` need it.
     pub github: Option<GitHubSettings>,
-    /// Where the journal is kept.
     pub store: StoreSettings,
     /// The sites, in the order of the file.
     pub sites: Vec<Site>,
 }
 
-/// The service's door.
+/// Settings of `planebot serve`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerSettings {
-    /// Where to listen.
+    /// The address that webhooks and pages are served at.
     pub listen: SocketAddr,
-    /// The largest webhook that is read, in bytes; at most [`BODY_BYTES_MAX`].
+    /// The largest accepted webhook, in bytes; at most [`BODY_BYTES_MAX`].
     pub body_limit: usize,
-    /// How people reach the pages, for links in comments; without a slash at the end.
+    /// The URL of the pages for links in comments, without a slash at the end.
     pub public_url: Option<String>,
-    /// A name that no other replica on the same store has: one that starts again under it goes on at once.
+    /// A name that no other replica on the same store has: a replica that restarts under it resumes at once.
     pub replica: Option<String>,
-    /// After how long a silence another replica works; 30 s unless set, at least [`TAKEOVER_SECONDS_MIN`].
+    /// Seconds without a sign of life after which another replica takes over; 30 by default, at least
+    /// [`TAKEOVER_SECONDS_MIN`].
     pub takeover_seconds: u64,
+    /// What is logged; `info` by default.
+    pub log: LogFilter,
+    /// How log lines are written; as text by default.
+    pub log_format: LogFormat,
 }
 
 impl Config {
-    /// Reads a file and the variables. Paths in the file are against the file's folder.
-    pub fn load(path: &Path, variables: &BTreeMap<String, String>) -> Result<Self, Unusable> {
-        let text = std::fs::read_to_string(path).map_err(|source| Unusable::Unread {
+    /// Reads a file and the variables. Paths in the file are relative to the file's folder.
+    pub fn load(
+        path: &Path,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<Self, ConfigLoadError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigLoadError::Unread {
             path: path.to_owned(),
             source,
         })?;
@@ -74,20 +81,21 @@ impl Config {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             Some(_) | None => Path::new("."),
         };
-        Self::parse(&text, folder, variables).map_err(|why| Unusable::Invalid {
+        Self::parse(&text, folder, variables).map_err(|errors| ConfigLoadError::Invalid {
             path: path.to_owned(),
-            why,
+            errors,
         })
     }
 
-    /// Reads a text, as if it lay in `folder`. Every remark is in the answer, not only the first.
+    /// Reads a text as if it were a file in `folder`. The error lists everything that is wrong, unless the text cannot be
+    /// parsed.
     pub fn parse(
         text: &str,
         folder: &Path,
         variables: &BTreeMap<String, String>,
     ) -> Result<Self, ConfigErrors> {
         let mut file: file::ConfigFile =
-            toml::from_str(text).map_err(|error| ConfigErrors::one(&unread(text, &error)))?;
+            toml::from_str(text).map_err(|error| ConfigErrors::one(&syntax_error(text, &error)))?;
         env::apply(&mut file, variables)?;
         check::check(&file, folder, variables)
     }
@@ -97,7 +105,7 @@ impl Config {
         self.sites.iter().find(|site| site.name == name)
     }
 
-    /// The sites of a repository, by full name; GitHub compares names without case.
+    /// The sites of a repository `owner/name`; GitHub ignores case in names.
     pub fn sites_of<'a>(&'a self, repository: &'a str) -> impl Iterator<Item = &'a Site> {
         self.sites
             .iter()
@@ -105,7 +113,7 @@ impl Config {
     }
 }
 
-/// The variables whose name begins with `PLANEBOT_`: the one place where the environment is read.
+/// The variables whose names start with `PLANEBOT_`. Nothing else reads the environment.
 pub fn environment() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -113,8 +121,8 @@ pub fn environment() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The parser's words with the line and its caret; without the line where that may hold the store's password.
-fn unread(text: &str, error: &toml::de::Error) -> String {
+/// The parser's message with the line and a caret; without the line where it may hold the store's password.
+fn syntax_error(text: &str, error: &toml::de::Error) -> String {
     let whole = error.to_string();
     if !whole.contains("postgres") {
         return whole.trim_end().to_owned();
@@ -128,7 +136,7 @@ fn unread(text: &str, error: &toml::de::Error) -> String {
         + 1;
     let message = error.message();
     let message = if message.contains("postgres") {
-        "this cannot stand here"
+        "unexpected value"
     } else {
         message
     };
@@ -137,28 +145,28 @@ fn unread(text: &str, error: &toml::de::Error) -> String {
     )
 }
 
-/// Why there is no configuration.
+/// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum Unusable {
+pub enum ConfigLoadError {
     /// The file could not be read.
     #[error("cannot read `{}`", path.display())]
     Unread {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// The system's words.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// The file, or a variable, says something that cannot be.
-    #[error("`{}`:\n{why}", path.display())]
+    /// The file or a variable is invalid.
+    #[error("`{}` is not a valid configuration:\n{errors}", path.display())]
     Invalid {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// What.
-        why: ConfigErrors,
+        /// One line each.
+        errors: ConfigErrors,
     },
 }
 
-/// What is wrong with a configuration: one remark a line, or the parser's line with its caret.
+/// Everything that is wrong with a configuration, or the parser's message with the line and a caret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors(pub Vec<String>);
 

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Context as _;
 use github::webhook::event::{Account, CommentEvent, PullNumber, Sha};
 use github::{
-    Annotation, Check, CheckStatus, Conclusion, Content, GitHub, GitHubError, Level, Memberships,
-    Reaction, Repository, Team,
+    Annotation, AnnotationSeverity, Check, CheckStatus, Conclusion, Content, GitHub, GitHubError,
+    Memberships, Reaction, Repository, RequestCounts, Team,
 };
 use journal::{
     AnnotationLevel, AnnotationPayload, CheckConclusion, CheckPayload, CheckState, HistoryPayload,
@@ -45,6 +45,11 @@ impl GitHubPort {
             api_url: api_url.to_owned(),
             read_last: Arc::default(),
         }
+    }
+
+    /// How many requests went to GitHub since this process started, by kind.
+    pub fn requests(&self) -> RequestCounts {
+        self.client.requests()
     }
 
     /// The client, for what concerns no repository.
@@ -311,8 +316,8 @@ fn annotation_of(payload: &AnnotationPayload) -> Annotation {
         end_line: payload.end_line,
         columns: None,
         level: match payload.level {
-            AnnotationLevel::Failure => Level::Failure,
-            AnnotationLevel::Warning => Level::Warning,
+            AnnotationLevel::Failure => AnnotationSeverity::Failure,
+            AnnotationLevel::Warning => AnnotationSeverity::Warning,
         },
         title: payload.title.clone(),
         message: payload.message.clone(),

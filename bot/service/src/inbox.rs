@@ -12,7 +12,7 @@ mod route;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use github::webhook::event::{self, Event, Occurrence};
+use github::webhook::event::{self, Event, RepositoryEvent};
 use journal::{DeferReason, Journal, Settled, StoredDelivery};
 use topology::observed::Timestamp;
 use topology::port::Clock;
@@ -50,7 +50,7 @@ pub struct Inbox {
 /// A delivery whose turn it is, and what it says.
 pub(crate) struct Received {
     stored: StoredDelivery,
-    pub(crate) occurrence: Box<Occurrence>,
+    pub(crate) event: Box<RepositoryEvent>,
 }
 
 impl Received {
@@ -104,8 +104,8 @@ impl Inbox {
             return Ok(Taken::Nothing);
         };
         let delivery = &stored.delivery;
-        let occurrence = match event::read(&delivery.event, &delivery.body) {
-            Ok(Some(Event::Happened(occurrence))) => occurrence,
+        let event = match event::read(&delivery.event, &delivery.body) {
+            Ok(Some(Event::Repository(event))) => event,
             Ok(None | Some(Event::Ping)) => {
                 let ignored = Settled::Ignored("nothing to do with us".to_owned());
                 self.settle(&stored, &ignored).await?;
@@ -118,11 +118,11 @@ impl Inbox {
             }
         };
         // An earlier delivery of its lanes may wait.
-        let lanes = lanes_of(&occurrence);
+        let lanes = lanes_of(&event);
         if !self.journal.start_delivery(&delivery.id, &lanes).await? {
             return Ok(Taken::Passed);
         }
-        Ok(Taken::Received(Received { stored, occurrence }))
+        Ok(Taken::Received(Received { stored, event }))
     }
 
     /// Notes what the work on a delivery came to.
@@ -142,8 +142,7 @@ impl Inbox {
         }
         if stored.attempts + 1 >= ATTEMPTS_MAX {
             tracing::error!("gave up; `planebot doctor` lists the delivery: {error:#}");
-            self.answer_dead_letter(&received.occurrence, id, &error)
-                .await?;
+            self.answer_dead_letter(&received.event, id, &error).await?;
             let dead = Settled::DeadLetter(because(&error));
             return self.settle(stored, &dead).await;
         }

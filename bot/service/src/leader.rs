@@ -24,7 +24,7 @@ const SHARED_REST_MAX: Duration = Duration::from_secs(1);
 
 /// How often GitHub is polled for what no webhook brought: with the time that a poll takes, a command is acted on within a
 /// minute.
-const POLL_EVERY_MS: i64 = 40_000;
+pub const POLL_EVERY_MS: i64 = 40_000;
 
 /// How often finished work is removed from the store.
 const RETENTION_EVERY_MS: i64 = 3_600_000;

@@ -23,3 +23,5 @@ pub mod site;
 pub mod sites;
 mod trace;
 pub mod worker;
+
+pub use leader::POLL_EVERY_MS;

@@ -7,10 +7,10 @@ mod fit;
 mod progress;
 
 use plan::gate::Gate;
-use plan::plan::{Plan, Refused};
-use plan::run::{Noted, Progress};
+use plan::plan::{Plan, RefusedPlan};
+use plan::render::{self, PlanHeader, Rehearsed, fence, span};
+use plan::run::{Progress, RecordedFact};
 use plan::runbook::Runbook;
-use plan::telling::{self, Rehearsed, Setting, fence, span};
 use topology::finding::Finding;
 
 pub use fit::fitted;
@@ -59,10 +59,14 @@ impl GateResult {
 }
 
 /// The sticky plan comment.
-pub fn plan(outcome: &Result<Plan, Refused>, setting: &Setting, rehearsed: &Rehearsed) -> String {
+pub fn plan(
+    outcome: &Result<Plan, RefusedPlan>,
+    setting: &PlanHeader,
+    rehearsed: &Rehearsed,
+) -> String {
     match outcome {
-        Ok(plan) => telling::markdown(plan, setting, rehearsed),
-        Err(refused) => telling::refusal_markdown(refused, setting),
+        Ok(plan) => render::markdown(plan, setting, rehearsed),
+        Err(refused) => render::refusal_markdown(refused, setting),
     }
 }
 
@@ -221,7 +225,7 @@ pub fn gate(gate: &Gate, runbook: Option<&Runbook>, link: Option<&str>) -> Strin
     let word = gate.name.word();
     let mut out = format!("### ⏸ Gate `{word}`: a person is needed\n\n");
     for (at, task) in gate.tasks.iter().enumerate() {
-        out.push_str(&format!("- {} {}\n", telling::letter(at), span(task)));
+        out.push_str(&format!("- {} {}\n", render::letter(at), span(task)));
     }
     if let Some(runbook) = runbook {
         let place = link.map_or_else(
@@ -282,7 +286,7 @@ pub fn help(operator: bool) -> String {
 }
 
 /// Where things stand.
-pub fn status(stage: &str, plan: Option<&Plan>, facts: Option<&[Noted]>) -> String {
+pub fn status(stage: &str, plan: Option<&Plan>, facts: Option<&[RecordedFact]>) -> String {
     let mut out = format!("### Where this stands: {stage}\n\n");
     if let Some(plan) = plan {
         out.push_str(&format!(
@@ -321,7 +325,7 @@ pub fn why(plan: Option<&Plan>, object: &str) -> String {
     let lines: Vec<String> = plan
         .steps
         .iter()
-        .map(|step| format!("{:>3}  {}", step.id.0, telling::line(step)))
+        .map(|step| format!("{:>3}  {}", step.id.0, render::line(step)))
         .filter(|line| line.contains(object))
         .collect();
     if lines.is_empty() {

@@ -7,7 +7,7 @@
 
 use crate::command::Command;
 use crate::config::{OperatorName, Operators, Site};
-use github::webhook::event::{Account, CommentEvent, Occurrence, PullNumber};
+use github::webhook::event::{Account, CommentEvent, PullNumber, RepositoryEvent};
 use github::{Membership, Memberships, Team};
 
 /// The people of one site.
@@ -40,14 +40,14 @@ pub struct Commenter {
 
 impl Commenter {
     /// As the delivery says.
-    pub fn of(occurrence: &Occurrence, comment: &CommentEvent) -> Self {
+    pub fn of(event: &RepositoryEvent, comment: &CommentEvent) -> Self {
         Self {
             comment: comment.id,
             pull: comment.number,
             on_pull: comment.on_pull,
             opener: comment.opener.clone(),
             author: comment.author.clone(),
-            sender: occurrence.sender.clone(),
+            sender: event.sender.clone(),
             edited: comment.edited,
             via_app: comment.via_app,
         }

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use journal::{Journal, JournalError, Lease, NewRun, Run};
 use plan::gate::GateName;
 use plan::plan::Plan;
-use plan::run::{Fact, Noted, Progress};
-use plan::telling::span;
+use plan::render::span;
+use plan::run::{Fact, Progress, RecordedFact};
 use topology::port::Clock;
 
 use crate::config::Site;
@@ -249,7 +249,7 @@ impl Runs {
         &self,
         site: &Site,
         number: u64,
-    ) -> anyhow::Result<Option<Vec<Noted>>> {
+    ) -> anyhow::Result<Option<Vec<RecordedFact>>> {
         match self.newest_run_of(site, number).await? {
             Some(run) => Ok(Some(self.journal.facts(run.id).await?)),
             None => Ok(None),
@@ -287,7 +287,7 @@ pub(crate) fn is_another_plan(run: &Run) -> String {
 }
 
 /// Whether the run goes on by this person's last order.
-fn is_ordered_by(facts: &[Noted], login: &str) -> bool {
+fn is_ordered_by(facts: &[RecordedFact], login: &str) -> bool {
     facts.iter().rev().find_map(|noted| {
         if let Fact::Began { by } | Fact::Resumed { by } = &noted.fact {
             return Some(by == login);

@@ -8,10 +8,10 @@ mod folder;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use plan::plan::{Plan, Policy, Refused};
-use plan::run::{Move, Pace};
+use plan::plan::{Plan, PlanPolicy, RefusedPlan};
+use plan::render::Rehearsed;
+use plan::run::{NextMove, Pace};
 use plan::runbook::Runbook;
-use plan::telling::Rehearsed;
 use secrecy::ExposeSecret as _;
 use topology::observed::Observed;
 use topology::plane::Topology;
@@ -19,8 +19,8 @@ use topology::port::Clock;
 
 use execution::evidence::EvidenceReading;
 use execution::executor::observe;
-use execution::rehearse::{Play, Rehearsals};
-use maas::{ApiKey, Environment, Http, MaasClient, ReadProgress};
+use execution::rehearse::{RehearsalCache, RehearsalInput};
+use maas::{ApiKey, Environment, HttpTransport, MaasClient, ReadProgress};
 
 use crate::config::Site;
 use evidence::read_all;
@@ -33,9 +33,9 @@ pub struct SiteRuntime {
     /// Its configuration.
     pub site: Site,
     /// Its MAAS.
-    pub client: Arc<MaasClient<Http>>,
+    pub client: Arc<MaasClient<HttpTransport>>,
     /// Its last rehearsal.
-    pub rehearsals: Rehearsals,
+    pub rehearsals: RehearsalCache,
 }
 
 /// What came of observing and planning.
@@ -43,7 +43,7 @@ pub struct PlanningResult {
     /// What MAAS said.
     pub observed: Observed,
     /// The plan, or why there is none.
-    pub outcome: Result<Plan, Refused>,
+    pub outcome: Result<Plan, RefusedPlan>,
     /// What its rehearsal found; empty where there was nothing to rehearse.
     pub rehearsed: Rehearsed,
 }
@@ -62,13 +62,13 @@ impl SiteRuntime {
             )
         })?;
         let key = ApiKey::read(secret.read()?.expose_secret())?;
-        let http =
-            Http::new(&site.maas_url, key, Environment::of_this_process(clock))?.watched(watch);
+        let http = HttpTransport::new(&site.maas_url, key, Environment::of_this_process(clock))?
+            .on_progress(watch);
         let client = MaasClient::new(http, Environment::of_this_process(clock));
         Ok(Self {
             site,
             client,
-            rehearsals: Rehearsals::default(),
+            rehearsals: RehearsalCache::default(),
         })
     }
 
@@ -81,13 +81,13 @@ impl SiteRuntime {
     }
 
     /// The planner's policy, with the runbooks that are in force.
-    pub fn policy(&self, runbooks: &[Runbook]) -> Policy {
-        Policy {
+    pub fn policy(&self, runbooks: &[Runbook]) -> PlanPolicy {
+        PlanPolicy {
             runbooks: runbooks
                 .iter()
                 .map(|runbook| (runbook.gate, runbook.pin.clone()))
                 .collect(),
-            ..Policy::default()
+            ..PlanPolicy::default()
         }
     }
 
@@ -95,22 +95,22 @@ impl SiteRuntime {
     pub async fn plan(
         &self,
         topology: &Topology,
-        policy: &Policy,
+        policy: &PlanPolicy,
         report: &mut (dyn FnMut(String) + Send),
     ) -> anyhow::Result<PlanningResult> {
-        let observed = observe(&self.client.eyes(), topology)
+        let observed = observe(&self.client.reader(), topology)
             .await
             .context("observing MAAS")?;
         let outcome = Plan::between(&observed, topology, policy);
         let rehearsed = match &outcome {
             Ok(plan) => {
-                let play = Play {
+                let play = RehearsalInput {
                     plan,
                     topology,
                     policy,
                     observed: &observed,
                 };
-                self.rehearsals.of(&play, report).await
+                self.rehearsals.get_or_rehearse(&play, report).await
             }
             Err(_) => Rehearsed::default(),
         };
@@ -122,11 +122,11 @@ impl SiteRuntime {
     }
 
     /// Reads the site's evidence, now, where the move examines a gate; no other move needs it.
-    pub async fn evidence_for(&self, next: &Move) -> EvidenceReadings {
-        if !matches!(next, Move::Examine(_)) {
+    pub async fn evidence_for(&self, next: &NextMove) -> EvidenceReadings {
+        if !matches!(next, NextMove::Examine(_)) {
             return EvidenceReadings {
-                juju: EvidenceReading::Nobody,
-                jumphost: EvidenceReading::Nobody,
+                juju: EvidenceReading::NotConfigured,
+                jumphost: EvidenceReading::NotConfigured,
             };
         }
         let evidence = &self.site.evidence;

@@ -125,7 +125,7 @@ impl Worker {
     pub async fn step(&self) -> anyhow::Result<WorkerState> {
         let now = (self.clock)();
         // Messages and deliveries need GitHub. A storm of deliveries must not keep a run from its next move.
-        let limited = self.github.client().quiet_until(now);
+        let limited = self.github.client().paused_until(now);
         let runs_first = self.deliveries.load(Ordering::Relaxed) >= DELIVERIES_PER_MOVE;
         if limited.is_none() {
             if self.outbox.send_next(now).await? {
@@ -196,7 +196,7 @@ impl Worker {
             Taken::Passed => {}
             Taken::Received(received) => {
                 let delivery = received.delivery();
-                let span = match trace_of(&received.occurrence) {
+                let span = match trace_of(&received.event) {
                     Some(id) => tracing::info_span!("delivery", %id, delivery),
                     None => tracing::info_span!("delivery", delivery),
                 };

@@ -23,10 +23,10 @@ use tokio::sync::Notify;
 use topology::observed::{Scope, Timestamp};
 use tower::ServiceExt as _;
 
-use execution::rehearse::Rehearsals;
+use execution::rehearse::RehearsalCache;
 use execution::rehearse::in_memory::InMemoryMaas;
 use github::GitHub;
-use maas::{ApiKey, Environment, Http, MaasClient};
+use maas::{ApiKey, Environment, HttpTransport, MaasClient};
 use service::config::Config;
 use service::github_port::GitHubPort;
 use service::server::routes::{BODY_SECONDS_MAX, WebhookCounts, WebhookState, router};
@@ -75,7 +75,7 @@ pub struct Harness {
     /// The time.
     pub hand: SimClock,
     place: (&'static str, PathBuf),
-    rehearsals: Rehearsals,
+    rehearsals: RehearsalCache,
 }
 
 /// One life of the service.
@@ -134,7 +134,7 @@ impl SimClock {
         Environment {
             now: self.clock(),
             nonce: Arc::new(move || format!("town{}", nonces.fetch_add(1, Ordering::SeqCst))),
-            pause: Arc::new(move |length| {
+            sleep: Arc::new(move |length| {
                 hand.pass(milliseconds(length));
                 Box::pin(std::future::ready(()))
             }),
@@ -193,7 +193,7 @@ impl Harness {
             fuse,
             hand,
             place: (place.site, place.folder),
-            rehearsals: Rehearsals::default(),
+            rehearsals: RehearsalCache::default(),
         })
     }
 
@@ -251,8 +251,8 @@ impl Harness {
             let sim = self.hand.clone();
             let key = site.site.maas_api_key.as_ref().context("no API key")?;
             let key = ApiKey::read(key.read()?.expose_secret())?;
-            let transport = Http::new(&site.site.maas_url, key, self.hand.outside())?
-                .patient(move |length| Box::pin(sim.clone().patience(length)));
+            let transport = HttpTransport::new(&site.site.maas_url, key, self.hand.outside())?
+                .with_timer(move |length| Box::pin(sim.clone().patience(length)));
             site.client = MaasClient::one_at_a_time(transport, self.hand.outside());
             // A rehearsal follows from what it is given, so that all instances may remember the same one.
             site.rehearsals = self.rehearsals.clone();
@@ -315,7 +315,7 @@ pub async fn declared(rows: &LabMaas, hand: &SimClock) -> anyhow::Result<BTreeMa
         all_spaces: true,
         ..Scope::default()
     };
-    let observed = client.eyes().observe(&everything).await?;
+    let observed = client.reader().observe(&everything).await?;
     let files = topology::write::files(&observed, SITE).into_iter();
     Ok(files
         .map(|(path, text)| {

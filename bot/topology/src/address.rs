@@ -1,7 +1,8 @@
-//! Ranges and how they meet.
+//! Networks, ranges and addresses, and how they overlap.
 //!
-//! Knows addresses, prefixes and offsets of both families; must not know what they are for. Parsing is strict, because
-//! the libraries' own parsers accept leading zeros and host bits, and MAAS then stores something else than was read.
+//! Handles addresses, prefixes and offsets of both families; must not know what they are used for. Parsing is strict: the
+//! libraries' own parsers accept leading zeros and host bits, and MAAS would then store something other than what was
+//! written.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,21 +11,21 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-/// A network in canonical form: no host bits, no leading zeros, a prefix that was written out.
+/// A network in canonical form: no host bits, no leading zeros, an explicit prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Cidr(IpNet);
 
-/// Why a text is not a network that MAAS may be given.
+/// Why a text is not a network that can be sent to MAAS.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotACidr {
-    /// There is no `/`, so the prefix would be guessed.
-    #[error("`{0}` has no prefix; write `{0}/24`, say")]
+    /// There is no `/`; planebot does not guess a prefix.
+    #[error("`{0}` has no prefix; write for example `{0}/24`")]
     NoPrefix(String),
-    /// The part before the `/` is no address.
+    /// The part before the `/` is not an address.
     #[error("`{0}` is not an address")]
     NoAddress(String),
-    /// The part after the `/` is no prefix of that family.
+    /// The part after the `/` is not a prefix length of that family.
     #[error("`/{0}` is not a prefix length")]
     BadPrefix(String),
     /// Host bits are set.
@@ -32,7 +33,7 @@ pub enum NotACidr {
     HostBits {
         /// As written.
         given: String,
-        /// What the writer probably meant.
+        /// The network that contains it.
         network: Cidr,
     },
 }
@@ -87,7 +88,7 @@ impl fmt::Display for Cidr {
 }
 
 impl Cidr {
-    /// The network that sorts before all others.
+    /// The network that sorts first.
     pub const LEAST: Self = Self(IpNet::V4(ipnet::Ipv4Net::new_assert(
         Ipv4Addr::UNSPECIFIED,
         0,
@@ -128,14 +129,14 @@ impl Cidr {
         self.0.contains(&other.0)
     }
 
-    /// The address `offset` places after the network address, if it is still inside.
+    /// The network address plus `offset`; `None` outside this network.
     pub fn at(&self, offset: u128) -> Option<IpAddr> {
         let number = to_number(self.network()).checked_add(offset)?;
         let ip = from_number(number, self.is_v6())?;
         self.contains(ip).then_some(ip)
     }
 
-    /// How many places `ip` lies after the network address, if it is inside.
+    /// The offset of `ip` from the network address; `None` outside this network.
     pub fn offset_of(&self, ip: IpAddr) -> Option<u128> {
         self.contains(ip)
             .then(|| to_number(ip) - to_number(self.network()))
@@ -163,18 +164,18 @@ impl Range {
         (start.is_ipv4() == end.is_ipv4() && start <= end).then_some(Self { start, end })
     }
 
-    /// The range that holds one address.
+    /// A range of one address.
     pub fn one(ip: IpAddr) -> Self {
         Self { start: ip, end: ip }
     }
 
-    /// The range that sorts before all others.
+    /// The range that sorts first.
     pub const LEAST: Self = Self {
         start: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         end: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
     };
 
-    /// The range that sorts after all others.
+    /// The range that sorts last.
     pub const GREATEST: Self = Self {
         start: IpAddr::V6(Ipv6Addr::from_bits(u128::MAX)),
         end: IpAddr::V6(Ipv6Addr::from_bits(u128::MAX)),
@@ -207,7 +208,7 @@ impl Range {
         cidr.contains(self.start) && cidr.contains(self.end)
     }
 
-    /// How many addresses it holds; saturates at the largest number.
+    /// The number of addresses, saturating at `u128::MAX`.
     pub fn count(&self) -> u128 {
         (to_number(self.end) - to_number(self.start)).saturating_add(1)
     }
@@ -284,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_meet_only_within_a_family() {
+    fn ranges_overlap_only_within_a_family() {
         let four = Range::new("10.0.0.1".parse().unwrap(), "10.0.0.9".parse().unwrap()).unwrap();
         let six = Range::new("::1".parse().unwrap(), "ffff::".parse().unwrap()).unwrap();
         assert!(!four.overlaps(&six) && !six.contains(four.start()));

@@ -1,39 +1,39 @@
-//! From files to a topology, or to findings.
+//! Checks files and makes a topology, or findings.
 //!
-//! The one door: [`check`]. Every rule speaks whenever it can, so that one look shows everything there is to mend; a
-//! [`Topology`] comes out only when none of them refused. Whatever a real MAAS can hold is at most a warning here,
+//! The only entry point is [`check`]. Every rule runs whenever it can, so that one check shows everything that must be
+//! fixed; a [`Topology`] results only when there is no error. Whatever a real MAAS can contain is at most a warning here,
 //! except overlapping subnets and single-host prefixes, which an import lists instead of declaring. Must not know YAML.
 
-mod book;
+mod cross_plane;
+mod index;
 mod machines;
 pub(crate) mod names;
 mod planes;
 mod ranges;
 mod subnets;
-mod together;
 mod vips;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::draft::{self, Draft, Said, Source};
-use crate::finding::{Finding, Notes};
+use crate::draft::{self, Draft, Located, SourceFile};
+use crate::finding::{Finding, Findings};
 use crate::plane::Topology;
 
-/// What came of checking a declaration.
+/// The result of checking a declaration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
-    /// The declared network, when no finding is an error.
+    /// The declared network, if no finding is an error.
     pub topology: Option<Topology>,
-    /// Every finding, by file, line and column.
+    /// Every finding, ordered by file, line and column.
     pub findings: Vec<Finding>,
-    /// Where each plane is declared, by key: the file, and the line of its key. For remarks that come later.
+    /// Where each plane is declared, by key: the file, and the line of its key. For later annotations.
     pub declared_at: BTreeMap<String, (String, u32)>,
 }
 
-/// Checks the files of one site. Files that are no YAML are passed over; the order of the files does not matter.
-pub fn check(sources: &[Source]) -> Checked {
+/// Checks the files of one site. Files other than YAML are skipped; the order of the files does not matter.
+pub fn check(sources: &[SourceFile]) -> Checked {
     let mut files: Vec<(&str, &[u8])> = sources
         .iter()
         .filter(|source| draft::is_declaration(&source.path))
@@ -41,32 +41,36 @@ pub fn check(sources: &[Source]) -> Checked {
         .collect();
     files.sort_unstable();
     let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
-    let mut notes = Notes::about(files.iter().map(|(path, bytes)| (*path, text(*bytes))));
-    let draft = Draft::read(&files, &mut notes);
+    let mut findings = Findings::about(files.iter().map(|(path, bytes)| (*path, text(*bytes))));
+    let draft = Draft::read(&files, &mut findings);
     let declared_at = draft
         .planes
         .iter()
         .rev()
-        .filter_map(|said| {
-            let place = said.plane.place;
+        .filter_map(|located| {
+            let place = located.plane.place;
             let (path, _) = files.get(place.file)?;
-            Some((said.plane.value.clone()?, ((*path).to_owned(), place.line)))
+            Some((
+                located.plane.value.clone()?,
+                ((*path).to_owned(), place.line),
+            ))
         })
         .collect();
-    let topology = draft.check(tree(&files), &mut notes);
-    let topology = if notes.refused() {
+    let topology = draft.check(tree(&files), &mut findings);
+    let topology = if findings.has_errors() {
         None
     } else {
         Some(topology)
     };
     Checked {
         topology,
-        findings: notes.into_findings(),
+        findings: findings.into_findings(),
         declared_at,
     }
 }
 
-/// SHA-256 in hex over paths and contents, each preceded by its length so that no two declarations run together.
+/// SHA-256 in hex over paths and contents. Each is preceded by its length, so that different declarations never hash the
+/// same bytes.
 fn tree(files: &[(&str, &[u8])]) -> String {
     let mut hash = Sha256::new();
     for (path, bytes) in files {
@@ -79,47 +83,48 @@ fn tree(files: &[(&str, &[u8])]) -> String {
 }
 
 impl Draft {
-    /// Checks what the files say. The topology holds what could be believed; it counts only if nothing was refused.
-    fn check(self, tree: String, notes: &mut Notes<'_>) -> Topology {
-        let book = book::Book::of(&self, notes);
-        let stood: Vec<planes::Stood> = self
+    /// Checks the files' content. The topology holds what was accepted; it is valid only if there are no errors.
+    fn check(self, tree: String, findings: &mut Findings<'_>) -> Topology {
+        let index = index::PlaneIndex::of(&self, findings);
+        let checked: Vec<planes::CheckedPlane> = self
             .planes
             .iter()
-            .filter_map(|said| planes::check(said, &book, notes))
+            .filter_map(|located| planes::check(located, &index, findings))
             .collect();
-        together::check(&stood, notes);
-        let mut given = book::Given::default();
-        let jumphost = vips::jumphost(&self.jumphost, &book, &mut given, notes);
-        let machines = machines::check(&self.machines, &book, &stood, &mut given, notes);
-        let vips = vips::check(&self.vips, &book, &stood, &mut given, notes);
-        together::leave_alone(&self.leave_alone, &stood, notes);
+        cross_plane::check(&checked, findings);
+        let mut owners = index::AddressOwners::default();
+        let jumphost = vips::jumphost(&self.jumphost, &index, &mut owners, findings);
+        let machines = machines::check(&self.machines, &index, &checked, &mut owners, findings);
+        let vips = vips::check(&self.vips, &index, &checked, &mut owners, findings);
+        cross_plane::leave_alone(&self.leave_alone, &checked, findings);
         Topology {
-            planes: stood
+            planes: checked
                 .into_iter()
-                .map(|stood| (stood.plane.key.clone(), stood.plane))
+                .map(|checked| (checked.plane.key.clone(), checked.plane))
                 .collect(),
-            spaces: spaces(&self.spaces, notes),
+            spaces: spaces(&self.spaces, findings),
             machines,
             jumphost,
             vips,
             leave_alone: self
                 .leave_alone
                 .into_iter()
-                .filter_map(|said| said.value)
+                .filter_map(|located| located.value)
                 .collect(),
             tree,
         }
     }
 }
 
-fn spaces(said: &[Said<String>], notes: &mut Notes<'_>) -> BTreeSet<String> {
-    said.iter()
-        .filter_map(|said| {
-            names::maas(
-                names::Kind::Space,
-                said.value.as_deref()?,
-                said.place,
-                notes,
+fn spaces(located: &[Located<String>], findings: &mut Findings<'_>) -> BTreeSet<String> {
+    located
+        .iter()
+        .filter_map(|located| {
+            names::maas_name(
+                names::NameKind::Space,
+                located.value.as_deref()?,
+                located.place,
+                findings,
             )
         })
         .collect()

@@ -1,245 +1,248 @@
-//! What the files say, before anyone believes it.
+//! The content of the files, before it is checked.
 //!
-//! Every value keeps its place, because every remark about it needs one. A value that could not be read is here as
-//! `None` and was remarked on: later rules pass over it in silence. These types are also where the editor's schema
-//! comes from, so their doc comments are written for the person who edits the files. Must not know what MAAS refuses.
+//! Every value keeps its position, because every finding about it needs one. A value that could not be read is `None` and
+//! already has a finding, so later rules skip it. The editors' schema is generated from these types, so their doc comments
+//! are written for the people who edit the files. Must not know what MAAS refuses.
 
 mod leaf;
-mod meant;
+mod leaf_schema;
 mod reading;
+mod shapes;
+mod suggest;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::finding::{Notes, Place, codes, shown};
-use crate::yaml::{self, Node};
+use crate::finding::{FilePosition, Findings, codes, shown};
+use crate::yaml::{self, YamlNode};
 use crate::{address::Cidr, object::InterfaceKind, plane};
 
 pub(crate) use leaf::{
-    AddressRef, Destination, GatewaySaid, Leaf, LinkAddress, Mac, Offset, RangeRef, SpaceSaid,
+    AddressRef, Destination, GatewayDraft, Leaf, LinkAddress, Mac, Offset, RangeRef, SpaceDraft,
 };
-pub(crate) use meant::nearest;
-pub(crate) use reading::{Dhcp, Legs, OrLeave, Said, Served};
+pub(crate) use reading::{Located, OrLeave};
 use reading::{Reader, record};
+pub(crate) use shapes::{DhcpDraft, Legs, Served};
+pub(crate) use suggest::nearest;
 
-/// A file as it came: its path under the site's folder, with `/`, and its bytes.
+/// A file: its path under the site's folder, with `/`, and its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
-    /// For findings, and for the digest of the declaration.
+pub struct SourceFile {
+    /// Shown in findings, and part of the declaration's digest.
     pub path: String,
-    /// Its content.
     pub bytes: Vec<u8>,
 }
 
-/// What the files say.
+/// The content of a site's files.
 #[derive(Debug, Default)]
 pub struct Draft {
     pub(crate) planes: Vec<PlaneFile>,
-    pub(crate) machines: Vec<MachineSaid>,
-    pub(crate) jumphost: Vec<JumphostSaid>,
-    pub(crate) vips: Vec<VipSaid>,
-    pub(crate) spaces: Vec<Said<String>>,
-    pub(crate) leave_alone: Vec<Said<String>>,
-    /// Keys of planes in files that could not be read: they are not missing.
+    pub(crate) machines: Vec<MachineDraft>,
+    pub(crate) jumphost: Vec<JumphostDraft>,
+    pub(crate) vips: Vec<VipDraft>,
+    pub(crate) spaces: Vec<Located<String>>,
+    pub(crate) leave_alone: Vec<Located<String>>,
+    /// Keys of planes in files that could not be read: a reference to one is not an unknown plane.
     pub(crate) unread: BTreeSet<String>,
 }
 
 record! {
     /// One plane: a VLAN of a fabric, and the subnets on it.
     pub(crate) struct PlaneFile {
-        /// The plane's key: what people, plans and references call it. Letters, digits, `-`, `_` and `.`.
-        plane: Said<String>,
+        /// The plane's key: its name in plans and references. Letters, digits, `-`, `_` and `.`.
+        plane: Located<String>,
         /// For people; not written to MAAS.
-        description: Option<Said<String>>,
+        description: Option<Located<String>>,
         /// The fabric's name in MAAS.
-        fabric: Said<String>,
-        /// The VLAN's tag, 1 to 4094. Left out: untagged.
+        fabric: Located<String>,
+        /// The VLAN's tag, 1 to 4094. Omitted: untagged.
         #[schemars(range(min = 0, max = 4094))]
-        vid: Option<Said<u32>>,
-        /// The VLAN's name in MAAS; an untagged VLAN has none. Left out: left alone.
-        vlan_name: Option<Said<String>>,
-        /// The space that the VLAN is in; `none` takes it out of any. Left out: left alone.
-        space: Option<Said<SpaceSaid>>,
-        /// The VLAN's MTU in bytes, 552 to 65535. Left out: left alone.
+        vid: Option<Located<u32>>,
+        /// The VLAN's name in MAAS; an untagged VLAN has none. Omitted: left alone.
+        vlan_name: Option<Located<String>>,
+        /// The VLAN's space; `none` removes it from its space. Omitted: left alone.
+        space: Option<Located<SpaceDraft>>,
+        /// The VLAN's MTU in bytes, 552 to 65535. Omitted: left alone.
         #[schemars(range(min = 552, max = 65535))]
-        mtu: Option<Said<u32>>,
-        /// `on`, `off`, `{primary: rack0, secondary: rack1}` or `{relay: other-plane}`. Left out: left alone.
-        dhcp: Option<Dhcp>,
-        /// How a change of `cidr` is carried out: `recreate` or `in-place`. Left out: in place where the release and the neighbours let it be; the plan says which, and why.
-        strategy: Option<Said<plane::Strategy>>,
-        /// Further subnets of the same VLAN, or all of them when there is no `cidr` above.
-        subnets: Option<Vec<SubnetSaid>>,
+        mtu: Option<Located<u32>>,
+        /// `on`, `off`, `{primary: rack0, secondary: rack1}` or `{relay: other-plane}`. Omitted: left alone.
+        dhcp: Option<DhcpDraft>,
+        /// How a change of `cidr` is carried out: `recreate` or `in-place`. Omitted: in place where the release and the
+        /// other subnets allow it; the plan says which, and why.
+        strategy: Option<Located<plane::Strategy>>,
+        /// Further subnets of the same VLAN, or all of them if there is no `cidr` above.
+        subnets: Option<Vec<SubnetDraft>>,
     }
     with
         /// The plane's (first) subnet.
-        subnet: SubnetSaid
+        subnet: SubnetDraft
 }
 
 record! {
     /// One subnet.
-    pub(crate) struct SubnetSaid {
+    pub(crate) struct SubnetDraft {
         /// The network, such as `192.0.2.0/24`.
-        cidr: Option<Said<Cidr>>,
-        /// The subnet's name in MAAS. Left out: the plane's key; for a further subnet its `cidr`.
-        name: Option<Said<String>>,
-        /// `+1`, or an address. Left out: no gateway. `leave` keeps what MAAS has.
-        gateway: Option<Said<GatewaySaid>>,
-        /// Resolvers in order: `+1`, an address, or `other-plane+1`. Left out: none. `leave` keeps what MAAS has.
-        dns: Option<OrLeave<Said<AddressRef>>>,
-        /// Addresses promised to someone. Left out: no ranges. `leave` keeps what MAAS has.
-        reserve: Option<OrLeave<ReservationSaid>>,
-        /// Static routes out of this subnet. Left out: left alone.
-        routes: Option<OrLeave<RouteSaid>>,
-        /// DHCP host reservations (MAAS 3.6 and later). Left out: left alone.
-        reserved_ips: Option<OrLeave<ReservedIpSaid>>,
-        /// Whether MAAS allocates here; `false` lets it allocate from reserved ranges only. Left out: left alone.
-        managed: Option<Said<bool>>,
-        /// Whether MAAS's resolver answers here. Left out: left alone.
-        allow_dns: Option<Said<bool>>,
-        /// Whether MAAS's proxy serves here. Left out: left alone.
-        allow_proxy: Option<Said<bool>>,
-        /// Whether MAAS scans this subnet. Left out: left alone.
-        active_discovery: Option<Said<bool>>,
-        /// Reverse DNS: 0 off, 1 on, 2 with RFC 2317 zones. Left out: left alone.
+        cidr: Option<Located<Cidr>>,
+        /// The subnet's name in MAAS. Omitted: the plane's key; for a further subnet its `cidr`.
+        name: Option<Located<String>>,
+        /// `+1`, or an address. Omitted: no gateway. `leave` keeps what MAAS has.
+        gateway: Option<Located<GatewayDraft>>,
+        /// Resolvers in order: `+1`, an address, or `other-plane+1`. Omitted: none. `leave` keeps what MAAS has.
+        dns: Option<OrLeave<Located<AddressRef>>>,
+        /// Addresses reserved for someone. Omitted: no ranges. `leave` keeps what MAAS has.
+        reserve: Option<OrLeave<ReservationDraft>>,
+        /// Static routes out of this subnet. Omitted: left alone.
+        routes: Option<OrLeave<RouteDraft>>,
+        /// DHCP host reservations (MAAS 3.6 and later). Omitted: left alone.
+        reserved_ips: Option<OrLeave<ReservedIpDraft>>,
+        /// Whether MAAS allocates addresses here; with `false` it allocates only from reserved ranges. Omitted: left alone.
+        managed: Option<Located<bool>>,
+        /// Whether MAAS's DNS server answers queries from this subnet. Omitted: left alone.
+        allow_dns: Option<Located<bool>>,
+        /// Whether MAAS's proxy accepts requests from this subnet. Omitted: left alone.
+        allow_proxy: Option<Located<bool>>,
+        /// Whether MAAS scans this subnet. Omitted: left alone.
+        active_discovery: Option<Located<bool>>,
+        /// Reverse DNS: 0 off, 1 on, 2 with RFC 2317 zones. Omitted: left alone.
         #[schemars(range(min = 0, max = 2))]
-        rdns_mode: Option<Said<u32>>,
-        /// MAAS's description of the subnet. Left out: left alone.
-        subnet_description: Option<Said<String>>,
-        /// Architectures that are not booted here. Left out: left alone.
-        disabled_boot_architectures: Option<Vec<Said<String>>>,
+        rdns_mode: Option<Located<u32>>,
+        /// MAAS's description of the subnet. Omitted: left alone.
+        subnet_description: Option<Located<String>>,
+        /// Architectures that may not boot here. Omitted: left alone.
+        disabled_boot_architectures: Option<Vec<Located<String>>>,
     }
 }
 
 record! {
-    /// Addresses promised to someone, and why.
-    pub(crate) struct ReservationSaid {
-        /// What it is for; MAAS shows it as the range's comment. Left out: no comment.
-        name: Option<Said<String>>,
-        /// `vip`, `floating`, `management`, `dynamic` (PXE and DHCP) or `reserved`. Left out: `reserved`.
-        purpose: Option<Said<plane::Purpose>>,
+    /// Addresses reserved for someone, and why.
+    pub(crate) struct ReservationDraft {
+        /// What it is for; MAAS shows it as the range's comment. Omitted: no comment.
+        name: Option<Located<String>>,
+        /// `vip`, `floating`, `management`, `dynamic` (PXE and DHCP) or `reserved`. Omitted: `reserved`.
+        purpose: Option<Located<plane::Purpose>>,
         /// `+10..+99`, `192.0.2.10..192.0.2.99`, or one address.
-        range: Said<RangeRef>,
+        range: Located<RangeRef>,
     }
 }
 
 record! {
     /// A static route out of the subnet.
-    pub(crate) struct RouteSaid {
-        /// A plane's key, or a CIDR that MAAS knows as a subnet.
-        to: Said<Destination>,
+    pub(crate) struct RouteDraft {
+        /// A plane's key, or the CIDR of a subnet that MAAS has.
+        to: Located<Destination>,
         /// The gateway, inside this subnet: `+1` or an address.
-        via: Said<AddressRef>,
-        /// Lower wins. Left out: 0.
-        metric: Option<Said<u32>>,
+        via: Located<AddressRef>,
+        /// Lower wins. Omitted: 0.
+        metric: Option<Located<u32>>,
     }
 }
 
 record! {
     /// An address that DHCP always gives to one host.
-    pub(crate) struct ReservedIpSaid {
+    pub(crate) struct ReservedIpDraft {
         /// `+20` or an address, inside this subnet.
-        ip: Said<AddressRef>,
+        ip: Located<AddressRef>,
         /// The host's MAC address, in quotes.
-        mac: Said<Mac>,
+        mac: Located<Mac>,
         /// For people.
-        comment: Option<Said<String>>,
+        comment: Option<Located<String>>,
     }
 }
 
 record! {
-    /// What is declared beside planes. Any number of files may hold parts of it.
+    /// What is declared besides planes. It may be spread over any number of files.
     pub(crate) struct SiteFile {
         /// Planes, as in a plane's own file.
         planes: Option<Vec<PlaneFile>>,
         /// Machines whose interfaces are declared.
-        machines: Option<Vec<MachineSaid>>,
+        machines: Option<Vec<MachineDraft>>,
         /// The jumphost's addresses on the planes.
-        jumphost: Option<Vec<JumphostSaid>>,
+        jumphost: Option<Vec<JumphostDraft>>,
         /// Virtual addresses of services, one leg per plane.
-        vips: Option<Vec<VipSaid>>,
+        vips: Option<Vec<VipDraft>>,
         /// Spaces that exist without a plane.
-        spaces: Option<Vec<Said<String>>>,
-        /// Fabrics and networks that are known, not declared, and not to be nagged about.
-        leave_alone: Option<Vec<Said<String>>>,
+        spaces: Option<Vec<Located<String>>>,
+        /// Fabrics and subnets that are known, not declared, and not reported.
+        leave_alone: Option<Vec<Located<String>>>,
     }
 }
 
 record! {
     /// A machine whose interfaces are declared.
-    pub(crate) struct MachineSaid {
+    pub(crate) struct MachineDraft {
         /// Its host name in MAAS.
-        name: Said<String>,
-        /// Its place in every subnet, such as `+40`: what `address: host` means.
-        host: Option<Said<Offset>>,
+        name: Located<String>,
+        /// Its offset in every subnet, such as `+40`, for `address: host`.
+        host: Option<Located<Offset>>,
         /// Its interfaces, in any order.
-        interfaces: Vec<InterfaceSaid>,
+        interfaces: Vec<InterfaceDraft>,
     }
 }
 
 record! {
     /// One interface of a machine.
-    pub(crate) struct InterfaceSaid {
+    pub(crate) struct InterfaceDraft {
         /// Unique in its machine.
-        name: Said<String>,
+        name: Located<String>,
         /// `physical`, `bond`, `bridge` or `vlan`.
-        r#type: Said<InterfaceKind>,
-        /// The interfaces under it.
-        parents: Option<Vec<Said<String>>>,
+        r#type: Located<InterfaceKind>,
+        /// Its parent interfaces.
+        parents: Option<Vec<Located<String>>>,
         /// The plane whose VLAN it is on.
-        plane: Option<Said<String>>,
-        /// The VLAN it is on, when that is no plane's.
-        vlan: Option<VlanSaid>,
-        /// Its addresses. Left out: left alone. `[]`: none.
-        links: Option<Vec<LinkSaid>>,
+        plane: Option<Located<String>>,
+        /// The VLAN it is on, if that is not a plane's VLAN.
+        vlan: Option<VlanDraft>,
+        /// Its addresses. Omitted: left alone. `[]`: none.
+        links: Option<Vec<LinkDraft>>,
     }
 }
 
 record! {
-    /// A VLAN's place.
-    pub(crate) struct VlanSaid {
+    /// A VLAN's fabric and tag.
+    pub(crate) struct VlanDraft {
         /// The fabric's name.
-        fabric: Said<String>,
-        /// The tag. Left out: untagged.
-        vid: Option<Said<u32>>,
+        fabric: Located<String>,
+        /// The tag. Omitted: untagged.
+        vid: Option<Located<u32>>,
     }
 }
 
 record! {
     /// One link of an interface to a plane's subnet.
-    pub(crate) struct LinkSaid {
+    pub(crate) struct LinkDraft {
         /// The plane.
-        plane: Said<String>,
-        /// `host` (the machine's own place), `+41`, an address, `auto`, `dhcp` or `link-up`.
-        address: Said<LinkAddress>,
-        /// Which subnet, when the plane has several.
-        subnet: Option<Said<Cidr>>,
+        plane: Located<String>,
+        /// `host` (the machine's own offset), `+41`, an address, `auto`, `dhcp` or `link-up`.
+        address: Located<LinkAddress>,
+        /// Which subnet, if the plane has several.
+        subnet: Option<Located<Cidr>>,
     }
 }
 
 record! {
     /// One address of the jumphost.
-    pub(crate) struct JumphostSaid {
+    pub(crate) struct JumphostDraft {
         /// The interface's name on the jumphost.
-        interface: Said<String>,
-        /// The plane it stands on.
-        plane: Said<String>,
+        interface: Located<String>,
+        /// The plane it is on.
+        plane: Located<String>,
         /// `+1` or an address.
-        address: Said<AddressRef>,
+        address: Located<AddressRef>,
     }
 }
 
 record! {
     /// One service's virtual addresses.
-    pub(crate) struct VipSaid {
+    pub(crate) struct VipDraft {
         /// The service.
-        name: Said<String>,
-        /// Its place in every plane it stands on, such as `+50`.
-        host: Option<Said<Offset>>,
+        name: Located<String>,
+        /// Its offset in every plane it is on, such as `+50`.
+        host: Option<Located<Offset>>,
         /// Leg to plane: `{public: edge}`, or `{public: {plane: edge, address: +51}}`.
         on: Legs,
     }
 }
 
-/// Bytes in all files together, and how many files: ten times the largest network seen (768 machines, 64 planes).
+/// Limits on the total size and the number of files: ten times the largest network seen (768 machines, 64 planes).
 const TOTAL_BYTES_MAX: usize = 4 * 1024 * 1024;
 const FILES_MAX: usize = 4096;
 
@@ -252,27 +255,30 @@ pub fn is_declaration(path: &str) -> bool {
 }
 
 impl Draft {
-    /// Reads the files, in the order of their paths. What cannot be read is remarked on and left out.
-    pub(crate) fn read(sources: &[(&str, &[u8])], notes: &mut Notes<'_>) -> Self {
+    /// Reads the files, in the order of their paths. What cannot be read gets a finding and is left out.
+    pub(crate) fn read(sources: &[(&str, &[u8])], findings: &mut Findings<'_>) -> Self {
         let mut draft = Self::default();
-        check_paths(sources, notes);
+        check_paths(sources, findings);
         let total: usize = sources.iter().map(|(_, bytes)| bytes.len()).sum();
         if sources.len() > FILES_MAX || total > TOTAL_BYTES_MAX {
-            let message = format!("{} files with {total} bytes are declared", sources.len());
-            let help = "a declaration holds at most 4096 files and 4 MiB";
-            notes.add(codes::FILE_SIZE, Place::default(), message, help);
+            let message = format!(
+                "the declaration has {} files with {total} bytes",
+                sources.len()
+            );
+            let help = "a declaration may have at most 4096 files and 4 MiB";
+            findings.add(codes::FILE_SIZE, FilePosition::default(), message, help);
             return draft;
         }
         for (file, (_, bytes)) in sources.iter().enumerate() {
             match yaml::text_of(bytes).and_then(yaml::read) {
                 Ok((tree, duplicates)) => {
-                    for trouble in duplicates {
-                        remark(file, trouble, notes);
+                    for error in duplicates {
+                        report(file, error, findings);
                     }
-                    draft.take(file, tree, notes);
+                    draft.take(file, tree, findings);
                 }
-                Err(trouble) => {
-                    remark(file, trouble, notes);
+                Err(error) => {
+                    report(file, error, findings);
                     draft.unread.extend(keys_in(bytes));
                 }
             }
@@ -280,15 +286,15 @@ impl Draft {
         draft
     }
 
-    fn take(&mut self, file: usize, tree: Option<Node>, notes: &mut Notes<'_>) {
-        let mut reader = Reader { file, notes };
+    fn take(&mut self, file: usize, tree: Option<YamlNode>, findings: &mut Findings<'_>) {
+        let mut reader = Reader { file, findings };
         let Some(node) = tree else {
-            let help = "say something, or delete the file";
-            let start = Place {
+            let help = "add a declaration, or delete the file";
+            let start = FilePosition {
                 file,
-                ..Place::default()
+                ..FilePosition::default()
             };
-            return notes.add(codes::FILE_EMPTY, start, "the file says nothing", help);
+            return findings.add(codes::FILE_EMPTY, start, "the file is empty", help);
         };
         if node.has_key("plane") {
             self.planes.extend(reader.record::<PlaneFile>(&node));
@@ -307,7 +313,7 @@ impl Draft {
     }
 }
 
-/// What looks like a plane's key in a file that is no YAML.
+/// Guesses the plane keys in a file that is not valid YAML.
 fn keys_in(bytes: &[u8]) -> BTreeSet<String> {
     let text = std::str::from_utf8(bytes).unwrap_or_default();
     text.lines()
@@ -320,25 +326,25 @@ fn keys_in(bytes: &[u8]) -> BTreeSet<String> {
         .collect()
 }
 
-fn remark(file: usize, trouble: yaml::Trouble, notes: &mut Notes<'_>) {
-    let at = trouble.at;
-    let place = Place {
+fn report(file: usize, error: yaml::YamlError, findings: &mut Findings<'_>) {
+    let at = error.at;
+    let place = FilePosition {
         file,
         line: at.line,
         column: at.column,
         width: at.width,
     };
-    notes.add(trouble.code, place, trouble.message, trouble.help);
+    findings.add(error.code, place, error.message, error.help);
 }
 
-/// Paths come from a git tree that strangers may write: none may leave the folder, hide, or be the same file as another
+/// Paths come from an untrusted git tree: none may leave the folder, contain odd characters, or be the same file as another
 /// on a file system that ignores case.
-fn check_paths(sources: &[(&str, &[u8])], notes: &mut Notes<'_>) {
+fn check_paths(sources: &[(&str, &[u8])], findings: &mut Findings<'_>) {
     let mut seen = BTreeMap::new();
     for (file, (path, _)) in sources.iter().enumerate() {
-        let place = Place {
+        let place = FilePosition {
             file,
-            ..Place::default()
+            ..FilePosition::default()
         };
         let odd = path
             .split('/')
@@ -347,8 +353,8 @@ fn check_paths(sources: &[(&str, &[u8])], notes: &mut Notes<'_>) {
                 .chars()
                 .any(|c| c.is_control() || c == '\\' || c == ':');
         if odd {
-            let message = format!("`{}` is no path inside the site's folder", shown(path));
-            notes.add(codes::FILE_PATH, place, message, "rename the file");
+            let message = format!("`{}` is not a path inside the site's folder", shown(path));
+            findings.add(codes::FILE_PATH, place, message, "rename the file");
         }
         if let Some(other) = seen.insert(path.to_lowercase(), *path) {
             let message = format!(
@@ -356,7 +362,7 @@ fn check_paths(sources: &[(&str, &[u8])], notes: &mut Notes<'_>) {
                 shown(path),
                 shown(other)
             );
-            notes.add(codes::FILE_PATH, place, message, "rename one of them");
+            findings.add(codes::FILE_PATH, place, message, "rename one of them");
         }
     }
 }

@@ -1,34 +1,33 @@
-//! A remark about a place in a file: what is wrong, where, and what to try.
+//! Findings: what is wrong in a file, where, and how to fix it.
 //!
-//! Knows every code there is and how a remark looks on a terminal; must not know YAML or MAAS. Files are written by
-//! strangers, so whatever is quoted from them passes [`shown`], which lets no control character through.
+//! Knows every code and how a finding looks on a terminal; must not know YAML or MAAS. The files are untrusted, so
+//! everything quoted from them passes through [`shown`], which escapes control characters.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// Whether a declaration with this remark can be believed.
+/// Whether a declaration with this finding is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
-    /// It cannot.
+    /// The declaration is rejected.
     Error,
-    /// It can; someone should look.
+    /// The declaration is accepted; somebody should look at it.
     Warning,
 }
 
-/// A kind of remark: its stable name, how grave it is, and one line on what it means.
+/// A kind of finding: its stable name, its severity, and what it means in one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Code {
+pub struct FindingCode {
     /// `subject/problem`; never renamed.
     pub name: &'static str,
-    /// How grave.
     pub severity: Severity,
-    /// One line for the documents and `--explain`.
+    /// One line for the documentation and `--explain`.
     pub means: &'static str,
 }
 
-/// A remark about a place in a file.
+/// A finding at a position in a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Finding {
     /// The path as it was given.
@@ -37,78 +36,77 @@ pub struct Finding {
     pub line: u32,
     /// Counted from 1, in characters.
     pub column: u32,
-    /// How grave.
     pub severity: Severity,
-    /// Which kind: a name in [`CODES`].
+    /// A name in [`CODES`].
     pub code: &'static str,
-    /// One lower-case sentence that names the thing in backticks.
+    /// One lower-case sentence; quoted names are in backticks.
     pub message: String,
-    /// The source line and, under it, carets; empty when the file has no such line.
+    /// The source line with carets below it; empty when the file has no such line.
     pub excerpt: String,
-    /// What to try.
+    /// How to fix it.
     pub help: String,
 }
 
 impl Finding {
-    /// Whether it keeps the declaration from being believed.
+    /// Whether this finding rejects the declaration.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
 }
 
-/// A place in one of the files that were read.
+/// A position in one of the files that were read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct FilePosition {
     /// Index of the file in the order of paths.
     pub(crate) file: usize,
     /// From 1.
     pub(crate) line: u32,
     /// From 1, in characters.
     pub(crate) column: u32,
-    /// In characters; at least one is drawn.
+    /// In characters; an excerpt draws at least one caret.
     pub(crate) width: u32,
 }
 
-/// How many remarks are kept: more than anyone reads, and little enough to post.
+/// The most findings that are kept: more than anyone reads, and few enough to post in a comment.
 pub const FINDINGS_MAX: usize = 500;
 
 /// How many characters of a source line an excerpt shows.
 const EXCERPT_CHARS: usize = 120;
 
-/// Everything remarked so far, with the files that the remarks are about.
-pub(crate) struct Notes<'a> {
+/// The findings so far, with the files they are about.
+pub(crate) struct Findings<'a> {
     files: Vec<(&'a str, &'a str)>,
-    found: Vec<Finding>,
-    refused: bool,
+    kept: Vec<Finding>,
+    has_errors: bool,
 }
 
-impl<'a> Notes<'a> {
-    /// For these files: path and text, in the order of [`Place::file`].
+impl<'a> Findings<'a> {
+    /// Starts without findings. `files` are paths and texts, in the order of [`FilePosition::file`].
     pub(crate) fn about(files: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         Self {
             files: files.collect(),
-            found: Vec::new(),
-            refused: false,
+            kept: Vec::new(),
+            has_errors: false,
         }
     }
 
-    /// Remarks on `place`.
+    /// Adds a finding at `place`.
     pub(crate) fn add(
         &mut self,
-        code: Code,
-        place: Place,
+        code: FindingCode,
+        place: FilePosition,
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.refused |= code.severity == Severity::Error;
-        if self.found.len() >= FINDINGS_MAX {
+        self.has_errors |= code.severity == Severity::Error;
+        if self.kept.len() >= FINDINGS_MAX {
             return;
         }
         let (path, text) = self.files.get(place.file).copied().unwrap_or_default();
         let source = (place.line as usize)
             .checked_sub(1)
             .and_then(|at| text.lines().nth(at));
-        self.found.push(Finding {
+        self.kept.push(Finding {
             file: path.to_owned(),
             line: place.line.max(1),
             column: place.column.max(1),
@@ -120,33 +118,33 @@ impl<'a> Notes<'a> {
         });
     }
 
-    /// The path of the file that `place` is in, safe to print.
-    pub(crate) fn path(&self, place: Place) -> String {
+    /// The path of the file at `place`, safe to print.
+    pub(crate) fn path(&self, place: FilePosition) -> String {
         self.files
             .get(place.file)
             .map_or_else(String::new, |(path, _)| shown(path))
     }
 
-    /// Whether another remark would be kept; costly help is worked out only then.
+    /// Whether another finding would be kept; expensive help is computed only then.
     pub(crate) fn has_room(&self) -> bool {
-        self.found.len() < FINDINGS_MAX
+        self.kept.len() < FINDINGS_MAX
     }
 
-    /// Whether anything said so far is an error.
-    pub(crate) fn refused(&self) -> bool {
-        self.refused
+    /// Whether any finding so far is an error.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.has_errors
     }
 
-    /// Everything, by file, line and column.
+    /// All findings, ordered by file, line and column.
     pub(crate) fn into_findings(mut self) -> Vec<Finding> {
-        self.found.sort();
-        self.found.dedup();
-        self.found
+        self.kept.sort();
+        self.kept.dedup();
+        self.kept
     }
 }
 
 /// The source line with carets under `place`, cut to a window around it.
-fn excerpt(line: &str, place: Place) -> String {
+fn excerpt(line: &str, place: FilePosition) -> String {
     let column = (place.column.max(1) - 1) as usize;
     let skipped = column.saturating_sub(EXCERPT_CHARS / 2);
     let window: Vec<String> = line
@@ -175,7 +173,7 @@ fn excerpt(line: &str, place: Place) -> String {
     )
 }
 
-/// A stranger's text, safe to print on one line: at most 120 characters, control and invisible characters escaped.
+/// Untrusted text, safe to print on one line: at most 120 characters, with control and invisible characters escaped.
 pub fn shown(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars().take(EXCERPT_CHARS) {
@@ -191,7 +189,7 @@ pub fn shown(text: &str) -> String {
 }
 
 fn shown_char(c: char) -> Option<String> {
-    // Controls, and the invisible characters that reorder or hide text: zero width, bidi, separators, tags.
+    // Control characters, and invisible ones that reorder or hide text: zero width, bidi, separators, tags.
     let hidden = c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}')
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
@@ -228,99 +226,99 @@ impl fmt::Display for Finding {
 
 macro_rules! codes {
     ($($id:ident $severity:ident $name:literal $means:literal;)*) => {
-        /// Every code, in the order of the documents.
-        pub const CODES: &[Code] = &[$(codes::$id),*];
+        /// Every code, in the order of the documentation.
+        pub const CODES: &[FindingCode] = &[$(codes::$id),*];
 
-        /// The codes by name, for whoever remarks.
+        /// The codes by name.
         pub(crate) mod codes {
-            use super::{Code, Severity};
-            $(pub(crate) const $id: Code = Code { name: $name, severity: Severity::$severity, means: $means };)*
+            use super::{FindingCode, Severity};
+            $(pub(crate) const $id: FindingCode = FindingCode { name: $name, severity: Severity::$severity, means: $means };)*
         }
     };
 }
 
 codes! {
-    FILE_PATH Error "file/path" "the path leaves the folder, hides in it, or differs from another only by case";
+    FILE_PATH Error "file/path" "the path leaves the site's folder, contains odd characters, or differs from another only by case";
     FILE_SIZE Error "file/size" "a file over 1 MiB, or more files than a network needs";
-    FILE_NUL Error "file/nul" "the file holds a NUL byte: it is not text";
+    FILE_NUL Error "file/nul" "the file contains a NUL byte: it is not text";
     FILE_UTF8 Error "file/utf-8" "the file is not UTF-8";
     FILE_LFS Error "file/lfs" "the file is a Git LFS pointer, not the content";
-    FILE_EMPTY Error "file/empty" "the file says nothing; to stop declaring something, delete the file";
+    FILE_EMPTY Error "file/empty" "the file is empty; to stop declaring something, delete the file";
     YAML_SYNTAX Error "yaml/syntax" "the file is not YAML";
-    YAML_ANCHOR Error "yaml/anchor" "anchors and aliases are not read: each value stands where it is used";
-    YAML_MERGE Error "yaml/merge-key" "merge keys (`<<`) are not read: each value stands where it is used";
-    YAML_TAG Error "yaml/tag" "tags (`!name`) are not read";
-    YAML_DEEP Error "yaml/deep" "nested deeper than any declaration is";
+    YAML_ANCHOR Error "yaml/anchor" "anchors and aliases are not supported: write each value where it is used";
+    YAML_MERGE Error "yaml/merge-key" "merge keys (`<<`) are not supported: write each value where it is used";
+    YAML_TAG Error "yaml/tag" "tags (`!name`) are not supported";
+    YAML_DEEP Error "yaml/deep" "nested more deeply than any declaration needs";
     YAML_BIG Error "yaml/big" "more values in one file than a declaration needs";
-    YAML_DOCUMENTS Error "yaml/documents" "a file holds one document; a second `---` is not read";
-    YAML_DUPLICATE Error "yaml/duplicate-key" "the same key twice in one mapping";
-    KEY_UNKNOWN Error "key/unknown" "a key that no declaration has";
-    KEY_MISSING Error "key/missing" "a key that must be there is not";
-    VALUE_EMPTY Error "value/empty" "a key without a value: say one, or leave the line out";
-    VALUE_TYPE Error "value/type" "a list, a mapping or a word where something else belongs";
-    VALUE_RANGE Error "value/range" "a number or choice outside what MAAS takes";
-    VALUE_LONG Error "value/long" "a list of more than 4096, which no declaration needs: split it over several files";
-    VALUE_CONTROL Warning "value/control" "a text with control or invisible characters";
+    YAML_DOCUMENTS Error "yaml/documents" "a file with more than one document; a second `---` is not supported";
+    YAML_DUPLICATE Error "yaml/duplicate-key" "the same key is given twice in one mapping";
+    KEY_UNKNOWN Error "key/unknown" "a key that is not known here";
+    KEY_MISSING Error "key/missing" "a required key is missing";
+    VALUE_EMPTY Error "value/empty" "a key without a value: give one, or remove the line";
+    VALUE_TYPE Error "value/type" "a list, a mapping or a scalar where another type is expected";
+    VALUE_RANGE Error "value/range" "a number or choice that MAAS does not accept";
+    VALUE_LONG Error "value/long" "a list of more than 4096 entries: split it over several files";
+    VALUE_CONTROL Warning "value/control" "text with control or invisible characters";
     CIDR_SYNTAX Error "cidr/syntax" "not a network in the form `192.0.2.0/24`";
-    CIDR_HOST_BITS Error "cidr/host-bits" "bits right of the prefix are set: the network is another one";
+    CIDR_HOST_BITS Error "cidr/host-bits" "host bits are set: this is an address, not a network";
     CIDR_PREFIX Error "cidr/prefix" "a prefix of 0 or of a single host";
     ADDRESS_SYNTAX Error "address/syntax" "neither `+N`, nor an address, nor `plane+N`";
     ADDRESS_OUTSIDE Error "address/outside" "an address or offset outside the subnet it belongs to";
-    ADDRESS_TWICE Error "address/twice" "one address given to two";
+    ADDRESS_TWICE Error "address/twice" "one address assigned twice";
     ADDRESS_DYNAMIC Error "address/in-dynamic" "a fixed address inside a dynamic range, which MAAS refuses";
-    ADDRESS_EDGE Error "address/edge" "a host on an IPv4 network's own address or on its broadcast address";
-    ADDRESS_FAMILY Error "address/family" "no subnet of that address's family on the plane, or two families in one range";
-    PLANE_KEY Error "plane/key" "a plane key with other characters than letters, digits, `-`, `_` and `.`";
-    PLANE_DUPLICATE Error "plane/duplicate" "two planes with one key";
-    PLANE_VLAN Error "plane/duplicate-vlan" "two planes on one VLAN of one fabric";
+    ADDRESS_EDGE Error "address/edge" "a host on an IPv4 subnet's network or broadcast address";
+    ADDRESS_FAMILY Error "address/family" "a plane without a subnet of the address's family, or two families in one range";
+    PLANE_KEY Error "plane/key" "a plane key with characters other than letters, digits, `-`, `_` and `.`";
+    PLANE_DUPLICATE Error "plane/duplicate" "two planes with the same key";
+    PLANE_VLAN Error "plane/duplicate-vlan" "two planes on the same VLAN of one fabric";
     PLANE_UNKNOWN Error "plane/unknown" "a reference to a plane that is not declared";
-    PLANE_EMPTY Error "plane/no-subnet" "a reference to a plane that has no subnet to refer to";
-    NAME_SYNTAX Error "name/syntax" "a name with characters that MAAS refuses, or too long";
-    NAME_RESERVED Error "name/reserved" "a name that MAAS keeps for itself";
-    NAME_GENERATED Warning "name/generated" "a name like `fabric-3`, which MAAS gives by itself and nobody can ask for";
-    NAME_ODD Warning "name/odd" "a subnet name with characters that MAAS's own form refuses";
+    PLANE_EMPTY Error "plane/no-subnet" "a reference to a plane that has no subnet";
+    NAME_SYNTAX Error "name/syntax" "a name that is too long or has characters that MAAS refuses";
+    NAME_RESERVED Error "name/reserved" "a name that MAAS reserves for itself";
+    NAME_GENERATED Warning "name/generated" "a name like `fabric-3`, which only MAAS itself can assign";
+    NAME_ODD Warning "name/odd" "a subnet name with characters that MAAS's web form refuses";
     VLAN_VID Error "vlan/vid" "a VID outside 0 to 4094";
     VLAN_UNTAGGED Error "vlan/untagged-name" "a name for an untagged VLAN, which MAAS always calls `untagged`";
     VLAN_MTU Error "vlan/mtu" "an MTU below 552 or above 65535";
     VLAN_MTU_PARENT Warning "vlan/mtu-above-untagged" "a tagged plane with a larger MTU than the untagged plane that carries it";
-    DHCP_RELAY Error "dhcp/relay" "a relay to itself or to a plane that is relayed too";
-    DHCP_RACKS Error "dhcp/racks" "a secondary rack without a primary, or the same one twice";
+    DHCP_RELAY Error "dhcp/relay" "a plane relayed to itself, or to a plane that is relayed itself";
+    DHCP_RACKS Error "dhcp/racks" "a secondary rack without a primary one, or the same rack twice";
     DHCP_NO_RANGE Warning "dhcp/no-range" "DHCP is on and no subnet of the plane has a dynamic range, which MAAS refuses";
     DHCP_IDLE_RANGE Warning "dhcp/idle-range" "a dynamic range on a plane whose DHCP is off";
-    SUBNET_NO_CIDR Error "subnet/no-cidr" "fields of a subnet without its `cidr`";
+    SUBNET_NO_CIDR Error "subnet/no-cidr" "subnet fields without a `cidr`";
     OVERLAP_PLANE Error "overlap/plane" "two declared subnets share addresses";
     OVERLAP_RESERVED Error "overlap/reserved" "two reservations of a subnet share addresses";
-    GATEWAY_DYNAMIC Warning "gateway/in-dynamic" "a gateway inside a dynamic range: DHCP would hand it out";
-    DNS_DYNAMIC Warning "dns/in-dynamic" "a resolver inside a dynamic range: DHCP would hand it out";
-    DNS_FOREIGN Warning "dns/foreign" "a resolver in another plane, written as an address: it would not follow when that plane moves";
+    GATEWAY_DYNAMIC Warning "gateway/in-dynamic" "a gateway inside a dynamic range: DHCP could lease it to a host";
+    DNS_DYNAMIC Warning "dns/in-dynamic" "a resolver inside a dynamic range: DHCP could lease it to a host";
+    DNS_FOREIGN Warning "dns/foreign" "a resolver in another plane, written as an address: it would not follow if that plane moved";
     RANGE_SYNTAX Error "range/syntax" "not a range in the form `+10..+99` or `192.0.2.10..192.0.2.99`";
     RANGE_ORDER Error "range/order" "a range that ends before it starts";
-    RANGE_OUTSIDE Error "range/outside" "a range that leaves its subnet";
+    RANGE_OUTSIDE Error "range/outside" "a range that reaches outside its subnet";
     RANGE_NETWORK Error "range/network-address" "a range that starts at the network address, which MAAS refuses";
     RANGE_BROADCAST Error "range/broadcast-address" "an IPv4 range that ends at the broadcast address, which MAAS refuses";
     RANGE_SMALL Error "range/v6-small" "an IPv6 dynamic range of fewer than 256 addresses, which MAAS refuses";
-    RANGE_IMPLICIT Error "range/v6-implicit" "a range inside `::1` to `::ffff:ffff` of an IPv6 /64, which MAAS keeps reserved itself";
-    ROUTE_SELF Error "route/self" "a static route to its own subnet, or to the other family";
-    ROUTE_TWICE Error "route/twice" "the same static route twice";
-    ROUTE_UNDECLARED Warning "route/undeclared" "a static route to a network that is not declared: MAAS must have it already";
+    RANGE_IMPLICIT Error "range/v6-implicit" "a range that overlaps `::1` to `::ffff:ffff` of an IPv6 /64, which MAAS reserves for itself";
+    ROUTE_SELF Error "route/self" "a static route to its own subnet, or to the other address family";
+    ROUTE_TWICE Error "route/twice" "the same static route is declared twice";
+    ROUTE_UNDECLARED Warning "route/undeclared" "a static route to a subnet that is not declared: MAAS must already have it";
     MAC_SYNTAX Error "mac/syntax" "not a MAC address in the form `52:54:00:12:34:56`";
     RESERVED_IP_TWICE Error "reserved-ip/twice" "one address reserved for two hosts";
-    MACHINE_DUPLICATE Error "machine/duplicate" "two machines with one name, or two interfaces with one name on a machine";
-    MACHINE_NAME Error "machine/name" "a name that no host can have";
-    MACHINE_HOST Error "machine/no-host" "a link says `host` and the machine has no `host: +N`";
+    MACHINE_DUPLICATE Error "machine/duplicate" "two machines with the same name, or two interfaces with the same name on one machine";
+    MACHINE_NAME Error "machine/name" "not a valid host name";
+    MACHINE_HOST Error "machine/no-host" "a link uses `host`, but the machine has no `host: +N`";
     JUMPHOST_INTERFACE Error "jumphost/interface"
-        "a name that no Linux interface has: it stands in the commands that an operator is shown";
-    INTERFACE_UNKNOWN Warning "interface/unknown-type" "an interface of a type that planebot does not know";
-    INTERFACE_PARENT Error "interface/parent" "a parent that the machine does not have, or a number of parents that the type cannot have";
+        "not a valid Linux interface name: it would appear in the commands shown to an operator";
+    INTERFACE_UNKNOWN Warning "interface/unknown-type" "an interface type that planebot does not know";
+    INTERFACE_PARENT Error "interface/parent" "a parent that the machine does not have, or the wrong number of parents for the type";
     INTERFACE_CYCLE Error "interface/cycle" "interfaces that are each other's parents";
     INTERFACE_VLAN Error "interface/vlan" "both `plane` and `vlan` on one interface";
-    LINK_SUBNET Error "link/subnet" "a link that does not say which of a plane's subnets, or names one that the plane does not have";
+    LINK_SUBNET Error "link/subnet" "a link that does not say which of a plane's subnets it means, or names one that the plane does not have";
     LINK_VLAN Warning "link/other-vlan" "a link to a plane on another VLAN than its interface";
-    LINK_TWICE Error "link/twice" "the same link twice on one interface";
-    VIP_DUPLICATE Error "vip/duplicate" "two groups of virtual addresses with one name";
+    LINK_TWICE Error "link/twice" "the same link is declared twice on one interface";
+    VIP_DUPLICATE Error "vip/duplicate" "two groups of virtual addresses with the same name";
     VIP_BAND Error "vip/outside-band" "a virtual address outside every `vip` reservation of its plane";
-    VIP_HOST Error "vip/no-host" "a leg without an address in a group without `host: +N`";
-    LEAVE_DECLARED Error "leave-alone/declared" "something is declared and to be left alone at once";
+    VIP_HOST Error "vip/no-host" "a leg without an address, in a group without `host: +N`";
+    LEAVE_DECLARED Error "leave-alone/declared" "something is both declared and listed under `leave_alone`";
 }
 
 #[cfg(test)]
@@ -328,7 +326,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_is_one_kind_of_remark_and_says_what_it_means() {
+    fn every_code_is_unique_and_says_what_it_means() {
         let mut names: Vec<&str> = CODES.iter().map(|code| code.name).collect();
         names.sort_unstable();
         let count = names.len();
@@ -350,22 +348,23 @@ mod tests {
     }
 
     #[test]
-    fn a_remark_shows_the_line_and_points_at_the_place() {
-        let mut notes = Notes::about([("a.yaml", "plane: a\ncidr: 10.0.0.1/24\n")].into_iter());
-        let place = Place {
+    fn a_finding_shows_the_line_and_points_at_the_position() {
+        let mut findings =
+            Findings::about([("a.yaml", "plane: a\ncidr: 10.0.0.1/24\n")].into_iter());
+        let place = FilePosition {
             file: 0,
             line: 2,
             column: 7,
             width: 11,
         };
-        notes.add(
+        findings.add(
             codes::CIDR_HOST_BITS,
             place,
             "`10.0.0.1/24` has host bits set",
             "write `10.0.0.0/24`",
         );
-        assert!(notes.refused());
-        insta::assert_snapshot!(notes.into_findings()[0], @r"
+        assert!(findings.has_errors());
+        insta::assert_snapshot!(findings.into_findings()[0], @r"
         error[cidr/host-bits]: `10.0.0.1/24` has host bits set
          --> a.yaml:2:7
           |
@@ -376,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strangers_text_cannot_move_the_cursor_or_hide() {
+    fn untrusted_text_cannot_move_the_cursor_or_hide() {
         assert_eq!(
             shown("a\u{1b}[2Jb\u{202e}c\n"),
             "a\\u{1b}[2Jb\\u{202e}c\\u{a}"

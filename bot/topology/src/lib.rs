@@ -1,10 +1,10 @@
-//! What the network should be, and what it is.
+//! The declared network and the observed network.
 //!
-//! [`Topology`] is the declared network, believed: made only by [`check::check`], so nothing in it overlaps or
-//! dangles. [`Observed`] is what a MAAS said, and when. Both speak of the same [`object::Object`]s under the same
-//! natural [`object::Key`]s, so that "what is" and "what should be" compare by equality.
+//! [`Topology`] is the declared network. Only [`check::check`] makes one, so nothing in it overlaps and every reference
+//! resolves. [`Observed`] is what a MAAS answered, and when. Both use the same [`object::Object`]s under the same natural
+//! [`object::Key`]s, so the two compare by equality.
 //!
-//! Nothing here knows a clock, the file system, the network or chance, and nothing awaits.
+//! This crate is pure: no clock, no file system, no network, no randomness, nothing async.
 
 pub mod address;
 pub mod check;

@@ -1,51 +1,19 @@
-//! The things that a MAAS network is made of, in terms that survive a re-install.
+//! The objects of a MAAS network, identified in ways that survive a re-install.
 //!
-//! Every object refers to others by what people call them (fabric name and VID, CIDR, host name), never by MAAS's row
-//! numbers: those drift when rows are made again. A [`Key`] says which object, an [`Object`] says all that planebot
-//! reads and writes of it. Must not know how MAAS spells any of it on the wire.
+//! Objects refer to each other by natural names (fabric name and VID, CIDR, host name), never by MAAS's row ids, because
+//! those change when rows are recreated. A [`Key`] identifies an object; an [`Object`] holds every field that planebot reads
+//! or writes. Must not know MAAS's wire format.
+
+mod key;
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::address::{Cidr, Range};
 
-/// A VLAN's place: its fabric's name and its VID (0 is untagged).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct VlanAt {
-    /// The fabric's name.
-    pub fabric: String,
-    /// 0 to 4094.
-    pub vid: u16,
-}
-
-/// Which object. Ordered so that an object's neighbours in a sorted map are its relatives.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Key {
-    /// A space, by name.
-    Space(String),
-    /// A fabric, by name.
-    Fabric(String),
-    /// A VLAN, by fabric and VID.
-    Vlan(VlanAt),
-    /// A subnet, by its CIDR, which is unique in every release.
-    Subnet(Cidr),
-    /// A range, by its subnet and its addresses.
-    Range(Cidr, Range),
-    /// A static route, by source, destination and gateway.
-    Route(Cidr, Cidr, IpAddr),
-    /// A reserved IP (3.6 and later), by address.
-    ReservedIp(IpAddr),
-    /// An interface, by host name and interface name.
-    Interface(String, String),
-    /// A link, whole: host name, interface name, subnet, mode.
-    Link(String, String, Cidr, Mode),
-    /// A DHCP snippet of a subnet, by subnet and name.
-    Snippet(Cidr, String),
-}
+pub use key::{Key, Mode, VlanAt};
 
 /// One object with every field that planebot reads or writes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,27 +41,27 @@ pub enum Object {
     Snippet(Snippet),
 }
 
-/// A space: a name that VLANs carry.
+/// A space: a name that VLANs refer to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Space {
     /// Unique; `^[\w-]+$`.
     pub name: String,
 }
 
-/// A fabric. Making one makes its default VLAN, VID 0, with it.
+/// A fabric. MAAS creates its default VLAN (VID 0) together with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fabric {
     /// Unique; `fabric-N` only for N = its own id.
     pub name: String,
 }
 
-/// A VLAN row. It outlives the subnets on it, and carries their space.
+/// A VLAN row. It outlives the subnets on it, and holds their space.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vlan {
     /// Where it is.
     pub at: VlanAt,
-    /// The name. `None` for a fabric's default VLAN, which always reads `untagged` (3.5.9 maasserver/api/vlans.py:152), and
-    /// for one that nobody named (reads null, seen on 3.5.12 and 3.7.3).
+    /// `None` for a fabric's default VLAN, which always reads `untagged` (3.5.9 maasserver/api/vlans.py:152), and for an
+    /// unnamed VLAN (reads null, seen on 3.5.12 and 3.7.3).
     pub name: Option<String>,
     /// Bytes, 552 to 65535.
     pub mtu: u32,
@@ -101,11 +69,11 @@ pub struct Vlan {
     pub space: Option<String>,
     /// Whether MAAS serves DHCP here.
     pub dhcp_on: bool,
-    /// The rack that serves, by system id.
+    /// The primary rack's system id.
     pub primary_rack: Option<String>,
-    /// Its stand-in, by system id.
+    /// The secondary rack's system id.
     pub secondary_rack: Option<String>,
-    /// The VLAN whose DHCP is relayed here.
+    /// The VLAN that DHCP requests are relayed to.
     pub relay: Option<VlanAt>,
 }
 
@@ -114,36 +82,36 @@ pub struct Vlan {
 pub struct Subnet {
     /// Unique in a MAAS.
     pub cidr: Cidr,
-    /// Not necessarily unique; the CIDR's text when nobody named it.
+    /// Not necessarily unique; MAAS uses the CIDR as the name when none is given.
     pub name: String,
     /// The VLAN it is on.
     pub vlan: VlanAt,
     /// Inside the CIDR, or an IPv6 link-local address.
     pub gateway: Option<IpAddr>,
-    /// In order; may point anywhere.
+    /// Resolvers in order; not necessarily inside the CIDR.
     pub dns: Vec<IpAddr>,
-    /// The flags that a recreated subnet must get back.
+    /// The flags that must be restored when the subnet is recreated.
     pub flags: SubnetFlags,
-    /// Free text, from strangers.
+    /// Free text; untrusted.
     pub description: String,
-    /// Names as MAAS has them, sorted.
+    /// Architecture names in MAAS's spelling, sorted.
     pub disabled_boot_architectures: Vec<String>,
 }
 
-/// What MAAS does with a subnet; [`Default`] is what a create through API 2.0 gives when nothing is sent.
+/// What MAAS does with a subnet. [`Default`] is what API 2.0 sets when a create sends none of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "they are MAAS's own four switches"
+    reason = "these are MAAS's own four flags"
 )]
 pub struct SubnetFlags {
-    /// Whether MAAS allocates here; false inverts the meaning of reserved ranges.
+    /// Whether MAAS allocates addresses here; `false` inverts the meaning of reserved ranges.
     pub managed: bool,
-    /// Whether MAAS's resolver answers here.
+    /// Whether MAAS's DNS server answers queries from this subnet.
     pub allow_dns: bool,
-    /// Whether MAAS's proxy serves here.
+    /// Whether MAAS's proxy accepts requests from this subnet.
     pub allow_proxy: bool,
-    /// Whether MAAS scans here.
+    /// Whether MAAS scans this subnet.
     pub active_discovery: bool,
     /// 0 off, 1 enabled, 2 RFC 2317.
     pub rdns_mode: u8,
@@ -165,9 +133,9 @@ impl Default for SubnetFlags {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RangeKind {
-    /// Promised to someone; MAAS does not allocate from it (in a managed subnet).
+    /// Kept for someone; MAAS does not allocate from it in a managed subnet.
     Reserved,
-    /// Served by DHCP; may touch nothing else.
+    /// Served by DHCP; may not overlap anything else.
     Dynamic,
 }
 
@@ -176,22 +144,22 @@ pub enum RangeKind {
 pub struct IpRange {
     /// The subnet it belongs to.
     pub subnet: Cidr,
-    /// Its addresses; after a CIDR was changed in place they may lie outside the subnet.
+    /// May lie outside the subnet after its CIDR was changed in place.
     pub range: Range,
     /// Reserved or dynamic.
     pub kind: RangeKind,
-    /// Free text; ours holds the reservation's name.
+    /// Free text; planebot stores the reservation's name here.
     pub comment: String,
 }
 
-/// A static route. Both ends are subnet rows.
+/// A static route. Source and destination are both subnet rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StaticRoute {
-    /// Whose hosts get the route.
+    /// The subnet whose hosts get the route.
     pub source: Cidr,
-    /// Where it leads.
+    /// The destination subnet.
     pub destination: Cidr,
-    /// Inside the source.
+    /// Inside the source subnet.
     pub gateway: IpAddr,
     /// Lower wins.
     pub metric: u32,
@@ -200,9 +168,9 @@ pub struct StaticRoute {
 /// A DHCP host reservation, MAAS 3.6 and later.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReservedIp {
-    /// The address; cannot be changed.
+    /// Cannot be changed once created.
     pub ip: IpAddr,
-    /// Lower case, colons.
+    /// Lower case, with colons.
     pub mac: String,
     /// The subnet it is in.
     pub subnet: Cidr,
@@ -210,17 +178,17 @@ pub struct ReservedIp {
     pub comment: String,
 }
 
-/// What an interface is made of.
+/// An interface's type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InterfaceKind {
-    /// A NIC.
+    /// A network card.
     Physical,
-    /// Several NICs as one.
+    /// Several interfaces as one.
     Bond,
-    /// A bridge over one parent, or over none.
+    /// A bridge with one parent or none.
     Bridge,
-    /// A tagged child.
+    /// A tagged VLAN interface.
     Vlan,
     /// Anything else that MAAS reports.
     Unknown,
@@ -231,28 +199,14 @@ pub enum InterfaceKind {
 pub struct Interface {
     /// The host name of its node.
     pub host: String,
-    /// Unique in the node.
+    /// Unique within its node.
     pub name: String,
     /// Physical, bond, bridge or VLAN.
     pub kind: InterfaceKind,
-    /// Names of the interfaces under it.
+    /// Names of its parent interfaces.
     pub parents: BTreeSet<String>,
-    /// The VLAN it is on, when it is on one.
+    /// `None` when MAAS shows the interface on no VLAN.
     pub vlan: Option<VlanAt>,
-}
-
-/// How an interface gets its address on a subnet. A bare `link_up` is no link to a subnet and not an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mode {
-    /// MAAS picks one at deployment.
-    Auto,
-    /// This one.
-    Static(IpAddr),
-    /// From a DHCP server.
-    Dhcp,
-    /// Linked to the subnet, without an address.
-    LinkUp,
 }
 
 /// An interface's link to a subnet.
@@ -264,29 +218,29 @@ pub struct Link {
     pub interface: String,
     /// The subnet.
     pub subnet: Cidr,
-    /// How the address comes.
+    /// How the address is assigned.
     pub mode: Mode,
 }
 
-/// Text for dhcpd that somebody hung on a subnet, with all that API 2.0 tells and takes of it. It is carried, never read as
-/// what it is: a program. That it hangs on one of the subnet's ranges only, no release tells (3.7.3
-/// maasserver/api/dhcpsnippets.py:24-34).
+/// A DHCP snippet attached to a subnet, with every field that API 2.0 reads and writes. Its value is dhcpd configuration;
+/// planebot copies it and never interprets it. No release says whether a snippet is attached to only one of the subnet's
+/// ranges (3.7.3 maasserver/api/dhcpsnippets.py:24-34).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snippet {
     /// The subnet.
     pub subnet: Cidr,
-    /// Up to 255 characters; MAAS does not keep it unique.
+    /// Up to 255 characters; not unique.
     pub name: String,
-    /// What dhcpd is given.
+    /// The dhcpd configuration.
     pub value: String,
     /// Free text.
     pub description: String,
-    /// Whether dhcpd is given it.
+    /// Whether MAAS passes it to dhcpd.
     pub enabled: bool,
 }
 
 impl Object {
-    /// Which object this is.
+    /// This object's key.
     pub fn key(&self) -> Key {
         match self {
             Self::Space(space) => Key::Space(space.name.clone()),
@@ -378,48 +332,6 @@ impl Object {
             Some(it)
         } else {
             None
-        }
-    }
-}
-
-impl fmt::Display for VlanAt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.vid == 0 {
-            write!(f, "{}/untagged", self.fabric)
-        } else {
-            write!(f, "{}/{}", self.fabric, self.vid)
-        }
-    }
-}
-
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Auto => f.write_str("auto"),
-            Self::Static(ip) => ip.fmt(f),
-            Self::Dhcp => f.write_str("dhcp"),
-            Self::LinkUp => f.write_str("link-up"),
-        }
-    }
-}
-
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Space(name) => write!(f, "space {name}"),
-            Self::Fabric(name) => write!(f, "fabric {name}"),
-            Self::Vlan(at) => write!(f, "vlan {at}"),
-            Self::Subnet(cidr) => write!(f, "subnet {cidr}"),
-            Self::Range(_, range) => write!(f, "range {range}"),
-            Self::Route(source, destination, gateway) => {
-                write!(f, "route {source} to {destination} via {gateway}")
-            }
-            Self::ReservedIp(ip) => write!(f, "reserved ip {ip}"),
-            Self::Interface(host, name) => write!(f, "interface {host}:{name}"),
-            Self::Link(host, name, subnet, mode) => {
-                write!(f, "link {host}:{name} on {subnet} ({mode})")
-            }
-            Self::Snippet(subnet, name) => write!(f, "dhcp snippet {name} of {subnet}"),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! What MAAS said, when, and what it would not say.
+//! What MAAS answered, when, and what could not be read.
 //!
-//! Never edited, never assumed current. Must not know how it was asked; the client fills it, the lab's MAAS is only
-//! ever seen through it, and the planner reads it.
+//! Never edited and never assumed to be current. The client fills it and the planner reads it; the lab's MAAS is read
+//! through it too. Must not know how requests are made.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -14,28 +14,28 @@ use crate::object::{
 };
 use crate::version::MaasVersion;
 
-/// Milliseconds since 1970-01-01 UTC. A value handed in; nothing in the pure crates asks for it.
+/// Milliseconds since 1970-01-01 UTC. Always passed in; the pure crates never read a clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Timestamp(pub i64);
 
-/// An object as MAAS has it, with its row number. Nodes' interfaces and links carry their ids too.
+/// An object as MAAS has it, with its row id. Nodes' interfaces and links have ids too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
-    /// MAAS's row number; good for one look, never stored as identity.
+    /// MAAS's row id; valid for this reading only, never stored as an identity.
     pub id: u64,
     /// The object.
     pub object: Object,
 }
 
-/// What kind of node.
+/// The kinds of nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NodeKind {
     /// A machine that MAAS deploys.
     Machine,
-    /// A device that MAAS only knows.
+    /// A device, which MAAS knows but does not deploy.
     Device,
-    /// A rack or region controller: it reports its own interfaces and so rewrites MAAS's rows.
+    /// A rack or region controller. It reports its own interfaces, which rewrites MAAS's rows.
     Controller,
 }
 
@@ -44,25 +44,25 @@ pub enum NodeKind {
 pub struct Node {
     /// MAAS's `system_id`.
     pub system_id: String,
-    /// Unique here; the host name, or the FQDN where two nodes share a host name.
+    /// The host name, or the FQDN where two nodes share a host name; unique here.
     pub host: String,
     /// Machine, device or controller.
     pub kind: NodeKind,
-    /// Whether it is a rack controller (alone, or a region too): only a rack serves DHCP.
+    /// Whether it is a rack controller (or a rack and region controller): only racks serve DHCP.
     #[serde(default)]
     pub is_rack: bool,
     /// MAAS's `status_name`, for example `Ready`, `Deployed`; `Device` and `Controller` for the other kinds.
     pub status: String,
-    /// The interface that a machine boots from, where MAAS tells.
+    /// The interface that a machine boots from, if MAAS reports it.
     #[serde(default)]
     pub boot: Option<String>,
 }
 
-/// Why an address is taken, or a link is there.
+/// Why an address is in use, or a link exists.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Holder {
-    /// A node's interface; `interface` where MAAS tells.
+    /// A node's interface; `interface` if MAAS reports it.
     Node {
         /// Host name.
         host: String,
@@ -71,7 +71,7 @@ pub enum Holder {
         /// Interface name.
         interface: Option<String>,
     },
-    /// The baseboard controller of that machine. A subnet that holds one cannot be deleted (seen on 3.5.12 and 3.7.3: 409, every time).
+    /// The BMC of that machine. A subnet with a BMC's address cannot be deleted (seen on 3.5.12 and 3.7.3: always 409).
     Bmc {
         /// Host name of the machine.
         host: String,
@@ -83,33 +83,33 @@ pub enum Holder {
     },
     /// Reserved by a user through `ipaddresses/`.
     User {
-        /// Who.
+        /// The user's name; empty when MAAS shows none.
         user: String,
     },
-    /// A DHCP lease of an unknown client, or an address seen on the wire.
+    /// A DHCP lease of an unknown client, or an address that was seen in network traffic.
     Passing,
-    /// MAAS says something that planebot does not know: counts as occupied.
+    /// Something that planebot does not recognise; counts as occupied.
     Unknown(String),
 }
 
-/// One taken address, or one link without an address, on a subnet.
+/// One address in use, or one link without an address, on a subnet.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Occupant {
-    /// The address; `None` for a link that has none yet (AUTO of a machine that is not deployed).
+    /// `None` for a link without an address yet (AUTO, on a machine that is not deployed).
     pub ip: Option<IpAddr>,
-    /// Who has it.
+    /// Who uses it.
     pub holder: Holder,
 }
 
-/// Where a DHCP snippet hangs that is no object of a plan.
+/// What a DHCP snippet that is not an object of a plan is attached to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SnippetOn {
-    /// Nowhere: every dhcpd is given it.
+    /// Nothing: every dhcpd gets it.
     Everywhere,
-    /// On a node, which keeps it whatever becomes of a subnet.
+    /// A node, which keeps it whatever happens to a subnet.
     Node(String),
-    /// On a subnet, and it could not be made again as it is.
+    /// A subnet, but it could not be recreated unchanged.
     Subnet {
         /// The subnet.
         cidr: Cidr,
@@ -118,90 +118,91 @@ pub enum SnippetOn {
     },
 }
 
-/// A DHCP snippet that a plan never writes. Its text may still name addresses on a network that moves.
+/// A DHCP snippet that a plan never writes. Its text may still mention addresses on a network that moves.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LooseSnippet {
-    /// What it is called.
     pub name: String,
-    /// Where it hangs.
+    /// What it is attached to.
     pub on: SnippetOn,
-    /// What dhcpd is given.
+    /// The dhcpd configuration.
     pub value: String,
 }
 
 /// One of MAAS's own settings that may name addresses.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Setting {
-    /// MAAS's name of it, for example `upstream_dns`.
+pub struct MaasSetting {
+    /// MAAS's name for it, for example `upstream_dns`.
     pub name: String,
     /// Its text.
     pub value: String,
 }
 
-/// Something that MAAS did not tell, with the reason; a plan that needed it is refused.
+/// Something that could not be read, and why. A plan that needs it is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlindSpot {
-    /// What was asked, for example `dhcp-snippets/`.
+    /// What was requested, for example `dhcp-snippets/`.
     pub what: String,
-    /// Why there is no answer.
+    /// Why there is no usable response.
     pub why: String,
 }
 
-/// What MAAS said.
+/// The observed network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observed {
-    /// When the reading began.
+    /// When reading began.
     pub at: Timestamp,
-    /// Which release answered.
+    /// The release that answered.
     pub version: MaasVersion,
-    /// Every network object that was read. Interfaces and links are here only for the nodes in `nodes`.
+    /// Every network object that was read. Interfaces and links are included only for the nodes in `nodes`.
     #[serde(with = "pairs")]
     pub objects: BTreeMap<Key, Seen>,
     /// VLANs that are their fabric's default (the one with the lowest id).
     pub default_vlans: Vec<VlanAt>,
-    /// Nodes that were read, by host name: all controllers, and machines and devices when `all_nodes`.
+    /// Nodes that were read, by host name: all controllers, and all machines and devices when `all_nodes`.
     pub nodes: BTreeMap<String, Node>,
-    /// Whether machines and devices were all read.
+    /// Whether all machines and devices were read.
     pub all_nodes: bool,
-    /// Who lives on the subnets that were asked about. A subnet that is not here was not asked about, which is not the same as empty.
+    /// The addresses in use on the subnets that were queried. A subnet that is missing here was not queried, which is not
+    /// the same as empty.
     #[serde(with = "pairs")]
     pub occupants: BTreeMap<Cidr, Vec<Occupant>>,
-    /// DHCP snippets that are no objects; `None`: nobody asked for snippets, and those of subnets are not in `objects` either.
+    /// DHCP snippets that are not objects. `None`: snippets were not read, so those of subnets are not in `objects` either.
     #[serde(default)]
     pub loose_snippets: Option<Vec<LooseSnippet>>,
-    /// Addresses that no subnet row has: kept by MAAS without a subnet, or seen on the wire; `None`: not asked.
+    /// Addresses outside every subnet row: kept by MAAS without a subnet, or seen in network traffic. `None`: not read.
     #[serde(default)]
     pub elsewhere: Option<Vec<Occupant>>,
-    /// Settings that may name addresses; `None`: not asked.
+    /// Settings that may contain addresses. `None`: not read.
     #[serde(default)]
-    pub settings: Option<Vec<Setting>>,
-    /// Spaces that no VLAN carries are here only when this is true (`spaces/` is the slowest of the lists, so it is read when a plan makes a space).
+    pub settings: Option<Vec<MaasSetting>>,
+    /// Whether spaces without a VLAN were read (`spaces/` is the slowest list, so it is read only when a plan creates a
+    /// space).
     pub all_spaces: bool,
     /// What could not be read.
     pub blind: Vec<BlindSpot>,
 }
 
-/// What to ask. The topology lists are always read; the rest is chosen by what a plan needs, because it costs.
+/// What to read. The topology lists are always read; the rest is expensive and read only when a plan needs it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each is a request that is made or not"
+    reason = "each stands for a request that is made or not"
 )]
 pub struct Scope {
-    /// Subnets whose occupants are asked, one request each.
+    /// Subnets whose addresses in use are read, one request each.
     pub occupants: Vec<Cidr>,
     /// Whether all machines and devices are read with their interfaces (about 20 s and 10 MB for 500).
     pub all_nodes: bool,
     /// Machines to read by host name, when not all.
     pub machines: Vec<String>,
-    /// Whether DHCP snippets matter: when a subnet moves, or a range that one may hang on goes.
+    /// Whether to read DHCP snippets: when a subnet moves, or a range that one may be attached to is deleted.
     pub snippets: bool,
-    /// Whether addresses outside of all subnets matter: when a subnet takes in addresses that none has now (about 26 s and
-    /// 5 MB for 2,000 addresses).
+    /// Whether to read addresses outside all subnets: when a subnet comes to include addresses that are in none now (about
+    /// 26 s and 5 MB for 2,000 addresses).
     pub elsewhere: bool,
-    /// Whether MAAS's settings matter: when addresses leave.
+    /// Whether to read MAAS's settings: when addresses move away.
     pub settings: bool,
-    /// Whether spaces without a VLAN matter.
+    /// Whether to read spaces without a VLAN.
     pub all_spaces: bool,
 }
 
@@ -211,7 +212,7 @@ impl Observed {
         self.objects.get(key).map(|seen| &seen.object)
     }
 
-    /// The row number of the object under `key`.
+    /// The row id of the object under `key`.
     pub fn id(&self, key: &Key) -> Option<u64> {
         self.objects.get(key).map(|seen| seen.id)
     }
@@ -226,7 +227,7 @@ impl Observed {
         self.all().filter_map(Object::as_vlan)
     }
 
-    /// The VLAN at that place.
+    /// The VLAN with that fabric and VID.
     pub fn vlan(&self, at: &VlanAt) -> Option<&Vlan> {
         self.get(&Key::Vlan(at.clone())).and_then(Object::as_vlan)
     }
@@ -253,7 +254,7 @@ impl Observed {
         self.all().filter_map(Object::as_route)
     }
 
-    /// DHCP snippets of subnets, if they were asked for.
+    /// DHCP snippets of subnets, if they were read.
     pub fn snippets(&self) -> impl Iterator<Item = &Snippet> {
         self.all().filter_map(Object::as_snippet)
     }
@@ -271,7 +272,7 @@ impl Observed {
     }
 }
 
-/// Maps whose keys are no strings, as lists of pairs.
+/// Serializes maps whose keys are not strings as lists of pairs.
 mod pairs {
     use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
-//! The declared network, believed.
+//! The declared network, checked.
 //!
-//! Every address here is absolute: offsets and references between planes were resolved by the check that made it.
-//! What the files leave out is either authoritative (gateway, resolvers, reservations: this one file set is the single
-//! authority for addresses) or left alone (`None`: MAAS keeps what it has). Must not know YAML.
+//! Every address here is absolute: the check resolved offsets and references between planes. What the files leave out is
+//! either authoritative (no gateway, resolvers or reservations: the declaration is the single authority for addresses) or
+//! left alone (`None`: MAAS keeps what it has). Must not know YAML.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::{Cidr, Range};
 use crate::object::{InterfaceKind, Mode, RangeKind, VlanAt};
 
-/// The declared network. Made only by the check of a draft: nothing overlaps, nothing dangles.
+/// The declared network. Made only by the check of a draft: nothing overlaps, and every reference resolves.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Topology {
     /// Planes by key.
@@ -25,9 +25,10 @@ pub struct Topology {
     pub jumphost: Vec<JumphostAddress>,
     /// Groups of virtual addresses.
     pub vips: Vec<VipGroup>,
-    /// Undeclared objects that are known and expected: fabric names and CIDRs. They are never nagged about; undeclared objects are never touched either way.
+    /// Undeclared objects that are known: fabric names and CIDRs. They are not reported. Undeclared objects are never
+    /// touched in any case.
     pub leave_alone: BTreeSet<String>,
-    /// SHA-256 over the files (paths and bytes, sorted), in hex: which declaration this is.
+    /// SHA-256 over the files (paths and bytes, sorted), in hex: identifies the declaration.
     pub tree: String,
 }
 
@@ -35,16 +36,17 @@ pub struct Topology {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
-    /// Delete the subnet and make it again on the same VLAN row.
+    /// Delete the subnet and recreate it on the same VLAN row.
     Recreate,
-    /// Drain it, PUT the new CIDR, fill it again: row number and routes stay, and what else hangs on the row.
+    /// Remove its contents, PUT the new CIDR, and restore the contents. The row keeps its id, and with it the routes and
+    /// everything else that refers to it.
     InPlace,
 }
 
-/// A purpose with its own rules: one VLAN of one fabric, and the subnets on it.
+/// One network plane: one VLAN of one fabric, and the subnets on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plane {
-    /// The key: what people call it, in files, plans and references.
+    /// Its name in files, plans and references.
     pub key: String,
     /// For people; not written to MAAS.
     pub description: String,
@@ -58,7 +60,7 @@ pub struct Plane {
     pub mtu: Option<u32>,
     /// `None` leaves it alone.
     pub dhcp: Option<Dhcp>,
-    /// How a change of CIDR is carried out here; `None` takes the default.
+    /// How a change of CIDR is carried out; `None` uses the default.
     pub strategy: Option<Strategy>,
     /// The subnets, in the order of the file.
     pub subnets: Vec<PlaneSubnet>,
@@ -68,16 +70,16 @@ pub struct Plane {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dhcp {
-    /// Nobody from MAAS.
+    /// MAAS serves no DHCP.
     Off,
-    /// MAAS does. Racks by host name; `None` leaves the rack alone (and needs one to be there).
+    /// MAAS serves DHCP. Racks by host name; `None` keeps the current rack, which must exist.
     On {
-        /// The rack that serves.
+        /// The primary rack.
         primary: Option<String>,
-        /// Its stand-in.
+        /// The secondary rack.
         secondary: Option<String>,
     },
-    /// The DHCP of that VLAN is relayed here.
+    /// Requests are relayed to that VLAN.
     Relay(VlanAt),
 }
 
@@ -88,38 +90,34 @@ pub struct PlaneSubnet {
     pub cidr: Cidr,
     /// The subnet's name in MAAS: the plane's key unless another is declared.
     pub name: String,
-    /// `None` leaves it alone; `Some(None)` means no gateway. Files that say nothing mean no gateway.
+    /// `None` leaves it alone; `Some(None)` means no gateway, which is the default in files.
     pub gateway: Option<Option<IpAddr>>,
-    /// `None` leaves them alone; files that say nothing mean no resolvers.
+    /// `None` leaves them alone; no resolvers is the default in files.
     pub dns: Option<Vec<IpAddr>>,
-    /// `None` leaves the ranges alone; files that say nothing mean no ranges.
+    /// `None` leaves the ranges alone; no ranges is the default in files.
     pub reservations: Option<Vec<Reservation>>,
     /// `None` leaves them alone.
     pub routes: Option<Vec<Route>>,
     /// `None` leaves them alone.
     pub reserved_ips: Option<Vec<HostReservation>>,
-    /// Each `None` is left alone.
+    /// As [`SubnetFlags`](crate::object::SubnetFlags) has it, like the next four; `None` leaves it alone.
     pub managed: Option<bool>,
-    /// See MAAS.
     pub allow_dns: Option<bool>,
-    /// See MAAS.
     pub allow_proxy: Option<bool>,
-    /// See MAAS.
     pub active_discovery: Option<bool>,
     /// 0 off, 1 enabled, 2 RFC 2317.
     pub rdns_mode: Option<u8>,
     /// MAAS's description of the subnet.
     pub description: Option<String>,
-    /// Sorted.
+    /// Sorted; `None` leaves them alone.
     pub disabled_boot_architectures: Option<Vec<String>>,
 }
 
-/// Addresses promised to someone, and why.
+/// Addresses reserved for someone, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reservation {
-    /// What it is for, in words; becomes the range's comment in MAAS.
+    /// What it is for; becomes the range's comment in MAAS.
     pub name: String,
-    /// What kind of promise.
     pub purpose: Purpose,
     /// Inside its subnet.
     pub range: Range,
@@ -129,7 +127,7 @@ pub struct Reservation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
-    /// A band of virtual addresses.
+    /// A range for virtual IP addresses.
     Vip,
     /// Floating IPs, managed elsewhere.
     Floating,
@@ -137,12 +135,12 @@ pub enum Purpose {
     Management,
     /// The PXE and DHCP range: MAAS's dynamic kind.
     Dynamic,
-    /// Anything else that MAAS must not hand out.
+    /// Anything else that MAAS must not allocate.
     Reserved,
 }
 
 impl Purpose {
-    /// The kind that MAAS stores.
+    /// The range kind that MAAS stores.
     pub fn kind(self) -> RangeKind {
         match self {
             Self::Dynamic => RangeKind::Dynamic,
@@ -154,7 +152,7 @@ impl Purpose {
 /// A static route out of a subnet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
-    /// A subnet that MAAS has or will have.
+    /// A subnet that MAAS has, or will have after the plan.
     pub destination: Cidr,
     /// Inside the source subnet.
     pub gateway: IpAddr,
@@ -167,7 +165,7 @@ pub struct Route {
 pub struct HostReservation {
     /// The address.
     pub ip: IpAddr,
-    /// Lower case, colons.
+    /// Lower case, with colons.
     pub mac: String,
     /// For people.
     pub comment: String,
@@ -187,9 +185,9 @@ pub struct Machine {
 pub struct MachineInterface {
     /// Unique in its machine.
     pub name: String,
-    /// Physical interfaces must be there; the others can be made.
+    /// Physical interfaces must exist; the others can be created.
     pub kind: InterfaceKind,
-    /// Names of the interfaces under it.
+    /// Names of its parent interfaces.
     pub parents: BTreeSet<String>,
     /// The plane whose VLAN it is on, where declared.
     pub vlan: Option<VlanAt>,
@@ -202,7 +200,7 @@ pub struct MachineInterface {
 pub struct JumphostAddress {
     /// Interface name on the jumphost.
     pub interface: String,
-    /// The plane it stands on.
+    /// The plane it is on.
     pub plane: String,
     /// The plane's subnet.
     pub cidr: Cidr,
@@ -210,7 +208,7 @@ pub struct JumphostAddress {
     pub address: IpAddr,
 }
 
-/// One service's virtual addresses, one leg per plane.
+/// One service's virtual addresses, one per plane.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VipGroup {
     /// The service.

@@ -1,7 +1,7 @@
-//! What may be asked of the world: one write, and what came of it.
+//! Writes to MAAS and their outcomes.
 //!
-//! A [`Write`] is one request that changes MAAS, said in objects. Whoever sends it resolves names to row numbers by a
-//! fresh look; whoever plans never sees a row number. An [`Outcome`] has three values, because not knowing is one.
+//! A [`Write`] is one request that changes MAAS, in terms of objects. The client resolves names to row ids by reading MAAS
+//! again; the planner never sees a row id. An [`Outcome`] has three values, because the result of a request can be unknown.
 
 use std::sync::Arc;
 
@@ -17,30 +17,31 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Write {
-    /// Make this.
+    /// Create this object.
     Create(Object),
-    /// Make the first into the second: the same row, perhaps under another key. Only what differs is sent.
+    /// Change the first into the second: the same row, possibly under another key. Only the fields that differ are sent.
     Update(Box<Object>, Box<Object>),
-    /// Remove this.
+    /// Delete this object.
     Delete(Object),
 }
 
-/// What came of a write.
+/// The result of a write.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// MAAS said yes, with the row number where it gave one. Still to be read back.
+    /// MAAS accepted it, and returned this row id if any. It must still be read back.
     Done(Option<u64>),
-    /// MAAS said no, with its status and its words, cut short and without secrets.
+    /// MAAS refused it. The status and the message, shortened and without secrets.
     Refused {
         /// The HTTP status.
         status: u16,
-        /// MAAS's words.
+        /// MAAS's message.
         why: String,
     },
-    /// Nobody knows whether it happened: a timeout, a lost connection, a 409 or 5xx. Look before anything else.
+    /// It is not known whether the write happened: a timeout, a lost connection, a 409 or 5xx. Read MAAS before doing
+    /// anything else.
     Unknown {
-        /// What was seen instead of an answer.
+        /// What was seen instead of a response.
         why: String,
     },
 }

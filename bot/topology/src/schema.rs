@@ -1,14 +1,15 @@
-//! The JSON Schema of a declaration, for editors: completion, hover, and remarks before the first push.
+//! The JSON Schema of a declaration, for editors: completion, hover texts, and errors before the first push.
 //!
-//! Made from the draft's types, so that it knows the same keys as the reader. It is more lenient than the check: what
-//! one file cannot know (another plane, an overlap) is not in it.
+//! Generated from the draft's types, so it has exactly the keys that the reader accepts. It is more lenient than the check:
+//! it does not cover what needs other files (another plane, an overlap).
 
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::draft::{PlaneFile, SiteFile};
 
-/// One schema for both kinds of file, told apart by the key `plane`. Draft 7, which every editor's YAML support reads.
+/// One schema for both kinds of files, distinguished by the key `plane`. Draft 7, which every editor's YAML support
+/// understands.
 pub fn schema() -> Value {
     let mut generator = SchemaSettings::draft07().into_generator();
     let plane = generator.subschema_for::<PlaneFile>();
@@ -27,12 +28,12 @@ pub fn schema() -> Value {
     })
 }
 
-/// The schema as the file that stands beside the sites' folders.
+/// The schema as a file, to be stored next to the sites' folders.
 pub fn text() -> String {
     format!("{:#}\n", schema())
 }
 
-/// Draft 7 has no `unevaluatedProperties`, and a key whose value was left out must be left out whole: no `null`.
+/// Draft 7 has no `unevaluatedProperties`, and an omitted value means an omitted key, never `null`.
 fn tidy(value: &mut Value) {
     match value {
         Value::Object(map) => tidy_object(map),
@@ -67,7 +68,7 @@ fn tidy_object(map: &mut Map<String, Value>) {
             }
         }
     }
-    // Draft 7 reads nothing beside a `$ref`, and the description beside it is what an editor shows.
+    // Draft 7 ignores everything next to a `$ref`, but editors show the description next to it.
     if map.len() > 1
         && let Some(reference) = map.remove("$ref")
     {

@@ -1,12 +1,13 @@
-//! Which MAAS is spoken to, and what that release does differently.
+//! The MAAS release, and how its behaviour differs from other releases.
 //!
-//! The one table of version-dependent behaviour that a plan relies on. Must not know how requests are sent.
+//! The table of version-dependent behaviour that plans rely on. The lab keeps a second table on purpose. Must not know how
+//! requests are sent.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A MAAS release, read leniently: `3.5.9`, `3.7.0~rc1`, `3.5.3-16317-g.e3b4d8e`. Pre-releases come before their release.
+/// A MAAS release, read leniently: `3.5.9`, `3.7.0~rc1`, `3.5.3-16317-g.e3b4d8e`. Pre-releases sort before their release.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct MaasVersion {
@@ -35,7 +36,8 @@ impl fmt::Display for MaasVersion {
 }
 
 impl MaasVersion {
-    /// Reads the `version` field of `GET version/`. A text that is no version is kept and known to nothing.
+    /// Reads the `version` field of `GET version/`. A text that is not a version is kept, and no release's rules apply to
+    /// it.
     pub fn read(text: &str) -> Self {
         let text: String = text.trim().chars().take(64).collect();
         let head_end = text
@@ -58,15 +60,15 @@ impl MaasVersion {
     }
 
     fn since(&self, release: [u32; 3]) -> bool {
-        // A pre-release of the release that brought a behaviour may have it already: the safe side is asked per row.
+        // A pre-release may already have the behaviour of its release, so it counts as that release.
         self.numbers.is_some_and(|numbers| numbers >= release)
     }
 
-    /// Whether planebot knows this release's rules; where not, it plans and never applies.
+    /// Whether planebot knows this release's rules. For an unknown release it plans but never applies.
     ///
-    /// 2.9 to 3.7: the tags whose source was read (2.9.2, 3.2.9, 3.4.8, 3.5.9, 3.6.5, 3.7.3). Not the pre-releases of 3.5.0,
-    /// the first of which refuses `true` and `false` for `allow_dns` and `allow_proxy` (3.5.0-beta1
-    /// maasserver/forms/subnet.py; every release before and after reads both).
+    /// 2.9 to 3.7: the tags whose source was read (2.9.2, 3.2.9, 3.4.8, 3.5.9, 3.6.5, 3.7.3). The pre-releases of 3.5.0 are
+    /// excluded: the first of them refuses `true` and `false` for `allow_dns` and `allow_proxy` (3.5.0-beta1
+    /// maasserver/forms/subnet.py; every release before and after accepts both).
     pub fn is_known(&self) -> bool {
         let misreads = self.numbers == Some([3, 5, 0]) && self.stage == 0;
         !misreads
@@ -75,8 +77,8 @@ impl MaasVersion {
                 .is_some_and(|[major, minor, _]| matches!((major, minor), (2, 9) | (3, 0..=7)))
     }
 
-    /// Boot architectures can be turned off for a subnet since 3.0.0 (maasserver/models/subnet.py); before, MAAS ignores
-    /// the field in silence.
+    /// Boot architectures can be disabled per subnet since 3.0.0 (maasserver/models/subnet.py). Earlier releases silently
+    /// ignore the field.
     pub fn has_boot_architectures(&self) -> bool {
         self.since([3, 0, 0])
     }
@@ -91,25 +93,26 @@ impl MaasVersion {
         self.since([3, 7, 0])
     }
 
-    /// A subnet with addresses in use by nodes is refused to be deleted since 3.7.3 (maasserver/models/subnet.py:481-504).
+    /// Since 3.7.3 MAAS refuses to delete a subnet whose addresses nodes use (maasserver/models/subnet.py:481-504).
     pub fn checks_use_on_delete(&self) -> bool {
         self.since([3, 7, 3])
     }
 
-    /// Since 3.0.0 a DHCP snippet may hang on one range of its subnet, goes with it, and no release tells on which (3.0.0
-    /// maasserver/models/dhcpsnippet.py:89, 3.7.3 maasserver/api/dhcpsnippets.py:24-34).
-    pub fn hangs_snippets_on_ranges(&self) -> bool {
+    /// Since 3.0.0 a DHCP snippet may be attached to one range of its subnet and is deleted with that range. No release says
+    /// which range it is (3.0.0 maasserver/models/dhcpsnippet.py:89, 3.7.3 maasserver/api/dhcpsnippets.py:24-34).
+    pub fn attaches_snippets_to_ranges(&self) -> bool {
         self.since([3, 0, 0])
     }
 
-    /// Before 3.6 a rack with an address on the subnet, or one that its VLAN is relayed to, has dhcpd check every DHCP snippet
-    /// that is written; without one MAAS answers 400 (3.5.12 maasserver/dhcp.py:965-1051, forms/dhcpsnippet.py:126-141).
+    /// Before 3.6 every write of a DHCP snippet is validated by dhcpd on a rack with an address on the subnet, or on a rack
+    /// that its VLAN is relayed to; without such a rack MAAS answers 400 (3.5.12 maasserver/dhcp.py:965-1051,
+    /// forms/dhcpsnippet.py:126-141).
     pub fn checks_snippets_on_a_rack(&self) -> bool {
         !self.since([3, 6, 0])
     }
 
-    /// Since 3.0.0 the rack that a VLAN is relayed to checks a DHCP snippet too (3.0.1 maasserver/dhcp.py:978-995; 2.9.2 has no
-    /// such rule).
+    /// Since 3.0.0 the rack that a VLAN is relayed to can validate a DHCP snippet too (3.0.1 maasserver/dhcp.py:978-995;
+    /// 2.9.2 has no such rule).
     pub fn checks_snippets_on_a_relay(&self) -> bool {
         self.since([3, 0, 0])
     }

@@ -1,115 +1,102 @@
-//! An observed MAAS as files: what an import writes, so that a plan then finds nothing to change.
+//! Import: writes an observed MAAS as a declaration, so that a plan then finds nothing to change.
 //!
-//! One file per plane, `machines.yaml`, `site.yaml`. What MAAS holds and a declaration may not say (an overlap, a range
-//! that a changed CIDR left behind) is left alone, with a comment that says so: after writing, the files are checked,
-//! and whatever the check refuses is said more softly until it has nothing to refuse. MAAS's texts are strangers' texts:
-//! they are quoted so that they can be nothing but text. Over files that are there only what differs is changed.
+//! It writes one file per plane, `machines.yaml` and `site.yaml`. What MAAS contains but a declaration may not (an overlap,
+//! a range outside a subnet whose CIDR was changed) is left alone, with a comment: the written files are checked, and what
+//! the check refuses is left out in stages until there are no errors. MAAS's texts are untrusted and are always quoted so
+//! that they can only be text. In existing files only what differs is changed.
 
-mod ask;
+mod assemble;
+mod conflict;
+mod declaration;
 mod flow;
-mod ground;
 mod import;
+mod layout;
+mod leniency;
+mod literal;
 mod machine;
 mod merge;
 mod naming;
 mod patch;
 mod plane;
 mod scalar;
+mod selection;
 mod site;
+mod tree;
+mod written;
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::net::IpAddr;
 
-use crate::address::Cidr;
 use crate::check::check;
-use crate::draft::Source;
-use crate::finding::{Finding, Severity, shown};
-use crate::object::VlanAt;
+use crate::draft::SourceFile;
+use crate::finding::{Finding, Severity};
 use crate::observed::Observed;
 
-use ask::Asked;
-use ground::Ground;
-use import::{Import, PlaneOf};
+use assemble::assemble;
+pub use conflict::MergeConflict;
+use declaration::Declaration;
+use import::SiteImport;
+use leniency::Leniency;
+use selection::Selection;
+use written::FileChanges;
 
-/// How often what was written is checked and softened. Each round settles at least one plane or machine, and a real
-/// MAAS needs two or three; past this the rest is left undeclared in one go.
+/// The most rounds of writing and checking. Each round resolves at least one plane or machine, and a real MAAS needs two or
+/// three. After this many, the rest is left undeclared.
 const ROUNDS_MAX: usize = 40;
 
-/// What is taken in, over files that are there.
+/// What an import changes in existing files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wish {
-    /// Undeclared objects by name, as an audit lists them; none: everything, and what differs is changed.
+pub struct ImportOptions {
+    /// Undeclared objects to adopt, by name, as an audit lists them. Empty: everything is imported, and what differs is
+    /// changed.
     pub adopt: Vec<String>,
-    /// Whether what is declared, and this MAAS does not have, is taken out; else it is refused.
+    /// Whether declared objects that this MAAS does not have are removed from the files; otherwise they are conflicts.
     pub drop_gone: bool,
 }
 
-/// Why nothing is written: each of these must be mended first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Unmerged {
-    /// Empty where no file is to blame.
-    pub file: String,
-    /// From 1; 0 where there is none.
-    pub line: u32,
-    /// What is in the way.
-    pub what: String,
-    /// What to do.
-    pub remedy: String,
-}
-
-impl fmt::Display for Unmerged {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.file.as_str(), self.line) {
-            ("", _) => {}
-            (file, 0) => write!(f, "{}: ", shown(file))?,
-            (file, line) => write!(f, "{}:{line}: ", shown(file))?,
-        }
-        write!(f, "{}; {}", self.what, self.remedy)
-    }
-}
-
-/// The files of one site, by path under its folder. Checking them gives no error, and they say nothing that `observed`
-/// does not hold.
+/// The files of one site, by path under its folder. They have no errors, and declare nothing that is not in `observed`.
 pub fn files(observed: &Observed, site: &str) -> BTreeMap<String, String> {
-    let written = settled(observed, site, &Ground::default(), &Asked::default());
+    let written = import_until_accepted(
+        observed,
+        site,
+        &Declaration::default(),
+        &Selection::default(),
+    );
     let written = written.unwrap_or_default().into_iter();
     written
         .filter_map(|(path, text)| Some((path, text?)))
         .collect()
 }
 
-/// What changes in the files of one site so that they say what `observed` holds: the new text of each file that
-/// differs, `None` for one that goes. Comments, order and ways of writing stay; a second time nothing changes.
+/// The changes that make the files of one site match `observed`: the new text of each file that differs, or `None` for a
+/// file to delete. Comments, order and style are kept, and a second import changes nothing.
 ///
-/// # Errors
-/// Everything that keeps the two from being merged. Then nothing must be written.
+/// # Errors Every conflict. The caller must then write nothing.
 pub fn merged(
     observed: &Observed,
     site: &str,
-    sources: &[Source],
-    wish: &Wish,
-) -> Result<BTreeMap<String, Option<String>>, Vec<Unmerged>> {
+    sources: &[SourceFile],
+    wish: &ImportOptions,
+) -> Result<BTreeMap<String, Option<String>>, Vec<MergeConflict>> {
     let checked = check(sources);
     let wrong = checked
         .findings
         .iter()
         .filter(|f| f.severity == Severity::Error);
     let Some(topology) = checked.topology else {
-        return Err(wrong.map(unsound).collect());
+        return Err(wrong.map(from_finding).collect());
     };
-    let ground = Ground::of(sources, topology, observed);
-    let mut asked = Asked::of(&wish.adopt, observed, &ground)?;
-    asked.drop_gone = wish.drop_gone;
-    let gone = ground.gone(observed);
-    if asked.everything() && !wish.drop_gone && !gone.is_empty() {
+    let declaration = Declaration::of(sources, topology, observed);
+    let mut selection = Selection::of(&wish.adopt, observed, &declaration)?;
+    selection.drop_gone = wish.drop_gone;
+    let gone = declaration.gone(observed);
+    if selection.everything() && !wish.drop_gone && !gone.is_empty() {
         return Err(gone);
     }
-    settled(observed, site, &ground, &asked)
+    import_until_accepted(observed, site, &declaration, &selection)
 }
 
-fn unsound(finding: &Finding) -> Unmerged {
-    Unmerged {
+fn from_finding(finding: &Finding) -> MergeConflict {
+    MergeConflict {
         file: finding.file.clone(),
         line: finding.line,
         what: finding.message.clone(),
@@ -117,24 +104,22 @@ fn unsound(finding: &Finding) -> Unmerged {
     }
 }
 
-type Files = BTreeMap<String, Option<String>>;
-
-/// Writes, checks and softens until the check has nothing to refuse.
-fn settled(
+/// Writes and checks, leaving out what is refused, until there are no errors.
+fn import_until_accepted(
     observed: &Observed,
     site: &str,
-    ground: &Ground,
-    asked: &Asked,
-) -> Result<Files, Vec<Unmerged>> {
-    let mut soft = Softness::default();
+    declaration: &Declaration,
+    selection: &Selection,
+) -> Result<FileChanges, Vec<MergeConflict>> {
+    let mut leniency = Leniency::default();
     for _ in 0..ROUNDS_MAX {
-        let import = Import::of((observed, site), &soft, ground, asked);
-        import.refuse_what_was_asked()?;
-        let written = import.write()?;
-        let refused = refused(ground, &written.files);
+        let import = SiteImport::of((observed, site), &leniency, declaration, selection);
+        import.refuse_undeclarable()?;
+        let written = assemble(&import)?;
+        let refused = refused(declaration, &written.files);
         let (ours, theirs): (Vec<Finding>, Vec<Finding>) =
             refused.into_iter().partition(|finding| {
-                written.speaks(finding) || !ground.files.contains_key(&finding.file)
+                written.is_about_new(finding) || !declaration.files.contains_key(&finding.file)
             });
         if !theirs.is_empty() {
             return Err(theirs.iter().map(unmergeable).collect());
@@ -143,27 +128,30 @@ fn settled(
             return Ok(written.files);
         }
         for finding in &ours {
-            soft.soften(finding, &written);
+            leniency.relax(finding, &written);
         }
     }
-    soft.everything = true;
-    let import = Import::of((observed, site), &soft, ground, asked);
-    import.refuse_what_was_asked()?;
-    Ok(import.write()?.files)
+    leniency.everything = true;
+    let import = SiteImport::of((observed, site), &leniency, declaration, selection);
+    import.refuse_undeclarable()?;
+    Ok(assemble(&import)?.files)
 }
 
-/// A finding about a file that people wrote, after what MAAS has was put into it.
-fn unmergeable(finding: &Finding) -> Unmerged {
-    Unmerged {
-        what: format!("with what MAAS has now, {}", finding.message),
-        remedy: format!("{}, in the file or in MAAS, and import again", finding.help),
-        ..unsound(finding)
+/// A conflict from a finding about an existing file that was changed to match MAAS.
+fn unmergeable(finding: &Finding) -> MergeConflict {
+    MergeConflict {
+        what: format!("with MAAS's current values, {}", finding.message),
+        remedy: format!(
+            "{}, in the file or in MAAS, then import again",
+            finding.help
+        ),
+        ..from_finding(finding)
     }
 }
 
-fn refused(ground: &Ground, changed: &Files) -> Vec<Finding> {
+fn refused(declaration: &Declaration, changed: &FileChanges) -> Vec<Finding> {
     let mut texts: BTreeMap<&str, &str> = BTreeMap::new();
-    for (path, file) in &ground.files {
+    for (path, file) in &declaration.files {
         texts.insert(path, &file.text);
     }
     for (path, text) in changed {
@@ -172,9 +160,9 @@ fn refused(ground: &Ground, changed: &Files) -> Vec<Finding> {
             None => texts.remove(path.as_str()),
         };
     }
-    let sources: Vec<Source> = texts
+    let sources: Vec<SourceFile> = texts
         .into_iter()
-        .map(|(path, text)| Source {
+        .map(|(path, text)| SourceFile {
             path: path.to_owned(),
             bytes: text.as_bytes().to_vec(),
         })
@@ -182,88 +170,4 @@ fn refused(ground: &Ground, changed: &Files) -> Vec<Finding> {
     let mut findings = check(&sources).findings;
     findings.retain(|finding| finding.severity == Severity::Error);
     findings
-}
-
-/// What was refused before, and must be said more softly: first without the details, then not at all.
-#[derive(Default)]
-struct Softness {
-    planes: BTreeMap<VlanAt, (Level, String)>,
-    machines: BTreeMap<String, (Level, String)>,
-    everything: bool,
-}
-
-/// How softly something is said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Level {
-    /// Gateway, ranges, routes and reserved IPs, or links, are left alone.
-    Bare,
-    /// Not declared.
-    Silent,
-}
-
-impl Softness {
-    fn soften(&mut self, finding: &Finding, written: &Written) {
-        let next = |map: Option<&(Level, String)>| match map {
-            None => Level::Bare,
-            Some(_) => Level::Silent,
-        };
-        let why = shown(&finding.message);
-        if let Some(at) = written.planes.get(&finding.file) {
-            let level = next(self.planes.get(at));
-            self.planes.insert(at.clone(), (level, why));
-            return;
-        }
-        match written.host(finding) {
-            Some(host) => {
-                let level = next(self.machines.get(host));
-                self.machines.insert(host.to_owned(), (level, why));
-            }
-            None => self.everything = true,
-        }
-    }
-}
-
-/// Files, and which of them speaks of what that was not declared before.
-#[derive(Default)]
-struct Written {
-    files: Files,
-    planes: BTreeMap<String, VlanAt>,
-    /// Per file of machines: the line on which each begins, and whether it is new.
-    machines: BTreeMap<String, BTreeMap<u32, (String, bool)>>,
-}
-
-impl Written {
-    /// The new machine that a finding is about.
-    fn host(&self, finding: &Finding) -> Option<&str> {
-        let lines = self.machines.get(&finding.file)?;
-        let (_, (host, new)) = lines.range(..=finding.line).next_back()?;
-        new.then_some(host)
-    }
-
-    fn speaks(&self, finding: &Finding) -> bool {
-        self.planes.contains_key(&finding.file) || self.host(finding).is_some()
-    }
-}
-
-/// The first line of every file: where an editor finds the schema.
-const SCHEMA_LINE: &str = "# yaml-language-server: $schema=../topology.schema.json\n";
-
-/// Offsets above this are harder to read than the address.
-const OFFSET_MAX: u128 = 1 << 20;
-
-/// `+N` where the address lies in the subnet, else the address.
-fn address_in(cidr: Cidr, ip: IpAddr) -> String {
-    match cidr.offset_of(ip).filter(|offset| *offset <= OFFSET_MAX) {
-        Some(offset) => format!("+{offset}"),
-        None => literal(ip),
-    }
-}
-
-/// An address that may stand anywhere, also between brackets.
-fn literal(ip: IpAddr) -> String {
-    if ip.is_ipv6() {
-        format!("\"{ip}\"")
-    } else {
-        ip.to_string()
-    }
 }

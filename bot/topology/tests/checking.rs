@@ -1,12 +1,12 @@
-//! What `check` says about files: believable declarations, and one remark for every way to be wrong.
+//! What `check` reports: nothing for valid declarations, and one finding for every kind of mistake.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
+#![expect(clippy::unwrap_used, reason = "tests report failures by panicking")]
 
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use topology::check::{Checked, check};
-use topology::draft::Source;
+use topology::draft::SourceFile;
 use topology::finding::{CODES, Severity};
 
 const METAL: &str = "\
@@ -31,24 +31,24 @@ reserve:
 reserved_ips: [{ip: +120, mac: \"52:54:00:00:00:01\", comment: console}]
 ";
 
-fn files(all: &[(&str, &str)]) -> Vec<Source> {
+fn files(all: &[(&str, &str)]) -> Vec<SourceFile> {
     all.iter()
-        .map(|(path, text)| Source {
+        .map(|(path, text)| SourceFile {
             path: (*path).to_owned(),
             bytes: text.as_bytes().to_vec(),
         })
         .collect()
 }
 
-fn told(checked: &Checked) -> String {
+fn rendered(checked: &Checked) -> String {
     let all: Vec<String> = checked.findings.iter().map(ToString::to_string).collect();
     all.join("\n")
 }
 
 #[test]
-fn one_file_makes_a_plane() {
+fn one_file_declares_a_plane() {
     let checked = check(&files(&[("metal-admin.yaml", METAL)]));
-    assert_eq!(told(&checked), "");
+    assert_eq!(rendered(&checked), "");
     let topology = checked.topology.unwrap();
     insta::assert_json_snapshot!(topology.planes["metal-admin"], @r#"
     {
@@ -116,7 +116,7 @@ fn one_file_makes_a_plane() {
     "#);
 }
 
-/// Each: the files' text (a line `== path` begins another file), and the codes that must be said, in order.
+/// Each entry: the files' text (a line `== path` begins another file), and the expected codes, in order.
 const TABLE: &[(&str, &[&str])] = &[
     (
         "\u{feff}---\r\nplane: a  # a comment\r\nfabric: f\r\n...\r\n",
@@ -314,7 +314,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
 ];
 
-fn sources(text: &str) -> Vec<Source> {
+fn sources(text: &str) -> Vec<SourceFile> {
     let mut all = Vec::new();
     for (position, part) in text.split("== ").enumerate() {
         let (path, text) = if position == 0 {
@@ -322,7 +322,7 @@ fn sources(text: &str) -> Vec<Source> {
         } else {
             part.split_once('\n').unwrap()
         };
-        all.push(Source {
+        all.push(SourceFile {
             path: path.to_owned(),
             bytes: text.as_bytes().to_vec(),
         });
@@ -331,19 +331,19 @@ fn sources(text: &str) -> Vec<Source> {
 }
 
 #[test]
-fn every_mistake_is_named() {
+fn every_mistake_has_its_code() {
     let mut surprises = Vec::new();
     for (text, codes) in TABLE {
         let checked = check(&sources(text));
-        let said: Vec<&str> = checked
+        let found: Vec<&str> = checked
             .findings
             .iter()
             .map(|finding| finding.code)
             .collect();
-        if said != *codes {
+        if found != *codes {
             surprises.push(format!(
-                "{text}{said:?} instead of {codes:?}\n{}",
-                told(&checked)
+                "{text}{found:?} instead of {codes:?}\n{}",
+                rendered(&checked)
             ));
         }
         let errors = checked
@@ -371,7 +371,7 @@ fn every_mistake_is_named() {
     assert!(surprises.is_empty(), "{}", surprises.join("\n"));
 }
 
-/// Said by tests of the reader, in `yaml.rs`.
+/// Covered by other tests, some of them in `yaml.rs`.
 const ELSEWHERE: &[&str] = &[
     "value/long",
     "file/size",
@@ -381,46 +381,46 @@ const ELSEWHERE: &[&str] = &[
 ];
 
 #[test]
-fn every_code_is_said_by_some_mistake() {
-    let said: BTreeSet<&str> = TABLE
+fn every_code_is_reported_for_some_mistake() {
+    let found: BTreeSet<&str> = TABLE
         .iter()
         .flat_map(|(_, codes)| codes.iter().copied())
         .collect();
     for code in CODES {
         let elsewhere = ELSEWHERE.contains(&code.name) || code.name.starts_with("yaml/");
         assert!(
-            elsewhere || said.contains(code.name),
-            "`{}` is never said",
+            elsewhere || found.contains(code.name),
+            "`{}` is never reported",
             code.name
         );
     }
 }
 
 #[test]
-fn what_is_no_text_or_too_much_of_it_is_refused_at_once() {
+fn binary_and_oversized_files_are_refused_at_once() {
     let one = |bytes: Vec<u8>| {
-        check(&[Source {
+        check(&[SourceFile {
             path: "a.yaml".to_owned(),
             bytes,
         }])
     };
-    let said = |checked: &Checked| checked.findings.iter().map(|f| f.code).collect::<Vec<_>>();
-    assert_eq!(said(&one(vec![b'#'; 5 * 1024 * 1024])), ["file/size"]);
-    assert_eq!(said(&one(b"plane: \0\n".to_vec())), ["file/nul"]);
-    assert_eq!(said(&one(b"plane: \xff\n".to_vec())), ["file/utf-8"]);
+    let codes_of = |checked: &Checked| checked.findings.iter().map(|f| f.code).collect::<Vec<_>>();
+    assert_eq!(codes_of(&one(vec![b'#'; 5 * 1024 * 1024])), ["file/size"]);
+    assert_eq!(codes_of(&one(b"plane: \0\n".to_vec())), ["file/nul"]);
+    assert_eq!(codes_of(&one(b"plane: \xff\n".to_vec())), ["file/utf-8"]);
     assert_eq!(
-        said(&one(
+        codes_of(&one(
             b"version https://git-lfs.github.com/spec/v1\noid x\n".to_vec()
         )),
         ["file/lfs"]
     );
-    let many: Vec<Source> = (0..5000)
-        .map(|n| Source {
+    let many: Vec<SourceFile> = (0..5000)
+        .map(|n| SourceFile {
             path: format!("{n}.yaml"),
             bytes: b"spaces: [a]\n".to_vec(),
         })
         .collect();
-    assert_eq!(said(&check(&many)), ["file/size"]);
+    assert_eq!(codes_of(&check(&many)), ["file/size"]);
     let wrong = format!("planes:\n{}", "- {plane: a b, fabric: f}\n".repeat(2000));
     let checked = one(wrong.into_bytes());
     assert!(
@@ -428,14 +428,14 @@ fn what_is_no_text_or_too_much_of_it_is_refused_at_once() {
     );
 }
 
-/// A pull request must not be able to keep the bot busy: no rule looks at each plane with each.
+/// A pull request must not be able to keep the bot busy: no rule compares every plane with every other.
 #[test]
-fn a_large_and_wrong_declaration_is_answered_too() {
+fn a_large_invalid_declaration_is_checked_too() {
     let mut all = Vec::new();
     let mut section = |name: &str, head: &str, line: &dyn Fn(usize) -> String| {
         let lines: Vec<String> = (0..4096).map(line).collect();
         let bytes = format!("{head}\n{}", lines.concat()).into_bytes();
-        all.push(Source {
+        all.push(SourceFile {
             path: format!("{name}.yaml"),
             bytes,
         });
@@ -473,12 +473,12 @@ fn one_mistake_is_not_repeated_by_everything_that_refers_to_it() {
     ] {
         let checked = check(&files(&[("a.yaml", plane), ("jumphost.yaml", jumphost)]));
         let codes: Vec<&str> = checked.findings.iter().map(|f| f.code).collect();
-        assert_eq!(codes, [code], "{}", told(&checked));
+        assert_eq!(codes, [code], "{}", rendered(&checked));
     }
 }
 
 #[test]
-fn files_that_are_no_yaml_are_passed_over() {
+fn files_other_than_yaml_are_skipped() {
     let mut all = files(&[
         ("a.yaml", METAL),
         ("README.md", "# planes"),
@@ -491,7 +491,7 @@ fn files_that_are_no_yaml_are_passed_over() {
 }
 
 #[test]
-fn the_digest_of_a_declaration_tells_every_two_apart() {
+fn different_declarations_have_different_digests() {
     let tree = |all: &[(&str, &str)]| check(&files(all)).topology.unwrap().tree;
     let one = tree(&[("a.yaml", "spaces: [a]\n"), ("b.yaml", "spaces: [b]\n")]);
     assert_eq!(one.len(), 64);
@@ -508,7 +508,7 @@ fn the_digest_of_a_declaration_tells_every_two_apart() {
     }
 }
 
-/// Pieces that a file is spoilt with: what YAML minds, and what the grammar of addresses minds.
+/// Fragments that corrupt a file: special in YAML, or in the syntax of addresses.
 const SPOILERS: &[&str] = &[
     ":",
     "- ",
@@ -551,7 +551,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_is_written_is_answered_with_findings(
+    fn any_corrupted_file_gives_findings_or_a_topology(
         spoils in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(SPOILERS), 0_usize..4), 1..6),
         second in prop::sample::select(TABLE),
     ) {
@@ -563,7 +563,7 @@ proptest! {
             text.replace_range(start..end, with);
         }
         let mut sources = sources(second.0);
-        sources.push(Source { path: "spoilt.yaml".to_owned(), bytes: text.into_bytes() });
+        sources.push(SourceFile { path: "spoilt.yaml".to_owned(), bytes: text.into_bytes() });
         let checked = check(&sources);
         let errors = checked.findings.iter().any(|f| f.severity == Severity::Error);
         prop_assert_eq!(errors, checked.topology.is_none());
@@ -576,8 +576,8 @@ proptest! {
     }
 
     #[test]
-    fn bytes_that_mean_nothing_are_answered_too(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let checked = check(&[Source { path: "a.yaml".to_owned(), bytes }]);
+    fn random_bytes_give_findings(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let checked = check(&[SourceFile { path: "a.yaml".to_owned(), bytes }]);
         prop_assert!(checked.topology.is_none());
     }
 }
@@ -591,13 +591,13 @@ fn guide() -> String {
 }
 
 #[test]
-fn the_example_in_the_guide_is_believed() {
+fn the_example_in_the_guide_is_accepted() {
     let guide = guide();
     let (_, rest) = guide.split_once("```yaml\n").unwrap();
     let (example, _) = rest.split_once("```").unwrap();
     let other = "plane: other-plane\nfabric: other\ncidr: 10.0.0.0/24\n";
     let checked = check(&files(&[("a.yaml", example), ("b.yaml", other)]));
-    assert!(checked.topology.is_some(), "{}", told(&checked));
+    assert!(checked.topology.is_some(), "{}", rendered(&checked));
 }
 
 #[test]

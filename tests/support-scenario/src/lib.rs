@@ -1,11 +1,6 @@
 //! The whole bot in one process, for tests: a MAAS, a GitHub, the service on a journal of its own, and a clock that the
 //! test advances. It must not know what the bot should do; tests say that, mostly with a snapshot of the transcript.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::missing_panics_doc,
-    reason = "only tests use this crate, and a test reports an error by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "only tests use this crate")]
 
 mod people;
 mod scenario;

@@ -155,7 +155,7 @@ impl Scenario {
     /// The first subnet, as MAAS has it now.
     pub async fn subnet(&self) -> Subnet {
         let client = self.client();
-        let seen = client.eyes().observe(&Scope::default()).await.unwrap();
+        let seen = client.reader().observe(&Scope::default()).await.unwrap();
         seen.subnets().next().unwrap().clone()
     }
 
@@ -169,7 +169,7 @@ impl Scenario {
             Box::new(Object::Subnet(before)),
             Box::new(Object::Subnet(after)),
         );
-        let outcome = MaasWriter::new(&self.client(), &NoLease).make(&write).await;
+        let outcome = MaasWriter::new(&self.client(), &NoLease).send(&write).await;
         assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
     }
 

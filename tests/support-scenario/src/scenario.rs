@@ -203,6 +203,16 @@ impl Scenario {
         }
     }
 
+    /// Stores the queued webhooks in the wrong order, the last one first, and runs the service.
+    pub async fn run_in_reverse(&mut self) {
+        let mut webhooks = self.take_webhooks();
+        webhooks.reverse();
+        for delivery in &webhooks {
+            self.deliver(delivery).await;
+        }
+        self.run_until_idle().await;
+    }
+
     /// Stores one webhook that the test held back or made.
     pub async fn deliver(&self, delivery: &Delivery) -> Stored {
         let stored = self.store(delivery).await;

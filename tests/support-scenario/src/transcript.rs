@@ -78,9 +78,10 @@ impl Recorder {
         } else {
             return;
         };
-        let failed = match fault {
-            HttpFault::None => String::new(),
-            other => format!(" ({other:?})"),
+        let failed = if fault == HttpFault::None {
+            String::new()
+        } else {
+            format!(" ({fault:?})")
         };
         self.note(BOT, &format!("{what}{failed}"));
     }

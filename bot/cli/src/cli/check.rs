@@ -1,30 +1,31 @@
-//! `planebot check`: the declaration and the runbooks, without any network.
+//! `planebot check`: the declaration and the runbooks, without network access.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use service::site::{declared, runbooks};
 use topology::finding::Finding;
 
-use crate::cli::{Console, Format, Where, files};
-use crate::terminal::exit;
-use service::site::{declared, runbooks};
+use crate::cli::{Console, LocationArgs, folders};
+use crate::terminal::{OutputFormat, exit_code};
+use crate::text::counted;
 
-/// Looks for mistakes in the declaration and the runbooks, without any network
+/// Check the declaration and the runbooks for mistakes, without network access
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  planebot check                     the sites under `topology/`
+  planebot check                     all sites under `topology/`
   planebot check topology/dc1        one site
   planebot check --format json | jq '.findings[] | .file, .line, .message'
 
-Exit codes: 0 nothing to mend, 1 findings. Warnings alone are 0.")]
-pub(super) struct Check {
-    /// A site's folder, or the folder of several
+Exit codes: 0 no errors (there may be warnings), 1 errors.")]
+pub(super) struct CheckArgs {
+    /// The folder of a site, or of several sites; default: `--topology`, or `topology`
     path: Option<PathBuf>,
-    /// How to write the findings
+    /// How to print the findings
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
-    /// The folder of the runbooks
+    format: OutputFormat,
+    /// The folder with the runbooks
     #[arg(
         long,
         env = "PLANEBOT_RUNBOOKS",
@@ -34,11 +35,15 @@ pub(super) struct Check {
     runbooks: PathBuf,
 }
 
-impl Check {
-    pub(super) fn run(&self, place: &Where, console: &mut Console<'_>) -> anyhow::Result<u8> {
-        let path = self.path.as_deref().or(place.topology());
-        let mut report = Report::default();
-        for folder in files::sites(path.unwrap_or(Path::new("topology")))? {
+impl CheckArgs {
+    pub(super) fn run(
+        &self,
+        location: &LocationArgs,
+        console: &mut Console<'_>,
+    ) -> anyhow::Result<u8> {
+        let path = self.path.as_deref().or(location.topology());
+        let mut report = CheckReport::default();
+        for folder in folders::site_folders(path.unwrap_or(Path::new("topology")))? {
             let declared = declared(&folder)?;
             report.refused |= declared.topology.is_none();
             report.sites += 1;
@@ -48,27 +53,27 @@ impl Check {
             let findings = declared.findings.into_iter();
             report
                 .findings
-                .extend(findings.map(|finding| placed(finding, &folder)));
+                .extend(findings.map(|finding| with_path(finding, &folder)));
         }
         match runbooks(&self.runbooks) {
             Ok(read) => report.runbooks = read.len(),
             Err(error) => report.unreadable = Some(format!("{error:#}")),
         }
         match self.format {
-            Format::Json => writeln!(console.out, "{}", report.as_json()?)?,
-            Format::Markdown => write!(console.out, "```\n{}```\n", report.as_text())?,
-            Format::Text => write!(console.out, "{}", report.as_text())?,
+            OutputFormat::Json => writeln!(console.out, "{}", report.as_json()?)?,
+            OutputFormat::Markdown => write!(console.out, "```\n{}```\n", report.as_text())?,
+            OutputFormat::Text => write!(console.out, "{}", report.as_text())?,
         }
-        Ok(if report.sound() {
-            exit::OK
+        Ok(if report.is_valid() {
+            exit_code::OK
         } else {
-            exit::WRONG
+            exit_code::ERROR
         })
     }
 }
 
 #[derive(Default)]
-struct Report {
+struct CheckReport {
     refused: bool,
     sites: usize,
     planes: usize,
@@ -77,14 +82,14 @@ struct Report {
     findings: Vec<Finding>,
 }
 
-impl Report {
-    fn sound(&self) -> bool {
+impl CheckReport {
+    fn is_valid(&self) -> bool {
         !self.refused && self.unreadable.is_none()
     }
 
     fn as_json(&self) -> anyhow::Result<String> {
         let report = json!({
-            "ok": self.sound(),
+            "ok": self.is_valid(),
             "sites": self.sites,
             "planes": self.planes,
             "runbooks": self.runbooks,
@@ -99,7 +104,7 @@ impl Report {
         lines.extend(
             self.unreadable
                 .iter()
-                .map(|why| format!("error[runbook]: {why}\n")),
+                .map(|error| format!("error[runbook]: {error}\n")),
         );
         lines.push(format!(
             "{}, {}, {}, {}: {}\n",
@@ -107,25 +112,20 @@ impl Report {
             counted(self.planes, "plane"),
             counted(self.runbooks, "runbook"),
             counted(self.findings.len(), "finding"),
-            if self.sound() {
-                "sound"
+            if self.is_valid() {
+                "no errors"
             } else {
-                "to be mended"
+                "errors"
             }
         ));
         lines.join("\n")
     }
 }
 
-/// With the path that leads to the file from here, so that an editor can follow it.
-fn placed(mut finding: Finding, folder: &Path) -> Finding {
+/// The finding with the file's path from the working directory, so that editors can open it.
+fn with_path(mut finding: Finding, folder: &Path) -> Finding {
     if !finding.file.is_empty() {
         finding.file = folder.join(&finding.file).display().to_string();
     }
     finding
-}
-
-fn counted(count: usize, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
 }

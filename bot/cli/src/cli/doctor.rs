@@ -1,100 +1,86 @@
-//! `planebot doctor`: whether everything is there and fits, and what to do where it is not.
+//! `planebot doctor`: prints what the doctor found, and retries failed items.
+//!
+//! It must not know how anything is examined.
 
 use anstyle::{AnsiColor, Style};
 use anyhow::Context as _;
 use journal::{Journal, Retried, SchemaState};
 use serde_json::json;
-
-use crate::cli::{Console, Format, Where};
-use crate::doctor::{Finding, Mark, Part, examine};
-use crate::terminal::exit;
 use service::clock;
 use service::config::Config;
 use service::reply::because;
 
-/// Looks whether configuration, store, GitHub, webhooks, clocks and every MAAS are as they should be
+use crate::cli::{Console, LocationArgs};
+use crate::doctor::{Diagnosis, DiagnosisStatus, DoctorPart, examine};
+use crate::terminal::{OutputFormat, exit_code};
+use crate::text::counted;
+
+/// Check the configuration, the store, GitHub, webhooks, clocks and every MAAS, and say what to fix
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  planebot doctor                         everything; changes nothing
-  planebot doctor --only store            what is in the store, and what in it waits for a person
+  planebot doctor                         check everything; changes nothing
+  planebot doctor --only store            what is in the store, and what in it needs attention
   planebot doctor --format json | jq '.findings[] | select(.mark == \"wrong\") | .says, .todo'
   planebot doctor --retry 72d3162e-cc78-11e3-81ab-4c9367dc0958
 
-A delivery that failed too often is parked, and a reply that GitHub refuses is given up; neither
-holds up anything else. When what stood in the way is mended, `--retry` has it done after all,
-with the ID that the doctor shows. A running `planebot serve` takes it up within half a minute.
+A delivery that failed too often is a dead letter, and a message that GitHub rejects is given up;
+neither blocks anything else. Fix the cause, then retry it with `--retry` and the ID that the
+doctor shows. A running `planebot serve` picks it up within half a minute.
 
-Exit codes: 0 nothing to do, 1 something waits for a person.")]
-pub(super) struct Doctor {
-    /// How to write the findings
+Exit codes: 0 no problems, 1 problems.")]
+pub(super) struct DoctorArgs {
+    /// How to print the result
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
-    /// Looks at one part only
+    format: OutputFormat,
+    /// Check only one part
     #[arg(long, value_enum)]
-    only: Option<Only>,
-    /// Has a parked delivery, or a reply that was given up, tried again
+    only: Option<DoctorPart>,
+    /// Retry a dead-letter delivery or a message that was given up
     #[arg(long, value_name = "ID", conflicts_with = "only")]
     retry: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Only {
-    /// The store: reachable, writable, whole, and what waits in it
-    Store,
-    /// GitHub: rights, repositories, clock, webhooks
-    Github,
-    /// Every site's MAAS: release and rights
-    Maas,
-}
-
-impl From<Only> for Part {
-    fn from(only: Only) -> Self {
-        match only {
-            Only::Store => Self::Store,
-            Only::Github => Self::Github,
-            Only::Maas => Self::Maas,
-        }
-    }
-}
-
-impl Doctor {
-    pub(super) async fn run(self, place: &Where, console: &mut Console<'_>) -> anyhow::Result<u8> {
-        let loaded = place.load(console);
+impl DoctorArgs {
+    pub(super) async fn run(
+        self,
+        location: &LocationArgs,
+        console: &mut Console<'_>,
+    ) -> anyhow::Result<u8> {
+        let loaded = location.load(console);
         if let Some(id) = &self.retry {
             return retry(&loaded?, id, console).await;
         }
-        let findings = match loaded {
-            Ok(config) => {
-                let only = self.only.map(Part::from);
-                Box::pin(examine(&config, &clock::machine(), only)).await
-            }
-            Err(error) => vec![unusable(&error)],
+        let diagnoses = match loaded {
+            Ok(config) => Box::pin(examine(&config, &clock::machine(), self.only)).await,
+            Err(error) => vec![config_error(&error)],
         };
-        let well = findings.iter().all(|finding| finding.mark != Mark::Wrong);
+        let problems = diagnoses.iter();
+        let problems = problems.filter(|it| it.status == DiagnosisStatus::Problem);
+        let ok = problems.count() == 0;
         match self.format {
-            Format::Json => {
-                let whole = json!({"ok": well, "findings": findings});
+            OutputFormat::Json => {
+                let whole = json!({"ok": ok, "findings": diagnoses});
                 writeln!(console.out, "{}", serde_json::to_string_pretty(&whole)?)?;
             }
-            Format::Markdown => {
-                let text = anstream::adapter::strip_str(&text(&findings)).to_string();
-                write!(console.out, "{}", plan::telling::fence("text", &text))?;
+            OutputFormat::Markdown => {
+                let text = anstream::adapter::strip_str(&text(&diagnoses)).to_string();
+                write!(console.out, "{}", plan::render::fence("text", &text))?;
             }
-            Format::Text => write!(console.out, "{}", text(&findings))?,
+            OutputFormat::Text => write!(console.out, "{}", text(&diagnoses))?,
         }
-        Ok(if well { exit::OK } else { exit::WRONG })
+        Ok(if ok { exit_code::OK } else { exit_code::ERROR })
     }
 }
 
-/// A configuration that cannot be read is a finding too.
-fn unusable(error: &anyhow::Error) -> Finding {
-    Finding {
-        about: "configuration".to_owned(),
-        mark: Mark::Wrong,
-        says: because(error),
-        lines: Vec::new(),
-        todo: Some("mend it; the README shows a whole one".to_owned()),
+/// A configuration that cannot be used is something to fix, like everything else.
+fn config_error(error: &anyhow::Error) -> Diagnosis {
+    Diagnosis {
+        subject: "configuration".to_owned(),
+        status: DiagnosisStatus::Problem,
+        message: because(error),
+        details: Vec::new(),
+        remedy: Some("fix it; the README shows a complete one".to_owned()),
     }
 }
 
@@ -103,21 +89,21 @@ async fn retry(config: &Config, id: &str, console: &mut Console<'_>) -> anyhow::
     let standing = SchemaState::of(&address).await?;
     anyhow::ensure!(
         standing == SchemaState::Current,
-        "the store is not this version's yet: start `planebot serve` first"
+        "the store was not set up by this version of planebot: start `planebot serve` first"
     );
     let journal = Journal::open_at(&address).await?;
-    let retried = journal.retry(id).await.context("having it tried again")?;
-    let told = match retried {
+    let retried = journal.retry(id).await.context("retrying it")?;
+    let answer = match retried {
         Retried::Delivery => {
-            "the delivery is taken up again, before the later ones of its pull request"
+            "the delivery will be processed again, before later ones of its pull request"
         }
-        Retried::Message => "the reply is said again",
+        Retried::Message => "the message will be sent again",
         Retried::Nothing => anyhow::bail!(
-            "nothing of the name `{id}` is parked or given up; `planebot doctor --only store` shows what is"
+            "no dead letter and no message that was given up has the ID `{id}`: `planebot doctor --only store` lists them"
         ),
     };
-    writeln!(console.out, "{told}")?;
-    Ok(exit::OK)
+    writeln!(console.out, "{answer}")?;
+    Ok(exit_code::OK)
 }
 
 const GREEN: Style = AnsiColor::Green.on_default();
@@ -125,37 +111,36 @@ const RED: Style = AnsiColor::Red.on_default().bold();
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
-/// A block for each thing, and at the end how much there is to do.
-fn text(findings: &[Finding]) -> String {
+/// A block for each subject, and at the end how many problems there are.
+fn text(diagnoses: &[Diagnosis]) -> String {
     let mut out = String::new();
-    let mut about = "";
-    for finding in findings {
-        if finding.about != about {
-            let gap = if about.is_empty() { "" } else { "\n" };
-            about = &finding.about;
-            out.push_str(&format!("{gap}{BOLD}{about}{BOLD:#}\n"));
+    let mut subject = "";
+    for diagnosis in diagnoses {
+        if diagnosis.subject != subject {
+            let gap = if subject.is_empty() { "" } else { "\n" };
+            subject = &diagnosis.subject;
+            out.push_str(&format!("{gap}{BOLD}{subject}{BOLD:#}\n"));
         }
-        let (style, sign) = match finding.mark {
-            Mark::Good => (GREEN, "✔"),
-            Mark::Note => (DIM, "·"),
-            Mark::Wrong => (RED, "✖"),
+        let (style, sign) = match diagnosis.status {
+            DiagnosisStatus::Ok => (GREEN, "✔"),
+            DiagnosisStatus::Info => (DIM, "·"),
+            DiagnosisStatus::Problem => (RED, "✖"),
         };
-        let says = finding.says.replace('\n', "\n    ");
-        out.push_str(&format!("  {style}{sign}{style:#} {says}\n"));
-        for line in &finding.lines {
+        let message = diagnosis.message.replace('\n', "\n    ");
+        out.push_str(&format!("  {style}{sign}{style:#} {message}\n"));
+        for line in &diagnosis.details {
             out.push_str(&format!("      {line}\n"));
         }
-        if let Some(todo) = &finding.todo {
-            out.push_str(&format!("    {BOLD}→{BOLD:#} {todo}\n"));
+        if let Some(remedy) = &diagnosis.remedy {
+            out.push_str(&format!("    {BOLD}→{BOLD:#} {remedy}\n"));
         }
     }
-    let wrong = findings
+    let problems = diagnoses
         .iter()
-        .filter(|finding| finding.mark == Mark::Wrong);
-    out.push_str(&match wrong.count() {
-        0 => format!("\n{GREEN}nothing to do{GREEN:#}\n"),
-        1 => format!("\n{RED}1 thing to do{RED:#}\n"),
-        count => format!("\n{RED}{count} things to do{RED:#}\n"),
+        .filter(|it| it.status == DiagnosisStatus::Problem);
+    out.push_str(&match problems.count() {
+        0 => format!("\n{GREEN}no problems{GREEN:#}\n"),
+        count => format!("\n{RED}{}{RED:#}\n", counted(count, "problem")),
     });
     out
 }

@@ -1,4 +1,6 @@
-//! `planebot lab`: the world to try things in.
+//! `planebot lab`: a MAAS, a GitHub and planebot on loopback, to try things in.
+//!
+//! It must not know how the lab works.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,48 +9,48 @@ use anyhow::Context as _;
 use lab::github::GitHubSetup;
 
 use crate::cli::Console;
-use crate::terminal::exit;
+use crate::terminal::exit_code;
 
-/// A whole world to try things in: a MAAS, a GitHub and planebot, kept in memory on loopback
+/// Start a MAAS, a GitHub and planebot on loopback, kept in memory, to try things in
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  planebot lab                everything, left running; prints where to look and what to type
-  planebot lab --story d058   plays the reference story to its end and prints the conversation
-  planebot lab --replay 17    plays the tale of seed 17: a small cloud, a change, and everything that may go wrong
-                              on the way; the same seed is the same tale, byte for byte
+  planebot lab                start everything and leave it running; prints URLs and what to type
+  planebot lab --story d058   run the reference demo to its end and print the conversation
+  planebot lab --replay 17    run the simulation of seed 17: a small cloud, a change, and random faults; the
+                              same seed always gives the same transcript, byte for byte
   planebot lab --only maas --maas layout.json --maas-version 3.7.3 --state lab.json
   planebot lab --only github --files . --webhook http://127.0.0.1:8080/webhook --state lab.json
 
-The state file is written when the lab is ready: `maas_url`, `maas_api_key` and `maas_users`, or
-`github_url`, `github_token` and what goes with them. It runs until it is stopped.")]
-pub(super) struct Lab {
-    /// A story to play to its end; exits 0 only if every promise held
+With `--only`, the state file is written when the lab is ready. It holds `maas_url`, `maas_api_key`
+and `maas_users`, or `github_url`, `github_token` and more. The lab runs until it is stopped.")]
+pub(super) struct LabArgs {
+    /// A demo to run to its end; exits with 0 only if every promise held
     #[arg(long, value_enum, conflicts_with = "only")]
-    story: Option<Story>,
-    /// A seed whose tale is played to its end, with the faults between the lines; exits 0 only if every promise held
+    story: Option<DemoName>,
+    /// The seed of a simulation to run to its end; the transcript shows the faults; exits with 0 only if every promise held
     #[arg(long, value_name = "SEED", conflicts_with_all = ["only", "story"])]
     replay: Option<u64>,
-    /// Just one part of the world
+    /// Start only one part
     #[arg(long, value_enum, requires = "state")]
-    only: Option<Only>,
-    /// Where to write how it is reached, with `--only`
+    only: Option<LabPart>,
+    /// The file for the URL and the credentials, with `--only`
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
     #[command(flatten)]
-    maas: MaasPart,
+    maas: MaasArgs,
     #[command(flatten)]
-    github: GitHubPart,
+    github: GitHubArgs,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Story {
-    /// Three planes are re-addressed along a chain, from the pull request to the proof
+enum DemoName {
+    /// Re-addresses three planes along a chain, from the pull request to the proof
     D058,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Only {
+enum LabPart {
     /// A MAAS
     Maas,
     /// A GitHub
@@ -56,26 +58,26 @@ enum Only {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "The MAAS")]
-struct MaasPart {
-    /// The layout that the MAAS is loaded with
+#[command(next_help_heading = "MAAS")]
+struct MaasArgs {
+    /// The layout (JSON) to load
     #[arg(long, value_name = "FILE")]
     maas: Option<PathBuf>,
-    /// Which release it is; else the layout's
+    /// The release to imitate; default: the layout's
     #[arg(long, value_name = "VERSION", value_parser = release)]
     maas_version: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "The GitHub")]
-struct GitHubPart {
-    /// The repository
+#[command(next_help_heading = "GitHub")]
+struct GitHubArgs {
+    /// The repository to create
     #[arg(long, value_name = "OWNER/NAME", default_value = "example/network")]
     repository: String,
-    /// A folder whose `topology/` and `runbooks/` are the first commit
+    /// A folder whose `topology/` and `runbooks/` become the first commit
     #[arg(long, value_name = "DIR")]
     files: Option<PathBuf>,
-    /// Who may push: the team `operators`
+    /// People with write access: the team `operators`
     #[arg(
         long,
         value_delimiter = ',',
@@ -83,7 +85,7 @@ struct GitHubPart {
         value_name = "LOGIN"
     )]
     people: Vec<String>,
-    /// Who may only look and comment
+    /// People who may only read and comment
     #[arg(
         long,
         value_delimiter = ',',
@@ -91,75 +93,81 @@ struct GitHubPart {
         value_name = "LOGIN"
     )]
     strangers: Vec<String>,
-    /// Where webhooks go
+    /// The URL that webhooks are sent to
     #[arg(long, value_name = "URL")]
     webhook: Option<String>,
-    /// The port; 0 takes a free one
+    /// The port to listen on; 0 picks a free one
     #[arg(long, default_value_t = 0)]
     port: u16,
 }
 
-/// `3.5.12`, `3.7`: two numbers at least. A release that nobody made would be taken for the newest.
+/// `3.5.12`, `3.7`: at least two numbers. The lab would take any other text for the newest release.
 fn release(text: &str) -> Result<String, String> {
     let mut numbers = text.split('.').take(2).map(str::parse::<u32>);
     match (numbers.next(), numbers.next()) {
         (Some(Ok(_)), Some(Ok(_))) => Ok(text.to_owned()),
-        _ => Err("a release of MAAS, as 3.5.12".to_owned()),
+        _ => Err("not a MAAS release, such as `3.5.12`".to_owned()),
     }
 }
 
-/// Where the lab is told must be a place that can be written: it is written last, when everything runs.
-fn is_reachable(state: &Path) -> anyhow::Result<()> {
+/// The state file is written last, when everything runs: a wrong path must be reported before.
+fn check_state_file(state: &Path) -> anyhow::Result<()> {
     let folder = state.parent().filter(|it| !it.as_os_str().is_empty());
     anyhow::ensure!(
         folder.is_none_or(Path::is_dir),
-        "there is no folder for `--state {}`",
+        "the folder of `--state {}` does not exist",
         state.display()
     );
     Ok(())
 }
 
-impl Lab {
+impl LabArgs {
     pub(super) async fn run(self, console: &mut Console<'_>) -> anyhow::Result<u8> {
         if let Some(seed) = self.replay {
-            return replayed(seed, console).await;
+            return replay(seed, console).await;
         }
         let state = self.state.unwrap_or_default();
-        is_reachable(&state)?;
+        check_state_file(&state)?;
         match (self.only, self.story) {
-            (Some(Only::Maas), _) => self.maas.run(&state).await?,
-            (Some(Only::Github), _) => self.github.run(&state).await?,
-            (None, Some(Story::D058)) => {
-                let program = std::env::current_exe().context("finding this program")?;
+            (Some(LabPart::Maas), _) => self.maas.run(&state).await?,
+            (Some(LabPart::Github), _) => self.github.run(&state).await?,
+            (None, Some(DemoName::D058)) => {
+                let program =
+                    std::env::current_exe().context("finding the path of this program")?;
                 let mut out = std::io::stdout();
-                let held = Box::pin(simulation::demo::play(&program, &mut out)).await?;
-                return Ok(if held { exit::OK } else { exit::WRONG });
+                let all_held = Box::pin(simulation::demo::play(&program, &mut out)).await?;
+                return Ok(if all_held {
+                    exit_code::OK
+                } else {
+                    exit_code::ERROR
+                });
             }
             (None, None) => {
-                let program = std::env::current_exe().context("finding this program")?;
+                let program =
+                    std::env::current_exe().context("finding the path of this program")?;
                 Box::pin(simulation::demo::leave_running(&program, console.out)).await?;
             }
         }
-        Ok(exit::OK)
+        Ok(exit_code::OK)
     }
 }
 
-/// Plays the tale on a thread of its own: in it everything happens in one order.
-async fn replayed(seed: u64, console: &mut Console<'_>) -> anyhow::Result<u8> {
-    let played = tokio::task::spawn_blocking(move || simulation::fuzz::play(seed)).await??;
-    console.out.write_all(played.transcript.as_bytes())?;
-    Ok(if played.broken.is_empty() {
-        exit::OK
+/// Runs the simulation on a thread of its own, which its single-threaded runtime needs.
+async fn replay(seed: u64, console: &mut Console<'_>) -> anyhow::Result<u8> {
+    let result = tokio::task::spawn_blocking(move || simulation::fuzz::play(seed)).await??;
+    console.out.write_all(result.transcript.as_bytes())?;
+    Ok(if result.broken.is_empty() {
+        exit_code::OK
     } else {
-        exit::WRONG
+        exit_code::ERROR
     })
 }
 
-impl MaasPart {
+impl MaasArgs {
     async fn run(self, state: &Path) -> anyhow::Result<()> {
         let layout = self
             .maas
-            .context("`--only maas` needs a layout: `--maas FILE`")?;
+            .context("`--only maas` needs a layout: give `--maas FILE`")?;
         let text = std::fs::read_to_string(&layout)
             .with_context(|| format!("reading `{}`", layout.display()))?;
         lab::maas::serve_until_signal(&text, self.maas_version.as_deref(), state)
@@ -169,12 +177,12 @@ impl MaasPart {
     }
 }
 
-impl GitHubPart {
+impl GitHubArgs {
     async fn run(self, state: &Path) -> anyhow::Result<()> {
         let mut files = BTreeMap::new();
         if let Some(folder) = &self.files {
             for part in ["topology", "runbooks"] {
-                gather(&folder.join(part), part, &mut files)?;
+                read_files(&folder.join(part), part, &mut files)?;
             }
         }
         let demo = GitHubSetup {
@@ -193,9 +201,13 @@ impl GitHubPart {
     }
 }
 
-/// Every text file below `folder`, by its path in the repository. Passed over are symbolic links, hidden files (a journal
-/// may lie beside the declaration) and what is no text.
-fn gather(folder: &Path, under: &str, files: &mut BTreeMap<String, String>) -> anyhow::Result<()> {
+/// Reads every text file below `folder` under its path in the repository. Symbolic links, hidden files (a journal may lie
+/// beside the declaration) and files that are not UTF-8 are skipped.
+fn read_files(
+    folder: &Path,
+    under: &str,
+    files: &mut BTreeMap<String, String>,
+) -> anyhow::Result<()> {
     if !folder.is_dir() {
         return Ok(());
     }
@@ -209,7 +221,7 @@ fn gather(folder: &Path, under: &str, files: &mut BTreeMap<String, String>) -> a
             continue;
         }
         if kind.is_dir() {
-            gather(&entry.path(), &name, files)?;
+            read_files(&entry.path(), &name, files)?;
         } else if kind.is_file() {
             let bytes = std::fs::read(entry.path())
                 .with_context(|| format!("reading `{}`", entry.path().display()))?;
@@ -226,19 +238,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_served_or_told_is_said_before_anything_runs() {
+    fn an_invalid_release_or_state_file_is_reported_before_anything_starts() {
         for good in ["3.5.12", "2.9", "3.7.0~rc1"] {
             assert!(release(good).is_ok(), "{good}");
         }
         for bad in ["", "abc", "3", "3.x", "latest"] {
             assert!(release(bad).is_err(), "{bad}");
         }
-        assert!(is_reachable(Path::new("state.json")).is_ok());
-        assert!(is_reachable(Path::new("/nowhere/state.json")).is_err());
+        assert!(check_state_file(Path::new("state.json")).is_ok());
+        assert!(check_state_file(Path::new("/nowhere/state.json")).is_err());
     }
 
     #[test]
-    fn only_plain_text_files_are_the_first_commit() {
+    fn only_text_files_become_the_first_commit() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("dc")).unwrap();
         for (name, bytes) in [
@@ -249,7 +261,7 @@ mod tests {
             std::fs::write(folder.path().join(name), bytes).unwrap();
         }
         let mut files = BTreeMap::new();
-        gather(folder.path(), "topology", &mut files).unwrap();
+        read_files(folder.path(), "topology", &mut files).unwrap();
         assert_eq!(files.keys().collect::<Vec<_>>(), ["topology/dc/a.yaml"]);
     }
 }

@@ -3,13 +3,13 @@ use std::path::Path;
 
 use super::*;
 
-/// What came of a command line: exit code, standard output, standard error.
-fn typed(words: &[&str], variables: &[(&str, &str)]) -> (u8, String, String) {
+/// Runs a command line: exit code, standard output, standard error.
+fn planebot(words: &[&str], variables: &[(&str, &str)]) -> (u8, String, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut console = Console {
         out: &mut out,
         err: &mut err,
-        watched: false,
+        stderr_is_terminal: false,
         variables: variables
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -33,40 +33,44 @@ fn put(folder: &Path, path: &str, text: &str) {
 const DESKS: &str = "plane: desks\nfabric: blue\ncidr: 192.0.2.0/24\n";
 
 #[test]
-fn help_is_told_and_what_is_misspelt_is_an_error_and_no_difference() {
-    let (code, out, _) = typed(&["--help"], &[]);
+fn help_exits_with_0_and_a_usage_error_with_1() {
+    let (code, out, _) = planebot(&["--help"], &[]);
     assert!(
         code == 0 && out.contains("Examples:") && out.contains("import"),
         "{out}"
     );
-    let (code, _, err) = typed(&["chekc"], &[]);
+    let (code, _, err) = planebot(&["chekc"], &[]);
     assert!(code == 1 && err.contains("check"), "{err}");
-    let (code, _, err) = typed(&["check", "/nowhere"], &[]);
+    let (code, _, err) = planebot(&["check", "/nowhere"], &[]);
     assert_eq!(
         (code, err.as_str()),
         (
             1,
-            "error: `/nowhere` is not a folder; give the one with the declaration, `topology` say\n"
+            "error: `/nowhere` is not a folder: give the folder with the declaration, for example `topology`\n"
         )
     );
 }
 
 #[test]
-fn a_sound_declaration_is_0_and_findings_are_1_with_the_place_of_each() {
+fn check_exits_with_0_or_with_1_and_the_place_of_each_finding() {
     let folder = tempfile::tempdir().unwrap();
     put(folder.path(), "dc1/desks.yaml", DESKS);
     let path = folder.path().to_str().unwrap();
-    let (code, out, err) = typed(&["check", path, "--runbooks", "/nowhere"], &[]);
+    let (code, out, err) = planebot(&["check", path, "--runbooks", "/nowhere"], &[]);
     assert_eq!(
         (code, out.as_str(), err.as_str()),
-        (0, "1 site, 1 plane, 0 runbooks, 0 findings: sound\n", "")
+        (
+            0,
+            "1 site, 1 plane, 0 runbooks, 0 findings: no errors\n",
+            ""
+        )
     );
     put(
         folder.path(),
         "dc2/desks.yaml",
         "plane: desks\nfabrik: blue\ncidr: 192.0.2.7/24\n",
     );
-    let (code, out, _) = typed(&["check", path, "--format", "json"], &[]);
+    let (code, out, _) = planebot(&["check", path, "--format", "json"], &[]);
     let report: serde_json::Value = serde_json::from_str(&out).unwrap();
     let first = &report["findings"][0];
     assert_eq!((code, &report["ok"]), (1, &serde_json::json!(false)));
@@ -78,13 +82,13 @@ fn a_sound_declaration_is_0_and_findings_are_1_with_the_place_of_each() {
 }
 
 #[test]
-fn which_maas_is_meant_must_be_said_and_the_key_is_never_shown() {
-    let (code, _, err) = typed(&["plan", "--config", "/nowhere/planebot.toml"], &[]);
+fn a_command_needs_a_maas_and_never_shows_the_key() {
+    let (code, _, err) = planebot(&["plan", "--config", "/nowhere/planebot.toml"], &[]);
     assert!(code == 1 && err.contains("--maas-url"), "{err}");
     let ad_hoc = ["plan", "--maas-url", "http://127.0.0.1:1/MAAS"];
-    let (code, _, err) = typed(&ad_hoc, &[]);
+    let (code, _, err) = planebot(&ad_hoc, &[]);
     assert!(code == 1 && err.contains("PLANEBOT_MAAS_API_KEY"), "{err}");
-    let (code, _, err) = typed(&ad_hoc, &[("PLANEBOT_MAAS_API_KEY", "cons:tok/en:s3cret")]);
+    let (code, _, err) = planebot(&ad_hoc, &[("PLANEBOT_MAAS_API_KEY", "cons:tok/en:s3cret")]);
     assert!(
         code == 1 && err.contains("token of the API key") && !err.contains("s3cret"),
         "{err}"
@@ -92,7 +96,7 @@ fn which_maas_is_meant_must_be_said_and_the_key_is_never_shown() {
 }
 
 #[test]
-fn a_maas_is_imported_and_then_checks_sound_and_nothing_differs() {
+fn an_imported_maas_checks_without_errors_and_plans_to_no_changes() {
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -114,31 +118,31 @@ fn a_maas_is_imported_and_then_checks_sound_and_nothing_differs() {
         out,
     ];
     let variables = [("PLANEBOT_MAAS_API_KEY", key.as_str())];
-    let (code, told, err) = typed(&import, &variables);
+    let (code, printed, err) = planebot(&import, &variables);
     assert!(
-        code == 0 && told.contains("1 VLANs and 1 subnets"),
-        "{told}{err}"
+        code == 0 && printed.contains("1 VLANs and 1 subnets"),
+        "{printed}{err}"
     );
     assert!(sites.join("topology.schema.json").exists());
-    let (code, again, _) = typed(&import, &variables);
-    assert!(code == 0 && again.contains("nothing differs"), "{again}");
-    let (code, told, _) = typed(&["check", out], &[]);
-    assert!(code == 0, "{told}");
-    let (code, told, _) = typed(
+    let (code, again, _) = planebot(&import, &variables);
+    assert!(code == 0 && again.contains("no differences"), "{again}");
+    let (code, printed, _) = planebot(&["check", out], &[]);
+    assert!(code == 0, "{printed}");
+    let (code, printed, _) = planebot(
         &["--maas-url", &serving.url, "--topology", out, "plan"],
         &variables,
     );
-    assert!(code == 0 && told.contains("no changes"), "{told}");
+    assert!(code == 0 && printed.contains("no changes"), "{printed}");
     drop(serving);
 }
 
-/// A MAAS with a network that is declared, and one that is not.
+/// A MAAS with a declared and an undeclared network.
 const PHONES: &str = r#"{"fabrics": [{"name": "blue", "vlans": [
     {"vid": 0, "subnets": [{"cidr": "192.0.2.0/24", "name": "desks", "gateway": "192.0.2.7"}]},
     {"vid": 20, "subnets": [{"cidr": "198.51.100.0/24", "name": "phones"}]}]}]}"#;
 
 #[test]
-fn only_what_is_asked_for_is_adopted_and_what_differs_is_changed_under_its_comments() {
+fn import_adopts_only_the_given_object_and_keeps_comments() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let maas = ::lab::maas::LabMaas::load(PHONES, Some("3.7.3")).unwrap();
     let key = maas.api_key("admin").unwrap();
@@ -159,27 +163,27 @@ fn only_what_is_asked_for_is_adopted_and_what_differs_is_changed_under_its_comme
             "--out",
             out,
         ];
-        typed(&[&words, more].concat(), &[("PLANEBOT_MAAS_API_KEY", &key)])
+        planebot(&[&words, more].concat(), &[("PLANEBOT_MAAS_API_KEY", &key)])
     };
     let (code, _, err) = import(&["--adopt", "198.51.100.0/25"]);
     assert!(
         code == 1 && err.contains("planebot audit") && err.contains("nothing was written"),
         "{err}"
     );
-    let (code, told, err) = import(&["--adopt", "198.51.100.0/24"]);
+    let (code, out, err) = import(&["--adopt", "198.51.100.0/24"]);
     assert!(
-        code == 0 && told.contains("new      phones.yaml"),
-        "{told}{err}"
+        code == 0 && out.contains("new      phones.yaml"),
+        "{out}{err}"
     );
     assert_eq!(
         read("desks.yaml"),
         declared,
-        "it differs, and was not asked for"
+        "it differs, but was not to be adopted"
     );
-    let (code, told, err) = import(&[]);
+    let (code, out, err) = import(&[]);
     assert!(
-        code == 0 && told.contains("changed  desks.yaml"),
-        "{told}{err}"
+        code == 0 && out.contains("changed  desks.yaml"),
+        "{out}{err}"
     );
     assert_eq!(read("desks.yaml"), format!("{declared}gateway: +7\n"));
     let gone = "planes:\n  - plane: gone   # once\n    fabric: red\n    cidr: 10.0.0.0/24\n";
@@ -189,46 +193,46 @@ fn only_what_is_asked_for_is_adopted_and_what_differs_is_changed_under_its_comme
         code == 1 && err.contains("gone.yaml:2: plane `gone`") && err.contains("--overwrite"),
         "{err}"
     );
-    let (code, told, err) = import(&["--overwrite"]);
+    let (code, out, err) = import(&["--overwrite"]);
     assert!(
-        code == 0 && told.contains("changed  gone.yaml"),
-        "{told}{err}"
+        code == 0 && out.contains("changed  gone.yaml"),
+        "{out}{err}"
     );
     assert_eq!(read("gone.yaml"), "# once\nplanes: []\n");
 }
 
 #[test]
-fn schema_completions_and_manual_come_out_whole() {
-    let (code, out, _) = typed(&["schema"], &[]);
+fn schema_completions_and_manual_pages_are_printed() {
+    let (code, out, _) = planebot(&["schema"], &[]);
     assert!(code == 0 && serde_json::from_str::<serde_json::Value>(&out).is_ok());
-    let (code, out, _) = typed(&["completions", "bash"], &[]);
+    let (code, out, _) = planebot(&["completions", "bash"], &[]);
     assert!(code == 0 && out.contains("planebot"));
-    let (code, out, _) = typed(&["man"], &[]);
+    let (code, out, _) = planebot(&["man"], &[]);
     assert!(code == 0 && out.contains(".TH planebot"));
-    let (code, out, _) = typed(&["man", "check"], &[]);
+    let (code, out, _) = planebot(&["man", "check"], &[]);
     assert!(code == 0 && out.contains("Exit codes"), "{out}");
-    let (code, _, err) = typed(&["man", "chekc"], &[]);
+    let (code, _, err) = planebot(&["man", "chekc"], &[]);
     assert!(code == 1 && err.contains("no command"), "{err}");
 }
 
-/// A machine lives on the network that is to move: `apply` must wait for a person.
-const LIVED_IN: &str = r#"{"fabrics": [{"name": "blue", "vlans": [{"vid": 0, "subnets": [{"cidr": "192.0.2.0/24", "name": "desks"}]}]}],
+/// A machine has a link on the network that moves: `apply` must wait for a person.
+const OCCUPIED: &str = r#"{"fabrics": [{"name": "blue", "vlans": [{"vid": 0, "subnets": [{"cidr": "192.0.2.0/24", "name": "desks"}]}]}],
     "machines": [{"hostname": "m1", "status": "Deployed", "interfaces": [{"name": "eth7", "type": "physical",
     "mac": "52:54:00:00:07:07", "links": [{"subnet": "192.0.2.0/24", "mode": "STATIC", "ip": "192.0.2.40"}]}]}]}"#;
 
 /// A MAAS, a configuration and a declaration that moves its network.
-struct SiteRuntime {
+struct TestSite {
     folder: tempfile::TempDir,
     key: String,
     serving: ::lab::maas::MaasServer,
     runtime: tokio::runtime::Runtime,
 }
 
-impl SiteRuntime {
+impl TestSite {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let maas = ::lab::maas::LabMaas::load(LIVED_IN, Some("3.7.3")).unwrap();
+        let maas = ::lab::maas::LabMaas::load(OCCUPIED, Some("3.7.3")).unwrap();
         let key = maas.api_key("admin").unwrap();
         let serving = runtime.block_on(::lab::maas::serve(maas, None)).unwrap();
         let moved = "plane: desks\nfabric: blue\nname: desks\ncidr: 198.51.100.0/24\n";
@@ -248,20 +252,20 @@ impl SiteRuntime {
         }
     }
 
-    fn typed(&self, words: &[&str]) -> (u8, String, String) {
+    fn planebot(&self, words: &[&str]) -> (u8, String, String) {
         let config = self.folder.path().join("planebot.toml");
         let declared = self.folder.path().join("topology");
         let (config, declared) = (config.to_str().unwrap(), declared.to_str().unwrap());
         let all = [&["--config", config, "--topology", declared], words].concat();
-        typed(&all, &[("PLANEBOT_SITE_DC_MAAS_API_KEY", &self.key)])
+        planebot(&all, &[("PLANEBOT_SITE_DC_MAAS_API_KEY", &self.key)])
     }
 }
 
 #[test]
-fn a_run_at_a_terminal_waits_at_its_gate_goes_on_by_looking_and_can_be_ended() {
-    let desk = SiteRuntime::new();
-    let (code, told, err) = desk.typed(&["plan", "--format", "json"]);
-    let plan: serde_json::Value = serde_json::from_str(&told).unwrap();
+fn a_run_from_a_terminal_waits_at_its_gate_and_can_be_resumed_or_aborted() {
+    let site = TestSite::new();
+    let (code, out, err) = site.planebot(&["plan", "--format", "json"]);
+    let plan: serde_json::Value = serde_json::from_str(&out).unwrap();
     let digest = plan["digest"].as_str().unwrap();
     assert_eq!(
         (code, plan["verdict"].as_str()),
@@ -269,19 +273,19 @@ fn a_run_at_a_terminal_waits_at_its_gate_goes_on_by_looking_and_can_be_ended() {
         "{err}"
     );
     let apply = |more: &[&str]| {
-        let (code, told, _) = desk.typed(&[&["apply", "--digest", digest], more].concat());
-        (code, told)
+        let (code, out, _) = site.planebot(&[&["apply", "--digest", digest], more].concat());
+        (code, out)
     };
     let gone = ["apply", "--digest", "0000-0000"];
     let evidence = ["--done", "teardown", "--evidence", "no-juju-model"];
-    let (code, told, _) = desk.typed(&gone);
-    assert!(code == 3 && told.contains("not 0000-0000"), "{told}");
-    // A claim before its time is none, also for a gate that the plan does not have.
+    let (code, out, _) = site.planebot(&gone);
+    assert!(code == 3 && out.contains("not 0000-0000"), "{out}");
+    // A claim for another gate is ignored, also for one that the plan does not have.
     for (words, expected, says) in [
         (
             &["--done", "jumphost"][..],
             4,
-            "`--done jumphost` does not count",
+            "`--done jumphost` was ignored",
         ),
         (&["--done", "teardown"], 4, "m1: eth7 still has a link"),
         (
@@ -291,70 +295,70 @@ fn a_run_at_a_terminal_waits_at_its_gate_goes_on_by_looking_and_can_be_ended() {
         ),
         (&evidence, 4, "m1: eth7 still has a link"),
         (&["--abort"], 0, "aborted after 0 steps"),
-        (&["--abort"], 3, "no run of"),
+        (&["--abort"], 3, "no unfinished run of"),
         (&[], 4, "waiting at gate teardown"),
     ] {
-        let (code, told) = apply(words);
-        assert!(code == expected && told.contains(says), "{words:?}: {told}");
+        let (code, out) = apply(words);
+        assert!(code == expected && out.contains(says), "{words:?}: {out}");
     }
-    let (code, told, _) = desk.typed(&gone);
-    assert!(code == 3 && told.contains("--abort"), "{told}");
+    let (code, out, _) = site.planebot(&gone);
+    assert!(code == 3 && out.contains("--abort"), "{out}");
     {
-        let mut maas = desk.serving.maas.lock().unwrap();
+        let mut maas = site.serving.maas.lock().unwrap();
         maas.release("m1");
         maas.unlink_all("m1", "192.0.2.0/24");
         maas.set_status("m1", "Ready");
     }
-    let (code, told) = apply(&evidence);
+    let (code, out) = apply(&evidence);
     assert!(
-        code == 0 && told.contains("applied, and proved twice"),
-        "{told}"
+        code == 0 && out.contains("applied, and proved twice"),
+        "{out}"
     );
-    assert_eq!(desk.typed(&["plan"]).0, 0);
+    assert_eq!(site.planebot(&["plan"]).0, 0);
 }
 
-/// A configuration with a GitHub in memory.
-fn with_github(desk: &SiteRuntime, url: &str) {
-    let path = desk.folder.path().join("planebot.toml");
+/// Adds `[github]` and an operator to the configuration.
+fn with_github(site: &TestSite, url: &str) {
+    let path = site.folder.path().join("planebot.toml");
     let github = format!(
         "[github]\napi_url = '{url}'\ntoken_file = 'token'\nwebhook_secret_file = 'secret'\n"
     );
     let before = std::fs::read_to_string(&path).unwrap();
-    put(desk.folder.path(), "token", "t0ken");
-    put(desk.folder.path(), "secret", "s3cret");
+    put(site.folder.path(), "token", "t0ken");
+    put(site.folder.path(), "secret", "s3cret");
     let operators = before.replace(
         "[site.policy]",
         "[site.operators]\nusers = ['bob']\n[site.policy]",
     );
     put(
-        desk.folder.path(),
+        site.folder.path(),
         "planebot.toml",
         &format!("{github}{operators}"),
     );
 }
 
 #[test]
-fn the_doctor_says_what_to_do_changes_nothing_and_has_what_is_parked_tried_again() {
-    let desk = SiteRuntime::new();
-    let (code, told, _) = desk.typed(&["doctor", "--only", "maas"]);
+fn the_doctor_names_remedies_changes_nothing_and_retries_dead_letters() {
+    let site = TestSite::new();
+    let (code, out, _) = site.planebot(&["doctor", "--only", "maas"]);
     assert_eq!(code, 1);
     assert!(
-        told.contains("no `[github]`") && told.contains("no operators"),
-        "{told}"
+        out.contains("no `[github]`") && out.contains("no operators"),
+        "{out}"
     );
-    with_github(&desk, "http://127.0.0.1:1");
-    let (code, told, err) = desk.typed(&["doctor", "--only", "maas"]);
-    assert!(code == 0 && told.contains("is MAAS 3.7.3"), "{told}{err}");
-    let (code, told, _) = desk.typed(&["doctor", "--only", "github"]);
+    with_github(&site, "http://127.0.0.1:1");
+    let (code, out, err) = site.planebot(&["doctor", "--only", "maas"]);
+    assert!(code == 0 && out.contains("is MAAS 3.7.3"), "{out}{err}");
+    let (code, out, _) = site.planebot(&["doctor", "--only", "github"]);
     assert!(
-        code == 1 && told.contains("see that this machine reaches"),
-        "{told}"
+        code == 1 && out.contains("check that this machine can reach"),
+        "{out}"
     );
-    let store = desk.folder.path().join("journal.db");
-    let (code, told, _) = desk.typed(&["doctor", "--only", "store"]);
-    assert!(code == 0 && told.contains("is not made yet"), "{told}");
-    assert!(!store.exists(), "and it is not made by asking");
-    desk.runtime.block_on(async {
+    let store = site.folder.path().join("journal.db");
+    let (code, out, _) = site.planebot(&["doctor", "--only", "store"]);
+    assert!(code == 0 && out.contains("does not exist yet"), "{out}");
+    assert!(!store.exists(), "the doctor must not create it");
+    site.runtime.block_on(async {
         let journal = journal::Journal::open(&format!("sqlite://{}", store.display()))
             .await
             .unwrap();
@@ -368,57 +372,57 @@ fn the_doctor_says_what_to_do_changes_nothing_and_has_what_is_parked_tried_again
         let why = journal::Settled::DeadLetter("observing MAAS:\n502".to_owned());
         journal.settle(&poison.id, &why, now).await.unwrap();
     });
-    let (code, told, _) = desk.typed(&["doctor", "--only", "store"]);
+    let (code, out, _) = site.planebot(&["doctor", "--only", "store"]);
     assert_eq!(code, 1);
     for says in [
         "1 delivery failed too often:",
         "72d3162e  issue_comment, ",
         " days ago: observing MAAS: 502",
         "--retry ID",
-        "nobody works just now",
-        "1 thing to do",
+        "no replica is the leader",
+        "1 problem",
     ] {
-        assert!(told.contains(says), "{says}: {told}");
+        assert!(out.contains(says), "{says}: {out}");
     }
-    let (code, told, _) = desk.typed(&["doctor", "--only", "store", "--format", "json"]);
-    let whole: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let (code, out, _) = site.planebot(&["doctor", "--only", "store", "--format", "json"]);
+    let whole: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, &whole["ok"]), (1, &serde_json::json!(false)));
     let wrong = whole["findings"].as_array().unwrap().iter();
     let wrong: Vec<_> = wrong.filter(|it| it["mark"] == "wrong").collect();
     assert_eq!(wrong.len(), 1);
-    assert!(wrong[0]["todo"].is_string(), "{told}");
-    let (code, _, err) = desk.typed(&["doctor", "--retry", "nothing"]);
+    assert!(wrong[0]["todo"].is_string(), "{out}");
+    let (code, _, err) = site.planebot(&["doctor", "--retry", "nothing"]);
     assert!(code == 1 && err.contains("--only store"), "{err}");
-    let (code, told, err) = desk.typed(&["doctor", "--retry", "72d3162e"]);
-    assert!(code == 0 && told.contains("taken up again"), "{told}{err}");
-    let (code, told, _) = desk.typed(&["doctor", "--only", "store"]);
-    assert!(code == 0 && told.contains("1 delivery to act on"), "{told}");
+    let (code, out, err) = site.planebot(&["doctor", "--retry", "72d3162e"]);
+    assert!(code == 0 && out.contains("processed again"), "{out}{err}");
+    let (code, out, _) = site.planebot(&["doctor", "--only", "store"]);
+    assert!(code == 0 && out.contains("1 delivery to process"), "{out}");
 }
 
 #[test]
-fn the_doctor_takes_a_store_that_cannot_be_used_and_a_broken_configuration_for_findings() {
-    let desk = SiteRuntime::new();
-    with_github(&desk, "http://127.0.0.1:1");
+fn the_doctor_reports_an_unusable_store_and_an_invalid_configuration() {
+    let site = TestSite::new();
+    with_github(&site, "http://127.0.0.1:1");
     put(
-        desk.folder.path(),
+        site.folder.path(),
         "journal.db",
-        &"a letter to a friend\n".repeat(99),
+        &"this is not a database\n".repeat(99),
     );
-    let (code, told, err) = desk.typed(&["doctor", "--only", "store"]);
+    let (code, out, err) = site.planebot(&["doctor", "--only", "store"]);
     assert!(code == 1 && err.is_empty(), "{err}");
-    assert!(told.contains("file is not a database"), "{told}");
+    assert!(out.contains("file is not a database"), "{out}");
     assert!(
-        told.contains("→ it is no planebot store: name another file"),
-        "{told}"
+        out.contains("→ it is no planebot store: name another file"),
+        "{out}"
     );
-    let path = desk.folder.path().join("planebot.toml");
+    let path = site.folder.path().join("planebot.toml");
     let hasty = std::fs::read_to_string(&path).unwrap();
     let hasty = hasty.replace("[store]\n", "[store]\nkeep_days = 3\n");
-    put(desk.folder.path(), "planebot.toml", &hasty);
-    let (code, told, err) = desk.typed(&["doctor"]);
+    put(site.folder.path(), "planebot.toml", &hasty);
+    let (code, out, err) = site.planebot(&["doctor"]);
     assert!(code == 1 && err.is_empty(), "{err}");
     assert!(
-        told.contains("GitHub sends a webhook again for three days"),
-        "{told}"
+        out.contains("GitHub resends a webhook for up to three days"),
+        "{out}"
     );
 }

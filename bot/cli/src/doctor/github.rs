@@ -1,60 +1,65 @@
-//! GitHub: who we are there, what we may do, whether its clock is ours, and whether its webhooks arrive.
+//! Checks GitHub: the identity and its permissions, the clock, the repositories, and whether webhooks arrive.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::doctor::{Chart, Finding, spoken};
 use ::github::credentials::Identity;
 use ::github::{GitHub, GitHubError, HookDelivery, Me};
 use service::config::Config;
 use topology::port::Clock;
 
-/// What the app needs, by GitHub's words; the first three to be written to.
-const RIGHTS: [(&str, &str); 4] = [
+use crate::doctor::{Diagnosis, DiagnosisList};
+use crate::text::duration;
+
+/// The permissions that the app needs, with GitHub's names.
+const PERMISSIONS: [(&str, &str); 4] = [
     ("checks", "write"),
     ("contents", "write"),
     ("pull_requests", "write"),
     ("metadata", "read"),
 ];
 
-/// To see who is in a team.
-const TEAMS: (&str, &str) = ("members", "read");
+/// The permission to read the members of a team.
+const TEAM_PERMISSION: (&str, &str) = ("members", "read");
 
-/// GitHub refuses an app's signature that is a minute from the future (docs, "Generating a JSON Web Token").
-const AHEAD_MS_MAX: i64 = 30_000;
+/// GitHub refuses a JSON Web Token that was issued a minute in the future (docs, "Generating a JSON Web Token").
+const CLOCK_OFFSET_MS_MAX: i64 = 30_000;
 
-pub(super) async fn examine(config: &Config, clock: &Clock) -> Vec<Finding> {
-    let mut chart = Chart::of("github");
+pub(super) async fn examine(config: &Config, clock: &Clock) -> Vec<Diagnosis> {
+    let mut list = DiagnosisList::new("github");
     let Some(settings) = &config.github else {
-        return chart.findings;
+        return list.diagnoses;
     };
     let github = match GitHub::connect(settings, Arc::clone(clock)) {
         Ok(github) => github,
         Err(error) => {
-            let says = service::reply::because(&error.into());
-            chart.wrong(says, "see `github.private_key_file` or `github.token_file`");
-            return chart.findings;
+            let message = service::reply::because(&error.into());
+            list.problem(
+                message,
+                "check `github.private_key_file` or `github.token_file`",
+            );
+            return list.diagnoses;
         }
     };
     match github.me().await {
-        Ok(me) => who(&mut chart, &me, config),
+        Ok(me) => identity(&mut list, &me, config),
         Err(error) => {
-            wrong(&mut chart, &error);
-            // Everything else would say the same.
+            github_error(&mut list, &error);
+            // GitHub cannot be reached: every other request would fail in the same way.
             if let GitHubError::Unknown { .. } = error {
-                return chart.findings;
+                return list.diagnoses;
             }
         }
     }
-    if let Some(ahead) = github.ahead() {
-        if ahead.abs() > AHEAD_MS_MAX {
-            let says = format!(
-                "this machine's clock is {} off GitHub's",
-                spoken(ahead.abs())
+    if let Some(offset) = github.clock_offset() {
+        if offset.abs() > CLOCK_OFFSET_MS_MAX {
+            let message = format!(
+                "this machine's clock differs from GitHub's by {}",
+                duration(offset.abs())
             );
-            chart.wrong(says, "see that it runs `chronyd` or the like: GitHub refuses what is signed in another time");
+            list.problem(message, "synchronise this machine's clock, with `chronyd` for example: GitHub refuses tokens issued in the future");
         } else {
-            chart.good("this machine's clock is GitHub's");
+            list.ok("this machine's clock agrees with GitHub's");
         }
     }
     let names: BTreeSet<&str> = config
@@ -63,113 +68,113 @@ pub(super) async fn examine(config: &Config, clock: &Clock) -> Vec<Finding> {
         .map(|site| site.repository.as_str())
         .collect();
     for name in names {
-        repository(&mut chart, &github, name).await;
+        repository(&mut list, &github, name).await;
     }
     match settings.identity {
-        Identity::App { .. } => webhooks(&mut chart, &github).await,
-        Identity::Token(_) => chart.note(
-            "with a token nobody sees whether webhooks arrive; planebot asks GitHub every 20 s for what they did not tell",
+        Identity::App { .. } => webhooks(&mut list, &github).await,
+        Identity::Token(_) => list.info(
+            "a token cannot read whether webhooks arrive; planebot polls GitHub every 20 s for what they missed",
         ),
     }
-    chart.findings
+    list.diagnoses
 }
 
-fn who(chart: &mut Chart, me: &Me, config: &Config) {
+fn identity(list: &mut DiagnosisList, me: &Me, config: &Config) {
     let login = me
         .login
         .as_deref()
-        .unwrap_or("a token that does not say whose it is");
+        .unwrap_or("the owner of a token that GitHub does not name");
     if me.app.is_none() {
-        chart.good(format!("signed in as {login}"));
+        list.ok(format!("signed in as {login}"));
         return;
     }
     let teams = config
         .sites
         .iter()
         .any(|site| !site.operators.teams.is_empty());
-    let wanted = RIGHTS.into_iter().chain(teams.then_some(TEAMS));
-    let lacking: Vec<String> = wanted
-        .filter(|(right, least)| {
-            let has = me.permissions.get(*right).map(String::as_str);
+    let needed = PERMISSIONS.into_iter();
+    let needed = needed.chain(teams.then_some(TEAM_PERMISSION));
+    let missing: Vec<String> = needed
+        .filter(|(name, least)| {
+            let has = me.permissions.get(*name).map(String::as_str);
             has != Some("write") && has != Some("admin") && has != Some(*least)
         })
-        .map(|(right, least)| format!("`{right}: {least}`"))
+        .map(|(name, least)| format!("`{name}: {least}`"))
         .collect();
-    if lacking.is_empty() {
-        chart.good(format!(
-            "signed in as {login}, with the rights that it needs"
-        ));
+    if missing.is_empty() {
+        list.ok(format!("signed in as {login}, with all permissions"));
     } else {
-        chart.wrong(
-            format!("signed in as {login}, without {}", lacking.join(", ")),
-            "give the app these rights in its settings, and accept them where it is installed",
+        list.problem(
+            format!(
+                "signed in as {login}, which lacks the permissions {}",
+                missing.join(", ")
+            ),
+            "grant them in the app's settings, and accept the change where the app is installed",
         );
     }
 }
 
-async fn repository(chart: &mut Chart, github: &GitHub, name: &str) {
+async fn repository(list: &mut DiagnosisList, github: &GitHub, name: &str) {
     match github.repository(name).await {
         Ok(found) if found.about.archived => {
-            chart.wrong(
-                format!("`{name}` is archived: nothing can be said there"),
-                "unarchive it, or take its sites out of the configuration",
+            list.problem(
+                format!("`{name}` is archived: GitHub takes no comments there"),
+                "unarchive it, or remove its sites from the configuration",
             );
         }
-        Ok(found) => chart.good(format!(
-            "`{name}` can be read; its default branch is `{}`",
+        Ok(found) => list.ok(format!(
+            "`{name}` is readable; its default branch is `{}`",
             found.about.default_branch
         )),
         Err(GitHubError::Gone { .. }) => {
-            chart.wrong(
-                format!("`{name}` is not there, or not shown to us"),
-                "see `repository` in the configuration, and where the app is installed",
+            list.problem(
+                format!("`{name}` does not exist, or planebot may not see it"),
+                "check `repository` in the configuration, and that the app is installed there",
             );
         }
-        Err(error) => wrong(chart, &error),
+        Err(error) => github_error(list, &error),
     }
 }
 
-/// What GitHub says of the webhooks that it sent.
-async fn webhooks(chart: &mut Chart, github: &GitHub) {
+/// GitHub's log of the webhooks that it sent.
+async fn webhooks(list: &mut DiagnosisList, github: &GitHub) {
     let log = match github.hook_deliveries(None).await {
-        // The newest page tells enough: whether webhooks arrive now.
+        // The newest page is enough to know whether webhooks arrive now.
         Ok((log, _older)) => log,
-        Err(error) => return wrong(chart, &error),
+        Err(error) => return github_error(list, &error),
     };
-    let missed = HookDelivery::missed(&log);
+    let missed = HookDelivery::undelivered(&log);
     let Some(last) = log.first() else {
-        chart.note("GitHub has sent no webhook in the last days");
+        list.info("GitHub's log has no webhook: it sent none in the last days");
         return;
     };
-    if last.arrived() {
-        chart.good(format!(
-            "the last webhook arrived, sent {}; of {} in the log {} never did",
+    if last.succeeded() {
+        list.ok(format!(
+            "the last webhook arrived (sent {}); of {} in GitHub's log, {} never arrived",
             last.delivered_at,
             log.len(),
             missed.len()
         ));
     } else {
-        chart.wrong(
-            format!("the last webhook did not arrive, sent {}: {} ({})", last.delivered_at, last.status, last.status_code),
-            "see that the app's webhook URL ends in `/webhook`, leads to `[server] listen` from the internet, and has the same secret; until then planebot asks GitHub every 20 s",
+        list.problem(
+            format!("the last webhook did not arrive (sent {}): {} ({})", last.delivered_at, last.status, last.status_code),
+            "check that the app's webhook URL ends in `/webhook`, reaches `[server] listen` from the internet, and has the same secret; until then planebot polls GitHub every 20 s",
         );
     }
 }
 
-fn wrong(chart: &mut Chart, error: &GitHubError) {
-    let todo = match error {
-        GitHubError::Denied { .. } => {
-            "see that the token or the app's key is right, and its rights"
-        }
-        GitHubError::Limited { .. } => "wait: GitHub has had enough for now",
+fn github_error(list: &mut DiagnosisList, error: &GitHubError) {
+    let remedy = match error {
+        GitHubError::Denied { .. } => "check the token or the app's key, and its permissions",
+        GitHubError::Limited { .. } => "wait until GitHub's rate limit resets",
         GitHubError::Unknown { .. } => {
-            "see that this machine reaches `github.api_url`, and githubstatus.com"
+            "check that this machine can reach `github.api_url`, and look at githubstatus.com"
         }
         GitHubError::Gone { .. } | GitHubError::Refused { .. } => {
-            "see `[github]` in the configuration"
+            "check `[github]` in the configuration"
         }
     };
-    chart.wrong(error.to_string(), todo);
+    list.problem(error.to_string(), remedy);
 }
 
 #[cfg(test)]

@@ -1,46 +1,47 @@
-//! One site's MAAS: whether it answers, which release it is, and what the key's user may see.
+//! Checks one site's MAAS: whether it answers, its release, and what the key's user may read.
 
-use crate::doctor::{Chart, Finding};
 use service::config::Site;
 use service::reply::because;
 use service::site::SiteRuntime;
 use topology::port::Clock;
 
-pub(super) async fn examine(site: &Site, clock: &Clock) -> Vec<Finding> {
-    let mut chart = Chart::of(&format!("maas {}", site.name));
-    let desk = match SiteRuntime::open(site.clone(), clock, |_| {}) {
-        Ok(desk) => desk,
+use crate::doctor::{Diagnosis, DiagnosisList};
+
+pub(super) async fn examine(site: &Site, clock: &Clock) -> Vec<Diagnosis> {
+    let mut list = DiagnosisList::new(&format!("maas {}", site.name));
+    let url = &site.maas_url;
+    let runtime = match SiteRuntime::open(site.clone(), clock, |_| {}) {
+        Ok(runtime) => runtime,
         Err(error) => {
-            chart.wrong(
+            list.problem(
                 because(&error),
-                "see the site's `maas_url` and `maas_api_key_file`",
+                "check the site's `maas_url` and `maas_api_key_file`",
             );
-            return chart.findings;
+            return list.diagnoses;
         }
     };
-    match desk.client.eyes().introduced().await {
+    match runtime.client.reader().version_and_access().await {
         Ok((version, _)) if !version.is_known() => {
-            chart.wrong(
-                format!("`{}` is MAAS {version}, whose rules planebot does not know: it plans and never applies", site.maas_url),
-                "use a planebot that knows it",
+            list.problem(
+                format!("`{url}` is MAAS {version}, a release that this planebot does not know: it plans, but never applies"),
+                "use a planebot that knows this release",
             );
         }
-        Ok((version, None)) => chart.good(format!(
-            "`{}` is MAAS {version}, and the key is an administrator's",
-            site.maas_url
+        Ok((version, None)) => list.ok(format!(
+            "`{url}` is MAAS {version}, and the key belongs to an administrator"
         )),
-        Ok((version, Some(blind))) => {
-            chart.wrong(
-                format!("`{}` is MAAS {version}; {}", site.maas_url, blind.why),
-                "make a key for an administrator: `maas apikey --username NAME`",
+        Ok((version, Some(blind_spot))) => {
+            list.problem(
+                format!("`{url}` is MAAS {version}; {}", blind_spot.why),
+                "create a key for an administrator: `maas apikey --username NAME`",
             );
         }
-        Err(blind) => {
-            chart.wrong(
-                because(&blind.into()),
-                "see that the MAAS runs and can be reached, and that the key is right",
+        Err(error) => {
+            list.problem(
+                because(&error.into()),
+                "check that MAAS runs and can be reached, and that the key is right",
             );
         }
     }
-    chart.findings
+    list.diagnoses
 }

@@ -1,88 +1,94 @@
-//! The store: whether it can be used, whether it is whole, what is in it, and what in it waits for a person.
+//! Checks the store: whether it is usable and undamaged, what is in it, and what in it needs a person.
 
 use journal::{FailedItem, HeldLease, Journal, JournalError, QUEUE, SchemaState, StoreAddress};
 use plan::run::{Fact, Progress};
-use topology::observed::Timestamp;
-
-use crate::doctor::{Chart, Finding, Mark, ago, counted, spoken};
 use service::config::Config;
+use topology::observed::Timestamp;
 use topology::port::Clock;
 
-/// As many of each kind are shown as a person reads.
-const SHOWN: i64 = 10;
+use crate::doctor::{Diagnosis, DiagnosisList, DiagnosisStatus, secret_error};
+use crate::text::{ago, counted, duration};
 
-/// As much is shown of why something failed.
-const WHY_CHARACTERS_MAX: usize = 160;
+/// How many items of each kind are listed; a person reads no more.
+const ITEMS_MAX: i64 = 10;
 
-/// A replica's clock may differ from the database's by that much before anybody need wonder.
-const AHEAD_MS_MAX: i64 = 60_000;
+/// How many characters of an error are shown.
+const ERROR_CHARACTERS_MAX: usize = 160;
 
-const RETRY: &str = "mend what it says, then `planebot doctor --retry ID`; what is older than `store.keep_days` goes by itself";
+/// A larger difference between a replica's clock and the database's is a problem.
+const CLOCK_OFFSET_MS_MAX: i64 = 60_000;
 
-pub(super) async fn examine(config: &Config, clock: &Clock) -> Vec<Finding> {
-    let mut chart = Chart::of("store");
+const RETRY: &str = "fix the cause, then run `planebot doctor --retry ID`; after `store.keep_days` days they are deleted";
+
+pub(super) async fn examine(config: &Config, clock: &Clock) -> Vec<Diagnosis> {
+    let mut list = DiagnosisList::new("store");
     let address = match config.store.address() {
         Ok(address) => address,
-        Err(withheld) => {
-            chart.wrong(crate::doctor::said(withheld), "see `store.password_file`");
-            return chart.findings;
+        Err(error) => {
+            list.problem(secret_error(error), "check `store.password_file`");
+            return list.diagnoses;
         }
     };
-    if let Some(journal) = opened(&mut chart, &address).await
-        && let Err(error) = look(&mut chart, &journal, clock()).await
+    if let Some(journal) = open(&mut list, &address).await
+        && let Err(error) = examine_journal(&mut list, &journal, clock()).await
     {
-        chart.wrong(error.to_string(), "see what it says, and ask again");
+        list.problem(
+            error.to_string(),
+            "fix the cause, then run the doctor again",
+        );
     }
-    chart.findings
+    list.diagnoses
 }
 
-/// The store, where it is this version's and can be used.
-async fn opened(chart: &mut Chart, address: &StoreAddress) -> Option<Journal> {
+/// The journal, where this version can use it.
+async fn open(list: &mut DiagnosisList, address: &StoreAddress) -> Option<Journal> {
     match SchemaState::of(address).await {
         Ok(SchemaState::Current) => {}
         Ok(SchemaState::New) => {
-            chart.note(format!(
-                "`{address}` is not made yet: the first `planebot serve` makes it"
+            list.info(format!(
+                "`{address}` does not exist yet: the first `planebot serve` creates it"
             ));
             return None;
         }
         Ok(SchemaState::Older { has, known }) => {
-            chart.note(format!(
-                "`{address}` is an older version's, with {has} of {known} migrations: the next `planebot serve` brings it up to date; replicas of the version before go on meanwhile"
+            list.info(format!(
+                "`{address}` has {has} of {known} migrations: the next `planebot serve` of this version applies the rest; replicas of the previous version keep working"
             ));
             return None;
         }
         Err(error) => {
-            refused(chart, &error);
+            open_error(list, &error);
             return None;
         }
     }
     match Journal::open_at(address).await {
         Ok(journal) => {
-            chart.good(format!(
-                "`{address}` can be reached and written to, and is this version's"
-            ));
+            list.ok(format!("`{address}` is reachable, writable and up to date"));
             Some(journal)
         }
         Err(error) => {
-            refused(chart, &error);
+            open_error(list, &error);
             None
         }
     }
 }
 
-/// Every reason ends with what to do.
-fn refused(chart: &mut Chart, error: &journal::OpenError) {
-    let whole = error.to_string();
-    let (says, todo) = whole.rsplit_once("; ").unwrap_or((&whole, "see `[store]`"));
-    chart.wrong(says, todo);
+/// The text of every such error ends with `; ` and the remedy.
+fn open_error(list: &mut DiagnosisList, error: &journal::OpenError) {
+    let text = error.to_string();
+    let (message, remedy) = text.rsplit_once("; ").unwrap_or((&text, "check `[store]`"));
+    list.problem(message, remedy);
 }
 
-async fn look(chart: &mut Chart, journal: &Journal, now: Timestamp) -> Result<(), JournalError> {
+async fn examine_journal(
+    list: &mut DiagnosisList,
+    journal: &Journal,
+    now: Timestamp,
+) -> Result<(), JournalError> {
     let counts = journal.counts().await?;
     match journal.check().await {
-        Ok(()) => chart.good(format!(
-            "whole: {}, {} with {}, {}, {}, {}; {} KiB",
+        Ok(()) => list.ok(format!(
+            "undamaged: {}, {} with {}, {}, {}, {}; {} KiB",
             counted(counts.pulls, "pull request"),
             counted(counts.runs, "run"),
             counted(counts.facts, "fact"),
@@ -92,105 +98,119 @@ async fn look(chart: &mut Chart, journal: &Journal, now: Timestamp) -> Result<()
             counts.bytes / 1024,
         )),
         Err(error) => {
-            chart.wrong(error.to_string(), "stop planebot, keep a copy of the store, and restore a backup: what was done meanwhile is found by looking");
+            list.problem(error.to_string(), "stop planebot, keep a copy of the store, and restore a backup: planebot finds later changes by reading MAAS and GitHub");
         }
     }
-    let ahead = now.0 - journal.lease_time(now).await?.0;
-    if ahead.abs() > AHEAD_MS_MAX {
-        let says = format!(
-            "this machine's clock is {} off the database's",
-            spoken(ahead.abs())
+    let offset = now.0 - journal.lease_time(now).await?.0;
+    if offset.abs() > CLOCK_OFFSET_MS_MAX {
+        let message = format!(
+            "this machine's clock differs from the database's by {}",
+            duration(offset.abs())
         );
-        chart.wrong(says, "see that both run `chronyd` or the like");
+        list.problem(
+            message,
+            "synchronise both clocks, with `chronyd` for example",
+        );
     }
-    works(chart, &journal.held_leases(now).await?);
-    queues(chart, journal, now).await?;
-    runs(chart, journal, now).await
+    leases(list, &journal.held_leases(now).await?);
+    queues(list, journal, now).await?;
+    runs(list, journal, now).await
 }
 
-/// Who works, and who may write to which MAAS.
-fn works(chart: &mut Chart, held: &[HeldLease]) {
+/// Which replica is the leader, and which may write to which MAAS.
+fn leases(list: &mut DiagnosisList, held: &[HeldLease]) {
     for lease in held {
-        let left = spoken(lease.left);
+        let left = duration(lease.left);
         if lease.site == QUEUE {
-            chart.good(format!(
-                "`{}` works (for {left} more, then it asks again)",
+            list.ok(format!(
+                "`{}` is the leader (its lease lasts {left} more unless renewed)",
                 lease.owner
             ));
         } else {
-            chart.note(format!(
-                "`{}` may write to `{}` for {left} more",
+            list.info(format!(
+                "`{}` may write to the MAAS of `{}` for {left} more",
                 lease.owner, lease.site
             ));
         }
     }
     if !held.iter().any(|lease| lease.site == QUEUE) {
-        chart.note("nobody works just now: no `planebot serve` runs on this store");
+        list.info("no replica is the leader: no `planebot serve` runs on this store");
     }
 }
 
-/// What waits, and what waits for a person.
-async fn queues(chart: &mut Chart, journal: &Journal, now: Timestamp) -> Result<(), JournalError> {
-    let (waiting, parked) = journal.queue_depth().await?;
-    let (owed, given_up) = journal.outbox_depth().await?;
-    chart.note(format!(
-        "{} to act on, {} to say",
+/// What is queued, and what needs a person.
+async fn queues(
+    list: &mut DiagnosisList,
+    journal: &Journal,
+    now: Timestamp,
+) -> Result<(), JournalError> {
+    let (waiting, dead) = journal.queue_depth().await?;
+    let (unsent, given_up) = journal.outbox_depth().await?;
+    list.info(format!(
+        "{} to process, {} to send",
         counted(waiting, "delivery"),
-        counted(owed, "reply")
+        counted(unsent, "message")
     ));
-    let put_off = journal.deferred(SHOWN).await?;
-    if !put_off.is_empty() {
-        let finding = chart.add(Mark::Note, "failed, and tried again by itself:");
-        let until = |it: &FailedItem| format!("in {}", spoken(it.at.0 - now.0));
-        finding.lines = put_off.iter().map(|it| line(it, &until(it))).collect();
+    let deferred = journal.deferred(ITEMS_MAX).await?;
+    if !deferred.is_empty() {
+        let diagnosis = list.push(
+            DiagnosisStatus::Info,
+            "failed, and will be retried automatically:",
+        );
+        let until = |it: &FailedItem| format!("in {}", duration(it.at.0 - now.0));
+        diagnosis.details = deferred.iter().map(|it| line(it, &until(it))).collect();
     }
-    if parked > 0 {
-        let says = format!("{} failed too often:", counted(parked, "delivery"));
-        let stuck = journal.dead_letters(SHOWN).await?;
-        chart.wrong(says, RETRY).lines = lines(&stuck, parked, now);
+    if dead > 0 {
+        let message = format!("{} failed too often:", counted(dead, "delivery"));
+        let items = journal.dead_letters(ITEMS_MAX).await?;
+        list.problem(message, RETRY).details = lines(&items, dead, now);
     }
     if given_up > 0 {
-        let says = format!("GitHub does not take {}:", counted(given_up, "reply"));
-        let stuck = journal.given_up_messages(SHOWN).await?;
-        chart.wrong(says, RETRY).lines = lines(&stuck, given_up, now);
+        let message = format!("GitHub rejected {}:", counted(given_up, "message"));
+        let items = journal.given_up_messages(ITEMS_MAX).await?;
+        list.problem(message, RETRY).details = lines(&items, given_up, now);
     }
     Ok(())
 }
 
-fn lines(stuck: &[FailedItem], all: i64, now: Timestamp) -> Vec<String> {
-    let mut lines: Vec<String> = stuck.iter().map(|it| line(it, &ago(now, it.at))).collect();
-    if all > SHOWN {
-        lines.push(format!("and {} older", all - SHOWN));
+fn lines(items: &[FailedItem], all: i64, now: Timestamp) -> Vec<String> {
+    let mut lines: Vec<String> = items.iter().map(|it| line(it, &ago(now, it.at))).collect();
+    if all > ITEMS_MAX {
+        lines.push(format!("and {} older ones", all - ITEMS_MAX));
     }
     lines
 }
 
-fn line(stuck: &FailedItem, when: &str) -> String {
-    let whole: String = stuck.why.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut why: String = whole.chars().take(WHY_CHARACTERS_MAX).collect();
-    if why.len() < whole.len() {
-        why.push('…');
+fn line(item: &FailedItem, when: &str) -> String {
+    let error: String = item.why.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut shown: String = error.chars().take(ERROR_CHARACTERS_MAX).collect();
+    if shown.len() < error.len() {
+        shown.push('…');
     }
-    format!("{}  {}, {when}: {why}", stuck.id, stuck.about)
+    format!("{}  {}, {when}: {shown}", item.id, item.about)
 }
 
-/// Runs that are not over, and what each waits for.
-async fn runs(chart: &mut Chart, journal: &Journal, now: Timestamp) -> Result<(), JournalError> {
+/// Unfinished runs, and what each waits for.
+async fn runs(
+    list: &mut DiagnosisList,
+    journal: &Journal,
+    now: Timestamp,
+) -> Result<(), JournalError> {
     for run in journal.open_runs().await? {
         let facts = journal.facts(run.id).await?;
-        let place = match run.new.pull {
+        let origin = match run.new.pull {
             Some(number) => format!("#{number}"),
             None => "a terminal".to_owned(),
         };
         let what = format!(
-            "run {} of `{}` ({place}, plan {})",
+            "run {} of `{}` ({origin}, plan {})",
             run.id.0, run.new.site, run.new.digest
         );
         let since = facts.last().map_or(run.began, |noted| noted.at);
         if let Some(why) = Progress::of(&facts).stopped {
-            chart.wrong(
+            list.problem(
                 format!("{what} stopped {}: {why}", ago(now, since)),
-                "mend what it says, then an operator says `/apply` there to go on, or `/abort`",
+                "fix the cause, then an operator comments `/apply` to resume the run, or `/abort` to end it",
             );
             continue;
         }
@@ -203,9 +223,9 @@ async fn runs(chart: &mut Chart, journal: &Journal, now: Timestamp) -> Result<()
             }
             None
         });
-        chart.note(match gate {
+        list.info(match gate {
             Some(Ok(gate)) => format!("{what} waits at gate `{gate}`, asked {}", ago(now, since)),
-            Some(Err(())) | None => format!("{what} is under way, last {}", ago(now, since)),
+            Some(Err(())) | None => format!("{what} is under way, last step {}", ago(now, since)),
         });
     }
     Ok(())

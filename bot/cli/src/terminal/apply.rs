@@ -1,236 +1,255 @@
-//! Carrying a plan out from a terminal: the service's run, gates and journal, one command at a time.
+//! Carries a plan out from a terminal, with the service's run, gates and journal.
 //!
-//! The command ends where a person must act, and the same command goes on. It must not know how arguments are spelt.
+//! The command exits where a person must act; the same command resumes the run. It must not know the command's options
+//! except in the texts that name them.
 
 use std::io::Write;
 
 use anyhow::Context as _;
+use execution::executor::Executor;
+use execution::ledger::Ledger as _;
+use execution::rehearse::describe;
 use journal::{Journal, Lease, NewRun, Run, RunId};
 use plan::gate::{Gate, GateName};
 use plan::plan::Plan;
-use plan::run::{Fact, Move, Noted, Progress, next_move};
+use plan::render;
+use plan::run::{Fact, NextMove, Progress, RecordedFact, next_move};
 use plan::runbook::Runbook;
-use plan::telling;
-
-use crate::terminal::{Ready, Terminal, exit};
-use execution::executor::{Executor, Ledger as _};
-use execution::rehearse::told;
 use service::runs::ledger::{LeaseFence, RunLedger};
 
-/// What is asked of a run.
+use crate::terminal::{LoadedDeclaration, TerminalSession, exit_code};
+
+/// What to do with a run.
 #[derive(Clone, Debug)]
 pub struct ApplyRequest {
-    /// The digest of its plan.
+    /// The digest of the run's plan.
     pub digest: String,
-    /// A gate whose work is done, with what is given as evidence.
+    /// A gate whose work is done, and the evidence for it.
     pub done: Option<(GateName, Option<String>)>,
-    /// To end it at this step instead.
+    /// End the run instead of carrying it out.
     pub abort: bool,
 }
 
-/// Who orders, in the journal and the history.
-const BY: &str = "a terminal";
+/// Who gave the order, in the journal and the history.
+const ACTOR: &str = "a terminal";
 
-impl Terminal<'_> {
-    /// Begins the run of that digest, goes on with it, or ends it.
+impl TerminalSession<'_> {
+    /// Begins, resumes or ends the run of a digest.
     pub async fn apply(
         &mut self,
         journal: &Journal,
-        asked: ApplyRequest,
+        request: ApplyRequest,
         out: &mut dyn Write,
     ) -> anyhow::Result<u8> {
-        let ready = self.ready()?;
-        let site = self.desk.site.name.clone();
+        let loaded = self.load()?;
+        let site = self.site.site.name.clone();
         let owner = format!("terminal-{}", std::process::id());
         let now = (self.clock)();
-        let length = self.desk.site.policy.lease_ms();
+        let length = self.site.site.policy.lease_ms();
         let Some(lease) = journal.take(&site, &owner, length, now).await? else {
             writeln!(
                 out,
-                "refused: another worker holds the right to write to `{site}`; nothing was changed (one that died holds it for {} s at most)",
+                "refused: another process holds the lease on `{site}`; nothing was changed (the lease of a process that died expires after {} s at most)",
                 length / 1000
             )?;
-            return Ok(exit::REFUSED);
+            return Ok(exit_code::REFUSED);
         };
-        let done = self.ordered(journal, &lease, &ready, asked, out).await;
+        let code = self
+            .apply_with_lease(journal, &lease, &loaded, request, out)
+            .await;
         journal.release(&lease).await?;
-        done
+        code
     }
 
-    async fn ordered(
+    async fn apply_with_lease(
         &mut self,
         journal: &Journal,
         lease: &Lease,
-        ready: &Ready,
-        asked: ApplyRequest,
+        loaded: &LoadedDeclaration,
+        request: ApplyRequest,
         out: &mut dyn Write,
     ) -> anyhow::Result<u8> {
-        let site = &self.desk.site.name;
+        let site = &self.site.site.name;
         let runs = journal.open_runs().await?;
         let open = runs.into_iter().find(|run| run.new.site == *site);
-        let digest = &asked.digest;
-        let mut acting = match open {
+        let digest = &request.digest;
+        let mut active = match open {
             Some(run) if run.new.digest != *digest || run.new.pull.is_some() => {
-                writeln!(out, "refused: {}; nothing was changed", not_this(&run))?;
-                return Ok(exit::REFUSED);
+                writeln!(out, "refused: {}; nothing was changed", other_run(&run))?;
+                return Ok(exit_code::REFUSED);
             }
-            Some(run) if asked.abort => {
-                let fact = Fact::Aborted { by: BY.to_owned() };
+            Some(run) if request.abort => {
+                let fact = Fact::Aborted {
+                    by: ACTOR.to_owned(),
+                };
                 journal.add(run.id, lease, &fact, (self.clock)()).await?;
                 let facts = journal.facts(run.id).await?;
                 let done = Progress::of(&facts).done.len();
-                writeln!(out, "aborted after {done} steps; what they did stays done")?;
-                return Ok(exit::OK);
+                writeln!(
+                    out,
+                    "aborted after {done} steps; finished steps are not undone"
+                )?;
+                return Ok(exit_code::OK);
             }
-            Some(run) => self.go_on(journal, lease, &run).await?,
-            None if asked.abort => {
-                writeln!(out, "refused: no run of {digest} is under way")?;
-                return Ok(exit::REFUSED);
+            Some(run) => self.resume(journal, lease, &run).await?,
+            None if request.abort => {
+                writeln!(out, "refused: there is no unfinished run of {digest}")?;
+                return Ok(exit_code::REFUSED);
             }
-            None => match self.begin(journal, ready, digest, out).await? {
-                Some(acting) => acting,
-                None => return Ok(exit::REFUSED),
+            None => match self.begin(journal, loaded, digest, out).await? {
+                Some(active) => active,
+                None => return Ok(exit_code::REFUSED),
             },
         };
-        acting.done = asked.done;
-        acting.lease = Some(lease.clone());
-        self.carry_out(journal, acting, ready, out).await
+        active.done = request.done;
+        active.lease = Some(lease.clone());
+        self.carry_out(journal, active, loaded, out).await
     }
 
-    /// A new run of exactly that digest, made anew from a fresh look.
+    /// Begins a run, if the plan computed from what MAAS holds now has that digest.
     async fn begin(
         &mut self,
         journal: &Journal,
-        ready: &Ready,
+        loaded: &LoadedDeclaration,
         digest: &str,
         out: &mut dyn Write,
-    ) -> anyhow::Result<Option<Acting>> {
-        let survey = self.survey(ready).await?;
-        let refusal = match &survey.outcome {
+    ) -> anyhow::Result<Option<ActiveRun>> {
+        let result = self.plan_and_rehearse(loaded).await?;
+        let refusal = match &result.outcome {
             Err(_) => Some("there is no plan".to_owned()),
-            Ok(plan) if plan.digest.to_string() != digest => {
-                Some(format!("the plan is {} now, not {digest}", plan.digest))
-            }
-            Ok(_) if !survey.rehearsed.failures.is_empty() => {
+            Ok(plan) if plan.digest.to_string() != digest => Some(format!(
+                "the digest of the plan is now {}, not {digest}",
+                plan.digest
+            )),
+            Ok(_) if !result.rehearsed.failures.is_empty() => {
                 Some("the rehearsal of this plan failed".to_owned())
             }
             Ok(plan) => plan
                 .read_only
                 .as_ref()
-                .map(|why| format!("this plan is for reading only: {why}")),
+                .map(|why| format!("this plan cannot be applied: {why}")),
         };
-        let plan = match (refusal, &survey.outcome) {
+        let plan = match (refusal, &result.outcome) {
             (None, Ok(plan)) => plan.clone(),
             (refusal, _) => {
-                self.print(&survey, out)?;
+                self.print(&result, out)?;
                 let why = refusal.unwrap_or_default();
                 writeln!(out, "refused: {why}; nothing was changed")?;
                 return Ok(None);
             }
         };
         let new = NewRun {
-            site: self.desk.site.name.clone(),
+            site: self.site.site.name.clone(),
             repository: String::new(),
             pull: None,
             digest: digest.to_owned(),
             record: serde_json::to_string(&plan)?,
         };
-        let first = Fact::Began { by: BY.to_owned() };
+        let first = Fact::Began {
+            by: ACTOR.to_owned(),
+        };
         let run = journal.begin(&new, &first, (self.clock)()).await?;
-        Ok(Some(Acting::of(run, plan)))
+        Ok(Some(ActiveRun::of(run, plan)))
     }
 
-    /// Goes on with the run that is not over.
-    async fn go_on(&self, journal: &Journal, lease: &Lease, run: &Run) -> anyhow::Result<Acting> {
+    /// Resumes an unfinished run.
+    async fn resume(
+        &self,
+        journal: &Journal,
+        lease: &Lease,
+        run: &Run,
+    ) -> anyhow::Result<ActiveRun> {
         let plan: Plan =
             serde_json::from_str(&run.new.record).context("reading the plan of the open run")?;
         let facts = journal.facts(run.id).await?;
         if Progress::of(&facts).stopped.is_some() {
-            let resumed = Fact::Resumed { by: BY.to_owned() };
+            let resumed = Fact::Resumed {
+                by: ACTOR.to_owned(),
+            };
             journal.add(run.id, lease, &resumed, (self.clock)()).await?;
         }
-        Ok(Acting::of(run.id, plan))
+        Ok(ActiveRun::of(run.id, plan))
     }
 
     async fn carry_out(
         &mut self,
         journal: &Journal,
-        mut acting: Acting,
-        ready: &Ready,
+        mut active: ActiveRun,
+        loaded: &LoadedDeclaration,
         out: &mut dyn Write,
     ) -> anyhow::Result<u8> {
         loop {
             let now = (self.clock)();
-            let lease = self.renewed(journal, &acting).await?;
-            let facts = journal.facts(acting.run).await?;
-            let next = next_move(&acting.plan, &facts, now, self.desk.pace());
+            let lease = self.renew_lease(journal, &active).await?;
+            let facts = journal.facts(active.run).await?;
+            let next = next_move(&active.plan, &facts, now, self.site.pace());
             match &next {
-                Move::Over => return Ok(ended(&facts, out)?),
-                Move::Wait => {
-                    let Some(claim) = acting.claim(&facts) else {
-                        return waits(&acting, &facts, &ready.runbooks, out);
+                NextMove::Ended => return Ok(print_end(&facts, out)?),
+                NextMove::WaitForOperator => {
+                    let Some(claim) = active.claim(&facts) else {
+                        return print_waiting(&active, &facts, &loaded.runbooks, out);
                     };
-                    journal.add(acting.run, &lease, &claim, now).await?;
+                    journal.add(active.run, &lease, &claim, now).await?;
                     continue;
                 }
-                Move::Rest(until) => {
+                NextMove::WaitUntil(until) => {
                     let length = u64::try_from(until.0 - now.0).unwrap_or(0);
-                    (self.tell)(format!("resting {} s", length.div_ceil(1000)));
+                    (self.progress)(format!("waiting {} s", length.div_ceil(1000)));
                     tokio::time::sleep(std::time::Duration::from_millis(length)).await;
                     continue;
                 }
-                Move::Make(_)
-                | Move::Ask(_)
-                | Move::Examine(_)
-                | Move::Verify { .. }
-                | Move::Stop { .. }
-                | Move::Finish => {}
+                NextMove::Execute(_)
+                | NextMove::Ask(_)
+                | NextMove::Examine(_)
+                | NextMove::Verify { .. }
+                | NextMove::Stop { .. }
+                | NextMove::Finish => {}
             }
-            writeln!(out, "{}", told(&acting.plan, &next))?;
-            let right = LeaseFence {
+            writeln!(out, "{}", describe(&active.plan, &next))?;
+            let fence = LeaseFence {
                 lease: &lease,
                 clock: self.clock,
-                policy: &self.desk.site.policy,
+                policy: &self.site.site.policy,
             };
-            let witness = self.desk.evidence_for(&next).await;
-            let stage = Executor {
-                plan: &acting.plan,
-                topology: &ready.topology,
-                policy: &ready.policy,
-                client: &self.desk.client,
-                lease: &right,
-                witness: &witness,
+            let evidence = self.site.evidence_for(&next).await;
+            let executor = Executor {
+                plan: &active.plan,
+                topology: &loaded.topology,
+                policy: &loaded.policy,
+                client: &self.site.client,
+                fence: &fence,
+                evidence: &evidence,
             };
-            let mut keeping = RunLedger {
+            let mut ledger = RunLedger {
                 journal,
-                run: acting.run,
+                run: active.run,
                 lease: &lease,
                 clock: self.clock,
             };
-            stage.make(&next, &mut keeping).await?;
-            drop(keeping.facts().await?);
+            executor.execute(&next, &mut ledger).await?;
+            drop(ledger.facts().await?);
         }
     }
 
-    async fn renewed(&self, journal: &Journal, acting: &Acting) -> anyhow::Result<Lease> {
-        let lease = acting.lease.as_ref().context("a run without a lease")?;
-        let length = self.desk.site.policy.lease_ms();
+    async fn renew_lease(&self, journal: &Journal, active: &ActiveRun) -> anyhow::Result<Lease> {
+        let lease = active.lease.as_ref().context("the run has no lease")?;
+        let length = self.site.site.policy.lease_ms();
         journal
             .take(&lease.site, &lease.owner, length, (self.clock)())
             .await?
-            .context("the right to write was lost to another worker")
+            .context("another process took over the lease")
     }
 }
 
-/// A run under way, and what its command still has to say.
-struct Acting {
+/// A run under way, and the claim that has not been used yet.
+struct ActiveRun {
     run: RunId,
     plan: Plan,
     lease: Option<Lease>,
     done: Option<(GateName, Option<String>)>,
 }
 
-impl Acting {
+impl ActiveRun {
     fn of(run: RunId, plan: Plan) -> Self {
         Self {
             run,
@@ -240,19 +259,19 @@ impl Acting {
         }
     }
 
-    /// The claim, where the run waits at just that gate; said once.
-    fn claim(&mut self, facts: &[Noted]) -> Option<Fact> {
-        let waiting = self.waiting(facts)?.name;
+    /// The claim that `--done` makes, where the run waits at that gate; used once.
+    fn claim(&mut self, facts: &[RecordedFact]) -> Option<Fact> {
+        let waiting = self.waiting_gate(facts)?.name;
         let (gate, evidence) = self.done.take_if(|(gate, _)| *gate == waiting)?;
         Some(Fact::Claimed {
             gate,
-            by: BY.to_owned(),
+            by: ACTOR.to_owned(),
             evidence,
         })
     }
 
-    /// The gate that a person is waited for at.
-    fn waiting(&self, facts: &[Noted]) -> Option<&Gate> {
+    /// The gate where the run waits for a person.
+    fn waiting_gate(&self, facts: &[RecordedFact]) -> Option<&Gate> {
         let progress = Progress::of(facts);
         if progress.stopped.is_some() {
             return None;
@@ -262,67 +281,67 @@ impl Acting {
     }
 }
 
-fn not_this(run: &Run) -> String {
+fn other_run(run: &Run) -> String {
     let digest = &run.new.digest;
     match run.new.pull {
         Some(number) => {
-            format!("the run of {digest} is not over; it goes on, or is aborted, in #{number}")
+            format!("the run of {digest} has not finished; resume or abort it in #{number}")
         }
         None => format!(
-            "the run of {digest} is not over; go on with it by its digest, or end it with `--digest {digest} --abort`"
+            "the run of {digest} has not finished; resume it with `--digest {digest}`, or end it with `--digest {digest} --abort`"
         ),
     }
 }
 
-/// What a person is told where the run waits for one.
-fn waits(
-    acting: &Acting,
-    facts: &[Noted],
+/// Prints what a person must do.
+fn print_waiting(
+    active: &ActiveRun,
+    facts: &[RecordedFact],
     runbooks: &[Runbook],
     out: &mut dyn Write,
 ) -> anyhow::Result<u8> {
     if let Some(why) = Progress::of(facts).stopped {
         writeln!(
             out,
-            "stopped: {why}\nThe same command looks again and goes on from here; `--abort` ends the run."
+            "stopped: {why}\nFix the cause; the same command then resumes the run. `--abort` ends it."
         )?;
-        return Ok(exit::WAITING);
+        return Ok(exit_code::WAITING);
     }
-    let Some(gate) = acting.waiting(facts) else {
-        return Ok(exit::WAITING);
+    let Some(gate) = active.waiting_gate(facts) else {
+        return Ok(exit_code::WAITING);
     };
     let word = gate.name.word();
     if let Some(Fact::NotYet { missing, .. }) = facts.last().map(|noted| &noted.fact) {
         writeln!(out, "\nnot yet:")?;
         for line in missing {
-            writeln!(out, "- {}", at_a_terminal(line, word))?;
+            writeln!(out, "- {}", as_options(line, word))?;
         }
     } else {
         if let Some(runbook) = runbooks.iter().find(|runbook| runbook.gate == gate.name) {
             writeln!(out, "\n{}", runbook.rendered(gate))?;
         }
         for (at, task) in gate.tasks.iter().enumerate() {
-            writeln!(out, "{} {task}", telling::letter(at))?;
+            writeln!(out, "{} {task}", render::letter(at))?;
         }
     }
-    if let Some((other, _)) = &acting.done {
+    if let Some((other, _)) = &active.done {
         let other = other.word();
         writeln!(
             out,
-            "\nnot at gate {other}: the run waits at gate {word}, so `--done {other}` does not count"
+            "\nthe run waits at gate {word}, not at gate {other}: `--done {other}` was ignored"
         )?;
     }
     writeln!(
         out,
-        "\nwaiting at gate {word}: when it is done, the same command with `--done {word}`"
+        "\nwaiting at gate {word}: when the work is done, repeat the command with `--done {word}`"
     )?;
-    Ok(exit::WAITING)
+    Ok(exit_code::WAITING)
 }
 
-/// What is said in a conversation, as it is typed at a terminal.
-fn at_a_terminal(line: &str, gate: &str) -> String {
-    let said = format!("say `/done {gate} ");
-    let Some((before, rest)) = line.split_once(&said) else {
+/// Replaces a comment's `/done` by the options of this command.
+fn as_options(line: &str, gate: &str) -> String {
+    let comment = format!("say `/done {gate} ");
+    let Some((before, rest)) = line.split_once(&comment) else {
         return line.to_owned();
     };
     let Some((words, after)) = rest.split_once('`') else {
@@ -331,14 +350,14 @@ fn at_a_terminal(line: &str, gate: &str) -> String {
     format!("{before}add `--done {gate} --evidence '{words}'`{after}")
 }
 
-fn ended(facts: &[Noted], out: &mut dyn Write) -> std::io::Result<u8> {
+fn print_end(facts: &[RecordedFact], out: &mut dyn Write) -> std::io::Result<u8> {
     let finished = facts.iter().any(|noted| noted.fact == Fact::Finished);
     if finished {
-        writeln!(out, "applied, and proved twice: no changes")?;
-        Ok(exit::OK)
+        writeln!(out, "applied, and proved twice: a new plan has no changes")?;
+        Ok(exit_code::OK)
     } else {
         writeln!(out, "the run was aborted")?;
-        Ok(exit::WAITING)
+        Ok(exit_code::WAITING)
     }
 }
 
@@ -347,17 +366,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_in_a_conversation_is_typed_as_options() {
+    fn a_comment_becomes_options() {
         assert_eq!(
-            at_a_terminal(
+            as_options(
                 "nobody looks: say `/done jumphost br1=192.0.2.1 br2=192.0.2.2` when so",
                 "jumphost"
             ),
             "nobody looks: add `--done jumphost --evidence 'br1=192.0.2.1 br2=192.0.2.2'` when so"
         );
-        assert_eq!(
-            at_a_terminal("m1 is Deployed", "teardown"),
-            "m1 is Deployed"
-        );
+        assert_eq!(as_options("m1 is Deployed", "teardown"), "m1 is Deployed");
     }
 }

@@ -1,39 +1,43 @@
-//! Carries requests to the lab's MAAS in this process: no socket, the same bytes.
+//! Sends requests to the lab's MAAS in this process: without a socket, but as the same bytes.
 //!
-//! The lab has its own idea of the wire, so requests go to it signed and form-encoded as to a real MAAS. Must not know
-//! what is in the lab.
+//! The lab parses requests independently of the client, so they are signed and form-encoded as for a real MAAS. Must not
+//! know what the lab holds.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lab::maas::LabMaas;
+use maas::{ApiKey, Environment, LostAnswer, MaasRequest, MaasResponse, Transport};
 use reqwest::Url;
 
-use maas::{ApiKey, Environment, LostAnswer, MaasRequest, MaasResponse, Transport};
-
-/// The lab's MAAS, asked as its administrator.
+/// The lab's MAAS, with its administrator's API key.
 #[derive(Clone)]
 pub struct InMemoryMaas {
     maas: Arc<Mutex<LabMaas>>,
     key: ApiKey,
-    outside: Environment,
+    environment: Environment,
 }
 
 impl InMemoryMaas {
-    /// A way to `maas`.
-    pub fn new(maas: Arc<Mutex<LabMaas>>, outside: Environment) -> Self {
+    /// Reaches `maas`, which must have the user `admin`.
+    pub fn new(maas: Arc<Mutex<LabMaas>>, environment: Environment) -> Self {
         let key = maas
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .api_key("admin")
             .expect("the lab's MAAS is made with an administrator");
         let key = ApiKey::read(&key).expect("the lab makes keys as MAAS does");
-        Self { maas, key, outside }
+        Self {
+            maas,
+            key,
+            environment,
+        }
     }
 
-    fn as_lab_reads_it(&self, request: &MaasRequest) -> lab::wire::LabRequest {
+    fn to_lab_request(&self, request: &MaasRequest) -> lab::wire::LabRequest {
         let path = format!("/MAAS/api/2.0/{}", request.path);
-        let stamp = self.outside.stamp();
+        let stamp = self.environment.stamp();
         let signature = self.key.header(
             request.method.name(),
             &format!("http://lab.test{path}"),
@@ -57,15 +61,15 @@ impl InMemoryMaas {
     }
 }
 
-impl std::fmt::Debug for InMemoryMaas {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for InMemoryMaas {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("InMemoryMaas")
     }
 }
 
 impl Transport for InMemoryMaas {
     async fn send(&self, request: MaasRequest) -> Result<MaasResponse, LostAnswer> {
-        let request = self.as_lab_reads_it(&request);
+        let request = self.to_lab_request(&request);
         let response = self
             .maas
             .lock()
@@ -84,7 +88,7 @@ impl Transport for InMemoryMaas {
     }
 }
 
-/// The form as a browser would send it.
+/// `application/x-www-form-urlencoded`.
 fn encoded(form: &[(String, String)]) -> Vec<u8> {
     if form.is_empty() {
         return Vec::new();

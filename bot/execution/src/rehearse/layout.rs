@@ -1,10 +1,11 @@
-//! An observation as a layout, so that the lab's MAAS can be seeded with what a real one says now.
+//! An observation as a layout, so that the lab's MAAS can be loaded with what a real one holds now.
 //!
-//! The neutral JSON that the lab loads, with two additions: nodes carry the `system_id` that MAAS gave them, because
-//! VLANs name their racks by it and a rehearsed plan must meet the same names; and a fabric's default VLAN that is not
-//! VID 0 says so. Loading it and observing again gives an
-//! equal observation but for row numbers and time; what the format cannot say is told in [`ObservedLayout::lost`].
+//! It is the JSON that the lab loads, with two additions: nodes have the `system_id` that MAAS gave them, because VLANs
+//! refer to their racks by it and a rehearsed plan must find the same ids; and a fabric's default VLAN is marked when its
+//! VID is not 0. Loading it and observing again gives an equal observation except for row numbers and time; what the format
+//! cannot express is listed in [`ObservedLayout::omitted`]. It must not know plans.
 
+mod nodes;
 mod snippets;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,74 +13,72 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value, json};
 use topology::Cidr;
-use topology::object::{
-    Interface, InterfaceKind, Link, Mode, Object, RangeKind, Subnet, Vlan, VlanAt,
-};
-use topology::observed::{Holder, Node, NodeKind, Observed};
+use topology::object::{Interface, Link, Object, RangeKind, Subnet, Vlan, VlanAt};
+use topology::observed::{Holder, NodeKind, Observed};
 
-/// A layout, and what it leaves out.
+/// A layout, and what it omits.
 #[derive(Clone, Debug)]
 pub struct ObservedLayout {
     /// For the lab's loader.
     pub json: Value,
-    /// What the format has no words for, for people; a rehearsal says so.
-    pub lost: Vec<String>,
+    /// What the format cannot express, one line each, for people.
+    pub omitted: Vec<String>,
 }
 
-/// What `observed` says, as a layout.
+/// `observed` as a layout.
 pub fn layout(observed: &Observed) -> ObservedLayout {
-    let mut drawing = Drawing::new(observed);
-    let fabrics = drawing.fabrics();
-    let (nodes, unread) = (drawing.nodes(), drawing.unread_nodes());
+    let mut builder = LayoutBuilder::new(observed);
+    let fabrics = builder.fabrics();
+    let (nodes, unobserved) = (builder.nodes(), builder.unobserved_nodes());
     let bare = |kind| {
         let read = nodes.iter().filter(|(node, _)| *node == kind);
-        let unread = unread.iter().filter(|(node, _)| *node == kind);
-        read.chain(unread)
+        let unobserved = unobserved.iter().filter(|(node, _)| *node == kind);
+        read.chain(unobserved)
             .map(|(_, json)| json.clone())
             .collect::<Vec<Value>>()
     };
     let json = json!({
         "version": observed.version.to_string(),
         "fabrics": fabrics,
-        "spaces": drawing.loose_spaces(),
+        "spaces": builder.loose_spaces(),
         "machines": bare(NodeKind::Machine),
         "devices": bare(NodeKind::Device),
         "controllers": bare(NodeKind::Controller),
-        "dns_records": drawing.dns_records(),
-        "users": drawing.users(),
-        "snippets": drawing.loose_snippets(),
+        "dns_records": builder.dns_records(),
+        "users": builder.users(),
+        "snippets": builder.loose_snippets(),
     });
     ObservedLayout {
         json,
-        lost: drawing.lost,
+        omitted: builder.omitted,
     }
 }
 
-struct Drawing<'a> {
+struct LayoutBuilder<'a> {
     observed: &'a Observed,
     hosts: BTreeMap<&'a str, &'a str>,
     interfaces: BTreeMap<&'a str, Vec<&'a Interface>>,
     links: BTreeMap<(&'a str, &'a str), Vec<&'a Link>>,
     /// Addresses of baseboard controllers, by the host name of their machine.
     bmcs: BTreeMap<&'a str, IpAddr>,
-    lost: Vec<String>,
+    omitted: Vec<String>,
 }
 
-impl<'a> Drawing<'a> {
+impl<'a> LayoutBuilder<'a> {
     fn new(observed: &'a Observed) -> Self {
-        let mut drawing = Self {
+        let mut builder = Self {
             observed,
             hosts: BTreeMap::new(),
             interfaces: BTreeMap::new(),
             links: BTreeMap::new(),
             bmcs: BTreeMap::new(),
-            lost: Vec::new(),
+            omitted: Vec::new(),
         };
         for node in observed.nodes.values() {
-            drawing.hosts.insert(&node.system_id, &node.host);
+            builder.hosts.insert(&node.system_id, &node.host);
         }
         for interface in observed.all().filter_map(Object::as_interface) {
-            drawing
+            builder
                 .interfaces
                 .entry(&interface.host)
                 .or_default()
@@ -87,19 +86,14 @@ impl<'a> Drawing<'a> {
         }
         for link in observed.links() {
             let place = (link.host.as_str(), link.interface.as_str());
-            drawing.links.entry(place).or_default().push(link);
+            builder.links.entry(place).or_default().push(link);
         }
         for occupant in observed.occupants.values().flatten() {
             if let (Some(ip), Holder::Bmc { host }) = (occupant.ip, &occupant.holder) {
-                drawing.bmcs.insert(host, ip);
+                builder.bmcs.insert(host, ip);
             }
         }
-        drawing
-    }
-
-    fn links_of(&self, interface: &'a Interface) -> &[&'a Link] {
-        let place = (interface.host.as_str(), interface.name.as_str());
-        self.links.get(&place).map_or(&[], Vec::as_slice)
+        builder
     }
 
     fn fabrics(&mut self) -> Vec<Value> {
@@ -109,7 +103,7 @@ impl<'a> Drawing<'a> {
                 names.push((seen.id, &fabric.name));
             }
         }
-        // In MAAS's order, so that equal observations make equal layouts.
+        // In MAAS's order, so that equal observations give equal layouts.
         names.sort_unstable();
         names
             .into_iter()
@@ -158,8 +152,8 @@ impl<'a> Drawing<'a> {
             );
         }
         if vlan.dhcp_on && vlan.primary_rack.is_none() {
-            self.lost.push(format!(
-                "VLAN {}: DHCP without a rack; here it has one",
+            self.omitted.push(format!(
+                "VLAN {}: DHCP without a rack; the lab gives it one",
                 vlan.at
             ));
         }
@@ -170,9 +164,10 @@ impl<'a> Drawing<'a> {
             let Some(rack) = rack else { continue };
             match self.hosts.get(rack.as_str()) {
                 Some(host) => put(object, name, Some(host)),
-                None => self
-                    .lost
-                    .push(format!("VLAN {}: its rack `{rack}` was not read", vlan.at)),
+                None => self.omitted.push(format!(
+                    "VLAN {}: its rack `{rack}` was not observed",
+                    vlan.at
+                )),
             }
         }
         json
@@ -204,7 +199,7 @@ impl<'a> Drawing<'a> {
         let mut ranges = Vec::new();
         for range in self.observed.ranges_of(cidr) {
             if !range.range.within(&cidr) {
-                self.lost.push(format!(
+                self.omitted.push(format!(
                     "range {} lies outside its subnet {cidr}",
                     range.range
                 ));
@@ -244,7 +239,7 @@ impl<'a> Drawing<'a> {
             .collect()
     }
 
-    /// Addresses with no interface and no name behind them.
+    /// Addresses without an interface and a DNS name.
     fn addresses(&mut self, cidr: Cidr) -> Vec<Value> {
         let mut addresses = Vec::new();
         for occupant in self.observed.occupants.get(&cidr).into_iter().flatten() {
@@ -254,7 +249,7 @@ impl<'a> Drawing<'a> {
                     addresses.push(json!({"ip": ip, "kind": "user-reserved", "owner": user}));
                 }
                 Holder::Passing => addresses.push(json!({"ip": ip, "kind": "discovered"})),
-                Holder::Unknown(words) => self.lost.push(format!("{ip}: {words}")),
+                Holder::Unknown(words) => self.omitted.push(format!("{ip}: {words}")),
                 Holder::Node { .. } | Holder::Bmc { .. } | Holder::Dns { .. } => {}
             }
         }
@@ -272,7 +267,7 @@ impl<'a> Drawing<'a> {
         spaces.collect()
     }
 
-    /// Owners other than the lab's own administrator.
+    /// Owners of addresses other than the lab's own administrator.
     fn users(&self) -> Vec<Value> {
         let holders = self
             .observed
@@ -304,192 +299,18 @@ impl<'a> Drawing<'a> {
             };
             let kind = if ip.is_ipv4() { "A" } else { "AAAA" };
             for name in names {
-                // The lab has MAAS's default domain only, and adds it.
+                // The lab has only MAAS's default domain, and appends it.
                 let name = name.strip_suffix(".maas").unwrap_or(name);
                 records.push(json!({"name": name, "type": kind, "data": ip}));
             }
         }
         records
     }
-
-    /// The nodes that were read.
-    fn nodes(&self) -> Vec<(NodeKind, Value)> {
-        let nodes = self.observed.nodes.values();
-        nodes.map(|node| (node.kind, self.node(node))).collect()
-    }
-
-    fn node(&self, node: &Node) -> Value {
-        let own = self.interfaces.get(node.host.as_str());
-        let mut own = own.cloned().unwrap_or_default();
-        // The lab boots a machine from the first physical interface of its layout.
-        own.sort_by_key(|interface| node.boot.as_ref() != Some(&interface.name));
-        let interfaces: Vec<Value> = parents_first(own)
-            .into_iter()
-            .map(|interface| self.interface(interface))
-            .collect();
-        let mut json = json!({
-            "hostname": node.host,
-            "system_id": node.system_id,
-            "interfaces": interfaces,
-        });
-        let object = object_of(&mut json);
-        match node.kind {
-            NodeKind::Machine => put(object, "status", Some(&node.status)),
-            NodeKind::Controller if !node.is_rack => put(object, "kind", Some("region")),
-            NodeKind::Controller | NodeKind::Device => {}
-        }
-        // Which kind of controller it is, is a power parameter, which is never asked for; any kind holds its subnet.
-        let bmc = self.bmcs.get(node.host.as_str());
-        put(
-            object,
-            "bmc",
-            bmc.map(|ip| json!({"type": "ipmi", "address": ip})),
-        );
-        json
-    }
-
-    fn interface(&self, interface: &'a Interface) -> Value {
-        let siblings = self.links_of(interface);
-        let links: Vec<Value> = siblings
-            .iter()
-            .map(|link| self.link(link, siblings))
-            .collect();
-        let kind = match interface.kind {
-            InterfaceKind::Physical => "physical",
-            InterfaceKind::Bond => "bond",
-            InterfaceKind::Bridge => "bridge",
-            InterfaceKind::Vlan => "vlan",
-            InterfaceKind::Unknown => "unknown",
-        };
-        let mut json = json!({
-            "name": interface.name,
-            "type": kind,
-            "parents": interface.parents,
-            "links": links,
-        });
-        if let Some(at) = &interface.vlan {
-            let object = object_of(&mut json);
-            put(object, "fabric", Some(&at.fabric));
-            put(object, "vlan", Some(at.vid));
-        }
-        json
-    }
-
-    fn link(&self, link: &Link, siblings: &[&Link]) -> Value {
-        let (mode, ip) = match link.mode {
-            Mode::Auto => ("AUTO", self.allocated(link, siblings)),
-            Mode::Static(ip) => ("STATIC", Some(ip)),
-            Mode::Dhcp => ("DHCP", self.allocated(link, siblings)),
-            Mode::LinkUp => ("LINK_UP", None),
-        };
-        let mut json = json!({"subnet": link.subnet, "mode": mode});
-        put(object_of(&mut json), "ip", ip);
-        json
-    }
-
-    /// The address that MAAS gave to a link that names none: one that its interface holds and no static link claims.
-    fn allocated(&self, link: &Link, siblings: &[&Link]) -> Option<IpAddr> {
-        let held = self.observed.occupants.get(&link.subnet)?.iter();
-        let here = |holder: &Holder| {
-            matches!(holder, Holder::Node { host, interface, .. }
-                if *host == link.host && interface.as_ref() == Some(&link.interface))
-        };
-        let claimed = |ip| siblings.iter().any(|other| other.mode == Mode::Static(ip));
-        held.filter(|it| here(&it.holder))
-            .filter_map(|it| it.ip)
-            .find(|ip| !claimed(*ip))
-    }
-
-    /// Machines and devices that were not read but hold addresses on the subnets that were asked about: as much of them
-    /// as those addresses tell.
-    fn unread_nodes(&self) -> Vec<(NodeKind, Value)> {
-        let mut unread: BTreeMap<(&str, bool), Unread> = BTreeMap::new();
-        for (cidr, occupants) in &self.observed.occupants {
-            for occupant in occupants {
-                let (host, device) = match &occupant.holder {
-                    Holder::Node { host, kind, .. } => (host, *kind == NodeKind::Device),
-                    Holder::Bmc { host } => (host, false),
-                    Holder::Dns { .. }
-                    | Holder::User { .. }
-                    | Holder::Passing
-                    | Holder::Unknown(_) => continue,
-                };
-                if self.observed.nodes.contains_key(host) {
-                    continue;
-                }
-                let node = unread.entry((host, device)).or_default();
-                match (&occupant.holder, occupant.ip) {
-                    (Holder::Node { interface, .. }, Some(ip)) => {
-                        let name = interface.as_deref().unwrap_or("eth0");
-                        let links = node.interfaces.entry(name.to_owned()).or_default();
-                        links.push(json!({"subnet": cidr, "mode": "STATIC", "ip": ip}));
-                    }
-                    (Holder::Bmc { .. }, ip) => node.bmc = ip,
-                    (
-                        Holder::Node { .. }
-                        | Holder::Dns { .. }
-                        | Holder::User { .. }
-                        | Holder::Passing
-                        | Holder::Unknown(_),
-                        _,
-                    ) => {}
-                }
-            }
-        }
-        let drawn = unread.into_iter().map(|((host, device), node)| {
-            let kind = if device {
-                NodeKind::Device
-            } else {
-                NodeKind::Machine
-            };
-            (kind, node.drawn(host))
-        });
-        drawn.collect()
-    }
-}
-
-/// What addresses tell of a node that was not read.
-#[derive(Default)]
-struct Unread {
-    interfaces: BTreeMap<String, Vec<Value>>,
-    bmc: Option<IpAddr>,
-}
-
-impl Unread {
-    fn drawn(self, host: &str) -> Value {
-        let interfaces = self.interfaces.into_iter();
-        let interfaces: Vec<Value> = interfaces
-            .map(|(name, links)| json!({"name": name, "links": links}))
-            .collect();
-        // Deployed is the state in which nothing may be taken from it.
-        let mut json = json!({"hostname": host, "status": "Deployed", "interfaces": interfaces});
-        let bmc = self.bmc.map(|ip| json!({"type": "ipmi", "address": ip}));
-        put(object_of(&mut json), "bmc", bmc);
-        json
-    }
-}
-
-/// Interfaces in an order in which each comes after those under it.
-fn parents_first(mut waiting: Vec<&Interface>) -> Vec<&Interface> {
-    let mut placed: Vec<&Interface> = Vec::new();
-    loop {
-        let (ready, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|interface| {
-            let known = |parent: &String| placed.iter().any(|it| it.name == *parent);
-            interface.parents.iter().all(known)
-        });
-        if ready.is_empty() {
-            // Parents that are missing or go in a circle: the loader names the place.
-            placed.extend(rest);
-            return placed;
-        }
-        placed.extend(ready);
-        waiting = rest;
-    }
 }
 
 fn object_of(json: &mut Value) -> &mut Map<String, Value> {
     json.as_object_mut()
-        .expect("made as an object a line above")
+        .expect("created as an object by the caller")
 }
 
 fn put<T: serde::Serialize>(object: &mut Map<String, Value>, name: &str, value: Option<T>) {
@@ -500,25 +321,23 @@ fn put<T: serde::Serialize>(object: &mut Map<String, Value>, name: &str, value: 
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
     use std::sync::{Arc, Mutex};
 
     use lab::maas::LabMaas;
-    use topology::observed::Scope;
+    use maas::{Environment, MaasClient};
+    use topology::observed::{Scope, Timestamp};
 
     use super::*;
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    use maas::{Environment, MaasClient};
-
     use crate::rehearse::in_memory::InMemoryMaas;
 
-    /// Always the same time, no pauses, and a nonce that is new each time, because MAAS remembers them.
-    fn ticking() -> Environment {
+    /// A clock that stands still, no sleeps, and a new nonce each time, because MAAS refuses repeated ones.
+    fn unique_nonces() -> Environment {
         let count = AtomicU64::new(0);
         Environment {
-            now: Arc::new(|| topology::observed::Timestamp(1_000)),
+            now: Arc::new(|| Timestamp(1_000)),
             nonce: Arc::new(move || format!("nonce{}", count.fetch_add(1, Ordering::SeqCst))),
-            pause: Arc::new(|_| Box::pin(async {})),
+            sleep: Arc::new(|_| Box::pin(async {})),
         }
     }
 
@@ -560,13 +379,13 @@ mod tests {
 
     async fn observed(text: &str, version: &str, scope: &Scope) -> Observed {
         let maas = LabMaas::load(text, Some(version)).unwrap();
-        let wire = InMemoryMaas::new(Arc::new(Mutex::new(maas)), ticking());
-        let client = MaasClient::new(wire, ticking());
-        let mut seen = client.eyes().observe(scope).await.unwrap();
+        let transport = InMemoryMaas::new(Arc::new(Mutex::new(maas)), unique_nonces());
+        let client = MaasClient::new(transport, unique_nonces());
+        let mut seen = client.reader().observe(scope).await.unwrap();
         for row in seen.objects.values_mut() {
             row.id = 0;
         }
-        seen.at = topology::observed::Timestamp(0);
+        seen.at = Timestamp(0);
         seen
     }
 
@@ -584,19 +403,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_maas_made_from_an_observation_is_observed_the_same() {
+    async fn a_maas_loaded_from_an_observation_is_observed_the_same() {
         for version in ["2.9.2", "3.5.12", "3.7.3"] {
             let first = observed(OFFICE, version, &everything()).await;
             assert_eq!(first.blind, []);
             let layout = layout(&first);
-            assert_eq!(layout.lost, Vec::<String>::new());
+            assert_eq!(layout.omitted, Vec::<String>::new());
             let again = observed(&layout.json.to_string(), version, &everything()).await;
             assert_eq!(first, again, "{version}");
         }
     }
 
     #[tokio::test]
-    async fn dhcp_snippets_are_the_same_in_the_maas_that_is_made() {
+    async fn dhcp_snippets_are_the_same_in_the_loaded_maas() {
         for version in ["2.9.2", "3.7.3"] {
             let first = observed(OFFICE, version, &everything()).await;
             let again = layout(&first).json.to_string();
@@ -609,7 +428,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_kept_layout_survives_being_observed_and_loaded() {
+    async fn every_kept_layout_is_the_same_after_being_observed_and_loaded() {
         let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/topologies");
         let mut tried = 0;
         for folder in [kept.to_owned(), format!("{kept}/changes")] {
@@ -620,7 +439,7 @@ mod tests {
                     continue;
                 }
                 let text = std::fs::read_to_string(&path).unwrap();
-                // The one that is large for its size's sake says nothing new here and takes most of the time.
+                // The one that is large on purpose tests nothing new here and takes most of the time.
                 if text.len() > 250_000 {
                     continue;
                 }
@@ -639,7 +458,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_was_not_read_is_drawn_from_the_addresses_it_holds() {
+    async fn a_node_that_was_not_observed_is_built_from_its_addresses() {
         let scope = Scope {
             all_nodes: false,
             all_spaces: false,
@@ -651,10 +470,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_format_cannot_say_is_told() {
+    async fn what_the_format_cannot_express_is_listed() {
         let mut observed = observed(OFFICE, "3.5.12", &everything()).await;
         observed.nodes.clear();
-        let lost = layout(&observed).lost.join("\n");
-        assert!(lost.contains("its rack"), "{lost}");
+        let omitted = layout(&observed).omitted.join("\n");
+        assert!(omitted.contains("its rack"), "{omitted}");
     }
 }

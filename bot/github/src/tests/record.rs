@@ -1,7 +1,7 @@
 //! Commits onto a branch, against the lab's GitHub.
 
 use crate::commit_files::Content;
-use crate::tests::stage;
+use crate::tests::lab_fixture;
 
 fn files(pairs: &[(&str, &str)]) -> Content {
     Content {
@@ -15,8 +15,8 @@ fn files(pairs: &[(&str, &str)]) -> Content {
 
 #[tokio::test]
 async fn history_is_committed_on_a_branch_of_its_own() {
-    let stage = stage().await;
-    let repository = &stage.repository;
+    let fixture = lab_fixture().await;
+    let repository = &fixture.repository;
     let first = files(&[("history/a/1/plan.md", "one\n")]);
     let one = repository
         .commit_files("planebot-history", &first, "Plan one")
@@ -24,7 +24,7 @@ async fn history_is_committed_on_a_branch_of_its_own() {
         .unwrap();
     assert!(repository.commit(&one).await.unwrap().parents.is_empty());
     assert_eq!(
-        stage.people(|at| at.files_at("planebot-history")),
+        fixture.people(|at| at.files_at("planebot-history")),
         first.files
     );
 
@@ -34,20 +34,23 @@ async fn history_is_committed_on_a_branch_of_its_own() {
         .await
         .unwrap();
     assert_eq!(repository.commit(&two).await.unwrap().parents, [one]);
-    assert_eq!(stage.people(|at| at.files_at("planebot-history")).len(), 2);
+    assert_eq!(
+        fixture.people(|at| at.files_at("planebot-history")).len(),
+        2
+    );
 
     let again = repository
         .commit_files("planebot-history", &second, "Plan two")
         .await
         .unwrap();
     assert_eq!(again, two, "what is there already is not committed again");
-    assert_eq!(stage.people(|at| at.log("planebot-history")).len(), 2);
+    assert_eq!(fixture.people(|at| at.log("planebot-history")).len(), 2);
 }
 
 #[tokio::test]
 async fn a_whole_folder_loses_what_is_no_longer_in_it() {
-    let stage = stage().await;
-    let repository = &stage.repository;
+    let fixture = lab_fixture().await;
+    let repository = &fixture.repository;
     let mut seen = files(&[
         ("observed/a/oam.yaml", "1\n"),
         ("observed/a/deep/ceph.yaml", "1\n"),
@@ -64,7 +67,7 @@ async fn a_whole_folder_loses_what_is_no_longer_in_it() {
         .commit_files("planebot-history", &less, "two")
         .await
         .unwrap();
-    let left = stage.people(|at| at.files_at("planebot-history"));
+    let left = fixture.people(|at| at.files_at("planebot-history"));
     assert_eq!(
         left,
         files(&[
@@ -76,9 +79,9 @@ async fn a_whole_folder_loses_what_is_no_longer_in_it() {
 }
 
 #[tokio::test]
-async fn two_who_commit_at_once_both_find_their_files() {
-    let stage = stage().await;
-    let repository = &stage.repository;
+async fn two_commits_at_the_same_time_both_keep_their_files() {
+    let fixture = lab_fixture().await;
+    let repository = &fixture.repository;
     let (left, right) = (files(&[("a", "1\n")]), files(&[("b", "2\n")]));
     let (one, two) = tokio::join!(
         repository.commit_files("planebot-history", &left, "left"),
@@ -86,6 +89,9 @@ async fn two_who_commit_at_once_both_find_their_files() {
     );
     one.unwrap();
     two.unwrap();
-    assert_eq!(stage.people(|at| at.files_at("planebot-history")).len(), 2);
-    assert_eq!(stage.people(|at| at.log("planebot-history")).len(), 2);
+    assert_eq!(
+        fixture.people(|at| at.files_at("planebot-history")).len(),
+        2
+    );
+    assert_eq!(fixture.people(|at| at.log("planebot-history")).len(), 2);
 }

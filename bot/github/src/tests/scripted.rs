@@ -1,4 +1,4 @@
-//! The client against a GitHub that says what it is told, and against none.
+//! The client against a server that answers what a test scripts, and against none.
 
 use axum::Router;
 use axum::response::IntoResponse as _;
@@ -11,18 +11,26 @@ use super::super::*;
 use crate::tests::{NAME, NOW, now, settings, token};
 use crate::webhook::event::PullNumber;
 
-/// A GitHub under a path, as GHES has it, that says yes to the repository and then what it is told.
-async fn scripted(status: u16, headers: &[(&str, &str)], body: &str) -> (Repository, JoinSet<()>) {
+/// A server under a path, as GHES has it, that knows the repository and gives one answer to everything else.
+pub(super) async fn scripted(
+    status: u16,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> (Repository, JoinSet<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/api/v3", listener.local_addr().unwrap());
-    let mut said = HeaderMap::new();
+    let mut answer = HeaderMap::new();
     for (name, value) in headers {
-        said.insert(
+        answer.insert(
             http::HeaderName::from_bytes(name.as_bytes()).unwrap(),
             value.parse().unwrap(),
         );
     }
-    let answer = (StatusCode::from_u16(status).unwrap(), said, body.to_owned());
+    let answer = (
+        StatusCode::from_u16(status).unwrap(),
+        answer,
+        body.to_owned(),
+    );
     let about = json!({"id": 1, "full_name": NAME, "default_branch": "main"}).to_string();
     let router = Router::new()
         .route(
@@ -41,22 +49,22 @@ async fn scripted(status: u16, headers: &[(&str, &str)], body: &str) -> (Reposit
 }
 
 #[tokio::test]
-async fn a_page_of_something_in_between_is_no_yes() {
+async fn a_page_of_a_proxy_confirms_no_write() {
     let page = "<html><body>Sign in</body></html>";
-    for (status, body, is_yes) in [(200, page, false), (204, "", true), (201, "{}", true)] {
+    for (status, body, is_confirmed) in [(200, page, false), (204, "", true), (201, "{}", true)] {
         let (repository, _tasks) = scripted(status, &[], body).await;
-        let said = repository.react(7, Reaction::Eyes).await;
-        assert_eq!(said.is_ok(), is_yes, "{status}: {said:?}");
+        let answer = repository.react(7, Reaction::Eyes).await;
+        assert_eq!(answer.is_ok(), is_confirmed, "{status}: {answer:?}");
         assert!(
-            is_yes || matches!(said, Err(GitHubError::Unknown { .. })),
-            "{said:?}"
+            is_confirmed || matches!(answer, Err(GitHubError::Unknown { .. })),
+            "{answer:?}"
         );
     }
 }
 
-/// Threat 57: what each no means to the caller.
+/// Threat 57: what each error status means to the caller.
 #[tokio::test]
-async fn threat_57_every_no_says_what_to_do_next() {
+async fn threat_57_every_error_says_what_to_do_next() {
     let limited = |seconds: i64| format!("limited for {seconds} s");
     let reset = (NOW.0 / 1000 + 120).to_string();
     let secondary = r#"{"message":"You have exceeded a secondary rate limit."}"#;
@@ -103,7 +111,7 @@ async fn threat_57_every_no_says_what_to_do_next() {
         (422, vec![], "{}", "refused".to_owned()),
     ] {
         let (repository, _tasks) = scripted(status, &headers, body).await;
-        let said = match repository
+        let answer = match repository
             .create_comment(PullNumber(1), "x")
             .await
             .unwrap_err()
@@ -114,12 +122,12 @@ async fn threat_57_every_no_says_what_to_do_next() {
             GitHubError::Unknown { .. } => "unknown".to_owned(),
             GitHubError::Refused { .. } => "refused".to_owned(),
         };
-        assert_eq!(said, wanted, "{status} {headers:?} {body}");
+        assert_eq!(answer, wanted, "{status} {headers:?} {body}");
     }
 }
 
 #[tokio::test]
-async fn a_github_that_is_not_there_is_unknown_and_no_token_is_said() {
+async fn without_a_server_the_outcome_is_unknown_and_no_token_is_shown() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
@@ -129,9 +137,9 @@ async fn a_github_that_is_not_there_is_unknown_and_no_token_is_said() {
     assert!(!format!("{error} {error:?}").contains("ghp_secret"));
 }
 
-/// Threat 53: GitHub's own words may hold what it was sent.
+/// Threat 53: GitHub's message may hold what it was sent.
 #[tokio::test]
-async fn threat_53_a_token_in_githubs_words_is_not_said() {
+async fn threat_53_a_token_in_githubs_message_is_not_shown() {
     let body = r#"{"message":"Bad credentials ghp_scripted"}"#;
     let (repository, _tasks) = scripted(401, &[], body).await;
     let error = repository.pull(PullNumber(1)).await.unwrap_err();
@@ -142,7 +150,7 @@ async fn threat_53_a_token_in_githubs_words_is_not_said() {
 }
 
 #[test]
-fn only_deliveries_that_never_got_through_are_missed() {
+fn a_delivery_is_undelivered_if_no_attempt_succeeded() {
     let attempt = |id, guid: &str, status_code| HookDelivery {
         id,
         guid: guid.to_owned(),
@@ -159,9 +167,9 @@ fn only_deliveries_that_never_got_through_are_missed() {
         attempt(2, "b", 200),
         attempt(1, "a", 0),
     ];
-    let missed: Vec<u64> = HookDelivery::missed(&log)
+    let undelivered: Vec<u64> = HookDelivery::undelivered(&log)
         .iter()
         .map(|one| one.id)
         .collect();
-    assert_eq!(missed, [5]);
+    assert_eq!(undelivered, [5]);
 }

@@ -1,6 +1,6 @@
-//! A delivery to what happened.
+//! What a delivery says that happened.
 //!
-//! Reads only the fields that matter, into small structs of our own: octocrab's models refuse payloads that GitHub's
+//! Reads only the fields that are used, into small structs of our own: octocrab's models refuse payloads that GitHub's
 //! schema allows (a deleted account, an unknown action). A delivery whose body is not of the kind that its header says
 //! is refused, because no signature covers the header. It must not know who may ask for what.
 
@@ -9,37 +9,37 @@ mod wire;
 /// Something that happened on GitHub.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// GitHub tried the webhook.
+    /// GitHub sends it to test a new webhook.
     Ping,
     /// Something happened in a repository.
-    Happened(Box<Occurrence>),
+    Repository(Box<RepositoryEvent>),
 }
 
-/// What happened, where, and by whom.
+/// Something that happened in a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Occurrence {
-    /// The repository.
-    pub place: RepositoryRef,
-    /// Whose action it was; `None` for an account that is gone.
+pub struct RepositoryEvent {
+    /// Where it happened.
+    pub repository: RepositoryRef,
+    /// Whose action it was; `None` for a deleted account.
     pub sender: Option<Account>,
-    /// What.
-    pub what: What,
+    /// What happened.
+    pub details: EventDetails,
 }
 
-/// A repository. The number stays when it is renamed or transferred; a recreated one has another.
+/// A repository. Its number stays when it is renamed or transferred; a recreated repository has another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepositoryRef {
     /// GitHub's number of the repository.
     pub repository_id: u64,
-    /// `owner/name` as of now.
+    /// `owner/name` when the delivery was sent.
     pub full_name: String,
     /// The installation that the delivery is for, when an app has the webhook.
     pub installation: Option<u64>,
 }
 
-/// What happened.
+/// What happened, by kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum EventDetails {
     /// A pull request was opened.
     PullOpened(PullEvent),
     /// Its head moved.
@@ -52,39 +52,39 @@ pub enum What {
     PullClosed(PullEvent),
     /// A comment was written.
     Commented(CommentEvent),
-    /// A comment was changed: whatever it says now, it is no command.
+    /// A comment was changed. It is never a command, whatever it says now.
     CommentEdited(CommentEvent),
     /// A comment was removed.
     CommentDeleted(CommentEvent),
     /// A branch or tag moved.
     Pushed(Push),
-    /// Somebody asks for a check again.
+    /// Somebody pressed GitHub's "Re-run" for a check.
     CheckRerequested {
-        /// The check run, or `None` for the whole suite.
+        /// Its number, or `None` for the whole suite.
         check_run: Option<u64>,
-        /// The commit.
+        /// The commit that was checked.
         head: Sha,
-        /// The app that made the check.
+        /// The number of the app that made the check.
         app: Option<u64>,
     },
 }
 
-/// A pull request as the delivery has it; it may be older than what GitHub says now.
+/// A pull request as it was when the delivery was sent; it may have changed since.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PullEvent {
-    /// Its number.
+    /// GitHub's number, unique in the repository.
     pub number: PullNumber,
-    /// Who opened it.
+    /// Who opened it; `None` for a deleted account.
     pub author: Option<Account>,
     /// The head commit.
     pub head: Sha,
-    /// The number of the repository that the head is in; `None` when it is gone.
+    /// The number of the repository that the head is in; `None` when that was deleted.
     pub head_repository: Option<u64>,
-    /// The branch it goes to.
+    /// The branch that it is to be merged into.
     pub base: String,
-    /// The commit of that branch.
+    /// The commit of that branch that GitHub compared with.
     pub base_sha: Sha,
-    /// The commit that the merge made; `None` while it is not merged.
+    /// The commit that the merge made; `None` if it is not merged.
     pub merged: Option<Sha>,
     /// Whether it is open.
     pub open: bool,
@@ -97,19 +97,19 @@ pub struct CommentEvent {
     pub id: u64,
     /// The pull request or issue.
     pub number: PullNumber,
-    /// Whether it is a pull request.
+    /// Whether that is a pull request.
     pub on_pull: bool,
-    /// Who opened that.
+    /// Who opened the pull request or issue.
     pub opener: Option<Account>,
-    /// What it says.
+    /// Its Markdown.
     pub body: String,
-    /// Who wrote it; `None` for an account that is gone.
+    /// Who wrote it; `None` for a deleted account.
     pub author: Option<Account>,
-    /// When it was written, as GitHub writes times.
+    /// When it was written: RFC 3339, UTC.
     pub created_at: Option<String>,
     /// Whether it was changed after it was written.
     pub edited: bool,
-    /// Whether an app wrote it in somebody's name.
+    /// Whether an app wrote it in a person's name.
     pub via_app: bool,
 }
 
@@ -118,20 +118,20 @@ pub struct CommentEvent {
 pub struct Push {
     /// `refs/heads/main`.
     pub reference: String,
-    /// What it was; zeros when it was made.
+    /// The commit before; zeros when the branch or tag was created.
     pub before: Sha,
-    /// What it is; zeros when it was removed.
+    /// The commit now; zeros when the branch or tag was deleted.
     pub after: Sha,
-    /// Whether history was rewritten.
+    /// Whether it was a force push.
     pub forced: bool,
 }
 
-/// An account.
+/// An account on GitHub.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// GitHub's number, which stays when the login changes.
     pub id: u64,
-    /// The login.
+    /// The name, which can change and be taken by somebody else.
     pub login: String,
     /// `User`, `Bot`, `Organization`, `Mannequin`.
     pub kind: String,
@@ -149,18 +149,18 @@ impl std::fmt::Display for PullNumber {
     }
 }
 
-/// A git object's name: 40 or 64 lower-case hex digits.
+/// The SHA of a git object: 40 or 64 lower-case hex digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Sha(String);
 
-/// A text that is no git object's name.
+/// The text is not a SHA.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a git object's name")]
+#[error("`{0}` is not the SHA of a git object")]
 pub struct NotASha(String);
 
 impl Sha {
-    /// Believes 40 or 64 lower-case hex digits.
+    /// Accepts 40 or 64 lower-case hex digits.
     pub fn parse(text: &str) -> Result<Self, NotASha> {
         let good = matches!(text.len(), 40 | 64)
             && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
@@ -171,7 +171,7 @@ impl Sha {
         }
     }
 
-    /// The digits.
+    /// All digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -181,7 +181,7 @@ impl Sha {
         &self.0[..7]
     }
 
-    /// Whether it says that there is no object.
+    /// Whether it stands for "no object".
     pub fn is_zero(&self) -> bool {
         self.0.bytes().all(|digit| digit == b'0')
     }
@@ -208,37 +208,37 @@ impl std::fmt::Display for Sha {
 
 /// Why a delivery cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
-    /// The body is not the JSON that we read: nested too deep, a key twice, a number too large, …
+pub enum EventError {
+    /// The body is not JSON of the expected shape: nested too deep, a key twice, a number too large, …
     #[error("the body of `{event}` cannot be read")]
-    Garbled {
-        /// The header's word.
+    Malformed {
+        /// `X-GitHub-Event`.
         event: String,
-        /// The parser's words.
+        /// The parser's error.
         source: serde_json::Error,
     },
-    /// The body is of another kind than the header says; no signature covers the header.
+    /// The body is of another kind than the header says, which no signature covers.
     #[error("the header says `{header}`, but the body is {body}")]
-    Confused {
-        /// The header's word.
+    Mismatched {
+        /// `X-GitHub-Event`.
         header: String,
         /// What the body looks like.
         body: &'static str,
     },
     /// A field that this event always has is missing.
     #[error("`{event}` without `{field}`")]
-    Lacking {
-        /// The header's word.
+    Missing {
+        /// `X-GitHub-Event`.
         event: String,
-        /// The field.
+        /// Its name.
         field: &'static str,
     },
 }
 
-/// Reads a delivery. `None`: it says nothing to us.
+/// Reads a delivery; `None` if it is of no interest.
 ///
 /// `event` is the header `X-GitHub-Event`, `body` the JSON that came with it.
-pub fn read(event: &str, body: &str) -> Result<Option<Event>, Unreadable> {
+pub fn read(event: &str, body: &str) -> Result<Option<Event>, EventError> {
     wire::read(event, body)
 }
 

@@ -1,4 +1,4 @@
-//! `X-Hub-WebhookSignature-256`: HMAC-SHA-256 over the raw body (GitHub docs, validating webhook deliveries).
+//! `X-Hub-Signature-256`: HMAC-SHA-256 over the raw body (GitHub docs, validating webhook deliveries).
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::HeaderMap;
@@ -8,20 +8,20 @@ use topology::observed::Timestamp;
 
 use crate::credentials::Secrets;
 
-/// Why a request is no delivery of ours.
+/// Why a request is not accepted as a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Forged {
-    /// No `X-Hub-WebhookSignature-256`; a SHA-1 signature does not count.
-    #[error("there is no `X-Hub-WebhookSignature-256`")]
+    /// No `X-Hub-Signature-256`; a SHA-1 signature is not accepted.
+    #[error("there is no header `X-Hub-Signature-256`")]
     Unsigned,
     /// Not one header `sha256=` with 64 lower-case hex digits.
-    #[error("`X-Hub-WebhookSignature-256` is not one `sha256=` with 64 lower-case hex digits")]
+    #[error("`X-Hub-Signature-256` is not one `sha256=` with 64 lower-case hex digits")]
     Malformed,
-    /// The signature is of other bytes, or made with another secret.
-    #[error("the signature does not fit the body")]
+    /// The signature is of other bytes, or was made with another secret.
+    #[error("the signature does not match the body")]
     Mismatch,
-    /// Signed, but not one header as GitHub sends it.
-    #[error("`{0}` is missing, twice there, or not as GitHub sends it")]
+    /// Signed, but a header is not there exactly once as GitHub sends it.
+    #[error("the header `{0}` is missing, repeated, or not as GitHub sends it")]
     Header(&'static str),
     /// Signed, but not plain JSON: the webhook's content type must be `application/json`.
     #[error("the body must be `application/json`, without `Content-Encoding`")]
@@ -31,12 +31,12 @@ pub enum Forged {
     NotText,
 }
 
-/// A signature in the right form, not yet believed.
+/// A well-formed signature, not yet verified.
 #[derive(Clone, Debug)]
 pub struct WebhookSignature([u8; 32]);
 
 impl WebhookSignature {
-    /// Reads the header. Only the form is looked at, so that a body need not be read for a hopeless request.
+    /// Reads the header. Only its form is checked, so that the body of a request without a signature need not be read.
     pub fn of(headers: &HeaderMap) -> Result<Self, Forged> {
         let mut values = headers.get_all("x-hub-signature-256").iter();
         let value = values.next().ok_or(Forged::Unsigned)?;
@@ -55,15 +55,15 @@ impl WebhookSignature {
         Ok(Self(bytes))
     }
 
-    /// Whether it fits the body under one of the secrets that count now. `verify_slice` takes the same time wherever
+    /// Whether it matches the body under one of the secrets that are valid now. `verify_slice` takes the same time wherever
     /// they differ.
-    pub(super) fn fits(&self, body: &[u8], secrets: &Secrets, now: Timestamp) -> bool {
-        let mut fits = false;
+    pub(super) fn matches(&self, body: &[u8], secrets: &Secrets, now: Timestamp) -> bool {
+        let mut matches = false;
         for secret in secrets.at(now) {
             let mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes())
                 .expect("HMAC takes a key of any length");
-            fits |= mac.chain_update(body).verify_slice(&self.0).is_ok();
+            matches |= mac.chain_update(body).verify_slice(&self.0).is_ok();
         }
-        fits
+        matches
     }
 }

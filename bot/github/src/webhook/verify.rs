@@ -1,4 +1,4 @@
-//! From a request to a delivery that GitHub signed.
+//! Accepting a webhook: a request becomes a delivery only if GitHub signed it.
 //!
 //! The signature over the raw bytes is checked before anything is parsed. It must not know what a delivery says.
 
@@ -20,7 +20,7 @@ pub struct SignedDelivery {
     pub body: String,
 }
 
-/// Believes a request, by its signature over the raw bytes and before anything is parsed.
+/// Accepts a request by its signature over the raw bytes, before anything is parsed.
 pub fn receive(
     headers: &HeaderMap,
     body: &[u8],
@@ -28,17 +28,17 @@ pub fn receive(
     now: Timestamp,
 ) -> Result<SignedDelivery, Forged> {
     let signature = WebhookSignature::of(headers)?;
-    if !signature.fits(body, secrets, now) {
+    if !signature.matches(body, secrets, now) {
         return Err(Forged::Mismatch);
     }
-    let event = word(headers, "x-github-event", |c| {
+    let event = single_header(headers, "x-github-event", |c| {
         c.is_ascii_lowercase() || c == '_'
     })?;
-    // A GUID at GitHub; stand-ins count.
-    let id = word(headers, "x-github-delivery", |c| {
+    // GitHub sends a GUID; the lab sends a number.
+    let id = single_header(headers, "x-github-delivery", |c| {
         c.is_ascii_alphanumeric() || c == '-'
     })?;
-    plain_json(headers)?;
+    check_content_type(headers)?;
     let body = std::str::from_utf8(body)
         .ok()
         .ok_or(Forged::NotText)?
@@ -46,11 +46,11 @@ pub fn receive(
     Ok(SignedDelivery { id, event, body })
 }
 
-/// The one header of that name, of the given characters, at most 64.
-fn word(
+/// The only header of that name, with 1 to 64 of the allowed characters.
+fn single_header(
     headers: &HeaderMap,
     name: &'static str,
-    fits: impl Fn(char) -> bool,
+    is_allowed: impl Fn(char) -> bool,
 ) -> Result<String, Forged> {
     let mut values = headers.get_all(name).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
@@ -59,12 +59,12 @@ fn word(
     value
         .to_str()
         .ok()
-        .filter(|text| (1..=64).contains(&text.len()) && text.chars().all(fits))
+        .filter(|text| (1..=64).contains(&text.len()) && text.chars().all(is_allowed))
         .map(str::to_owned)
         .ok_or(Forged::Header(name))
 }
 
-fn plain_json(headers: &HeaderMap) -> Result<(), Forged> {
+fn check_content_type(headers: &HeaderMap) -> Result<(), Forged> {
     if headers.contains_key(http::header::CONTENT_ENCODING) {
         return Err(Forged::NotJson);
     }

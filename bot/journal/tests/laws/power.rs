@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use journal::{Journal, JournalError, RateTier, Settled, Stored};
-use plan::run::{Fact, Noted};
+use plan::run::{Fact, RecordedFact};
 use plan::step::StepId;
 
 use crate::{NOW, Store, began, comment, created, delivery, later, message, new_run, started};
@@ -54,7 +54,9 @@ async fn carried_out(journal: &Journal) -> Result<(), JournalError> {
     journal.release(&lease).await
 }
 
-async fn end_state(journal: &Journal) -> (Vec<Noted>, (i64, i64), Option<i64>, Option<String>) {
+async fn end_state(
+    journal: &Journal,
+) -> (Vec<RecordedFact>, (i64, i64), Option<i64>, Option<String>) {
     journal.check().await.unwrap();
     let runs = journal.runs("s", 9).await.unwrap();
     assert_eq!(runs.len(), 1);

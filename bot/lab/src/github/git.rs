@@ -5,14 +5,13 @@
 
 pub(crate) mod diff;
 pub(crate) mod merge;
-mod sha1;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::git::sha1::sha1;
+use sha1::{Digest as _, Sha1};
 
 /// A git object id: 40 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -147,7 +146,7 @@ impl Git {
     fn write_object(&mut self, kind: &str, body: &[u8], object: Object) -> Oid {
         let mut bytes = format!("{kind} {}\0", body.len()).into_bytes();
         bytes.extend_from_slice(body);
-        let oid = Oid(sha1(&bytes));
+        let oid = Oid(Sha1::digest(&bytes).into());
         self.objects.entry(oid).or_insert_with(|| Arc::new(object));
         oid
     }

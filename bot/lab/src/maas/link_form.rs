@@ -9,7 +9,7 @@ use super::store::{AllocType, LabMaas, NodeType, RangeType, StoredAddress};
 use crate::wire::LabResponse;
 
 /// The requested link.
-struct Wanted {
+struct RequestedLink {
     /// In upper case; "" if missing or unknown.
     mode: String,
     subnet: Option<u64>,
@@ -72,7 +72,7 @@ impl LabMaas {
         Ok(())
     }
 
-    fn read_link(&self, interface: u64, form: &Form, errors: &mut FormErrors) -> Wanted {
+    fn read_link(&self, interface: u64, form: &Form, errors: &mut FormErrors) -> RequestedLink {
         let force = form.switch("force").unwrap_or(false);
         let row = &self.interfaces[&interface];
         let in_bond = self
@@ -105,7 +105,7 @@ impl LabMaas {
                 format!("Cannot link interface({name}) when interface is in a bond({bond}).");
             errors.add("bond", message);
         }
-        Wanted {
+        RequestedLink {
             mode,
             subnet,
             ip,
@@ -134,7 +134,7 @@ impl LabMaas {
         String::new()
     }
 
-    fn check_link(&self, interface: u64, wanted: &Wanted, errors: &mut FormErrors) {
+    fn check_link(&self, interface: u64, wanted: &RequestedLink, errors: &mut FormErrors) {
         let needs_subnet = wanted.mode == "AUTO" || wanted.mode == "STATIC";
         if needs_subnet && wanted.subnet.is_none() {
             errors.add("subnet", REQUIRED);
@@ -176,7 +176,7 @@ impl LabMaas {
         errors.add("mode", format!("Interface is already set to DHCP{from}."));
     }
 
-    fn check_static(&self, wanted: &Wanted, errors: &mut FormErrors) {
+    fn check_static(&self, wanted: &RequestedLink, errors: &mut FormErrors) {
         let (Some(subnet), Some(ip)) = (wanted.subnet, wanted.ip) else {
             return;
         };
@@ -200,7 +200,7 @@ impl LabMaas {
         }
     }
 
-    fn check_link_up(&self, interface: u64, wanted: &Wanted, errors: &mut FormErrors) {
+    fn check_link_up(&self, interface: u64, wanted: &RequestedLink, errors: &mut FormErrors) {
         let bare = |link: &StoredAddress| {
             link.ip.is_none() && matches!(link.alloc, AllocType::Sticky | AllocType::Discovered)
         };
@@ -221,7 +221,7 @@ impl LabMaas {
 
     /// Removes the links that a new link replaces: all if forced or for `LINK_UP`, else those without an address. Then the
     /// interface gets the VLAN of the subnet.
-    fn remove_replaced_links(&mut self, interface: u64, wanted: &Wanted) {
+    fn remove_replaced_links(&mut self, interface: u64, wanted: &RequestedLink) {
         let all = wanted.force || wanted.mode == "LINK_UP";
         let removed: Vec<u64> = self
             .links_of(interface)

@@ -1,4 +1,5 @@
-//! Fabrics, VLANs, subnets, ranges, routes, reserved IPs and spaces, as API 2.0 spells them.
+//! Fabrics, VLANs, subnets, ranges, routes, reserved IPs and spaces, as API 2.0 spells them. Must not know which of them
+//! are declared.
 
 use topology::address::Range;
 use topology::object::{
@@ -7,11 +8,11 @@ use topology::object::{
 };
 use topology::observed::Seen;
 
-use crate::ask::ReadError;
 use crate::json::{JsonAt, JsonResult, each};
+use crate::request::{Cause, ReadError, read_error};
 use crate::transport::MaasRequest;
 
-/// Everything that `fabrics/` says.
+/// The contents of `fabrics/`.
 #[derive(Debug)]
 pub(crate) struct Fabrics {
     fabrics: Vec<(u64, String)>,
@@ -49,13 +50,11 @@ impl Fabrics {
             if let Some(relay) = relay {
                 let place = places.iter().find(|(id, _)| *id == relay);
                 let Some((_, at)) = place else {
-                    return Err(ReadError {
-                        request: request.to_string(),
-                        cause: crate::ask::Cause::Misread {
-                            place: format!("vlan {}", row.vlan.at),
-                            problem: format!("it relays to VLAN {relay}, which is not listed"),
-                        },
-                    });
+                    let cause = Cause::InvalidResponse {
+                        place: format!("vlan {}", row.vlan.at),
+                        problem: format!("its relay is VLAN {relay}, which is not listed"),
+                    };
+                    return Err(read_error(request, cause));
                 };
                 row.vlan.relay = Some(at.clone());
             }
@@ -64,7 +63,7 @@ impl Fabrics {
         Ok(Self { fabrics, vlans })
     }
 
-    /// The VLANs that are their fabric's default, in order of place.
+    /// The default VLAN of each fabric, sorted.
     pub(crate) fn defaults(&self) -> Vec<VlanAt> {
         let defaults = self.vlans.iter().filter(|row| row.is_default);
         let mut places: Vec<VlanAt> = defaults.map(|row| row.vlan.at.clone()).collect();
@@ -76,13 +75,13 @@ impl Fabrics {
         self.vlans.iter().map(|row| &row.vlan)
     }
 
-    /// Row number of a fabric.
+    /// The row number of a fabric.
     pub(crate) fn fabric_row(&self, name: &str) -> Option<u64> {
         let found = self.fabrics.iter().find(|(_, known)| known == name);
         found.map(|(id, _)| *id)
     }
 
-    /// Row number of a VLAN.
+    /// The row number of a VLAN.
     pub(crate) fn vlan_row(&self, at: &VlanAt) -> Option<u64> {
         let found = self.vlans.iter().find(|row| row.vlan.at == *at);
         found.map(|row| row.id)
@@ -131,7 +130,7 @@ fn vlan(at: JsonAt<'_>, fabric: &str) -> JsonResult<Unresolved> {
             fabric: fabric.to_owned(),
             vid: at.field("vid")?.number()?,
         },
-        // A tagged VLAN that nobody named reads null (seen on 3.5.12 and 3.7.3).
+        // The name of an unnamed tagged VLAN is null (seen on 3.5.12 and 3.7.3).
         name: text("name")?,
         mtu: at.field("mtu")?.number()?,
         space: bound_space(at)?,
@@ -148,7 +147,7 @@ fn vlan(at: JsonAt<'_>, fabric: &str) -> JsonResult<Unresolved> {
     Ok(Unresolved { row, relay })
 }
 
-/// `undefined` is how MAAS says none (3.5.9 maasserver/models/space.py:19-25).
+/// MAAS says `undefined` for no space (3.5.9 maasserver/models/space.py:19-25).
 fn bound_space(at: JsonAt<'_>) -> JsonResult<Option<String>> {
     let name = match at.nullable("space")? {
         Some(space) => space.text()?.to_owned(),
@@ -157,7 +156,7 @@ fn bound_space(at: JsonAt<'_>) -> JsonResult<Option<String>> {
     Ok((name != "undefined").then_some(name))
 }
 
-/// The place of a VLAN that is told inside another object.
+/// Fabric and VID of a VLAN that is embedded in another object.
 pub(crate) fn vlan_at(at: JsonAt<'_>) -> JsonResult<VlanAt> {
     Ok(VlanAt {
         fabric: at.field("fabric")?.text()?.to_owned(),
@@ -165,7 +164,7 @@ pub(crate) fn vlan_at(at: JsonAt<'_>) -> JsonResult<VlanAt> {
     })
 }
 
-/// A space; `None` for the pseudo space that collects VLANs without one.
+/// A space; `None` for the pseudo-space that collects VLANs without one.
 pub(crate) fn space(at: JsonAt<'_>) -> JsonResult<Option<Seen>> {
     let name = at.field("name")?.text()?.to_owned();
     if name == "undefined" {
@@ -186,7 +185,7 @@ pub(crate) fn subnet(at: JsonAt<'_>) -> JsonResult<Seen> {
         active_discovery: flag("active_discovery")?,
         rdns_mode: at.field("rdns_mode")?.number()?,
     };
-    // A subnet made without a gateway reads `""`, one that never had one `null` (seen on 3.5.12 and 3.7.3).
+    // A subnet created without a gateway has `""`; one that never had a gateway has `null` (seen on 3.5.12 and 3.7.3).
     let gateway = match at.nullable("gateway_ip")? {
         Some(gateway) if gateway.is_blank() => None,
         Some(gateway) => Some(gateway.address()?),
@@ -200,7 +199,7 @@ pub(crate) fn subnet(at: JsonAt<'_>) -> JsonResult<Seen> {
     }
     // Since MAAS 3.0.
     let mut disabled_boot_architectures = Vec::new();
-    if let Some(names) = at.maybe("disabled_boot_architectures") {
+    if let Some(names) = at.optional("disabled_boot_architectures") {
         for name in names.list()? {
             disabled_boot_architectures.push(name.text()?.to_owned());
         }

@@ -1,17 +1,23 @@
-//! Machines, devices and controllers with their interfaces and links, as API 2.0 spells them. Power parameters are
-//! never asked for.
+//! Machines, devices and controllers with their interfaces and links, as API 2.0 spells them. Power parameters, which
+//! hold passwords, are never requested.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use topology::Cidr;
 use topology::object::{Interface, InterfaceKind, Link, Mode, Object, VlanAt};
-use topology::observed::{BlindSpot, Node, NodeKind, Seen};
+use topology::observed::{BlindSpot, Node, NodeKind, Scope, Seen};
 
-use crate::json::{JsonAt, JsonResult};
+use crate::MaasReader;
+use crate::json::{JsonAt, JsonResult, each};
 use crate::read::network::vlan_at;
+use crate::request::ReadError;
+use crate::transport::{MaasRequest, Transport};
 
-/// One node as listed.
+/// Host names in one request: nginx stops reading a URL at 8,000 characters.
+const HOSTS_PER_REQUEST: usize = 50;
+
+/// A node as listed.
 #[derive(Clone, Debug)]
 pub(crate) struct NodeRow {
     pub(crate) system_id: String,
@@ -24,7 +30,7 @@ pub(crate) struct NodeRow {
     pub(crate) interfaces: Vec<InterfaceRow>,
 }
 
-/// One interface as listed.
+/// An interface as listed.
 #[derive(Clone, Debug)]
 pub(crate) struct InterfaceRow {
     pub(crate) id: u64,
@@ -35,13 +41,71 @@ pub(crate) struct InterfaceRow {
     links: Vec<LinkRow>,
 }
 
-/// A link to a subnet; a bare `link_up` is none.
+/// A link to a subnet. A `link_up` without a subnet is not one.
 #[derive(Clone, Debug)]
 struct LinkRow {
     id: u64,
     subnet: Cidr,
     mode: Mode,
     address: Option<IpAddr>,
+}
+
+impl<W: Transport> MaasReader<W> {
+    /// The nodes in `scope`. Controllers are always read.
+    pub(super) async fn node_rows(&self, scope: &Scope) -> Result<Vec<NodeRow>, ReadError> {
+        let (racks, regions, machines, devices) = tokio::try_join!(
+            self.list("rackcontrollers/", rack_row),
+            self.list("regioncontrollers/", |at| node_row(
+                at,
+                NodeKind::Controller
+            )),
+            self.machines(scope),
+            async {
+                if scope.all_nodes {
+                    self.list("devices/", |at| node_row(at, NodeKind::Device))
+                        .await
+                } else {
+                    Ok(Vec::new())
+                }
+            },
+        )?;
+        // A region+rack controller is in both lists; the first list knows that it is a rack.
+        let mut rows: BTreeMap<String, NodeRow> = BTreeMap::new();
+        for row in racks
+            .into_iter()
+            .chain(regions)
+            .chain(machines)
+            .chain(devices)
+        {
+            rows.entry(row.system_id.clone()).or_insert(row);
+        }
+        Ok(rows.into_values().collect())
+    }
+
+    async fn machines(&self, scope: &Scope) -> Result<Vec<NodeRow>, ReadError> {
+        if scope.all_nodes {
+            return self
+                .list("machines/", |at| node_row(at, NodeKind::Machine))
+                .await;
+        }
+        let mut rows = Vec::new();
+        for hosts in scope.machines.chunks(HOSTS_PER_REQUEST) {
+            let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+            rows.extend(self.machines_named(&hosts).await?);
+        }
+        Ok(rows)
+    }
+
+    /// The machines with those host names. Of a name with a domain only the first label is sent.
+    pub(crate) async fn machines_named(&self, hosts: &[&str]) -> Result<Vec<NodeRow>, ReadError> {
+        let mut request = MaasRequest::get("machines/");
+        for host in hosts {
+            let name = host.split('.').next().unwrap_or_default();
+            request = request.with_query("hostname", name);
+        }
+        let body = self.client.read(&request).await?;
+        each(&request, &body, |at| node_row(at, NodeKind::Machine))
+    }
 }
 
 pub(crate) fn node_row(at: JsonAt<'_>, kind: NodeKind) -> JsonResult<NodeRow> {
@@ -54,7 +118,7 @@ pub(crate) fn node_row(at: JsonAt<'_>, kind: NodeKind) -> JsonResult<NodeRow> {
     for item in at.field("interface_set")?.list()? {
         interfaces.push(interface_row(item)?);
     }
-    let boot = match at.maybe("boot_interface") {
+    let boot = match at.optional("boot_interface") {
         Some(interface) => Some(interface.field("name")?.text()?.to_owned()),
         None => None,
     };
@@ -70,7 +134,7 @@ pub(crate) fn node_row(at: JsonAt<'_>, kind: NodeKind) -> JsonResult<NodeRow> {
     })
 }
 
-/// One of `rackcontrollers/`.
+/// A node of `rackcontrollers/`.
 pub(crate) fn rack_row(at: JsonAt<'_>) -> JsonResult<NodeRow> {
     Ok(NodeRow {
         is_rack: true,
@@ -110,11 +174,11 @@ pub(crate) fn interface_row(at: JsonAt<'_>) -> JsonResult<InterfaceRow> {
 
 fn link(at: JsonAt<'_>) -> JsonResult<Option<LinkRow>> {
     let (id, mode) = (at.field("id")?.number()?, at.field("mode")?);
-    let Some(subnet) = at.maybe("subnet") else {
+    let Some(subnet) = at.optional("subnet") else {
         return Ok(None);
     };
-    let address = match at.maybe("ip_address") {
-        // An address that was not given yet is also told as an empty text.
+    let address = match at.optional("ip_address") {
+        // An address that is not allocated yet may also be an empty string.
         Some(address) if address.text()?.is_empty() => None,
         Some(address) => Some(address.address()?),
         None => None,
@@ -127,7 +191,7 @@ fn link(at: JsonAt<'_>) -> JsonResult<Option<LinkRow>> {
             Some(address) => Mode::Static(address),
             None => return Err(mode.fault("a static link without `ip_address`")),
         },
-        _ => return Err(mode.fault("none of the four modes of a link")),
+        _ => return Err(mode.fault("not one of a link's four modes")),
     };
     Ok(Some(LinkRow {
         id,
@@ -149,8 +213,8 @@ impl NodeRow {
         }
     }
 
-    /// Whether people may mean this node by `host`.
-    pub(crate) fn answers_to(&self, host: &str) -> bool {
+    /// Whether `host` is its host name or its FQDN.
+    pub(crate) fn is_named(&self, host: &str) -> bool {
         self.host == host || self.fqdn == host
     }
 
@@ -159,7 +223,7 @@ impl NodeRow {
         self.interfaces.iter().flat_map(|row| row.seen(&self.host))
     }
 
-    /// Subnets that it is linked to without an address so far, with the interface's name.
+    /// Subnets that it is linked to without an address yet, with the interface's name.
     pub(crate) fn unaddressed(&self) -> impl Iterator<Item = (Cidr, String)> {
         self.interfaces.iter().flat_map(|row| {
             let bare = row.links.iter().filter(|link| link.address.is_none());
@@ -194,7 +258,7 @@ impl InterfaceRow {
     }
 }
 
-/// Nodes that share a host name go by their FQDN; of those that share that too, all but one are told as blind spots.
+/// Gives nodes that share a host name their FQDN instead. Of those that share that too, all but one become blind spots.
 pub(crate) fn with_unique_hosts(mut rows: Vec<NodeRow>) -> (Vec<NodeRow>, Vec<BlindSpot>) {
     let mut uses: BTreeMap<String, usize> = BTreeMap::new();
     for row in &rows {

@@ -1,4 +1,5 @@
-//! DHCP snippets, as `dhcp-snippets/` lists them: those that can be made again as they are, and the others.
+//! DHCP snippets, as `dhcp-snippets/` lists them: those that can be recreated unchanged, and the others. Must not know
+//! when a plan recreates one.
 
 use std::collections::BTreeMap;
 
@@ -7,24 +8,25 @@ use topology::observed::{LooseSnippet, Seen, SnippetOn};
 
 use crate::json::{JsonAt, JsonResult};
 
-/// One snippet.
+/// A DHCP snippet as listed.
 #[derive(Debug)]
 pub(crate) enum SnippetRow {
-    /// On a subnet, whole.
-    Hung(Seen),
-    /// What no plan writes.
-    Loose(LooseSnippet),
+    /// Of a subnet, and recreatable from what the API shows.
+    OnSubnet(Seen),
+    /// Any other; no plan writes it.
+    Other(LooseSnippet),
 }
 
-/// One snippet. On which range of its subnet it hangs is in no answer (3.7.3 maasserver/api/dhcpsnippets.py:24-34).
+/// Reads one snippet. A snippet may belong to one range of its subnet, but no response says which (3.7.3
+/// maasserver/api/dhcpsnippets.py:24-34).
 pub(crate) fn snippet(at: JsonAt<'_>) -> JsonResult<SnippetRow> {
     let name = at.field("name")?.text()?.to_owned();
     let value = match at.nullable("value")? {
         Some(value) => Some(value.text()?.to_owned()),
         None => None,
     };
-    let loose = |value: Option<String>, on| {
-        SnippetRow::Loose(LooseSnippet {
+    let other = |value: Option<String>, on| {
+        SnippetRow::Other(LooseSnippet {
             name: name.clone(),
             on,
             value: value.unwrap_or_default(),
@@ -34,27 +36,27 @@ pub(crate) fn snippet(at: JsonAt<'_>) -> JsonResult<SnippetRow> {
     let cidr = match (node, subnet) {
         (Some(node), _) => {
             let host = node.field("hostname")?.text()?.to_owned();
-            return Ok(loose(value, SnippetOn::Node(host)));
+            return Ok(other(value, SnippetOn::Node(host)));
         }
-        (None, None) => return Ok(loose(value, SnippetOn::Everywhere)),
+        (None, None) => return Ok(other(value, SnippetOn::Everywhere)),
         (None, Some(subnet)) => subnet.field("cidr")?.cidr()?,
     };
     let description = match at.nullable("description")? {
         Some(text) => text.text()?.to_owned(),
         None => String::new(),
     };
-    let unfit = |why: &str| SnippetOn::Subnet {
+    let not_recreatable = |why: &str| SnippetOn::Subnet {
         cidr,
         why: why.to_owned(),
     };
     let Some(value) = value else {
-        return Ok(loose(None, unfit("MAAS does not show its text")));
+        return Ok(other(None, not_recreatable("MAAS does not show its text")));
     };
     if is_padded(&name) || is_padded(&description) {
-        let why = "MAAS takes off the blanks around its name or description";
-        return Ok(loose(Some(value), unfit(why)));
+        let why = "MAAS would strip the white space around its name or description";
+        return Ok(other(Some(value), not_recreatable(why)));
     }
-    Ok(SnippetRow::Hung(Seen {
+    Ok(SnippetRow::OnSubnet(Seen {
         id: at.field("id")?.number()?,
         object: Object::Snippet(Snippet {
             subnet: cidr,
@@ -66,37 +68,37 @@ pub(crate) fn snippet(at: JsonAt<'_>) -> JsonResult<SnippetRow> {
     }))
 }
 
-/// Whether Python's `strip`, which MAAS's forms call, would shorten it.
+/// Whether Python's `strip`, which MAAS's forms call, would change it.
 fn is_padded(text: &str) -> bool {
     let blank = |c: char| c.is_whitespace() || ('\x1c'..='\x1f').contains(&c);
     text.starts_with(blank) || text.ends_with(blank)
 }
 
-/// The snippets that a plan can tell apart, and the others. MAAS lets two of one subnet bear one name.
-pub(crate) fn told_apart(rows: Vec<SnippetRow>) -> (Vec<Seen>, Vec<LooseSnippet>) {
-    let mut named: BTreeMap<Key, Vec<Seen>> = BTreeMap::new();
-    let mut loose = Vec::new();
+/// The snippets with unique keys, and the others. MAAS allows two snippets of one subnet with the same name.
+pub(crate) fn split_by_key(rows: Vec<SnippetRow>) -> (Vec<Seen>, Vec<LooseSnippet>) {
+    let mut by_key: BTreeMap<Key, Vec<Seen>> = BTreeMap::new();
+    let mut others = Vec::new();
     for row in rows {
         match row {
-            SnippetRow::Hung(seen) => named.entry(seen.object.key()).or_default().push(seen),
-            SnippetRow::Loose(snippet) => loose.push(snippet),
+            SnippetRow::OnSubnet(seen) => by_key.entry(seen.object.key()).or_default().push(seen),
+            SnippetRow::Other(snippet) => others.push(snippet),
         }
     }
-    let (alike, single): (Vec<_>, Vec<_>) = named
+    let (duplicates, unique): (Vec<_>, Vec<_>) = by_key
         .into_values()
         .partition(|namesakes| namesakes.len() > 1);
-    let alike = alike
+    let duplicates = duplicates
         .iter()
         .flatten()
         .filter_map(|seen| seen.object.as_snippet());
-    loose.extend(alike.map(|snippet| LooseSnippet {
+    others.extend(duplicates.map(|snippet| LooseSnippet {
         name: snippet.name.clone(),
         value: snippet.value.clone(),
         on: SnippetOn::Subnet {
             cidr: snippet.subnet,
-            why: "another one there has the same name".to_owned(),
+            why: "another snippet there has the same name".to_owned(),
         },
     }));
-    loose.sort();
-    (single.into_iter().flatten().collect(), loose)
+    others.sort();
+    (unique.into_iter().flatten().collect(), others)
 }

@@ -1,15 +1,15 @@
-//! From an answer to an outcome: done, refused, or nobody knows. Pure.
+//! Turns MAAS's response into the outcome of a write: done, refused, or unknown. Pure. Must not know what follows.
 
 use serde_json::Value;
 use topology::object::Object;
 use topology::port::{Outcome, Write};
 
-use crate::ask::{WORDS_MAX, in_a_line, words};
 use crate::json::one;
 use crate::read::interface_row;
+use crate::request::{MESSAGE_CHARS_MAX, in_a_line, message_of};
 use crate::transport::{LostAnswer, MaasRequest, MaasResponse, Method};
 
-/// What came of `write`, sent as `request`.
+/// The outcome of `write`, which was sent as `request`.
 pub(super) fn outcome(
     request: &MaasRequest,
     answer: Result<MaasResponse, LostAnswer>,
@@ -20,20 +20,20 @@ pub(super) fn outcome(
         Err(lost) => return unknown(format!("{request}: {lost}")),
     };
     match answer.status {
-        // MAAS never answers a write with a page (seen on 3.5.12 and 3.7.3), so something else did.
+        // MAAS never answers a write with a web page (seen on 3.5.12 and 3.7.3), so another server did.
         200..=299 | 404 if answer.is_html() => {
             let status = answer.status;
             unknown(format!("{request} answered {status} with a web page"))
         }
         200..=299 => done(request, &answer, write),
-        // Gone is what was wanted.
+        // What does not exist is deleted.
         404 if request.method == Method::Delete => Outcome::Done(None),
-        // A conflict of transactions comes as a page with `Retry-After`, and may come after the deed; the plain words
-        // of a node in the wrong state are a refusal (seen on 3.5.12 and 3.7.3).
+        // A transaction conflict is a web page with `Retry-After`, and the write may have happened. Plain text about a
+        // node in the wrong state is a refusal (seen on 3.5.12 and 3.7.3).
         409 if !answer.is_html() && answer.retry_after.is_none() => refused(&answer),
         408 | 409 | 429 | 500..=599 => {
-            let words = words(&answer);
-            unknown(format!("{request} answered {}: {words}", answer.status))
+            let message = message_of(&answer);
+            unknown(format!("{request} answered {}: {message}", answer.status))
         }
         _ => refused(&answer),
     }
@@ -53,14 +53,14 @@ fn done(request: &MaasRequest, answer: &MaasResponse, write: &Write) -> Outcome 
             });
             match row {
                 Ok(id) => Outcome::Done(id),
-                Err(blind) => unknown(blind.to_string()),
+                Err(error) => unknown(error.to_string()),
             }
         }
         Write::Create(_) | Write::Update(..) => {
             let id = one(request, &answer.body, |at| at.field("id")?.number());
             match id {
                 Ok(id) => Outcome::Done(Some(id)),
-                Err(blind) => unknown(blind.to_string()),
+                Err(error) => unknown(error.to_string()),
             }
         }
     }
@@ -70,7 +70,7 @@ fn refused(answer: &MaasResponse) -> Outcome {
     let why = match answer.status {
         300..=399 => "a redirect, which is not followed".to_owned(),
         401 | 403 if answer.body.is_empty() => "the API key's user may not do this".to_owned(),
-        _ => by_field(answer).unwrap_or_else(|| words(answer)),
+        _ => by_field(answer).unwrap_or_else(|| message_of(answer)),
     };
     Outcome::Refused {
         status: answer.status,
@@ -78,7 +78,7 @@ fn refused(answer: &MaasResponse) -> Outcome {
     }
 }
 
-/// MAAS's map from field to complaints, as a sentence: `gateway_ip: Gateway IP must be within CIDR range.`
+/// MAAS's map from fields to error messages, as a sentence: `gateway_ip: Gateway IP must be within CIDR range.`
 fn by_field(answer: &MaasResponse) -> Option<String> {
     if answer.status == 401 {
         return None;
@@ -87,21 +87,21 @@ fn by_field(answer: &MaasResponse) -> Option<String> {
         return None;
     };
     let mut sentences = Vec::new();
-    for (field, complaints) in &fields {
-        let complaints: Vec<&str> = complaints
+    for (field, messages) in &fields {
+        let messages: Vec<&str> = messages
             .as_array()?
             .iter()
             .map_while(Value::as_str)
             .collect();
-        let complaints = complaints.join(" ");
+        let messages = messages.join(" ");
         sentences.push(if field == "__all__" {
-            complaints
+            messages
         } else {
-            format!("{field}: {complaints}")
+            format!("{field}: {messages}")
         });
     }
     let text = sentences.join(" ");
-    Some(in_a_line(&text).chars().take(WORDS_MAX).collect())
+    Some(in_a_line(&text).chars().take(MESSAGE_CHARS_MAX).collect())
 }
 
 fn unknown(why: String) -> Outcome {

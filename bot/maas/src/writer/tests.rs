@@ -1,3 +1,5 @@
+//! Outcomes of writes, and what keeps a write from being sent.
+
 mod requests;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +10,7 @@ use topology::object::{
 };
 
 use super::*;
-use crate::scripted::{ScriptedTransport, json, page, still, text};
+use crate::scripted::{ScriptedTransport, fixed_environment, json, page, text};
 use crate::transport::{LostAnswer, MaasResponse};
 
 struct Held(AtomicBool);
@@ -88,30 +90,30 @@ const RESERVED: &str = "GET subnets/9/?op=reserved_ip_ranges";
 /// A MAAS with the VLAN, and with the subnet and the range where they are given.
 fn maas(subnet: bool, range: bool) -> ScriptedTransport {
     let phones = format!("[{PHONES}]");
-    let told = ScriptedTransport::default().to("GET fabrics/", Ok(json(200, FABRICS)));
-    let told = if subnet {
-        told.to(BY_CIDR, Ok(json(200, DESKS)))
+    let maas = ScriptedTransport::default().to("GET fabrics/", Ok(json(200, FABRICS)));
+    let maas = if subnet {
+        maas.to(BY_CIDR, Ok(json(200, DESKS)))
     } else {
-        told.to(BY_CIDR, Ok(text(404, "No Subnet matches the given query.")))
+        maas.to(BY_CIDR, Ok(text(404, "No Subnet matches the given query.")))
     };
-    let told = told.to("GET subnets/9/", Ok(json(200, DESKS)));
+    let maas = maas.to("GET subnets/9/", Ok(json(200, DESKS)));
     if range {
         let taken = r#"[{"start": "192.0.2.1", "end": "192.0.2.19", "purpose": ["gateway-ip", "reserved"]}]"#;
-        told.to(RESERVED, Ok(json(200, taken)))
+        maas.to(RESERVED, Ok(json(200, taken)))
             .to("GET ipranges/", Ok(json(200, &phones)))
     } else {
-        told.to(RESERVED, Ok(json(200, "[]")))
+        maas.to(RESERVED, Ok(json(200, "[]")))
     }
 }
 
-/// Makes `write` in `maas`: the outcome, and the writes that left.
-async fn made(maas: ScriptedTransport, write: &Write) -> (Outcome, Vec<String>) {
+/// Sends `write` to `maas`: the outcome, and the writes that were sent.
+async fn sent_by(maas: ScriptedTransport, write: &Write) -> (Outcome, Vec<String>) {
     let maas = Arc::new(maas);
-    let client = MaasClient::new(Arc::clone(&maas), still().0);
+    let client = MaasClient::new(Arc::clone(&maas), fixed_environment().0);
     let lease = held();
-    let outcome = MaasWriter::new(&client, &lease).make(write).await;
+    let outcome = MaasWriter::new(&client, &lease).send(write).await;
     let sent = maas
-        .asked()
+        .requests()
         .into_iter()
         .filter(|line| !line.starts_with("GET"));
     (outcome, sent.collect())
@@ -153,7 +155,7 @@ fn link(name: &str, mode: Mode) -> Link {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_where_the_world_is_not_as_the_write_expects() {
+async fn nothing_is_sent_when_maas_is_not_as_the_write_expects() {
     let other = Subnet {
         name: "chairs".to_owned(),
         ..desks()
@@ -209,7 +211,7 @@ async fn nothing_is_sent_where_the_world_is_not_as_the_write_expects() {
             Write::Create(Object::Link(link("eth9", Mode::Auto))),
         ),
     ] {
-        let (outcome, sent) = made(maas, &write).await;
+        let (outcome, sent) = sent_by(maas, &write).await;
         assert!(sent.is_empty(), "{sent:?}");
         assert!(
             matches!(&outcome, Outcome::Refused { status: NOT_SENT, why } if why.starts_with("not sent")),
@@ -219,18 +221,19 @@ async fn nothing_is_sent_where_the_world_is_not_as_the_write_expects() {
 }
 
 #[tokio::test]
-async fn what_is_gone_needs_no_delete() {
-    let (outcome, sent) = made(maas(false, false), &Write::Delete(Object::Subnet(desks()))).await;
+async fn what_does_not_exist_needs_no_delete() {
+    let (outcome, sent) =
+        sent_by(maas(false, false), &Write::Delete(Object::Subnet(desks()))).await;
     assert_eq!((outcome, sent), (Outcome::Done(None), Vec::new()));
 }
 
 #[tokio::test]
 async fn threat_38_without_the_lease_nothing_is_sent() {
     let maas = Arc::new(maas(true, false));
-    let client = MaasClient::new(Arc::clone(&maas), still().0);
+    let client = MaasClient::new(Arc::clone(&maas), fixed_environment().0);
     let lease = Held(AtomicBool::new(false));
     let write = Write::Delete(Object::Subnet(desks()));
-    let outcome = MaasWriter::new(&client, &lease).make(&write).await;
+    let outcome = MaasWriter::new(&client, &lease).send(&write).await;
     assert!(matches!(
         outcome,
         Outcome::Refused {
@@ -238,7 +241,7 @@ async fn threat_38_without_the_lease_nothing_is_sent() {
             ..
         }
     ));
-    assert!(maas.asked().is_empty());
+    assert!(maas.requests().is_empty());
 }
 
 #[tokio::test]
@@ -252,7 +255,7 @@ async fn an_answer_is_done_refused_or_unknown_and_a_write_is_never_repeated() {
             "<html><head><title>x</title></head><body><h2>Conflict error.</h2></body></html>",
         )
     };
-    let late = LostAnswer::Late(std::time::Duration::from_mins(2));
+    let late = LostAnswer::TimedOut(std::time::Duration::from_mins(2));
     let rows: Vec<(Result<MaasResponse, LostAnswer>, &str)> = vec![
         (Ok(text(204, "")), "Done(None)"),
         (
@@ -295,7 +298,7 @@ async fn an_answer_is_done_refused_or_unknown_and_a_write_is_never_repeated() {
         ),
         (
             Err(late),
-            r#"Unknown { why: "DELETE subnets/9/: no whole answer within 120 s" }"#,
+            r#"Unknown { why: "DELETE subnets/9/: no complete response within 120 s" }"#,
         ),
         (
             Ok(page(302, "")),
@@ -304,20 +307,20 @@ async fn an_answer_is_done_refused_or_unknown_and_a_write_is_never_repeated() {
     ];
     for (answer, expected) in rows {
         let maas = maas(true, false).to("DELETE subnets/9/", answer);
-        let (outcome, sent) = made(maas, &Write::Delete(Object::Subnet(desks()))).await;
+        let (outcome, sent) = sent_by(maas, &Write::Delete(Object::Subnet(desks()))).await;
         assert_eq!(format!("{outcome:?}"), expected);
         assert_eq!(sent.len(), 1);
     }
     let cut = maas(false, false).to("POST subnets/", Ok(json(200, r#"{"id": 1"#)));
-    let (outcome, _) = made(cut, &Write::Create(Object::Subnet(desks()))).await;
+    let (outcome, _) = sent_by(cut, &Write::Create(Object::Subnet(desks()))).await;
     assert!(matches!(outcome, Outcome::Unknown { .. }), "{outcome:?}");
 }
 
 #[tokio::test]
-async fn refusals_are_cut_short() {
+async fn refusals_are_truncated() {
     let long = "x".repeat(5_000);
     let maas = maas(true, false).to("DELETE subnets/9/", Ok(text(400, &long)));
-    let (outcome, _) = made(maas, &Write::Delete(Object::Subnet(desks()))).await;
+    let (outcome, _) = sent_by(maas, &Write::Delete(Object::Subnet(desks()))).await;
     assert!(
         matches!(&outcome, Outcome::Refused { why, .. } if why.chars().count() == 300),
         "{outcome:?}"

@@ -1,7 +1,7 @@
-//! Which writes MAAS refuses, as far as a plan can run into them.
+//! The rules by which MAAS refuses writes that a plan could contain.
 //!
-//! Read in MAAS's source and seen on 3.5.12 and 3.7.3. The strictest release is followed on all: overlapping subnets,
-//! for instance, are refused from 3.7.0 and break DNS before. Must not know the order in which a plan writes.
+//! Read in MAAS's source and seen on 3.5.12 and 3.7.3. The strictest release's rules apply to all: for example, overlapping
+//! subnets are refused since 3.7.0 and break DNS in earlier releases. Must not know the order of a plan's writes.
 
 use std::net::IpAddr;
 
@@ -11,18 +11,18 @@ use topology::object::{
 };
 use topology::port::Write;
 
-use super::Network;
+use super::NetworkModel;
 
-/// The rule that a write would break.
+/// The rule that a write would violate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Broken {
-    /// The object is not there.
+pub enum RuleViolation {
+    /// The object does not exist.
     #[error("{0} is not there")]
     Missing(Key),
-    /// The object is there already.
+    /// The object exists already.
     #[error("{0} is there already")]
     Exists(Key),
-    /// The object is there, but not as the write expects it.
+    /// The object exists, but not as the write expects it.
     #[error("{0} is not as expected")]
     Changed(Key),
     /// Two subnets would share addresses.
@@ -34,55 +34,56 @@ pub enum Broken {
     /// The range lies outside its subnet, or takes its network or broadcast address.
     #[error("range {0} does not fit into {1}")]
     RangeOutside(Range, topology::Cidr),
-    /// An empty comment is no change to MAAS (3.6.5 maasserver/forms/__init__.py:201-234, where it reads as nothing sent).
+    /// MAAS ignores an empty comment (3.6.5 maasserver/forms/__init__.py:201-234 treats it as not sent).
     #[error("the comment of range {0} cannot be taken away in place")]
     CommentStays(Range),
     /// The reserved IP lies outside its subnet, or is its first or last address (3.6.5 maasserver/forms/reservedip.py:77-96).
     #[error("reserved IP {0} must lie in {1}, and be neither its first address nor its last")]
     ReservedOutside(IpAddr, topology::Cidr),
-    /// The range meets something that it may not meet.
+    /// The range overlaps something that it may not overlap.
     #[error("range {0} would meet {1}")]
     RangeMeets(Range, String),
-    /// MAAS refuses every write to a VLAN with DHCP on while no dynamic range is there, but for turning DHCP off (3.5.9 maasserver/forms/vlan.py:191-200).
+    /// MAAS refuses every write to a VLAN with DHCP on and no dynamic range, except turning DHCP off (3.5.9
+    /// maasserver/forms/vlan.py:191-200).
     #[error("vlan {0} has DHCP on and no dynamic range: MAAS refuses every change of it")]
     DhcpWithoutRange(topology::object::VlanAt),
     /// DHCP needs a rack.
     #[error("vlan {0} has no primary rack, so DHCP cannot be turned on")]
     DhcpWithoutRack(topology::object::VlanAt),
-    /// The one delete that every release refuses.
+    /// Every release refuses to delete a subnet with a dynamic range while DHCP is on.
     #[error("subnet {0} serves a dynamic range")]
     Serving(topology::Cidr),
     /// The static route's gateway lies outside its source.
     #[error("route gateway {0} lies outside {1}")]
     RouteGateway(IpAddr, topology::Cidr),
-    /// A relay may not lead to a relayed VLAN, nor stand beside DHCP.
+    /// A VLAN may not be relayed to a relayed VLAN, or be relayed with DHCP on.
     #[error("vlan {0} cannot be relayed so")]
     Relay(topology::object::VlanAt),
-    /// A rack cannot go from one of a VLAN's two places to the other in one write.
+    /// A rack cannot change between primary and secondary in one write.
     #[error("the racks of vlan {0} cannot change places in one write")]
     Racks(topology::object::VlanAt),
-    /// Names that MAAS keeps for itself (3.5.9 maasserver/models/fabric.py:213-222, space.py:145-156).
+    /// Names that MAAS reserves for itself (3.5.9 maasserver/models/fabric.py:213-222, space.py:145-156).
     #[error("`{0}` is a name that only MAAS gives")]
     GeneratedName(String),
-    /// An unmanaged subnet takes no dynamic range (seen on 3.5.12 and 3.7.3).
+    /// MAAS refuses a dynamic range on an unmanaged subnet (seen on 3.5.12 and 3.7.3).
     #[error("subnet {0} is not managed by MAAS, so it takes no dynamic range")]
     Unmanaged(topology::Cidr),
 }
 
 /// Checks `write` against `network` as it is before the write.
-pub(super) fn check(network: &Network, write: &Write) -> Result<(), Broken> {
+pub(super) fn check(network: &NetworkModel, write: &Write) -> Result<(), RuleViolation> {
     match write {
         Write::Create(object) => {
             let key = object.key();
             if network.get(&key).is_some() {
-                return Err(Broken::Exists(key));
+                return Err(RuleViolation::Exists(key));
             }
             fits(network, object, None)
         }
         Write::Update(before, after) => {
-            stands(network, before)?;
+            exists_as_expected(network, before)?;
             if before.key() != after.key() && network.get(&after.key()).is_some() {
-                return Err(Broken::Exists(after.key()));
+                return Err(RuleViolation::Exists(after.key()));
             }
             if let (Object::Vlan(_), Object::Vlan(vlan)) = (&**before, &**after) {
                 return vlan_may_be(network, vlan, before);
@@ -90,32 +91,36 @@ pub(super) fn check(network: &Network, write: &Write) -> Result<(), Broken> {
             fits(network, after, Some(before))
         }
         Write::Delete(object) => {
-            stands(network, object)?;
-            may_go(network, object)
+            exists_as_expected(network, object)?;
+            may_be_removed(network, object)
         }
     }
 }
 
-fn stands(network: &Network, object: &Object) -> Result<(), Broken> {
+fn exists_as_expected(network: &NetworkModel, object: &Object) -> Result<(), RuleViolation> {
     match network.get(&object.key()) {
-        None => Err(Broken::Missing(object.key())),
-        Some(there) if there != object => Err(Broken::Changed(object.key())),
+        None => Err(RuleViolation::Missing(object.key())),
+        Some(there) if there != object => Err(RuleViolation::Changed(object.key())),
         Some(_) => Ok(()),
     }
 }
 
-fn needs(network: &Network, key: Key) -> Result<(), Broken> {
+fn needs(network: &NetworkModel, key: Key) -> Result<(), RuleViolation> {
     if network.get(&key).is_some() {
         Ok(())
     } else {
-        Err(Broken::Missing(key))
+        Err(RuleViolation::Missing(key))
     }
 }
 
-fn fits(network: &Network, object: &Object, before: Option<&Object>) -> Result<(), Broken> {
+fn fits(
+    network: &NetworkModel,
+    object: &Object,
+    before: Option<&Object>,
+) -> Result<(), RuleViolation> {
     match object {
-        Object::Space(Space { name }) => may_be_called("space", name),
-        Object::Fabric(Fabric { name }) => may_be_called("fabric", name),
+        Object::Space(Space { name }) => name_is_allowed("space", name),
+        Object::Fabric(Fabric { name }) => name_is_allowed("fabric", name),
         Object::Vlan(vlan) => {
             needs(network, Key::Fabric(vlan.at.fabric.clone()))?;
             match &vlan.space {
@@ -144,19 +149,23 @@ fn fits(network: &Network, object: &Object, before: Option<&Object>) -> Result<(
     }
 }
 
-fn may_be_called(stem: &str, name: &str) -> Result<(), Broken> {
+fn name_is_allowed(stem: &str, name: &str) -> Result<(), RuleViolation> {
     let generated = name
         .strip_prefix(stem)
         .and_then(|rest| rest.strip_prefix('-'))
         .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()));
     if generated {
-        Err(Broken::GeneratedName(name.to_owned()))
+        Err(RuleViolation::GeneratedName(name.to_owned()))
     } else {
         Ok(())
     }
 }
 
-fn subnet_fits(network: &Network, subnet: &Subnet, before: Option<&Subnet>) -> Result<(), Broken> {
+fn subnet_fits(
+    network: &NetworkModel,
+    subnet: &Subnet,
+    before: Option<&Subnet>,
+) -> Result<(), RuleViolation> {
     needs(network, Key::Vlan(subnet.vlan.clone()))?;
     if before.is_none_or(|before| before.cidr != subnet.cidr) {
         let other = network
@@ -164,12 +173,12 @@ fn subnet_fits(network: &Network, subnet: &Subnet, before: Option<&Subnet>) -> R
             .filter(|other| before.is_none_or(|before| before.cidr != other.cidr))
             .find(|other| other.cidr.overlaps(&subnet.cidr));
         if let Some(other) = other {
-            return Err(Broken::Overlap(subnet.cidr, other.cidr));
+            return Err(RuleViolation::Overlap(subnet.cidr, other.cidr));
         }
     }
     match subnet.gateway {
         Some(gateway) if !subnet.cidr.contains(gateway) && !is_link_local(gateway) => {
-            Err(Broken::GatewayOutside(gateway, subnet.cidr))
+            Err(RuleViolation::GatewayOutside(gateway, subnet.cidr))
         }
         Some(_) | None => Ok(()),
     }
@@ -179,10 +188,15 @@ fn is_link_local(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local())
 }
 
-/// 3.5.9 maasserver/models/iprange.py:156-277 and models/subnet.py:616-631; looked at on every save, also of a comment.
-fn range_fits(network: &Network, range: &IpRange, before: Option<&IpRange>) -> Result<(), Broken> {
+/// 3.5.9 maasserver/models/iprange.py:156-277 and models/subnet.py:616-631; checked on every save, even if only the comment
+/// changes.
+fn range_fits(
+    network: &NetworkModel,
+    range: &IpRange,
+    before: Option<&IpRange>,
+) -> Result<(), RuleViolation> {
     let Some(subnet) = network.subnet(&range.subnet) else {
-        return Err(Broken::Missing(Key::Subnet(range.subnet)));
+        return Err(RuleViolation::Missing(Key::Subnet(range.subnet)));
     };
     let cidr = subnet.cidr;
     // A /31 has no broadcast address, and its lower address counts as the network's (seen on 3.5.12 and 3.7.3).
@@ -190,12 +204,12 @@ fn range_fits(network: &Network, range: &IpRange, before: Option<&IpRange>) -> R
     let takes_an_end =
         range.range.start() == cidr.network() || (broadcast && range.range.end() == cidr.last());
     if !range.range.within(&cidr) || takes_an_end {
-        return Err(Broken::RangeOutside(range.range, cidr));
+        return Err(RuleViolation::RangeOutside(range.range, cidr));
     }
     if before.is_some_and(|before| !before.comment.is_empty() && range.comment.is_empty()) {
-        return Err(Broken::CommentStays(range.range));
+        return Err(RuleViolation::CommentStays(range.range));
     }
-    let meets = |what: String| Err(Broken::RangeMeets(range.range, what));
+    let meets = |what: String| Err(RuleViolation::RangeMeets(range.range, what));
     let others = network
         .ranges_of(cidr)
         .filter(|other| before.is_none_or(|before| before.range != other.range));
@@ -208,7 +222,7 @@ fn range_fits(network: &Network, range: &IpRange, before: Option<&IpRange>) -> R
         return Ok(());
     }
     if !subnet.flags.managed {
-        return Err(Broken::Unmanaged(cidr));
+        return Err(RuleViolation::Unmanaged(cidr));
     }
     let reserved = network
         .all()
@@ -232,29 +246,29 @@ fn range_fits(network: &Network, range: &IpRange, before: Option<&IpRange>) -> R
     }
 }
 
-fn route_fits(network: &Network, route: &StaticRoute) -> Result<(), Broken> {
+fn route_fits(network: &NetworkModel, route: &StaticRoute) -> Result<(), RuleViolation> {
     needs(network, Key::Subnet(route.source))?;
     needs(network, Key::Subnet(route.destination))?;
     if route.source.contains(route.gateway) {
         Ok(())
     } else {
-        Err(Broken::RouteGateway(route.gateway, route.source))
+        Err(RuleViolation::RouteGateway(route.gateway, route.source))
     }
 }
 
 /// 3.6.5 maasserver/forms/reservedip.py:50-99.
-fn reserved_ip_fits(network: &Network, reserved: &ReservedIp) -> Result<(), Broken> {
+fn reserved_ip_fits(network: &NetworkModel, reserved: &ReservedIp) -> Result<(), RuleViolation> {
     needs(network, Key::Subnet(reserved.subnet))?;
-    // Python's broadcast address is the last one, of IPv6 too, and of a /31.
+    // For Python, the broadcast address is the last one, also in IPv6 and in a /31.
     let (ip, cidr) = (reserved.ip, reserved.subnet);
     if !cidr.contains(ip) || ip == cidr.network() || ip == cidr.last() {
-        return Err(Broken::ReservedOutside(ip, cidr));
+        return Err(RuleViolation::ReservedOutside(ip, cidr));
     }
     let dynamic = network
         .ranges_of(reserved.subnet)
         .find(|range| range.kind == RangeKind::Dynamic && range.range.contains(reserved.ip));
     match dynamic {
-        Some(range) => Err(Broken::RangeMeets(
+        Some(range) => Err(RuleViolation::RangeMeets(
             range.range,
             format!("the reserved IP {}", reserved.ip),
         )),
@@ -262,19 +276,19 @@ fn reserved_ip_fits(network: &Network, reserved: &ReservedIp) -> Result<(), Brok
     }
 }
 
-fn vlan_may_be(network: &Network, vlan: &Vlan, before: &Object) -> Result<(), Broken> {
+fn vlan_may_be(network: &NetworkModel, vlan: &Vlan, before: &Object) -> Result<(), RuleViolation> {
     needs(network, Key::Fabric(vlan.at.fabric.clone()))?;
     if let Some(space) = &vlan.space {
         needs(network, Key::Space(space.clone()))?;
     }
     let before = before.as_vlan();
     if before.is_some_and(|before| trades_racks(before, vlan)) {
-        return Err(Broken::Racks(vlan.at.clone()));
+        return Err(RuleViolation::Racks(vlan.at.clone()));
     }
     if vlan.dhcp_on && vlan.relay.is_some() {
-        return Err(Broken::Relay(vlan.at.clone()));
+        return Err(RuleViolation::Relay(vlan.at.clone()));
     }
-    // A relay that stays is not sent again.
+    // An unchanged relay is not sent again.
     if let Some(relay) = vlan
         .relay
         .as_ref()
@@ -285,14 +299,14 @@ fn vlan_may_be(network: &Network, vlan: &Vlan, before: &Object) -> Result<(), Br
             .vlans()
             .any(|other| other.relay.as_ref() == before.map(|before| &before.at));
         if *relay == vlan.at || is_target || target.is_none_or(|target| target.relay.is_some()) {
-            return Err(Broken::Relay(vlan.at.clone()));
+            return Err(RuleViolation::Relay(vlan.at.clone()));
         }
     }
     if !vlan.dhcp_on {
         return Ok(());
     }
     if vlan.primary_rack.is_none() {
-        return Err(Broken::DhcpWithoutRack(vlan.at.clone()));
+        return Err(RuleViolation::DhcpWithoutRack(vlan.at.clone()));
     }
     let place = before.map_or(&vlan.at, |old| &old.at);
     let serves = network
@@ -306,11 +320,11 @@ fn vlan_may_be(network: &Network, vlan: &Vlan, before: &Object) -> Result<(), Br
     if serves {
         Ok(())
     } else {
-        Err(Broken::DhcpWithoutRange(vlan.at.clone()))
+        Err(RuleViolation::DhcpWithoutRange(vlan.at.clone()))
     }
 }
 
-/// A secondary that becomes primary is dropped as secondary, and the primary is no choice for a secondary in the same
+/// A secondary rack that becomes primary is removed as secondary, and the primary cannot be chosen as secondary in the same
 /// request (3.5.9 maasserver/forms/vlan.py:106-160).
 fn trades_racks(before: &Vlan, after: &Vlan) -> bool {
     let changes = (&before.primary_rack, &before.secondary_rack)
@@ -322,7 +336,7 @@ fn trades_racks(before: &Vlan, after: &Vlan) -> bool {
             || after.secondary_rack == before.primary_rack)
 }
 
-fn may_go(network: &Network, object: &Object) -> Result<(), Broken> {
+fn may_be_removed(network: &NetworkModel, object: &Object) -> Result<(), RuleViolation> {
     let Object::Subnet(subnet) = object else {
         return Ok(());
     };
@@ -331,7 +345,7 @@ fn may_go(network: &Network, object: &Object) -> Result<(), Broken> {
         .any(|range| range.kind == RangeKind::Dynamic);
     let dhcp = network.vlan(&subnet.vlan).is_some_and(|vlan| vlan.dhcp_on);
     if dynamic && dhcp {
-        Err(Broken::Serving(subnet.cidr))
+        Err(RuleViolation::Serving(subnet.cidr))
     } else {
         Ok(())
     }

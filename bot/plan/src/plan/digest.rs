@@ -1,4 +1,4 @@
-//! A plan's name: equal digests mean the same steps from the same ground. Must not know how a plan is made.
+//! A plan's digest: equal digests mean the same steps from the same state. Must not know how a plan is made.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,18 +11,20 @@ use topology::observed::Observed;
 use topology::plane::Topology;
 use topology::version::MaasVersion;
 
-use super::RULES;
-use crate::gate::{Evidence, Gate, GateName, RunbookPin};
+use crate::gate::{Gate, GateEvidence, GateName, RunbookPin};
 use crate::step::{Step, StepId};
 
-/// SHA-256 over the canonical plan; people use its head, eight hex digits.
+/// The version of the planner's rules. It is part of the digest, so a planner with other rules gives other digests.
+pub const RULES: u32 = 1;
+
+/// The first eight hex digits of the SHA-256 over the canonical plan.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Digest(String);
 
-/// A text that is no digest.
+/// A text that is not a digest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a digest is eight lower-case hex digits, as `7f3a-91c2`")]
+#[error("a digest is eight lower-case hex digits, such as `7f3a-91c2`")]
 pub struct NotADigest;
 
 impl fmt::Display for Digest {
@@ -48,8 +50,8 @@ impl FromStr for Digest {
     }
 }
 
-/// The canonical text that is hashed: steps with their ground, gates, the declaration, the row numbers, the rules.
-pub(super) fn digest(
+/// Hashes the canonical text: steps, gates, the declaration, the row ids and the version of the rules.
+pub(crate) fn digest(
     steps: &[Step],
     gates: &[Gate],
     topology: &Topology,
@@ -59,7 +61,7 @@ pub(super) fn digest(
     struct CanonGate<'a> {
         name: GateName,
         before: Option<StepId>,
-        evidence: &'a [Evidence],
+        evidence: &'a [GateEvidence],
         runbook: Option<&'a RunbookPin>,
     }
     #[derive(Serialize)]

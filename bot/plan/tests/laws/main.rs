@@ -1,19 +1,18 @@
-//! Laws of the planner, over clouds that nobody drew by hand.
-#![expect(clippy::unwrap_used, reason = "tests say what went wrong by stopping")]
+//! Laws of the planner, checked on randomly generated networks.
+#![expect(clippy::unwrap_used, reason = "tests report failures by panicking")]
 
-mod carrying;
+mod applying;
+mod equivalence;
 mod order;
-mod pairs;
 mod rules;
-mod saying_so;
 mod undoing;
 
-use pairs::Pair;
+use test_support::pairs::Pair;
 
-/// Pairs that are tried, unless `PLANEBOT_PAIRS` says how many.
+/// How many pairs are tried, unless `PLANEBOT_PAIRS` is set.
 const PAIRS: u64 = 300;
 
-/// The seeds: all, or the one that `PLANEBOT_SEED` says.
+/// The seeds: all, or the one in `PLANEBOT_SEED`.
 fn seeds() -> std::ops::Range<u64> {
     let number = |name| -> Option<u64> {
         std::env::var_os(name).map(|text| text.into_string().unwrap().parse().unwrap())
@@ -27,13 +26,13 @@ fn seeds() -> std::ops::Range<u64> {
 /// How many failures are shown.
 const SHOWN: usize = 5;
 
-/// Holds a law for every pair, or shows the first pairs that break it, with as few turns as do.
+/// Checks a law for every pair, and shows the first pairs that violate it, shrunk to the fewest mutations.
 fn hold(law: &str, fails: impl Fn(&Pair) -> Option<String>) {
-    let broken = seeds().filter_map(|seed| {
-        let (pair, why) = Pair::of(seed).least(&fails)?;
+    let violation = seeds().filter_map(|seed| {
+        let (pair, why) = Pair::of(seed).shrink(&fails)?;
         let again = format!("PLANEBOT_SEED={seed} cargo test -p plan --test laws {law}");
-        Some(format!("{}\n{why}\nagain: {again}", pair.told()))
+        Some(format!("{}\n{why}\nagain: {again}", pair.describe()))
     });
-    let broken: Vec<String> = broken.take(SHOWN).collect();
-    assert!(broken.is_empty(), "{}", broken.join("\n\n"));
+    let violation: Vec<String> = violation.take(SHOWN).collect();
+    assert!(violation.is_empty(), "{}", violation.join("\n\n"));
 }

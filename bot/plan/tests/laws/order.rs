@@ -1,4 +1,4 @@
-//! What comes before what, and what is left alone.
+//! The order of steps, and what is left alone.
 
 use std::collections::BTreeSet;
 
@@ -6,20 +6,20 @@ use plan::critic;
 use plan::step::Phase;
 use topology::object::{Key, Object, RangeKind};
 
-use crate::carrying::{lines, planned, torn_down};
+use crate::applying::{after_teardown, lines, planned};
 use crate::{hold, rules};
 
-/// The rules are written down here a second time, as each release has them.
+/// The rules are written here a second time, as each release has them.
 #[test]
-fn no_write_along_the_way_is_one_that_maas_refuses() {
-    hold("no_write_along_the_way", |pair| {
+fn maas_refuses_no_write_of_a_plan() {
+    hold("maas_refuses_no_write", |pair| {
         let observed = pair.observed();
         let plan = planned(&observed, &pair.topology()).ok()?;
-        let mut before = torn_down(&observed, &plan);
+        let mut before = after_teardown(&observed, &plan);
         for step in &plan.steps {
             let mut after = before.clone();
             after.apply(&step.write()).unwrap();
-            let why = rules::broken((&before, &after), &step.write(), pair.before.version);
+            let why = rules::violation((&before, &after), &step.write(), pair.before.version);
             if let Some(why) = why {
                 return Some(format!("step {}: {why}\n{}", step.id, lines(&plan)));
             }
@@ -46,14 +46,14 @@ fn deletes_come_before_creates() {
     });
 }
 
-/// MAAS drops it with its subnet, and since 3.0 with a range, which need not be the one that goes. What hangs on a reserved
-/// range is read by no dhcpd.
+/// MAAS deletes a snippet with its subnet, and since 3.0 with a range, which may or may not be the one that is deleted.
+/// dhcpd never gets a snippet that is attached to a reserved range.
 #[test]
-fn no_dhcp_snippet_goes_without_a_write_of_its_own_and_each_comes_back() {
-    hold("no_dhcp_snippet_goes", |pair| {
+fn every_deleted_dhcp_snippet_has_its_own_write_and_is_restored() {
+    hold("every_deleted_dhcp_snippet", |pair| {
         let observed = pair.observed();
         let plan = planned(&observed, &pair.topology()).ok()?;
-        let mut network = torn_down(&observed, &plan);
+        let mut network = after_teardown(&observed, &plan);
         for step in &plan.steps {
             let home = match (&step.expects, &step.leaves) {
                 (Some(Object::Subnet(subnet)), None) => Some(subnet.cidr),
@@ -83,13 +83,13 @@ fn no_dhcp_snippet_goes_without_a_write_of_its_own_and_each_comes_back() {
 }
 
 #[test]
-fn what_nobody_declares_is_never_touched() {
-    hold("what_nobody_declares", |pair| {
+fn undeclared_subnets_are_never_touched() {
+    hold("undeclared_subnets", |pair| {
         let plan = planned(&pair.observed(), &pair.topology()).ok()?;
         let touched = critic::touched(&plan);
-        (0..pair.before.nets.len())
+        (0..pair.before.subnets.len())
             .filter(|net| !pair.after.is_declared(*net))
-            .map(|net| Key::Subnet(pair.before.nets[net].cidr))
+            .map(|net| Key::Subnet(pair.before.subnets[net].cidr))
             .find(|key| touched.contains(key))
             .map(|key| format!("{key}\n{}", lines(&plan)))
     });

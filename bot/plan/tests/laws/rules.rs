@@ -1,16 +1,16 @@
-//! What a MAAS refuses, written down a second time: nothing here is shared with the planner's own paper. Read in MAAS's
-//! source and seen on 3.5.12 and 3.7.3; where releases differ, as the release has it. Must not know why a write is wanted.
+//! MAAS's rules, implemented a second time: nothing here is shared with the planner's model. Read in MAAS's source and seen
+//! on 3.5.12 and 3.7.3; where releases differ, each has its own rule. Must not know why a write is planned.
 
 use std::net::IpAddr;
 
-use plan::network::Network;
+use plan::network::NetworkModel;
 use topology::Cidr;
 use topology::object::{IpRange, Mode, Object, RangeKind, ReservedIp, StaticRoute, Subnet, Vlan};
 use topology::port::Write;
 
-/// The rule that `write` breaks on a MAAS of `version`, which is as `before` says and would be as `after` says.
-pub(crate) fn broken(
-    (before, after): (&Network, &Network),
+/// The rule that `write` violates on a MAAS of `version` that is `before` and would become `after`.
+pub(crate) fn violation(
+    (before, after): (&NetworkModel, &NetworkModel),
     write: &Write,
     version: &str,
 ) -> Option<String> {
@@ -22,8 +22,8 @@ pub(crate) fn broken(
     why.or_else(|| overlap(after))
 }
 
-/// Refused since 3.7; before that DNS breaks.
-fn overlap(network: &Network) -> Option<String> {
+/// Refused since 3.7; in earlier releases DNS breaks.
+fn overlap(network: &NetworkModel) -> Option<String> {
     let all: Vec<Cidr> = network.subnets().map(|subnet| subnet.cidr).collect();
     all.iter().enumerate().find_map(|(at, one)| {
         let other = all[..at].iter().find(|other| other.overlaps(one))?;
@@ -31,7 +31,12 @@ fn overlap(network: &Network) -> Option<String> {
     })
 }
 
-fn written(network: &Network, old: Option<&Object>, new: &Object, version: &str) -> Option<String> {
+fn written(
+    network: &NetworkModel,
+    old: Option<&Object>,
+    new: &Object,
+    version: &str,
+) -> Option<String> {
     match (old, new) {
         (None, Object::Space(space)) => generated(&space.name),
         (None, Object::Fabric(fabric)) => generated(&fabric.name),
@@ -64,7 +69,7 @@ fn generated(name: &str) -> Option<String> {
         .then(|| format!("`{name}` is MAAS's to give"))
 }
 
-fn vlan_written(network: &Network, old: Option<&Vlan>, new: &Vlan) -> Option<String> {
+fn vlan_written(network: &NetworkModel, old: Option<&Vlan>, new: &Vlan) -> Option<String> {
     let Some(old) = old else {
         let bare = !new.dhcp_on && new.relay.is_none();
         return (!bare).then(|| format!("{} cannot be made with DHCP", new.at));
@@ -83,7 +88,7 @@ fn vlan_written(network: &Network, old: Option<&Vlan>, new: &Vlan) -> Option<Str
     for rack in given {
         let seen = network.all().filter_map(Object::as_interface).any(|nic| {
             let vid = nic.vlan.as_ref().map(|at| at.vid);
-            crate::pairs::saying::system_id(&nic.host) == *rack
+            test_support::pairs::views::system_id(&nic.host) == *rack
                 && (vid == Some(new.at.vid) || vid == Some(old.at.vid))
         });
         if !seen {
@@ -113,7 +118,7 @@ fn vlan_written(network: &Network, old: Option<&Vlan>, new: &Vlan) -> Option<Str
 }
 
 fn subnet_written(
-    network: &Network,
+    network: &NetworkModel,
     old: Option<&Subnet>,
     new: &Subnet,
     version: &str,
@@ -139,7 +144,7 @@ fn subnet_written(
         .or_else(|| stale.map(|range| format!("{} would be outside {}", range.range, new.cidr)))
 }
 
-fn range_written(network: &Network, old: Option<&IpRange>, new: &IpRange) -> Option<String> {
+fn range_written(network: &NetworkModel, old: Option<&IpRange>, new: &IpRange) -> Option<String> {
     let says = |what: &str| Some(format!("range {} {what}", new.range));
     let Some(subnet) = network.subnet(&new.subnet) else {
         return says("has no subnet");
@@ -199,7 +204,7 @@ fn range_written(network: &Network, old: Option<&IpRange>, new: &IpRange) -> Opt
     says(&format!("covers {met}"))
 }
 
-fn route_written(network: &Network, route: &StaticRoute) -> Option<String> {
+fn route_written(network: &NetworkModel, route: &StaticRoute) -> Option<String> {
     let there = [&route.source, &route.destination]
         .into_iter()
         .all(|cidr| network.subnet(cidr).is_some());
@@ -210,7 +215,7 @@ fn route_written(network: &Network, route: &StaticRoute) -> Option<String> {
 }
 
 fn reserved_written(
-    network: &Network,
+    network: &NetworkModel,
     old: Option<&ReservedIp>,
     new: &ReservedIp,
     version: &str,
@@ -232,7 +237,7 @@ fn reserved_written(
     served.then(|| format!("{} is in a dynamic range", new.ip))
 }
 
-fn deleted(network: &Network, object: &Object, version: &str) -> Option<String> {
+fn deleted(network: &NetworkModel, object: &Object, version: &str) -> Option<String> {
     match object {
         Object::Subnet(subnet) => subnet_deleted(network, subnet, version),
         Object::Space(_) | Object::Fabric(_) | Object::Vlan(_) => {
@@ -247,8 +252,8 @@ fn deleted(network: &Network, object: &Object, version: &str) -> Option<String> 
     }
 }
 
-/// What MAAS refuses, and what it would drop without a word.
-fn subnet_deleted(network: &Network, subnet: &Subnet, version: &str) -> Option<String> {
+/// What MAAS refuses, and what it would silently delete.
+fn subnet_deleted(network: &NetworkModel, subnet: &Subnet, version: &str) -> Option<String> {
     let cidr = subnet.cidr;
     let dhcp = network.vlan(&subnet.vlan).is_some_and(|vlan| vlan.dhcp_on);
     let mut ranges = network.ranges_of(cidr);

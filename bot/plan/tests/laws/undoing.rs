@@ -1,19 +1,19 @@
-//! The way back.
+//! Undoing steps.
 
-use plan::network::Network;
+use plan::network::NetworkModel;
 use plan::step::Undo;
 use topology::object::{Object, RangeKind};
 
-use crate::carrying::{lines, planned, torn_down};
+use crate::applying::{after_teardown, lines, planned};
 use crate::{hold, rules};
 
-/// From every step back to the first, or the step had said that it cannot be.
+/// From every step back to the first, unless a step says that it cannot be undone.
 #[test]
-fn the_undo_of_every_prefix_gives_back_the_network_that_was_there() {
-    hold("the_undo_of_every_prefix", |pair| {
+fn undoing_every_prefix_restores_the_original_network() {
+    hold("undoing_every_prefix", |pair| {
         let observed = pair.observed();
         let plan = planned(&observed, &pair.topology()).ok()?;
-        let before = torn_down(&observed, &plan);
+        let before = after_teardown(&observed, &plan);
         let mut network = before.clone();
         for (place, step) in plan.steps.iter().enumerate() {
             network.apply(&step.write()).unwrap();
@@ -22,8 +22,12 @@ fn the_undo_of_every_prefix_gives_back_the_network_that_was_there() {
                 let Undo::By(write) = &undone.undo else {
                     break;
                 };
-                if let Err(broken) = back.apply(write) {
-                    return Some(format!("undo of {}: {broken}\n{}", undone.id, lines(&plan)));
+                if let Err(violation) = back.apply(write) {
+                    return Some(format!(
+                        "undo of {}: {violation}\n{}",
+                        undone.id,
+                        lines(&plan)
+                    ));
                 }
                 if undone.id == plan.steps[0].id && rows(&back, &before) != rows(&before, &before) {
                     return Some(format!("undone from {} on\n{}", step.id, lines(&plan)));
@@ -34,8 +38,8 @@ fn the_undo_of_every_prefix_gives_back_the_network_that_was_there() {
     });
 }
 
-/// Without the VLANs that MAAS makes with a fabric: they go with it.
-fn rows(network: &Network, before: &Network) -> Vec<Object> {
+/// All objects except VLANs that MAAS created with a new fabric, which are deleted with it.
+fn rows(network: &NetworkModel, before: &NetworkModel) -> Vec<Object> {
     network
         .all()
         .filter(|object| {
@@ -49,13 +53,13 @@ fn rows(network: &Network, before: &Network) -> Vec<Object> {
         .collect()
 }
 
-/// What is undone is asked of a MAAS too, and it keeps its rules.
+/// An undo is a write too, and MAAS's rules apply to it.
 #[test]
-fn maas_takes_every_undo_or_the_step_says_that_there_is_none() {
-    hold("maas_takes_every_undo", |pair| {
+fn maas_accepts_every_undo_that_a_step_has() {
+    hold("maas_accepts_every_undo", |pair| {
         let observed = pair.observed();
         let plan = planned(&observed, &pair.topology()).ok()?;
-        let mut network = torn_down(&observed, &plan);
+        let mut network = after_teardown(&observed, &plan);
         for step in &plan.steps {
             network.apply(&step.write()).unwrap();
             match &step.undo {
@@ -63,14 +67,14 @@ fn maas_takes_every_undo_or_the_step_says_that_there_is_none() {
                     let mut back = network.clone();
                     back.apply(write).unwrap();
                     let made = step.expects.is_none();
-                    let why = rules::broken((&network, &back), write, pair.before.version);
+                    let why = rules::violation((&network, &back), write, pair.before.version);
                     if let Some(why) = why.filter(|_| !made) {
                         return Some(format!("undo of {}: {why}\n{}", step.id, lines(&plan)));
                     }
                 }
                 Undo::Impossible(why) if why.is_empty() => return Some(format!("{step:?}")),
                 Undo::Impossible(_) => {
-                    // Only what serves has such rules, and a comment that is taken away again.
+                    // Only DHCP has such rules, and a comment that would have to be cleared.
                     let serves = match (&step.expects, &step.leaves) {
                         (Some(Object::Range(range)), _) => {
                             range.kind == RangeKind::Dynamic || range.comment.is_empty()

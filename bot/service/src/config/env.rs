@@ -1,15 +1,16 @@
-//! Variables over the file: `PLANEBOT_<TABLE>_<KEY>`, and `PLANEBOT_SITE_<NAME>_<KEY>` for a site.
+//! Variables override the file: `PLANEBOT_<TABLE>_<KEY>`, and `PLANEBOT_SITE_<NAME>_<KEY>` for a site.
 //!
-//! Secrets have a second name without `_FILE` that holds the secret itself; those are read in `check`. A variable in
-//! one of our tables that names no setting is refused, so that a misspelt one is seen.
+//! A secret has a second variable without `_FILE` that holds the secret itself; `check` reads those. A variable with the
+//! prefix of a table that names no setting is refused, so that a misspelt one is noticed. It must not know which values
+//! are valid.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::config::ConfigErrors;
-use crate::config::file::{ConfigFile, GitHubTable, Moment, OneOrMany, SiteTable, UserEntry};
+use crate::config::file::{ConfigFile, DateOrText, GitHubTable, OneOrMany, SiteTable, UserEntry};
 
-/// Names of the variables that hold a secret itself.
+/// The variables that hold a secret itself.
 pub(super) const SECRETS: [&str; 4] = [
     "PLANEBOT_GITHUB_PRIVATE_KEY",
     "PLANEBOT_GITHUB_TOKEN",
@@ -28,14 +29,14 @@ pub(super) fn site_prefix(name: &str) -> String {
     )
 }
 
-/// Puts the variables over the file.
+/// Overrides the file's values with the variables'.
 pub(super) fn apply(
     file: &mut ConfigFile,
     variables: &BTreeMap<String, String>,
 ) -> Result<(), ConfigErrors> {
-    let mut remarks = Vec::new();
+    let mut errors = Vec::new();
     for (name, value) in variables {
-        let taken = if let Some(key) = name.strip_prefix("PLANEBOT_SERVER_") {
+        let applied = if let Some(key) = name.strip_prefix("PLANEBOT_SERVER_") {
             server(file, key, value)
         } else if SECRETS.contains(&name.as_str()) {
             file.github.get_or_insert_default();
@@ -45,28 +46,33 @@ pub(super) fn apply(
         } else if let Some(key) = name.strip_prefix("PLANEBOT_STORE_") {
             store(file, key, value)
         } else if name.starts_with("PLANEBOT_SITE_") {
-            of_a_site(&mut file.site, name, value)
+            site_variable(&mut file.site, name, value)
         } else {
-            // The command line has variables of its own.
+            // The command line's own variables.
             Ok(true)
         };
-        match taken {
+        match applied {
             Ok(true) => {}
-            Ok(false) => remarks.push(format!("`{name}` names no setting")),
-            Err(wanted) => remarks.push(format!("`{name}` must be {wanted}")),
+            Ok(false) => errors.push(format!(
+                "`{name}` is not the variable of any setting: check its spelling"
+            )),
+            Err(wanted) => errors.push(format!("`{name}` must be {wanted}")),
         }
     }
-    if remarks.is_empty() {
+    if errors.is_empty() {
         Ok(())
     } else {
-        Err(ConfigErrors(remarks))
+        Err(ConfigErrors(errors))
     }
 }
 
-/// Whether there is such a key; or what the value should have been.
-type Taken = Result<bool, &'static str>;
+/// Whether there is such a setting; the error is what its value must be.
+type Applied = Result<bool, &'static str>;
 
-fn store(file: &mut ConfigFile, key: &str, value: &str) -> Taken {
+/// What `PLANEBOT_SERVER_LOG` must be.
+const LOG_FILTER: &str = "a log filter: a level, or levels by crate, such as `info,github=debug`";
+
+fn store(file: &mut ConfigFile, key: &str, value: &str) -> Applied {
     match key {
         "URL" => file.store.url = Some(value.to_owned()),
         "PASSWORD_FILE" => file.store.password_file = Some(PathBuf::from(value)),
@@ -78,19 +84,23 @@ fn store(file: &mut ConfigFile, key: &str, value: &str) -> Taken {
     Ok(true)
 }
 
-fn server(file: &mut ConfigFile, key: &str, value: &str) -> Taken {
+fn server(file: &mut ConfigFile, key: &str, value: &str) -> Applied {
     match key {
         "LISTEN" => file.server.listen = Some(value.to_owned()),
         "BODY_LIMIT_BYTES" => file.server.body_limit_bytes = Some(number(value)?),
         "REPLICA" => file.server.replica = Some(value.to_owned()),
         "TAKEOVER_SECONDS" => file.server.takeover_seconds = Some(number(value)?),
         "PUBLIC_URL" => file.server.public_url = Some(value.to_owned()),
+        "LOG" => {
+            file.server.log = Some(value.parse().ok().ok_or(LOG_FILTER)?);
+        }
+        "LOG_FORMAT" => file.server.log_format = Some(value.parse()?),
         _ => return Ok(false),
     }
     Ok(true)
 }
 
-fn github(github: &mut GitHubTable, key: &str, value: &str) -> Taken {
+fn github(github: &mut GitHubTable, key: &str, value: &str) -> Applied {
     match key {
         "API_URL" => github.api_url = Some(value.to_owned()),
         "APP_ID" => github.app_id = Some(number(value)?),
@@ -101,29 +111,29 @@ fn github(github: &mut GitHubTable, key: &str, value: &str) -> Taken {
             github.previous_webhook_secret_file = Some(PathBuf::from(value));
         }
         "PREVIOUS_WEBHOOK_SECRET_UNTIL" => {
-            github.previous_webhook_secret_until = Some(Moment::Text(value.to_owned()));
+            github.previous_webhook_secret_until = Some(DateOrText::Text(value.to_owned()));
         }
         _ => return Ok(false),
     }
     Ok(true)
 }
 
-fn of_a_site(sites: &mut [SiteTable], name: &str, value: &str) -> Taken {
-    // `prod` and `prod-oam` may both be sites: the longest name that fits is meant.
-    let fitting = sites
+fn site_variable(sites: &mut [SiteTable], name: &str, value: &str) -> Applied {
+    // `prod` and `prod-oam` may both be sites: the longest matching name is the one.
+    let matching = sites
         .iter_mut()
         .filter_map(|site| {
             let prefix = site_prefix(&site.name);
             Some((prefix.len(), name.strip_prefix(&prefix)?, site))
         })
         .max_by_key(|(length, ..)| *length);
-    match fitting {
+    match matching {
         Some((_, key, site)) => site_key(site, key, value),
         None => Ok(false),
     }
 }
 
-fn site_key(site: &mut SiteTable, key: &str, value: &str) -> Taken {
+fn site_key(site: &mut SiteTable, key: &str, value: &str) -> Applied {
     match key {
         "REPOSITORY" => value.clone_into(&mut site.repository),
         "PATH" => site.path = Some(value.to_owned()),

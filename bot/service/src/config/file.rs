@@ -1,12 +1,13 @@
-//! `planebot.toml` as it is written, before anyone believes it.
+//! `planebot.toml` as it is written, before it is checked.
 //!
-//! Every key that is not named here is refused, so that a misspelt one is seen.
+//! A key that is not named here is refused, so that a misspelt one is noticed. It must not know which values are valid.
 
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
-/// The whole file.
+use crate::config::{LogFilter, LogFormat};
+
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ConfigFile {
@@ -27,6 +28,8 @@ pub(super) struct ServerTable {
     pub(super) public_url: Option<String>,
     pub(super) replica: Option<String>,
     pub(super) takeover_seconds: Option<u64>,
+    pub(super) log: Option<LogFilter>,
+    pub(super) log_format: Option<LogFormat>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -38,8 +41,8 @@ pub(super) struct GitHubTable {
     pub(super) token_file: Option<PathBuf>,
     pub(super) webhook_secret_file: Option<PathBuf>,
     pub(super) previous_webhook_secret_file: Option<PathBuf>,
-    /// A date, or a date and time with offset; as text or as TOML's own date.
-    pub(super) previous_webhook_secret_until: Option<Moment>,
+    /// A date, or a date and time with offset.
+    pub(super) previous_webhook_secret_until: Option<DateOrText>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -85,12 +88,12 @@ pub(super) struct OperatorsTable {
 )]
 pub(super) enum UserEntry {
     Login(String),
-    Pinned(Pinned),
+    Pinned(PinnedUser),
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Pinned {
+pub(super) struct PinnedUser {
     pub(super) login: String,
     pub(super) id: Option<u64>,
 }
@@ -114,7 +117,7 @@ pub(super) struct EvidenceTable {
     pub(super) jumphost_addresses: Option<OneOrMany>,
 }
 
-/// One place, or several: a MAAS may serve more than one Juju controller.
+/// One location, or several: a MAAS may serve more than one Juju controller.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged, expecting = "expected a file or URL, or a list of them")]
 pub(super) enum OneOrMany {
@@ -122,18 +125,18 @@ pub(super) enum OneOrMany {
     Many(Vec<String>),
 }
 
-/// TOML's own date or a text.
+/// A TOML date, or the same as a text.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(
     untagged,
-    expecting = "expected a date, as 2026-12-01 or 2026-12-01T12:00:00Z"
+    expecting = "expected a date, such as 2026-12-01 or 2026-12-01T12:00:00Z"
 )]
-pub(super) enum Moment {
+pub(super) enum DateOrText {
     Date(toml::value::Datetime),
     Text(String),
 }
 
-impl Moment {
+impl DateOrText {
     pub(super) fn text(&self) -> String {
         match self {
             Self::Date(date) => date.to_string(),

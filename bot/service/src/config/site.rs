@@ -1,4 +1,6 @@
 //! One site: a MAAS, the folder that declares its network, and who may change it.
+//!
+//! It must not know how the settings are written.
 
 use std::path::PathBuf;
 
@@ -7,7 +9,6 @@ use github::Team;
 use github::credentials::Secret;
 use topology::observed::Timestamp;
 
-/// One site.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {
     /// Lower-case letters, digits and `-`.
@@ -18,15 +19,14 @@ pub struct Site {
     pub path: String,
     /// The runbooks' folder in the repository.
     pub runbooks: String,
-    /// MAAS's address, as people write it.
+    /// The URL of MAAS, without a slash at the end.
     pub maas_url: String,
-    /// MAAS's API key, where it is set.
+    /// MAAS's API key; commands that take a key of their own need none.
     pub maas_api_key: Option<Secret>,
-    /// Who may give orders.
+    /// Who may give orders here.
     pub operators: Operators,
-    /// How changes are made here.
     pub policy: SitePolicy,
-    /// Where the evidence for the gates is.
+    /// Where evidence for the gates can be read.
     pub evidence: EvidenceSources,
 }
 
@@ -41,16 +41,14 @@ impl Site {
 /// Who may give orders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Operators {
-    /// People by login.
     pub users: Vec<OperatorName>,
     /// Teams whose active members may.
     pub teams: Vec<Team>,
 }
 
-/// A person by login; with a pinned number nobody else who takes the login is believed.
+/// A person by login. A login can be renamed and taken by somebody else; with `id` only the account of that number counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OperatorName {
-    /// The login.
     pub login: String,
     /// GitHub's number of the account.
     pub id: Option<u64>,
@@ -59,34 +57,34 @@ pub struct OperatorName {
 /// How changes are made at a site.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SitePolicy {
-    /// Between the proof and the second proof, in seconds; 60 unless set.
+    /// Seconds between the proof and the second proof; 60 by default.
     pub settle_seconds: u64,
-    /// Between not knowing and looking, in seconds; 95 unless set, because MAAS retries a request for up to 90 s.
+    /// Seconds to wait after an unknown outcome before MAAS is read; 95 by default, because MAAS retries a request for up to 90 s.
     pub unknown_pause_seconds: u64,
-    /// How long the right to write to this MAAS lasts without being renewed, in seconds; 180 unless set. A run whose replica
-    /// died is gone on with after that. It is longer than the pause by [`LEASE_MARGIN_SECONDS`](crate::config::LEASE_MARGIN_SECONDS):
-    /// nothing is sent in the pause before its end, so that MAAS is through with everything when another replica begins.
+    /// Seconds after which an unrenewed lease on this MAAS expires; 180 by default. Then another replica resumes the run. It
+    /// exceeds the pause by [`LEASE_MARGIN_SECONDS`](crate::config::LEASE_MARGIN_SECONDS): a replica sends nothing during the
+    /// pause before its lease expires, so MAAS has finished every request when another replica begins.
     pub lease_seconds: u64,
-    /// The largest share of a site's subnets that one plan may delete without being asked twice, in thousandths.
+    /// The largest share of a site's subnets, in thousandths, that a plan may delete without a second confirmation.
     pub max_deletions_per_mille: Option<u16>,
     /// Whether the author of a change may not apply it.
     pub two_person: bool,
-    /// When changes may be made; none: always.
+    /// When changes may be made; an empty list means always.
     pub windows: Vec<Window>,
 }
 
 impl SitePolicy {
-    /// How long the right to write lasts, in milliseconds.
+    /// How long a lease lasts, in milliseconds.
     pub fn lease_ms(&self) -> i64 {
         milliseconds(self.lease_seconds)
     }
 
-    /// How long MAAS may still be at work on a request, in milliseconds.
+    /// How long MAAS may still be working on a request, in milliseconds.
     pub fn unknown_pause_ms(&self) -> i64 {
         milliseconds(self.unknown_pause_seconds)
     }
 
-    /// How long after the proof comes the second proof, in milliseconds.
+    /// The time between the proof and the second proof, in milliseconds.
     pub fn settle_ms(&self) -> i64 {
         milliseconds(self.settle_seconds)
     }
@@ -114,19 +112,19 @@ impl Default for SitePolicy {
     }
 }
 
-/// Where the evidence for the gates is.
+/// Where evidence for the gates can be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EvidenceSources {
-    /// What `juju models --format json` printed, one place for each controller that uses this MAAS.
+    /// Outputs of `juju models --format json`, one for each controller that uses this MAAS.
     pub juju_models: Vec<EvidenceLocation>,
-    /// What `ip -j addr` printed on the jumphost.
+    /// Outputs of `ip -j addr` on the jumphost.
     pub jumphost_addresses: Vec<EvidenceLocation>,
 }
 
-/// A place that is read when a gate is looked at.
+/// A file or URL that is read when a gate is checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EvidenceLocation {
-    /// A file.
+    /// A path; relative ones are relative to the configuration's folder.
     File(PathBuf),
     /// `http://…` or `https://…`.
     Url(String),

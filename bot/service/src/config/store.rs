@@ -1,5 +1,6 @@
-//! Where the journal is kept: a file beside the configuration, or a PostgreSQL database with its password in a place of
-//! its own.
+//! `[store]`: the journal's SQLite file or PostgreSQL database, and its password.
+//!
+//! It must not know what the journal holds.
 
 use std::path::Path;
 
@@ -9,67 +10,69 @@ use secrecy::ExposeSecret as _;
 use crate::config::file;
 use github::credentials::{Secret, SecretError};
 
-/// Where the journal is kept. No password shows, wherever it was given.
+/// Where the journal is. A password is never shown, wherever it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreSettings {
-    /// Where; a file's path is absolute after reading.
-    pub place: StoreAddress,
+    /// The address; a relative path in the file is relative to the file's folder.
+    pub url: StoreAddress,
     /// The database's password, when the address has none.
     pub password: Option<Secret>,
-    /// How many days what is over is kept: webhooks that were acted on, words that were said, plans that were applied.
+    /// For how many days finished work is kept: processed webhooks, sent messages, applied plans.
     pub keep_days: i64,
 }
 
-/// How long what is over is kept unless told otherwise.
+/// How long finished work is kept by default.
 const KEEP_DAYS: i64 = 30;
 
-/// GitHub sends a webhook again for three days: what knows it again is kept longer. Ten years are for ever.
-const KEEP_DAYS_LEAST: i64 = 4;
-const KEEP_DAYS_MOST: i64 = 3_650;
+/// GitHub resends a webhook for up to three days; the row that recognises it must stay longer.
+const KEEP_DAYS_MIN: i64 = 4;
+
+/// Ten years: practically for ever.
+const KEEP_DAYS_MAX: i64 = 3_650;
 
 impl StoreSettings {
-    /// The address as it is opened, with its password.
+    /// The address with its password, as the journal opens it.
     pub fn address(&self) -> Result<StoreAddress, SecretError> {
-        let place = self.place.clone();
+        let url = self.url.clone();
         Ok(match &self.password {
-            Some(password) => place.with_password(password.read()?.expose_secret()),
-            None => place,
+            Some(password) => url.with_password(password.read()?.expose_secret()),
+            None => url,
         })
     }
 }
 
-/// Believes what the file says, or says why not.
+/// The settings, or what is wrong with them.
 pub(super) fn check(
     store: &file::StoreTable,
     password: Option<Secret>,
     folder: &Path,
 ) -> Result<StoreSettings, String> {
-    let url = store.url.as_deref().unwrap_or("sqlite://planebot.db");
-    let wrong = |why: journal::OpenError| format!("`store.url`: {why}");
-    let mut place = StoreAddress::parse(url).map_err(wrong)?;
-    if let Some(path) = place.file() {
+    let text = store.url.as_deref().unwrap_or("sqlite://planebot.db");
+    let invalid = |error: journal::OpenError| format!("`store.url`: {error}");
+    let mut url = StoreAddress::parse(text).map_err(invalid)?;
+    if let Some(path) = url.file() {
         let path = folder.join(path);
-        place = StoreAddress::parse(&format!("sqlite://{}", path.display())).map_err(wrong)?;
+        url = StoreAddress::parse(&format!("sqlite://{}", path.display())).map_err(invalid)?;
     }
-    if password.is_some() && place.has_password() {
+    if password.is_some() && url.has_password() {
         return Err(
-            "`store.url` and `store.password_file` both hold a password: keep one".to_owned(),
+            "`store.url` and `store.password_file` both hold a password: remove one".to_owned(),
         );
     }
-    if password.is_some() && !place.is_server() {
+    if password.is_some() && !url.is_server() {
         return Err(
-            "`store.password_file` is set, and `store.url` is a file, which asks for none"
+            "`store.password_file` is set, but `store.url` is a file, which takes no password: remove it"
                 .to_owned(),
         );
     }
     let keep_days = store.keep_days.unwrap_or(KEEP_DAYS);
-    if !(KEEP_DAYS_LEAST..=KEEP_DAYS_MOST).contains(&keep_days) {
+    if !(KEEP_DAYS_MIN..=KEEP_DAYS_MAX).contains(&keep_days) {
         return Err(format!(
-            "`store.keep_days` must be from {KEEP_DAYS_LEAST} to {KEEP_DAYS_MOST}: GitHub sends a webhook again for three days"
+            "`store.keep_days` must be from {KEEP_DAYS_MIN} to {KEEP_DAYS_MAX}: GitHub resends a webhook for up to three days"
         ));
     }
     Ok(StoreSettings {
-        place,
+        url,
         password,
         keep_days,
     })

@@ -29,12 +29,12 @@ fn parsed(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigErrors
     Config::parse(text, Path::new("/etc/planebot"), &variables)
 }
 
-fn remarks(text: &str, variables: &[(&str, &str)]) -> String {
+fn errors(text: &str, variables: &[(&str, &str)]) -> String {
     parsed(text, variables).unwrap_err().to_string()
 }
 
 #[test]
-fn a_small_file_is_enough_and_its_paths_are_against_its_folder() {
+fn a_small_file_is_enough_and_its_paths_are_relative_to_its_folder() {
     let config = parsed(SMALL, &[]).unwrap();
     let github = config.github.as_ref().unwrap();
     assert_eq!(github.api_url, "https://api.github.com");
@@ -58,7 +58,7 @@ fn a_small_file_is_enough_and_its_paths_are_against_its_folder() {
 }
 
 #[test]
-fn everything_can_be_said() {
+fn every_setting_is_read() {
     let config = parsed(
         r#"
         [server]
@@ -118,7 +118,7 @@ fn everything_can_be_said() {
 }
 
 #[test]
-fn who_is_silent_is_not_given_up_before_what_they_sent_is_over() {
+fn a_lease_outlasts_the_requests_of_its_holder() {
     let with = |server: &str, policy: &str| {
         format!("[server]\n{server}\n{SMALL}[site.policy]\n{policy}\n")
     };
@@ -136,9 +136,9 @@ fn who_is_silent_is_not_given_up_before_what_they_sent_is_over() {
     let slow = parsed(&with("", "unknown_pause_seconds = 300"), &[]).unwrap();
     assert_eq!(slow.sites[0].policy.lease_seconds, 310);
     let hasty = with("takeover_seconds = 9", "lease_seconds = 104");
-    assert_snapshot!(remarks(&hasty, &[]), @"
-    `server.takeover_seconds` must be from 10 to 86400: the store alone is given 5 s for an answer
-    site `prod`: `lease_seconds` must be from 105 to 86400: MAAS may be at work on a request for `unknown_pause_seconds`, and the looks before it take time too
+    assert_snapshot!(errors(&hasty, &[]), @"
+    `server.takeover_seconds` must be from 10 to 86400: the store alone may take 5 s to answer
+    site `prod`: `lease_seconds` must be from 105 to 86400: 10 s more than `unknown_pause_seconds`, during which MAAS may still be working on a request
     ");
     let variables = [
         ("PLANEBOT_SERVER_TAKEOVER_SECONDS", "60"),
@@ -151,7 +151,7 @@ fn who_is_silent_is_not_given_up_before_what_they_sent_is_over() {
 
 #[test]
 fn a_misspelt_key_is_shown_with_its_line_and_a_caret() {
-    assert_snapshot!(remarks(&SMALL.replace("app_id", "app_ip"), &[]), @"
+    assert_snapshot!(errors(&SMALL.replace("app_id", "app_ip"), &[]), @"
     TOML parse error at line 3, column 1
       |
     3 | app_ip = 7
@@ -161,9 +161,9 @@ fn a_misspelt_key_is_shown_with_its_line_and_a_caret() {
 }
 
 #[test]
-fn every_remark_is_said_at_once() {
+fn all_errors_are_shown_at_once() {
     assert_snapshot!(
-        remarks(
+        errors(
             r#"
             [server]
             listen = "everywhere"
@@ -182,16 +182,16 @@ fn every_remark_is_said_at_once() {
             &[],
         ),
         @"
-        `server.listen`: `everywhere` is not an address with a port, as `0.0.0.0:8080`
-        `github.api_url` must be a URL that begins with `http://` or `https://`, without user and password
-        `github` needs `app_id` with `private_key_file`, or `token_file`
+        `server.listen`: `everywhere` is not an address with a port, such as `0.0.0.0:8080`
+        `github.api_url` must be a URL that starts with `http://` or `https://`, without a user, a password or a fragment
+        `[github]` needs an app (`app_id` and `private_key_file`) or a token (`token_file`)
         `store.url`: `mysql://…` is not a store address: write `sqlite://FILE` or `postgres://USER@HOST/DATABASE`
-        `Prod` is not a name for a site: lower-case letters, digits and `-`, beginning with a letter, at most 40
-        site `Prod`: `network` is not a repository, as `owner/name`
+        `Prod` is not a site name: use at most 40 lower-case letters, digits and `-`, starting with a letter
+        site `Prod`: `repository` must be `owner/name`, not `network`
         site `Prod`: `path` must be a folder inside the repository, not `../topology`
-        site `Prod`: `maas_url` must be a URL that begins with `http://` or `https://`, without user and password
+        site `Prod`: `maas_url` must be a URL that starts with `http://` or `https://`, without a user, a password or a fragment
         site `Prod`: `al ice` is not a GitHub login
-        site `Prod`: `net-ops` is not a team, as `org/slug`
+        site `Prod`: `net-ops` is not a team: write `org/slug`
         site `Prod`: `sometimes` is not a window: write `mon-fri 08:00-16:00` or `sat,sun 00:00-24:00`, in UTC
         site `Prod`: `max_deletions_share` must be from 0 to 1, not 2
         "
@@ -199,7 +199,7 @@ fn every_remark_is_said_at_once() {
 }
 
 #[test]
-fn two_sites_do_not_share_a_folder() {
+fn two_sites_must_not_share_a_folder() {
     let second = r#"
         [[site]]
         name = "lab"
@@ -207,11 +207,11 @@ fn two_sites_do_not_share_a_folder() {
         path = "topology/prod/lab"
         maas_url = "http://maas.example"
     "#;
-    assert_snapshot!(remarks(&format!("{SMALL}{second}"), &[]), @"sites `prod` and `lab` share a folder of `Acme/network`");
+    assert_snapshot!(errors(&format!("{SMALL}{second}"), &[]), @"sites `prod` and `lab` share a folder of `Acme/network`: give each a `path` of its own");
 }
 
 #[test]
-fn variables_win_over_the_file() {
+fn variables_override_the_file() {
     let config = parsed(
         SMALL,
         &[
@@ -226,7 +226,7 @@ fn variables_win_over_the_file() {
     .unwrap();
     assert_eq!(config.server.listen.to_string(), "0.0.0.0:80");
     assert_eq!(config.github.unwrap().api_url, "http://127.0.0.1:4500");
-    assert_eq!(config.store.place.file(), Some("/var/lib/p.db"));
+    assert_eq!(config.store.url.file(), Some("/var/lib/p.db"));
     assert_eq!(config.sites[0].maas_url, "http://other:5240/MAAS");
     assert_eq!(config.sites[0].operators.users.len(), 2);
 }
@@ -234,7 +234,7 @@ fn variables_win_over_the_file() {
 #[test]
 fn a_misspelt_variable_is_refused() {
     assert_snapshot!(
-        remarks(
+        errors(
             SMALL,
             &[
                 ("PLANEBOT_GITHUB_APPID", "7"),
@@ -243,15 +243,15 @@ fn a_misspelt_variable_is_refused() {
             ],
         ),
         @"
-        `PLANEBOT_GITHUB_APPID` names no setting
+        `PLANEBOT_GITHUB_APPID` is not the variable of any setting: check its spelling
         `PLANEBOT_GITHUB_APP_ID` must be a whole number
-        `PLANEBOT_SITE_LAB_PATH` names no setting
+        `PLANEBOT_SITE_LAB_PATH` is not the variable of any setting: check its spelling
         "
     );
 }
 
 #[test]
-fn a_secret_comes_from_a_file_or_a_variable_and_never_shows() {
+fn a_secret_comes_from_a_file_or_a_variable_and_is_never_shown() {
     let without = SMALL.replace("webhook_secret_file = \"hook\"", "");
     let config = parsed(
         &without,
@@ -262,8 +262,8 @@ fn a_secret_comes_from_a_file_or_a_variable_and_never_shows() {
     let secrets = config.github.unwrap().secrets().unwrap();
     assert!(!format!("{secrets:?}").contains("s3cr3t"));
     assert_snapshot!(
-        remarks(SMALL, &[("PLANEBOT_GITHUB_WEBHOOK_SECRET", "twice")]),
-        @"`github.webhook_secret_file` and `PLANEBOT_GITHUB_WEBHOOK_SECRET` are both set: keep one"
+        errors(SMALL, &[("PLANEBOT_GITHUB_WEBHOOK_SECRET", "twice")]),
+        @"`github.webhook_secret_file` and `PLANEBOT_GITHUB_WEBHOOK_SECRET` are both set: remove one"
     );
 }
 
@@ -278,7 +278,7 @@ fn an_empty_webhook_secret_is_refused() {
 }
 
 #[test]
-fn the_line_end_of_a_secret_file_does_not_belong_to_the_secret() {
+fn the_line_end_of_a_secret_file_is_not_part_of_the_secret() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("hook"), "abc\r\n").unwrap();
     let secret = Secret::File(folder.path().join("hook")).read().unwrap();
@@ -286,7 +286,7 @@ fn the_line_end_of_a_secret_file_does_not_belong_to_the_secret() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn a_missing_file_is_named() {
     let missing = Config::load(Path::new("/nowhere/planebot.toml"), &BTreeMap::new());
     assert_eq!(
         missing.unwrap_err().to_string(),
@@ -308,7 +308,7 @@ fn threat_52_a_sites_folders_stay_inside_its_repository() {
         "",
     ] {
         for key in ["path", "runbooks"] {
-            let said = remarks(&format!("{SMALL}\n{key} = '{folder}'\n"), &[]);
+            let said = errors(&format!("{SMALL}\n{key} = '{folder}'\n"), &[]);
             assert!(
                 said.contains("must be a folder inside the repository"),
                 "{key} = {folder}: {said}"
@@ -318,7 +318,7 @@ fn threat_52_a_sites_folders_stay_inside_its_repository() {
 }
 
 #[test]
-fn the_databases_password_comes_from_a_file_or_a_variable_and_never_shows() {
+fn the_databases_password_comes_from_a_file_or_a_variable_and_is_never_shown() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("pw"), "hunter2 @\n").unwrap();
     let url = "postgres://planebot@db.example/planebot?sslmode=verify-full";
@@ -350,10 +350,10 @@ fn the_databases_password_comes_from_a_file_or_a_variable_and_never_shows() {
         assert!(!shown.contains("hunter2"), "{shown}");
     }
     let twice = file.replace("planebot@", "planebot:hunter2@");
-    assert_snapshot!(remarks(&twice, &[]), @"`store.url` and `store.password_file` both hold a password: keep one");
+    assert_snapshot!(errors(&twice, &[]), @"`store.url` and `store.password_file` both hold a password: remove one");
     let misspelt = file.replace("?sslmode", "?sslmod");
-    assert_snapshot!(remarks(&misspelt, &[]), @"`store.url`: the store's address is not `postgres://USER@HOST/DATABASE`: only these settings may follow the `?`: application_name, dbname, host, options, port, sslcert, sslkey, sslmode, sslrootcert and user");
-    assert_snapshot!(remarks("[store]\npassword_file = \"pw\"\n", &[]), @"`store.password_file` is set, and `store.url` is a file, which asks for none");
+    assert_snapshot!(errors(&misspelt, &[]), @"`store.url`: the store's address is not `postgres://USER@HOST/DATABASE`: only these settings may follow the `?`: application_name, dbname, host, options, port, sslcert, sslkey, sslmode, sslrootcert and user");
+    assert_snapshot!(errors("[store]\npassword_file = \"pw\"\n", &[]), @"`store.password_file` is set, but `store.url` is a file, which takes no password: remove it");
 }
 
 #[test]
@@ -366,8 +366,57 @@ fn a_line_with_the_databases_password_is_not_shown_whatever_is_wrong_with_it() {
         format!("[store]\nurl = [\"{url}\"]"),
         format!("[store]\nurl = \"{url}\" extra"),
     ] {
-        let said = remarks(&text, &[]);
+        let said = errors(&text, &[]);
         assert!(!said.contains("hunter2"), "{said}");
     }
-    assert_snapshot!(remarks(&format!("\n[store]\nurll = \"{url}\"\n"), &[]), @"TOML parse error at line 3, which may hold a password and is not shown: unknown field `urll`, expected one of `url`, `password_file`, `keep_days`");
+    assert_snapshot!(errors(&format!("\n[store]\nurll = \"{url}\"\n"), &[]), @"TOML parse error at line 3, which may hold a password and is not shown: unknown field `urll`, expected one of `url`, `password_file`, `keep_days`");
+}
+
+#[test]
+fn the_log_is_set_in_the_file_and_overridden_by_variables() {
+    let usual = parsed(SMALL, &[]).unwrap().server;
+    assert_eq!(
+        (usual.log.as_str(), usual.log_format),
+        ("info", LogFormat::Text)
+    );
+    let text = format!("[server]\nlog = 'warn, github=debug'\nlog_format = 'json'\n{SMALL}");
+    let set = parsed(&text, &[]).unwrap().server;
+    assert_eq!(
+        (set.log.as_str(), set.log_format),
+        ("warn,github=debug", LogFormat::Json)
+    );
+    let variables = [
+        ("PLANEBOT_SERVER_LOG", "error"),
+        ("PLANEBOT_SERVER_LOG_FORMAT", "text"),
+    ];
+    let set = parsed(&text, &variables).unwrap().server;
+    assert_eq!(
+        (set.log.as_str(), set.log_format),
+        ("error", LogFormat::Text)
+    );
+}
+
+#[test]
+fn an_invalid_log_setting_is_shown_with_its_line() {
+    assert_snapshot!(errors("[server]\nlog = 'inof,github=debug'\n", &[]), @"
+    TOML parse error at line 2, column 7
+      |
+    2 | log = 'inof,github=debug'
+      |       ^^^^^^^^^^^^^^^^^^^
+    `inof,github=debug` is not a log filter: write a level (`error`, `warn`, `info`, `debug`, `trace` or `off`), or levels by crate, such as `info,github=debug`
+    ");
+    assert_snapshot!(errors("[server]\nlog_format = 'xml'\n", &[]), @"
+    TOML parse error at line 2, column 14
+      |
+    2 | log_format = 'xml'
+      |              ^^^^^
+    unknown variant `xml`, expected `text` or `json`
+    ");
+    assert_snapshot!(
+        errors(SMALL, &[("PLANEBOT_SERVER_LOG", "inof"), ("PLANEBOT_SERVER_LOG_FORMAT", "xml")]),
+        @"
+    `PLANEBOT_SERVER_LOG` must be a log filter: a level, or levels by crate, such as `info,github=debug`
+    `PLANEBOT_SERVER_LOG_FORMAT` must be `text` or `json`
+    "
+    );
 }

@@ -1,9 +1,11 @@
 //! When changes may be made: `mon-fri 08:00-16:00`, in UTC.
+//!
+//! It must not know what time it is.
 
 use chrono::{DateTime, Datelike as _, Timelike as _, Weekday};
 use topology::observed::Timestamp;
 
-/// Driver of the week and a time of day, in UTC. The end does not belong to it; a window does not cross midnight.
+/// Days of the week and a time of day, in UTC. The end is exclusive; a window does not cross midnight.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
     days: Vec<Weekday>,
@@ -11,17 +13,17 @@ pub struct Window {
     to_minute: u32,
 }
 
-/// Why a text is not a window.
+/// A text that is not a [`Window`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a window: write `mon-fri 08:00-16:00` or `sat,sun 00:00-24:00`, in UTC")]
-pub struct NotAWindow {
+pub struct InvalidWindow {
     text: String,
 }
 
 impl Window {
     /// Reads `mon-fri 08:00-16:00`.
-    pub fn parse(text: &str) -> Result<Self, NotAWindow> {
-        Self::read(text).ok_or_else(|| NotAWindow {
+    pub fn parse(text: &str) -> Result<Self, InvalidWindow> {
+        Self::read(text).ok_or_else(|| InvalidWindow {
             text: text.to_owned(),
         })
     }
@@ -37,7 +39,7 @@ impl Window {
         (window.from_minute < window.to_minute).then_some(window)
     }
 
-    /// Whether changes may be made then.
+    /// Whether the time is inside the window.
     pub fn is_open(&self, now: Timestamp) -> bool {
         DateTime::from_timestamp_millis(now.0).is_some_and(|now| {
             let minute = now.hour() * 60 + now.minute();
@@ -85,11 +87,11 @@ mod tests {
 
     #[test]
     fn a_window_is_open_on_its_days_from_its_first_minute_to_before_its_last() {
-        let office = Window::parse("mon-fri 08:00-16:00").unwrap();
-        assert!(!office.is_open(monday(7, 59)));
-        assert!(office.is_open(monday(8, 0)));
-        assert!(office.is_open(monday(15, 59)));
-        assert!(!office.is_open(monday(16, 0)));
+        let work_hours = Window::parse("mon-fri 08:00-16:00").unwrap();
+        assert!(!work_hours.is_open(monday(7, 59)));
+        assert!(work_hours.is_open(monday(8, 0)));
+        assert!(work_hours.is_open(monday(15, 59)));
+        assert!(!work_hours.is_open(monday(16, 0)));
         let weekend = Window::parse("sat,sun 00:00-24:00").unwrap();
         assert!(!weekend.is_open(monday(12, 0)));
         assert!(weekend.is_open(monday(-1, 0)), "Sunday evening");

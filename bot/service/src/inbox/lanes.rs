@@ -5,7 +5,7 @@
 
 use journal::Lanes;
 
-use github::webhook::event::{Occurrence, PullNumber, What};
+use github::webhook::event::{EventDetails, PullNumber, RepositoryEvent};
 
 /// The lane of a pull request. Numbers, because names change hands.
 pub(crate) fn pull_lane(repository: u64, number: PullNumber) -> String {
@@ -13,31 +13,33 @@ pub(crate) fn pull_lane(repository: u64, number: PullNumber) -> String {
 }
 
 /// What a delivery must not overtake.
-pub(crate) fn lanes_of(occurrence: &Occurrence) -> Lanes {
-    let repository = occurrence.place.repository_id;
+pub(crate) fn lanes_of(event: &RepositoryEvent) -> Lanes {
+    let repository = event.repository.repository_id;
     let pull = |number| Some(pull_lane(repository, number));
     let branch = |name: &str| Some(format!("{repository}@{name}"));
-    match &occurrence.what {
-        What::PullOpened(it)
-        | What::PullSynchronized(it)
-        | What::PullReopened(it)
-        | What::PullRetargeted(it) => Lanes {
+    match &event.details {
+        EventDetails::PullOpened(it)
+        | EventDetails::PullSynchronized(it)
+        | EventDetails::PullReopened(it)
+        | EventDetails::PullRetargeted(it) => Lanes {
             pull: pull(it.number),
             branch: None,
         },
-        What::PullClosed(it) => Lanes {
+        EventDetails::PullClosed(it) => Lanes {
             pull: pull(it.number),
             branch: it.merged.as_ref().and_then(|_| branch(&it.base)),
         },
-        What::Commented(it) | What::CommentEdited(it) | What::CommentDeleted(it) => Lanes {
+        EventDetails::Commented(it)
+        | EventDetails::CommentEdited(it)
+        | EventDetails::CommentDeleted(it) => Lanes {
             pull: pull(it.number),
             branch: None,
         },
-        What::Pushed(it) => Lanes {
+        EventDetails::Pushed(it) => Lanes {
             pull: None,
             branch: it.reference.strip_prefix("refs/heads/").and_then(branch),
         },
         // Whatever was planned at that commit is planned again, as it is then.
-        What::CheckRerequested { .. } => Lanes::default(),
+        EventDetails::CheckRerequested { .. } => Lanes::default(),
     }
 }

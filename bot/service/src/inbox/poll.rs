@@ -261,7 +261,7 @@ mod tests {
     use crate::outbox::OutboxQueue;
     use crate::sites::Sites;
     use github::GitHub;
-    use github::webhook::event::{Event, What};
+    use github::webhook::event::{Event, EventDetails};
 
     const NAME: &str = "acme/network";
 
@@ -343,17 +343,17 @@ mod tests {
         }
 
         /// The deliveries that wait, settled without anybody acting on them.
-        async fn deliveries(&self) -> Vec<What> {
+        async fn deliveries(&self) -> Vec<EventDetails> {
             let journal = &self.journal;
             let mut seen = Vec::new();
             while let Some(stored) = journal.next_delivery(Timestamp(1_000)).await.unwrap() {
                 let delivery = stored.delivery;
-                let Ok(Some(Event::Happened(occurrence))) =
+                let Ok(Some(Event::Repository(event))) =
                     github::webhook::event::read(&delivery.event, &delivery.body)
                 else {
                     panic!("{delivery:?}")
                 };
-                seen.push(occurrence.what);
+                seen.push(event.details);
                 let done = journal::Settled::Done;
                 journal
                     .settle(&delivery.id, &done, Timestamp(1))
@@ -376,7 +376,7 @@ mod tests {
         assert_eq!(fixture.poll().await, 1);
         assert_eq!(fixture.poll().await, 0, "it waits");
         let seen = fixture.deliveries().await;
-        assert!(matches!(&seen[..], [What::PullSynchronized(pull)] if pull.open));
+        assert!(matches!(&seen[..], [EventDetails::PullSynchronized(pull)] if pull.open));
         assert_eq!(fixture.poll().await, 0, "it was found");
     }
 
@@ -394,7 +394,7 @@ mod tests {
         let seen = fixture.deliveries().await;
         let mut commands = Vec::new();
         for what in &seen {
-            if let What::Commented(comment) = what {
+            if let EventDetails::Commented(comment) = what {
                 commands.push(comment.id);
             }
         }

@@ -114,7 +114,7 @@ impl Inbox {
     /// Asks for what failed from there on in the log, where no attempt of it got through.
     async fn redeliver_from(&self, log: &[HookDelivery], from: usize) -> anyhow::Result<usize> {
         let mut asked = 0;
-        for attempt in HookDelivery::missed(log) {
+        for attempt in HookDelivery::undelivered(log) {
             let is_there = log[from..].iter().any(|one| one.id == attempt.id);
             if is_there
                 && !is_rejected(attempt)

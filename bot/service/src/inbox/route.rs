@@ -1,6 +1,6 @@
 //! From what happened on GitHub to the work that follows. It must not do the work.
 
-use github::webhook::event::{CommentEvent, Occurrence, What};
+use github::webhook::event::{CommentEvent, EventDetails, RepositoryEvent};
 use journal::{HandledComment, ReactionContent};
 use sha2::{Digest as _, Sha256};
 
@@ -47,27 +47,27 @@ pub(crate) struct Asked<'a> {
 }
 
 /// Whether a person changed or removed what a program wrote, perhaps our plan: then it is planned and shown again.
-fn is_tampering(occurrence: &Occurrence, comment: &CommentEvent) -> bool {
+fn is_tampering(event: &RepositoryEvent, comment: &CommentEvent) -> bool {
     let is = |account: Option<&github::webhook::event::Account>, kind: &str| {
         account.is_some_and(|account| account.kind == kind)
     };
-    comment.on_pull && is(comment.author.as_ref(), "Bot") && is(occurrence.sender.as_ref(), "User")
+    comment.on_pull && is(comment.author.as_ref(), "Bot") && is(event.sender.as_ref(), "User")
 }
 
 /// Whether any work can follow from it. Most deliveries are conversation, and GitHub is not asked about them.
-fn may_matter(occurrence: &Occurrence) -> bool {
-    match &occurrence.what {
-        What::PullOpened(_)
-        | What::PullSynchronized(_)
-        | What::PullReopened(_)
-        | What::PullRetargeted(_)
-        | What::PullClosed(_)
-        | What::CheckRerequested { .. } => true,
-        What::Commented(comment) => is_a_persons_command(comment),
-        What::CommentEdited(comment) | What::CommentDeleted(comment) => {
-            is_tampering(occurrence, comment)
+fn may_matter(event: &RepositoryEvent) -> bool {
+    match &event.details {
+        EventDetails::PullOpened(_)
+        | EventDetails::PullSynchronized(_)
+        | EventDetails::PullReopened(_)
+        | EventDetails::PullRetargeted(_)
+        | EventDetails::PullClosed(_)
+        | EventDetails::CheckRerequested { .. } => true,
+        EventDetails::Commented(comment) => is_a_persons_command(comment),
+        EventDetails::CommentEdited(comment) | EventDetails::CommentDeleted(comment) => {
+            is_tampering(event, comment)
         }
-        What::Pushed(_) => false,
+        EventDetails::Pushed(_) => false,
     }
 }
 
@@ -87,10 +87,10 @@ impl Inbox {
         &'a self,
         received: &'a Received,
     ) -> anyhow::Result<Option<Work<'a>>> {
-        let occurrence = &*received.occurrence;
-        let place = &occurrence.place;
+        let event = &*received.event;
+        let place = &event.repository;
         let sites = self.sites.of_repository(&place.full_name);
-        let Some(first) = sites.first().filter(|_| may_matter(occurrence)) else {
+        let Some(first) = sites.first().filter(|_| may_matter(event)) else {
             return Ok(None);
         };
         let repository = self.github.read(&first.site.repository).await?;
@@ -104,31 +104,33 @@ impl Inbox {
             );
             return Ok(None);
         }
-        match &occurrence.what {
-            What::PullOpened(pull)
-            | What::PullSynchronized(pull)
-            | What::PullReopened(pull)
-            | What::PullRetargeted(pull) => self
+        match &event.details {
+            EventDetails::PullOpened(pull)
+            | EventDetails::PullSynchronized(pull)
+            | EventDetails::PullReopened(pull)
+            | EventDetails::PullRetargeted(pull) => self
                 .plan_pull(repository, &sites, pull.number.0)
                 .await
                 .map(Some),
             // Somebody changed what we wrote.
-            What::CommentEdited(comment) | What::CommentDeleted(comment) => self
+            EventDetails::CommentEdited(comment) | EventDetails::CommentDeleted(comment) => self
                 .plan_pull(repository, &sites, comment.number.0)
                 .await
                 .map(Some),
-            What::PullClosed(pull) => Ok(Some(Work::ClosePull {
+            EventDetails::PullClosed(pull) => Ok(Some(Work::ClosePull {
                 repository,
                 sites,
                 number: pull.number.0,
             })),
-            What::Commented(comment) => self.command(repository, &sites, received, comment).await,
-            What::CheckRerequested { head, .. } => Ok(Some(Work::PlanCommit {
+            EventDetails::Commented(comment) => {
+                self.command(repository, &sites, received, comment).await
+            }
+            EventDetails::CheckRerequested { head, .. } => Ok(Some(Work::PlanCommit {
                 repository,
                 sites,
                 head: head.as_str().to_owned(),
             })),
-            What::Pushed(_) => Ok(None),
+            EventDetails::Pushed(_) => Ok(None),
         }
     }
 
@@ -192,7 +194,7 @@ impl Inbox {
             repository,
             runtime,
             comment,
-            commenter: Commenter::of(&received.occurrence, comment),
+            commenter: Commenter::of(&received.event, comment),
             command,
         })))
     }
@@ -230,17 +232,17 @@ async fn touched<'a>(
 }
 
 /// The log id of the work that a delivery leads to.
-pub(crate) fn trace_of(occurrence: &Occurrence) -> Option<TraceId> {
-    match &occurrence.what {
-        What::PullOpened(pull)
-        | What::PullSynchronized(pull)
-        | What::PullReopened(pull)
-        | What::PullRetargeted(pull)
-        | What::PullClosed(pull) => Some(TraceId::of_pull(pull.number.0)),
-        What::CommentEdited(comment) | What::CommentDeleted(comment) => {
+pub(crate) fn trace_of(event: &RepositoryEvent) -> Option<TraceId> {
+    match &event.details {
+        EventDetails::PullOpened(pull)
+        | EventDetails::PullSynchronized(pull)
+        | EventDetails::PullReopened(pull)
+        | EventDetails::PullRetargeted(pull)
+        | EventDetails::PullClosed(pull) => Some(TraceId::of_pull(pull.number.0)),
+        EventDetails::CommentEdited(comment) | EventDetails::CommentDeleted(comment) => {
             Some(TraceId::of_pull(comment.number.0))
         }
-        What::Commented(comment) => Some(TraceId::of_comment(comment.id)),
-        What::Pushed(_) | What::CheckRerequested { .. } => None,
+        EventDetails::Commented(comment) => Some(TraceId::of_comment(comment.id)),
+        EventDetails::Pushed(_) | EventDetails::CheckRerequested { .. } => None,
     }
 }

@@ -4,7 +4,7 @@
 //! declaration, and its digest must be the one that people read. It must not know how a run begins.
 
 use plan::plan::Plan;
-use plan::telling::span;
+use plan::render::span;
 
 use super::{CommandContext, Orders};
 use crate::command::ShortDigest;

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use plan::runbook::{Runbook, is_runbook};
-use topology::draft::Source;
+use topology::draft::SourceFile;
 use topology::finding::Finding;
 use topology::plane::Topology;
 
@@ -40,9 +40,9 @@ pub(crate) async fn declared_at(
             });
         }
     };
-    let sources: Vec<Source> = files
+    let sources: Vec<SourceFile> = files
         .into_iter()
-        .map(|(path, bytes)| Source { path, bytes })
+        .map(|(path, bytes)| SourceFile { path, bytes })
         .collect();
     let checked = topology::check::check(&sources);
     let mut runbooks = Vec::new();

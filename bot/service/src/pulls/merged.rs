@@ -5,7 +5,7 @@
 //! has carried out says so and is never applied again. It must not know how a plan is carried out.
 
 use journal::{CheckConclusion, CheckState, PullRow as Row};
-use plan::telling::span;
+use plan::render::span;
 use topology::observed::Timestamp;
 
 use super::Pulls;

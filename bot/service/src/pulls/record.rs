@@ -1,8 +1,8 @@
 //! What is remembered of a pull request, beside what GitHub knows.
 
 use journal::PullRow;
-use plan::plan::{Plan, Refused};
-use plan::telling::{Rehearsed, Setting, Stands};
+use plan::plan::{Plan, RefusedPlan};
+use plan::render::{ApplyStatus, PlanHeader, Rehearsed};
 use serde::{Deserialize, Serialize};
 use topology::observed::Timestamp;
 
@@ -56,7 +56,7 @@ pub struct PullRecord {
     /// The plan, if there is one.
     pub plan: Option<Plan>,
     /// Why there is none.
-    pub refused: Option<Refused>,
+    pub refused: Option<RefusedPlan>,
     /// What its rehearsal found.
     pub rehearsed: Rehearsed,
     /// When MAAS was read.
@@ -116,16 +116,16 @@ impl PullRecord {
     }
 
     /// What stands around its plan in a comment.
-    pub fn setting(&self, site: &str, tree_url: Option<String>) -> Setting {
-        Setting {
+    pub fn setting(&self, site: &str, tree_url: Option<String>) -> PlanHeader {
+        PlanHeader {
             site: site.to_owned(),
             commit: Some(self.commit.clone()),
             tree_url,
             read_at: self.read_at,
-            stands: match (self.stage, &self.merge_commit) {
-                (PullStatus::Applied | PullStatus::Superseded, _) => Stands::Applied,
-                (_, Some(_)) => Stands::Merged,
-                (_, None) => Stands::Open,
+            status: match (self.stage, &self.merge_commit) {
+                (PullStatus::Applied | PullStatus::Superseded, _) => ApplyStatus::Applied,
+                (_, Some(_)) => ApplyStatus::Merged,
+                (_, None) => ApplyStatus::Open,
             },
         }
     }
@@ -136,7 +136,7 @@ impl PullRecord {
     }
 
     /// The plan or the refusal.
-    pub fn outcome(&self) -> Option<Result<Plan, Refused>> {
+    pub fn outcome(&self) -> Option<Result<Plan, RefusedPlan>> {
         match (&self.plan, &self.refused) {
             (Some(plan), _) => Some(Ok(plan.clone())),
             (None, Some(refused)) => Some(Err(refused.clone())),

@@ -7,7 +7,7 @@ use github::{FolderError, UnreadableEntry};
 /// The findings, if the error is about what the folder holds and not about GitHub.
 pub(crate) fn findings(error: &anyhow::Error, folder: &str) -> Option<Vec<Finding>> {
     match error.downcast_ref::<FolderError>()? {
-        FolderError::UnreadableEntry(unfit) => {
+        FolderError::Unreadable(unfit) => {
             Some(unfit.iter().map(|it| finding(it, folder)).collect())
         }
         FolderError::GitHub(_) => None,
@@ -80,8 +80,8 @@ mod tests {
             UnreadableEntry::NotText { path: path() },
             UnreadableEntry::Lfs { path: path() },
         ];
-        let error = anyhow::Error::new(FolderError::UnreadableEntry(all))
-            .context("reading the declaration");
+        let error =
+            anyhow::Error::new(FolderError::Unreadable(all)).context("reading the declaration");
         let found = findings(&error, "topology/a").unwrap();
         assert_eq!(found.len(), 11);
         for finding in found {

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use plan::gate::Gate;
 use plan::plan::Plan;
-use plan::run::{Fact, Noted, Progress};
+use plan::render::{self, fence, span, utc};
+use plan::run::{Fact, Progress, RecordedFact};
 use plan::step::{Phase, Step, StepId};
-use plan::telling::{self, fence, span, utc};
 use topology::observed::Timestamp;
 
 use crate::reply::RunSetting;
 use crate::reply::fit::LONGEST;
 
-/// A run on its way into words.
-struct Telling<'a> {
+/// A run as it is rendered.
+struct RenderedRun<'a> {
     plan: &'a Plan,
     progress: Progress,
     /// Steps that are done, and the row that each left.
@@ -24,22 +24,22 @@ struct Telling<'a> {
 
 /// The apply comment, edited in place while the run goes on. Where each step would make it too long for GitHub, only
 /// the phases are counted.
-pub fn progress(plan: &Plan, facts: &[Noted], setting: &RunSetting) -> String {
-    let full = told(plan, facts, setting, true);
+pub fn progress(plan: &Plan, facts: &[RecordedFact], setting: &RunSetting) -> String {
+    let full = render(plan, facts, setting, true);
     if full.chars().count() <= LONGEST {
         return full;
     }
-    told(plan, facts, setting, false)
+    render(plan, facts, setting, false)
 }
 
-fn told(plan: &Plan, facts: &[Noted], setting: &RunSetting, steps: bool) -> String {
-    let telling = Telling {
+fn render(plan: &Plan, facts: &[RecordedFact], setting: &RunSetting, steps: bool) -> String {
+    let run = RenderedRun {
         plan,
         progress: Progress::of(facts),
         left: facts.iter().filter_map(|noted| left(&noted.fact)).collect(),
         steps,
     };
-    let progress = &telling.progress;
+    let progress = &run.progress;
     let mut out = format!("### {}\n\n", run_heading(plan, facts, progress, setting));
     out.push_str(&format!(
         "Started by {} · merge commit {} · plan {}\n\n",
@@ -48,7 +48,7 @@ fn told(plan: &Plan, facts: &[Noted], setting: &RunSetting, steps: bool) -> Stri
         span(&plan.digest.to_string())
     ));
     for phase in Phase::ALL {
-        out.push_str(&phase_lines(&telling, phase));
+        out.push_str(&phase_lines(&run, phase));
     }
     for gate in plan.gates.iter().filter(|gate| gate.before.is_none()) {
         out.push_str(&gate_line(gate, progress));
@@ -82,12 +82,17 @@ fn proof_line(round: u8, differences: usize, at: Timestamp) -> String {
     )
 }
 
-fn run_heading(plan: &Plan, facts: &[Noted], progress: &Progress, setting: &RunSetting) -> String {
+fn run_heading(
+    plan: &Plan,
+    facts: &[RecordedFact],
+    progress: &Progress,
+    setting: &RunSetting,
+) -> String {
     let (digest, site) = (&plan.digest, span(&setting.site));
     if facts.iter().any(|noted| noted.fact == Fact::Finished) {
         return format!("✅ Applied {digest} to {site}, proved twice");
     }
-    if progress.over {
+    if progress.ended {
         return format!(
             "⏹ Aborted {digest} on {site} after step {} of {}",
             progress.done.len(),
@@ -115,7 +120,11 @@ fn run_heading(plan: &Plan, facts: &[Noted], progress: &Progress, setting: &RunS
 }
 
 /// The gate that was asked and is not open.
-pub fn waiting_gate<'a>(plan: &'a Plan, facts: &[Noted], progress: &Progress) -> Option<&'a Gate> {
+pub fn waiting_gate<'a>(
+    plan: &'a Plan,
+    facts: &[RecordedFact],
+    progress: &Progress,
+) -> Option<&'a Gate> {
     let asked = |gate: &Gate| {
         facts
             .iter()
@@ -128,8 +137,8 @@ pub fn waiting_gate<'a>(plan: &'a Plan, facts: &[Noted], progress: &Progress) ->
 }
 
 /// The lines of one phase: its gate, how far it is, and under a fold each step, where there is room for that.
-fn phase_lines(telling: &Telling<'_>, phase: Phase) -> String {
-    let steps: Vec<_> = telling
+fn phase_lines(run: &RenderedRun<'_>, phase: Phase) -> String {
+    let steps: Vec<_> = run
         .plan
         .steps
         .iter()
@@ -140,29 +149,29 @@ fn phase_lines(telling: &Telling<'_>, phase: Phase) -> String {
         return out;
     }
     let begins = |gate: &&Gate| steps.iter().any(|step| gate.before == Some(step.id));
-    for gate in telling.plan.gates.iter().filter(begins) {
-        out.push_str(&gate_line(gate, &telling.progress));
+    for gate in run.plan.gates.iter().filter(begins) {
+        out.push_str(&gate_line(gate, &run.progress));
     }
     let done = steps
         .iter()
-        .filter(|step| telling.progress.done.contains(&step.id))
+        .filter(|step| run.progress.done.contains(&step.id))
         .count();
     out.push_str(&format!(
         "- [{}] {}: {done} of {}\n",
         if done == steps.len() { 'x' } else { ' ' },
-        telling::phase(phase),
+        render::phase(phase),
         steps.len()
     ));
-    if !telling.steps {
+    if !run.steps {
         return out;
     }
     let lines: String = steps
         .iter()
-        .map(|step| step_line(step, telling.left.get(&step.id)))
+        .map(|step| step_line(step, run.left.get(&step.id)))
         .collect();
     out.push_str(&format!(
         "\n  <details><summary>{} steps</summary>\n\n{}\n  </details>\n\n",
-        telling::phase(phase),
+        render::phase(phase),
         fence("text", &lines)
     ));
     out
@@ -175,7 +184,7 @@ fn step_line(step: &Step, left: Option<&Option<u64>>) -> String {
     format!(
         "[{mark}] {:>3}  {}{}\n",
         step.id.0,
-        telling::line(step),
+        render::line(step),
         id.unwrap_or_default()
     )
 }

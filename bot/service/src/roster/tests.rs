@@ -129,15 +129,15 @@ fn threat_16_an_owner_without_membership_is_turned_away() {
         event: "issue_comment".to_owned(),
         body: body.to_string(),
     };
-    let Some(github::webhook::event::Event::Happened(occurrence)) =
+    let Some(github::webhook::event::Event::Repository(event)) =
         github::webhook::event::read(&delivery.event, &delivery.body).unwrap()
     else {
         panic!("no event")
     };
-    let github::webhook::event::What::Commented(comment) = &occurrence.what else {
+    let github::webhook::event::EventDetails::Commented(comment) = &event.details else {
         panic!("no comment")
     };
-    turned_away(&Commenter::of(&occurrence, comment), "not on the roster");
+    turned_away(&Commenter::of(&event, comment), "not on the roster");
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! A run's facts in the journal, under its lease.
 
 use journal::{Journal, Lease, RunId};
-use plan::run::{Fact, Noted};
+use plan::run::{Fact, RecordedFact};
 use topology::observed::Timestamp;
 
 use crate::config::SitePolicy;
-use execution::executor::{Ledger, NotKept};
+use execution::ledger::{Ledger, LedgerError};
 use maas::WriteFence;
 use topology::port::Clock;
 
@@ -22,19 +22,19 @@ pub struct RunLedger<'a> {
 }
 
 impl Ledger for RunLedger<'_> {
-    async fn add(&mut self, fact: Fact) -> Result<(), NotKept> {
+    async fn add(&mut self, fact: Fact) -> Result<(), LedgerError> {
         let now = (self.clock)();
         self.journal
             .add(self.run, self.lease, &fact, now)
             .await
-            .map_err(|error| NotKept(error.into()))
+            .map_err(|error| LedgerError(error.into()))
     }
 
-    async fn facts(&mut self) -> Result<Vec<Noted>, NotKept> {
+    async fn facts(&mut self) -> Result<Vec<RecordedFact>, LedgerError> {
         self.journal
             .facts(self.run)
             .await
-            .map_err(|error| NotKept(error.into()))
+            .map_err(|error| LedgerError(error.into()))
     }
 }
 

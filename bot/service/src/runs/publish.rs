@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use github::webhook::event::{PullNumber, Sha};
 use journal::{CheckConclusion, CheckState, HistoryPayload, Run};
 use plan::gate::GateName;
-use plan::run::{Fact, Noted, Progress};
+use plan::run::{Fact, Progress, RecordedFact};
 use topology::observed::{Observed, Scope};
 use tracing::Instrument as _;
 
@@ -55,7 +55,7 @@ impl PublishedFacts {
 struct PublishedRun<'a> {
     run: &'a Run,
     record: RunRecord,
-    facts: Vec<Noted>,
+    facts: Vec<RecordedFact>,
     runtime: &'a SiteRuntime,
 }
 
@@ -113,11 +113,11 @@ impl Runs {
         self.enqueue_status(published).await?;
         let progress = Progress::of(&published.facts);
         let waiting = reply::waiting_gate(&published.record.plan, &published.facts, &progress);
-        if let Some(gate) = waiting.filter(|_| !progress.over) {
+        if let Some(gate) = waiting.filter(|_| !progress.ended) {
             self.enqueue_gate(published, gate.name).await?;
             self.enqueue_not_yet(published, gate.name).await?;
         }
-        if progress.over {
+        if progress.ended {
             self.enqueue_history(published).await?;
         }
         Ok(())
@@ -146,7 +146,7 @@ impl Runs {
                 "applied, proved twice",
                 PullStatus::Applied,
             )
-        } else if progress.over {
+        } else if progress.ended {
             (
                 ended(CheckConclusion::Cancelled),
                 "aborted",
@@ -282,7 +282,7 @@ impl Runs {
         let seen = published
             .runtime
             .client
-            .eyes()
+            .reader()
             .observe(&Scope::default())
             .await;
         let finished = published
@@ -318,12 +318,12 @@ impl PublishedRun<'_> {
 
     fn archive(&self, observed: Option<&Observed>) -> anyhow::Result<history::RunArchive> {
         let (run, record) = (self.run, &self.record);
-        let setting = plan::telling::Setting {
+        let setting = plan::render::PlanHeader {
             site: run.new.site.clone(),
             commit: Some(record.merge_commit.clone()),
             tree_url: None,
             read_at: observed.map_or(run.began, |observed| observed.at),
-            stands: plan::telling::Stands::Applied,
+            status: plan::render::ApplyStatus::Applied,
         };
         let number = run.new.pull.and_then(|number| u64::try_from(number).ok());
         Ok(history::RunArchive {
@@ -335,10 +335,10 @@ impl PublishedRun<'_> {
             merge: Some(Sha::parse(&record.merge_commit)?),
             outcome: self.outcome(),
             plan_json: serde_json::to_string_pretty(&record.plan)?,
-            plan_markdown: plan::telling::markdown(
+            plan_markdown: plan::render::markdown(
                 &record.plan,
                 &setting,
-                &plan::telling::Rehearsed::default(),
+                &plan::render::Rehearsed::default(),
             ),
             run_json: serde_json::to_string_pretty(&self.facts)?,
             observed: observed.map(|observed| topology::write::files(observed, &run.new.site)),

@@ -3,8 +3,8 @@
 use anyhow::Context as _;
 use execution::executor::Executor;
 use journal::Run;
-use plan::plan::Policy;
-use plan::run::{Move, next_move};
+use plan::plan::PlanPolicy;
+use plan::run::{NextMove, next_move};
 use topology::observed::Timestamp;
 use topology::plane::Topology;
 use tracing::Instrument as _;
@@ -35,7 +35,10 @@ impl Runs {
             let record = RunRecord::of(&run)?;
             let facts = self.journal.facts(run.id).await?;
             let next = next_move(&record.plan, &facts, now, runtime.pace());
-            if matches!(next, Move::Wait | Move::Rest(_) | Move::Over) {
+            if matches!(
+                next,
+                NextMove::WaitForOperator | NextMove::WaitUntil(_) | NextMove::Ended
+            ) {
                 continue;
             }
             let span =
@@ -66,7 +69,8 @@ impl Runs {
             };
             let record = RunRecord::of(&run)?;
             let facts = self.journal.facts(run.id).await?;
-            if let Move::Rest(until) = next_move(&record.plan, &facts, now, runtime.pace()) {
+            if let NextMove::WaitUntil(until) = next_move(&record.plan, &facts, now, runtime.pace())
+            {
                 wake = Some(wake.map_or(until, |wake| wake.min(until)));
             }
         }
@@ -79,7 +83,7 @@ impl Runs {
         run: &Run,
         record: &RunRecord,
         runtime: &SiteRuntime,
-        next: &Move,
+        next: &NextMove,
     ) -> anyhow::Result<bool> {
         let taken = self.lease(&runtime.site).await?;
         let Some(lease) = taken else {
@@ -98,15 +102,15 @@ impl Runs {
         };
         let (topology, policy) = match next {
             // Only the proof needs the declaration; the steps are fixed.
-            Move::Verify { .. } => self.proved_against(runtime, record).await?,
-            Move::Make(_)
-            | Move::Ask(_)
-            | Move::Examine(_)
-            | Move::Rest(_)
-            | Move::Wait
-            | Move::Stop { .. }
-            | Move::Finish
-            | Move::Over => (Topology::default(), Policy::default()),
+            NextMove::Verify { .. } => self.proved_against(runtime, record).await?,
+            NextMove::Execute(_)
+            | NextMove::Ask(_)
+            | NextMove::Examine(_)
+            | NextMove::WaitUntil(_)
+            | NextMove::WaitForOperator
+            | NextMove::Stop { .. }
+            | NextMove::Finish
+            | NextMove::Ended => (Topology::default(), PlanPolicy::default()),
         };
         let evidence = runtime.evidence_for(next).await;
         let executor = Executor {
@@ -114,11 +118,11 @@ impl Runs {
             topology: &topology,
             policy: &policy,
             client: &runtime.client,
-            lease: &fence,
-            witness: &evidence,
+            fence: &fence,
+            evidence: &evidence,
         };
-        executor.make(next, &mut ledger).await?;
-        if let Move::Finish = next {
+        executor.execute(next, &mut ledger).await?;
+        if let NextMove::Finish = next {
             self.journal.release(&lease).await?;
         }
         Ok(true)
@@ -129,7 +133,7 @@ impl Runs {
         &self,
         runtime: &SiteRuntime,
         record: &RunRecord,
-    ) -> anyhow::Result<(Topology, Policy)> {
+    ) -> anyhow::Result<(Topology, PlanPolicy)> {
         let merged = &record.merge_commit;
         let repository = self.github.read_last(&runtime.site.repository).await?;
         let commit = declared_at(&repository, &runtime.site, merged, merged).await?;

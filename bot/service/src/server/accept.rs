@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     /// Says the bytes to a fresh server and reads what comes until the connection ends.
-    async fn said(bytes: &str, patience: Patience) -> String {
+    async fn response_of(bytes: &str, patience: Patience) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/", get(async || "here"));
@@ -133,7 +133,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_is_answered() {
-        let answer = said(
+        let answer = response_of(
             "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
             Patience::default(),
         )
@@ -147,7 +147,7 @@ mod tests {
             header: Duration::from_millis(20),
             ..Patience::default()
         };
-        let answer = said("GET / HTTP/1.1\r\nhost: x\r\n", patience).await;
+        let answer = response_of("GET / HTTP/1.1\r\nhost: x\r\n", patience).await;
         assert!(!answer.contains("here"), "{answer}");
     }
 }

@@ -36,17 +36,17 @@ pub(super) async fn read_all(
     models: bool,
 ) -> EvidenceReading {
     if sources.is_empty() {
-        return EvidenceReading::Nobody;
+        return EvidenceReading::NotConfigured;
     }
     let mut all = Vec::new();
     for source in sources {
         let text = match read(source).await {
             Ok(text) => text,
-            Err(why) => return EvidenceReading::Silent(format!("{why:#}")),
+            Err(why) => return EvidenceReading::Unreadable(format!("{why:#}")),
         };
         let value: serde_json::Value = match serde_json::from_str(&text) {
             Ok(value) => value,
-            Err(error) => return EvidenceReading::Silent(format!("no JSON: {error}")),
+            Err(error) => return EvidenceReading::Unreadable(format!("no JSON: {error}")),
         };
         let list = if models {
             value.get("models").and_then(|list| list.as_array())
@@ -55,11 +55,13 @@ pub(super) async fn read_all(
         };
         match list {
             Some(list) => all.extend(list.iter().cloned()),
-            None => return EvidenceReading::Silent("not the list that was expected".to_owned()),
+            None => {
+                return EvidenceReading::Unreadable("not the list that was expected".to_owned());
+            }
         }
     }
     let all = serde_json::Value::Array(all);
-    EvidenceReading::Said(if models {
+    EvidenceReading::Text(if models {
         serde_json::json!({"models": all}).to_string()
     } else {
         all.to_string()

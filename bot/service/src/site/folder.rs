@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use plan::runbook::Runbook;
-use topology::draft::Source;
+use topology::draft::SourceFile;
 use topology::finding::Finding;
 use topology::plane::Topology;
 
@@ -18,12 +18,12 @@ pub struct Declared {
 }
 
 /// The declaration's files of a folder.
-pub fn sources(folder: &Path) -> anyhow::Result<Vec<Source>> {
+pub fn sources(folder: &Path) -> anyhow::Result<Vec<SourceFile>> {
     let mut files = BTreeMap::new();
     gather(folder, folder, &mut files)?;
     let sources = files.into_iter();
     Ok(sources
-        .map(|(path, bytes)| Source { path, bytes })
+        .map(|(path, bytes)| SourceFile { path, bytes })
         .collect())
 }
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 
-use plan::audit::Standing;
-use plan::plan::{Plan, Policy};
-use plan::run::{Fact, Noted};
+use plan::audit::AuditStatus;
+use plan::plan::{Plan, PlanPolicy};
+use plan::run::{Fact, RecordedFact};
 use plan::step::StepId;
 use topology::object::Object;
 use topology::observed::Observed;
@@ -47,13 +47,13 @@ impl Invariants {
 pub(super) async fn at_the_end(world: &mut World, promises: &mut Invariants) -> anyhow::Result<()> {
     let topology = world.declared()?;
     let observed = world.observe(&topology).await?;
-    let again = Plan::between(&observed, &topology, &Policy::default());
+    let again = Plan::between(&observed, &topology, &PlanPolicy::default());
     let skips = again.as_ref().is_ok_and(|plan| {
         plan.steps.is_empty()
             && plan
                 .audit
                 .iter()
-                .all(|line| matches!(line.standing, Standing::Skip | Standing::Undeclared))
+                .all(|line| matches!(line.standing, AuditStatus::Skip | AuditStatus::Undeclared))
     });
     promises.look(
         "a second plan says no changes, and every plane is SKIP",
@@ -68,7 +68,7 @@ pub(super) async fn at_the_end(world: &mut World, promises: &mut Invariants) -> 
         again.is_ok_and(|plan| {
             plan.audit
                 .iter()
-                .filter(|line| line.standing == Standing::Undeclared)
+                .filter(|line| line.standing == AuditStatus::Undeclared)
                 .count()
                 == 2
         }),
@@ -91,13 +91,17 @@ pub(super) async fn at_the_end(world: &mut World, promises: &mut Invariants) -> 
         },
     );
     let text = run.map_or("[]", |(_, text)| text.as_str());
-    written_once(world, promises, &serde_json::from_str::<Vec<Noted>>(text)?);
+    written_once(
+        world,
+        promises,
+        &serde_json::from_str::<Vec<RecordedFact>>(text)?,
+    );
     promises.look("no comment was posted twice", world.comments_are_single());
     Ok(())
 }
 
 /// What the journal intended is what MAAS was asked, once each.
-fn written_once(world: &World, promises: &mut Invariants, facts: &[Noted]) {
+fn written_once(world: &World, promises: &mut Invariants, facts: &[RecordedFact]) {
     let intended: BTreeSet<StepId> = facts
         .iter()
         .filter_map(|noted| {

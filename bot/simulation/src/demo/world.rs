@@ -19,7 +19,7 @@ use topology::plane::Topology;
 
 use execution::rehearse::in_memory::InMemoryMaas;
 use maas::Environment;
-use maas::{ApiKey, Http, MaasClient};
+use maas::{ApiKey, HttpTransport, MaasClient};
 use service::clock::machine;
 use service::site::declared;
 use topology::port::Clock;
@@ -110,7 +110,7 @@ impl World {
             InMemoryMaas::new(Arc::clone(&maas.maas), Environment::of_this_process(clock)),
             Environment::of_this_process(clock),
         )
-        .eyes()
+        .reader()
         .observe(&Scope {
             all_nodes: true,
             all_spaces: true,
@@ -418,13 +418,13 @@ impl World {
 
     pub(super) async fn observe(&self, topology: &Topology) -> anyhow::Result<Observed> {
         let key = self.rows(|maas| maas.api_key("admin")).unwrap_or_default();
-        let http = Http::new(
+        let http = HttpTransport::new(
             &self.maas.url,
             ApiKey::read(&key)?,
             Environment::of_this_process(&self.clock),
         )?;
         let client = MaasClient::new(http, Environment::of_this_process(&self.clock));
-        Ok(execution::executor::observe(&client.eyes(), topology).await?)
+        Ok(execution::executor::observe(&client.reader(), topology).await?)
     }
 
     /// A MAAS that was made as the layout after the change says.
@@ -434,7 +434,7 @@ impl World {
             InMemoryMaas::new(rows, Environment::of_this_process(&self.clock)),
             Environment::of_this_process(&self.clock),
         );
-        Ok(client.eyes().observe(&Scope::default()).await?)
+        Ok(client.reader().observe(&Scope::default()).await?)
     }
 }
 

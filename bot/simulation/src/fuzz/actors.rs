@@ -248,7 +248,7 @@ impl People {
             InMemoryMaas::new(Arc::clone(&days.town.maas.maas), outside.clone()),
             outside,
         );
-        let seen = client.eyes().observe(&Scope::default()).await?;
+        let seen = client.reader().observe(&Scope::default()).await?;
         let subnets: Vec<_> = seen.subnets().cloned().collect();
         let count = u32::try_from(subnets.len()).unwrap_or_default();
         let at = usize::try_from(self.dice.below(count)).unwrap_or_default();
@@ -263,7 +263,7 @@ impl People {
             Box::new(Object::Subnet(before.clone())),
             Box::new(Object::Subnet(after)),
         );
-        let outcome = MaasWriter::new(&client, &Anybody).make(&write).await;
+        let outcome = MaasWriter::new(&client, &Anybody).send(&write).await;
         if matches!(outcome, Outcome::Done(_)) {
             let words = format!("gives {} other resolvers, by hand", before.cidr);
             days.script.tell("mallory", &words);

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use journal::{OutboxPayload, Run};
 use lab::github::IssueCommentView;
-use plan::plan::{Plan, Policy};
-use plan::run::{Fact, Noted};
+use plan::plan::{Plan, PlanPolicy};
+use plan::run::{Fact, RecordedFact};
 use plan::step::StepId;
-use topology::draft::Source;
+use topology::draft::SourceFile;
 
 use crate::fuzz::actors::{End, People, PostedComment, heading};
 use crate::fuzz::driver::Driver;
@@ -24,7 +24,7 @@ use service::reply::fitted;
 /// A run with all that was noted of it.
 struct Told {
     run: Run,
-    facts: Vec<Noted>,
+    facts: Vec<RecordedFact>,
 }
 
 /// What of a run's record is looked at.
@@ -131,7 +131,7 @@ impl Looking<'_> {
             .max_by_key(|(run, noted)| (noted.at, *run))?;
         if let (
             run,
-            Noted {
+            RecordedFact {
                 fact: Fact::Intended(step),
                 ..
             },
@@ -420,7 +420,7 @@ impl Looking<'_> {
             hub.at(REPOSITORY).files_at("main")
         };
         let sources = files.into_iter().filter_map(|(path, text)| {
-            Some(Source {
+            Some(SourceFile {
                 path: path.strip_prefix("topology/")?.to_owned(),
                 bytes: text.into_bytes(),
             })
@@ -432,11 +432,11 @@ impl Looking<'_> {
         };
         let outside = Environment::of_this_process(&self.days.town.hand.clock());
         let wire = InMemoryMaas::new(Arc::clone(&self.days.town.maas.maas), outside.clone());
-        let observed = observe(&MaasClient::new(wire, outside).eyes(), &topology).await?;
-        match Plan::between(&observed, &topology, &Policy::default()) {
+        let observed = observe(&MaasClient::new(wire, outside).reader(), &topology).await?;
+        match Plan::between(&observed, &topology, &PlanPolicy::default()) {
             Ok(plan) if plan.steps.iter().all(|step| step.nudge) => {}
             Ok(plan) => {
-                let lines: Vec<String> = plan.steps.iter().map(plan::telling::line).collect();
+                let lines: Vec<String> = plan.steps.iter().map(plan::render::line).collect();
                 self.says(format!(
                     "it is applied, and MAAS is not as declared: {}",
                     lines.join("; ")
@@ -455,7 +455,7 @@ impl Looking<'_> {
 }
 
 /// Whether a claim that was made then had its look.
-fn looked_into(facts: &[Noted], said: i64) -> bool {
+fn looked_into(facts: &[RecordedFact], said: i64) -> bool {
     let claim = facts
         .iter()
         .position(|noted| noted.at.0 >= said && matches!(noted.fact, Fact::Claimed { .. }));

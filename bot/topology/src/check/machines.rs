@@ -1,28 +1,28 @@
-//! Machines: interfaces that stand on each other, and links that fit their planes.
+//! Machines: interfaces with their parents, and links that fit their planes.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use crate::address::Cidr;
-use crate::draft::{AddressRef, InterfaceSaid, LinkAddress, LinkSaid, MachineSaid, Said};
-use crate::finding::{Notes, codes, shown};
+use crate::draft::{AddressRef, InterfaceDraft, LinkAddress, LinkDraft, Located, MachineDraft};
+use crate::finding::{Findings, codes, shown};
 use crate::object::{InterfaceKind, Mode, VlanAt};
 use crate::plane::{Machine, MachineInterface, PlaneSubnet};
 
-use super::book::{self, Book, Given};
-use super::planes::{self, Stood};
+use super::index::{self, AddressOwners, PlaneIndex};
+use super::planes::{self, CheckedPlane};
 use super::{names, ranges};
 
 /// What a machine's links are checked against.
-struct Ground<'g> {
-    book: &'g Book,
-    subnets: &'g BTreeMap<Cidr, &'g PlaneSubnet>,
-    machine: &'g MachineSaid,
+struct LinkContext<'c> {
+    index: &'c PlaneIndex,
+    subnets: &'c BTreeMap<Cidr, &'c PlaneSubnet>,
+    machine: &'c MachineDraft,
 }
 
 /// The declared subnets by their network.
-pub(super) fn subnets(stood: &[Stood]) -> BTreeMap<Cidr, &PlaneSubnet> {
-    stood
+pub(super) fn subnets(checked: &[CheckedPlane]) -> BTreeMap<Cidr, &PlaneSubnet> {
+    checked
         .iter()
         .flat_map(|s| &s.plane.subnets)
         .map(|subnet| (subnet.cidr, subnet))
@@ -31,31 +31,31 @@ pub(super) fn subnets(stood: &[Stood]) -> BTreeMap<Cidr, &PlaneSubnet> {
 
 /// Checks every machine.
 pub(super) fn check(
-    said: &[MachineSaid],
-    book: &Book,
-    stood: &[Stood],
-    given: &mut Given,
-    notes: &mut Notes<'_>,
+    draft: &[MachineDraft],
+    index: &PlaneIndex,
+    checked: &[CheckedPlane],
+    owners: &mut AddressOwners,
+    findings: &mut Findings<'_>,
 ) -> BTreeMap<String, Machine> {
-    let subnets = subnets(stood);
+    let subnets = subnets(checked);
     let mut machines = BTreeMap::new();
-    for machine in said {
-        let ground = Ground {
-            book,
+    for machine in draft {
+        let context = LinkContext {
+            index,
             subnets: &subnets,
             machine,
         };
-        let Some(host) = names::host(&machine.name, notes) else {
+        let Some(host) = names::host(&machine.name, findings) else {
             continue;
         };
-        let interfaces = interfaces(&host, &ground, given, notes);
+        let interfaces = interfaces(&host, &context, owners, findings);
         if machines.contains_key(&host) {
-            let message = format!("a machine `{host}` is declared already");
-            notes.add(
+            let message = format!("machine `{host}` is already declared");
+            findings.add(
                 codes::MACHINE_DUPLICATE,
                 machine.name.place,
                 message,
-                "keep one of the two",
+                "remove one of the two",
             );
             continue;
         }
@@ -66,39 +66,39 @@ pub(super) fn check(
 
 fn interfaces(
     host: &str,
-    ground: &Ground<'_>,
-    given: &mut Given,
-    notes: &mut Notes<'_>,
+    context: &LinkContext<'_>,
+    owners: &mut AddressOwners,
+    findings: &mut Findings<'_>,
 ) -> Vec<MachineInterface> {
-    let said = &ground.machine.interfaces;
-    let known: BTreeSet<&str> = said
+    let draft = &context.machine.interfaces;
+    let known: BTreeSet<&str> = draft
         .iter()
         .filter_map(|i| i.name.value.as_deref())
         .collect();
     let mut seen = BTreeSet::new();
-    let mut stood = Vec::new();
-    for interface in said {
+    let mut checked = Vec::new();
+    for interface in draft {
         let Some(name) = interface.name.value.clone() else {
             continue;
         };
         if !seen.insert(name.clone()) {
-            let message = format!("`{host}` has an interface `{}` already", shown(&name));
-            notes.add(
+            let message = format!("`{host}` already has an interface `{}`", shown(&name));
+            findings.add(
                 codes::MACHINE_DUPLICATE,
                 interface.name.place,
                 message,
-                "keep one of the two",
+                "remove one of the two",
             );
             continue;
         }
-        let kind = kind(interface, notes);
-        let parents = parents(interface, &known, notes);
-        let vlan = vlan(interface, ground.book, notes);
+        let kind = kind(interface, findings);
+        let parents = parents(interface, &known, findings);
+        let vlan = vlan(interface, context.index, findings);
         let links = interface.links.as_ref().map(|links| {
             let on = (format!("{host}:{}", shown(&name)), vlan.as_ref());
-            links_of(links, &on, ground, given, notes)
+            links_of(links, &on, context, owners, findings)
         });
-        stood.push(MachineInterface {
+        checked.push(MachineInterface {
             name,
             kind,
             parents,
@@ -106,16 +106,16 @@ fn interfaces(
             links,
         });
     }
-    parents_first(stood, ground.machine, notes)
+    parents_first(checked, context.machine, findings)
 }
 
-fn kind(interface: &InterfaceSaid, notes: &mut Notes<'_>) -> InterfaceKind {
+fn kind(interface: &InterfaceDraft, findings: &mut Findings<'_>) -> InterfaceKind {
     let kind = interface.r#type.value.unwrap_or(InterfaceKind::Unknown);
     if interface.r#type.value == Some(InterfaceKind::Unknown) {
-        let message = "this type of interface is not known";
+        let message = "this interface type is not known";
         let help =
-            "write `physical`, `bond`, `bridge` or `vlan`; planebot leaves others as they are";
-        notes.add(
+            "write `physical`, `bond`, `bridge` or `vlan`; planebot leaves other types as they are";
+        findings.add(
             codes::INTERFACE_UNKNOWN,
             interface.r#type.place,
             message,
@@ -125,27 +125,27 @@ fn kind(interface: &InterfaceSaid, notes: &mut Notes<'_>) -> InterfaceKind {
     let count = interface.parents.as_ref().map_or(0, Vec::len);
     // 3.5.9 maasserver/forms/interface.py: a VLAN has one parent, a bridge at most one.
     let wrong = match kind {
-        InterfaceKind::Vlan => (count != 1).then_some("a `vlan` has one parent"),
-        InterfaceKind::Bridge => (count > 1).then_some("a `bridge` has one parent at most"),
-        InterfaceKind::Bond => (count == 0).then_some("a `bond` has parents"),
+        InterfaceKind::Vlan => (count != 1).then_some("a `vlan` needs exactly one parent"),
+        InterfaceKind::Bridge => (count > 1).then_some("a `bridge` has at most one parent"),
+        InterfaceKind::Bond => (count == 0).then_some("a `bond` needs parents"),
         InterfaceKind::Physical => (count > 0).then_some("a `physical` interface has no parents"),
         InterfaceKind::Unknown => None,
     };
     if let Some(message) = wrong {
-        notes.add(
+        findings.add(
             codes::INTERFACE_PARENT,
             interface.r#type.place,
             message,
-            "say `parents: [...]`, or another `type`",
+            "set `parents: [...]`, or choose another `type`",
         );
     }
     kind
 }
 
 fn parents(
-    interface: &InterfaceSaid,
+    interface: &InterfaceDraft,
     known: &BTreeSet<&str>,
-    notes: &mut Notes<'_>,
+    findings: &mut Findings<'_>,
 ) -> BTreeSet<String> {
     let mut parents = BTreeSet::new();
     for parent in interface.parents.iter().flatten() {
@@ -161,68 +161,72 @@ fn parents(
             |near| format!("did you mean `{}`?", shown(near)),
         );
         let message = format!("the machine has no interface `{}`", shown(name));
-        notes.add(codes::INTERFACE_PARENT, parent.place, message, help);
+        findings.add(codes::INTERFACE_PARENT, parent.place, message, help);
     }
     parents
 }
 
-fn vlan(interface: &InterfaceSaid, book: &Book, notes: &mut Notes<'_>) -> Option<VlanAt> {
+fn vlan(
+    interface: &InterfaceDraft,
+    index: &PlaneIndex,
+    findings: &mut Findings<'_>,
+) -> Option<VlanAt> {
     if let Some(plane) = &interface.plane {
         if interface.vlan.is_some() {
-            let message = "both `plane` and `vlan` say where this interface is";
-            notes.add(
+            let message = "this interface has both `plane` and `vlan`";
+            findings.add(
                 codes::INTERFACE_VLAN,
                 plane.place,
                 message,
-                "keep one of the two",
+                "remove one of the two",
             );
         }
-        return book.find(plane, notes)?.vlan.clone();
+        return index.find(plane, findings)?.vlan.clone();
     }
-    let said = interface.vlan.as_ref()?;
-    let fabric = names::maas(
-        names::Kind::Fabric,
-        said.fabric.value.as_deref()?,
-        said.fabric.place,
-        notes,
+    let draft = interface.vlan.as_ref()?;
+    let fabric = names::maas_name(
+        names::NameKind::Fabric,
+        draft.fabric.value.as_deref()?,
+        draft.fabric.place,
+        findings,
     )?;
-    let vid = said
+    let vid = draft
         .vid
         .as_ref()
-        .map_or(Some(0), |vid| planes::vid(vid, notes))?;
+        .map_or(Some(0), |vid| planes::vid(vid, findings))?;
     Some(VlanAt { fabric, vid })
 }
 
 fn links_of(
-    said: &[LinkSaid],
+    draft: &[LinkDraft],
     on: &(String, Option<&VlanAt>),
-    ground: &Ground<'_>,
-    given: &mut Given,
-    notes: &mut Notes<'_>,
+    context: &LinkContext<'_>,
+    owners: &mut AddressOwners,
+    findings: &mut Findings<'_>,
 ) -> Vec<(Cidr, Mode)> {
     let mut links: Vec<(Cidr, Mode)> = Vec::new();
-    for link in said {
-        let Some((cidr, mode)) = link_of(link, on.1, ground, notes) else {
+    for link in draft {
+        let Some((cidr, mode)) = link_of(link, on.1, context, findings) else {
             continue;
         };
         if links.contains(&(cidr, mode)) {
-            let message = format!("this link to `{cidr}` is declared already");
-            notes.add(
+            let message = format!("this link to `{cidr}` is already declared");
+            findings.add(
                 codes::LINK_TWICE,
                 link.plane.place,
                 message,
-                "keep one of the two",
+                "remove one of the two",
             );
             continue;
         }
         if let Mode::Static(ip) = mode {
-            given.give(ip, format!("`{}`", on.0), link.address.place, notes);
-            book::refuse_edges(ip, cidr, link.address.place, notes);
-            let subnet = ground
+            owners.assign(ip, format!("`{}`", on.0), link.address.place, findings);
+            index::refuse_edges(ip, cidr, link.address.place, findings);
+            let subnet = context
                 .subnets
                 .get(&cidr)
                 .and_then(|subnet| subnet.reservations.as_deref());
-            ranges::refuse_dynamic(ip, subnet.unwrap_or_default(), link.address.place, notes);
+            ranges::refuse_dynamic(ip, subnet.unwrap_or_default(), link.address.place, findings);
         }
         links.push((cidr, mode));
     }
@@ -230,68 +234,69 @@ fn links_of(
 }
 
 fn link_of(
-    link: &LinkSaid,
+    link: &LinkDraft,
     vlan: Option<&VlanAt>,
-    ground: &Ground<'_>,
-    notes: &mut Notes<'_>,
+    context: &LinkContext<'_>,
+    findings: &mut Findings<'_>,
 ) -> Option<(Cidr, Mode)> {
-    let entry = ground.book.find(&link.plane, notes)?;
+    let entry = context.index.find(&link.plane, findings)?;
     let address = link.address.value.as_ref()?;
     if let Some((on, at)) = vlan.zip(entry.vlan.as_ref()).filter(|(on, at)| on != at) {
-        let message = format!("the interface is on VLAN `{on}`, the plane on `{at}`");
-        let help = "link it to a plane of its own VLAN; MAAS keeps such a link and makes none";
-        notes.add(codes::LINK_VLAN, link.plane.place, message, help);
+        let message = format!("the interface is on VLAN `{on}`, but the plane is on `{at}`");
+        let help =
+            "link it to a plane on its own VLAN; MAAS keeps such a link but does not create one";
+        findings.add(codes::LINK_VLAN, link.plane.place, message, help);
     }
-    let cidr = subnet_of(link, entry, address, notes)?;
+    let cidr = subnet_of(link, entry, address, findings)?;
     let mode = match address {
         LinkAddress::Auto => Mode::Auto,
         LinkAddress::Dhcp => Mode::Dhcp,
         LinkAddress::LinkUp => Mode::LinkUp,
-        LinkAddress::Host => Mode::Static(own_place(link, cidr, ground.machine, notes)?),
+        LinkAddress::Host => Mode::Static(own_address(link, cidr, context.machine, findings)?),
         LinkAddress::At(at) => {
-            let said = Said {
+            let draft = Located {
                 value: Some(at.clone()),
                 place: link.address.place,
             };
-            Mode::Static(ground.book.inside(&said, cidr, notes)?)
+            Mode::Static(context.index.inside(&draft, cidr, findings)?)
         }
     };
     Some((cidr, mode))
 }
 
-fn own_place(
-    link: &LinkSaid,
+fn own_address(
+    link: &LinkDraft,
     cidr: Cidr,
-    machine: &MachineSaid,
-    notes: &mut Notes<'_>,
+    machine: &MachineDraft,
+    findings: &mut Findings<'_>,
 ) -> Option<IpAddr> {
     let Some(host) = &machine.host else {
-        let message = "the machine does not say its `host`";
-        let help = "add `host: +40`, say, or write the address here";
-        notes.add(codes::MACHINE_HOST, link.address.place, message, help);
+        let message = "the machine has no `host`";
+        let help = "add for example `host: +40`, or write the address here";
+        findings.add(codes::MACHINE_HOST, link.address.place, message, help);
         return None;
     };
-    book::at(cidr, host.value?, link.address.place, notes)
+    index::at(cidr, host.value?, link.address.place, findings)
 }
 
 /// Which of the plane's subnets a link means.
 fn subnet_of(
-    link: &LinkSaid,
-    entry: &book::Entry,
+    link: &LinkDraft,
+    entry: &index::PlaneEntry,
     address: &LinkAddress,
-    notes: &mut Notes<'_>,
+    findings: &mut Findings<'_>,
 ) -> Option<Cidr> {
     let all: Vec<Cidr> = entry.subnets().collect();
     let key = shown(link.plane.value.as_deref().unwrap_or_default());
-    if let Some(said) = &link.subnet {
-        let cidr = said.value?;
+    if let Some(draft) = &link.subnet {
+        let cidr = draft.value?;
         if !all.contains(&cidr) && !entry.is_partial() {
             let message = format!("plane `{key}` has no subnet `{cidr}`");
-            notes.add(
+            findings.add(
                 codes::LINK_SUBNET,
-                said.place,
+                draft.place,
                 message,
-                format!("it has {}", told(&all)),
+                format!("it has {}", list_of(&all)),
             );
         }
         return all.contains(&cidr).then_some(cidr);
@@ -309,22 +314,22 @@ fn subnet_of(
     }
     if all.is_empty() {
         let message = format!("plane `{key}` has no subnet");
-        notes.add(
+        findings.add(
             codes::PLANE_EMPTY,
             link.plane.place,
             message,
-            "give it a `cidr`, or link to another plane",
+            "add a `cidr` to it, or link to another plane",
         );
     } else {
         let message = format!("plane `{key}` has {} subnets", all.len());
-        let help = format!("say which with `subnet:`; it has {}", told(&all));
-        notes.add(codes::LINK_SUBNET, link.plane.place, message, help);
+        let help = format!("choose one with `subnet:`; it has {}", list_of(&all));
+        findings.add(codes::LINK_SUBNET, link.plane.place, message, help);
     }
     None
 }
 
-/// The first few of them, for a remark.
-fn told(cidrs: &[Cidr]) -> String {
+/// The first few of them, for a finding.
+fn list_of(cidrs: &[Cidr]) -> String {
     let some: Vec<String> = cidrs
         .iter()
         .take(8)
@@ -337,11 +342,11 @@ fn told(cidrs: &[Cidr]) -> String {
     }
 }
 
-/// Orders interfaces so that parents come before children; those in a circle are remarked on and left out.
+/// Orders interfaces so that parents come before children. Those in a cycle get a finding and are left out.
 fn parents_first(
     interfaces: Vec<MachineInterface>,
-    machine: &MachineSaid,
-    notes: &mut Notes<'_>,
+    machine: &MachineDraft,
+    findings: &mut Findings<'_>,
 ) -> Vec<MachineInterface> {
     let mut children: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let mut missing: Vec<usize> = Vec::new();
@@ -368,17 +373,17 @@ fn parents_first(
             }
         }
     }
-    let circling: Vec<String> = interfaces
+    let cyclic: Vec<String> = interfaces
         .iter()
         .zip(&missing)
         .filter(|(_, missing)| **missing > 0)
         .take(8)
         .map(|(interface, _)| format!("`{}`", shown(&interface.name)))
         .collect();
-    if !circling.is_empty() {
-        let message = format!("{} stand on each other", circling.join(", "));
-        let help = "a parent is made before its children";
-        notes.add(codes::INTERFACE_CYCLE, machine.name.place, message, help);
+    if !cyclic.is_empty() {
+        let message = format!("{} are each other's parents", cyclic.join(", "));
+        let help = "remove the cycle: a parent must be created before its children";
+        findings.add(codes::INTERFACE_CYCLE, machine.name.place, message, help);
     }
     let mut kept: Vec<Option<MachineInterface>> = interfaces.into_iter().map(Some).collect();
     order.into_iter().filter_map(|at| kept[at].take()).collect()

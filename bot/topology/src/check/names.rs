@@ -1,35 +1,40 @@
-//! What may be called what: plane keys, host names, and the names that MAAS takes.
+//! Valid names: plane keys, host names, and names in MAAS.
 //!
 //! Fabric, space and VLAN names: 3.5.9 maasserver/models/{fabric,space,vlan}.py; lengths as seen on 3.5.12 and 3.7.3.
 
-use crate::draft::Said;
-use crate::finding::{Notes, Place, codes, shown};
+use crate::draft::Located;
+use crate::finding::{FilePosition, Findings, codes, shown};
 
-/// What MAAS is asked to name.
+/// The kinds of objects that MAAS names by the same rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum NameKind {
     Fabric,
     Space,
     Vlan,
 }
 
-/// Characters in a fabric's, space's or VLAN's name.
+/// The most characters in a fabric's, space's or VLAN's name.
 const NAME_MAX: usize = 256;
-/// Characters in a subnet's name.
+/// The most characters in a subnet's name.
 const SUBNET_NAME_MAX: usize = 255;
-/// Characters in a plane's key: it is also the subnet's name.
+/// The most characters in a plane's key, which is also the subnet's name.
 const KEY_MAX: usize = 64;
 
-/// A name that MAAS takes, or `None` and a remark.
-pub(super) fn maas(kind: Kind, name: &str, place: Place, notes: &mut Notes<'_>) -> Option<String> {
+/// A name that MAAS accepts, or `None` and a finding.
+pub(super) fn maas_name(
+    kind: NameKind,
+    name: &str,
+    place: FilePosition,
+    findings: &mut Findings<'_>,
+) -> Option<String> {
     let what = match kind {
-        Kind::Fabric => "fabric",
-        Kind::Space => "space",
-        Kind::Vlan => "vlan",
+        NameKind::Fabric => "fabric",
+        NameKind::Space => "space",
+        NameKind::Vlan => "vlan",
     };
-    if kind == Kind::Space && name == "undefined" {
+    if kind == NameKind::Space && name == "undefined" {
         let help = "choose another name; to take a VLAN out of its space, write `space: none`";
-        notes.add(
+        findings.add(
             codes::NAME_RESERVED,
             place,
             "`undefined` is MAAS's word for no space",
@@ -40,7 +45,7 @@ pub(super) fn maas(kind: Kind, name: &str, place: Place, notes: &mut Notes<'_>) 
     if !is_maas_name(name) {
         let message = format!("MAAS takes no {what} named `{}`", shown(name));
         let help = "use letters, digits, `-` and `_`, 256 at most";
-        notes.add(codes::NAME_SYNTAX, place, message, help);
+        findings.add(codes::NAME_SYNTAX, place, message, help);
         return None;
     }
     Some(name.to_owned())
@@ -52,14 +57,14 @@ pub(crate) fn is_maas_name(name: &str) -> bool {
     !name.trim().is_empty() && name.chars().count() <= NAME_MAX && name.chars().all(known)
 }
 
-/// Whether MAAS gives names like this itself: `fabric-3`, `space-12`.
+/// Whether MAAS generates names like this itself: `fabric-3`, `space-12`.
 pub(crate) fn is_generated(stem: &str, name: &str) -> bool {
     name.strip_prefix(stem)
         .and_then(|rest| rest.strip_prefix('-'))
         .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Whether this can be a plane's key.
+/// Whether this is a valid plane key.
 pub(crate) fn is_key(key: &str) -> bool {
     let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     key.len() <= KEY_MAX
@@ -67,47 +72,42 @@ pub(crate) fn is_key(key: &str) -> bool {
         && key.chars().all(known)
 }
 
-/// A subnet's name; MAAS's own form refuses some characters that its rows may hold.
-pub(super) fn subnet(said: &Said<String>, notes: &mut Notes<'_>) -> Option<String> {
-    let name = said.value.as_deref()?;
+/// A subnet's name. MAAS's web form refuses some characters that its database allows.
+pub(super) fn subnet(draft: &Located<String>, findings: &mut Findings<'_>) -> Option<String> {
+    let name = draft.value.as_deref()?;
     let length = name.chars().count();
     if length == 0 || length > SUBNET_NAME_MAX {
-        let help = "use 1 to 255 characters, or leave the line out";
-        let message = format!("MAAS takes no subnet name of {length} characters");
-        notes.add(codes::NAME_SYNTAX, said.place, message, help);
+        let help = "use 1 to 255 characters, or remove the line";
+        let message = format!("MAAS does not accept a subnet name of {length} characters");
+        findings.add(codes::NAME_SYNTAX, draft.place, message, help);
         return None;
     }
     let known = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | ' ' | '/');
     if !name.chars().all(known) {
-        let message = format!("MAAS's form refuses the subnet name `{}`", shown(name));
-        let help = "use letters, digits, blanks and `- _ . : /`";
-        notes.add(codes::NAME_ODD, said.place, message, help);
+        let message = format!("MAAS's web form refuses the subnet name `{}`", shown(name));
+        let help = "use letters, digits, spaces and `- _ . : /`";
+        findings.add(codes::NAME_ODD, draft.place, message, help);
     }
     Some(name.to_owned())
 }
 
-/// Free text. Control characters are let through to MAAS, never in silence.
-pub(super) fn text(said: &Said<String>, notes: &mut Notes<'_>) -> Option<String> {
-    let text = said.value.as_deref()?;
+/// Free text. Control characters are sent to MAAS, with a warning.
+pub(super) fn text(draft: &Located<String>, findings: &mut Findings<'_>) -> Option<String> {
+    let text = draft.value.as_deref()?;
     if text
         .trim_end_matches('\n')
         .chars()
         .any(|c| c.is_control() && c != '\n')
     {
-        let message = format!("`{}` holds control characters", shown(text));
-        notes.add(
-            codes::VALUE_CONTROL,
-            said.place,
-            message,
-            "write it without them",
-        );
+        let message = format!("`{}` contains control characters", shown(text));
+        findings.add(codes::VALUE_CONTROL, draft.place, message, "remove them");
     }
     Some(text.to_owned())
 }
 
-/// A host name as RFC 1123 has it, dots allowed.
-pub(super) fn host(said: &Said<String>, notes: &mut Notes<'_>) -> Option<String> {
-    let name = said.value.as_deref()?;
+/// A host name as in RFC 1123; dots are allowed.
+pub(super) fn host(draft: &Located<String>, findings: &mut Findings<'_>) -> Option<String> {
+    let name = draft.value.as_deref()?;
     let label = |l: &str| {
         (1..=63).contains(&l.len())
             && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
@@ -117,20 +117,20 @@ pub(super) fn host(said: &Said<String>, notes: &mut Notes<'_>) -> Option<String>
     if name.len() <= 253 && name.split('.').all(label) {
         return Some(name.to_owned());
     }
-    let message = format!("`{}` is no host name", shown(name));
-    notes.add(
+    let message = format!("`{}` is not a valid host name", shown(name));
+    findings.add(
         codes::MACHINE_NAME,
-        said.place,
+        draft.place,
         message,
         "use letters, digits, `-` and dots",
     );
     None
 }
 
-/// The name of an interface of the jumphost, as the Linux kernel takes it: at most 15 bytes. The characters are fewer than
-/// the kernel's, because the name is put into commands that a person copies.
-pub(super) fn interface(said: &Said<String>, notes: &mut Notes<'_>) -> Option<String> {
-    let name = said.value.as_deref()?;
+/// The name of an interface of the jumphost: at most 15 bytes, as in the Linux kernel. Fewer characters are allowed than in
+/// the kernel, because the name appears in commands that a person copies.
+pub(super) fn interface(draft: &Located<String>, findings: &mut Findings<'_>) -> Option<String> {
+    let name = draft.value.as_deref()?;
     let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if begins && name.len() <= 15 && name.chars().all(known) {
@@ -138,6 +138,6 @@ pub(super) fn interface(said: &Said<String>, notes: &mut Notes<'_>) -> Option<St
     }
     let message = format!("`{}` is no name of an interface", shown(name));
     let help = "use letters, digits, `-`, `_` and dots, 15 at most";
-    notes.add(codes::JUMPHOST_INTERFACE, said.place, message, help);
+    findings.add(codes::JUMPHOST_INTERFACE, draft.place, message, help);
     None
 }

@@ -1,68 +1,73 @@
-//! Reservations of one subnet: each where MAAS allows it, and none touching another.
+//! Reservations of one subnet: each where MAAS allows it, and none overlapping another.
 //!
 //! The rules are 3.5.9 maasserver/models/iprange.py:156-277 and models/subnet.py:549-631.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::address::{Cidr, Range};
-use crate::draft::{AddressRef, RangeRef, ReservationSaid, Said};
-use crate::finding::{Notes, Place, codes, shown};
+use crate::draft::{AddressRef, Located, RangeRef, ReservationDraft};
+use crate::finding::{FilePosition, Findings, codes, shown};
 use crate::plane::{Purpose, Reservation};
 
-use super::book::Book;
+use super::index::PlaneIndex;
 use super::names;
 
-/// Addresses in the smallest IPv6 dynamic range that MAAS takes.
+/// The size of the smallest IPv6 dynamic range that MAAS accepts.
 const V6_DYNAMIC_MIN: u128 = 256;
 
-/// Checks a subnet's reservations; those that could be believed, in the order of the file.
+/// Checks a subnet's reservations. Returns the valid ones, in the order of the file.
 pub(super) fn check(
-    said: &[ReservationSaid],
+    draft: &[ReservationDraft],
     cidr: Cidr,
-    book: &Book,
-    notes: &mut Notes<'_>,
+    index: &PlaneIndex,
+    findings: &mut Findings<'_>,
 ) -> Vec<Reservation> {
-    let mut stood: Vec<(Reservation, Place)> = Vec::new();
-    for said in said {
-        let name = said
+    let mut checked: Vec<(Reservation, FilePosition)> = Vec::new();
+    for draft in draft {
+        let name = draft
             .name
             .as_ref()
-            .map_or(Some(String::new()), |said| names::text(said, notes));
-        let purpose = said
+            .map_or(Some(String::new()), |draft| names::text(draft, findings));
+        let purpose = draft
             .purpose
             .as_ref()
-            .map_or(Some(Purpose::Reserved), |said| said.value);
-        let Some(range) = resolve(&said.range, cidr, book, notes) else {
+            .map_or(Some(Purpose::Reserved), |draft| draft.value);
+        let Some(range) = resolve(&draft.range, cidr, index, findings) else {
             continue;
         };
-        rules(range, purpose, cidr, said.range.place, notes);
+        rules(range, purpose, cidr, draft.range.place, findings);
         let (Some(name), Some(purpose)) = (name, purpose) else {
             continue;
         };
-        stood.push((
+        checked.push((
             Reservation {
                 name,
                 purpose,
                 range,
             },
-            said.range.place,
+            draft.range.place,
         ));
     }
-    refuse_overlaps(&stood, notes);
-    stood
+    refuse_overlaps(&checked, findings);
+    checked
         .into_iter()
         .map(|(reservation, _)| reservation)
         .collect()
 }
 
-fn resolve(said: &Said<RangeRef>, cidr: Cidr, book: &Book, notes: &mut Notes<'_>) -> Option<Range> {
-    let value = said.value.as_ref()?;
+fn resolve(
+    draft: &Located<RangeRef>,
+    cidr: Cidr,
+    index: &PlaneIndex,
+    findings: &mut Findings<'_>,
+) -> Option<Range> {
+    let value = draft.value.as_ref()?;
     let mut end_of = |at: &AddressRef| {
-        let said = Said {
+        let draft = Located {
             value: Some(at.clone()),
-            place: said.place,
+            place: draft.place,
         };
-        book.resolve(&said, cidr, notes)
+        index.resolve(&draft, cidr, findings)
     };
     let (start, end) = (end_of(&value.start)?, end_of(&value.end)?);
     let Some(range) = Range::new(start, end) else {
@@ -74,30 +79,36 @@ fn resolve(said: &Said<RangeRef>, cidr: Cidr, book: &Book, notes: &mut Notes<'_>
         } else {
             (
                 codes::ADDRESS_FAMILY,
-                format!("`{start}` and `{end}` are of two families"),
+                format!("`{start}` and `{end}` are of different address families"),
             )
         };
-        notes.add(
+        findings.add(
             code,
-            said.place,
+            draft.place,
             message,
-            "write the lower address first, both of one family",
+            "write two addresses of the same family, the lower one first",
         );
         return None;
     };
     if !range.within(&cidr) {
         let message = format!("`{range}` is not inside `{cidr}`");
-        let help = "write offsets such as `+10..+99`: they follow when the subnet moves";
-        notes.add(codes::RANGE_OUTSIDE, said.place, message, help);
+        let help = "write offsets such as `+10..+99`: they stay valid when the subnet moves";
+        findings.add(codes::RANGE_OUTSIDE, draft.place, message, help);
         return None;
     }
     Some(range)
 }
 
-fn rules(range: Range, purpose: Option<Purpose>, cidr: Cidr, place: Place, notes: &mut Notes<'_>) {
+fn rules(
+    range: Range,
+    purpose: Option<Purpose>,
+    cidr: Cidr,
+    place: FilePosition,
+    findings: &mut Findings<'_>,
+) {
     if range.start() == cidr.network() {
         let message = format!("`{range}` starts at the network address");
-        notes.add(
+        findings.add(
             codes::RANGE_NETWORK,
             place,
             message,
@@ -111,7 +122,7 @@ fn rules(range: Range, purpose: Option<Purpose>, cidr: Cidr, place: Place, notes
             .offset_of(cidr.last())
             .unwrap_or_default()
             .saturating_sub(1);
-        notes.add(
+        findings.add(
             codes::RANGE_BROADCAST,
             place,
             message,
@@ -120,13 +131,14 @@ fn rules(range: Range, purpose: Option<Purpose>, cidr: Cidr, place: Place, notes
     }
     if cidr.is_v6() && purpose == Some(Purpose::Dynamic) && range.count() < V6_DYNAMIC_MIN {
         let message = format!("`{range}` has {} addresses", range.count());
-        let help = "MAAS wants 256 or more in an IPv6 dynamic range";
-        notes.add(codes::RANGE_SMALL, place, message, help);
+        let help = "MAAS requires 256 or more in an IPv6 dynamic range";
+        findings.add(codes::RANGE_SMALL, place, message, help);
     }
     if implicit(cidr).is_some_and(|low| low.overlaps(&range)) {
-        let message =
-            format!("`{range}` meets `::1` to `::ffff:ffff` of a /64, which MAAS keeps reserved");
-        notes.add(
+        let message = format!(
+            "`{range}` overlaps `::1` to `::ffff:ffff` of a /64, which MAAS reserves for itself"
+        );
+        findings.add(
             codes::RANGE_IMPLICIT,
             place,
             message,
@@ -135,7 +147,7 @@ fn rules(range: Range, purpose: Option<Purpose>, cidr: Cidr, place: Place, notes
     }
 }
 
-/// What MAAS counts as reserved in every IPv6 /64 (3.5.9 maasserver/models/subnet.py:549-569).
+/// The addresses that MAAS reserves in every IPv6 /64 (3.5.9 maasserver/models/subnet.py:549-569).
 pub(crate) fn implicit(cidr: Cidr) -> Option<Range> {
     let IpAddr::V6(network) = cidr.network() else {
         return None;
@@ -144,10 +156,10 @@ pub(crate) fn implicit(cidr: Cidr) -> Option<Range> {
     Range::new(at(1), at(0xffff_ffff)).filter(|_| cidr.prefix() == 64)
 }
 
-fn refuse_overlaps(stood: &[(Reservation, Place)], notes: &mut Notes<'_>) {
-    let mut sorted: Vec<&(Reservation, Place)> = stood.iter().collect();
+fn refuse_overlaps(checked: &[(Reservation, FilePosition)], findings: &mut Findings<'_>) {
+    let mut sorted: Vec<&(Reservation, FilePosition)> = checked.iter().collect();
     sorted.sort_by_key(|(reservation, place)| (reservation.range, *place));
-    let mut widest: Option<&(Reservation, Place)> = None;
+    let mut widest: Option<&(Reservation, FilePosition)> = None;
     for entry in sorted {
         let (reservation, place) = entry;
         if let Some((other, other_place)) =
@@ -166,7 +178,7 @@ fn refuse_overlaps(stood: &[(Reservation, Place)], notes: &mut Notes<'_>) {
                 called(first)
             );
             let at = *place.max(other_place);
-            notes.add(
+            findings.add(
                 codes::OVERLAP_RESERVED,
                 at,
                 message,
@@ -186,19 +198,19 @@ fn called(reservation: &Reservation) -> String {
     format!(" ({})", shown(&reservation.name))
 }
 
-/// Remarks when a fixed address lies in a dynamic range: MAAS refuses it there (maasserver/forms and models, all releases).
+/// Reports a fixed address inside a dynamic range, which MAAS refuses (maasserver/forms and models, all releases).
 pub(super) fn refuse_dynamic(
     ip: IpAddr,
     reservations: &[Reservation],
-    place: Place,
-    notes: &mut Notes<'_>,
+    place: FilePosition,
+    findings: &mut Findings<'_>,
 ) {
     let dynamic = reservations
         .iter()
         .find(|r| r.purpose == Purpose::Dynamic && r.range.contains(ip));
     if let Some(reservation) = dynamic {
         let message = format!("`{ip}` is inside the dynamic range `{}`", reservation.range);
-        notes.add(
+        findings.add(
             codes::ADDRESS_DYNAMIC,
             place,
             message,

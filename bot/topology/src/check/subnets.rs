@@ -5,17 +5,18 @@ use std::net::IpAddr;
 
 use crate::address::Cidr;
 use crate::draft::{
-    AddressRef, Destination, GatewaySaid, OrLeave, ReservedIpSaid, RouteSaid, Said, SubnetSaid,
+    AddressRef, Destination, GatewayDraft, Located, OrLeave, ReservedIpDraft, RouteDraft,
+    SubnetDraft,
 };
-use crate::finding::{Notes, Place, codes, shown};
+use crate::finding::{FilePosition, Findings, codes, shown};
 use crate::plane::{HostReservation, PlaneSubnet, Purpose, Reservation, Route};
 
-use super::book::{self, Book};
+use super::index::{self, PlaneIndex};
 use super::{names, ranges};
 
-impl SubnetSaid {
-    /// Where something of a subnet is said, if anything is.
-    pub(super) fn first_place(&self) -> Option<Place> {
+impl SubnetDraft {
+    /// The position of the first field of a subnet, if it has any.
+    pub(super) fn first_place(&self) -> Option<FilePosition> {
         let switches = [
             &self.managed,
             &self.allow_dns,
@@ -23,47 +24,47 @@ impl SubnetSaid {
             &self.active_discovery,
         ];
         let places = [
-            self.name.as_ref().map(|said| said.place),
-            self.gateway.as_ref().map(|said| said.place),
-            self.rdns_mode.as_ref().map(|said| said.place),
-            self.subnet_description.as_ref().map(|said| said.place),
-            listed(self.dns.as_ref()).first().map(|said| said.place),
+            self.name.as_ref().map(|draft| draft.place),
+            self.gateway.as_ref().map(|draft| draft.place),
+            self.rdns_mode.as_ref().map(|draft| draft.place),
+            self.subnet_description.as_ref().map(|draft| draft.place),
+            listed(self.dns.as_ref()).first().map(|draft| draft.place),
             listed(self.reserve.as_ref())
                 .first()
-                .map(|said| said.range.place),
+                .map(|draft| draft.range.place),
             listed(self.routes.as_ref())
                 .first()
-                .map(|said| said.to.place),
+                .map(|draft| draft.to.place),
             listed(self.reserved_ips.as_ref())
                 .first()
-                .map(|said| said.ip.place),
+                .map(|draft| draft.ip.place),
             self.disabled_boot_architectures
                 .iter()
                 .flatten()
                 .next()
-                .map(|said| said.place),
+                .map(|draft| draft.place),
         ];
-        let switches = switches.into_iter().flatten().map(|said| said.place);
+        let switches = switches.into_iter().flatten().map(|draft| draft.place);
         places.into_iter().flatten().chain(switches).min()
     }
 }
 
-fn listed<T>(said: Option<&OrLeave<T>>) -> &[T] {
-    match said {
+fn listed<T>(draft: Option<&OrLeave<T>>) -> &[T] {
+    match draft {
         Some(OrLeave::These(these)) => these,
         Some(OrLeave::Leave) | None => &[],
     }
 }
 
-/// What is said of a list: `None` leaves it alone.
+/// How a list is declared.
 enum Listed<'a, T> {
     LeftOut,
     Leave,
     These(&'a [T]),
 }
 
-fn list<T>(said: Option<&OrLeave<T>>) -> Listed<'_, T> {
-    match said {
+fn list<T>(draft: Option<&OrLeave<T>>) -> Listed<'_, T> {
+    match draft {
         None => Listed::LeftOut,
         Some(OrLeave::Leave) => Listed::Leave,
         Some(OrLeave::These(these)) => Listed::These(these),
@@ -72,54 +73,59 @@ fn list<T>(said: Option<&OrLeave<T>>) -> Listed<'_, T> {
 
 /// Checks one subnet whose network is known.
 pub(super) fn check(
-    said: &SubnetSaid,
+    draft: &SubnetDraft,
     cidr: Cidr,
     default_name: String,
-    book: &Book,
-    notes: &mut Notes<'_>,
+    index: &PlaneIndex,
+    findings: &mut Findings<'_>,
 ) -> PlaneSubnet {
-    let reservations = match list(said.reserve.as_ref()) {
+    let reservations = match list(draft.reserve.as_ref()) {
         Listed::LeftOut => Some(Vec::new()),
         Listed::Leave => None,
-        Listed::These(these) => Some(ranges::check(these, cidr, book, notes)),
+        Listed::These(these) => Some(ranges::check(these, cidr, index, findings)),
     };
     let dynamic = reservations.as_deref().unwrap_or_default();
-    let gateway = gateway(said.gateway.as_ref(), cidr, book, notes);
-    if let (Some(Some(ip)), Some(said)) = (gateway, &said.gateway) {
+    let gateway = gateway(draft.gateway.as_ref(), cidr, index, findings);
+    if let (Some(Some(ip)), Some(draft)) = (gateway, &draft.gateway) {
         warn_if_dynamic(
             ip,
             dynamic,
-            (codes::GATEWAY_DYNAMIC, "gateway", said.place),
-            notes,
+            (codes::GATEWAY_DYNAMIC, "gateway", draft.place),
+            findings,
         );
     }
-    let text = |said: &Option<Said<String>>, notes: &mut Notes<'_>| {
-        said.as_ref().and_then(|said| names::text(said, notes))
+    let text = |draft: &Option<Located<String>>, findings: &mut Findings<'_>| {
+        draft
+            .as_ref()
+            .and_then(|draft| names::text(draft, findings))
     };
     PlaneSubnet {
         cidr,
-        name: said
+        name: draft
             .name
             .as_ref()
-            .and_then(|said| names::subnet(said, notes))
+            .and_then(|draft| names::subnet(draft, findings))
             .unwrap_or(default_name),
         gateway,
-        dns: dns(said, cidr, dynamic, book, notes),
-        routes: routes(said.routes.as_ref(), cidr, book, notes),
-        reserved_ips: reserved_ips(said.reserved_ips.as_ref(), cidr, dynamic, book, notes),
+        dns: dns(draft, cidr, dynamic, index, findings),
+        routes: routes(draft.routes.as_ref(), cidr, index, findings),
+        reserved_ips: reserved_ips(draft.reserved_ips.as_ref(), cidr, dynamic, index, findings),
         reservations,
-        managed: said.managed.as_ref().and_then(|said| said.value),
-        allow_dns: said.allow_dns.as_ref().and_then(|said| said.value),
-        allow_proxy: said.allow_proxy.as_ref().and_then(|said| said.value),
-        active_discovery: said.active_discovery.as_ref().and_then(|said| said.value),
-        rdns_mode: said
+        managed: draft.managed.as_ref().and_then(|draft| draft.value),
+        allow_dns: draft.allow_dns.as_ref().and_then(|draft| draft.value),
+        allow_proxy: draft.allow_proxy.as_ref().and_then(|draft| draft.value),
+        active_discovery: draft
+            .active_discovery
+            .as_ref()
+            .and_then(|draft| draft.value),
+        rdns_mode: draft
             .rdns_mode
             .as_ref()
-            .and_then(|said| rdns_mode(said, notes)),
-        description: text(&said.subnet_description, notes),
-        disabled_boot_architectures: said.disabled_boot_architectures.as_ref().map(|all| {
+            .and_then(|draft| rdns_mode(draft, findings)),
+        description: text(&draft.subnet_description, findings),
+        disabled_boot_architectures: draft.disabled_boot_architectures.as_ref().map(|all| {
             let sorted: BTreeSet<String> =
-                all.iter().filter_map(|said| said.value.clone()).collect();
+                all.iter().filter_map(|draft| draft.value.clone()).collect();
             sorted.into_iter().collect()
         }),
     }
@@ -127,80 +133,80 @@ pub(super) fn check(
 
 #[expect(
     clippy::option_option,
-    reason = "left alone, none, and this one are three things"
+    reason = "left alone, none, and a value are three cases"
 )]
 fn gateway(
-    said: Option<&Said<GatewaySaid>>,
+    draft: Option<&Located<GatewayDraft>>,
     cidr: Cidr,
-    book: &Book,
-    notes: &mut Notes<'_>,
+    index: &PlaneIndex,
+    findings: &mut Findings<'_>,
 ) -> Option<Option<IpAddr>> {
-    let Some(said) = said else {
+    let Some(draft) = draft else {
         return Some(None);
     };
-    match said.value.as_ref() {
-        None | Some(GatewaySaid::Leave) => None,
-        Some(GatewaySaid::Absent) => Some(None),
+    match draft.value.as_ref() {
+        None | Some(GatewayDraft::Leave) => None,
+        Some(GatewayDraft::Absent) => Some(None),
         // 3.5.9 maasserver/models/subnet.py:437-453: inside the CIDR, or an IPv6 link-local address.
-        Some(GatewaySaid::At(AddressRef::Literal(IpAddr::V6(ip))))
+        Some(GatewayDraft::At(AddressRef::Literal(IpAddr::V6(ip))))
             if cidr.is_v6() && ip.is_unicast_link_local() =>
         {
             Some(Some(IpAddr::V6(*ip)))
         }
-        Some(GatewaySaid::At(at)) => {
-            let said = Said {
+        Some(GatewayDraft::At(at)) => {
+            let draft = Located {
                 value: Some(at.clone()),
-                place: said.place,
+                place: draft.place,
             };
-            Some(book.inside(&said, cidr, notes))
+            Some(index.inside(&draft, cidr, findings))
         }
     }
 }
 
 fn dns(
-    said: &SubnetSaid,
+    draft: &SubnetDraft,
     cidr: Cidr,
     reservations: &[Reservation],
-    book: &Book,
-    notes: &mut Notes<'_>,
+    index: &PlaneIndex,
+    findings: &mut Findings<'_>,
 ) -> Option<Vec<IpAddr>> {
-    let these = match list(said.dns.as_ref()) {
+    let these = match list(draft.dns.as_ref()) {
         Listed::LeftOut => return Some(Vec::new()),
         Listed::Leave => return None,
         Listed::These(these) => these,
     };
     let mut resolvers = Vec::new();
-    for said in these {
-        let Some(ip) = book.resolve(said, cidr, notes) else {
+    for draft in these {
+        let Some(ip) = index.resolve(draft, cidr, findings) else {
             continue;
         };
         resolvers.push(ip);
         warn_if_dynamic(
             ip,
             reservations,
-            (codes::DNS_DYNAMIC, "resolver", said.place),
-            notes,
+            (codes::DNS_DYNAMIC, "resolver", draft.place),
+            findings,
         );
-        let literal = matches!(said.value, Some(AddressRef::Literal(_)));
-        let owner = book
+        let literal = matches!(draft.value, Some(AddressRef::Literal(_)));
+        let owner = index
             .owner(ip)
             .filter(|_| literal && !cidr.contains(ip) && ip.is_ipv6() == cidr.is_v6());
         if let Some((key, offset)) = owner {
             let message = format!("the resolver `{ip}` is in plane `{key}`");
-            let help = format!("write `{key}+{offset}`: it follows when that plane moves");
-            notes.add(codes::DNS_FOREIGN, said.place, message, help);
+            let help = format!("write `{key}+{offset}`: it stays valid when that plane moves");
+            findings.add(codes::DNS_FOREIGN, draft.place, message, help);
         }
     }
     Some(resolvers)
 }
 
-type Kind = (crate::finding::Code, &'static str, Place);
+type AddressUse = (crate::finding::FindingCode, &'static str, FilePosition);
 
 fn warn_if_dynamic(
     ip: IpAddr,
     reservations: &[Reservation],
-    (code, what, place): Kind,
-    notes: &mut Notes<'_>,
+    (code, what, place): AddressUse,
+    findings: &mut Findings<'_>,
 ) {
     let range = reservations
         .iter()
@@ -210,29 +216,29 @@ fn warn_if_dynamic(
             "the {what} `{ip}` is inside the dynamic range `{}`",
             reservation.range
         );
-        notes.add(
+        findings.add(
             code,
             place,
             message,
-            "shorten the range, so that DHCP cannot hand it out",
+            "shorten the range, so that DHCP cannot lease it",
         );
     }
 }
 
 fn routes(
-    said: Option<&OrLeave<RouteSaid>>,
+    draft: Option<&OrLeave<RouteDraft>>,
     cidr: Cidr,
-    book: &Book,
-    notes: &mut Notes<'_>,
+    index: &PlaneIndex,
+    findings: &mut Findings<'_>,
 ) -> Option<Vec<Route>> {
-    let Listed::These(these) = list(said) else {
+    let Listed::These(these) = list(draft) else {
         return None;
     };
     let mut routes: Vec<Route> = Vec::new();
-    for said in these {
-        let destination = destination(&said.to, cidr, book, notes);
-        let gateway = book.inside(&said.via, cidr, notes);
-        let metric = said.metric.as_ref().map_or(Some(0), |metric| metric.value);
+    for draft in these {
+        let destination = destination(&draft.to, cidr, index, findings);
+        let gateway = index.inside(&draft.via, cidr, findings);
+        let metric = draft.metric.as_ref().map_or(Some(0), |metric| metric.value);
         let (Some(destination), Some(gateway), Some(metric)) = (destination, gateway, metric)
         else {
             continue;
@@ -241,12 +247,12 @@ fn routes(
             .iter()
             .any(|r| r.destination == destination && r.gateway == gateway)
         {
-            let message = format!("a route to `{destination}` by `{gateway}` is declared already");
-            notes.add(
+            let message = format!("a route to `{destination}` via `{gateway}` is already declared");
+            findings.add(
                 codes::ROUTE_TWICE,
-                said.to.place,
+                draft.to.place,
                 message,
-                "keep one of the two",
+                "remove one of the two",
             );
             continue;
         }
@@ -261,22 +267,25 @@ fn routes(
 
 /// 3.5.9 maasserver/models/staticroute.py:51-93: a subnet row of the same family, not the source itself.
 fn destination(
-    said: &Said<Destination>,
+    draft: &Located<Destination>,
     cidr: Cidr,
-    book: &Book,
-    notes: &mut Notes<'_>,
+    index: &PlaneIndex,
+    findings: &mut Findings<'_>,
 ) -> Option<Cidr> {
-    let to = match said.value.as_ref()? {
+    let to = match draft.value.as_ref()? {
         Destination::Plane(key) => {
-            let entry = book.look_up(key, said.place, notes)?;
+            let entry = index.look_up(key, draft.place, findings)?;
             let found = entry.subnets().find(|c| c.is_v6() == cidr.is_v6());
             if found.is_none() && !entry.is_partial() {
-                let message = format!("plane `{}` has no subnet of this family", shown(key));
-                notes.add(
+                let message = format!(
+                    "plane `{}` has no subnet of this address family",
+                    shown(key)
+                );
+                findings.add(
                     codes::PLANE_EMPTY,
-                    said.place,
+                    draft.place,
                     message,
-                    "name another plane, or a network",
+                    "use another plane, or a network",
                 );
             }
             found?
@@ -284,56 +293,56 @@ fn destination(
         Destination::Network(to) => *to,
     };
     if to == cidr || to.is_v6() != cidr.is_v6() {
-        let message = format!("no route leads from `{cidr}` to `{to}`");
-        notes.add(
+        let message = format!("a route from `{cidr}` to `{to}` is not possible");
+        findings.add(
             codes::ROUTE_SELF,
-            said.place,
+            draft.place,
             message,
-            "name another network of the same family",
+            "use another network of the same address family",
         );
         return None;
     }
-    if !book.has(to) {
+    if !index.has(to) {
         let message = format!("`{to}` is not declared");
         let help =
-            "MAAS routes only to subnets that it has: declare it, or make sure that it is there";
-        notes.add(codes::ROUTE_UNDECLARED, said.place, message, help);
+            "MAAS routes only to subnets that it has: declare it, or make sure that MAAS has it";
+        findings.add(codes::ROUTE_UNDECLARED, draft.place, message, help);
     }
     Some(to)
 }
 
 fn reserved_ips(
-    said: Option<&OrLeave<ReservedIpSaid>>,
+    draft: Option<&OrLeave<ReservedIpDraft>>,
     cidr: Cidr,
     reservations: &[Reservation],
-    book: &Book,
-    notes: &mut Notes<'_>,
+    index: &PlaneIndex,
+    findings: &mut Findings<'_>,
 ) -> Option<Vec<HostReservation>> {
-    let Listed::These(these) = list(said) else {
+    let Listed::These(these) = list(draft) else {
         return None;
     };
     let mut taken = BTreeSet::new();
     let mut hosts = Vec::new();
-    for said in these {
-        let comment = said
+    for draft in these {
+        let comment = draft
             .comment
             .as_ref()
-            .and_then(|said| names::text(said, notes));
-        let Some(ip) = book.inside(&said.ip, cidr, notes) else {
+            .and_then(|draft| names::text(draft, findings));
+        let Some(ip) = index.inside(&draft.ip, cidr, findings) else {
             continue;
         };
-        ranges::refuse_dynamic(ip, reservations, said.ip.place, notes);
-        book::refuse_edges(ip, cidr, said.ip.place, notes);
+        ranges::refuse_dynamic(ip, reservations, draft.ip.place, findings);
+        index::refuse_edges(ip, cidr, draft.ip.place, findings);
         if !taken.insert(ip) {
-            let message = format!("`{ip}` is reserved for another host already");
-            notes.add(
+            let message = format!("`{ip}` is already reserved for another host");
+            findings.add(
                 codes::RESERVED_IP_TWICE,
-                said.ip.place,
+                draft.ip.place,
                 message,
-                "keep one of the two",
+                "remove one of the two",
             );
         }
-        let Some(mac) = said.mac.value.clone() else {
+        let Some(mac) = draft.mac.value.clone() else {
             continue;
         };
         hosts.push(HostReservation {
@@ -345,14 +354,14 @@ fn reserved_ips(
     Some(hosts)
 }
 
-fn rdns_mode(said: &Said<u32>, notes: &mut Notes<'_>) -> Option<u8> {
-    let mode = said.value?;
+fn rdns_mode(draft: &Located<u32>, findings: &mut Findings<'_>) -> Option<u8> {
+    let mode = draft.value?;
     let known = u8::try_from(mode).ok().filter(|mode| *mode <= 2);
     if known.is_none() {
-        let message = format!("`{mode}` is no mode of reverse DNS");
-        notes.add(
+        let message = format!("`{mode}` is not a reverse DNS mode");
+        findings.add(
             codes::VALUE_RANGE,
-            said.place,
+            draft.place,
             message,
             "write 0 (off), 1 (on) or 2 (with RFC 2317 zones)",
         );

@@ -1,62 +1,64 @@
-//! The jumphost's addresses and the services' virtual ones: not MAAS's, and planned with everything else.
+//! The addresses of the jumphost, and the virtual addresses of services. MAAS does not manage them, but they must fit the
+//! planes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::address::{Cidr, Range};
-use crate::draft::{AddressRef, JumphostSaid, Said, VipSaid};
-use crate::finding::{Notes, Place, codes, shown};
+use crate::draft::{AddressRef, JumphostDraft, Located, VipDraft};
+use crate::finding::{FilePosition, Findings, codes, shown};
 use crate::plane::{JumphostAddress, PlaneSubnet, Purpose, VipGroup};
 
-use super::book::{self, Book, Entry, Given};
-use super::planes::Stood;
+use super::index::{self, AddressOwners, PlaneEntry, PlaneIndex};
+use super::planes::CheckedPlane;
 use super::{machines, names};
 
 /// Checks the jumphost's addresses.
 pub(super) fn jumphost(
-    said: &[JumphostSaid],
-    book: &Book,
-    given: &mut Given,
-    notes: &mut Notes<'_>,
+    draft: &[JumphostDraft],
+    index: &PlaneIndex,
+    owners: &mut AddressOwners,
+    findings: &mut Findings<'_>,
 ) -> Vec<JumphostAddress> {
-    let mut stood = Vec::new();
-    for said in said {
-        let Some(entry) = book.find(&said.plane, notes) else {
+    let mut checked = Vec::new();
+    for draft in draft {
+        let Some(entry) = index.find(&draft.plane, findings) else {
             continue;
         };
-        let Some((cidr, address)) = stand(&said.plane, entry, &said.address, book, notes) else {
+        let Some((cidr, address)) = locate(&draft.plane, entry, &draft.address, index, findings)
+        else {
             continue;
         };
-        book::refuse_edges(address, cidr, said.address.place, notes);
-        let interface = names::interface(&said.interface, notes);
-        let (Some(interface), Some(plane)) = (interface, said.plane.value.clone()) else {
+        index::refuse_edges(address, cidr, draft.address.place, findings);
+        let interface = names::interface(&draft.interface, findings);
+        let (Some(interface), Some(plane)) = (interface, draft.plane.value.clone()) else {
             continue;
         };
-        given.give(
+        owners.assign(
             address,
             format!("the jumphost's `{}`", shown(&interface)),
-            said.address.place,
-            notes,
+            draft.address.place,
+            findings,
         );
-        stood.push(JumphostAddress {
+        checked.push(JumphostAddress {
             interface,
             plane,
             cidr,
             address,
         });
     }
-    stood
+    checked
 }
 
-/// The subnet of the plane that an address lies in: for an offset the first one, or the first IPv4 one.
-fn stand(
-    plane: &Said<String>,
-    entry: &Entry,
-    said: &Said<AddressRef>,
-    book: &Book,
-    notes: &mut Notes<'_>,
+/// The plane's subnet that an address is in; for an offset the first one.
+fn locate(
+    plane: &Located<String>,
+    entry: &PlaneEntry,
+    draft: &Located<AddressRef>,
+    index: &PlaneIndex,
+    findings: &mut Findings<'_>,
 ) -> Option<(Cidr, IpAddr)> {
-    let literal = match said.value.as_ref()? {
+    let literal = match draft.value.as_ref()? {
         AddressRef::Literal(ip) => Some(*ip),
         AddressRef::Offset(_) | AddressRef::Plane(..) => None,
     };
@@ -64,23 +66,23 @@ fn stand(
     let first = entry.subnets().next();
     let meant = literal.map_or(first, |ip| entry.subnets().find(|cidr| cidr.contains(ip)));
     match (meant, first) {
-        (Some(cidr), _) => Some((cidr, book.inside(said, cidr, notes)?)),
+        (Some(cidr), _) => Some((cidr, index.inside(draft, cidr, findings)?)),
         _ if entry.is_partial() => None,
         (None, Some(cidr)) => {
             let ip = literal.map_or_else(String::new, |ip| ip.to_string());
             let message = format!("`{ip}` is outside plane `{key}`");
             let help =
-                format!("its subnet is `{cidr}`; an offset such as `+1` follows when it moves");
-            notes.add(codes::ADDRESS_OUTSIDE, said.place, message, help);
+                format!("its subnet is `{cidr}`; an offset such as `+1` stays valid when it moves");
+            findings.add(codes::ADDRESS_OUTSIDE, draft.place, message, help);
             None
         }
         (None, None) => {
             let message = format!("plane `{key}` has no subnet");
-            notes.add(
+            findings.add(
                 codes::PLANE_EMPTY,
                 plane.place,
                 message,
-                "give it a `cidr`, or name another plane",
+                "add a `cidr` to it, or use another plane",
             );
             None
         }
@@ -89,22 +91,22 @@ fn stand(
 
 /// Checks the groups of virtual addresses.
 pub(super) fn check(
-    said: &[VipSaid],
-    book: &Book,
-    stood: &[Stood],
-    given: &mut Given,
-    notes: &mut Notes<'_>,
+    draft: &[VipDraft],
+    index: &PlaneIndex,
+    checked: &[CheckedPlane],
+    owners: &mut AddressOwners,
+    findings: &mut Findings<'_>,
 ) -> Vec<VipGroup> {
-    let subnets = machines::subnets(stood);
+    let subnets = machines::subnets(checked);
     let mut taken = BTreeSet::new();
     let mut groups = Vec::new();
-    for group in said {
+    for group in draft {
         let Some(name) = group.name.value.clone() else {
             continue;
         };
         if !taken.insert(name.clone()) {
-            let message = format!("`{}` has virtual addresses already", shown(&name));
-            notes.add(
+            let message = format!("`{}` already has virtual addresses", shown(&name));
+            findings.add(
                 codes::VIP_DUPLICATE,
                 group.name.place,
                 message,
@@ -113,28 +115,29 @@ pub(super) fn check(
         }
         let mut legs = BTreeMap::new();
         for (named, on) in &group.on.0 {
-            let Some((at, place)) = address_of(group, on.address.as_ref(), &on.plane, notes) else {
+            let Some((at, place)) = address_of(group, on.address.as_ref(), &on.plane, findings)
+            else {
                 continue;
             };
-            let Some(entry) = book.find(&on.plane, notes) else {
+            let Some(entry) = index.find(&on.plane, findings) else {
                 continue;
             };
-            let said = Said {
+            let draft = Located {
                 value: Some(at),
                 place,
             };
-            let Some((cidr, ip)) = stand(&on.plane, entry, &said, book, notes) else {
+            let Some((cidr, ip)) = locate(&on.plane, entry, &draft, index, findings) else {
                 continue;
             };
             let (Some(leg), Some(key)) = (named.value.clone(), on.plane.value.clone()) else {
                 continue;
             };
-            refuse_outside_bands(ip, subnets.get(&cidr).copied(), &on.plane, notes);
-            given.give(
+            refuse_outside_bands(ip, subnets.get(&cidr).copied(), &on.plane, findings);
+            owners.assign(
                 ip,
                 format!("`{}` ({})", shown(&name), shown(&leg)),
                 place,
-                notes,
+                findings,
             );
             legs.insert(leg, (key, ip));
         }
@@ -143,23 +146,23 @@ pub(super) fn check(
     groups
 }
 
-/// A leg's own address, or the group's place in every plane.
+/// A leg's own address, or the group's offset in the plane.
 fn address_of(
-    group: &VipSaid,
-    own: Option<&Said<AddressRef>>,
-    plane: &Said<String>,
-    notes: &mut Notes<'_>,
-) -> Option<(AddressRef, Place)> {
+    group: &VipDraft,
+    own: Option<&Located<AddressRef>>,
+    plane: &Located<String>,
+    findings: &mut Findings<'_>,
+) -> Option<(AddressRef, FilePosition)> {
     if let Some(own) = own {
         return Some((own.value.clone()?, own.place));
     }
     let Some(host) = &group.host else {
-        let message = "this leg has no address, and its group no `host`";
-        notes.add(
+        let message = "this leg has no address, and its group has no `host`";
+        findings.add(
             codes::VIP_HOST,
             plane.place,
             message,
-            "add `host: +50`, say, to the group",
+            "add for example `host: +50` to the group",
         );
         return None;
     };
@@ -169,10 +172,10 @@ fn address_of(
 fn refuse_outside_bands(
     ip: IpAddr,
     subnet: Option<&PlaneSubnet>,
-    plane: &Said<String>,
-    notes: &mut Notes<'_>,
+    plane: &Located<String>,
+    findings: &mut Findings<'_>,
 ) {
-    // Ranges that are left alone are not known here.
+    // Ranges that are left alone are not known to the check.
     let Some(reservations) = subnet.and_then(|subnet| subnet.reservations.as_deref()) else {
         return;
     };
@@ -186,11 +189,11 @@ fn refuse_outside_bands(
     }
     let key = shown(plane.value.as_deref().unwrap_or_default());
     let help = if bands.is_empty() {
-        "reserve a band there with `purpose: vip`".to_owned()
+        "reserve a range there with `purpose: vip`".to_owned()
     } else {
         let bands: Vec<String> = bands.iter().map(|band| format!("`{band}`")).collect();
-        format!("use an address of {}", bands.join(", "))
+        format!("use an address in {}", bands.join(", "))
     };
     let message = format!("`{ip}` is in no `vip` reservation of plane `{key}`");
-    notes.add(codes::VIP_BAND, plane.place, message, help);
+    findings.add(codes::VIP_BAND, plane.place, message, help);
 }

@@ -1,41 +1,38 @@
-//! Single words: offsets, addresses, ranges, names and choices, as written.
+//! Scalars: offsets, addresses, ranges, names and choices, as written.
 //!
-//! Knows how each is spelt and what to say when it is not; must not know which plane it stands in.
+//! Knows the syntax of each and the help text for a mistake; must not know which plane it is in.
 
-use std::borrow::Cow;
 use std::net::IpAddr;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-
 use crate::address::{Cidr, NotACidr};
-use crate::finding::{Code, codes, shown};
+use crate::finding::{FindingCode, codes, shown};
 use crate::object::InterfaceKind;
 use crate::plane::{Purpose, Strategy};
 
-/// Something that one word says.
+/// A type that is written as one scalar.
 pub(crate) trait Leaf: Sized {
-    /// What belongs here, for remarks.
-    const WANTED: &'static str;
+    /// What is expected, for findings.
+    const EXPECTED: &'static str;
 
-    /// Reads the word; `plain` when it stands without quotes.
-    fn parse(text: &str, plain: bool) -> Result<Self, Wrong>;
+    /// Parses the scalar; `plain` means without quotes.
+    fn parse(text: &str, plain: bool) -> Result<Self, LeafError>;
 }
 
-/// Why a word is not what it should be.
-pub(crate) struct Wrong {
-    pub(crate) code: Code,
+/// Why a scalar could not be parsed.
+pub(crate) struct LeafError {
+    pub(crate) code: FindingCode,
     pub(crate) message: String,
     pub(crate) help: String,
 }
 
-/// Places after the network address: `+N`.
+/// An offset from the network address: `+N`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Offset(pub(crate) u128);
 
-/// An address as people write it.
+/// An address as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AddressRef {
-    /// `+N`, in the subnet at hand.
+    /// `+N`, in the current subnet.
     Offset(Offset),
     /// In full.
     Literal(IpAddr),
@@ -50,9 +47,9 @@ pub(crate) struct RangeRef {
     pub(crate) end: AddressRef,
 }
 
-/// A gateway, none, or what MAAS has.
+/// A gateway, none, or `leave`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum GatewaySaid {
+pub(crate) enum GatewayDraft {
     Leave,
     Absent,
     At(AddressRef),
@@ -60,7 +57,7 @@ pub(crate) enum GatewaySaid {
 
 /// A space's name, or none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum SpaceSaid {
+pub(crate) enum SpaceDraft {
     Unbound,
     Named(String),
 }
@@ -75,7 +72,7 @@ pub(crate) enum LinkAddress {
     At(AddressRef),
 }
 
-/// Where a route leads.
+/// A route's destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Destination {
     Plane(String),
@@ -86,8 +83,13 @@ pub(crate) enum Destination {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mac(pub(crate) String);
 
-fn wrong<T>(code: Code, text: &str, is_not: &str, help: impl Into<String>) -> Result<T, Wrong> {
-    Err(Wrong {
+fn wrong<T>(
+    code: FindingCode,
+    text: &str,
+    is_not: &str,
+    help: impl Into<String>,
+) -> Result<T, LeafError> {
+    Err(LeafError {
         code,
         message: format!("`{}` is not {is_not}", shown(text)),
         help: help.into(),
@@ -95,17 +97,17 @@ fn wrong<T>(code: Code, text: &str, is_not: &str, help: impl Into<String>) -> Re
 }
 
 impl Leaf for String {
-    const WANTED: &'static str = "a text";
+    const EXPECTED: &'static str = "text";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         Ok(text.to_owned())
     }
 }
 
 impl Leaf for u32 {
-    const WANTED: &'static str = "a whole number";
+    const EXPECTED: &'static str = "a whole number";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         let digits = text.bytes().all(|b| b.is_ascii_digit());
         let plain = digits && (text.len() == 1 || !text.starts_with('0'));
         match text.parse() {
@@ -121,9 +123,9 @@ impl Leaf for u32 {
 }
 
 impl Leaf for bool {
-    const WANTED: &'static str = "`true` or `false`";
+    const EXPECTED: &'static str = "`true` or `false`";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         match text {
             "true" => Ok(true),
             "false" => Ok(false),
@@ -138,9 +140,9 @@ impl Leaf for bool {
 }
 
 impl Leaf for Cidr {
-    const WANTED: &'static str = "a network such as `192.0.2.0/24`";
+    const EXPECTED: &'static str = "a network such as `192.0.2.0/24`";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         text.parse().map_err(|error: NotACidr| {
             let (code, help) = match &error {
                 NotACidr::HostBits { network, .. } => {
@@ -151,7 +153,7 @@ impl Leaf for Cidr {
                     "write a network in full, such as `192.0.2.0/24`".to_owned(),
                 ),
             };
-            Wrong {
+            LeafError {
                 code,
                 message: shown(&error.to_string()),
                 help,
@@ -169,10 +171,10 @@ impl Offset {
 }
 
 impl Leaf for Offset {
-    const WANTED: &'static str = "an offset such as `+40`";
+    const EXPECTED: &'static str = "an offset such as `+40`";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
-        let help = "write it decimal, counted from the network address, such as `+40`";
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
+        let help = "write a decimal number, counted from the network address, such as `+40`";
         Self::read(text).map_or_else(|| wrong(codes::ADDRESS_SYNTAX, text, "an offset", help), Ok)
     }
 }
@@ -197,9 +199,9 @@ const ADDRESS_HELP: &str =
     "write `+1` (counted from the network address), an address in full, or `other-plane+1`";
 
 impl Leaf for AddressRef {
-    const WANTED: &'static str = "an address";
+    const EXPECTED: &'static str = "an address";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         Self::read(text).map_or_else(
             || wrong(codes::ADDRESS_SYNTAX, text, "an address", ADDRESS_HELP),
             Ok,
@@ -208,10 +210,10 @@ impl Leaf for AddressRef {
 }
 
 impl Leaf for RangeRef {
-    const WANTED: &'static str = "a range such as `+10..+99`";
+    const EXPECTED: &'static str = "a range such as `+10..+99`";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
-        // `..` always parts a range; `-` does when no plane key (which may hold one) is meant.
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
+        // `..` always separates a range. `-` does only if the text is not a plane key, which may contain one.
         let parts = text
             .split_once("..")
             .or_else(|| text.split_once('-'))
@@ -227,10 +229,10 @@ impl Leaf for RangeRef {
     }
 }
 
-impl Leaf for GatewaySaid {
-    const WANTED: &'static str = "an address, or `leave`";
+impl Leaf for GatewayDraft {
+    const EXPECTED: &'static str = "an address, or `leave`";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         match text {
             "leave" => Ok(Self::Leave),
             "none" => Ok(Self::Absent),
@@ -239,11 +241,11 @@ impl Leaf for GatewaySaid {
     }
 }
 
-impl Leaf for SpaceSaid {
-    const WANTED: &'static str = "a space's name, or `none`";
+impl Leaf for SpaceDraft {
+    const EXPECTED: &'static str = "a space's name, or `none`";
 
-    fn parse(text: &str, plain: bool) -> Result<Self, Wrong> {
-        // A space may be called "none": then it stands in quotes.
+    fn parse(text: &str, plain: bool) -> Result<Self, LeafError> {
+        // A space may be called "none"; then it is quoted.
         Ok(if plain && text == "none" {
             Self::Unbound
         } else {
@@ -253,9 +255,9 @@ impl Leaf for SpaceSaid {
 }
 
 impl Leaf for LinkAddress {
-    const WANTED: &'static str = "an address";
+    const EXPECTED: &'static str = "an address";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         Ok(match text {
             "host" => Self::Host,
             "auto" => Self::Auto,
@@ -273,9 +275,9 @@ impl Leaf for LinkAddress {
 }
 
 impl Leaf for Destination {
-    const WANTED: &'static str = "a plane's key, or a network";
+    const EXPECTED: &'static str = "a plane's key, or a network";
 
-    fn parse(text: &str, plain: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, plain: bool) -> Result<Self, LeafError> {
         if text.contains('/') {
             return Cidr::parse(text, plain).map(Self::Network);
         }
@@ -284,9 +286,9 @@ impl Leaf for Destination {
 }
 
 impl Leaf for Mac {
-    const WANTED: &'static str = "a MAC address";
+    const EXPECTED: &'static str = "a MAC address";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         let lower = text.to_lowercase().replace('-', ":");
         let mut pairs = lower.split(':');
         let pair = |p: &str| p.len() == 2 && p.bytes().all(|b| b.is_ascii_hexdigit());
@@ -300,8 +302,8 @@ impl Leaf for Mac {
     }
 }
 
-/// One table of words for each choice: read by it, and offered by the schema.
-fn choose<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Wrong> {
+/// Each choice has one table of words, which is used both for parsing and for the schema.
+fn choose<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, LeafError> {
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
         return Ok(*value);
     }
@@ -309,12 +311,12 @@ fn choose<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Wrong> {
     wrong(
         codes::VALUE_RANGE,
         text,
-        "a choice here",
+        "one of the choices",
         format!("write one of {}", known.join(", ")),
     )
 }
 
-const PURPOSES: &[(&str, Purpose)] = &[
+pub(super) const PURPOSES: &[(&str, Purpose)] = &[
     ("vip", Purpose::Vip),
     ("floating", Purpose::Floating),
     ("management", Purpose::Management),
@@ -323,27 +325,27 @@ const PURPOSES: &[(&str, Purpose)] = &[
 ];
 
 impl Leaf for Purpose {
-    const WANTED: &'static str = "a purpose";
+    const EXPECTED: &'static str = "a purpose";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         choose(text, PURPOSES)
     }
 }
 
-const STRATEGIES: &[(&str, Strategy)] = &[
+pub(super) const STRATEGIES: &[(&str, Strategy)] = &[
     ("recreate", Strategy::Recreate),
     ("in-place", Strategy::InPlace),
 ];
 
 impl Leaf for Strategy {
-    const WANTED: &'static str = "`recreate` or `in-place`";
+    const EXPECTED: &'static str = "`recreate` or `in-place`";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         choose(text, STRATEGIES)
     }
 }
 
-const INTERFACE_KINDS: &[(&str, InterfaceKind)] = &[
+pub(super) const INTERFACE_KINDS: &[(&str, InterfaceKind)] = &[
     ("physical", InterfaceKind::Physical),
     ("bond", InterfaceKind::Bond),
     ("bridge", InterfaceKind::Bridge),
@@ -352,48 +354,10 @@ const INTERFACE_KINDS: &[(&str, InterfaceKind)] = &[
 ];
 
 impl Leaf for InterfaceKind {
-    const WANTED: &'static str = "a type of interface";
+    const EXPECTED: &'static str = "a type of interface";
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
-        // A type that a later MAAS brings is remarked on by the check, not refused.
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
+        // A type that a later MAAS introduces gets a warning from the check; it is not refused.
         Ok(choose(text, INTERFACE_KINDS).unwrap_or(Self::Unknown))
     }
-}
-
-fn words<T>(table: &[(&'static str, T)]) -> Vec<&'static str> {
-    table.iter().map(|(word, _)| *word).collect()
-}
-
-macro_rules! leaf_schema {
-    ($($type:ty: $schema:expr;)*) => {$(
-        impl JsonSchema for $type {
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($type).into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                $schema
-            }
-        }
-    )*};
-}
-
-// Editors read a bare `+1` as a number, so numbers are allowed wherever an offset is.
-leaf_schema! {
-    Offset: json_schema!({"type": ["string", "integer"], "pattern": "^\\+[0-9]+$"});
-    AddressRef: json_schema!({"type": ["string", "integer"]});
-    RangeRef: json_schema!({"type": ["string", "integer"]});
-    GatewaySaid: json_schema!({"type": ["string", "integer"]});
-    SpaceSaid: json_schema!({"type": "string"});
-    LinkAddress: json_schema!({"anyOf": [{"enum": ["host", "auto", "dhcp", "link-up"]}, {"type": ["string", "integer"]}]});
-    Destination: json_schema!({"type": "string"});
-    Mac: json_schema!({"type": "string"});
-    Cidr: json_schema!({"type": "string", "pattern": "/[0-9]+$"});
-    Purpose: json_schema!({"enum": words(PURPOSES)});
-    Strategy: json_schema!({"enum": words(STRATEGIES)});
-    InterfaceKind: json_schema!({"enum": words(INTERFACE_KINDS)});
 }

@@ -1,28 +1,27 @@
-//! From a tree to records: which keys there are, which must be there, and what was probably meant.
+//! Reads a tree into records: the known keys, the required ones, and suggestions for unknown ones.
 //!
-//! Reading never stops at the first remark. Must not know what any key means.
+//! Reading continues after a finding. Must not know what any key means.
 
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::AddressRef;
-use super::leaf::{Leaf, Wrong};
-use super::meant::meant;
-use crate::finding::{Code, Notes, Place, codes, shown};
-use crate::yaml::{At, Key, Node, Value};
+use super::leaf::{Leaf, LeafError};
+use super::suggest::suggest;
+use crate::finding::{FilePosition, FindingCode, Findings, codes, shown};
+use crate::yaml::{Position, Value, YamlKey, YamlNode};
 
 /// Reads one file.
 pub(crate) struct Reader<'r, 'a> {
     pub(super) file: usize,
-    pub(super) notes: &'r mut Notes<'a>,
+    pub(super) findings: &'r mut Findings<'a>,
 }
 
-/// A value with its place; `value` is `None` where it could not be read, which was remarked on.
+/// A value with its position. `value` is `None` if it could not be read, which has a finding.
 #[derive(Clone, Debug)]
-pub(crate) struct Said<T> {
+pub(crate) struct Located<T> {
     pub(crate) value: Option<T>,
-    pub(crate) place: Place,
+    pub(crate) place: FilePosition,
 }
 
 /// A list, or the word `leave`.
@@ -32,87 +31,38 @@ pub(crate) enum OrLeave<T> {
     These(Vec<T>),
 }
 
-/// Who serves DHCP.
-#[derive(Clone, Debug)]
-pub(crate) struct Dhcp {
-    pub(crate) place: Place,
-    pub(crate) served: Served,
-}
+/// A type that can be read from a YAML node.
+pub(crate) trait FromYaml: Sized {
+    /// `None` if it could not be read, which has a finding.
+    fn read(node: &YamlNode, reader: &mut Reader<'_, '_>) -> Option<Self>;
 
-/// How DHCP is served.
-#[derive(Clone, Debug)]
-pub(crate) enum Served {
-    Off,
-    On,
-    By(RacksSaid),
-    Unread,
-}
-
-impl Dhcp {
-    /// Whether another plane's DHCP is relayed here.
-    pub(crate) fn is_relay(&self) -> bool {
-        matches!(&self.served, Served::By(racks) if racks.relay.is_some())
-    }
-}
-
-record! {
-    /// Which racks serve DHCP, or which plane's DHCP is relayed.
-    pub(crate) struct RacksSaid {
-        /// The rack that serves, by host name.
-        primary: Option<Said<String>>,
-        /// Its stand-in, by host name.
-        secondary: Option<Said<String>>,
-        /// The plane whose DHCP is relayed here.
-        relay: Option<Said<String>>,
-    }
-}
-
-record! {
-    /// One leg of a group of virtual addresses.
-    pub(crate) struct Leg {
-        /// The plane.
-        plane: Said<String>,
-        /// `+51` or an address. Left out: the group's `host`.
-        address: Option<Said<AddressRef>>,
-    }
-}
-
-/// Leg name to leg, in the order of the file.
-#[derive(Clone, Debug)]
-pub(crate) struct Legs(pub(crate) Vec<(Said<String>, Leg)>);
-
-/// Something that a node can be read as.
-pub(crate) trait Read: Sized {
-    /// `None` when it could not be read, which was remarked on.
-    fn read(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Self>;
-
-    /// What is there when the key is not; `None` when the key must be there.
-    fn left_out() -> Option<Self> {
+    /// The value for an absent key; `None` if the key is required.
+    fn when_absent() -> Option<Self> {
         None
     }
 
-    /// What stands in for a key that must be there and is not, which was remarked on; `None` drops the whole record.
-    fn missed(_: Place) -> Option<Self> {
+    /// The value for a missing required key, which has a finding; `None` drops the whole record.
+    fn when_missing(_: FilePosition) -> Option<Self> {
         None
     }
 }
 
 /// A mapping with known keys.
-pub(crate) trait Record: Sized {
-    /// The keys, in the order of the documents.
+pub(crate) trait YamlRecord: Sized {
+    /// The keys, in the order of the documentation.
     fn keys() -> Vec<&'static str>;
 
-    /// Takes what is there. `None` when something that must be there is not.
-    fn take(fields: &Fields<'_>, reader: &mut Reader<'_, '_>) -> Option<Self>;
+    /// Reads the fields. `None` if a required one is missing.
+    fn take(fields: &RecordFields<'_>, reader: &mut Reader<'_, '_>) -> Option<Self>;
 }
 
-/// A mapping's entries, and where it stands.
-pub(crate) struct Fields<'n> {
-    entries: &'n [(Key, Node)],
-    at: At,
+/// A mapping's entries, and its position.
+pub(crate) struct RecordFields<'n> {
+    entries: &'n [(YamlKey, YamlNode)],
+    at: Position,
 }
 
-/// Declares a record once: its struct, its keys, how it is read, and its schema.
+/// Declares a record: its struct, its keys, how it is read, and its schema.
 macro_rules! record {
     (
         $(#[$meta:meta])* $vis:vis struct $name:ident {
@@ -128,27 +78,27 @@ macro_rules! record {
             $( $(#[$flat_about])* #[schemars(flatten)] $vis $flat: $flat_type, )?
         }
 
-        impl $crate::draft::reading::Record for $name {
+        impl $crate::draft::reading::YamlRecord for $name {
             fn keys() -> Vec<&'static str> {
-                #[allow(unused_mut, clippy::allow_attributes, reason = "only records with a flattened part add to it")]
+                #[allow(unused_mut, clippy::allow_attributes, reason = "only records with a flattened part push to it")]
                 let mut keys = vec![$( stringify!($field).trim_start_matches("r#") ),*];
-                $( keys.extend(<$flat_type as $crate::draft::reading::Record>::keys()); )?
+                $( keys.extend(<$flat_type as $crate::draft::reading::YamlRecord>::keys()); )?
                 keys
             }
 
             fn take(
-                fields: &$crate::draft::reading::Fields<'_>,
+                fields: &$crate::draft::reading::RecordFields<'_>,
                 reader: &mut $crate::draft::reading::Reader<'_, '_>,
             ) -> Option<Self> {
                 $( let $field = reader.field(fields, stringify!($field).trim_start_matches("r#")); )*
-                $( let $flat = <$flat_type as $crate::draft::reading::Record>::take(fields, reader); )?
+                $( let $flat = <$flat_type as $crate::draft::reading::YamlRecord>::take(fields, reader); )?
                 Some(Self { $( $field: $field?, )* $( $flat: $flat?, )? })
             }
         }
 
-        impl $crate::draft::reading::Read for $name {
+        impl $crate::draft::reading::FromYaml for $name {
             fn read(
-                node: &$crate::yaml::Node,
+                node: &$crate::yaml::YamlNode,
                 reader: &mut $crate::draft::reading::Reader<'_, '_>,
             ) -> Option<Self> {
                 reader.record(node)
@@ -158,16 +108,16 @@ macro_rules! record {
 }
 pub(crate) use record;
 
-impl Node {
+impl YamlNode {
     /// Whether this is a mapping with that key.
     pub(super) fn has_key(&self, key: &str) -> bool {
         matches!(&self.value, Value::Map(entries) if entries.iter().any(|(k, _)| k.text == key))
     }
 
-    fn is_called(&self) -> &'static str {
+    fn type_name(&self) -> &'static str {
         match self.value {
             Value::Nothing => "nothing",
-            Value::Text { .. } => "a word",
+            Value::Text { .. } => "a scalar",
             Value::List(_) => "a list",
             Value::Map(_) => "a mapping",
         }
@@ -175,9 +125,9 @@ impl Node {
 }
 
 impl Reader<'_, '_> {
-    /// Where in the files.
-    pub(super) fn place(&self, at: At) -> Place {
-        Place {
+    /// The position in this file.
+    pub(super) fn place(&self, at: Position) -> FilePosition {
+        FilePosition {
             file: self.file,
             line: at.line,
             column: at.column,
@@ -185,117 +135,117 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn remark(&mut self, code: Code, at: At, message: String, help: &str) {
+    fn report(&mut self, code: FindingCode, at: Position, message: String, help: &str) {
         let place = self.place(at);
-        self.notes.add(code, place, message, help);
+        self.findings.add(code, place, message, help);
     }
 
-    fn wrong(&mut self, node: &Node, wanted: &str) {
+    pub(super) fn report_wrong_type(&mut self, node: &YamlNode, expected: &str) {
         if matches!(node.value, Value::Nothing) {
-            let help = "say one, or leave the line out";
-            return self.remark(
+            let help = "give one, or remove the line";
+            return self.report(
                 codes::VALUE_EMPTY,
                 node.at,
-                "there is no value here".to_owned(),
+                "the value is missing".to_owned(),
                 help,
             );
         }
-        let message = format!("this is {}; {wanted} belongs here", node.is_called());
-        self.remark(
+        let message = format!("this is {}; expected {expected}", node.type_name());
+        self.report(
             codes::VALUE_TYPE,
             node.at,
             message,
-            "see the schema, or a neighbouring file",
+            "see the schema, or a similar file",
         );
     }
 
-    /// Reads a mapping, and remarks on keys that it does not have.
-    pub(super) fn record<T: Record>(&mut self, node: &Node) -> Option<T> {
+    /// Reads a mapping, and reports unknown keys.
+    pub(super) fn record<T: YamlRecord>(&mut self, node: &YamlNode) -> Option<T> {
         let Value::Map(entries) = &node.value else {
-            self.wrong(node, "a mapping");
+            self.report_wrong_type(node, "a mapping");
             return None;
         };
         let keys = T::keys();
         for (key, _) in entries {
             if !keys.contains(&key.text.as_str()) {
-                let message = format!("there is no key `{}` here", shown(&key.text));
-                self.remark(
+                let message = format!("unknown key `{}`", shown(&key.text));
+                self.report(
                     codes::KEY_UNKNOWN,
                     key.at,
                     message,
-                    &meant(&key.text, &keys),
+                    &suggest(&key.text, &keys),
                 );
             }
         }
         let at = entries.first().map_or(node.at, |(key, _)| key.at);
-        T::take(&Fields { entries, at }, self)
+        T::take(&RecordFields { entries, at }, self)
     }
 
     /// Reads one field of a mapping.
-    pub(super) fn field<T: Read>(&mut self, fields: &Fields<'_>, key: &str) -> Option<T> {
+    pub(super) fn field<T: FromYaml>(&mut self, fields: &RecordFields<'_>, key: &str) -> Option<T> {
         let Some((_, node)) = fields.entries.iter().find(|(k, _)| k.text == key) else {
-            if T::left_out().is_none() {
+            if T::when_absent().is_none() {
                 let message = format!("`{key}` is missing");
                 let help = format!("add a line `{key}: …`");
-                self.remark(codes::KEY_MISSING, fields.at, message, &help);
+                self.report(codes::KEY_MISSING, fields.at, message, &help);
             }
-            return T::left_out().or_else(|| T::missed(self.place(fields.at)));
+            return T::when_absent().or_else(|| T::when_missing(self.place(fields.at)));
         };
         T::read(node, self)
     }
 }
 
-/// Entries of one list: so that rules which look at each with each stay quick.
+/// The most entries of one list, so that rules that compare every entry with every other stay fast.
 const LIST_MAX: usize = 4096;
 
-impl<T: Leaf> Read for Said<T> {
-    fn read(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Self> {
+impl<T: Leaf> FromYaml for Located<T> {
+    fn read(node: &YamlNode, reader: &mut Reader<'_, '_>) -> Option<Self> {
         let place = reader.place(node.at);
         let value = match &node.value {
             Value::Text { text, plain } => match T::parse(text, *plain) {
                 Ok(value) => Some(value),
-                Err(Wrong {
+                Err(LeafError {
                     code,
                     message,
                     help,
                 }) => {
-                    reader.notes.add(code, place, message, help);
+                    reader.findings.add(code, place, message, help);
                     None
                 }
             },
             Value::Nothing | Value::List(_) | Value::Map(_) => {
-                reader.wrong(node, T::WANTED);
+                reader.report_wrong_type(node, T::EXPECTED);
                 None
             }
         };
         Some(Self { value, place })
     }
 
-    fn missed(place: Place) -> Option<Self> {
+    fn when_missing(place: FilePosition) -> Option<Self> {
         Some(Self { value: None, place })
     }
 }
 
-impl<T: Read> Read for Option<T> {
-    fn read(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Self> {
+impl<T: FromYaml> FromYaml for Option<T> {
+    fn read(node: &YamlNode, reader: &mut Reader<'_, '_>) -> Option<Self> {
         Some(T::read(node, reader))
     }
 
-    fn left_out() -> Option<Self> {
+    fn when_absent() -> Option<Self> {
         Some(None)
     }
 }
 
-impl<T: Read> Read for Vec<T> {
-    fn read(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Self> {
+impl<T: FromYaml> FromYaml for Vec<T> {
+    fn read(node: &YamlNode, reader: &mut Reader<'_, '_>) -> Option<Self> {
         let Value::List(items) = &node.value else {
-            reader.wrong(node, "a list");
+            reader.report_wrong_type(node, "a list");
             return Some(Self::new());
         };
         if items.len() > LIST_MAX {
             let message = format!("this list has {} entries", items.len());
-            let help = "4096 are read at most; split it over several files";
-            reader.remark(codes::VALUE_LONG, node.at, message, help);
+            let help = "the limit is 4096; split it over several files";
+            reader.report(codes::VALUE_LONG, node.at, message, help);
             return Some(Self::new());
         }
         Some(
@@ -307,64 +257,20 @@ impl<T: Read> Read for Vec<T> {
     }
 }
 
-impl<T: Read> Read for OrLeave<T> {
-    fn read(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Self> {
+impl<T: FromYaml> FromYaml for OrLeave<T> {
+    fn read(node: &YamlNode, reader: &mut Reader<'_, '_>) -> Option<Self> {
         match &node.value {
             Value::Text { text, plain: true } if text == "leave" => Some(Self::Leave),
             Value::List(_) => Vec::read(node, reader).map(Self::These),
             Value::Nothing | Value::Text { .. } | Value::Map(_) => {
-                reader.wrong(node, "a list (or `leave`)");
+                reader.report_wrong_type(node, "a list (or `leave`)");
                 Some(Self::Leave)
             }
         }
     }
 }
 
-impl Read for Dhcp {
-    fn read(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Self> {
-        let served = match &node.value {
-            Value::Text { text, .. } if text == "on" => Served::On,
-            Value::Text { text, .. } if text == "off" => Served::Off,
-            Value::Map(_) => reader.record(node).map_or(Served::Unread, Served::By),
-            Value::Nothing | Value::Text { .. } | Value::List(_) => {
-                reader.wrong(node, "`on`, `off`, `{primary: RACK}` or `{relay: PLANE}`");
-                Served::Unread
-            }
-        };
-        Some(Self {
-            place: reader.place(node.at),
-            served,
-        })
-    }
-}
-
-impl Read for Legs {
-    fn read(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Self> {
-        let Value::Map(entries) = &node.value else {
-            reader.wrong(node, "a mapping such as `{public: PLANE}`");
-            return Some(Self(Vec::new()));
-        };
-        let mut legs = Vec::new();
-        for (key, value) in entries {
-            let name = Said {
-                value: Some(key.text.clone()),
-                place: reader.place(key.at),
-            };
-            let leg = if matches!(value.value, Value::Map(_)) {
-                reader.record(value)
-            } else {
-                Said::read(value, reader).map(|plane| Leg {
-                    plane,
-                    address: None,
-                })
-            };
-            legs.extend(leg.map(|leg| (name, leg)));
-        }
-        Some(Self(legs))
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for Said<T> {
+impl<T: JsonSchema> JsonSchema for Located<T> {
     fn inline_schema() -> bool {
         T::inline_schema()
     }
@@ -390,35 +296,5 @@ impl<T: JsonSchema> JsonSchema for OrLeave<T> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let item = generator.subschema_for::<T>();
         json_schema!({"anyOf": [{"type": "array", "items": item}, {"const": "leave"}]})
-    }
-}
-
-impl JsonSchema for Dhcp {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Dhcp".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let racks = generator.subschema_for::<RacksSaid>();
-        json_schema!({"anyOf": [{"enum": ["on", "off"]}, racks]})
-    }
-}
-
-impl JsonSchema for Legs {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Legs".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let leg = generator.subschema_for::<Leg>();
-        json_schema!({"type": "object", "additionalProperties": {"anyOf": [{"type": "string"}, leg]}})
     }
 }

@@ -1,8 +1,8 @@
-//! YAML over several lines, on one.
+//! Converts block style YAML to flow style.
 
-use crate::yaml::{self, Node, Value};
+use crate::yaml::{self, Value, YamlNode};
 
-/// The same YAML on one line; `whole` with the brackets of a mapping.
+/// The same YAML on one line; `whole` keeps the brackets of a mapping.
 pub(super) fn flow(text: &str, whole: bool) -> String {
     let Ok((Some(node), _)) = yaml::read(text) else {
         return text.to_owned();
@@ -17,7 +17,7 @@ pub(super) fn flow(text: &str, whole: bool) -> String {
     }
 }
 
-fn on_one_line(node: &Node, text: &str) -> String {
+fn on_one_line(node: &YamlNode, text: &str) -> String {
     match &node.value {
         Value::Nothing => "null".to_owned(),
         Value::Text { .. } => text.get(node.span.clone()).unwrap_or_default().to_owned(),

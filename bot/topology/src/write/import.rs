@@ -1,4 +1,4 @@
-//! What is written, and under which names: which of the observed objects are declared, and which only listed.
+//! Decides which observed objects are declared, under which keys, and which are only listed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -8,20 +8,22 @@ use crate::check::names;
 use crate::object::{Key, StaticRoute, Subnet, Vlan, VlanAt};
 use crate::observed::{NodeKind, Observed};
 
-use super::ask::Asked;
-use super::ground::Ground;
-use super::{Level, Softness, Unmerged, Written, machine, merge, naming, plane, site};
+use super::conflict::MergeConflict;
+use super::declaration::Declaration;
+use super::leniency::{Leniency, Omission};
+use super::naming;
+use super::selection::Selection;
 
-/// One VLAN that is a plane.
-pub(super) struct PlaneOf<'o> {
+/// A VLAN that becomes, or is, a plane.
+pub(super) struct ImportedPlane<'o> {
     pub(super) key: String,
     pub(super) vlan: &'o Vlan,
-    /// Those that were declared before, in their order; then IPv4 first, older rows first.
+    /// Declared subnets first, in their order; then new ones, IPv4 first and older rows first.
     pub(super) subnets: Vec<&'o Subnet>,
-    /// How many of them were declared before.
+    /// How many of them are already declared.
     pub(super) declared: usize,
-    /// Whether the plane was declared before.
-    pub(super) stands: bool,
+    /// Whether the plane is already declared.
+    pub(super) is_declared: bool,
     /// Why its details are left alone.
     pub(super) bare: Option<&'o str>,
 }
@@ -32,96 +34,99 @@ pub(super) struct Undeclared {
     pub(super) why: String,
 }
 
-/// What is written, and under which names.
-pub(super) struct Import<'o> {
+/// The observed site, with a plan of what to declare.
+pub(super) struct SiteImport<'o> {
     pub(super) observed: &'o Observed,
     pub(super) site: &'o str,
-    pub(super) ground: &'o Ground,
-    pub(super) asked: &'o Asked,
-    pub(super) planes: BTreeMap<&'o VlanAt, PlaneOf<'o>>,
+    pub(super) declaration: &'o Declaration,
+    pub(super) selection: &'o Selection,
+    pub(super) planes: BTreeMap<&'o VlanAt, ImportedPlane<'o>>,
     pub(super) undeclared: Vec<Undeclared>,
-    /// Routes by source, reserved IPs and everything else that hangs on a subnet is looked up by CIDR.
+    /// Static routes by source.
     pub(super) routes: BTreeMap<Cidr, Vec<&'o StaticRoute>>,
-    pub(super) machines: &'o BTreeMap<String, (Level, String)>,
+    pub(super) machines: &'o BTreeMap<String, (Omission, String)>,
 }
 
-impl<'o> Import<'o> {
+impl<'o> SiteImport<'o> {
     pub(super) fn of(
         (observed, site): (&'o Observed, &'o str),
-        soft: &'o Softness,
-        ground: &'o Ground,
-        asked: &'o Asked,
+        leniency: &'o Leniency,
+        declaration: &'o Declaration,
+        selection: &'o Selection,
     ) -> Self {
         let mut import = Self {
             observed,
             site,
-            ground,
-            asked,
+            declaration,
+            selection,
             planes: BTreeMap::new(),
             undeclared: Vec::new(),
             routes: BTreeMap::new(),
-            machines: &soft.machines,
+            machines: &leniency.machines,
         };
         for route in observed.routes() {
             import.routes.entry(route.source).or_default().push(route);
         }
-        let mut by_vlan = import.declarable_subnets(soft);
-        let declared = ground.vlans();
-        let mut taken = naming::Taken::by(ground);
+        let mut by_vlan = import.declarable_subnets(leniency);
+        let declared = declaration.vlans();
+        let mut taken = naming::UsedNames::by(declaration);
         for vlan in observed.vlans() {
             let more = by_vlan.remove(&vlan.at).unwrap_or_default();
             if let Some(key) = declared.get(&vlan.at) {
-                import.stands(key, vlan, more);
+                import.is_declared(key, vlan, more);
                 continue;
             }
-            if soft.everything || import.is_passed_over(vlan, &more, soft) {
+            if leniency.everything || import.is_passed_over(vlan, &more, leniency) {
                 continue;
             }
             let key = taken.key_for(vlan, &more);
-            let plane = PlaneOf {
+            let plane = ImportedPlane {
                 key,
                 vlan,
                 subnets: more,
                 declared: 0,
-                stands: false,
-                bare: soft.planes.get(&vlan.at).map(|(_, why)| why.as_str()),
+                is_declared: false,
+                bare: leniency.planes.get(&vlan.at).map(|(_, why)| why.as_str()),
             };
             import.planes.insert(&vlan.at, plane);
         }
-        if asked.everything() {
+        if selection.everything() {
             import.list_fabrics();
         }
         import
     }
 
-    /// A plane that was declared before, with what its VLAN holds besides.
-    fn stands(&mut self, key: &str, vlan: &'o Vlan, more: Vec<&'o Subnet>) {
-        let before = self.ground.topology.planes.get(key).into_iter();
+    /// Adds a declared plane, with the new subnets on its VLAN.
+    fn is_declared(&mut self, key: &str, vlan: &'o Vlan, more: Vec<&'o Subnet>) {
+        let before = self.declaration.topology.planes.get(key).into_iter();
         let mut subnets: Vec<&Subnet> = before
             .flat_map(|plane| &plane.subnets)
-            .filter_map(|subnet| self.observed.subnet(self.ground.now.get(&subnet.cidr)?))
+            .filter_map(|subnet| {
+                self.observed
+                    .subnet(self.declaration.now.get(&subnet.cidr)?)
+            })
             .collect();
         let declared = subnets.len();
         subnets.extend(more);
-        let plane = PlaneOf {
+        let plane = ImportedPlane {
             key: key.to_owned(),
             vlan,
             subnets,
             declared,
-            stands: true,
+            is_declared: true,
             bare: None,
         };
         self.planes.insert(&vlan.at, plane);
     }
 
-    /// What was asked for by name and cannot be declared.
-    pub(super) fn refuse_what_was_asked(&self) -> Result<(), Vec<Unmerged>> {
-        let asked = self
+    /// Fails if something that was selected by name cannot be declared.
+    pub(super) fn refuse_undeclarable(&self) -> Result<(), Vec<MergeConflict>> {
+        let selection = self
             .undeclared
             .iter()
-            .filter(|it| self.asked.names(&it.name));
-        let refused: Vec<Unmerged> = asked
-            .map(|it| Unmerged {
+            .filter(|it| self.selection.names(&it.name));
+        let refused: Vec<MergeConflict> = selection
+            .map(|it| MergeConflict {
                 file: String::new(),
                 line: 0,
                 what: format!("`{}` cannot be declared: {}", it.name, it.why),
@@ -144,12 +149,12 @@ impl<'o> Import<'o> {
     }
 
     /// The plane under that key.
-    pub(super) fn plane(&self, key: &str) -> Option<&PlaneOf<'o>> {
+    pub(super) fn plane(&self, key: &str) -> Option<&ImportedPlane<'o>> {
         self.planes.values().find(|plane| plane.key == key)
     }
 
-    /// Subnets that are not declared yet, and may be with those that are: the older of two that overlap.
-    fn declarable_subnets(&mut self, soft: &Softness) -> BTreeMap<&'o VlanAt, Vec<&'o Subnet>> {
+    /// Undeclared subnets that can be declared; of two that overlap, the older one.
+    fn declarable_subnets(&mut self, leniency: &Leniency) -> BTreeMap<&'o VlanAt, Vec<&'o Subnet>> {
         let mut rows: Vec<(bool, u64, &Subnet)> = self
             .observed
             .objects
@@ -159,20 +164,20 @@ impl<'o> Import<'o> {
             .collect();
         rows.sort_by_key(|(v6, id, subnet)| (*v6, *id, subnet.cidr));
         let mut kept: BTreeMap<&VlanAt, Vec<&Subnet>> = BTreeMap::new();
-        let mut all: Vec<Cidr> = self.ground.now.values().copied().collect();
+        let mut all: Vec<Cidr> = self.declaration.now.values().copied().collect();
         let declared: BTreeSet<Cidr> = all.iter().copied().collect();
         for (_, _, subnet) in rows {
             let cidr = subnet.cidr;
-            if declared.contains(&cidr) || !self.asked.wants(self.ground, subnet) {
+            if declared.contains(&cidr) || !self.selection.includes(self.declaration, subnet) {
                 continue;
             }
             let single = if cidr.is_v6() { 128 } else { 32 };
-            let why = if let Some((Level::Silent, why)) = soft.planes.get(&subnet.vlan) {
+            let why = if let Some((Omission::Whole, why)) = leniency.planes.get(&subnet.vlan) {
                 Some(why.clone())
-            } else if soft.everything {
+            } else if leniency.everything {
                 Some("the import could not be declared".to_owned())
             } else if cidr.prefix() == 0 || cidr.prefix() == single {
-                Some("no subnet that can be declared".to_owned())
+                Some("not a subnet that can be declared".to_owned())
             } else if !names::is_maas_name(&subnet.vlan.fabric)
                 || self.observed.vlan(&subnet.vlan).is_none()
             {
@@ -195,15 +200,15 @@ impl<'o> Import<'o> {
         kept
     }
 
-    /// VLANs that no file is written for: bare defaults, what looks discovered, and what was refused before.
-    fn is_passed_over(&self, vlan: &Vlan, subnets: &[&Subnet], soft: &Softness) -> bool {
-        let silent = matches!(soft.planes.get(&vlan.at), Some((Level::Silent, _)));
-        let sayable = names::is_maas_name(&vlan.at.fabric) && vlan.at.vid <= 4094;
-        if silent || !sayable {
+    /// VLANs that get no file: unused default VLANs, discovered fabrics, and what was refused before.
+    fn is_passed_over(&self, vlan: &Vlan, subnets: &[&Subnet], leniency: &Leniency) -> bool {
+        let silent = matches!(leniency.planes.get(&vlan.at), Some((Omission::Whole, _)));
+        let declarable = names::is_maas_name(&vlan.at.fabric) && vlan.at.vid <= 4094;
+        if silent || !declarable {
             return true;
         }
-        match self.asked.vlan(&vlan.at) {
-            Some(asked) => !asked && subnets.is_empty(),
+        match self.selection.vlan(&vlan.at) {
+            Some(selection) => !selection && subnets.is_empty(),
             None => {
                 self.is_left_alone(vlan, subnets)
                     || self.is_bare_default(vlan, subnets)
@@ -212,21 +217,21 @@ impl<'o> Import<'o> {
         }
     }
 
-    /// Whether the files name its fabric, or everything on it, as left alone. A fabric that a declared plane has come to
-    /// stand on is left alone no more.
+    /// Whether its fabric, or every subnet on it, is listed under `leave_alone`. A fabric with a declared plane no longer
+    /// counts as left alone.
     fn is_left_alone(&self, vlan: &Vlan, subnets: &[&Subnet]) -> bool {
         let on = |subnet: &&Subnet| subnet.vlan == vlan.at;
         let mut all = self.observed.subnets().filter(on).peekable();
-        let mut declared = self.ground.vlans().into_keys();
+        let mut declared = self.declaration.vlans().into_keys();
         let fabric = &vlan.at.fabric;
         let open = declared.any(|at| at.fabric == *fabric);
-        !open && self.ground.topology.leave_alone.contains(fabric)
+        !open && self.declaration.topology.leave_alone.contains(fabric)
             || subnets.is_empty()
                 && all.peek().is_some()
-                && all.all(|subnet| self.ground.leaves_alone(subnet))
+                && all.all(|subnet| self.declaration.leaves_alone(subnet))
     }
 
-    /// The VLAN that MAAS makes with every fabric, and nobody has used.
+    /// A fabric's default VLAN that nobody has used.
     fn is_bare_default(&self, vlan: &Vlan, subnets: &[&Subnet]) -> bool {
         let relayed_to = self
             .observed
@@ -236,8 +241,8 @@ impl<'o> Import<'o> {
         subnets.is_empty() && !used && !relayed_to && self.observed.default_vlans.contains(&vlan.at)
     }
 
-    /// A fabric with a name that MAAS gave, whose subnets nobody named or set anything on, and no machine uses: left
-    /// over from a controller's report (a container bridge, say).
+    /// A fabric with a generated name, whose subnets were never named or configured and are used by no machine. Such fabrics
+    /// come from a controller's report (for example of a container bridge).
     fn looks_discovered(&self, fabric: &str) -> bool {
         let touched = |vlan: &Vlan| {
             vlan.dhcp_on || vlan.relay.is_some() || vlan.space.is_some() || vlan.at.vid != 0
@@ -269,7 +274,7 @@ impl<'o> Import<'o> {
             && !linked
     }
 
-    /// Fabrics that no plane stands on are left alone by name, and their subnets with them.
+    /// Lists fabrics without a plane under `leave_alone`, which covers their subnets too.
     fn list_fabrics(&mut self) {
         let declared: BTreeSet<&str> = self.planes.keys().map(|at| at.fabric.as_str()).collect();
         let fabrics: BTreeSet<&str> = self
@@ -285,7 +290,7 @@ impl<'o> Import<'o> {
             })
             .chain(self.observed.vlans().map(|vlan| vlan.at.fabric.as_str()))
             .collect();
-        let alone = &self.ground.topology.leave_alone;
+        let alone = &self.declaration.topology.leave_alone;
         for fabric in fabrics.difference(&declared) {
             if alone.contains(*fabric) {
                 continue;
@@ -297,7 +302,7 @@ impl<'o> Import<'o> {
                 .map(|subnet| subnet.cidr.to_string())
                 .collect();
             let why = if cidrs.is_empty() {
-                "nothing on it".to_owned()
+                "no subnets".to_owned()
             } else {
                 cidrs.join(", ")
             };
@@ -308,7 +313,7 @@ impl<'o> Import<'o> {
         }
     }
 
-    /// The plane and the place in it of an address, where a reference can say so: in the plane's first subnet of that family.
+    /// The plane and offset of an address, if a reference can express it: only in a plane's first subnet of that family.
     pub(super) fn reference(&self, ip: IpAddr) -> Option<(&str, u128)> {
         self.planes.values().find_map(|plane| {
             let first = plane
@@ -320,7 +325,7 @@ impl<'o> Import<'o> {
     }
 
     /// The plane that declares exactly this subnet.
-    pub(super) fn plane_of(&self, cidr: Cidr) -> Option<&PlaneOf<'o>> {
+    pub(super) fn plane_of(&self, cidr: Cidr) -> Option<&ImportedPlane<'o>> {
         let subnet = self.observed.subnet(&cidr)?;
         let plane = self.planes.get(&subnet.vlan)?;
         plane
@@ -328,39 +333,5 @@ impl<'o> Import<'o> {
             .iter()
             .any(|s| s.cidr == cidr)
             .then_some(plane)
-    }
-
-    pub(super) fn write(&self) -> Result<Written, Vec<Unmerged>> {
-        let mut written = Written::default();
-        let mut texts: BTreeMap<String, String> = BTreeMap::new();
-        for plane in self.planes.values().filter(|plane| !plane.stands) {
-            let path = self.ground.free_path(&plane.key);
-            texts.insert(path.clone(), plane::file(self, plane));
-            written.planes.insert(path, plane.vlan.at.clone());
-        }
-        let machines = machine::new_ones(self);
-        let listed = site::Listed::of(self);
-        let mut written = Written {
-            files: merge::changed(self, &machines, &listed)?,
-            ..written
-        };
-        if !self
-            .ground
-            .files
-            .values()
-            .any(|file| merge::holds(file, "machines"))
-        {
-            for (path, text) in machine::files(self, &machines) {
-                texts.insert(path, text);
-            }
-        }
-        if let Some(text) = site::file(self, &listed) {
-            texts.insert(self.ground.free_path("site"), text);
-        }
-        for (path, text) in texts {
-            written.files.insert(path, Some(text));
-        }
-        machine::find(&machines, &mut written);
-        Ok(written)
     }
 }

@@ -3,26 +3,29 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::ground::{field, items, word};
+use super::import::SiteImport;
+use super::leniency::Omission;
+use super::literal::{SCHEMA_LINE, address_in};
 use super::scalar::{comment, scalar};
-use super::{Import, Level, SCHEMA_LINE, Written, address_in};
+use super::tree::{field, items, word};
+use super::written::WrittenFiles;
 use crate::address::Cidr;
 use crate::object::{Interface, InterfaceKind, Link, Mode, VlanAt};
 use crate::observed::NodeKind;
 use crate::yaml;
 
-/// Bytes after which another file is begun: well below what is read from one.
+/// The size after which a new file is started: well below the limit for one file.
 const FILE_BYTES: usize = 256 * 1024;
 
-/// A machine that was not declared before, as an item of the list `machines`.
+/// A machine that is not declared yet, as an item of the list `machines`.
 pub(super) struct NewMachine {
     pub(super) host: String,
-    /// YAML at no depth.
+    /// YAML without indentation.
     pub(super) text: String,
 }
 
-/// The machines that were read and are not declared, as far as they are asked for.
-pub(super) fn new_ones(import: &Import<'_>) -> Vec<NewMachine> {
+/// The selected machines that were read and are not declared.
+pub(super) fn new_ones(import: &SiteImport<'_>) -> Vec<NewMachine> {
     let mut links: Links<'_> = BTreeMap::new();
     for link in import.observed.links() {
         links
@@ -30,18 +33,18 @@ pub(super) fn new_ones(import: &Import<'_>) -> Vec<NewMachine> {
             .or_default()
             .push(link);
     }
-    let wanted = |host: &str| {
-        !import.ground.topology.machines.contains_key(host) && import.asked.machine(host)
+    let included = |host: &str| {
+        !import.declaration.topology.machines.contains_key(host) && import.selection.machine(host)
     };
     let nodes = import.observed.nodes.values();
-    let machines = nodes.filter(|node| node.kind == NodeKind::Machine && wanted(&node.host));
+    let machines = nodes.filter(|node| node.kind == NodeKind::Machine && included(&node.host));
     machines
         .filter_map(|node| {
-            let soft = import.machines.get(&node.host);
-            if matches!(soft, Some((Level::Silent, _))) {
+            let leniency = import.machines.get(&node.host);
+            if matches!(leniency, Some((Omission::Whole, _))) {
                 return None;
             }
-            let why = soft.map(|(_, why)| why.as_str());
+            let why = leniency.map(|(_, why)| why.as_str());
             let text = machine(import, &node.host, why, &links)?;
             let host = node.host.clone();
             Some(NewMachine { host, text })
@@ -49,8 +52,8 @@ pub(super) fn new_ones(import: &Import<'_>) -> Vec<NewMachine> {
         .collect()
 }
 
-/// New machines in files of their own, over as many as it takes.
-pub(super) fn files(import: &Import<'_>, machines: &[NewMachine]) -> Vec<(String, String)> {
+/// New machines in their own files, as many as needed.
+pub(super) fn files(import: &SiteImport<'_>, machines: &[NewMachine]) -> Vec<(String, String)> {
     let mut files: Vec<String> = Vec::new();
     for machine in machines {
         let item = format!("  - {}\n", machine.text.trim_end().replace('\n', "\n    "));
@@ -63,7 +66,7 @@ pub(super) fn files(import: &Import<'_>, machines: &[NewMachine]) -> Vec<(String
         let silent = import
             .machines
             .iter()
-            .filter(|(_, (level, _))| *level == Level::Silent);
+            .filter(|(_, (level, _))| *level == Omission::Whole);
         for (host, (_, why)) in silent {
             file.push_str(&comment(&format!("not declared: {host}: {why}")));
             file.push('\n');
@@ -76,13 +79,13 @@ pub(super) fn files(import: &Import<'_>, machines: &[NewMachine]) -> Vec<(String
         } else {
             format!("machines-{:02}", number + 1)
         };
-        (import.ground.free_path(&stem), text)
+        (import.declaration.free_path(&stem), text)
     });
     named.collect()
 }
 
-/// Writes down where machines stand in the files, and which of them are new.
-pub(super) fn find(new: &[NewMachine], written: &mut Written) {
+/// Records the lines of machines in the files, and which of them are new.
+pub(super) fn find(new: &[NewMachine], written: &mut WrittenFiles) {
     let new: BTreeSet<&str> = new.iter().map(|machine| machine.host.as_str()).collect();
     let mut found = BTreeMap::new();
     for (path, text) in &written.files {
@@ -104,9 +107,9 @@ pub(super) fn find(new: &[NewMachine], written: &mut Written) {
 
 type Links<'o> = BTreeMap<(&'o str, &'o str), Vec<&'o Link>>;
 
-/// One machine; none when nothing was read of it.
+/// One machine; `None` if none of its interfaces was read.
 fn machine(
-    import: &Import<'_>,
+    import: &SiteImport<'_>,
     host: &str,
     bare: Option<&str>,
     links: &Links<'_>,
@@ -115,7 +118,7 @@ fn machine(
     if interfaces.is_empty() {
         return None;
     }
-    let own = own_place(host, links);
+    let own = own_offset(host, links);
     let mut text = format!("name: {}\n", scalar(host));
     if let Some(own) = own {
         text.push_str(&format!("host: +{own}\n"));
@@ -134,34 +137,34 @@ fn machine(
     Some(text)
 }
 
-/// One interface, as an item of a list.
+/// One interface, as a list item.
 pub(super) fn interface_text(
-    import: &Import<'_>,
+    import: &SiteImport<'_>,
     interface: &Interface,
     links: &[&Link],
     own: Option<u128>,
 ) -> String {
-    let mut said = format!(
+    let mut stated = format!(
         "name: {}, type: {}",
         scalar(&interface.name),
         type_word(interface.kind)
     );
     if !interface.parents.is_empty() {
         let parents: Vec<String> = interface.parents.iter().map(|p| scalar(p)).collect();
-        said.push_str(&format!(", parents: [{}]", parents.join(", ")));
+        stated.push_str(&format!(", parents: [{}]", parents.join(", ")));
     }
     if let Some(at) = &interface.vlan {
         let (key, place) = place(import, at);
-        said.push_str(&format!(", {key}: {place}"));
+        stated.push_str(&format!(", {key}: {place}"));
     }
     let all: Option<Vec<String>> = links
         .iter()
-        .map(|link| said_link(import, link, own))
+        .map(|link| link_text(import, link, own))
         .collect();
     let after = match all {
         Some(all) if all.is_empty() => String::new(),
         Some(all) => {
-            said.push_str(&format!(", links: [{}]", all.join(", ")));
+            stated.push_str(&format!(", links: [{}]", all.join(", ")));
             String::new()
         }
         None => format!(
@@ -169,11 +172,11 @@ pub(super) fn interface_text(
             comment("linked to what is not declared: left alone")
         ),
     };
-    format!("{{{said}}}{after}")
+    format!("{{{stated}}}{after}")
 }
 
-/// Where an interface is: on a plane, or on a VLAN that is none.
-pub(super) fn place(import: &Import<'_>, at: &VlanAt) -> (&'static str, String) {
+/// Key and value that say where an interface is: on a plane, or on a VLAN without a plane.
+pub(super) fn place(import: &SiteImport<'_>, at: &VlanAt) -> (&'static str, String) {
     match import.planes.get(at) {
         Some(plane) => ("plane", scalar(&plane.key)),
         None if at.vid == 0 => ("vlan", format!("{{fabric: {}}}", scalar(&at.fabric))),
@@ -194,8 +197,8 @@ pub(super) fn type_word(kind: InterfaceKind) -> &'static str {
     }
 }
 
-/// The place that most of a machine's fixed addresses have in their subnets, when it is more than one's.
-fn own_place(host: &str, links: &Links<'_>) -> Option<u128> {
+/// The most common offset of a machine's static addresses, if more than one has it.
+fn own_offset(host: &str, links: &Links<'_>) -> Option<u128> {
     let mut counts: BTreeMap<u128, usize> = BTreeMap::new();
     for link in links
         .range((host, "")..)
@@ -218,7 +221,7 @@ pub(super) fn small_offset(cidr: Cidr, ip: IpAddr) -> Option<u128> {
     address_in(cidr, ip).strip_prefix('+')?.parse().ok()
 }
 
-pub(super) fn said_link(import: &Import<'_>, link: &Link, own: Option<u128>) -> Option<String> {
+pub(super) fn link_text(import: &SiteImport<'_>, link: &Link, own: Option<u128>) -> Option<String> {
     let plane = import.plane_of(link.subnet)?;
     let address = match link.mode {
         Mode::Auto => "auto".to_owned(),
@@ -240,7 +243,7 @@ pub(super) fn said_link(import: &Import<'_>, link: &Link, own: Option<u128>) -> 
     ))
 }
 
-/// In the order of names, each after its parents; what stands in a circle comes last.
+/// Ordered by name, each after its parents. Interfaces in a cycle come last.
 pub(super) fn parents_first(mut left: Vec<&Interface>) -> Vec<&Interface> {
     let mut ordered: Vec<&Interface> = Vec::new();
     let mut done: BTreeSet<&str> = BTreeSet::new();

@@ -1,30 +1,35 @@
-//! What a VLAN's plane is called: after its subnet, its space, or its place; unique, and good as a file name.
+//! Chooses a key for a VLAN's plane: from its subnet, its space, its name, or its fabric and VID. Keys are unique and valid
+//! as file names.
 
 use std::collections::BTreeSet;
 
 use crate::address::Cidr;
 use crate::object::{Subnet, Vlan};
 
-use super::ground::Ground;
+use super::declaration::Declaration;
 
-/// Characters of a key that a longer name is cut to; a number may follow.
+/// Longer names are cut to this many characters; a number may be appended.
 const KEY_CHARS: usize = 48;
 
-/// The keys given so far, lower case: files of one folder may not differ by case only.
+/// The keys used so far, in lower case: files of one folder may not differ only by case.
 #[derive(Default)]
-pub(super) struct Taken(BTreeSet<String>);
+pub(super) struct UsedNames(BTreeSet<String>);
 
-impl Taken {
-    /// With the keys and files that are there.
-    pub(super) fn by(ground: &Ground) -> Self {
-        let files = ground.files.keys();
+impl UsedNames {
+    /// Starts with the existing keys and files.
+    pub(super) fn by(declaration: &Declaration) -> Self {
+        let files = declaration.files.keys();
         let stems =
             files.filter_map(|path| Some(path.to_lowercase().rsplit_once('.')?.0.to_owned()));
-        let keys = ground.topology.planes.keys().map(|key| key.to_lowercase());
+        let keys = declaration
+            .topology
+            .planes
+            .keys()
+            .map(|key| key.to_lowercase());
         Self(keys.chain(stems).collect())
     }
 
-    /// A key for this VLAN that no other has.
+    /// An unused key for this VLAN.
     pub(super) fn key_for(&mut self, vlan: &Vlan, subnets: &[&Subnet]) -> String {
         let place = if vlan.at.vid == 0 {
             vlan.at.fabric.clone()
@@ -43,7 +48,7 @@ impl Taken {
             return self.take(key.clone());
         }
         let stem = keys.last().map_or("plane", String::as_str);
-        // No number makes a name of one that belongs to another file.
+        // Appending a number would not help with a name that is reserved for another file.
         let stem = if is_another_file(&stem.to_lowercase()) {
             format!("plane-{stem}")
         } else {
@@ -51,7 +56,7 @@ impl Taken {
         };
         let all = std::iter::once(stem.clone()).chain((2_u32..).map(|n| format!("{stem}-{n}")));
         let free = all.into_iter().find(|key| self.is_free(key));
-        self.take(free.expect("one of endless numbers is free"))
+        self.take(free.expect("some number is free"))
     }
 
     fn is_free(&self, key: &str) -> bool {
@@ -65,13 +70,13 @@ impl Taken {
     }
 }
 
-/// Whether the other files of the folder are called so: `site`, `machines`, `machines-01`.
+/// Whether the name is reserved for the other files of the folder: `site`, `machines`, `machines-01`.
 fn is_another_file(key: &str) -> bool {
     let number = |rest: &str| rest.bytes().all(|b| b.is_ascii_digit() || b == b'-');
     key == "site" || key.strip_prefix("machines").is_some_and(number)
 }
 
-/// A name as a key, if anything of it can be one. A network is none: it would not follow when the plane moves.
+/// Turns a name into a key, if possible. A CIDR is not used, because it would be wrong once the plane moves.
 fn key(name: &str) -> Option<String> {
     if name.parse::<Cidr>().is_ok() {
         return None;

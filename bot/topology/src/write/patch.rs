@@ -1,55 +1,50 @@
-//! Changes to a file's text that leave every other byte as it is.
+//! Edits to a file's text that keep every other byte unchanged.
 //!
-//! Knows YAML's two ways of writing lists and mappings, and goes on in the one that is there. No comment is lost: one that
-//! stood on a line that goes becomes a line of its own. Must not know what any key means.
+//! Handles YAML's block and flow style, and continues in the style that it finds. No comment is lost: a comment on a removed
+//! line gets its own line. Must not know what any key means.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crate::yaml::{Key, Node, Value};
+use crate::yaml::{Value, YamlKey, YamlNode};
 
 use super::flow::flow;
+use super::layout::FileText;
 
-/// A file whose text is being changed.
-pub(super) struct Patch {
-    /// As it was, with an end to its last line.
-    text: String,
-    /// Whether the last line had an end.
-    ended: bool,
-    eol: &'static str,
-    /// The bytes of every key and scalar, in order: a `#` in one of them begins no comment.
-    words: Vec<Range<usize>>,
+/// A file with pending edits.
+pub(super) struct FilePatch {
+    source: FileText,
     edits: Vec<(Range<usize>, String)>,
 }
 
-/// Changes to the entries of one mapping.
-pub(super) struct Fields<'n> {
-    entries: &'n [(Key, Node)],
+/// Edits to the entries of one mapping.
+pub(super) struct FieldEdits<'n> {
+    entries: &'n [(YamlKey, YamlNode)],
     open: usize,
     set: Vec<(usize, String)>,
     removed: BTreeSet<usize>,
     added: Vec<(&'static str, String)>,
 }
 
-/// Changes to the items of one list.
+/// Edits to the items of one list.
 #[derive(Default)]
-pub(super) struct Items {
-    /// Which go.
+pub(super) struct ItemEdits {
+    /// The indexes of items to remove.
     pub(super) removed: BTreeSet<usize>,
-    /// Which come: after that item, or first of all; as YAML at no depth.
+    /// Items to add, as YAML without indentation: after the item with that index, or first.
     pub(super) added: Vec<(Option<usize>, String)>,
 }
 
-impl Items {
+impl ItemEdits {
     pub(super) fn is_empty(&self) -> bool {
         self.removed.is_empty() && self.added.is_empty()
     }
 }
 
-impl<'n> Fields<'n> {
-    /// Of a mapping; of anything else nothing.
-    pub(super) fn of(node: &'n Node) -> Self {
-        let entries: &[(Key, Node)] = match &node.value {
+impl<'n> FieldEdits<'n> {
+    /// Starts without edits. Anything but a mapping has no entries.
+    pub(super) fn of(node: &'n YamlNode) -> Self {
+        let entries: &[(YamlKey, YamlNode)] = match &node.value {
             Value::Map(entries) => entries,
             Value::Nothing | Value::Text { .. } | Value::List(_) => &[],
         };
@@ -62,8 +57,8 @@ impl<'n> Fields<'n> {
         }
     }
 
-    /// What stands under that key.
-    pub(super) fn get(&self, key: &str) -> Option<&'n Node> {
+    /// The value under `key`.
+    pub(super) fn get(&self, key: &str) -> Option<&'n YamlNode> {
         self.place(key).map(|at| &self.entries[at].1)
     }
 
@@ -71,7 +66,7 @@ impl<'n> Fields<'n> {
         self.entries.iter().position(|(k, _)| k.text == key)
     }
 
-    /// Puts a word, or a list on one line, in the place of what is there, or adds it.
+    /// Replaces or adds the value under `key` with a scalar or a list on one line.
     pub(super) fn set(&mut self, key: &'static str, value: &str) {
         match self.place(key) {
             Some(at) => self.set.push((at, value.to_owned())),
@@ -79,46 +74,39 @@ impl<'n> Fields<'n> {
         }
     }
 
-    /// Adds a whole entry, as YAML at no depth.
+    /// Adds a whole entry, as YAML without indentation.
     pub(super) fn add(&mut self, key: &'static str, entry: String) {
         self.added.push((key, entry));
     }
 
-    /// Takes the entry away, if it is there.
+    /// Removes the entry, if it exists.
     pub(super) fn remove(&mut self, key: &str) {
         self.removed.extend(self.place(key));
     }
 }
 
-impl Patch {
-    pub(super) fn of(text: &str, root: &Node) -> Self {
-        let eol = if text.contains("\r\n") { "\r\n" } else { "\n" };
-        let ended = text.ends_with('\n');
-        let mut text = text.to_owned();
-        if !ended {
-            text.push_str(eol);
-        }
-        let mut words = Vec::new();
-        gather(root, &mut words);
-        words.sort_by_key(|word| word.start);
+impl FilePatch {
+    pub(super) fn of(text: &str, root: &YamlNode) -> Self {
         Self {
-            text,
-            ended,
-            eol,
-            words,
+            source: FileText::of(text, root),
             edits: Vec::new(),
         }
     }
 
-    /// The text with every change; the line where two of them meet, which no reader of a declaration asks for.
+    /// The text of a scalar as it is written.
+    pub(super) fn written(&self, node: &YamlNode) -> &str {
+        self.source.written(node)
+    }
+
+    /// The text with every edit applied, or the line where two edits overlap.
     pub(super) fn finish(mut self) -> Result<String, u32> {
         self.edits
             .sort_by_key(|(range, _)| (range.start, range.end));
-        let mut out = String::with_capacity(self.text.len());
+        let mut out = String::with_capacity(self.source.text.len());
         let mut done = 0;
         for (range, text) in &self.edits {
-            let Some(kept) = self.text.get(done..range.start) else {
-                let before = self.text.get(..range.start).unwrap_or_default();
+            let Some(kept) = self.source.text.get(done..range.start) else {
+                let before = self.source.text.get(..range.start).unwrap_or_default();
                 let line = before.matches('\n').count() + 1;
                 return Err(u32::try_from(line).unwrap_or(u32::MAX));
             };
@@ -126,38 +114,33 @@ impl Patch {
             out.push_str(text);
             done = range.end;
         }
-        out.push_str(self.text.get(done..).unwrap_or_default());
-        if !self.ended && out.ends_with(self.eol) {
-            out.truncate(out.len() - self.eol.len());
+        out.push_str(self.source.text.get(done..).unwrap_or_default());
+        if !self.source.ended && out.ends_with(self.source.eol) {
+            out.truncate(out.len() - self.source.eol.len());
         }
         Ok(out)
     }
 
-    /// The text of a scalar as it is written.
-    pub(super) fn written(&self, node: &Node) -> &str {
-        self.text.get(node.span.clone()).unwrap_or_default()
-    }
-
-    /// Puts another word in the place of a scalar.
-    pub(super) fn word(&mut self, node: &Node, word: &str) {
+    /// Replaces a scalar.
+    pub(super) fn word(&mut self, node: &YamlNode, word: &str) {
         if self.written(node) != word {
             self.edits.push((node.span.clone(), word.to_owned()));
         }
     }
 
-    /// Changes the entries of a mapping; new ones go behind the last of those that `order` puts before them.
-    pub(super) fn fields(&mut self, fields: Fields<'_>, order: &[&str]) {
+    /// Edits the entries of a mapping. A new one is placed after the last entry that `order` puts before it.
+    pub(super) fn fields(&mut self, fields: FieldEdits<'_>, order: &[&str]) {
         let entries = fields.entries;
         let spans: Vec<Range<usize>> = entries
             .iter()
-            .map(|(key, value)| key.span.start..self.end_of(value))
+            .map(|(key, value)| key.span.start..self.source.end_of(value))
             .collect();
         for (at, word) in &fields.set {
             self.set(&entries[*at], spans[*at].end, word);
         }
         let rank = |key: &str| order.iter().position(|known| *known == key);
         let behind = |key: &str| {
-            let before = |(k, _): &(Key, Node)| rank(&k.text) < rank(key);
+            let before = |(k, _): &(YamlKey, YamlNode)| rank(&k.text) < rank(key);
             entries.iter().rposition(before)
         };
         let mut added: Vec<(Option<usize>, String)> = fields
@@ -165,7 +148,7 @@ impl Patch {
             .into_iter()
             .map(|(key, text)| (behind(key), text))
             .collect();
-        if self.is_flow(fields.open) {
+        if self.source.is_flow(fields.open) {
             for (_, text) in &mut added {
                 *text = flow(text, false);
             }
@@ -176,11 +159,11 @@ impl Patch {
         let Some(first) = spans.first().map(|span| span.start) else {
             return;
         };
-        let depth = self.depth(first);
-        let break_ = format!("{}{}", self.eol, " ".repeat(depth));
+        let depth = self.source.depth(first);
+        let break_ = format!("{}{}", self.source.eol, " ".repeat(depth));
         for (at, text) in added {
             if let Some(at) = at {
-                self.lines(self.below(spans[at].end, depth), depth, &text);
+                self.lines(self.source.below(spans[at].end, depth), depth, &text);
                 continue;
             }
             let text = text.replace('\n', &break_);
@@ -188,14 +171,16 @@ impl Patch {
         }
     }
 
-    fn set(&mut self, (key, value): &(Key, Node), end: usize, word: &str) {
-        let start = self.value_start(key);
+    fn set(&mut self, (key, value): &(YamlKey, YamlNode), end: usize, word: &str) {
+        let start = self.source.value_start(key);
         if matches!(value.value, Value::Text { .. }) && start == value.span.start {
             return self.word(value, word);
         }
-        let comments = self.comments(start..end);
-        let line = self.line_start(key.span.start);
-        let depth = self.depth(line + self.lead(key.span.start).len());
+        let comments = self.source.comments(start..end);
+        let line = self.source.line_start(key.span.start);
+        let depth = self
+            .source
+            .depth(line + self.source.lead(key.span.start).len());
         for comment in comments {
             self.lines(line, depth, &comment);
         }
@@ -203,34 +188,24 @@ impl Patch {
         self.edits.push((start..end, format!("{blank}{word}")));
     }
 
-    /// Where a value begins: behind the colon and its blanks, on the same line.
-    fn value_start(&self, key: &Key) -> usize {
-        let rest = self.text.get(key.span.end..).unwrap_or_default();
-        let colon = rest.find(':').map_or(0, |at| at + 1);
-        let value = rest.get(colon..).unwrap_or_default();
-        let blanks = value.len() - value.trim_start_matches(' ').len();
-        let empty = value.trim_start_matches(' ').starts_with(['\r', '\n', '#']);
-        key.span.end + colon + if empty { 0 } else { blanks }
-    }
-
     fn remove_entries(
         &mut self,
-        entries: &[(Key, Node)],
+        entries: &[(YamlKey, YamlNode)],
         spans: &[Range<usize>],
         removed: &BTreeSet<usize>,
     ) {
         let survivor = (0..entries.len()).find(|at| !removed.contains(at));
         for &at in removed {
             let (start, end) = (spans[at].start, spans[at].end);
-            let inline = !self.lead(spans[0].start).trim().is_empty();
+            let inline = !self.source.lead(spans[0].start).trim().is_empty();
             match survivor {
-                // The first entry of a list's item stands behind its dash.
+                // The first entry of a list item is on the same line as its dash.
                 Some(next) if inline && at < next => {
                     if at == 0 {
                         let to = spans[next].start;
-                        let comments = self.comments(start..to);
-                        let line = self.line_start(start);
-                        let depth = self.depth(line + self.lead(start).len());
+                        let comments = self.source.comments(start..to);
+                        let line = self.source.line_start(start);
+                        let depth = self.source.depth(line + self.source.lead(start).len());
                         for comment in comments {
                             self.lines(line, depth, &comment);
                         }
@@ -242,39 +217,41 @@ impl Patch {
         }
     }
 
-    /// Changes the items of a list. One that loses all of its items must be replaced by its owner instead.
-    pub(super) fn items(&mut self, list: &Node, items: Items) {
+    /// Edits the items of a list. The caller must instead replace a list that would lose all its items.
+    pub(super) fn items(&mut self, list: &YamlNode, items: ItemEdits) {
         let Value::List(nodes) = &list.value else {
             return;
         };
         let mut spans: Vec<Range<usize>> = nodes
             .iter()
-            .map(|node| self.start_of(node)..self.end_of(node))
+            .map(|node| self.source.start_of(node)..self.source.end_of(node))
             .collect();
-        if self.is_flow(list.span.start) {
+        if self.source.is_flow(list.span.start) {
             let added = items.added.into_iter();
             let added = added.map(|(at, text)| (at, flow(&text, true))).collect();
             return self.flow_items(list.span.start, &spans, &items.removed, added);
         }
         for span in &mut spans {
-            span.start = self.dash(span.start);
+            span.start = self.source.dash(span.start);
         }
         for &at in &items.removed {
             self.drop_lines(spans[at].start, spans[at].end);
         }
-        let alike = nodes.iter().any(|node| self.is_flow(node.span.start));
+        let alike = nodes
+            .iter()
+            .any(|node| self.source.is_flow(node.span.start));
         for (at, text) in items.added {
-            let depth = self.depth(spans[0].start);
+            let depth = self.source.depth(spans[0].start);
             let place = match at {
-                Some(at) => self.below(spans[at].end, depth),
-                None => self.above(spans[0].start),
+                Some(at) => self.source.below(spans[at].end, depth),
+                None => self.source.above(spans[0].start),
             };
             let text = if alike { flow(&text, true) } else { text };
             self.lines(place, depth, &format!("- {}", text.replace('\n', "\n  ")));
         }
     }
 
-    /// Adds to and takes from what stands between brackets.
+    /// Adds and removes items of a flow sequence or mapping.
     fn flow_items(
         &mut self,
         open: usize,
@@ -311,10 +288,10 @@ impl Patch {
         }
     }
 
-    /// One more between brackets, on a line of its own where its neighbour has one.
+    /// Adds an item after `neighbour` in flow style, on its own line if the neighbour has its own.
     fn behind_in_flow(&mut self, neighbour: &Range<usize>, text: &str) {
-        let own_line = self.lead(neighbour.start).trim().is_empty();
-        let rest = self.text.get(neighbour.end..).unwrap_or_default();
+        let own_line = self.source.lead(neighbour.start).trim().is_empty();
+        let rest = self.source.text.get(neighbour.end..).unwrap_or_default();
         if !own_line || rest.starts_with([']', '}']) {
             let end = neighbour.end;
             return self.edits.push((end..end, format!(", {text}")));
@@ -324,172 +301,32 @@ impl Patch {
             let end = neighbour.end;
             self.edits.push((end..end, ",".to_owned()));
         }
-        let depth = self.depth(neighbour.start);
-        let place = self.line_end(neighbour.end);
+        let depth = self.source.depth(neighbour.start);
+        let place = self.source.line_end(neighbour.end);
         let comma = if comma { "," } else { "" };
         self.lines(place, depth, &format!("{text}{comma}"));
     }
 
-    /// Whole lines at one depth.
+    /// Inserts whole lines with that indentation.
     fn lines(&mut self, place: usize, depth: usize, text: &str) {
         let lead = " ".repeat(depth);
         let lines = text.trim_end_matches('\n').split('\n');
         let lines: Vec<String> = lines
-            .map(|line| format!("{lead}{line}{}", self.eol))
+            .map(|line| format!("{lead}{line}{}", self.source.eol))
             .collect();
         self.edits.push((place..place, lines.concat()));
     }
 
-    /// Takes the lines from the one of `start` to the one of `end` away; their comments stay, as lines.
+    /// Removes the lines from the one with `start` to the one with `end`; their comments are kept as lines.
     fn drop_lines(&mut self, start: usize, end: usize) {
-        let whole = self.line_start(start)..self.line_end(end);
-        let depth = self.depth(start);
-        let comments = self.comments(whole.clone());
+        let whole = self.source.line_start(start)..self.source.line_end(end);
+        let depth = self.source.depth(start);
+        let comments = self.source.comments(whole.clone());
         let lead = " ".repeat(depth);
         let lines: Vec<String> = comments
             .iter()
-            .map(|comment| format!("{lead}{comment}{}", self.eol))
+            .map(|comment| format!("{lead}{comment}{}", self.source.eol))
             .collect();
         self.edits.push((whole, lines.concat()));
-    }
-
-    fn comments(&self, range: Range<usize>) -> Vec<String> {
-        let mut found = Vec::new();
-        let mut at = range.start;
-        while at < range.end {
-            let next = self.words.partition_point(|word| word.end <= at);
-            if let Some(word) = self.words.get(next).filter(|word| word.contains(&at)) {
-                at = word.end;
-                continue;
-            }
-            let rest = self.text.get(at..range.end).unwrap_or_default();
-            let blank = self.text.get(..at).unwrap_or_default();
-            let begins = blank.is_empty() || blank.ends_with([' ', '\t', '\n']);
-            if rest.starts_with('#') && begins {
-                let line = rest.split('\n').next().unwrap_or_default();
-                found.push(line.trim_end().to_owned());
-                at += line.len();
-            } else {
-                at += rest.chars().next().map_or(1, char::len_utf8);
-            }
-        }
-        found
-    }
-
-    fn is_flow(&self, open: usize) -> bool {
-        let at = self.text.get(open..open + 1);
-        matches!(at, Some("[" | "{"))
-    }
-
-    fn start_of(&self, node: &Node) -> usize {
-        match &node.value {
-            Value::Map(entries) if !self.is_flow(node.span.start) => entries
-                .first()
-                .map_or(node.span.start, |(key, _)| key.span.start),
-            Value::Nothing | Value::Text { .. } | Value::List(_) | Value::Map(_) => node.span.start,
-        }
-    }
-
-    /// Where what is said of a value ends.
-    fn end_of(&self, node: &Node) -> usize {
-        let last = match &node.value {
-            Value::Nothing | Value::Text { .. } => return node.span.end,
-            Value::List(items) => items.last(),
-            Value::Map(entries) => entries.last().map(|(_, value)| value),
-        };
-        let inside = last.map_or(node.span.end, |last| self.end_of(last));
-        if !self.is_flow(node.span.start) {
-            return inside;
-        }
-        let mut at = inside;
-        let mut in_comment = false;
-        for c in self.text.get(inside..).unwrap_or_default().chars() {
-            at += c.len_utf8();
-            match c {
-                '#' => in_comment = true,
-                '\n' => in_comment = false,
-                ']' | '}' if !in_comment => return at,
-                _ => {}
-            }
-        }
-        at
-    }
-
-    /// The dash of a list's item.
-    fn dash(&self, item: usize) -> usize {
-        let before = self.text.get(..item).unwrap_or_default();
-        if let Some(dash) = before.trim_end().strip_suffix('-') {
-            return dash.len();
-        }
-        // A comment stands between the dash and what it begins.
-        let mut at = before.len();
-        for line in before.split_inclusive('\n').rev() {
-            at -= line.len();
-            if line.trim_start().starts_with('-') {
-                return at + line.len() - line.trim_start().len();
-            }
-        }
-        item
-    }
-
-    fn line_start(&self, at: usize) -> usize {
-        let before = self.text.get(..at).unwrap_or_default();
-        before.rfind('\n').map_or(0, |end| end + 1)
-    }
-
-    fn line_end(&self, at: usize) -> usize {
-        let rest = self.text.get(at..).unwrap_or_default();
-        at + rest.find('\n').map_or(rest.len(), |end| end + 1)
-    }
-
-    /// What stands before it on its line.
-    fn lead(&self, at: usize) -> &str {
-        self.text.get(self.line_start(at)..at).unwrap_or_default()
-    }
-
-    /// Its column, counted from 0.
-    fn depth(&self, at: usize) -> usize {
-        self.lead(at).chars().count()
-    }
-
-    /// Where lines behind an entry go: behind the comments that are deeper than it.
-    fn below(&self, end: usize, depth: usize) -> usize {
-        let mut place = self.line_end(end);
-        while let Some(line) = self.text.get(place..).and_then(|rest| rest.lines().next()) {
-            let deep = line.len() - line.trim_start().len();
-            if deep <= depth || !line.trim_start().starts_with('#') {
-                break;
-            }
-            place = self.line_end(place);
-        }
-        place
-    }
-
-    /// Where lines before a list's first item go: before the comments that speak of it.
-    fn above(&self, dash: usize) -> usize {
-        let mut place = self.line_start(dash);
-        while place > 0 {
-            let before = self.line_start(place - 1);
-            let line = self.text.get(before..place).unwrap_or_default();
-            if !line.trim_start().starts_with('#') {
-                break;
-            }
-            place = before;
-        }
-        place
-    }
-}
-
-fn gather(node: &Node, words: &mut Vec<Range<usize>>) {
-    match &node.value {
-        Value::Nothing => {}
-        Value::Text { .. } => words.push(node.span.clone()),
-        Value::List(items) => items.iter().for_each(|item| gather(item, words)),
-        Value::Map(entries) => {
-            for (key, value) in entries {
-                words.push(key.span.clone());
-                gather(value, words);
-            }
-        }
     }
 }

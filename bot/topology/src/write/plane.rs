@@ -1,7 +1,8 @@
-//! One plane's file: only what differs from what leaving it out would say.
+//! One plane's file; a field is written only if omitting it would mean something else.
 
+use super::import::{ImportedPlane, SiteImport};
+use super::literal::{SCHEMA_LINE, address_in, literal};
 use super::scalar::{comment, scalar};
-use super::{Import, PlaneOf, SCHEMA_LINE, address_in, literal};
 use crate::address::{Cidr, Range};
 use crate::check::names;
 use crate::object::{
@@ -12,7 +13,7 @@ use crate::object::{
 struct Lines {
     text: String,
     indent: &'static str,
-    /// What stands before the next line instead of the indent: the `- ` of a list's item.
+    /// Replaces the next line's indent: the `- ` of a list item.
     first: Option<&'static str>,
 }
 
@@ -32,7 +33,7 @@ impl Lines {
 }
 
 /// The whole file.
-pub(super) fn file(import: &Import<'_>, plane: &PlaneOf<'_>) -> String {
+pub(super) fn file(import: &SiteImport<'_>, plane: &ImportedPlane<'_>) -> String {
     let mut lines = Lines {
         text: SCHEMA_LINE.to_owned(),
         indent: "",
@@ -55,7 +56,7 @@ pub(super) fn file(import: &Import<'_>, plane: &PlaneOf<'_>) -> String {
     lines.text
 }
 
-fn vlan_lines(import: &Import<'_>, vlan: &Vlan, lines: &mut Lines) {
+fn vlan_lines(import: &SiteImport<'_>, vlan: &Vlan, lines: &mut Lines) {
     lines.line(&format!("fabric: {}", scalar(&vlan.at.fabric)));
     if vlan.at.vid != 0 {
         lines.line(&format!("vid: {}", vlan.at.vid));
@@ -84,7 +85,7 @@ fn vlan_lines(import: &Import<'_>, vlan: &Vlan, lines: &mut Lines) {
     dhcp_line(import, vlan, lines);
 }
 
-fn dhcp_line(import: &Import<'_>, vlan: &Vlan, lines: &mut Lines) {
+fn dhcp_line(import: &SiteImport<'_>, vlan: &Vlan, lines: &mut Lines) {
     match dhcp(import, vlan) {
         Ok(served) if served == "off" => {}
         Ok(served) => lines.line(&format!("dhcp: {served}")),
@@ -92,8 +93,8 @@ fn dhcp_line(import: &Import<'_>, vlan: &Vlan, lines: &mut Lines) {
     }
 }
 
-/// How DHCP is served on a VLAN, as a declaration says it; or why it cannot be said.
-pub(super) fn dhcp(import: &Import<'_>, vlan: &Vlan) -> Result<String, String> {
+/// The value of `dhcp` for a VLAN, or a comment on why it is left alone.
+pub(super) fn dhcp(import: &SiteImport<'_>, vlan: &Vlan) -> Result<String, String> {
     if let Some(relay) = &vlan.relay {
         // A relay to a relayed VLAN cannot be declared.
         let plane = import
@@ -119,8 +120,12 @@ pub(super) fn dhcp(import: &Import<'_>, vlan: &Vlan) -> Result<String, String> {
     }
 }
 
-/// One subnet with everything on it, as YAML at no depth.
-pub(super) fn subnet_text(import: &Import<'_>, plane: &PlaneOf<'_>, subnet: &Subnet) -> String {
+/// One subnet with everything on it, as YAML without indentation.
+pub(super) fn subnet_text(
+    import: &SiteImport<'_>,
+    plane: &ImportedPlane<'_>,
+    subnet: &Subnet,
+) -> String {
     let mut lines = Lines {
         text: String::new(),
         indent: "",
@@ -130,7 +135,12 @@ pub(super) fn subnet_text(import: &Import<'_>, plane: &PlaneOf<'_>, subnet: &Sub
     lines.text
 }
 
-fn subnet_lines(import: &Import<'_>, plane: &PlaneOf<'_>, subnet: &Subnet, lines: &mut Lines) {
+fn subnet_lines(
+    import: &SiteImport<'_>,
+    plane: &ImportedPlane<'_>,
+    subnet: &Subnet,
+    lines: &mut Lines,
+) {
     lines.line(&format!("cidr: {}", scalar_cidr(subnet.cidr)));
     let is_first = plane
         .subnets
@@ -146,7 +156,9 @@ fn subnet_lines(import: &Import<'_>, plane: &PlaneOf<'_>, subnet: &Subnet, lines
     }
     match (plane.bare, subnet.gateway) {
         (Some(why), _) => {
-            lines.remark(&format!("what could not be declared is left alone: {why}"));
+            lines.remark(&format!(
+                "left alone, because it could not be declared: {why}"
+            ));
             lines.line("gateway: leave");
         }
         (None, Some(gateway)) => {
@@ -182,12 +194,12 @@ pub(super) fn scalar_cidr(cidr: Cidr) -> String {
     }
 }
 
-/// A resolver in another plane is written as a reference: it follows when that plane moves.
-pub(super) fn resolver(import: &Import<'_>, home: Cidr, ip: std::net::IpAddr) -> String {
+/// A resolver in another plane is written as a reference, which stays valid when that plane moves.
+pub(super) fn resolver(import: &SiteImport<'_>, home: Cidr, ip: std::net::IpAddr) -> String {
     if home.contains(ip) {
         return address_in(home, ip);
     }
-    // A reference means the plane's subnet of the family that it is written in.
+    // A reference resolves to the plane's subnet of the same address family.
     match import
         .reference(ip)
         .filter(|_| ip.is_ipv6() == home.is_v6())
@@ -197,7 +209,7 @@ pub(super) fn resolver(import: &Import<'_>, home: Cidr, ip: std::net::IpAddr) ->
     }
 }
 
-fn reserve_lines(import: &Import<'_>, subnet: &Subnet, lines: &mut Lines) {
+fn reserve_lines(import: &SiteImport<'_>, subnet: &Subnet, lines: &mut Lines) {
     let mut ranges: Vec<&IpRange> = import.observed.ranges_of(subnet.cidr).collect();
     ranges.sort_by_key(|range| range.range);
     if ranges.is_empty() {
@@ -212,20 +224,21 @@ fn reserve_lines(import: &Import<'_>, subnet: &Subnet, lines: &mut Lines) {
     }
 }
 
-/// One reservation, as YAML at no depth.
+/// One reservation, as YAML without indentation.
 pub(super) fn reservation(cidr: Cidr, range: &IpRange) -> String {
-    let mut said = Vec::new();
+    let mut stated = Vec::new();
     if !range.comment.is_empty() {
-        said.push(format!("name: {}", scalar(&range.comment)));
+        stated.push(format!("name: {}", scalar(&range.comment)));
     }
     if let Some(purpose) = purpose(range) {
-        said.push(format!("purpose: {purpose}"));
+        stated.push(format!("purpose: {purpose}"));
     }
-    said.push(format!("range: {}", range_in(cidr, range.range)));
-    said.join("\n")
+    stated.push(format!("range: {}", range_in(cidr, range.range)));
+    stated.join("\n")
 }
 
-/// Dynamic or not is MAAS's word; the rest is guessed from the comment, and means the same to MAAS.
+/// MAAS distinguishes only dynamic and reserved. The other purposes are guessed from the comment; they are all the same to
+/// MAAS.
 pub(super) fn purpose(range: &IpRange) -> Option<&'static str> {
     if range.kind == RangeKind::Dynamic {
         return Some("dynamic");
@@ -268,7 +281,7 @@ pub(super) fn range_in(cidr: Cidr, range: Range) -> String {
     }
 }
 
-fn route_line(import: &Import<'_>, subnet: &Subnet, lines: &mut Lines) {
+fn route_line(import: &SiteImport<'_>, subnet: &Subnet, lines: &mut Lines) {
     let Some(routes) = import.routes.get(&subnet.cidr) else {
         return;
     };
@@ -285,7 +298,7 @@ fn route_line(import: &Import<'_>, subnet: &Subnet, lines: &mut Lines) {
 }
 
 /// One static route, on one line.
-pub(super) fn route(import: &Import<'_>, home: Cidr, route: &StaticRoute) -> String {
+pub(super) fn route(import: &SiteImport<'_>, home: Cidr, route: &StaticRoute) -> String {
     let to = destination(import, route.destination);
     let via = address_in(home, route.gateway);
     let metric = if route.metric == 0 {
@@ -296,8 +309,8 @@ pub(super) fn route(import: &Import<'_>, home: Cidr, route: &StaticRoute) -> Str
     format!("{{to: {to}, via: {via}{metric}}}")
 }
 
-/// Where a route leads: to a plane, where its first subnet of that family is meant, else to a network.
-pub(super) fn destination(import: &Import<'_>, cidr: Cidr) -> String {
+/// A route's destination: a plane if it is that plane's first subnet of its family, otherwise a network.
+pub(super) fn destination(import: &SiteImport<'_>, cidr: Cidr) -> String {
     let plane = import.plane_of(cidr).filter(|plane| {
         let mut of_family = plane
             .subnets
@@ -308,7 +321,7 @@ pub(super) fn destination(import: &Import<'_>, cidr: Cidr) -> String {
     plane.map_or_else(|| scalar_cidr(cidr), |plane| scalar(&plane.key))
 }
 
-fn reserved_ip_lines(import: &Import<'_>, subnet: &Subnet, lines: &mut Lines) {
+fn reserved_ip_lines(import: &SiteImport<'_>, subnet: &Subnet, lines: &mut Lines) {
     let of: Vec<&ReservedIp> = import
         .observed
         .all()
@@ -338,7 +351,7 @@ pub(super) fn reserved_ip(home: Cidr, reserved: &ReservedIp) -> String {
     )
 }
 
-/// A MAC is hex digits and colons; anything else would break out of its quotes.
+/// A MAC has only hex digits and colons; anything else could end the quotes.
 fn scalar_inside(mac: &str) -> String {
     mac.chars()
         .filter(|c| c.is_ascii_hexdigit() || matches!(c, ':' | '-'))

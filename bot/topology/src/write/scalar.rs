@@ -1,16 +1,16 @@
-//! A text as a YAML scalar that can be read as nothing else, by this reader or by another.
+//! Writes text as a YAML scalar that every YAML reader parses as that text.
 
 use std::fmt::Write as _;
 
 use crate::finding::shown;
 
-/// Words that some reader takes for something else than text, or that mean something in a declaration.
+/// Words that some YAML reader does not parse as text, or that have a meaning in a declaration.
 const KEYWORDS: &[&str] = &[
     "true", "false", "yes", "no", "on", "off", "y", "n", "null", "none", "leave", "auto", "dhcp",
     "host",
 ];
 
-/// The text as a scalar that may stand anywhere: plain where that is safe, else in double quotes.
+/// The text as a scalar that is valid anywhere: plain if that is safe, otherwise in double quotes.
 pub(super) fn scalar(text: &str) -> String {
     if is_plain(text) {
         return text.to_owned();
@@ -29,9 +29,9 @@ pub(super) fn quoted(text: &str) -> String {
             '\t' => quoted.push_str("\\t"),
             c if c == ' ' || c.is_ascii_graphic() || c.is_alphanumeric() => quoted.push(c),
             c => {
-                // Eight digits say any character, visible or not.
+                // Eight hex digits can represent any character, visible or not.
                 let pushed = write!(quoted, "\\U{:08x}", u32::from(c));
-                pushed.expect("a string takes every write");
+                pushed.expect("writing to a string cannot fail");
             }
         }
     }
@@ -39,7 +39,7 @@ pub(super) fn quoted(text: &str) -> String {
     quoted
 }
 
-/// The text in single quotes, where it can be read in them.
+/// The text in single quotes, if it can be represented in them.
 pub(super) fn single(text: &str) -> Option<String> {
     let shows = |c: char| c == ' ' || c.is_ascii_graphic() || c.is_alphanumeric();
     text.chars()
@@ -61,7 +61,7 @@ fn is_plain(text: &str) -> bool {
         && !KEYWORDS.contains(&text.to_ascii_lowercase().as_str())
 }
 
-/// A comment of one line.
+/// A comment on one line.
 pub(super) fn comment(text: &str) -> String {
     format!("# {}", shown(text))
 }
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_texts_come_back_as_they_were() {
+    fn hostile_texts_round_trip() {
         let long = "x, y: z ".repeat(400);
         for text in [
             "",
@@ -150,7 +150,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_comes_back_as_it_was(text in any::<String>()) {
+        fn any_text_round_trips(text in any::<String>()) {
             prop_assert_eq!(read_back(&text), Some(text));
         }
     }

@@ -1,37 +1,46 @@
-//! `site.yaml`: spaces without a plane, and what is known and left alone.
+//! `site.yaml`: spaces without a plane, and what is left alone.
 
 use std::collections::BTreeSet;
 
-use super::merge::holds;
+use super::import::SiteImport;
+use super::literal::SCHEMA_LINE;
 use super::scalar::{comment, scalar};
-use super::{Import, SCHEMA_LINE};
+use super::tree::holds;
 use crate::check::names;
 use crate::object::Key;
 
-/// What belongs into the lists of a site and is not there yet.
-pub(super) struct Listed<'o> {
+/// Entries that the site's lists do not have yet.
+pub(super) struct SiteLists<'o> {
     pub(super) spaces: BTreeSet<&'o str>,
     /// Names, and why they are not declared.
     pub(super) alone: Vec<(&'o str, &'o str)>,
 }
 
-impl<'o> Listed<'o> {
-    pub(super) fn of(import: &'o Import<'_>) -> Self {
-        let known = &import.ground.topology;
+impl<'o> SiteLists<'o> {
+    pub(super) fn of(import: &'o SiteImport<'_>) -> Self {
+        let known = &import.declaration.topology;
         let alone = import.undeclared.iter();
         let alone = alone.map(|undeclared| (undeclared.name.as_str(), undeclared.why.as_str()));
         Self {
             spaces: spaces(import),
             alone: alone
-                .filter(|(name, _)| import.asked.everything() && !known.leave_alone.contains(*name))
+                .filter(|(name, _)| {
+                    import.selection.everything() && !known.leave_alone.contains(*name)
+                })
                 .collect(),
         }
     }
 }
 
-/// A file for what no file has a list for, unless there is nothing to say.
-pub(super) fn file(import: &Import<'_>, listed: &Listed<'_>) -> Option<String> {
-    let has = |key: &str| import.ground.files.values().any(|file| holds(file, key));
+/// A file with the lists that no existing file has; `None` if there is nothing to list.
+pub(super) fn file(import: &SiteImport<'_>, listed: &SiteLists<'_>) -> Option<String> {
+    let has = |key: &str| {
+        import
+            .declaration
+            .files
+            .values()
+            .any(|file| holds(&file.root, key))
+    };
     let mut text = String::from(SCHEMA_LINE);
     text.push_str(&comment(&format!(
         "imported from `{}`, MAAS {}",
@@ -55,15 +64,15 @@ pub(super) fn file(import: &Import<'_>, listed: &Listed<'_>) -> Option<String> {
     (spaces || alone).then_some(text)
 }
 
-/// Spaces that no declared plane carries, and no file lists.
-fn spaces<'o>(import: &'o Import<'_>) -> BTreeSet<&'o str> {
+/// Spaces that no declared plane is in and no file lists.
+fn spaces<'o>(import: &'o SiteImport<'_>) -> BTreeSet<&'o str> {
     let carried: BTreeSet<&str> = import
         .planes
         .values()
         .filter_map(|plane| plane.vlan.space.as_deref())
         .collect();
-    let wanted = |name: &str| match import.asked.space(name) {
-        Some(asked) => asked,
+    let included = |name: &str| match import.selection.space(name) {
+        Some(selection) => selection,
         None => !carried.contains(name),
     };
     import
@@ -77,7 +86,7 @@ fn spaces<'o>(import: &'o Import<'_>) -> BTreeSet<&'o str> {
                 None
             }
         })
-        .filter(|name| !import.ground.topology.spaces.contains(*name) && wanted(name))
+        .filter(|name| !import.declaration.topology.spaces.contains(*name) && included(name))
         .filter(|name| names::is_maas_name(name) && *name != "undefined")
         .collect()
 }

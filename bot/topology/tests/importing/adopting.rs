@@ -1,9 +1,9 @@
-//! Taking in single objects by name: that and nothing else, or a refusal that says what would do.
+//! Adopting single objects by name: exactly those, or a conflict that says what would work.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use topology::write::{Wish, merged};
+use topology::write::{ImportOptions, merged};
 
 use crate::{checked, layouts, sources};
 
@@ -47,20 +47,20 @@ fn adopted(names: &[&str]) -> String {
         .iter()
         .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))
         .collect();
-    let wish = Wish {
+    let options = ImportOptions {
         adopt: names.iter().map(|name| (*name).to_owned()).collect(),
         drop_gone: false,
     };
     let observed = layouts::observed(&cloud());
-    let changed = match merged(&observed, "site", &sources(&before), &wish) {
+    let changed = match merged(&observed, "site", &sources(&before), &options) {
         Ok(changed) => changed,
         Err(refused) => {
-            let told: Vec<String> = refused.iter().map(ToString::to_string).collect();
-            return told.join("\n");
+            let rendered: Vec<String> = refused.iter().map(ToString::to_string).collect();
+            return rendered.join("\n");
         }
     };
     let mut after = before.clone();
-    let mut told = String::new();
+    let mut rendered = String::new();
     for (path, text) in changed {
         let text = text.unwrap();
         let was: Vec<&str> = before
@@ -70,20 +70,20 @@ fn adopted(names: &[&str]) -> String {
         let gone = was
             .iter()
             .filter(|line| !text.lines().any(|is| is == **line));
-        gone.for_each(|line| told.push_str(&format!("{path} - {line}\n")));
+        gone.for_each(|line| rendered.push_str(&format!("{path} - {line}\n")));
         let come = text
             .lines()
             .filter(|line| !was.contains(line) && !line.starts_with("# yaml-"));
-        come.for_each(|line| told.push_str(&format!("{path} + {line}\n")));
+        come.for_each(|line| rendered.push_str(&format!("{path} + {line}\n")));
         after.insert(path, text);
     }
     let checked = checked(&after);
     assert!(checked.topology.is_some(), "{:#?}", checked.findings);
-    told
+    rendered
 }
 
 #[test]
-fn a_network_on_a_declared_vlan_joins_its_plane_and_links_say_which_is_meant() {
+fn a_subnet_on_a_declared_vlan_joins_its_plane_and_links_name_their_subnet() {
     insta::assert_snapshot!(adopted(&["2001:db8::/64"]), @r#"
     desks.yaml + subnets:
     desks.yaml +   - cidr: "2001:db8::/64"
@@ -95,7 +95,7 @@ fn a_network_on_a_declared_vlan_joins_its_plane_and_links_say_which_is_meant() {
 }
 
 #[test]
-fn a_network_on_another_vlan_brings_its_vlan_and_is_left_alone_no_more() {
+fn a_subnet_on_another_vlan_brings_its_vlan_and_leaves_leave_alone() {
     insta::assert_snapshot!(adopted(&["198.51.100.0/24"]), @r#"
     known.yaml -   - 198.51.100.0/24
     phones.yaml + plane: phones
@@ -118,7 +118,7 @@ fn a_network_on_another_vlan_brings_its_vlan_and_is_left_alone_no_more() {
 }
 
 #[test]
-fn vlans_spaces_and_machines_are_taken_in_by_name() {
+fn vlans_spaces_and_machines_are_adopted_by_name() {
     insta::assert_snapshot!(adopted(&["blue/30", "lonely", "m2"]), @r#"
     empty.yaml + plane: empty
     empty.yaml + fabric: blue
@@ -133,25 +133,19 @@ fn vlans_spaces_and_machines_are_taken_in_by_name() {
 
 #[test]
 fn what_cannot_be_adopted_is_refused_with_a_remedy() {
-    insta::assert_snapshot!(adopted(&["192.0.2.0/24"]), @r#"
-    desks.yaml:2: `192.0.2.0/24` is declared already; leave it out; `planebot plan` shows what differs
-    "#);
+    insta::assert_snapshot!(adopted(&["192.0.2.0/24"]), @r"desks.yaml:2: `192.0.2.0/24` is already declared; leave it out; `planebot plan` shows what differs");
     insta::assert_snapshot!(adopted(&["192.0.2.0/25", "blue/99", "m3"]), @r#"
     this MAAS has no object `192.0.2.0/25`; write it as `planebot audit` lists it: a network such as `192.0.2.0/24`, `FABRIC/VID`, or the name of a subnet, fabric, space or machine
     this MAAS has no object `blue/99`; write it as `planebot audit` lists it: a network such as `192.0.2.0/24`, `FABRIC/VID`, or the name of a subnet, fabric, space or machine
     this MAAS has no object `m3`; write it as `planebot audit` lists it: a network such as `192.0.2.0/24`, `FABRIC/VID`, or the name of a subnet, fabric, space or machine
     "#);
-    insta::assert_snapshot!(adopted(&["twin"]), @r#"
-    `twin` may mean 2 things; say which: `203.0.113.0/25`, `203.0.113.128/25`
-    "#);
-    insta::assert_snapshot!(adopted(&["blue"]), @r#"
-    `blue` may mean 2 things; say which: `fabric:blue`, `space:blue`
-    "#);
-    insta::assert_snapshot!(adopted(&["desks", "spare", "m1", "blue/untagged"]), @r#"
-    desks.yaml:2: `desks` is declared already; leave it out; `planebot plan` shows what differs
-    `spare` is declared already; leave it out; `planebot plan` shows what differs
-    `m1` is declared already; leave it out; `planebot plan` shows what differs
-    "#);
+    insta::assert_snapshot!(adopted(&["twin"]), @r"`twin` is ambiguous: 2 objects have that name; use one of `203.0.113.0/25`, `203.0.113.128/25`");
+    insta::assert_snapshot!(adopted(&["blue"]), @r"`blue` is ambiguous: 2 objects have that name; use one of `fabric:blue`, `space:blue`");
+    insta::assert_snapshot!(adopted(&["desks", "spare", "m1", "blue/untagged"]), @r"
+    desks.yaml:2: `desks` is already declared; leave it out; `planebot plan` shows what differs
+    `spare` is already declared; leave it out; `planebot plan` shows what differs
+    `m1` is already declared; leave it out; `planebot plan` shows what differs
+    ");
     insta::assert_snapshot!(adopted(&["10.0.0.0/16", "10.0.1.0/24"]), @r#"
     `10.0.1.0/24` cannot be declared: overlaps 10.0.0.0/16; change it in MAAS first, or leave it undeclared
     "#);

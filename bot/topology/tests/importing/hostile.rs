@@ -1,4 +1,4 @@
-//! MAAS texts are strangers' texts, and a MAAS that was changed by hand holds what no declaration may say.
+//! MAAS's texts are untrusted, and a MAAS that was changed by hand contains what no declaration may express.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -341,7 +341,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_a_maas_holds_can_be_imported(observed in any_maas()) {
+    fn any_maas_can_be_imported(observed in any_maas()) {
         import(&observed, false);
     }
 
@@ -358,7 +358,7 @@ proptest! {
 }
 
 #[test]
-fn of_two_subnets_that_overlap_the_older_is_declared() {
+fn of_two_overlapping_subnets_the_older_is_declared() {
     let mut observed = empty();
     let at = VlanAt {
         fabric: "f".to_owned(),
@@ -389,7 +389,7 @@ fn of_two_subnets_that_overlap_the_older_is_declared() {
 }
 
 #[test]
-fn what_a_changed_cidr_left_behind_is_left_alone_and_said() {
+fn what_a_changed_cidr_left_behind_is_left_alone_with_a_comment() {
     let mut observed = empty();
     let at = VlanAt {
         fabric: "f".to_owned(),
@@ -430,7 +430,7 @@ fn what_a_changed_cidr_left_behind_is_left_alone_and_said() {
             "plane: moved",
             "fabric: f",
             "cidr: 10.0.1.0/24",
-            "# what could not be declared is left alone: `10.0.0.5-10.0.0.9` is not inside `10.0.1.0/24`",
+            "# left alone, because it could not be declared: `10.0.0.5-10.0.0.9` is not inside `10.0.1.0/24`",
             "gateway: leave",
             "dns: [+1]",
             "reserve: leave",

@@ -1,4 +1,4 @@
-//! A layout file as an observed MAAS, for tests only: as the README of the layouts describes it.
+//! Reads a layout file as an observed MAAS, as the README of the layouts describes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -295,9 +295,9 @@ fn put_node(observed: &mut Observed, node: &Value, kind: NodeKind) {
         let vid = interface
             .get("vlan")
             .map(|_| u16::try_from(number(interface, "vlan", 0)).unwrap());
-        let said = fabric.zip(vid).map(|(fabric, vid)| VlanAt { fabric, vid });
+        let codes_of = fabric.zip(vid).map(|(fabric, vid)| VlanAt { fabric, vid });
         let parent = parents.iter().find_map(|parent| vlans.get(parent).cloned());
-        let vlan = said.or(linked).or(parent);
+        let vlan = codes_of.or(linked).or(parent);
         if let Some(at) = vlan.clone() {
             vlans.insert(name.clone(), at);
         }

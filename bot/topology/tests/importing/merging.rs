@@ -1,28 +1,32 @@
-//! Importing over files that are there: what differs is changed, and every other byte stays.
+//! Importing into existing files: what differs is changed, and every other byte stays the same.
 
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use topology::observed::Observed;
-use topology::write::{Unmerged, Wish, files, merged};
+use topology::write::{ImportOptions, MergeConflict, files, merged};
 
 use crate::hostile::any_maas;
 use crate::{checked, layouts, represents, sources};
 
 type Texts = BTreeMap<String, String>;
 
-fn wish(drop_gone: bool) -> Wish {
-    Wish {
+fn options(drop_gone: bool) -> ImportOptions {
+    ImportOptions {
         adopt: Vec::new(),
         drop_gone,
     }
 }
 
 /// The files after an import over them.
-fn over(before: &Texts, observed: &Observed, wish: &Wish) -> Result<Texts, Vec<Unmerged>> {
+fn over(
+    before: &Texts,
+    observed: &Observed,
+    options: &ImportOptions,
+) -> Result<Texts, Vec<MergeConflict>> {
     let mut after = before.clone();
-    for (path, text) in merged(observed, "site", &sources(before), wish)? {
+    for (path, text) in merged(observed, "site", &sources(before), options)? {
         match text {
             Some(text) => after.insert(path, text),
             None => after.remove(&path),
@@ -70,9 +74,9 @@ fn comments(text: &str) -> Vec<&str> {
 
 /// After an import over them the files are sound, say what MAAS has, hold every comment, and are left alone by the next.
 fn hold(before: &Texts, observed: &Observed, real: bool) -> Result<Texts, String> {
-    let after = over(before, observed, &wish(true)).map_err(|refused| {
-        let told: Vec<String> = refused.iter().map(ToString::to_string).collect();
-        told.join("\n")
+    let after = over(before, observed, &options(true)).map_err(|refused| {
+        let rendered: Vec<String> = refused.iter().map(ToString::to_string).collect();
+        rendered.join("\n")
     })?;
     let checked = checked(&after);
     let topology = checked
@@ -85,7 +89,7 @@ fn hold(before: &Texts, observed: &Observed, real: bool) -> Result<Texts, String
         is.sort_unstable();
         assert_eq!(was, is, "{path}\n{text}\n---\n{}", after[path]);
     }
-    let again = over(&after, observed, &wish(true)).unwrap();
+    let again = over(&after, observed, &options(true)).unwrap();
     assert!(again == after, "{after:#?}\n{again:#?}");
     Ok(after)
 }
@@ -96,9 +100,9 @@ fn a_second_import_changes_no_byte() {
         let observed = layouts::observed(&layout);
         let first = files(&observed, "site");
         for before in [first.clone(), by_hand(&first)] {
-            let told = |why: Vec<Unmerged>| format!("{name}: {why:#?}");
-            let after = over(&before, &observed, &wish(false))
-                .map_err(told)
+            let rendered = |why: Vec<MergeConflict>| format!("{name}: {why:#?}");
+            let after = over(&before, &observed, &options(false))
+                .map_err(rendered)
                 .unwrap();
             assert!(after == before, "{name}");
         }
@@ -107,7 +111,7 @@ fn a_second_import_changes_no_byte() {
 
 /// The recorded changes, made in MAAS behind the back of the files.
 #[test]
-fn what_changed_in_maas_is_changed_in_the_files_and_their_comments_stay() {
+fn changes_in_maas_are_written_to_the_files_and_comments_stay() {
     let layouts = layouts::all();
     for (name, layout) in &layouts {
         let Some(stem) = name.strip_suffix(".before.json") else {
@@ -127,16 +131,16 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_a_maas_holds_a_second_import_changes_no_byte(observed in any_maas()) {
+    fn a_second_import_of_any_maas_changes_no_byte(observed in any_maas()) {
         let before = by_hand(&files(&observed, "site"));
-        prop_assert_eq!(over(&before, &observed, &wish(false)), Ok(before));
+        prop_assert_eq!(over(&before, &observed, &options(false)), Ok(before));
     }
 
     /// From any network to any other: merged as the law wants it, or refused with the file and the line.
     #[test]
     fn any_maas_can_be_imported_over_any_files(was in any_maas(), is in any_maas()) {
         let before = by_hand(&files(&was, "site"));
-        match over(&before, &is, &wish(true)) {
+        match over(&before, &is, &options(true)) {
             Ok(_) => { hold(&before, &is, false).unwrap(); }
             Err(refused) => for why in refused {
                 prop_assert!(before.contains_key(&why.file) && why.line > 0, "{}", why);
@@ -203,7 +207,7 @@ fn lines_changed(change: impl Fn(&mut Value)) -> String {
 
 /// Lines that went and lines that came; files by name where several changed.
 fn differences(before: &Texts, after: &Texts) -> String {
-    let mut told = String::new();
+    let mut rendered = String::new();
     for path in before
         .keys()
         .chain(after.keys().filter(|path| !before.contains_key(*path)))
@@ -220,13 +224,13 @@ fn differences(before: &Texts, after: &Texts) -> String {
         let tail = was[head..].iter().rev().zip(is[head..].iter().rev());
         let tail = tail.take_while(|(a, b)| a == b).count();
         for line in &was[head..was.len() - tail] {
-            told.push_str(&format!("{path} - {line}\n"));
+            rendered.push_str(&format!("{path} - {line}\n"));
         }
         for line in &is[head..is.len() - tail] {
-            told.push_str(&format!("{path} + {line}\n"));
+            rendered.push_str(&format!("{path} + {line}\n"));
         }
     }
-    told
+    rendered
 }
 
 #[test]
@@ -235,30 +239,30 @@ fn nothing_is_changed_where_nothing_differs() {
 }
 
 #[test]
-fn an_address_goes_on_being_written_as_it_was() {
-    let told = lines_changed(|layout| subnet(layout)["gateway"] = json!("192.0.2.254"));
-    insta::assert_snapshot!(told, @r#"
+fn an_address_keeps_its_notation() {
+    let rendered = lines_changed(|layout| subnet(layout)["gateway"] = json!("192.0.2.254"));
+    insta::assert_snapshot!(rendered, @r#"
     desks.yaml - gateway: 192.0.2.1   # in full, because the printer manual says so
     desks.yaml + gateway: 192.0.2.254   # in full, because the printer manual says so
     "#);
-    let told = lines_changed(|layout| {
+    let rendered = lines_changed(|layout| {
         subnet(layout)["dns"] = json!(["192.0.2.4", "192.0.2.3", "198.51.100.7"]);
     });
-    insta::assert_snapshot!(told, @r#"
+    insta::assert_snapshot!(rendered, @r#"
     desks.yaml - dns: [+2, 192.0.2.3, other+9]
     desks.yaml + dns: [+4, 192.0.2.3, other+7]
     "#);
-    let told = lines_changed(|layout| subnet(layout)["dns"] = json!(["192.0.2.3"]));
-    insta::assert_snapshot!(told, @r#"
+    let rendered = lines_changed(|layout| subnet(layout)["dns"] = json!(["192.0.2.3"]));
+    insta::assert_snapshot!(rendered, @r#"
     desks.yaml - dns: [+2, 192.0.2.3, other+9]
     desks.yaml + dns: [192.0.2.3]
     "#);
-    let told = lines_changed(|layout| {
+    let rendered = lines_changed(|layout| {
         let ranges = &mut subnet(layout)["ranges"];
         ranges[0]["end"] = json!("192.0.2.29");
         ranges[1]["start"] = json!("192.0.2.41");
     });
-    insta::assert_snapshot!(told, @r#"
+    insta::assert_snapshot!(rendered, @r#"
     desks.yaml -   - {name: printers, range: 192.0.2.10-192.0.2.19}   # third floor
     desks.yaml -   # bob's
     desks.yaml -   - range: +40..+49   # no name
@@ -269,12 +273,12 @@ fn an_address_goes_on_being_written_as_it_was() {
 }
 
 #[test]
-fn a_name_stays_in_its_quotes_and_a_field_that_says_nothing_new_goes() {
-    let told = lines_changed(|layout| {
+fn a_name_keeps_its_quotes_and_a_redundant_field_is_removed() {
+    let rendered = lines_changed(|layout| {
         subnet(layout)["name"] = json!("it's \"new\"");
         layout["fabrics"][0]["name"] = json!("light blue");
     });
-    insta::assert_snapshot!(told, @r#"
+    insta::assert_snapshot!(rendered, @r#"
     desks.yaml - fabric: 'blue'
     desks.yaml - vid: 20
     desks.yaml - 
@@ -295,7 +299,7 @@ fn a_name_stays_in_its_quotes_and_a_field_that_says_nothing_new_goes() {
 }
 
 #[test]
-fn ranges_come_and_go_and_are_named_where_they_stand() {
+fn ranges_are_added_removed_and_renamed_in_their_position() {
     let told = lines_changed(|layout| {
         let ranges = subnet(layout)["ranges"].as_array_mut().unwrap();
         ranges.remove(1);
@@ -346,7 +350,7 @@ fn ranges_come_and_go_and_are_named_where_they_stand() {
 }
 
 #[test]
-fn a_network_that_moved_is_one_line_and_what_is_relative_to_it_follows() {
+fn a_moved_subnet_changes_one_line_and_relative_values_follow() {
     let told = lines_changed(|layout| {
         let moved = subnet(layout).to_string().replace("192.0.2.", "203.0.113.");
         *subnet(layout) = serde_json::from_str(&moved).unwrap();

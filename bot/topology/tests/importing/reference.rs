@@ -1,4 +1,4 @@
-//! The repository's own `topology/`: the reference site, held to the facts, and the schema beside it.
+//! The repository's own `topology/`: the reference site, compared with the recorded facts, and the schema.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,22 +25,22 @@ fn files() -> BTreeMap<String, String> {
 /// The declared site without what people added for people.
 fn declared() -> Topology {
     let checked = checked(&files());
-    let told: Vec<String> = checked.findings.iter().map(ToString::to_string).collect();
-    assert!(told.is_empty(), "{}", told.join("\n"));
+    let rendered: Vec<String> = checked.findings.iter().map(ToString::to_string).collect();
+    assert!(rendered.is_empty(), "{}", rendered.join("\n"));
     checked.topology.unwrap()
 }
 
 #[test]
-fn the_schema_beside_the_declaration_is_the_one_that_the_reader_knows() {
+fn the_published_schema_is_up_to_date() {
     let there = &files()["topology.schema.json"];
     assert!(
         *there == schema::text(),
-        "write it again with `planebot schema > topology/topology.schema.json`"
+        "regenerate it with `planebot schema > topology/topology.schema.json`"
     );
 }
 
 #[test]
-fn the_reference_site_is_the_one_in_the_facts() {
+fn the_reference_site_matches_the_facts() {
     let declared = declared();
     let layout = &layouts::all()["baldurkeep-d058-renumber.after.json"];
     let files = topology::write::files(&layouts::observed(layout), "reference");
@@ -78,7 +78,7 @@ fn same_machine(declared: &Machine, fact: &Machine) {
 }
 
 #[test]
-fn its_jumphost_and_its_services_are_the_ones_in_the_facts() {
+fn its_jumphost_and_services_match_the_facts() {
     let declared = declared();
     let layout = &layouts::all()["baldurkeep-d058-renumber.after.json"];
     let rows = |key: &str, fields: [&str; 3]| -> Vec<String> {
@@ -117,7 +117,7 @@ fn its_jumphost_and_its_services_are_the_ones_in_the_facts() {
 
 /// One line of one file moves a plane, and everything that was said relative to it.
 #[test]
-fn a_plane_that_moves_takes_its_offsets_and_its_references_along() {
+fn a_plane_that_moves_keeps_its_offsets_and_references() {
     let mut files = files();
     let metal = files.get_mut("metal-admin.yaml").unwrap();
     *metal = metal.replace("10.12.12.0/22", "10.12.24.0/22");

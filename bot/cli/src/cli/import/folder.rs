@@ -1,7 +1,7 @@
-//! FolderChanges of a folder's files: all of them or none.
+//! Changes a folder's files: all of them or none.
 //!
-//! Everything is written beside its place first, so that a full disk is met before anything is changed; then names are
-//! exchanged, which takes no space; what went wrong on the way is taken back. Must not know what the files say.
+//! Every new text is first written beside its file, so that a full disk is noticed before anything changes. Then files are
+//! renamed, which takes no space. If a rename fails, all earlier ones are undone. It must not know what the files say.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,45 +9,45 @@ use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
-use topology::draft::Source;
+use topology::draft::SourceFile;
 
-/// FolderChanges that are ready to be made.
+/// Changes whose new texts are on the disk.
 pub(super) struct FolderChanges {
-    changes: Vec<Change>,
+    changes: Vec<FileChange>,
     /// Folders that did not exist before, outermost first.
-    made: Vec<PathBuf>,
+    created: Vec<PathBuf>,
 }
 
-struct Change {
-    place: PathBuf,
-    /// Where the new text waits; none where the file goes.
+struct FileChange {
+    path: PathBuf,
+    /// The file with the new text; none where the file is removed.
     new: Option<PathBuf>,
-    /// Where the file as it was is put meanwhile, and its bytes; none where there was no file.
+    /// The backup's path, and the old bytes; none where there was no file.
     old: Option<(PathBuf, Vec<u8>)>,
-    stage: StagedFolder,
+    state: ChangeState,
 }
 
-/// How far a change has come.
+/// How far a change is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum StagedFolder {
-    /// The new text waits beside its place.
-    Waiting,
-    /// The old file was put aside.
-    Aside,
-    /// The new one is in its place.
-    Made,
+enum ChangeState {
+    /// The new text is beside the file.
+    Prepared,
+    /// The old file has its backup's name.
+    BackedUp,
+    /// The new file has its name.
+    Done,
 }
 
 impl FolderChanges {
-    /// Writes every new text beside its place. `before` is what was read from the folder.
-    pub(super) fn of(
+    /// Writes every new text beside its file. `before` is what was read from the folder.
+    pub(super) fn prepare(
         folder: &Path,
-        before: Vec<Source>,
+        before: Vec<SourceFile>,
         files: BTreeMap<String, Option<String>>,
     ) -> anyhow::Result<Self> {
         let mut changes = Self {
             changes: Vec::new(),
-            made: Vec::new(),
+            created: Vec::new(),
         };
         let mut known: BTreeMap<String, Vec<u8>> = before
             .into_iter()
@@ -56,124 +56,119 @@ impl FolderChanges {
         let any = !files.is_empty();
         for (path, text) in files {
             let old = known.remove(&path);
-            changes.ready(&folder.join(&path), text.as_deref(), old)?;
+            changes.add(&folder.join(&path), text.as_deref(), old)?;
         }
         let schema = folder.with_file_name("topology.schema.json");
         if any && !schema.exists() && !folder.join("topology.schema.json").exists() {
-            changes.ready(&schema, Some(&topology::schema::text()), None)?;
+            changes.add(&schema, Some(&topology::schema::text()), None)?;
         }
         Ok(changes)
     }
 
-    fn ready(
-        &mut self,
-        place: &Path,
-        text: Option<&str>,
-        old: Option<Vec<u8>>,
-    ) -> anyhow::Result<()> {
+    fn add(&mut self, path: &Path, text: Option<&str>, old: Option<Vec<u8>>) -> anyhow::Result<()> {
         let beside = |end: &str| {
-            let name = place.file_name().unwrap_or_default().to_string_lossy();
-            place.with_file_name(format!(".{name}.{end}"))
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            path.with_file_name(format!(".{name}.{end}"))
         };
-        let change = Change {
+        let change = FileChange {
             new: text.map(|_| beside("import-new")),
             old: old.map(|bytes| (beside("import-old"), bytes)),
-            place: place.to_owned(),
-            stage: StagedFolder::Waiting,
+            path: path.to_owned(),
+            state: ChangeState::Prepared,
         };
-        self.make_folder(place.parent().unwrap_or(Path::new(".")))?;
-        let mode = fs::metadata(place).map(|there| there.permissions()).ok();
+        self.create_folder(path.parent().unwrap_or(Path::new(".")))?;
+        let mode = fs::metadata(path).map(|there| there.permissions()).ok();
         let new = change.new.clone();
         self.changes.push(change);
         if let (Some(new), Some(text)) = (new, text) {
-            write(&new, text, mode).with_context(|| format!("writing `{}`", place.display()))?;
+            write(&new, text, mode).with_context(|| format!("writing `{}`", path.display()))?;
         }
         Ok(())
     }
 
-    fn make_folder(&mut self, folder: &Path) -> anyhow::Result<()> {
+    fn create_folder(&mut self, folder: &Path) -> anyhow::Result<()> {
         let missing = folder.ancestors().take_while(|above| !above.exists());
         let missing: Vec<PathBuf> = missing
             .filter(|above| !above.as_os_str().is_empty())
             .map(Path::to_path_buf)
             .collect();
         for above in missing.into_iter().rev() {
-            fs::create_dir(&above).with_context(|| format!("making `{}`", above.display()))?;
-            self.made.push(above);
+            fs::create_dir(&above).with_context(|| format!("creating `{}`", above.display()))?;
+            self.created.push(above);
         }
         Ok(())
     }
 
-    /// Puts every file in its place. What cannot be done is told, and all that was done is taken back.
-    pub(super) fn make(mut self) -> anyhow::Result<()> {
+    /// Replaces every file. If one cannot be replaced, dropping `self` undoes the others.
+    pub(super) fn apply(mut self) -> anyhow::Result<()> {
         for change in &self.changes {
-            change.still_true()?;
+            change.check_unchanged()?;
         }
         for change in &mut self.changes {
-            let put = change.put();
-            put.with_context(|| format!("writing `{}`", change.place.display()))?;
+            let replaced = change.replace();
+            replaced.with_context(|| format!("writing `{}`", change.path.display()))?;
         }
         for change in self.changes.drain(..) {
             if let Some((old, _)) = change.old {
-                // The new file is in its place; what is left beside it is hidden, and no declaration.
+                // A backup that cannot be removed is hidden, and no declaration is read from it.
                 drop(fs::remove_file(old));
             }
         }
-        self.made.clear();
+        self.created.clear();
         Ok(())
     }
 }
 
 impl Drop for FolderChanges {
-    /// What was not made whole is taken back.
+    /// Undoes changes that were not all applied.
     fn drop(&mut self) {
         for change in self.changes.iter().rev() {
-            change.take_back();
+            change.undo();
         }
-        for folder in self.made.iter().rev() {
+        for folder in self.created.iter().rev() {
             drop(fs::remove_dir(folder));
         }
     }
 }
 
-impl Change {
-    /// Nobody changed the file since it was read.
-    fn still_true(&self) -> anyhow::Result<()> {
-        let there = match fs::read(&self.place) {
+impl FileChange {
+    /// The file must still be as it was read.
+    fn check_unchanged(&self) -> anyhow::Result<()> {
+        let there = match fs::read(&self.path) {
             Ok(bytes) => Some(bytes),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => {
-                return Err(error).with_context(|| format!("reading `{}`", self.place.display()));
+                return Err(error).with_context(|| format!("reading `{}`", self.path.display()));
             }
         };
         ensure!(
             there.as_ref() == self.old.as_ref().map(|(_, bytes)| bytes),
-            "`{}` was changed meanwhile, and nothing was written; import again",
-            self.place.display()
+            "`{}` was changed during the import; nothing was written: import again",
+            self.path.display()
         );
         Ok(())
     }
 
-    fn put(&mut self) -> std::io::Result<()> {
+    fn replace(&mut self) -> std::io::Result<()> {
         if let Some((old, _)) = &self.old {
-            fs::rename(&self.place, old)?;
-            self.stage = StagedFolder::Aside;
+            fs::rename(&self.path, old)?;
+            self.state = ChangeState::BackedUp;
         }
         if let Some(new) = &self.new {
-            fs::rename(new, &self.place)?;
+            fs::rename(new, &self.path)?;
         }
-        self.stage = StagedFolder::Made;
+        self.state = ChangeState::Done;
         Ok(())
     }
 
-    /// Nothing more can be done about what fails here: the first failure is the one that is told.
-    fn take_back(&self) {
-        match (&self.old, self.stage) {
-            (Some((old, _)), StagedFolder::Aside | StagedFolder::Made) => {
-                drop(fs::rename(old, &self.place))
+    /// Errors are ignored: the first failure, which led here, is the one that is reported.
+    fn undo(&self) {
+        match (&self.old, self.state) {
+            (Some((old, _)), ChangeState::BackedUp | ChangeState::Done) => {
+                drop(fs::rename(old, &self.path));
             }
-            (None, StagedFolder::Made) => drop(fs::remove_file(&self.place)),
-            (_, StagedFolder::Waiting) | (None, StagedFolder::Aside) => {}
+            (None, ChangeState::Done) => drop(fs::remove_file(&self.path)),
+            (_, ChangeState::Prepared) | (None, ChangeState::BackedUp) => {}
         }
         if let Some(new) = &self.new {
             drop(fs::remove_file(new));
@@ -181,9 +176,9 @@ impl Change {
     }
 }
 
-/// Writes a text that is on the disk when this returns.
-fn write(place: &Path, text: &str, mode: Option<fs::Permissions>) -> std::io::Result<()> {
-    let mut file = fs::File::create(place)?;
+/// Writes a text to the disk, not only to the cache.
+fn write(path: &Path, text: &str, mode: Option<fs::Permissions>) -> std::io::Result<()> {
+    let mut file = fs::File::create(path)?;
     file.write_all(text.as_bytes())?;
     if let Some(mode) = mode {
         file.set_permissions(mode)?;
@@ -227,15 +222,15 @@ mod tests {
 
     const BEFORE: &[(&str, &str)] = &[("a.yaml", "a"), ("b.yaml", "b"), ("c.yaml", "c")];
 
-    fn before() -> Vec<Source> {
-        let source = |(path, text): &(&str, &str)| Source {
+    fn before() -> Vec<SourceFile> {
+        let source = |(path, text): &(&str, &str)| SourceFile {
             path: (*path).to_owned(),
             bytes: text.as_bytes().to_vec(),
         };
         BEFORE.iter().map(source).collect()
     }
 
-    fn make(folder: &Path) -> anyhow::Result<()> {
+    fn change(folder: &Path) -> anyhow::Result<()> {
         let files = [
             ("a.yaml", Some("A")),
             ("b.yaml", None),
@@ -243,22 +238,22 @@ mod tests {
             ("new.yaml", Some("N")),
         ];
         let files = files.map(|(path, text)| (path.to_owned(), text.map(str::to_owned)));
-        FolderChanges::of(folder, before(), files.into())?.make()
+        FolderChanges::prepare(folder, before(), files.into())?.apply()
     }
 
     #[test]
-    fn every_change_is_made_and_nothing_else_is_left_behind() {
+    fn all_changes_are_made_and_nothing_else_is_left_behind() {
         let (_root, folder) = site();
-        make(&folder).unwrap();
+        change(&folder).unwrap();
         assert_eq!(
             there(&folder),
             texts(&[("a.yaml", "A"), ("c.yaml", "C"), ("new.yaml", "N")])
         );
     }
 
-    /// Wherever it fails (no room beside a file, no way to put it in its place), the folder is as it was.
+    /// Wherever it fails (no space beside a file, a rename that is refused), the folder is as it was.
     #[test]
-    fn of_changes_that_cannot_all_be_made_none_is() {
+    fn if_one_change_fails_none_is_made() {
         for at in [
             ".a.yaml.import-new",
             ".new.yaml.import-new",
@@ -266,20 +261,20 @@ mod tests {
             ".c.yaml.import-old",
         ] {
             let (_root, folder) = site();
-            // A folder with something in it stands where a file must go.
+            // A folder that is not empty has the name that a file needs.
             fs::create_dir_all(folder.join(at).join("full")).unwrap();
-            let why = make(&folder).unwrap_err();
+            let why = change(&folder).unwrap_err();
             assert!(format!("{why:#}").contains("writing `"), "{why:#}");
             assert_eq!(there(&folder), texts(BEFORE), "{at}");
         }
     }
 
     #[test]
-    fn what_somebody_changed_meanwhile_is_not_written_over() {
+    fn a_file_that_was_changed_during_the_import_is_not_overwritten() {
         let (_root, folder) = site();
         fs::write(folder.join("c.yaml"), "mine").unwrap();
-        let why = make(&folder).unwrap_err().to_string();
-        assert!(why.contains("was changed meanwhile"), "{why}");
+        let why = change(&folder).unwrap_err().to_string();
+        assert!(why.contains("was changed during the import"), "{why}");
         assert_eq!(
             there(&folder),
             texts(&[("a.yaml", "a"), ("b.yaml", "b"), ("c.yaml", "mine")])
@@ -291,7 +286,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir_all(root.path().join(".topology.schema.json.import-new")).unwrap();
         let files = BTreeMap::from([("a.yaml".to_owned(), Some("A".to_owned()))]);
-        assert!(FolderChanges::of(&root.path().join("dc1"), Vec::new(), files).is_err());
+        assert!(FolderChanges::prepare(&root.path().join("dc1"), Vec::new(), files).is_err());
         assert!(!root.path().join("dc1").exists());
     }
 }

@@ -1,4 +1,4 @@
-//! What the doctor says of an app: its rights, its clock, its repositories, and whether its webhooks arrive.
+//! What the doctor finds about an app: its permissions, the clock, its repositories, and whether its webhooks arrive.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,7 +7,7 @@ use lab::github::{GitHubServer, GitHubServerOptions, RepositoryPermission, Webho
 use topology::observed::Timestamp;
 
 use super::*;
-use crate::doctor::Mark;
+use crate::doctor::DiagnosisStatus;
 
 const NAME: &str = "acme/network";
 
@@ -30,7 +30,7 @@ async fn hub() -> GitHubServer {
     lab
 }
 
-/// What waits to be delivered, and a ping, are answered so.
+/// Delivers everything that is queued, and a ping, with that outcome.
 fn settle(lab: &GitHubServer, outcome: WebhookOutcome) {
     let mut hub = lab.github();
     hub.ping();
@@ -55,91 +55,104 @@ fn config(lab: &GitHubServer, repository: &str) -> Config {
     Config::parse(&text, Path::new("."), &variables).unwrap()
 }
 
-/// The findings where this machine's clock is `late` seconds after GitHub's, which is the real one: a server's answers
-/// carry it.
-async fn findings(lab: &GitHubServer, repository: &str, late: i64) -> Vec<Finding> {
+/// The results where this machine's clock is `late` seconds ahead of GitHub's. GitHub's is the real clock, which the server
+/// sends with each answer.
+async fn diagnoses(lab: &GitHubServer, repository: &str, late: i64) -> Vec<Diagnosis> {
     let real = service::clock::machine();
     let clock: Clock = Arc::new(move || Timestamp(real().0 + late * 1_000));
     examine(&config(lab, repository), &clock).await
 }
 
-fn wrongs(findings: &[Finding]) -> Vec<&str> {
-    let wrong = findings.iter().filter(|it| it.mark == Mark::Wrong);
-    wrong
-        .inspect(|it| assert!(it.todo.is_some(), "{it:?}"))
-        .map(|it| it.says.as_str())
+fn problems(diagnoses: &[Diagnosis]) -> Vec<&str> {
+    let problems = diagnoses
+        .iter()
+        .filter(|it| it.status == DiagnosisStatus::Problem);
+    problems
+        .inspect(|it| assert!(it.remedy.is_some(), "{it:?}"))
+        .map(|it| it.message.as_str())
         .collect()
 }
 
 #[tokio::test]
-async fn an_app_that_fits_has_nothing_wrong() {
+async fn a_complete_app_has_no_problems() {
     let lab = hub().await;
-    let found = findings(&lab, NAME, 0).await;
-    assert_eq!(wrongs(&found), Vec::<&str>::new());
-    let said: Vec<&str> = found.iter().map(|it| it.says.as_str()).collect();
+    let found = diagnoses(&lab, NAME, 0).await;
+    assert_eq!(problems(&found), Vec::<&str>::new());
+    let messages: Vec<&str> = found.iter().map(|it| it.message.as_str()).collect();
     for word in [
-        "with the rights that it needs",
-        "clock is GitHub's",
-        "`acme/network` can be read; its default branch is `main`",
+        "with all permissions",
+        "clock agrees with GitHub's",
+        "`acme/network` is readable; its default branch is `main`",
     ] {
-        assert!(said.iter().any(|says| says.contains(word)), "{said:#?}");
+        assert!(
+            messages.iter().any(|message| message.contains(word)),
+            "{messages:#?}"
+        );
     }
 }
 
 #[tokio::test]
-async fn webhooks_that_do_not_arrive_are_told_with_what_to_look_at() {
+async fn webhooks_that_do_not_arrive_are_a_problem() {
     let lab = hub().await;
-    let found = findings(&lab, NAME, 0).await;
-    let told = found.last().unwrap();
-    assert!(told.says.contains("the last webhook arrived"), "{told:?}");
-    settle(&lab, WebhookOutcome::Unreachable);
-    let found = findings(&lab, NAME, 0).await;
-    let wrong = wrongs(&found);
-    assert_eq!(wrong.len(), 1, "{wrong:?}");
-    assert!(wrong[0].contains("did not arrive"), "{wrong:?}");
-    // One that comes through later is what counts.
-    settle(&lab, WebhookOutcome::Answered(202));
-    let found = findings(&lab, NAME, 0).await;
-    assert_eq!(wrongs(&found), Vec::<&str>::new());
+    let found = diagnoses(&lab, NAME, 0).await;
+    let last = found.last().unwrap();
     assert!(
-        found.last().unwrap().says.contains("1 never did"),
+        last.message.contains("the last webhook arrived"),
+        "{last:?}"
+    );
+    settle(&lab, WebhookOutcome::Unreachable);
+    let found = diagnoses(&lab, NAME, 0).await;
+    let problems_found = problems(&found);
+    assert_eq!(problems_found.len(), 1, "{problems_found:?}");
+    assert!(
+        problems_found[0].contains("did not arrive"),
+        "{problems_found:?}"
+    );
+    // Only the last one counts.
+    settle(&lab, WebhookOutcome::Answered(202));
+    let found = diagnoses(&lab, NAME, 0).await;
+    assert_eq!(problems(&found), Vec::<&str>::new());
+    assert!(
+        found.last().unwrap().message.contains("1 never arrived"),
         "{found:#?}"
     );
 }
 
 #[tokio::test]
-async fn a_repository_where_the_app_is_not_and_a_clock_that_is_off_are_told() {
+async fn a_repository_without_the_app_and_a_wrong_clock_are_problems() {
     let lab = hub().await;
-    let found = findings(&lab, "acme/elsewhere", 0).await;
-    let wrong = wrongs(&found);
-    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    let found = diagnoses(&lab, "acme/elsewhere", 0).await;
+    let problems_found = problems(&found);
+    assert_eq!(problems_found.len(), 1, "{problems_found:?}");
     assert!(
-        wrong[0].contains("`acme/elsewhere` is not there"),
-        "{wrong:?}"
+        problems_found[0].contains("`acme/elsewhere` does not exist"),
+        "{problems_found:?}"
     );
-    let found = findings(&lab, NAME, -45).await;
-    let wrong = wrongs(&found);
+    let found = diagnoses(&lab, NAME, -45).await;
+    let problems_found = problems(&found);
     assert!(
-        wrong.iter().any(|says| says.contains("clock is 4")),
-        "{wrong:?}"
+        problems_found
+            .iter()
+            .any(|message| message.contains("by 4")),
+        "{problems_found:?}"
     );
 }
 
 #[test]
-fn rights_that_lack_are_named() {
-    let lacking = |given: &[(&str, &str)]| {
+fn missing_permissions_are_named() {
+    let identified = |given: &[(&str, &str)]| {
         let config = Config::parse("", Path::new("."), &BTreeMap::new()).unwrap();
         let me = Me {
             login: Some("planebot[bot]".to_owned()),
             app: Some(7),
             permissions: given
                 .iter()
-                .map(|(right, least)| ((*right).to_owned(), (*least).to_owned()))
+                .map(|(name, least)| ((*name).to_owned(), (*least).to_owned()))
                 .collect(),
         };
-        let mut chart = Chart::of("github");
-        who(&mut chart, &me, &config);
-        chart.findings.remove(0)
+        let mut list = DiagnosisList::new("github");
+        identity(&mut list, &me, &config);
+        list.diagnoses.remove(0)
     };
     let all = [
         ("checks", "write"),
@@ -147,16 +160,16 @@ fn rights_that_lack_are_named() {
         ("pull_requests", "write"),
         ("metadata", "read"),
     ];
-    assert_eq!(lacking(&all).mark, Mark::Good);
-    let some = lacking(&[
+    assert_eq!(identified(&all).status, DiagnosisStatus::Ok);
+    let some = identified(&[
         ("checks", "read"),
         ("contents", "write"),
         ("metadata", "read"),
     ]);
-    assert_eq!(some.mark, Mark::Wrong);
+    assert_eq!(some.status, DiagnosisStatus::Problem);
     assert!(
-        some.says
-            .ends_with("without `checks: write`, `pull_requests: write`"),
+        some.message
+            .ends_with("lacks the permissions `checks: write`, `pull_requests: write`"),
         "{some:?}"
     );
 }

@@ -1,12 +1,12 @@
-//! DHCP snippets of an observation, as a layout has them. Must not know what they say.
+//! DHCP snippets of an observation, as a layout has them. Must not know what their text means.
 
 use serde_json::{Value, json};
 use topology::Cidr;
 use topology::observed::SnippetOn;
 
-use crate::rehearse::layout::{Drawing, object_of, put};
+use crate::rehearse::layout::{LayoutBuilder, object_of, put};
 
-impl Drawing<'_> {
+impl LayoutBuilder<'_> {
     pub(super) fn snippets(&self, cidr: Cidr) -> Vec<Value> {
         let snippets = self.observed.snippets().filter(|it| it.subnet == cidr);
         snippets
@@ -16,7 +16,7 @@ impl Drawing<'_> {
             .collect()
     }
 
-    /// Snippets that no plan writes; what else is said of them than their text changes nothing.
+    /// Snippets that no plan writes. Description and `enabled` are left out: nothing depends on them here.
     pub(super) fn loose_snippets(&mut self) -> Vec<Value> {
         let mut snippets = Vec::new();
         for snippet in self.observed.loose_snippets.iter().flatten() {
@@ -25,8 +25,8 @@ impl Drawing<'_> {
                 SnippetOn::Everywhere => {}
                 SnippetOn::Node(host) => put(object_of(&mut json), "node", Some(host)),
                 SnippetOn::Subnet { cidr, why } => {
-                    let lost = format!("DHCP snippet `{}` of {cidr}: {why}", snippet.name);
-                    self.lost.push(lost);
+                    let omitted = format!("DHCP snippet `{}` of {cidr}: {why}", snippet.name);
+                    self.omitted.push(omitted);
                     continue;
                 }
             }

@@ -6,9 +6,9 @@ const HEAD: &str = "1111111111111111111111111111111111111111";
 const BASE: &str = "2222222222222222222222222222222222222222";
 const MERGE: &str = "3333333333333333333333333333333333333333";
 
-fn happened(event: &str, body: &Value) -> Option<Occurrence> {
+fn repository_event(event: &str, body: &Value) -> Option<RepositoryEvent> {
     match read(event, &body.to_string()).unwrap() {
-        Some(Event::Happened(occurrence)) => Some(*occurrence),
+        Some(Event::Repository(event)) => Some(*event),
         Some(Event::Ping) => panic!("a ping"),
         None => None,
     }
@@ -73,9 +73,9 @@ fn a_pull_request_is_opened_pushed_to_reopened_and_retargeted() {
         } else {
             json!({"title": {"from": "old"}})
         };
-        let what = happened("pull_request", &body).map(|occurrence| occurrence.what);
-        let said = what.map_or("None".to_owned(), |what| format!("{what:?}"));
-        assert!(said.starts_with(wanted), "{action}: {said}");
+        let details = repository_event("pull_request", &body).map(|event| event.details);
+        let shown = details.map_or("None".to_owned(), |details| format!("{details:?}"));
+        assert!(shown.starts_with(wanted), "{action}: {shown}");
     }
 }
 
@@ -83,12 +83,14 @@ fn a_pull_request_is_opened_pushed_to_reopened_and_retargeted() {
 fn only_a_merge_has_a_merge_commit() {
     let mut body = pull("closed");
     body["pull_request"]["state"] = json!("closed");
-    let What::PullClosed(closed) = happened("pull_request", &body).unwrap().what else {
+    let EventDetails::PullClosed(closed) = repository_event("pull_request", &body).unwrap().details
+    else {
         panic!("not closed")
     };
-    assert_eq!(closed.merged, None, "the test merge is nobody's commit");
+    assert_eq!(closed.merged, None, "the test merge is on no branch");
     body["pull_request"]["merged"] = json!(true);
-    let What::PullClosed(merged) = happened("pull_request", &body).unwrap().what else {
+    let EventDetails::PullClosed(merged) = repository_event("pull_request", &body).unwrap().details
+    else {
         panic!("not closed")
     };
     assert_eq!(merged.merged.unwrap().as_str(), MERGE);
@@ -101,14 +103,17 @@ fn only_a_merge_has_a_merge_commit() {
 #[test]
 fn a_comment_keeps_its_author_its_sender_and_whether_it_was_edited() {
     let mut body = comment("created", "/plan");
-    let occurrence = happened("issue_comment", &body).unwrap();
-    assert_eq!(occurrence.place.repository_id, 9);
-    let What::Commented(said) = occurrence.what else {
+    let event = repository_event("issue_comment", &body).unwrap();
+    assert_eq!(event.repository.repository_id, 9);
+    let EventDetails::Commented(comment_event) = event.details else {
         panic!("no comment")
     };
-    assert_eq!(said.id, 9_007_199_254_740_993, "2^53 + 1 stays itself");
-    assert!(said.on_pull && !said.edited && !said.via_app);
-    assert_eq!(said.opener, None, "a deleted account");
+    assert_eq!(
+        comment_event.id, 9_007_199_254_740_993,
+        "2^53 + 1 is read exactly"
+    );
+    assert!(comment_event.on_pull && !comment_event.edited && !comment_event.via_app);
+    assert_eq!(comment_event.opener, None, "a deleted account");
     body["comment"]["updated_at"] = json!("2026-11-23T12:00:01Z");
     body["comment"]["performed_via_github_app"] = json!({"id": 1});
     body["issue"]
@@ -116,25 +121,27 @@ fn a_comment_keeps_its_author_its_sender_and_whether_it_was_edited() {
         .unwrap()
         .remove("pull_request");
     body["comment"]["user"] = json!(null);
-    let What::Commented(said) = happened("issue_comment", &body).unwrap().what else {
+    let EventDetails::Commented(comment_event) =
+        repository_event("issue_comment", &body).unwrap().details
+    else {
         panic!("no comment")
     };
-    assert!(!said.on_pull && said.edited && said.via_app);
-    assert_eq!(said.author, None);
+    assert!(!comment_event.on_pull && comment_event.edited && comment_event.via_app);
+    assert_eq!(comment_event.author, None);
 }
 
 #[test]
 fn edited_and_deleted_comments_are_not_new_ones() {
-    let edited = happened("issue_comment", &comment("edited", "/apply")).unwrap();
-    assert!(matches!(edited.what, What::CommentEdited(_)));
-    let deleted = happened("issue_comment", &comment("deleted", "/apply")).unwrap();
-    assert!(matches!(deleted.what, What::CommentDeleted(_)));
-    assert!(happened("issue_comment", &comment("pinned", "/apply")).is_none());
+    let edited = repository_event("issue_comment", &comment("edited", "/apply")).unwrap();
+    assert!(matches!(edited.details, EventDetails::CommentEdited(_)));
+    let deleted = repository_event("issue_comment", &comment("deleted", "/apply")).unwrap();
+    assert!(matches!(deleted.details, EventDetails::CommentDeleted(_)));
+    assert!(repository_event("issue_comment", &comment("pinned", "/apply")).is_none());
 }
 
 #[test]
 fn pushes_checks_and_pings_are_read() {
-    let What::Pushed(pushed) = happened("push", &push()).unwrap().what else {
+    let EventDetails::Pushed(pushed) = repository_event("push", &push()).unwrap().details else {
         panic!("no push")
     };
     assert!(pushed.forced && !pushed.before.is_zero());
@@ -143,8 +150,8 @@ fn pushes_checks_and_pings_are_read() {
         "repository": {"id": 9, "full_name": "acme/network"}, "sender": account("alice"),
     });
     assert!(matches!(
-        happened("check_run", &check).unwrap().what,
-        What::CheckRerequested {
+        repository_event("check_run", &check).unwrap().details,
+        EventDetails::CheckRerequested {
             check_run: Some(4),
             app: Some(6),
             ..
@@ -155,7 +162,7 @@ fn pushes_checks_and_pings_are_read() {
 }
 
 #[test]
-fn other_events_say_nothing_to_us() {
+fn other_events_are_not_read() {
     for event in [
         "star",
         "pull_request_review",
@@ -237,7 +244,7 @@ fn threat_7_json_that_could_be_read_two_ways_is_refused() {
     ] {
         assert!(read("issue_comment", &body).is_err(), "{case}");
     }
-    // What nobody reads is skipped without recursion.
+    // A field that is not read is skipped without recursion.
     let unread = good.replacen("\"action\"", &format!("\"x\":{deep},\"action\""), 1);
     assert!(read("issue_comment", &unread).is_ok());
 }

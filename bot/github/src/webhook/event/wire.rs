@@ -1,13 +1,13 @@
-//! The bodies of webhooks, as little of them as we read.
+//! The bodies of webhooks, with only the fields that are read.
 //!
-//! One struct for all events, because which of the top-level keys are there is what tells the kinds apart.
+//! One struct serves all events, because the top-level keys are what tells the kinds apart.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::webhook::event::{
-    Account, CommentEvent, Event, Occurrence, PullEvent, PullNumber, Push, RepositoryRef, Sha,
-    Unreadable, What,
+use super::{
+    Account, CommentEvent, Event, EventDetails, EventError, PullEvent, PullNumber, Push,
+    RepositoryEvent, RepositoryRef, Sha,
 };
 
 #[derive(Deserialize)]
@@ -120,13 +120,13 @@ struct WireCheckSuite {
     app: Option<WireNumbered>,
 }
 
-/// What an edit changed; only whether the base did.
+/// What an edit changed; only whether it was the base is read.
 #[derive(Deserialize)]
 struct WireChanges {
     base: Option<IgnoredAny>,
 }
 
-/// What a body is, by its keys.
+/// The kind of event, by the header or by the body's keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Ping,
@@ -139,7 +139,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// The events that we read, by the header's word.
+    /// `None` for events that are not read.
     fn of_header(word: &str) -> Option<Self> {
         match word {
             "ping" => Some(Self::Ping),
@@ -156,7 +156,7 @@ impl Kind {
         let pushed = body.r#ref.is_some()
             && body.after.is_some()
             && (body.commits.is_some() || body.pusher.is_some());
-        // The order matters: what is listed first has every key of what follows, and more.
+        // The order matters: a kind that is tested first may have every key of those that follow.
         if body.review.is_some() || body.thread.is_some() || body.deployment.is_some() {
             Self::Other
         } else if body.comment.is_some() {
@@ -180,60 +180,60 @@ impl Kind {
         }
     }
 
-    fn words(self) -> &'static str {
+    fn description(self) -> &'static str {
         match self {
-            Self::Ping => "a ping",
-            Self::PullRequest => "a pull request's",
-            Self::IssueComment => "a comment's",
-            Self::Push => "a push's",
-            Self::CheckRun => "a check run's",
-            Self::CheckSuite => "a check suite's",
-            Self::Other => "none of that kind",
+            Self::Ping => "that of a ping",
+            Self::PullRequest => "that of a pull request",
+            Self::IssueComment => "that of a comment",
+            Self::Push => "that of a push",
+            Self::CheckRun => "that of a check run",
+            Self::CheckSuite => "that of a check suite",
+            Self::Other => "of another kind",
         }
     }
 }
 
-/// Reads a body as what the header says it is.
-pub(super) fn read(header: &str, text: &str) -> Result<Option<Event>, Unreadable> {
+/// Reads a body as the event that the header names.
+pub(super) fn read(header: &str, text: &str) -> Result<Option<Event>, EventError> {
     let Some(kind) = Kind::of_header(header) else {
         return Ok(None);
     };
-    let body: Body = serde_json::from_str(text).map_err(|source| Unreadable::Garbled {
+    let body: Body = serde_json::from_str(text).map_err(|source| EventError::Malformed {
         event: header.to_owned(),
         source,
     })?;
     let shape = Kind::of_body(&body);
     if shape != kind {
-        return Err(Unreadable::Confused {
+        return Err(EventError::Mismatched {
             header: header.to_owned(),
-            body: shape.words(),
+            body: shape.description(),
         });
     }
     if kind == Kind::Ping {
         return Ok(Some(Event::Ping));
     }
-    let Some(place) = place(&body) else {
-        return Err(lacking(header, "repository"));
+    let Some(repository) = repository(&body) else {
+        return Err(missing(header, "repository"));
     };
-    let (what, sender) = match kind {
+    let (details, sender) = match kind {
         Kind::PullRequest => pull_request(header, body)?,
         Kind::IssueComment => issue_comment(header, body)?,
         Kind::Push => push(header, body)?,
         Kind::CheckRun | Kind::CheckSuite => check(body),
         Kind::Ping | Kind::Other => (None, None),
     };
-    Ok(what.map(|what| {
-        Event::Happened(Box::new(Occurrence {
-            place,
+    Ok(details.map(|details| {
+        Event::Repository(Box::new(RepositoryEvent {
+            repository,
             sender: sender.map(Account::from),
-            what,
+            details,
         }))
     }))
 }
 
-type Read = (Option<What>, Option<WireAccount>);
+type Read = (Option<EventDetails>, Option<WireAccount>);
 
-fn place(body: &Body) -> Option<RepositoryRef> {
+fn repository(body: &Body) -> Option<RepositoryRef> {
     body.repository.as_ref().map(|repository| RepositoryRef {
         repository_id: repository.id,
         full_name: repository.full_name.clone(),
@@ -241,20 +241,20 @@ fn place(body: &Body) -> Option<RepositoryRef> {
     })
 }
 
-fn lacking(event: &str, field: &'static str) -> Unreadable {
-    Unreadable::Lacking {
+fn missing(event: &str, field: &'static str) -> EventError {
+    EventError::Missing {
         event: event.to_owned(),
         field,
     }
 }
 
-fn pull_request(header: &str, body: Body) -> Result<Read, Unreadable> {
+fn pull_request(header: &str, body: Body) -> Result<Read, EventError> {
     let retargeted = body.changes.is_some_and(|changes| changes.base.is_some());
     let wire = body
         .pull_request
-        .ok_or_else(|| lacking(header, "pull_request"))?;
+        .ok_or_else(|| missing(header, "pull_request"))?;
     if body.number != Some(wire.number) {
-        return Err(lacking(header, "number"));
+        return Err(missing(header, "number"));
     }
     let merged = wire.merged == Some(true);
     let pull = PullEvent {
@@ -264,27 +264,27 @@ fn pull_request(header: &str, body: Body) -> Result<Read, Unreadable> {
         head_repository: wire.head.repo.map(|repository| repository.id),
         base: wire.base.r#ref,
         base_sha: wire.base.sha,
-        // Before the merge this is GitHub's test merge, which is nobody's commit.
+        // Before the merge this is the commit of GitHub's test merge, which is on no branch.
         merged: wire.merge_commit_sha.filter(|_| merged),
         open: wire.state == "open",
     };
-    let what = match body.action.as_deref() {
-        Some("opened") => Some(What::PullOpened(pull)),
-        Some("synchronize") => Some(What::PullSynchronized(pull)),
-        Some("reopened") => Some(What::PullReopened(pull)),
-        Some("edited") if retargeted => Some(What::PullRetargeted(pull)),
+    let details = match body.action.as_deref() {
+        Some("opened") => Some(EventDetails::PullOpened(pull)),
+        Some("synchronize") => Some(EventDetails::PullSynchronized(pull)),
+        Some("reopened") => Some(EventDetails::PullReopened(pull)),
+        Some("edited") if retargeted => Some(EventDetails::PullRetargeted(pull)),
         Some("closed") if merged && pull.merged.is_none() => {
-            return Err(lacking(header, "merge_commit_sha"));
+            return Err(missing(header, "merge_commit_sha"));
         }
-        Some("closed") => Some(What::PullClosed(pull)),
+        Some("closed") => Some(EventDetails::PullClosed(pull)),
         Some(_) | None => None,
     };
-    Ok((what, body.sender))
+    Ok((details, body.sender))
 }
 
-fn issue_comment(header: &str, body: Body) -> Result<Read, Unreadable> {
-    let issue = body.issue.ok_or_else(|| lacking(header, "issue"))?;
-    let wire = body.comment.ok_or_else(|| lacking(header, "comment"))?;
+fn issue_comment(header: &str, body: Body) -> Result<Read, EventError> {
+    let issue = body.issue.ok_or_else(|| missing(header, "issue"))?;
+    let wire = body.comment.ok_or_else(|| missing(header, "comment"))?;
     let comment = CommentEvent {
         id: wire.id,
         number: PullNumber(issue.number),
@@ -292,32 +292,32 @@ fn issue_comment(header: &str, body: Body) -> Result<Read, Unreadable> {
         opener: issue.user.map(Account::from),
         body: wire.body.unwrap_or_default(),
         author: wire.user.map(Account::from),
-        // Without both times nobody can say that it was not edited.
+        // Without both times it may have been edited.
         edited: wire.created_at.is_none() || wire.created_at != wire.updated_at,
         created_at: wire.created_at,
         via_app: wire.performed_via_github_app.is_some(),
     };
-    let what = match body.action.as_deref() {
-        Some("created") => Some(What::Commented(comment)),
-        Some("edited") => Some(What::CommentEdited(comment)),
-        Some("deleted") => Some(What::CommentDeleted(comment)),
+    let details = match body.action.as_deref() {
+        Some("created") => Some(EventDetails::Commented(comment)),
+        Some("edited") => Some(EventDetails::CommentEdited(comment)),
+        Some("deleted") => Some(EventDetails::CommentDeleted(comment)),
         Some(_) | None => None,
     };
-    Ok((what, body.sender))
+    Ok((details, body.sender))
 }
 
-fn push(header: &str, body: Body) -> Result<Read, Unreadable> {
+fn push(header: &str, body: Body) -> Result<Read, EventError> {
     let sha = |field, text: Option<String>| {
         text.and_then(|text| Sha::parse(&text).ok())
-            .ok_or_else(|| lacking(header, field))
+            .ok_or_else(|| missing(header, field))
     };
-    let what = What::Pushed(Push {
-        reference: body.r#ref.ok_or_else(|| lacking(header, "ref"))?,
+    let details = EventDetails::Pushed(Push {
+        reference: body.r#ref.ok_or_else(|| missing(header, "ref"))?,
         before: sha("before", body.before)?,
         after: sha("after", body.after)?,
         forced: body.forced == Some(true),
     });
-    Ok((Some(what), body.sender))
+    Ok((Some(details), body.sender))
 }
 
 fn check(body: Body) -> Read {
@@ -329,10 +329,10 @@ fn check(body: Body) -> Read {
         (None, Some(suite)) => (None, suite.head_sha, suite.app),
         (None, None) => return (None, None),
     };
-    let what = What::CheckRerequested {
+    let details = EventDetails::CheckRerequested {
         check_run,
         head,
         app: app.map(|app| app.id),
     };
-    (Some(what), body.sender)
+    (Some(details), body.sender)
 }

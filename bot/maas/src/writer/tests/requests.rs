@@ -1,20 +1,22 @@
+//! The exact request of each write.
+
 use topology::object::{Fabric, InterfaceKind, ReservedIp, Space, StaticRoute};
 
 use super::*;
 
-/// Each write leaves as exactly that request.
-async fn leave_as(rows: Vec<(ScriptedTransport, Write, &str)>) {
+/// Each write is sent as exactly that request.
+async fn are_sent_as(rows: Vec<(ScriptedTransport, Write, &str)>) {
     for (maas, write, request) in rows {
         let line = request.split(": ").next().unwrap();
         let maas = maas.to(line, Ok(json(200, r#"{"id": 9}"#)));
-        let (outcome, sent) = made(maas, &write).await;
+        let (outcome, sent) = sent_by(maas, &write).await;
         assert_eq!(sent, [request], "{outcome:?}");
     }
 }
 
 #[tokio::test]
 async fn a_subnet_is_written_with_row_numbers_and_only_what_differs() {
-    leave_as(vec![
+    are_sent_as(vec![
         (
             maas(false, false),
             Write::Create(Object::Subnet(desks())),
@@ -47,7 +49,7 @@ async fn a_subnet_is_written_with_row_numbers_and_only_what_differs() {
 
 #[tokio::test]
 async fn a_range_is_written_with_its_subnet_and_a_nudge_sends_its_comment_again() {
-    leave_as(vec![
+    are_sent_as(vec![
         (
             maas(true, false),
             Write::Create(Object::Range(phones())),
@@ -73,9 +75,9 @@ async fn a_range_is_written_with_its_subnet_and_a_nudge_sends_its_comment_again(
 }
 
 #[tokio::test]
-async fn a_vlan_is_given_both_racks_at_once() {
+async fn a_vlan_gets_both_racks_at_once() {
     let spaces = r#"[{"id": -1, "name": "undefined"}, {"id": 2, "name": "office"}]"#;
-    leave_as(vec![
+    are_sent_as(vec![
         (
             maas(true, false),
             Write::Create(Object::Vlan(Vlan {
@@ -127,7 +129,7 @@ async fn a_vlan_is_given_both_racks_at_once() {
 #[tokio::test]
 async fn interfaces_and_links_are_written_below_their_node() {
     let ip = "192.0.2.33".parse().unwrap();
-    leave_as(vec![
+    are_sent_as(vec![
         (
             with_m1(),
             Write::Create(Object::Interface(interface("eth0.7", InterfaceKind::Vlan, &["eth0"], Some(7)))),
@@ -168,14 +170,14 @@ async fn interfaces_and_links_are_written_below_their_node() {
 }
 
 #[tokio::test]
-async fn a_made_link_is_told_by_its_own_row_number() {
+async fn a_created_link_has_its_own_row_number() {
     let eth1 = r#"{"id": 61, "name": "eth1", "type": "physical", "parents": [], "vlan": {"fabric": "blue", "vid": 7},
         "links": [{"id": 80, "mode": "dhcp", "subnet": {"cidr": "192.0.2.0/24"}}]}"#;
     let maas = with_m1().to(
         "POST nodes/m1m1m1/interfaces/61/?op=link_subnet",
         Ok(json(200, eth1)),
     );
-    let (outcome, _) = made(maas, &Write::Create(Object::Link(link("eth1", Mode::Dhcp)))).await;
+    let (outcome, _) = sent_by(maas, &Write::Create(Object::Link(link("eth1", Mode::Dhcp)))).await;
     assert_eq!(outcome, Outcome::Done(Some(80)));
 }
 
@@ -203,7 +205,7 @@ async fn routes_and_reserved_ips_name_their_subnets_by_row() {
         subnet: desks().cidr,
         comment: "door".to_owned(),
     };
-    leave_as(vec![
+    are_sent_as(vec![
         (
             maas(),
             Write::Create(Object::Route(route)),

@@ -5,40 +5,41 @@ use std::collections::BTreeSet;
 use crate::address::Cidr;
 use crate::object::{Interface, Key, Link, Mode, Object};
 use crate::plane::{Machine, MachineInterface};
-use crate::write::ground::{field, items, word};
-use crate::write::import::Import;
+use crate::write::import::SiteImport;
 use crate::write::machine::{
-    interface_text, parents_first, place, said_link, small_offset, type_word,
+    interface_text, link_text, parents_first, place, small_offset, type_word,
 };
-use crate::write::patch::{Fields, Items, Patch};
+use crate::write::patch::{FieldEdits, FilePatch, ItemEdits};
 use crate::write::scalar::scalar;
-use crate::yaml::Node;
+use crate::write::tree::{field, items, word};
+use crate::yaml::YamlNode;
 
-use super::value::{address, address_like, in_quotes, said, set_word};
-use super::{newcomers, paired};
+use super::pairing::{paired, unpaired};
+use super::value::{address, address_like, in_quotes, set_word, text_at};
 
 const INTERFACE: &[&str] = &["name", "type", "parents", "plane", "vlan", "links"];
 
-/// Changes what a machine says.
-pub(super) fn change(import: &Import<'_>, node: &Node, patch: &mut Patch) {
-    let before = said(node, "name").and_then(|host| import.ground.topology.machines.get(host));
+/// Updates a machine's declaration.
+pub(super) fn change(import: &SiteImport<'_>, node: &YamlNode, patch: &mut FilePatch) {
+    let before =
+        text_at(node, "name").and_then(|host| import.declaration.topology.machines.get(host));
     let (Some(before), Some(list)) = (before, field(node, "interfaces")) else {
         return;
     };
     let host = &before.host;
-    let own = said(node, "host").and_then(|own| own.strip_prefix('+')?.parse().ok());
+    let own = text_at(node, "host").and_then(|own| own.strip_prefix('+')?.parse().ok());
     let mut gone = BTreeSet::new();
     for (at, node) in items(Some(list)).iter().enumerate() {
-        let name = said(node, "name").unwrap_or_default();
+        let name = text_at(node, "name").unwrap_or_default();
         let Some(declared) = before.interfaces.iter().find(|it| it.name == name) else {
             continue;
         };
         let key = Key::Interface(host.clone(), name.to_owned());
         let now = import.observed.get(&key).and_then(Object::as_interface);
-        let mut fields = Fields::of(node);
+        let mut fields = FieldEdits::of(node);
         match now {
             Some(now) => {
-                if import.asked.everything() {
+                if import.selection.everything() {
                     interface(import, (declared, now), &mut fields, patch);
                 }
                 let links = Links {
@@ -49,32 +50,32 @@ pub(super) fn change(import: &Import<'_>, node: &Node, patch: &mut Patch) {
                 };
                 links.change(&mut fields, patch);
             }
-            None if import.asked.everything() && import.observed.all_nodes => {
+            None if import.selection.everything() && import.observed.all_nodes => {
                 gone.insert(at);
             }
             None => {}
         }
         patch.fields(fields, INTERFACE);
     }
-    let change = Items {
+    let change = ItemEdits {
         removed: gone,
         added: new_ones(import, before, own, items(Some(list)).len()),
     };
-    // Of a machine that was never read nothing is known.
+    // Nothing is known of a machine whose interfaces were not read.
     let read = import.observed.interfaces_of(host).next().is_some();
     if read && !change.is_empty() {
         patch.items(list, change);
     }
 }
 
-/// The interfaces that are not declared yet, behind those that are.
+/// The interfaces that are not declared yet, to be added after those that are.
 fn new_ones(
-    import: &Import<'_>,
+    import: &SiteImport<'_>,
     before: &Machine,
     own: Option<u128>,
-    said: usize,
+    stated: usize,
 ) -> Vec<(Option<usize>, String)> {
-    if !import.asked.everything() {
+    if !import.selection.everything() {
         return Vec::new();
     }
     let known: BTreeSet<&str> = before
@@ -91,14 +92,14 @@ fn new_ones(
         let links: Vec<&Link> = links.collect();
         interface_text(import, interface, &links, own)
     });
-    texts.map(|text| (said.checked_sub(1), text)).collect()
+    texts.map(|text| (stated.checked_sub(1), text)).collect()
 }
 
 fn interface(
-    import: &Import<'_>,
+    import: &SiteImport<'_>,
     (before, now): (&MachineInterface, &Interface),
-    fields: &mut Fields<'_>,
-    patch: &Patch,
+    fields: &mut FieldEdits<'_>,
+    patch: &FilePatch,
 ) {
     if before.kind != now.kind {
         set_word(fields, patch, "type", type_word(now.kind));
@@ -112,11 +113,11 @@ fn interface(
         }
     }
     let plane = fields.get("plane").and_then(word);
-    let said = match plane {
+    let stated = match plane {
         Some(key) => import.plane(key).map(|plane| plane.vlan.at.clone()),
         None => before.vlan.clone(),
     };
-    if before.vlan.is_none() || said == now.vlan {
+    if before.vlan.is_none() || stated == now.vlan {
         return;
     }
     let (key, value) = match &now.vlan {
@@ -132,23 +133,23 @@ fn interface(
 }
 
 struct Links<'a> {
-    import: &'a Import<'a>,
+    import: &'a SiteImport<'a>,
     host: &'a str,
     declared: &'a MachineInterface,
     own: Option<u128>,
 }
 
 impl Links<'_> {
-    fn change(&self, fields: &mut Fields<'_>, patch: &mut Patch) {
+    fn change(&self, fields: &mut FieldEdits<'_>, patch: &mut FilePatch) {
         let Some(list) = fields.get("links") else {
             return;
         };
         let nodes = items(Some(list));
         let before = self.declared.links.as_deref().unwrap_or_default();
-        if !self.import.asked.everything() {
+        if !self.import.selection.everything() {
             for (node, (cidr, _)) in nodes.iter().zip(before) {
-                let mut fields = Fields::of(node);
-                self.say_which(node, *cidr, &mut fields);
+                let mut fields = FieldEdits::of(node);
+                self.ask_which(node, *cidr, &mut fields);
                 patch.fields(fields, &["plane", "address", "subnet"]);
             }
             return;
@@ -165,7 +166,7 @@ impl Links<'_> {
         {
             return fields.remove("links");
         }
-        let meant: Vec<(&Node, Option<(Cidr, Mode)>)> = nodes
+        let meant: Vec<(&YamlNode, Option<(Cidr, Mode)>)> = nodes
             .iter()
             .zip(before)
             .map(|(node, (cidr, mode))| (node, self.meant(node, *cidr, *mode)))
@@ -194,18 +195,18 @@ impl Links<'_> {
 
     fn listed(
         &self,
-        list: &Node,
+        list: &YamlNode,
         pairs: &[Option<usize>],
         there: &[&Link],
-        (fields, patch): (&mut Fields<'_>, &mut Patch),
+        (fields, patch): (&mut FieldEdits<'_>, &mut FilePatch),
     ) {
         let gone = pairs.iter().enumerate().filter(|(_, pair)| pair.is_none());
-        let added = newcomers(pairs, there.len()).into_iter();
-        let change = Items {
+        let added = unpaired(pairs, there.len()).into_iter();
+        let change = ItemEdits {
             removed: gone.map(|(at, _)| at).collect(),
             added: added
                 .filter_map(|(behind, at)| {
-                    Some((behind, said_link(self.import, there[at], self.own)?))
+                    Some((behind, link_text(self.import, there[at], self.own)?))
                 })
                 .collect(),
         };
@@ -216,22 +217,27 @@ impl Links<'_> {
         }
     }
 
-    /// What a link says, in the subnet as it is now.
-    fn meant(&self, node: &Node, cidr: Cidr, mode: Mode) -> Option<(Cidr, Mode)> {
-        let cidr = *self.import.ground.now.get(&cidr)?;
-        let said = said(node, "address")?;
-        let mode = match (mode, said) {
+    /// Resolves a link in the subnet as it is now.
+    fn meant(&self, node: &YamlNode, cidr: Cidr, mode: Mode) -> Option<(Cidr, Mode)> {
+        let cidr = *self.import.declaration.now.get(&cidr)?;
+        let stated = text_at(node, "address")?;
+        let mode = match (mode, stated) {
             (Mode::Static(_), "host") => Mode::Static(cidr.at(self.own?)?),
-            (Mode::Static(_), said) => Mode::Static(address(self.import, said, cidr)?),
+            (Mode::Static(_), stated) => Mode::Static(address(self.import, stated, cidr)?),
             (Mode::Auto | Mode::Dhcp | Mode::LinkUp, _) => mode,
         };
         Some((cidr, mode))
     }
 
-    fn link(&self, (node, meant): (&Node, Option<(Cidr, Mode)>), now: &Link, patch: &mut Patch) {
-        let mut fields = Fields::of(node);
+    fn link(
+        &self,
+        (node, meant): (&YamlNode, Option<(Cidr, Mode)>),
+        now: &Link,
+        patch: &mut FilePatch,
+    ) {
+        let mut fields = FieldEdits::of(node);
         if meant != Some((now.subnet, now.mode)) {
-            let before = said(node, "address").unwrap_or_default();
+            let before = text_at(node, "address").unwrap_or_default();
             let word = match now.mode {
                 Mode::Auto => "auto".to_owned(),
                 Mode::Dhcp => "dhcp".to_owned(),
@@ -247,7 +253,7 @@ impl Links<'_> {
         }
         let before = fields.get("subnet");
         match before.and_then(word) {
-            Some(said) if said != now.subnet.to_string() => {
+            Some(stated) if stated != now.subnet.to_string() => {
                 let like = in_quotes(
                     before.map_or("", |node| patch.written(node)),
                     &format!("\"{}\"", now.subnet),
@@ -255,16 +261,22 @@ impl Links<'_> {
                 fields.set("subnet", &like);
             }
             Some(_) => {}
-            None => self.say_which(node, now.subnet, &mut fields),
+            None => self.ask_which(node, now.subnet, &mut fields),
         }
         patch.fields(fields, &["plane", "address", "subnet"]);
     }
 
-    /// Says which subnet is meant, where the plane has more than one now.
-    fn say_which(&self, node: &Node, cidr: Cidr, fields: &mut Fields<'_>) {
-        let full =
-            said(node, "address").is_some_and(|said| said.parse::<std::net::IpAddr>().is_ok());
-        let cidr = self.import.ground.now.get(&cidr).copied().unwrap_or(cidr);
+    /// Adds `subnet` if the plane has more than one subnet now.
+    fn ask_which(&self, node: &YamlNode, cidr: Cidr, fields: &mut FieldEdits<'_>) {
+        let full = text_at(node, "address")
+            .is_some_and(|stated| stated.parse::<std::net::IpAddr>().is_ok());
+        let cidr = self
+            .import
+            .declaration
+            .now
+            .get(&cidr)
+            .copied()
+            .unwrap_or(cidr);
         let several = self
             .import
             .plane_of(cidr)

@@ -3,17 +3,17 @@
 use crate::check::names;
 use crate::object::Vlan;
 use crate::plane::{Dhcp, Plane};
-use crate::write::ground::{field, items, subnets_in};
-use crate::write::import::{Import, PlaneOf};
-use crate::write::patch::{Fields, Items, Patch};
+use crate::write::import::{ImportedPlane, SiteImport};
+use crate::write::patch::{FieldEdits, FilePatch, ItemEdits};
 use crate::write::plane::{dhcp, subnet_text};
 use crate::write::scalar::scalar;
-use crate::yaml::Node;
+use crate::write::tree::{field, items, subnets_in};
+use crate::yaml::YamlNode;
 
-use super::subnet::{self, Home};
+use super::subnet::{self, SubnetMerge};
 use super::value::{set_text, set_word};
 
-/// Keys in the order in which people write them.
+/// Keys in the order in which they are usually written.
 const ORDER: &[&str] = &[
     "plane",
     "description",
@@ -41,14 +41,19 @@ const ORDER: &[&str] = &[
     "subnets",
 ];
 
-/// Changes what a plane says of its VLAN and its subnets, and adds the subnets that are new.
-pub(super) fn change(import: &Import<'_>, plane: &PlaneOf<'_>, node: &Node, patch: &mut Patch) {
-    let Some(before) = import.ground.topology.planes.get(&plane.key) else {
+/// Updates a plane's VLAN and subnets, and adds new subnets.
+pub(super) fn change(
+    import: &SiteImport<'_>,
+    plane: &ImportedPlane<'_>,
+    node: &YamlNode,
+    patch: &mut FilePatch,
+) {
+    let Some(before) = import.declaration.topology.planes.get(&plane.key) else {
         return;
     };
-    let mut fields = Fields::of(node);
-    let mut further = Items::default();
-    if import.asked.everything() {
+    let mut fields = FieldEdits::of(node);
+    let mut further = ItemEdits::default();
+    if import.selection.everything() {
         vlan(import, (before, plane.vlan), &mut fields, patch);
         subnets(
             import,
@@ -69,10 +74,10 @@ pub(super) fn change(import: &Import<'_>, plane: &PlaneOf<'_>, node: &Node, patc
 }
 
 fn vlan(
-    import: &Import<'_>,
+    import: &SiteImport<'_>,
     (before, now): (&Plane, &Vlan),
-    fields: &mut Fields<'_>,
-    patch: &Patch,
+    fields: &mut FieldEdits<'_>,
+    patch: &FilePatch,
 ) {
     if before.vlan.fabric != now.at.fabric {
         set_text(fields, patch, "fabric", &now.at.fabric);
@@ -97,7 +102,7 @@ fn vlan(
             Some(name) if names::is_maas_name(name) && name != "undefined" => {
                 match space {
                     Some(_) => set_text(fields, patch, "space", name),
-                    // `none` stood there without quotes, and is a name in them.
+                    // `none` was written without quotes; with quotes it is a name.
                     None => fields.set("space", &scalar(name)),
                 }
             }
@@ -114,7 +119,7 @@ fn vlan(
     if before
         .dhcp
         .as_ref()
-        .is_some_and(|said| !serves(import, said, now))
+        .is_some_and(|stated| !serves(import, stated, now))
     {
         match dhcp(import, now) {
             Ok(served) => fields.set("dhcp", &served),
@@ -124,12 +129,12 @@ fn vlan(
 }
 
 /// Whether DHCP is served as declared.
-fn serves(import: &Import<'_>, said: &Dhcp, vlan: &Vlan) -> bool {
+fn serves(import: &SiteImport<'_>, stated: &Dhcp, vlan: &Vlan) -> bool {
     let rack = |id: &Option<String>| id.as_deref().and_then(|id| import.rack(id));
-    match said {
+    match stated {
         Dhcp::Off => !vlan.dhcp_on && vlan.relay.is_none(),
         Dhcp::Relay(to) => {
-            let planes = import.ground.topology.planes.values();
+            let planes = import.declaration.topology.planes.values();
             let mut to = planes.filter(|plane| plane.vlan == *to);
             let now = to.next().and_then(|plane| import.plane(&plane.key));
             vlan.relay.is_some() && now.map(|plane| &plane.vlan.at) == vlan.relay.as_ref()
@@ -146,19 +151,19 @@ fn serves(import: &Import<'_>, said: &Dhcp, vlan: &Vlan) -> bool {
 }
 
 fn subnets(
-    import: &Import<'_>,
-    plane: &PlaneOf<'_>,
-    (before, node): (&Plane, &Node),
-    (fields, further): (&mut Fields<'_>, &mut Items),
-    patch: &mut Patch,
+    import: &SiteImport<'_>,
+    plane: &ImportedPlane<'_>,
+    (before, node): (&Plane, &YamlNode),
+    (fields, further): (&mut FieldEdits<'_>, &mut ItemEdits),
+    patch: &mut FilePatch,
 ) {
     let own = usize::from(field(node, "cidr").is_some());
     let mut kept = 0;
-    for (place, said) in subnets_in(node).into_iter().enumerate() {
+    for (place, stated) in subnets_in(node).into_iter().enumerate() {
         let Some(declared) = before.subnets.get(place) else {
             continue;
         };
-        let now = import.ground.now.get(&declared.cidr);
+        let now = import.declaration.now.get(&declared.cidr);
         let Some(now) = now.and_then(|cidr| import.observed.subnet(cidr)) else {
             if place < own {
                 ORDER[9..23].iter().for_each(|key| fields.remove(key));
@@ -167,7 +172,7 @@ fn subnets(
             }
             continue;
         };
-        let home = Home {
+        let home = SubnetMerge {
             import,
             before: declared,
             now,
@@ -181,7 +186,7 @@ fn subnets(
         if place < own {
             subnet::change(&home, fields, patch);
         } else {
-            let mut fields = Fields::of(said);
+            let mut fields = FieldEdits::of(stated);
             subnet::change(&home, &mut fields, patch);
             patch.fields(fields, ORDER);
         }
@@ -189,11 +194,11 @@ fn subnets(
 }
 
 fn add_subnets(
-    import: &Import<'_>,
-    plane: &PlaneOf<'_>,
-    node: &Node,
-    fields: &mut Fields<'_>,
-    further: &mut Items,
+    import: &SiteImport<'_>,
+    plane: &ImportedPlane<'_>,
+    node: &YamlNode,
+    fields: &mut FieldEdits<'_>,
+    further: &mut ItemEdits,
 ) {
     let mut texts = Vec::new();
     for subnet in plane.subnets.iter().skip(plane.declared) {

@@ -1,19 +1,25 @@
-//! What is listed on a subnet: reservations, static routes, reserved IPs. An item that is still there stays where it is.
+//! The lists of a subnet: reservations, static routes, reserved IPs. Items that still exist keep their position.
 
 use crate::address::Cidr;
 use crate::object::{IpRange, Object, RangeKind, ReservedIp, StaticRoute};
 use crate::plane::Purpose;
-use crate::write::ground::{items, word};
-use crate::write::patch::{Fields, Items, Patch};
+use crate::write::patch::{FieldEdits, FilePatch, ItemEdits};
 use crate::write::plane;
-use crate::yaml::Node;
+use crate::write::tree::{items, word};
+use crate::yaml::YamlNode;
 
-use super::subnet::Home;
-use super::value::{address, address_like, in_quotes, range, range_like, said, set_text, set_word};
-use super::{newcomers, paired};
+use super::pairing::{paired, unpaired};
+use super::subnet::SubnetMerge;
+use super::value::{
+    address, address_like, in_quotes, range, range_like, set_text, set_word, text_at,
+};
 
 /// Changes the reservations.
-pub(super) fn reservations(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch) {
+pub(super) fn reservations(
+    home: &SubnetMerge<'_>,
+    fields: &mut FieldEdits<'_>,
+    patch: &mut FilePatch,
+) {
     let (import, cidr) = (home.import, home.now.cidr);
     let mut there: Vec<&IpRange> = import.observed.ranges_of(cidr).collect();
     there.sort_by_key(|range| range.range);
@@ -22,12 +28,12 @@ pub(super) fn reservations(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut
         return;
     }
     let declared = items(list);
-    let meant = |node: &Node| range(import, said(node, "range")?, cidr);
-    let kind = |node: &Node| match said(node, "purpose") {
+    let meant = |node: &YamlNode| range(import, text_at(node, "range")?, cidr);
+    let kind = |node: &YamlNode| match text_at(node, "purpose") {
         Some("dynamic") => Purpose::Dynamic.kind(),
         Some(_) | None => RangeKind::Reserved,
     };
-    let name = |node: &Node| said(node, "name").unwrap_or_default().to_owned();
+    let name = |node: &YamlNode| text_at(node, "name").unwrap_or_default().to_owned();
     let pairs = paired(
         declared,
         &there,
@@ -44,7 +50,7 @@ pub(super) fn reservations(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut
         let Some(it) = pair.map(|at| there[at]) else {
             continue;
         };
-        let mut fields = Fields::of(node);
+        let mut fields = FieldEdits::of(node);
         match it.comment.as_str() {
             "" if name(node).is_empty() => {}
             "" => fields.remove("name"),
@@ -55,7 +61,7 @@ pub(super) fn reservations(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut
             set_word(&mut fields, patch, "purpose", purpose);
         }
         if meant(node) != Some(it.range) {
-            let like = range_like(said(node, "range").unwrap_or_default(), cidr, it.range);
+            let like = range_like(text_at(node, "range").unwrap_or_default(), cidr, it.range);
             set_word(&mut fields, patch, "range", &like);
         }
         patch.fields(fields, &["name", "purpose", "range"]);
@@ -71,15 +77,15 @@ pub(super) fn reservations(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut
 }
 
 /// Changes the static routes, where they are declared.
-pub(super) fn routes(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch) {
+pub(super) fn routes(home: &SubnetMerge<'_>, fields: &mut FieldEdits<'_>, patch: &mut FilePatch) {
     let (import, cidr) = (home.import, home.now.cidr);
     let Some(list) = fields.get("routes").filter(|list| word(list).is_none()) else {
         return;
     };
     let none = Vec::new();
     let there: &[&StaticRoute] = import.routes.get(&cidr).unwrap_or(&none);
-    let to = |node: &Node| -> Option<Cidr> {
-        let to = said(node, "to")?;
+    let to = |node: &YamlNode| -> Option<Cidr> {
+        let to = text_at(node, "to")?;
         if to.contains('/') {
             return to.parse().ok();
         }
@@ -87,8 +93,8 @@ pub(super) fn routes(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch
         let first = subnets.iter().find(|s| s.cidr.is_v6() == cidr.is_v6());
         first.map(|first| first.cidr)
     };
-    let via = |node: &Node| address(import, said(node, "via")?, cidr);
-    let metric = |node: &Node| said(node, "metric").unwrap_or("0").parse().ok();
+    let via = |node: &YamlNode| address(import, text_at(node, "via")?, cidr);
+    let metric = |node: &YamlNode| text_at(node, "metric").unwrap_or("0").parse().ok();
     let declared = items(Some(list));
     let pairs = paired(
         declared,
@@ -103,7 +109,7 @@ pub(super) fn routes(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch
         let Some(it) = pair.map(|at| there[at]) else {
             continue;
         };
-        let mut fields = Fields::of(node);
+        let mut fields = FieldEdits::of(node);
         if to(node) != Some(it.destination) {
             set_word(
                 &mut fields,
@@ -113,7 +119,7 @@ pub(super) fn routes(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch
             );
         }
         if via(node) != Some(it.gateway) {
-            let before = said(node, "via").unwrap_or_default();
+            let before = text_at(node, "via").unwrap_or_default();
             let like = address_like(import, before, cidr, it.gateway);
             set_word(&mut fields, patch, "via", &like);
         }
@@ -133,7 +139,11 @@ pub(super) fn routes(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch
 }
 
 /// Changes the reserved IPs, where they are declared.
-pub(super) fn reserved_ips(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch) {
+pub(super) fn reserved_ips(
+    home: &SubnetMerge<'_>,
+    fields: &mut FieldEdits<'_>,
+    patch: &mut FilePatch,
+) {
     let (import, cidr) = (home.import, home.now.cidr);
     let Some(list) = fields
         .get("reserved_ips")
@@ -143,8 +153,9 @@ pub(super) fn reserved_ips(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut
     };
     let all = import.observed.all().filter_map(Object::as_reserved_ip);
     let there: Vec<&ReservedIp> = all.filter(|reserved| reserved.subnet == cidr).collect();
-    let ip = |node: &Node| address(import, said(node, "ip")?, cidr);
-    let mac = |node: &Node| said(node, "mac").map(|mac| mac.to_lowercase().replace('-', ":"));
+    let ip = |node: &YamlNode| address(import, text_at(node, "ip")?, cidr);
+    let mac =
+        |node: &YamlNode| text_at(node, "mac").map(|mac| mac.to_lowercase().replace('-', ":"));
     let declared = items(Some(list));
     let pairs = paired(
         declared,
@@ -157,9 +168,9 @@ pub(super) fn reserved_ips(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut
         let Some(it) = pair.map(|at| there[at]) else {
             continue;
         };
-        let mut fields = Fields::of(node);
+        let mut fields = FieldEdits::of(node);
         if ip(node) != Some(it.ip) {
-            let before = said(node, "ip").unwrap_or_default();
+            let before = text_at(node, "ip").unwrap_or_default();
             let like = address_like(import, before, cidr, it.ip);
             set_word(&mut fields, patch, "ip", &like);
         }
@@ -169,7 +180,7 @@ pub(super) fn reserved_ips(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut
             fields.set("mac", &like);
         }
         match it.comment.as_str() {
-            "" if said(node, "comment").unwrap_or_default().is_empty() => {}
+            "" if text_at(node, "comment").unwrap_or_default().is_empty() => {}
             "" => fields.remove("comment"),
             comment => set_text(&mut fields, patch, "comment", comment),
         }
@@ -185,17 +196,17 @@ pub(super) fn reserved_ips(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut
     );
 }
 
-/// Takes out the items that are nobody's, and adds those that are new where they belong.
+/// Removes the items without a counterpart, and adds the new ones at their position.
 fn listed(
     key: &'static str,
-    (declared, pairs, there): (&[Node], &[Option<usize>], usize),
+    (declared, pairs, there): (&[YamlNode], &[Option<usize>], usize),
     text: &dyn Fn(usize) -> String,
-    fields: &mut Fields<'_>,
-    patch: &mut Patch,
+    fields: &mut FieldEdits<'_>,
+    patch: &mut FilePatch,
 ) {
     let gone = pairs.iter().enumerate().filter(|(_, pair)| pair.is_none());
-    let new = newcomers(pairs, there);
-    let change = Items {
+    let new = unpaired(pairs, there);
+    let change = ItemEdits {
         removed: gone.map(|(at, _)| at).collect(),
         added: new
             .iter()
@@ -212,7 +223,7 @@ fn listed(
                 .collect();
             fields.add(key, format!("{key}:\n{}", texts.concat().trim_end()));
         }
-        // For routes and reserved IPs nothing said would mean left alone.
+        // Omitting routes or reserved IPs would mean leaving them alone.
         Some(_) if there == 0 && key != "reserve" => fields.set(key, "[]"),
         Some(_) if there == 0 => fields.remove(key),
         Some(list) if declared.is_empty() => {
@@ -220,9 +231,9 @@ fn listed(
             let added = texts.map(|(_, text)| (None, text)).collect();
             patch.items(
                 list,
-                Items {
+                ItemEdits {
                     added,
-                    ..Items::default()
+                    ..ItemEdits::default()
                 },
             );
         }

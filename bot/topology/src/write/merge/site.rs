@@ -5,18 +5,18 @@ use std::collections::BTreeSet;
 use crate::address::Cidr;
 use crate::object::Key;
 use crate::observed::NodeKind;
-use crate::write::ground::{field, items, word};
-use crate::write::import::Import;
+use crate::write::import::SiteImport;
 use crate::write::machine::NewMachine;
-use crate::write::patch::{Fields, Items, Patch};
+use crate::write::patch::{FieldEdits, FilePatch, ItemEdits};
 use crate::write::scalar::{comment, scalar};
-use crate::write::site::Listed;
-use crate::yaml::Node;
+use crate::write::site::SiteLists;
+use crate::write::tree::{field, items, word};
+use crate::yaml::YamlNode;
 
 use super::machine;
-use super::value::said;
+use super::value::text_at;
 
-/// What is still to be listed: each thing goes to the first file that has a list for it.
+/// Entries still to be added: each is added to the first file that has a list for it.
 pub(super) struct Lists<'a> {
     machines: Option<&'a [NewMachine]>,
     spaces: Option<Vec<String>>,
@@ -24,7 +24,7 @@ pub(super) struct Lists<'a> {
 }
 
 impl<'a> Lists<'a> {
-    pub(super) fn new(machines: &'a [NewMachine], listed: &Listed<'_>) -> Self {
+    pub(super) fn new(machines: &'a [NewMachine], listed: &SiteLists<'_>) -> Self {
         let alone = listed.alone.iter();
         let alone = alone.map(|(name, why)| format!("{}  {}", scalar(name), comment(why)));
         Self {
@@ -34,18 +34,18 @@ impl<'a> Lists<'a> {
         }
     }
 
-    /// Changes the lists of one file; `gone` are places in its list of planes.
+    /// Updates the lists of one file; `gone` are indexes in its list of planes.
     pub(super) fn change(
         &mut self,
-        import: &Import<'_>,
-        root: &Node,
+        import: &SiteImport<'_>,
+        root: &YamlNode,
         gone: BTreeSet<usize>,
-        patch: &mut Patch,
+        patch: &mut FilePatch,
     ) {
-        let mut fields = Fields::of(root);
-        let planes = Items {
+        let mut fields = FieldEdits::of(root);
+        let planes = ItemEdits {
             removed: gone,
-            ..Items::default()
+            ..ItemEdits::default()
         };
         list(root, "planes", planes, (&mut fields, patch));
         self.machines(import, root, (&mut fields, patch));
@@ -57,20 +57,20 @@ impl<'a> Lists<'a> {
 
     fn machines(
         &mut self,
-        import: &Import<'_>,
-        root: &Node,
-        (fields, patch): (&mut Fields<'_>, &mut Patch),
+        import: &SiteImport<'_>,
+        root: &YamlNode,
+        (fields, patch): (&mut FieldEdits<'_>, &mut FilePatch),
     ) {
         let Some(nodes) = field(root, "machines") else {
             return;
         };
         let nodes = items(Some(nodes));
-        let mut change = Items::default();
+        let mut change = ItemEdits::default();
         for (at, node) in nodes.iter().enumerate() {
-            let host = said(node, "name").unwrap_or_default();
+            let host = text_at(node, "name").unwrap_or_default();
             let there = import.observed.nodes.get(host);
             let there = there.is_some_and(|node| node.kind == NodeKind::Machine);
-            if import.asked.drop_gone && import.observed.all_nodes && !there {
+            if import.selection.drop_gone && import.observed.all_nodes && !there {
                 change.removed.insert(at);
             } else {
                 machine::change(import, node, patch);
@@ -83,32 +83,38 @@ impl<'a> Lists<'a> {
         list(root, "machines", change, (fields, patch));
     }
 
-    fn spaces(&mut self, import: &Import<'_>, root: &Node, change: (&mut Fields<'_>, &mut Patch)) {
+    fn spaces(
+        &mut self,
+        import: &SiteImport<'_>,
+        root: &YamlNode,
+        change: (&mut FieldEdits<'_>, &mut FilePatch),
+    ) {
         let Some(nodes) = field(root, "spaces") else {
             return;
         };
         let nodes = items(Some(nodes));
-        let gone = |node: &Node| {
+        let gone = |node: &YamlNode| {
             let name = word(node).unwrap_or_default().to_owned();
             import.observed.all_spaces && import.observed.get(&Key::Space(name)).is_none()
         };
-        let drop = import.asked.drop_gone;
+        let drop = import.selection.drop_gone;
         let removed = nodes
             .iter()
             .enumerate()
             .filter(|(_, node)| drop && gone(node));
         let last = nodes.len().checked_sub(1);
         let new = self.spaces.take().unwrap_or_default().into_iter();
-        let spaces = Items {
+        let spaces = ItemEdits {
             removed: removed.map(|(at, _)| at).collect(),
             added: new.map(|text| (last, text)).collect(),
         };
         list(root, "spaces", spaces, change);
     }
 
-    /// What is declared now is left alone no more: a fabric makes way for those of its networks that still are.
-    fn alone(&mut self, import: &Import<'_>, root: &Node) -> Items {
-        let mut change = Items::default();
+    /// Removes from `leave_alone` what is declared now. A fabric is replaced by those of its subnets that are still left
+    /// alone.
+    fn alone(&mut self, import: &SiteImport<'_>, root: &YamlNode) -> ItemEdits {
+        let mut change = ItemEdits::default();
         let Some(nodes) = field(root, "leave_alone") else {
             return change;
         };
@@ -127,7 +133,7 @@ impl<'a> Lists<'a> {
                     .filter(|subnet| subnet.vlan.fabric == name);
                 let rest = rest.filter(|subnet| import.plane_of(subnet.cidr).is_none());
                 let rest = rest.filter(|subnet| {
-                    let alone = &import.ground.topology.leave_alone;
+                    let alone = &import.declaration.topology.leave_alone;
                     !alone.contains(&subnet.cidr.to_string())
                 });
                 let texts = rest.map(|subnet| scalar(&subnet.cidr.to_string()));
@@ -141,12 +147,12 @@ impl<'a> Lists<'a> {
     }
 }
 
-/// Changes a list of the file; one that loses everything stays as `[]`, so that the file says something.
+/// Edits a list of the file. A list that loses all items becomes `[]`, so that the file is not empty.
 fn list(
-    root: &Node,
+    root: &YamlNode,
     key: &'static str,
-    change: Items,
-    (fields, patch): (&mut Fields<'_>, &mut Patch),
+    change: ItemEdits,
+    (fields, patch): (&mut FieldEdits<'_>, &mut FilePatch),
 ) {
     let Some(node) = field(root, key).filter(|_| !change.is_empty()) else {
         return;

@@ -1,39 +1,39 @@
-//! One subnet: its name, its addresses, its switches.
+//! One subnet: its name, its addresses, its flags.
 
 use std::net::IpAddr;
 
 use crate::object::Subnet;
 use crate::plane::PlaneSubnet;
-use crate::write::ground::{items, word};
-use crate::write::import::Import;
-use crate::write::patch::{Fields, Items, Patch};
+use crate::write::import::SiteImport;
+use crate::write::patch::{FieldEdits, FilePatch, ItemEdits};
 use crate::write::plane::{resolver, scalar_cidr};
 use crate::write::scalar::scalar;
-use crate::yaml::Node;
+use crate::write::tree::{items, word};
+use crate::yaml::YamlNode;
 
 use super::ranges;
 use super::value::{address, address_like, in_quotes, set_text, set_word};
 
-/// A subnet as it was declared, and as it is.
-pub(super) struct Home<'a> {
-    pub(super) import: &'a Import<'a>,
+/// A subnet as declared, and as observed.
+pub(super) struct SubnetMerge<'a> {
+    pub(super) import: &'a SiteImport<'a>,
     pub(super) before: &'a PlaneSubnet,
     pub(super) now: &'a Subnet,
-    /// What it is called when nothing is said.
+    /// Its name if none is declared.
     pub(super) default_name: String,
 }
 
-/// Changes what is said of a subnet.
-pub(super) fn change(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch) {
+/// Updates a subnet's declaration.
+pub(super) fn change(home: &SubnetMerge<'_>, fields: &mut FieldEdits<'_>, patch: &mut FilePatch) {
     let now = home.now;
     if home.before.cidr != now.cidr {
         set_word(fields, patch, "cidr", &scalar_cidr(now.cidr));
     }
-    let said = fields
+    let stated = fields
         .get("name")
         .and_then(word)
         .unwrap_or(&home.default_name);
-    if said != now.name {
+    if stated != now.name {
         if home.default_name == now.name {
             fields.remove("name");
         } else {
@@ -48,28 +48,28 @@ pub(super) fn change(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch
     switches(home, fields, patch);
 }
 
-fn gateway(home: &Home<'_>, fields: &mut Fields<'_>, patch: &Patch) {
+fn gateway(home: &SubnetMerge<'_>, fields: &mut FieldEdits<'_>, patch: &FilePatch) {
     let (import, cidr) = (home.import, home.now.cidr);
     let node = fields.get("gateway");
-    let said = node.and_then(word).unwrap_or("none");
-    if said == "leave" {
+    let stated = node.and_then(word).unwrap_or("none");
+    if stated == "leave" {
         return;
     }
-    let meant = Some(said).filter(|said| *said != "none");
-    if meant.and_then(|said| address(import, said, cidr)) == home.now.gateway {
+    let meant = Some(stated).filter(|stated| *stated != "none");
+    if meant.and_then(|stated| address(import, stated, cidr)) == home.now.gateway {
         return;
     }
     match home.now.gateway {
         None => fields.remove("gateway"),
         Some(ip) => {
-            let like = address_like(import, said, cidr, ip);
+            let like = address_like(import, stated, cidr, ip);
             let before = node.map_or("", |node| patch.written(node));
             fields.set("gateway", &in_quotes(before, &like));
         }
     }
 }
 
-fn resolvers(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch) {
+fn resolvers(home: &SubnetMerge<'_>, fields: &mut FieldEdits<'_>, patch: &mut FilePatch) {
     let (import, now) = (home.import, home.now);
     let new = |ip: &IpAddr| resolver(import, now.cidr, *ip);
     let Some(list) = fields.get("dns") else {
@@ -82,20 +82,24 @@ fn resolvers(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch) {
     if word(list).is_some() {
         return;
     }
-    let said = items(Some(list));
-    let meant = |node: &Node| address(import, word(node)?, now.cidr);
-    if said.iter().map(meant).eq(now.dns.iter().copied().map(Some)) {
+    let stated = items(Some(list));
+    let meant = |node: &YamlNode| address(import, word(node)?, now.cidr);
+    if stated
+        .iter()
+        .map(meant)
+        .eq(now.dns.iter().copied().map(Some))
+    {
         return;
     }
     if now.dns.is_empty() {
         return fields.remove("dns");
     }
-    let kept = common(said, &now.dns, &|node, ip| meant(node) == Some(*ip));
-    let mut change = Items::default();
+    let kept = common(stated, &now.dns, &|node, ip| meant(node) == Some(*ip));
+    let mut change = ItemEdits::default();
     let (mut old, mut fresh) = (0, 0);
-    for (old_end, fresh_end) in kept.into_iter().chain([(said.len(), now.dns.len())]) {
+    for (old_end, fresh_end) in kept.into_iter().chain([(stated.len(), now.dns.len())]) {
         let both = (old_end - old).min(fresh_end - fresh);
-        for (node, ip) in said[old..old + both].iter().zip(&now.dns[fresh..]) {
+        for (node, ip) in stated[old..old + both].iter().zip(&now.dns[fresh..]) {
             let like = address_like(import, word(node).unwrap_or_default(), now.cidr, *ip);
             let like = in_quotes(patch.written(node), &like);
             patch.word(node, &like);
@@ -109,7 +113,7 @@ fn resolvers(home: &Home<'_>, fields: &mut Fields<'_>, patch: &mut Patch) {
     patch.items(list, change);
 }
 
-/// The places, in both lists, of a longest row of items that stand in both in the same order.
+/// The indexes, in both lists, of a longest common subsequence.
 fn common<A, B>(one: &[A], other: &[B], same: &dyn Fn(&A, &B) -> bool) -> Vec<(usize, usize)> {
     let mut longest = vec![vec![0_usize; other.len() + 1]; one.len() + 1];
     for (i, a) in one.iter().enumerate().rev() {
@@ -135,9 +139,9 @@ fn common<A, B>(one: &[A], other: &[B], same: &dyn Fn(&A, &B) -> bool) -> Vec<(u
     row
 }
 
-fn switches(home: &Home<'_>, fields: &mut Fields<'_>, patch: &Patch) {
+fn switches(home: &SubnetMerge<'_>, fields: &mut FieldEdits<'_>, patch: &FilePatch) {
     let (before, now) = (home.before, home.now);
-    for (key, said, there) in [
+    for (key, stated, there) in [
         ("managed", before.managed, now.flags.managed),
         ("allow_dns", before.allow_dns, now.flags.allow_dns),
         ("allow_proxy", before.allow_proxy, now.flags.allow_proxy),
@@ -147,20 +151,20 @@ fn switches(home: &Home<'_>, fields: &mut Fields<'_>, patch: &Patch) {
             now.flags.active_discovery,
         ),
     ] {
-        if said.is_some_and(|said| said != there) {
+        if stated.is_some_and(|stated| stated != there) {
             set_word(fields, patch, key, &there.to_string());
         }
     }
     if before
         .rdns_mode
-        .is_some_and(|said| said != now.flags.rdns_mode)
+        .is_some_and(|stated| stated != now.flags.rdns_mode)
     {
         set_word(fields, patch, "rdns_mode", &now.flags.rdns_mode.to_string());
     }
     if before
         .description
         .as_ref()
-        .is_some_and(|said| *said != now.description)
+        .is_some_and(|stated| *stated != now.description)
     {
         if now.description.is_empty() {
             fields.set("subnet_description", "\"\"");
@@ -172,7 +176,7 @@ fn switches(home: &Home<'_>, fields: &mut Fields<'_>, patch: &Patch) {
     if before
         .disabled_boot_architectures
         .as_ref()
-        .is_some_and(|said| said != arches)
+        .is_some_and(|stated| stated != arches)
     {
         let all: Vec<String> = arches.iter().map(|arch| scalar(arch)).collect();
         fields.set(

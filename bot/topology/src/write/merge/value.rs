@@ -1,28 +1,28 @@
-//! Single values: what one means, and how another is said in the same way.
+//! Single values: resolves them, and writes new ones in the same style.
 
 use std::net::IpAddr;
 
 use crate::address::{Cidr, Range};
 use crate::draft::{AddressRef, Leaf as _, Offset, RangeRef};
-use crate::write::ground::word;
-use crate::write::import::Import;
-use crate::write::patch::{Fields, Patch};
+use crate::write::import::SiteImport;
+use crate::write::literal::{address_in, literal};
+use crate::write::patch::{FieldEdits, FilePatch};
 use crate::write::plane::{range_in, resolver};
 use crate::write::scalar::{quoted, scalar, single};
-use crate::write::{address_in, literal};
-use crate::yaml::Node;
+use crate::write::tree::word;
+use crate::yaml::YamlNode;
 
 fn read(text: &str) -> Option<AddressRef> {
     AddressRef::parse(text, true).ok()
 }
 
-/// The address that is meant, in the subnet at hand as it is now.
-pub(super) fn address(import: &Import<'_>, text: &str, home: Cidr) -> Option<IpAddr> {
+/// Resolves an address in the subnet as it is now.
+pub(super) fn address(import: &SiteImport<'_>, text: &str, home: Cidr) -> Option<IpAddr> {
     resolved(import, &read(text)?, home)
 }
 
-fn resolved(import: &Import<'_>, said: &AddressRef, home: Cidr) -> Option<IpAddr> {
-    match said {
+fn resolved(import: &SiteImport<'_>, stated: &AddressRef, home: Cidr) -> Option<IpAddr> {
+    match stated {
         AddressRef::Literal(ip) => Some(*ip),
         AddressRef::Offset(Offset(offset)) => home.at(*offset),
         AddressRef::Plane(key, Offset(offset)) => {
@@ -33,8 +33,13 @@ fn resolved(import: &Import<'_>, said: &AddressRef, home: Cidr) -> Option<IpAddr
     }
 }
 
-/// An address, said as the one before it was.
-pub(super) fn address_like(import: &Import<'_>, before: &str, home: Cidr, ip: IpAddr) -> String {
+/// Writes an address in the style of the one before it.
+pub(super) fn address_like(
+    import: &SiteImport<'_>,
+    before: &str,
+    home: Cidr,
+    ip: IpAddr,
+) -> String {
     match read(before) {
         Some(AddressRef::Literal(_)) => literal(ip),
         Some(AddressRef::Offset(_)) if home.contains(ip) => address_in(home, ip),
@@ -42,17 +47,17 @@ pub(super) fn address_like(import: &Import<'_>, before: &str, home: Cidr, ip: Ip
     }
 }
 
-/// The range that is meant.
-pub(super) fn range(import: &Import<'_>, text: &str, home: Cidr) -> Option<Range> {
-    let said = RangeRef::parse(text, true).ok()?;
-    let start = resolved(import, &said.start, home)?;
-    Range::new(start, resolved(import, &said.end, home)?)
+/// Resolves a range.
+pub(super) fn range(import: &SiteImport<'_>, text: &str, home: Cidr) -> Option<Range> {
+    let stated = RangeRef::parse(text, true).ok()?;
+    let start = resolved(import, &stated.start, home)?;
+    Range::new(start, resolved(import, &stated.end, home)?)
 }
 
-/// A range, said as the one before it was: with offsets or in full, with its own sign in the middle.
+/// Writes a range in the style of the one before it: with offsets or full addresses, and with its separator.
 pub(super) fn range_like(before: &str, home: Cidr, range: Range) -> String {
-    let said = RangeRef::parse(before, true).ok();
-    let full = said.is_some_and(|said| matches!(said.start, AddressRef::Literal(_)));
+    let stated = RangeRef::parse(before, true).ok();
+    let full = stated.is_some_and(|stated| matches!(stated.start, AddressRef::Literal(_)));
     let middle = if before.contains("..") || !before.contains('-') {
         ".."
     } else if before.contains(" - ") {
@@ -75,7 +80,7 @@ pub(super) fn range_like(before: &str, home: Cidr, range: Range) -> String {
     }
 }
 
-/// A word in the quotes of the one before it. For words that mean the same with and without.
+/// A word with the quotes of the one before it. For words that mean the same with and without quotes.
 pub(super) fn in_quotes(before: &str, word: &str) -> String {
     let bare = word.trim_matches('"');
     if before.starts_with('"') {
@@ -87,7 +92,7 @@ pub(super) fn in_quotes(before: &str, word: &str) -> String {
     }
 }
 
-/// A text in the quotes of the one before it.
+/// Text with the quotes of the one before it.
 pub(super) fn text_like(before: &str, text: &str) -> String {
     match before.chars().next() {
         Some('"') => quoted(text),
@@ -96,8 +101,13 @@ pub(super) fn text_like(before: &str, text: &str) -> String {
     }
 }
 
-/// Makes a field say that text.
-pub(super) fn set_text(fields: &mut Fields<'_>, patch: &Patch, key: &'static str, text: &str) {
+/// Sets a field to a text.
+pub(super) fn set_text(
+    fields: &mut FieldEdits<'_>,
+    patch: &FilePatch,
+    key: &'static str,
+    text: &str,
+) {
     let node = fields.get(key);
     if node.and_then(word) == Some(text) {
         return;
@@ -106,14 +116,19 @@ pub(super) fn set_text(fields: &mut Fields<'_>, patch: &Patch, key: &'static str
     fields.set(key, &text_like(before, text));
 }
 
-/// Makes a field say that word, which is the same with and without quotes.
-pub(super) fn set_word(fields: &mut Fields<'_>, patch: &Patch, key: &'static str, said: &str) {
+/// Sets a field to a word that means the same with and without quotes.
+pub(super) fn set_word(
+    fields: &mut FieldEdits<'_>,
+    patch: &FilePatch,
+    key: &'static str,
+    stated: &str,
+) {
     let before = fields.get(key).map_or("", |node| patch.written(node));
-    let said = in_quotes(before, said);
-    fields.set(key, &said);
+    let stated = in_quotes(before, stated);
+    fields.set(key, &stated);
 }
 
-/// What an item of a list says of itself under that key.
-pub(super) fn said<'n>(node: &'n Node, key: &str) -> Option<&'n str> {
-    crate::write::ground::field(node, key).and_then(word)
+/// The scalar under `key` of a list item.
+pub(super) fn text_at<'n>(node: &'n YamlNode, key: &str) -> Option<&'n str> {
+    crate::write::tree::field(node, key).and_then(word)
 }

@@ -1,0 +1,299 @@
+//! One request, and one read: sent again while a retry may help, and judged once MAAS has responded.
+//!
+//! Only reads are retried, and only for causes that pass by themselves. An error names the request and the place in the
+//! response, never the body of a 401: MAAS prints the secret that it expected (seen on 3.5.12, 3.7.3).
+
+use std::time::Duration;
+
+use crate::MaasClient;
+use crate::transport::{LostAnswer, MaasRequest, MaasResponse, Method, Transport};
+
+/// Three retries cover a conflict or a restart of MAAS's workers. A longer outage needs a person.
+const RETRIES_MAX: u32 = 3;
+
+/// MAAS asks for 5 s after a conflict (3.5.9 maasserver/utils/views.py:41). A server that asks for more than this needs a
+/// person.
+const PAUSE_SECONDS_MAX: Duration = Duration::from_secs(10);
+
+/// The first pause where MAAS names none; doubled each time.
+const PAUSE_FIRST: Duration = Duration::from_secs(1);
+
+/// MAAS's messages are truncated to this many characters.
+pub(crate) const MESSAGE_CHARS_MAX: usize = 300;
+
+/// A read that failed: which request, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{request}`: {cause}")]
+pub struct ReadError {
+    /// Method, path and query.
+    pub request: String,
+    /// Already part of the message, so it is not a `#[source]`: a chain would print it twice.
+    pub cause: Cause,
+}
+
+/// Why a read failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Cause {
+    /// No response, after all retries.
+    #[error("no answer from MAAS: {0}")]
+    NoAnswer(LostAnswer),
+    /// A redirect. It is not followed, because that would send the key to another server.
+    #[error(
+        "answered with a redirect ({0}); configure the URL that it leads to, ending in `/MAAS`"
+    )]
+    Redirected(u16),
+    /// An HTML page instead of data.
+    #[error(
+        "answered with a web page ({0}) instead of data; is the URL MAAS's own, ending in `/MAAS`?"
+    )]
+    NotMaas(u16),
+    /// 401.
+    #[error(
+        "MAAS does not accept the API key (401); is the key complete and still valid, and is this machine's clock right?"
+    )]
+    KeyRefused,
+    /// 403.
+    #[error("the API key's user may not read this (403)")]
+    Forbidden,
+    /// 404 where something must exist.
+    #[error("not found (404): {0}")]
+    NotFound(String),
+    /// 409, 429, 5xx, after all retries.
+    #[error("MAAS answered {status}{}: {message}", after_attempts(*attempts))]
+    Unavailable {
+        /// The last status.
+        status: u16,
+        /// How often the request was sent.
+        attempts: u32,
+        /// MAAS's message, truncated.
+        message: String,
+    },
+    /// Any other status.
+    #[error("unexpected status {status}: {message}")]
+    UnexpectedStatus {
+        /// The status.
+        status: u16,
+        /// MAAS's message, truncated.
+        message: String,
+    },
+    /// The response is not what API 2.0 specifies.
+    #[error("cannot read the response: {place}: {problem}")]
+    InvalidResponse {
+        /// Where in the response, for example `[3].cidr`.
+        place: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// An object refers to another that no list has, and still does when the lists are read again.
+    #[error("MAAS's lists contradict each other: {0}; is another client changing this MAAS now?")]
+    InconsistentLists(String),
+    /// Several nodes or objects have the same name.
+    #[error("{0}")]
+    Ambiguous(String),
+}
+
+/// ` after 4 attempts`, or nothing after the first.
+fn after_attempts(attempts: u32) -> String {
+    if attempts == 1 {
+        return String::new();
+    }
+    format!(" after {attempts} attempts")
+}
+
+impl<W: Transport> MaasClient<W> {
+    /// The body of a successful response.
+    pub(crate) async fn read(&self, request: &MaasRequest) -> Result<Vec<u8>, ReadError> {
+        match self.read_if_there(request).await? {
+            Ok(body) => Ok(body),
+            Err(message) if message.starts_with("Unknown API endpoint") => {
+                let hint = "is the URL MAAS's own, ending in `/MAAS`?";
+                let message = format!("{}; {hint}", message.trim_end_matches('.'));
+                Err(read_error(request, Cause::NotFound(message)))
+            }
+            Err(message) => Err(read_error(request, Cause::NotFound(message))),
+        }
+    }
+
+    /// The body, or MAAS's message when the response is a 404.
+    pub(crate) async fn read_if_there(
+        &self,
+        request: &MaasRequest,
+    ) -> Result<Result<Vec<u8>, String>, ReadError> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let answer = self.send(request.clone()).await;
+            let Some(pause) = pause_before_retry(&answer, attempts) else {
+                return judge(request, answer, attempts);
+            };
+            tracing::debug!(
+                method = request.method.name(),
+                path = %request.path,
+                attempt = attempts,
+                pause_ms = pause.as_millis(),
+                "maas_request retried"
+            );
+            (self.environment.sleep)(pause).await;
+        }
+    }
+
+    /// Sends one request, once, while no more than [`crate::IN_FLIGHT_MAX`] are in flight. Every request of this client
+    /// passes here.
+    pub(crate) async fn send(&self, request: MaasRequest) -> Result<MaasResponse, LostAnswer> {
+        let _slot = self
+            .in_flight
+            .acquire()
+            .await
+            .expect("the semaphore is never closed while the client lives");
+        let (method, path) = (request.method.name(), request.path.clone());
+        let sent = (self.environment.now)();
+        let answer = self.transport.send(request).await;
+        let elapsed_ms = (self.environment.now)().0.saturating_sub(sent.0);
+        // Neither query nor form nor body: they may hold secrets.
+        tracing::debug!(
+            method,
+            %path,
+            status = answer.as_ref().ok().map(|response| response.status),
+            elapsed_ms,
+            outcome = outcome(&answer),
+            "maas_request"
+        );
+        answer
+    }
+}
+
+/// The log's word for what came back. `not_json` is a success whose body does not claim to be JSON: a proxy's page, or a
+/// server that is not MAAS.
+fn outcome(answer: &Result<MaasResponse, LostAnswer>) -> &'static str {
+    match answer {
+        Err(_lost) => "lost",
+        Ok(response)
+            if (200..300).contains(&response.status)
+                && !response.body.is_empty()
+                && !response.is_json() =>
+        {
+            "not_json"
+        }
+        Ok(_) => "answered",
+    }
+}
+
+/// How long to wait before the next attempt; `None` when this was the last.
+fn pause_before_retry(
+    answer: &Result<MaasResponse, LostAnswer>,
+    attempts: u32,
+) -> Option<Duration> {
+    let requested = match answer {
+        Ok(answer) if matches!(answer.status, 409 | 503) => answer.retry_after,
+        Err(LostAnswer::Unreachable(_) | LostAnswer::Broken(_)) => None,
+        // A response that timed out or stalled was waited for long enough, and one that is too large stays too large.
+        Ok(_) | Err(LostAnswer::TimedOut(_) | LostAnswer::Stalled(_) | LostAnswer::TooLarge(_)) => {
+            return None;
+        }
+    };
+    let doubled = PAUSE_FIRST * 2_u32.pow(attempts - 1);
+    (attempts <= RETRIES_MAX).then(|| requested.unwrap_or(doubled).min(PAUSE_SECONDS_MAX))
+}
+
+fn judge(
+    request: &MaasRequest,
+    answer: Result<MaasResponse, LostAnswer>,
+    attempts: u32,
+) -> Result<Result<Vec<u8>, String>, ReadError> {
+    debug_assert_eq!(request.method, Method::Get, "only reads are judged here");
+    let answer = answer.map_err(|lost| read_error(request, Cause::NoAnswer(lost)))?;
+    let status = answer.status;
+    let cause = match status {
+        300..=399 => Cause::Redirected(status),
+        401 => Cause::KeyRefused,
+        403 => Cause::Forbidden,
+        200 | 404 | 405 | 410 if answer.is_html() => Cause::NotMaas(status),
+        200 => return Ok(Ok(answer.body)),
+        404 => return Ok(Err(message_of(&answer))),
+        409 | 429 | 500..=599 => Cause::Unavailable {
+            status,
+            attempts,
+            message: message_of(&answer),
+        },
+        _ => Cause::UnexpectedStatus {
+            status,
+            message: message_of(&answer),
+        },
+    };
+    Err(read_error(request, cause))
+}
+
+pub(crate) fn read_error(request: &MaasRequest, cause: Cause) -> ReadError {
+    ReadError {
+        request: request.to_string(),
+        cause,
+    }
+}
+
+/// MAAS's message in a response: without markup and control characters, truncated, and never that of a 401.
+pub(crate) fn message_of(answer: &MaasResponse) -> String {
+    if answer.status == 401 {
+        return "MAAS does not accept the API key".to_owned();
+    }
+    // Enough to hold the message even inside markup, without scanning megabytes.
+    let head = &answer.body[..answer.body.len().min(64 * 1024)];
+    let text = String::from_utf8_lossy(head);
+    let plain = if answer.is_html() || text.trim_start().starts_with('<') {
+        without_markup(&text)
+    } else {
+        text.into_owned()
+    };
+    let plain = in_a_line(&plain);
+    if plain.is_empty() {
+        return "no message".to_owned();
+    }
+    if plain.chars().count() <= MESSAGE_CHARS_MAX {
+        return plain;
+    }
+    plain
+        .chars()
+        .take(MESSAGE_CHARS_MAX - 1)
+        .chain(['…'])
+        .collect()
+}
+
+/// MAAS's text on one line, without characters that control a terminal, change the writing direction or are invisible.
+pub(crate) fn in_a_line(text: &str) -> String {
+    let separates = |c: char| c.is_whitespace() || c.is_control() || is_invisible(c);
+    let words: Vec<&str> = text
+        .split(separates)
+        .filter(|word| !word.is_empty())
+        .collect();
+    words.join(" ")
+}
+
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Drops tags, comments, and the contents of `head`, `script` and `style`.
+fn without_markup(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find('<') {
+        plain.push_str(&rest[..start]);
+        plain.push(' ');
+        let tag = &rest[start..];
+        let lower: String = tag.chars().take(8).collect::<String>().to_ascii_lowercase();
+        let end = ["head", "script", "style"]
+            .into_iter()
+            .find(|name| {
+                let after = lower
+                    .strip_prefix('<')
+                    .and_then(|tag| tag.strip_prefix(name));
+                after.is_some_and(|after| after.starts_with(['>', ' ', '\n']))
+            })
+            .map_or_else(|| ">".to_owned(), |name| format!("</{name}>"));
+        let Some(length) = tag.find(&end) else {
+            return plain;
+        };
+        rest = &tag[length + end.len()..];
+    }
+    plain.push_str(rest);
+    plain
+}

@@ -1,0 +1,37 @@
+//! Builds the steps of a plan, from the observed network to the desired one.
+//!
+//! The order is fixed: first routes, reserved IPs, DHCP snippets, dynamic ranges, reserved ranges and subnets are deleted;
+//! then spaces, fabrics, VLANs and subnets are created; then gateways and resolvers, reserved ranges, dynamic ranges, DHCP,
+//! routes, reserved IPs and snippets are set up. Must not know gates, or who approves.
+
+mod draft;
+mod moves;
+mod ranges;
+mod remove;
+mod snippets;
+mod stand;
+mod target;
+mod vlans;
+
+pub(crate) use draft::{PlanBuilder, StepDraft, is_recreated, vacated};
+pub(crate) use ranges::called;
+
+impl PlanBuilder<'_> {
+    /// Adds the steps of all phases except carve.
+    pub(crate) fn build(&mut self) {
+        self.release_links();
+        self.turn_dhcp_off();
+        self.turn_dhcp_off_behind();
+        self.remove_routes();
+        self.remove_reserved_ips();
+        self.remove_snippets();
+        self.remove_ranges();
+        self.remove_subnets();
+        self.make_spaces();
+        self.make_fabrics();
+        self.make_vlans();
+        self.make_subnets();
+        self.stand_up();
+        self.make_waiting_snippets();
+    }
+}

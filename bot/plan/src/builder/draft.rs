@@ -1,0 +1,195 @@
+//! The plan under construction: the steps so far, and a model of the network after them.
+//!
+//! Every step that is added is applied to the model at once, so its before and after are exact, and a write that MAAS would
+//! refuse becomes a refusal. Must not know the order of the phases.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use topology::address::Cidr;
+use topology::object::{Key, Object};
+use topology::observed::{Holder, NodeKind, Observed};
+use topology::plane::{Strategy, Topology};
+
+use super::moves::RangeMoves;
+use crate::desired::{Desired, DesiredSubnet};
+use crate::network::{NetworkModel, RuleViolation};
+use crate::pairing::Pairing;
+use crate::refusal::{Refusal, RefusalCode};
+use crate::step::{Phase, Step, StepId, Undo, write_between};
+
+/// A plan under construction: the steps so far, and a model of the network after them.
+pub(crate) struct PlanBuilder<'a> {
+    pub(crate) topology: &'a Topology,
+    pub(crate) observed: &'a Observed,
+    pub(crate) pairing: &'a Pairing,
+    pub(crate) desired: &'a Desired,
+    pub(crate) network: NetworkModel,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) refusals: Vec<Refusal>,
+    /// The step before which controllers must have released their addresses, if one has an address on a vacated subnet.
+    pub(crate) vacate_before: Option<StepId>,
+    /// Old CIDR to the desired subnet that it becomes.
+    pub(super) becoming: BTreeMap<Cidr, &'a DesiredSubnet>,
+    /// Ranges that keep their row and change their addresses.
+    pub(super) moving_ranges: RangeMoves,
+    /// Fabrics whose MTUs change last, in a safe order.
+    pub(super) deferred_mtus: BTreeSet<String>,
+}
+
+/// A step to add.
+pub(crate) struct StepDraft {
+    pub(crate) phase: Phase,
+    pub(crate) plane: Option<String>,
+    pub(crate) before: Option<Object>,
+    pub(crate) after: Option<Object>,
+    pub(crate) why: String,
+}
+
+impl<'a> PlanBuilder<'a> {
+    pub(crate) fn new(
+        topology: &'a Topology,
+        observed: &'a Observed,
+        pairing: &'a Pairing,
+        desired: &'a Desired,
+    ) -> Self {
+        Self {
+            topology,
+            observed,
+            pairing,
+            desired,
+            network: NetworkModel::of(observed),
+            steps: Vec::new(),
+            refusals: Vec::new(),
+            vacate_before: None,
+            becoming: desired
+                .subnets
+                .values()
+                .filter_map(|subnet| Some((subnet.old?, subnet)))
+                .collect(),
+            moving_ranges: RangeMoves::of(observed, desired),
+            deferred_mtus: BTreeSet::new(),
+        }
+    }
+
+    /// Adds a step and applies it to the model.
+    pub(crate) fn add_step(&mut self, draft: StepDraft) {
+        if draft.before == draft.after {
+            return;
+        }
+        self.write(draft, false);
+    }
+
+    /// Adds a write that changes nothing but makes MAAS update dhcpd.
+    pub(crate) fn nudge(&mut self, draft: StepDraft) {
+        self.write(draft, true);
+    }
+
+    fn write(&mut self, draft: StepDraft, nudge: bool) {
+        let write = write_between(draft.before.as_ref(), draft.after.as_ref());
+        if let Err(violation) = self.network.apply(&write) {
+            // Something missing after an earlier refusal is a consequence of it, not another reason.
+            let follows =
+                matches!(violation, RuleViolation::Missing(_)) && !self.refusals.is_empty();
+            if follows {
+                return;
+            }
+            let refusal = Refusal::new(
+                RefusalCode::MaasRefuses,
+                format!("{violation}."),
+                "Change the declaration to avoid this, or fix it in MAAS first.",
+            );
+            self.refusals.push(match &draft.plane {
+                Some(plane) => refusal.of(plane),
+                None => refusal,
+            });
+            return;
+        }
+        let place = u32::try_from(self.steps.len() + 1).expect("a plan has fewer than 2^32 steps");
+        let back = write_between(draft.after.as_ref(), draft.before.as_ref());
+        let vacant = vacates(draft.before.as_ref(), draft.after.as_ref());
+        self.steps.push(Step {
+            id: StepId(place),
+            phase: draft.phase,
+            plane: draft.plane,
+            undo: match self.network.allows(&back) {
+                Ok(()) => Undo::By(Box::new(back)),
+                Err(violation) => Undo::Impossible(violation.to_string()),
+            },
+            expects: draft.before,
+            leaves: draft.after,
+            why: draft.why,
+            vacant,
+            nudge,
+        });
+    }
+
+    /// Old CIDRs of the subnets that change their CIDR or VLAN.
+    pub(crate) fn vacated(&self) -> BTreeSet<Cidr> {
+        vacated(self.desired, self.observed, self.pairing)
+    }
+
+    /// Those of the vacated subnets whose addresses move away. A subnet that only changes its VLAN, or grows, keeps its
+    /// addresses.
+    pub(crate) fn leaving(&self) -> BTreeSet<Cidr> {
+        let stays = |old: &Cidr| {
+            self.becomes(old)
+                .is_some_and(|subnet| subnet.row.cidr.encloses(old))
+        };
+        let mut leaving = self.vacated();
+        leaving.retain(|old| !stays(old));
+        leaving
+    }
+
+    /// Whether a controller has an address on that subnet.
+    pub(crate) fn held_by_controller(&self, cidr: &Cidr) -> bool {
+        self.observed.occupants.get(cidr).is_some_and(|occupants| {
+            occupants.iter().any(|occupant| {
+                matches!(
+                    occupant.holder,
+                    Holder::Node {
+                        kind: NodeKind::Controller,
+                        ..
+                    }
+                )
+            })
+        })
+    }
+
+    /// The desired subnet that the observed one becomes.
+    pub(crate) fn becomes(&self, old: &Cidr) -> Option<&'a DesiredSubnet> {
+        self.becoming.get(old).copied()
+    }
+
+    pub(crate) fn object(&self, key: &Key) -> Option<Object> {
+        self.network.get(key).cloned()
+    }
+}
+
+/// Whether a write takes a subnet away from the hosts on it.
+fn vacates(before: Option<&Object>, after: Option<&Object>) -> bool {
+    match (before, after) {
+        (Some(Object::Subnet(_)), None) => true,
+        (Some(Object::Subnet(before)), Some(Object::Subnet(after))) => {
+            before.cidr != after.cidr || before.vlan != after.vlan
+        }
+        _ => false,
+    }
+}
+
+/// Old CIDRs of the subnets that change their CIDR or VLAN.
+pub(crate) fn vacated(desired: &Desired, observed: &Observed, pairing: &Pairing) -> BTreeSet<Cidr> {
+    desired
+        .subnets
+        .values()
+        .filter_map(|subnet| observed.subnet(&subnet.old?).map(|old| (subnet, old)))
+        .filter(|(subnet, old)| subnet.moves() || pairing.place(&old.vlan) != subnet.row.vlan)
+        .map(|(_, old)| old.cidr)
+        .collect()
+}
+
+/// Whether a moving subnet is deleted and recreated.
+pub(crate) fn is_recreated(subnet: &DesiredSubnet) -> bool {
+    subnet
+        .chosen
+        .is_some_and(|chosen| chosen.strategy == Strategy::Recreate)
+}

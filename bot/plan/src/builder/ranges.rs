@@ -1,0 +1,188 @@
+//! Ranges: removed, moved, created, or only with a new comment.
+//!
+//! A range's comment is its name. If a range of the same kind and name is declared on the same subnet with other addresses,
+//! the range keeps its row and is moved by one PUT, so its addresses are never free in between and DHCP keeps serving. A
+//! kind is never changed in place: the API documents only addresses and comment (3.5.9 `maasserver/api/ip_ranges.py`). Must
+//! not know why a subnet moves.
+
+use topology::object::{IpRange, Key, Object, RangeKind};
+use topology::observed::Holder;
+
+use super::draft::{PlanBuilder, StepDraft};
+use super::moves::stays;
+use super::remove::removal_reason;
+use super::stand::stand_up_step;
+use crate::desired::DesiredSubnet;
+use crate::refusal::{Refusal, RefusalCode};
+use crate::step::Phase;
+
+impl PlanBuilder<'_> {
+    /// Dynamic ranges first: with DHCP on, every release refuses to delete their subnet.
+    pub(super) fn remove_ranges(&mut self) {
+        for kind in [RangeKind::Dynamic, RangeKind::Reserved] {
+            for subnet in self.desired.subnets.values() {
+                for range in self.removed_ranges(subnet, kind) {
+                    self.remove_range(subnet, range);
+                }
+            }
+        }
+    }
+
+    /// Ranges of that kind whose row is deleted.
+    pub(super) fn removed_ranges(&self, subnet: &DesiredSubnet, kind: RangeKind) -> Vec<IpRange> {
+        let Some(old) = subnet.old else {
+            return Vec::new();
+        };
+        self.network
+            .ranges_of(old)
+            .filter(|range| range.kind == kind)
+            .filter(|range| subnet.moves() || !stays(range, subnet.ranges.as_deref()))
+            .filter(|range| !self.moving_ranges.takes(range))
+            .cloned()
+            .collect()
+    }
+
+    fn remove_range(&mut self, subnet: &DesiredSubnet, range: IpRange) {
+        let serves = range.kind == RangeKind::Dynamic
+            && self
+                .network
+                .subnet(&range.subnet)
+                .and_then(|row| self.network.vlan(&row.vlan))
+                .is_some_and(|vlan| vlan.dhcp_on);
+        let reason = removal_reason(subnet.moves());
+        let why = if serves {
+            format!("{reason}; PXE and DHCP are down on this plane until its new range is there")
+        } else {
+            reason.to_owned()
+        };
+        self.add_step(StepDraft {
+            phase: Phase::Delete,
+            plane: Some(subnet.plane.clone()),
+            before: Some(Object::Range(range)),
+            after: None,
+            why,
+        });
+    }
+
+    /// Existing ranges move before new ones are created.
+    pub(super) fn move_ranges(&mut self) {
+        for (old, new) in std::mem::take(&mut self.moving_ranges.0) {
+            let Some(subnet) = self.desired.subnets.get(&new.subnet) else {
+                continue;
+            };
+            self.put_range(
+                subnet,
+                Some(old),
+                &new,
+                "its addresses change; the row stays",
+            );
+        }
+    }
+
+    pub(super) fn make_ranges(&mut self, kind: RangeKind) {
+        for subnet in self.desired.subnets.values() {
+            let ranges = subnet.ranges.iter().flatten();
+            for range in ranges.filter(|range| range.kind == kind) {
+                if self
+                    .network
+                    .get(&Key::Range(range.subnet, range.range))
+                    .is_none()
+                {
+                    self.put_range(subnet, None, range, "declared");
+                }
+            }
+        }
+    }
+
+    fn put_range(
+        &mut self,
+        subnet: &DesiredSubnet,
+        before: Option<IpRange>,
+        after: &IpRange,
+        why: &str,
+    ) {
+        let steps = self.steps.len();
+        self.add_step(stand_up_step(
+            Some(&subnet.plane),
+            before.map(Object::Range),
+            Object::Range(after.clone()),
+            why,
+        ));
+        // If a rule has refused it already, addresses in use do not matter.
+        if self.steps.len() > steps {
+            self.refuse_taken(subnet, after);
+        }
+    }
+
+    /// A dynamic range may not include an address in use (3.5.9 maasserver/models/subnet.py:623-631). A subnet that is
+    /// deleted is emptied first; a new one takes over the addresses that MAAS keeps without a subnet.
+    fn refuse_taken(&mut self, subnet: &DesiredSubnet, range: &IpRange) {
+        if range.kind == RangeKind::Reserved {
+            return;
+        }
+        let stays = subnet.old == Some(subnet.row.cidr);
+        let occupants = self.observed.occupants.get(&range.subnet);
+        if stays && occupants.is_none() {
+            self.refusals.push(
+                Refusal::new(
+                    RefusalCode::Unseen,
+                    format!(
+                        "the addresses in use on {}, which gets a dynamic range, were not read.",
+                        range.subnet
+                    ),
+                    "Plan again.",
+                )
+                .of(&subnet.plane),
+            );
+            return;
+        }
+        let occupants = occupants.filter(|_| stays).into_iter().flatten();
+        let apart = self.observed.elsewhere.iter().flatten();
+        let taken = occupants.chain(apart).find_map(|occupant| {
+            let ip = occupant.ip.filter(|ip| range.range.contains(*ip))?;
+            (occupant.holder != Holder::Passing).then_some((ip, &occupant.holder))
+        });
+        if let Some((ip, holder)) = taken {
+            self.refusals.push(
+                Refusal::new(
+                    RefusalCode::MaasRefuses,
+                    format!(
+                        "the dynamic range {} would include {ip}, which {} uses.",
+                        range.range,
+                        called(holder)
+                    ),
+                    "Shorten the range, or move that address first.",
+                )
+                .of(&subnet.plane),
+            );
+        }
+    }
+
+    pub(super) fn rename_ranges(&mut self) {
+        for subnet in self.desired.subnets.values() {
+            for range in subnet.ranges.iter().flatten() {
+                let now = self.object(&Key::Range(range.subnet, range.range));
+                if let Some(now) = now {
+                    self.add_step(stand_up_step(
+                        Some(&subnet.plane),
+                        Some(now),
+                        Object::Range(range.clone()),
+                        "its comment changes",
+                    ));
+                }
+            }
+        }
+    }
+}
+
+/// Describes who uses an address.
+pub(crate) fn called(holder: &Holder) -> String {
+    match holder {
+        Holder::Node { host, .. } => format!("`{host}`"),
+        Holder::Bmc { host } => format!("the BMC of `{host}`"),
+        Holder::Dns { names } => format!("the name `{}`", names.join("`, `")),
+        Holder::User { user } => format!("the user `{user}`"),
+        Holder::Passing => "an unknown host".to_owned(),
+        Holder::Unknown(what) => what.clone(),
+    }
+}

@@ -1,0 +1,63 @@
+//! What verification finds outside the declaration: subnets that appeared or moved while the plan was applied.
+//!
+//! A controller's report can recreate the subnet of its old address, or move one to another VLAN (seen on 3.5.12 and 3.7.3).
+//! Neither is declared, so planning again finds no difference. Must not know how the network was read.
+
+use std::collections::BTreeMap;
+
+use topology::address::Cidr;
+use topology::object::{Object, VlanAt};
+
+use crate::audit::{AuditLine, AuditStatus};
+use crate::plan::Plan;
+
+impl Plan {
+    /// Undeclared subnets that appeared since this plan was made and overlap a vacated one, and those whose VLAN changed:
+    /// one line each. `now` is a fresh audit.
+    pub fn unexpected_subnets(&self, now: &[AuditLine]) -> Vec<String> {
+        let known: BTreeMap<Cidr, &AuditLine> = undeclared(&self.audit).collect();
+        let left = self.vacated();
+        undeclared(now)
+            .filter_map(|(cidr, line)| match known.get(&cidr) {
+                None if left.iter().any(|gone| gone.overlaps(&cidr)) => Some(format!(
+                    "{cidr} is back on {}, although it is not declared: a controller that still had an address there recreated it; remove the address on that host, then the subnet",
+                    line.vlan
+                )),
+                None => None,
+                Some(before) => {
+                    let place = self.carried_along(&before.vlan);
+                    (place != line.vlan).then(|| {
+                        format!(
+                            "{cidr}, which is not declared, was on {place} and is now on {}: move it back",
+                            line.vlan
+                        )
+                    })
+                }
+            })
+            .collect()
+    }
+
+    /// A VLAN's fabric and VID after this plan has renamed or moved it.
+    fn carried_along(&self, at: &VlanAt) -> VlanAt {
+        let mut at = at.clone();
+        for step in &self.steps {
+            match (&step.expects, &step.leaves) {
+                (Some(Object::Fabric(old)), Some(Object::Fabric(new))) if old.name == at.fabric => {
+                    at.fabric.clone_from(&new.name);
+                }
+                (Some(Object::Vlan(old)), Some(Object::Vlan(new))) if old.at == at => {
+                    at = new.at.clone();
+                }
+                (None | Some(_), None | Some(_)) => {}
+            }
+        }
+        at
+    }
+}
+
+fn undeclared(lines: &[AuditLine]) -> impl Iterator<Item = (Cidr, &AuditLine)> {
+    lines
+        .iter()
+        .filter(|line| line.standing == AuditStatus::Undeclared)
+        .filter_map(|line| Some((line.cidr?, line)))
+}

@@ -1,0 +1,102 @@
+//! VLANs that move to another fabric with everything on them.
+//!
+//! One write of one row moves every interface and subnet of the VLAN to what MAAS regards as other cabling. Such a plan
+//! contains nothing else, so that its reader sees the whole effect. Must not know which VLANs may move (see `pairing`).
+
+use topology::object::{Interface, InterfaceKind, Key, Object, Vlan};
+use topology::observed::Observed;
+
+use crate::refusal::{Refusal, RefusalCode};
+use crate::step::Step;
+
+/// The VLAN before and after, if a step moves it to another fabric.
+fn moved(step: &Step) -> Option<(&Vlan, &Vlan)> {
+    let (before, after) = (
+        step.expects.as_ref()?.as_vlan()?,
+        step.leaves.as_ref()?.as_vlan()?,
+    );
+    (before.at.fabric != after.at.fabric).then_some((before, after))
+}
+
+/// Whether a step does nothing but move a VLAN to another fabric.
+fn only_moves(step: &Step) -> bool {
+    moved(step).is_some_and(|(before, after)| {
+        let there = Vlan {
+            at: after.at.clone(),
+            ..before.clone()
+        };
+        there == *after
+    })
+}
+
+/// Refuses a move between fabrics together with anything else.
+pub(super) fn mixed(steps: &[Step]) -> Vec<Refusal> {
+    let beside = steps.iter().filter(|step| !only_moves(step)).count();
+    if beside == 0 {
+        return Vec::new();
+    }
+    steps
+        .iter()
+        .filter_map(|step| Some((step, moved(step)?)))
+        .map(|(step, (before, after))| {
+            let refusal = Refusal::new(
+                RefusalCode::Mixed,
+                format!(
+                    "vlan {} moves to fabric `{}` with everything on it, but the same change has {beside} other writes.",
+                    before.at, after.at.fabric
+                ),
+                "Move it between the fabrics in one change, and make the other changes in another.",
+            );
+            match &step.plane {
+                Some(plane) => refusal.of(plane),
+                None => refusal,
+            }
+        })
+        .collect()
+}
+
+/// Warnings: the interfaces that move too, and those whose parents stay.
+pub(super) fn warnings(steps: &[Step], observed: &Observed) -> Vec<String> {
+    steps
+        .iter()
+        .filter_map(moved)
+        .flat_map(|(before, after)| {
+            let on_it: Vec<_> = observed
+                .all()
+                .filter_map(Object::as_interface)
+                .filter(|interface| interface.vlan.as_ref() == Some(&before.at))
+                .collect();
+            let along = format!(
+                "vlan {} moves to fabric `{}` unchanged, with its subnets and {} interfaces: MAAS does not check \
+                 this, so cables and switches must match",
+                before.at,
+                after.at.fabric,
+                on_it.len()
+            );
+            let apart = on_it
+                .into_iter()
+                .filter(|interface| {
+                    interface.kind == InterfaceKind::Vlan
+                        && stays_behind(interface, &after.at.fabric, observed)
+                })
+                .map(|interface| {
+                    format!(
+                        "`{}` of `{}` moves to fabric `{}`, but its parent stays in `{}`: MAAS only logs this",
+                        interface.name, interface.host, after.at.fabric, before.at.fabric
+                    )
+                });
+            std::iter::once(along).chain(apart).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// Whether a parent of a VLAN interface is in another fabric than `fabric`.
+fn stays_behind(interface: &Interface, fabric: &str, observed: &Observed) -> bool {
+    interface.parents.iter().any(|parent| {
+        observed
+            .get(&Key::Interface(interface.host.clone(), parent.clone()))
+            .and_then(Object::as_interface)
+            .and_then(|parent| parent.vlan.as_ref())
+            .is_some_and(|at| at.fabric != fabric)
+    })
+}
