@@ -41,7 +41,12 @@ fn codes(refused: &RefusedPlan) -> Vec<&'static str> {
 #[tokio::test]
 async fn a_network_that_widens_lists_whom_it_takes_in() {
     let (_, _, quiet) = planned(PHONES_WIDEN, |_| {}).await;
-    assert_snapshot!(quiet.unwrap().warnings.join("\n"), @"");
+    assert_snapshot!(quiet.unwrap().warnings.join("\n"), @r"
+    `phones` changes in place: deployed hosts and BMCs keep their old netmask until somebody changes them
+    `phones` grows from 10.20.0.0/24 to 10.20.0.0/22 and then includes everything in between; MAAS knows of no addresses in use there, but there may be some
+    the DHCP snippet `handsets` of 10.20.0.0/24 is deleted with the reserved range 10.20.0.10-10.20.0.20 if it is attached to it, which MAAS does not show; dhcpd does not use it there
+    the DHCP snippet `handsets, old` of 10.20.0.0/24 is deleted with the reserved range 10.20.0.10-10.20.0.20 if it is attached to it, which MAAS does not show; dhcpd does not use it there
+    ");
 
     let (world, topology, loud) = planned(PHONES_WIDEN, |world| {
         let mut maas = world.maas.lock().unwrap();
@@ -53,14 +58,19 @@ async fn a_network_that_widens_lists_whom_it_takes_in() {
     })
     .await;
     let loud = loud.unwrap();
-    assert_snapshot!(loud.warnings.join("\n"), @"");
+    assert_snapshot!(loud.warnings.join("\n"), @r"
+    `phones` changes in place: deployed hosts and BMCs keep their old netmask until somebody changes them
+    `phones` grows from 10.20.0.0/24 to 10.20.0.0/22 and then includes everything in between; MAAS knows of 10.20.1.7 (the user `alice`), 10.20.2.9 (an unknown host)
+    the DHCP snippet `handsets` of 10.20.0.0/24 is deleted with the reserved range 10.20.0.10-10.20.0.20 if it is attached to it, which MAAS does not show; dhcpd does not use it there
+    the DHCP snippet `handsets, old` of 10.20.0.0/24 is deleted with the reserved range 10.20.0.10-10.20.0.20 if it is attached to it, which MAAS does not show; dhcpd does not use it there
+    ");
     carried_out(&world, &topology, &loud).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_network_where_somebody_is_already_is_told() {
     let (_, _, quiet) = planned(PHONES_MOVE, |_| {}).await;
-    assert_eq!(told(&quiet.unwrap(), "somebody is already").len(), 0);
+    assert_eq!(told(&quiet.unwrap(), "already in use").len(), 0);
     let (_, _, loud) = planned(PHONES_MOVE, |world| {
         let mut maas = world.maas.lock().unwrap();
         for host in 1..=20 {
@@ -69,7 +79,15 @@ async fn a_network_where_somebody_is_already_is_told() {
         }
     })
     .await;
-    assert_snapshot!(loud.unwrap().warnings.join("\n"), @"");
+    assert_snapshot!(loud.unwrap().warnings.join("\n"), @r"
+    `phones` changes in place: deployed hosts and BMCs keep their old addresses until somebody changes them
+    `phones` gets 10.21.0.0/24, where addresses are already in use; MAAS knows of 10.21.0.1 (an unknown host), 10.21.0.2 (an unknown host), 10.21.0.3 (an unknown host), 10.21.0.4 (an unknown host), 10.21.0.5 (an unknown host), 10.21.0.6 (an unknown host), 10.21.0.7 (an unknown host), 10.21.0.8 (an unknown host) and 12 more
+    the DHCP snippet `handsets` of 10.20.0.0/24 is deleted with the reserved range 10.20.0.10-10.20.0.20 if it is attached to it, which MAAS does not show; dhcpd does not use it there
+    the DHCP snippet `handsets, old` of 10.20.0.0/24 is deleted with the reserved range 10.20.0.10-10.20.0.20 if it is attached to it, which MAAS does not show; dhcpd does not use it there
+    the DHCP snippet `handsets` of 10.20.0.0/24 still mentions 10.20.0.5 of a subnet that moves: planebot does not edit a snippet's text
+    the DHCP snippet `not ours` of 10.99.0.0/24 still mentions 10.20.0.6 of a subnet that moves: planebot does not edit a snippet's text
+    the DHCP snippet `for all` of all networks still mentions 10.20.0.7 of a subnet that moves: planebot does not edit a snippet's text
+    ");
 }
 
 /// A subnet that comes takes up the addresses that MAAS keeps without one, and a dynamic range may cover none of them.
