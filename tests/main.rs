@@ -5,6 +5,7 @@
     reason = "tests say what went wrong by stopping"
 )]
 
+mod abuse;
 mod crashes;
 mod hazards;
 mod house;
@@ -17,6 +18,5 @@ mod reference;
 mod reports;
 mod seeds;
 mod storm;
-mod strangers;
 mod walk;
 mod ways;
