@@ -25,7 +25,7 @@ async fn planned(
     (world, topology, outcome)
 }
 
-fn told(plan: &Plan, words: &str) -> Vec<String> {
+fn warnings_of(plan: &Plan, words: &str) -> Vec<String> {
     plan.warnings
         .iter()
         .filter(|warning| warning.contains(words))
@@ -70,7 +70,7 @@ async fn a_network_that_widens_lists_whom_it_takes_in() {
 #[tokio::test]
 async fn a_network_where_somebody_is_already_is_told() {
     let (_, _, quiet) = planned(PHONES_MOVE, |_| {}).await;
-    assert_eq!(told(&quiet.unwrap(), "already in use").len(), 0);
+    assert_eq!(warnings_of(&quiet.unwrap(), "already in use").len(), 0);
     let (_, _, loud) = planned(PHONES_MOVE, |world| {
         let mut maas = world.maas.lock().unwrap();
         for host in 1..=20 {
@@ -129,7 +129,7 @@ async fn maas_own_settings_that_name_an_address_that_moves_are_told() {
     })
     .await;
     let plan = plan.unwrap();
-    assert_snapshot!(told(&plan, "MAAS's own setting").join("\n"), @r"
+    assert_snapshot!(warnings_of(&plan, "MAAS's own setting").join("\n"), @r"
     MAAS's own setting `upstream_dns` contains 10.20.0.53, on a subnet that moves: update it afterwards
     MAAS's own setting `http_proxy` contains 10.20.0.80, on a subnet that moves: update it afterwards
     ");

@@ -10,7 +10,7 @@ use test_support::pairs::Pair;
 /// Pairs that are rehearsed, unless `PLANEBOT_REHEARSED` says how many; `PLANEBOT_REHEARSED_FROM` says where they begin.
 const PAIRS: u64 = 60;
 
-fn told(name: &str, otherwise: u64) -> u64 {
+fn setting(name: &str, otherwise: u64) -> u64 {
     let given = std::env::var_os(name);
     given.map_or(otherwise, |text| {
         text.into_string().unwrap().parse().unwrap()
@@ -43,8 +43,8 @@ async fn rehearsed(pair: &Pair) -> Option<Result<(), String>> {
 
 #[tokio::test]
 async fn plans_between_random_clouds_are_rehearsed_to_zero_drift() {
-    let first = told("PLANEBOT_REHEARSED_FROM", 0);
-    let count = told("PLANEBOT_REHEARSED", PAIRS);
+    let first = setting("PLANEBOT_REHEARSED_FROM", 0);
+    let count = setting("PLANEBOT_REHEARSED", PAIRS);
     let (mut found, mut planned) = (Vec::new(), 0);
     for seed in first..first + count {
         let Some(ended) = rehearsed(&Pair::of(seed)).await else {

@@ -31,7 +31,7 @@ const KINDS: [&str; 4] = ["physical", "bridge", "bond", "vlan"];
 
 /// What a report says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Says {
+enum ReportedState {
     /// What the host has at that moment.
     Now,
     /// What it had before anybody touched it.
@@ -128,7 +128,7 @@ impl<'a> Play<'a> {
     }
 
     /// Plays to the end; a report comes before move `at`. Also how many moves there were.
-    async fn played(mut self, at: Option<usize>, says: Says) -> (End, usize) {
+    async fn played(mut self, at: Option<usize>, says: ReportedState) -> (End, usize) {
         let before = self.hosts.clone();
         let mut moves = 0;
         let stopped = loop {
@@ -148,7 +148,7 @@ impl<'a> Play<'a> {
                 | NextMove::Finish => {
                     // After the last proof nobody looks any more: that is drift, for the next audit.
                     if at == Some(moves) && next != NextMove::Finish {
-                        self.report(if says == Says::Now {
+                        self.report(if says == ReportedState::Now {
                             &self.hosts
                         } else {
                             &before
@@ -256,16 +256,21 @@ async fn a_report_at_any_moment_leaves_the_network_as_declared_or_the_run_says_w
         for version in ["2.9.2", "3.5.12", "3.7.3"] {
             for strategy in [Strategy::Recreate, Strategy::InPlace] {
                 let case = Case::of(kind, version, strategy).await;
-                let (calm, moves) = Play::open(&case).await.played(None, Says::Now).await;
+                let (calm, moves) = Play::open(&case)
+                    .await
+                    .played(None, ReportedState::Now)
+                    .await;
                 assert_eq!(calm.stopped, None, "{kind} on {version}, {strategy:?}");
-                for (at, says) in (0..moves).flat_map(|at| [(at, Says::Now), (at, Says::Before)]) {
+                for (at, says) in (0..moves)
+                    .flat_map(|at| [(at, ReportedState::Now), (at, ReportedState::Before)])
+                {
                     let (end, _) = Play::open(&case).await.played(Some(at), says).await;
                     let place = format!("{kind} on {version}, {strategy:?}, {says:?} at move {at}");
                     reports += 1;
                     match &end.stopped {
                         None => assert_eq!(end, calm, "{place}"),
                         Some(why) => {
-                            assert_eq!(says, Says::Before, "{place}: {why}");
+                            assert_eq!(says, ReportedState::Before, "{place}: {why}");
                             assert!(why.contains("10."), "{place}: {why}");
                             stopped += 1;
                         }

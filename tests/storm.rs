@@ -1,11 +1,11 @@
 //! A storm over real processes: three replicas of the service on one PostgreSQL, ten thousand webhooks, and a run under way
 //! while replicas are killed, paused and stopped, a disk is full and PostgreSQL itself goes away.
 
-mod city;
+mod environment;
 mod mishaps;
 mod posts;
-mod reckoning;
 mod replicas;
+mod verification;
 mod watch;
 
 use std::io::Write as _;
@@ -13,7 +13,7 @@ use std::io::Write as _;
 use serde_json::Value;
 use simulation::demo::site;
 
-use city::City;
+use environment::StormEnvironment;
 use mishaps::Tally;
 use support_postgres::Cluster;
 
@@ -26,55 +26,55 @@ async fn each_write_and_each_word_happens_once_in_a_storm_over_replicas_that_die
     let Some(cluster) = Cluster::start() else {
         return;
     };
-    let mut city = City::open(cluster).await;
-    city.propose();
+    let mut environment = StormEnvironment::open(cluster).await;
+    environment.propose();
     let tally = Tally::default();
     let told = tokio::select! {
-        told = Box::pin(day(&city, &tally)) => told,
-        never = city.carry_webhooks() => match never {},
-        never = city.reap(&tally) => match never {},
-        never = city.watch_takeovers(&tally) => match never {},
+        told = Box::pin(day(&environment, &tally)) => told,
+        never = environment.carry_webhooks() => match never {},
+        never = environment.reap(&tally) => match never {},
+        never = environment.watch_takeovers(&tally) => match never {},
     };
     // Not captured by the test runner, so that it is seen.
     std::io::stderr().write_all(told.as_bytes()).unwrap();
 }
 
 /// The whole day; what there is to tell of it.
-async fn day(city: &City, tally: &Tally) -> String {
-    let commands = talk(city).await;
-    let posts = brewed(city, &commands);
+async fn day(environment: &StormEnvironment, tally: &Tally) -> String {
+    let commands = talk(environment).await;
+    let posts = brewed(environment, &commands);
     let storm = Box::pin(async {
-        city.storm.carry().await;
+        environment.storm.carry().await;
     });
     let run = Box::pin(async {
-        city.storm.release(BEFORE_THE_RUN);
-        applied(city, tally).await;
-        city.storm.release(posts);
+        environment.storm.release(BEFORE_THE_RUN);
+        applied(environment, tally).await;
+        environment.storm.release(posts);
     });
     tokio::join!(storm, run);
-    reckoning::at_the_end(city, tally, &commands).await
+    verification::at_the_end(environment, tally, &commands).await
 }
 
 /// People talk to the bot before anything happens; the comments that want an answer.
-async fn talk(city: &City) -> Vec<u64> {
-    city.hear("### 🟡 Plan for").await;
+async fn talk(environment: &StormEnvironment) -> Vec<u64> {
+    environment.receive("### 🟡 Plan for").await;
     let words = ["/help", "/status", "/why 10.12.8.0/22"];
     let people = ["alice", "bob", "mallory"];
     let mut commands: Vec<u64> = people
         .iter()
         .zip(words)
-        .map(|(who, words)| city.comment(who, words))
+        .map(|(who, words)| environment.comment(who, words))
         .collect();
-    commands.push(city.comment("mallory", "/apply"));
+    commands.push(environment.comment("mallory", "/apply"));
     for comment in &commands {
-        city.hear(&reckoning::marker(*comment)).await;
+        environment.receive(&verification::marker(*comment)).await;
     }
     commands
 }
 
 /// Makes the storm, in which those comments are told again and again.
-fn brewed(city: &City, commands: &[u64]) -> usize {
-    let mut hub = city.github.github();
+fn brewed(environment: &StormEnvironment, commands: &[u64]) -> usize {
+    let mut hub = environment.github.github();
     let replayed: Vec<Value> = hub
         .deliveries()
         .iter()
@@ -85,55 +85,62 @@ fn brewed(city: &City, commands: &[u64]) -> usize {
             id.is_some_and(|id| commands.contains(&id))
         })
         .collect();
-    city.storm.brew(&mut hub, city.number, &replayed)
+    environment
+        .storm
+        .brew(&mut hub, environment.number, &replayed)
 }
 
 /// The merge, the order and the run, with all that happens to the replicas meanwhile.
-async fn applied(city: &City, tally: &Tally) {
-    city.merge();
-    let plan = city.hear("this is merged").await;
+async fn applied(environment: &StormEnvironment, tally: &Tally) {
+    environment.merge();
+    let plan = environment.receive("this is merged").await;
     let digest = plan
         .lines()
         .find_map(|line| line.strip_prefix("/apply "))
         .unwrap();
-    city.comment("bob", &format!("/apply {digest}"));
-    city.passed("ordered");
-    city.hear("Gate `teardown`: a person is needed").await;
-    city.passed("at the teardown");
-    city.tear_down();
-    city.comment("bob", "/done teardown");
+    environment.comment("bob", &format!("/apply {digest}"));
+    environment.passed("ordered");
+    environment
+        .receive("Gate `teardown`: a person is needed")
+        .await;
+    environment.passed("at the teardown");
+    environment.tear_down();
+    environment.comment("bob", "/done teardown");
 
-    city.kill_at_a_write(3).await;
-    city.passed("killed at a write");
+    environment.kill_at_a_write(3).await;
+    environment.passed("killed at a write");
     tally.reap();
-    city.storm.release(PART);
-    wrote(city, 5).await;
+    environment.storm.release(PART);
+    wrote(environment, 5).await;
     tally.rest().await;
-    city.storm.release(PART);
-    city.restart_postgres().await;
-    city.passed("PostgreSQL is there again");
+    environment.storm.release(PART);
+    environment.restart_postgres().await;
+    environment.passed("PostgreSQL is there again");
     tally.reap();
-    city.storm.release(PART);
-    wrote(city, 8).await;
+    environment.storm.release(PART);
+    wrote(environment, 8).await;
     tally.rest().await;
-    city.pause_and_wake(10, tally).await;
-    city.passed("the paused one was refused");
-    city.storm.release(PART);
-    city.roll().await;
-    city.passed("all were upgraded");
+    environment.pause_and_wake(10, tally).await;
+    environment.passed("the paused one was refused");
+    environment.storm.release(PART);
+    environment.roll().await;
+    environment.passed("all were upgraded");
     tally.reap();
-    city.storm.release(PART);
-    city.hear("Gate `jumphost`: a person is needed").await;
-    city.passed("at the jumphost");
-    city.jumphost(&site::JUMPHOST_AFTER);
-    city.comment("bob", "/done jumphost");
-    city.hear("### ✅ Applied").await;
-    city.passed("applied");
+    environment.storm.release(PART);
+    environment
+        .receive("Gate `jumphost`: a person is needed")
+        .await;
+    environment.passed("at the jumphost");
+    environment.jumphost(&site::JUMPHOST_AFTER);
+    environment.comment("bob", "/done jumphost");
+    environment.receive("### ✅ Applied").await;
+    environment.passed("applied");
     tally.rest().await;
 }
 
-async fn wrote(city: &City, count: usize) {
+async fn wrote(environment: &StormEnvironment, count: usize) {
     let what = format!("{count} writes to MAAS");
-    city.until(&what, async || city.watch.writes() >= count)
+    environment
+        .until(&what, async || environment.watch.writes() >= count)
         .await;
 }

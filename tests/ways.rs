@@ -12,7 +12,12 @@ use crate::walk::carried_out;
 const IN_PLACE: &str = "in place: the row stays, ";
 
 /// How a plan of that edit changes the CIDR of that plane, in its own words. The plan is carried out.
-async fn told(version: &str, layout: &str, plane: &str, edits: &[(&str, &str, &str)]) -> String {
+async fn reason_of(
+    version: &str,
+    layout: &str,
+    plane: &str,
+    edits: &[(&str, &str, &str)],
+) -> String {
     let world = world_of(layout, Some(version));
     let topology = edited(imported(&world).await, &Change::of_all(edits));
     let observed = world.observe(&topology).await;
@@ -37,7 +42,7 @@ const OFFICE: (&str, &str, &str) = ("office", "10.10.0.0/24", "10.11.0.0/24");
 #[tokio::test]
 async fn a_network_that_only_its_plane_has_or_wants_keeps_its_row() {
     for version in ["2.9.2", "3.4.8", "3.5.12", "3.6.5", "3.7.3"] {
-        let why = told(version, CLOUD, "phones", &[PHONES]).await;
+        let why = reason_of(version, CLOUD, "phones", &[PHONES]).await;
         assert_eq!(
             why,
             "in place: the row stays, the default where no other network has or wants its CIDRs",
@@ -51,7 +56,7 @@ async fn a_network_that_only_its_plane_has_or_wants_keeps_its_row() {
 async fn a_network_with_dhcp_keeps_its_row_where_dhcpd_hears_of_that() {
     let mut ways = String::new();
     for version in ["2.9.2", "3.5.12", "3.6.5", "3.7.0", "3.7.3"] {
-        let why = told(version, CLOUD, "office", &[OFFICE]).await;
+        let why = reason_of(version, CLOUD, "office", &[OFFICE]).await;
         ways.push_str(&format!("{version}: {why}\n"));
     }
     assert_snapshot!(ways, @r"
@@ -72,7 +77,7 @@ async fn where_cidrs_change_hands_all_deletes_come_before_all_creates() {
     let mut ways = String::new();
     for version in ["2.9.2", "3.5.12", "3.7.3"] {
         for plane in ["phones", "lab"] {
-            let why = told(version, CLOUD, plane, &chain).await;
+            let why = reason_of(version, CLOUD, plane, &chain).await;
             ways.push_str(&format!("{version} {plane}: {why}\n"));
         }
     }
@@ -92,7 +97,7 @@ async fn a_network_that_takes_over_the_cidr_of_one_that_moves_is_new() {
         PHONES,
         ("new", "", "plane: new\nfabric: red\ncidr: 10.20.0.0/24\n"),
     ];
-    let why = told("3.5.12", CLOUD, "phones", &taken_over).await;
+    let why = reason_of("3.5.12", CLOUD, "phones", &taken_over).await;
     assert_snapshot!(why, @"made again as 10.21.0.0/24, since CIDRs change hands here: all deletes come before all creates");
 }
 
@@ -107,7 +112,7 @@ async fn a_network_of_bmcs_keeps_its_row_whatever_its_neighbours_do() {
     ];
     let mut ways = String::new();
     for version in ["2.9.2", "3.5.12", "3.7.3"] {
-        let why = told(version, &layout.to_string(), "phones", &chain).await;
+        let why = reason_of(version, &layout.to_string(), "phones", &chain).await;
         ways.push_str(&format!("{version}: {why}\n"));
     }
     assert_snapshot!(ways, @r"
@@ -123,7 +128,7 @@ async fn what_a_plane_declares_wins() {
         for (word, way) in [("in-place", IN_PLACE), ("recreate", "made again as ")] {
             let to = format!("10.11.0.0/24\nstrategy: {word}");
             let edit = ("office", "10.10.0.0/24", to.as_str());
-            let why = told(version, CLOUD, "office", &[edit]).await;
+            let why = reason_of(version, CLOUD, "office", &[edit]).await;
             assert!(why.starts_with(way), "{version}: {why}");
             assert!(why.ends_with("as declared"), "{version}: {why}");
         }

@@ -16,22 +16,22 @@ pub(crate) type Act = (&'static str, fn(&mut Stage));
 pub(crate) const STORY: [Act; 8] = [
     ("alice opens the pull request", propose),
     ("mallory says /apply", |stage| {
-        say(stage, "mallory", "/apply");
+        comment(stage, "mallory", "/apply");
     }),
     ("bob says /apply before the merge", apply),
     ("bob merges", merge),
     ("bob says /apply", apply),
     ("bob says /done too early", |stage| {
         release(stage);
-        say(stage, "bob", "/done teardown");
+        comment(stage, "bob", "/done teardown");
     }),
     ("bob says /done teardown", |stage| {
         empty(stage);
-        say(stage, "bob", "/done teardown");
+        comment(stage, "bob", "/done teardown");
     }),
     ("bob says /done jumphost", |stage| {
         stage.jumphost(&site::JUMPHOST_AFTER);
-        say(stage, "bob", "/done jumphost");
+        comment(stage, "bob", "/done jumphost");
     }),
 ];
 
@@ -41,10 +41,10 @@ pub(crate) const OVERTAKING: [Act; 9] = [
     ("bob merges", merge),
     ("bob says /apply", apply),
     ("bob says /abort", |stage| {
-        say(stage, "bob", "/abort");
+        comment(stage, "bob", "/abort");
     }),
     ("bob says /status", |stage| {
-        say(stage, "bob", "/status");
+        comment(stage, "bob", "/status");
     }),
     ("alice takes it back", take_back),
     ("bob merges that", merge),
@@ -55,14 +55,14 @@ pub(crate) const OVERTAKING: [Act; 9] = [
     }),
 ];
 
-fn say(stage: &mut Stage, who: &str, words: &str) {
+fn comment(stage: &mut Stage, who: &str, words: &str) {
     let number = stage.number;
     let mut hub = stage.town.github.github();
     hub.at(REPOSITORY).comment(who, number, words).unwrap();
 }
 
 fn apply(stage: &mut Stage) {
-    say(stage, "bob", "/apply");
+    comment(stage, "bob", "/apply");
 }
 
 /// One branch and one pull request: the files that are given, and no other declaration.

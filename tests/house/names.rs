@@ -204,7 +204,7 @@ impl Words {
     }
 
     /// What `text` says of them, each once.
-    fn said_in(&self, text: &str) -> BTreeSet<String> {
+    fn found_in(&self, text: &str) -> BTreeSet<String> {
         let lower = text.to_lowercase();
         let mut said = BTreeSet::new();
         let tokens = tokens(&lower);
@@ -381,13 +381,13 @@ fn nothing_that_plans_asks_or_pretends_knows_the_reference_site_or_the_recording
     assert!(rooms.len() > 180, "only {} files", rooms.len());
     let mut told = BTreeMap::new();
     for path in rooms {
-        let said = words.said_in(&without_tests(&read(&path)));
+        let said = words.found_in(&without_tests(&read(&path)));
         if !said.is_empty() {
             told.insert(path, said);
         }
     }
     for command in listed_commands() {
-        let said = words.said_in(&printed(&[&command, "--help"]));
+        let said = words.found_in(&printed(&[&command, "--help"]));
         if !said.is_empty() {
             told.insert(PathBuf::from(format!("planebot {command} --help")), said);
         }
@@ -419,7 +419,7 @@ fn the_list_of_words_is_drawn_from_what_is_there() {
 fn each_of_the_words_is_found_where_somebody_plants_it() {
     let words = Words::gathered();
     assert_eq!(
-        words.said_in("// a comment, 192.0.2.7, eth0"),
+        words.found_in("// a comment, 192.0.2.7, eth0"),
         BTreeSet::new()
     );
     let all = (words.names.iter().cloned())
@@ -439,7 +439,7 @@ fn each_of_the_words_is_found_where_somebody_plants_it() {
             format!("if name == \"{word}\" {{"),
             format!("({})", word.to_uppercase()),
         ] {
-            assert!(!words.said_in(&planted).is_empty(), "{planted}");
+            assert!(!words.found_in(&planted).is_empty(), "{planted}");
         }
     }
     for planted in [
@@ -456,7 +456,7 @@ fn each_of_the_words_is_found_where_somebody_plants_it() {
         "openstack2.maas",
         "fd42:8019:9206:57de::5",
     ] {
-        assert!(!words.said_in(planted).is_empty(), "{planted}");
+        assert!(!words.found_in(planted).is_empty(), "{planted}");
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use plan::run::Fact;
 
-use super::city::{City, SITE};
+use super::environment::{SITE, StormEnvironment};
 use super::replicas::{FULL, NAMES};
 use super::watch::Trap;
 
@@ -51,7 +51,7 @@ impl Tally {
     }
 }
 
-impl City {
+impl StormEnvironment {
     /// Kills one replica every second while a run is under way, whatever it is at, and starts it again.
     pub(super) async fn reap(&self, tally: &Tally) -> Infallible {
         let mut tick = tokio::time::interval(KILL_EVERY);

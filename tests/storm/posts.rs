@@ -49,9 +49,9 @@ pub(super) struct Storm {
 }
 
 /// Numbers without an end, the same each time (xorshift64*).
-struct Dice(u64);
+struct Rng(u64);
 
-impl Dice {
+impl Rng {
     fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -80,28 +80,28 @@ impl Storm {
 
     /// Brews the storm. `replayed` are webhooks of commands, told again and again under other names.
     pub(super) fn brew(&self, hub: &mut LabGitHub, number: u64, replayed: &[Value]) -> usize {
-        let mut dice = Dice(0x5707);
+        let mut rng = Rng(0x5707);
         let repository = replayed[0]["repository"].clone();
         let mut all: Vec<Post> = (0..DELIVERIES)
             .map(|at| {
-                let (event, body) = told(at, number, &repository, replayed);
+                let (event, body) = event_of(at, number, &repository, replayed);
                 post(hub, format!("storm-{at}"), event, &body)
             })
             .collect();
         for _ in 0..MOVED {
-            let (from, to) = (dice.below(all.len()), dice.below(all.len()));
+            let (from, to) = (rng.below(all.len()), rng.below(all.len()));
             let moved = all.remove(from);
             all.insert(to, moved);
         }
         for at in 0..DOUBLED {
             let again = all[at * all.len() / DOUBLED].clone();
-            all.insert(dice.below(all.len()), again);
+            all.insert(rng.below(all.len()), again);
         }
         for at in 0..FORGED {
             let mut forged = all[at].clone();
             forged.id = format!("forged-{at}");
             forged.body.push(' ');
-            all.insert(dice.below(all.len()), forged);
+            all.insert(rng.below(all.len()), forged);
         }
         let count = all.len();
         self.waiting().extend(all);
@@ -194,7 +194,12 @@ fn post(hub: &LabGitHub, id: String, event: &str, body: &Value) -> Post {
 }
 
 /// What the webhook of that number tells.
-fn told(at: usize, number: u64, repository: &Value, replayed: &[Value]) -> (&'static str, Value) {
+fn event_of(
+    at: usize,
+    number: u64,
+    repository: &Value,
+    replayed: &[Value],
+) -> (&'static str, Value) {
     let place = |own: bool| {
         if own {
             json!({"id": repository["id"], "full_name": REPOSITORY})

@@ -1,4 +1,4 @@
-//! What MAAS hears, from whom, and the traps that are set there: each replica has an API key of its own, so that the lab
+//! What MAAS receives, from whom, and the traps that are set there: each replica has an API key of its own, so that the lab
 //! knows who asks. It must not know what a plan is.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,14 +14,14 @@ const WRITE_MS: u64 = 500;
 /// What happens to who asks, once.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Trap {
-    /// It is paused at a look, as soon as so many writes were heard: the write comes when it wakes.
+    /// It is paused at a look, as soon as so many writes were received: the write comes when it wakes.
     PauseAtALook { after: usize },
-    /// It is killed at that write, which MAAS still does: nobody hears the answer.
+    /// It is killed at that write, which MAAS still does: nobody receives the answer.
     KillAtAWrite { number: usize },
 }
 
 #[derive(Default)]
-struct Heard {
+struct ReceivedRequests {
     /// Who sent each write, in order.
     writes: Vec<usize>,
     /// Who asked last.
@@ -35,7 +35,7 @@ pub(super) struct Watch {
     replicas: Arc<Replicas>,
     /// The token of each replica's key.
     tokens: Vec<String>,
-    heard: Mutex<Heard>,
+    received: Mutex<ReceivedRequests>,
 }
 
 impl Watch {
@@ -45,36 +45,36 @@ impl Watch {
         Self {
             replicas,
             tokens: keys.iter().map(token).collect(),
-            heard: Mutex::default(),
+            received: Mutex::default(),
         }
     }
 
-    fn heard(&self) -> MutexGuard<'_, Heard> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    fn received(&self) -> MutexGuard<'_, ReceivedRequests> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Called by MAAS for each request before it answers.
-    pub(super) fn hears(&self, request: &LabRequest) -> HttpFault {
+    pub(super) fn receives(&self, request: &LabRequest) -> HttpFault {
         let header = request.header("authorization").unwrap_or_default();
         let asker = (0..NAMES.len()).find(|which| header.contains(&self.tokens[*which]));
         let Some(which) = asker else {
             return HttpFault::None;
         };
-        let mut heard = self.heard();
-        heard.last = Some(which);
+        let mut received = self.received();
+        received.last = Some(which);
         let is_write = request.method != "GET";
         if is_write {
-            heard.writes.push(which);
+            received.writes.push(which);
         }
-        match heard.trap {
-            Some(Trap::PauseAtALook { after }) if !is_write && heard.writes.len() >= after => {
+        match received.trap {
+            Some(Trap::PauseAtALook { after }) if !is_write && received.writes.len() >= after => {
                 self.replicas.signal(which, "STOP");
-                (heard.trap, heard.caught) = (None, Some(which));
+                (received.trap, received.caught) = (None, Some(which));
                 HttpFault::None
             }
-            Some(Trap::KillAtAWrite { number }) if is_write && heard.writes.len() >= number => {
+            Some(Trap::KillAtAWrite { number }) if is_write && received.writes.len() >= number => {
                 self.replicas.kill(which);
-                (heard.trap, heard.caught) = (None, Some(which));
+                (received.trap, received.caught) = (None, Some(which));
                 HttpFault::LoseAnswer
             }
             Some(Trap::PauseAtALook { .. } | Trap::KillAtAWrite { .. }) | None if is_write => {
@@ -85,28 +85,28 @@ impl Watch {
     }
 
     pub(super) fn set(&self, trap: Trap) {
-        let mut heard = self.heard();
-        (heard.trap, heard.caught) = (Some(trap), None);
+        let mut received = self.received();
+        (received.trap, received.caught) = (Some(trap), None);
     }
 
     /// Whom the trap caught.
     pub(super) fn caught(&self) -> Option<usize> {
-        self.heard().caught
+        self.received().caught
     }
 
-    /// How many writes were heard.
+    /// How many writes were received.
     pub(super) fn writes(&self) -> usize {
-        self.heard().writes.len()
+        self.received().writes.len()
     }
 
     /// How many of them that replica sent.
     pub(super) fn writes_of(&self, which: usize) -> usize {
-        let heard = self.heard();
-        heard.writes.iter().filter(|by| **by == which).count()
+        let received = self.received();
+        received.writes.iter().filter(|by| **by == which).count()
     }
 
     /// Who asked MAAS last.
     pub(super) fn last(&self) -> Option<usize> {
-        self.heard().last
+        self.received().last
     }
 }

@@ -31,7 +31,7 @@ const PATIENCE_MS: i64 = 300_000;
 /// Between two looks at the world.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-pub(super) struct City {
+pub(super) struct StormEnvironment {
     folder: tempfile::TempDir,
     pub(super) cluster: Cluster,
     pub(super) store: AnyPool,
@@ -47,7 +47,7 @@ pub(super) struct City {
     began: i64,
 }
 
-impl City {
+impl StormEnvironment {
     pub(super) async fn open(cluster: Cluster) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = cluster.database().await;
@@ -66,15 +66,18 @@ impl City {
         });
         let replicas = Arc::new(Replicas::new(folder.path()));
         let watch = Arc::new(Watch::new(Arc::clone(&replicas), &keys));
-        let hears = Arc::clone(&watch);
-        let maas = lab::maas::serve(rows, Some(Arc::new(move |request| hears.hears(request))))
-            .await
-            .unwrap();
+        let receives = Arc::clone(&watch);
+        let maas = lab::maas::serve(
+            rows,
+            Some(Arc::new(move |request| receives.receives(request))),
+        )
+        .await
+        .unwrap();
         let github = hub(files, &clock).await;
         let pool = AnyPoolOptions::new()
             .max_connections(2)
             .acquire_timeout(Duration::from_secs(3));
-        let city = Self {
+        let environment = Self {
             storm: Arc::new(Storm::new(Arc::clone(&replicas))),
             store: pool.connect_lazy(&url).unwrap(),
             journal: Journal::open(&url).await.unwrap(),
@@ -88,13 +91,13 @@ impl City {
             clock,
             number: 0,
         };
-        city.write_files(&url, &keys);
+        environment.write_files(&url, &keys);
         for which in 0..NAMES.len() {
-            city.replicas.start(which);
+            environment.replicas.start(which);
         }
-        city.all_are("ready", true).await;
-        city.tell(SETTLEMENTS).await;
-        city
+        environment.all_are("ready", true).await;
+        environment.describe(SETTLEMENTS).await;
+        environment
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -212,7 +215,7 @@ jumphost_addresses = "jumphost.json"
     }
 
     /// What the bot has said, oldest first.
-    pub(super) fn said(&self) -> Vec<String> {
+    pub(super) fn comments(&self) -> Vec<String> {
         let mut hub = self.github.github();
         let comments = hub.at(REPOSITORY).comments(self.number).into_iter();
         comments
@@ -222,10 +225,14 @@ jumphost_addresses = "jumphost.json"
     }
 
     /// Waits until the bot says that, and gives it back whole.
-    pub(super) async fn hear(&self, words: &str) -> String {
-        let said = || self.said().into_iter().find(|body| body.contains(words));
-        self.until(words, async || said().is_some()).await;
-        said().unwrap()
+    pub(super) async fn receive(&self, words: &str) -> String {
+        let found = || {
+            self.comments()
+                .into_iter()
+                .find(|body| body.contains(words))
+        };
+        self.until(words, async || found().is_some()).await;
+        found().unwrap()
     }
 
     /// Looks at the world until it is so.
@@ -256,7 +263,7 @@ jumphost_addresses = "jumphost.json"
             let tail = lines[lines.len().saturating_sub(30)..].join("\n");
             told.push_str(&format!("\n-- {name}\n{tail}"));
         }
-        let said = self.said().pop().unwrap_or_default();
+        let said = self.comments().pop().unwrap_or_default();
         panic!(
             "waited in vain for: {what}; {} writes to MAAS\n-- the bot's last comment\n{said}\n{told}",
             self.watch.writes()
@@ -274,7 +281,7 @@ jumphost_addresses = "jumphost.json"
     }
 
     /// Says something to the database.
-    pub(super) async fn tell(&self, statements: &'static str) {
+    pub(super) async fn describe(&self, statements: &'static str) {
         sqlx::raw_sql(statements)
             .execute(&self.store)
             .await

@@ -8,7 +8,7 @@ use plan::run::Fact;
 use simulation::demo::site;
 use topology::draft::SourceFile;
 
-use super::city::City;
+use super::environment::StormEnvironment;
 use super::mishaps::Tally;
 use super::posts::{DELIVERIES, DOUBLED, FORGED, MOVED};
 use super::replicas::NAMES;
@@ -21,66 +21,72 @@ pub(super) fn marker(comment: u64) -> String {
 }
 
 /// Waits until all is settled and said, then looks at everything; what there is to tell.
-pub(super) async fn at_the_end(city: &City, tally: &Tally, commands: &[u64]) -> String {
-    city.all_are("ready", true).await;
+pub(super) async fn at_the_end(
+    environment: &StormEnvironment,
+    tally: &Tally,
+    commands: &[u64],
+) -> String {
+    environment.all_are("ready", true).await;
     let quiet = async || {
-        let open = city
+        let open = environment
             .count("SELECT (SELECT COUNT(*) FROM delivery WHERE settled IS NULL) + (SELECT COUNT(*) FROM reply WHERE posted IS NULL)")
             .await;
         open == Some(0)
     };
-    city.until("everything is settled and said", quiet).await;
-    each_delivery_is_settled_once(city).await;
-    let words = each_word_is_said_once(city, commands);
-    let writes = each_write_happened_once(city).await;
-    as_declared(city).await;
+    environment
+        .until("everything is settled and said", quiet)
+        .await;
+    each_delivery_is_settled_once(environment).await;
+    let words = each_word_is_said_once(environment, commands);
+    let writes = each_write_happened_once(environment).await;
+    as_declared(environment).await;
     let count = |counter: &std::sync::atomic::AtomicUsize| counter.load(Ordering::SeqCst);
     format!(
         "the storm: {DELIVERIES} deliveries, {DOUBLED} doubled, {MOVED} out of order, {FORGED} forged, carried in {} requests \
          of which {} failed and were sent again; lost 0, settled twice 0, comments doubled 0 of {words}, writes doubled 0 of \
          {writes}; {} kills, one replica paused, each stopped and started again, PostgreSQL stopped once; {} takeovers, the \
          longest {} ms\n",
-        count(&city.storm.sent),
-        count(&city.storm.failed),
+        count(&environment.storm.sent),
+        count(&environment.storm.failed),
         count(&tally.kills) + 1,
         count(&tally.takeovers),
         tally.longest_takeover(),
     )
 }
 
-async fn each_delivery_is_settled_once(city: &City) {
+async fn each_delivery_is_settled_once(environment: &StormEnvironment) {
     let kept: Vec<(String,)> =
         sqlx::query_as("SELECT id FROM delivery WHERE id NOT LIKE 'missed-%'")
-            .fetch_all(&city.store)
+            .fetch_all(&environment.store)
             .await
             .unwrap();
     let kept: BTreeSet<String> = kept.into_iter().map(|(id,)| id).collect();
-    let accepted = city.storm.accepted().clone();
+    let accepted = environment.storm.accepted().clone();
     let lost: Vec<_> = accepted.difference(&kept).collect();
     assert!(lost.is_empty(), "answered with 202 and not kept: {lost:?}");
     let invented: Vec<_> = kept.difference(&accepted).collect();
     assert!(invented.is_empty(), "kept and never sent so: {invented:?}");
     let of_the_storm = accepted.iter().filter(|id| id.starts_with("storm-"));
     assert_eq!(of_the_storm.count(), DELIVERIES);
-    assert_eq!(city.storm.turned_away.load(Ordering::SeqCst), FORGED);
-    let all = city.count("SELECT COUNT(*) FROM delivery").await;
-    let settled = city.count("SELECT COUNT(*) FROM settlement").await;
-    let distinct = city
+    assert_eq!(environment.storm.turned_away.load(Ordering::SeqCst), FORGED);
+    let all = environment.count("SELECT COUNT(*) FROM delivery").await;
+    let settled = environment.count("SELECT COUNT(*) FROM settlement").await;
+    let distinct = environment
         .count("SELECT COUNT(DISTINCT id) FROM settlement")
         .await;
     // What was settled before the counting began was settled in a calm time.
-    let before = city
+    let before = environment
         .count("SELECT COUNT(*) FROM delivery WHERE id NOT IN (SELECT id FROM settlement)")
         .await;
     assert_eq!((settled, before), (distinct, Some(0)));
     assert_eq!(all, settled);
-    let (waiting, parked) = city.journal.queue_depth().await.unwrap();
+    let (waiting, parked) = environment.journal.queue_depth().await.unwrap();
     assert_eq!((waiting, parked), (0, 0));
 }
 
 /// How many comments there are.
-fn each_word_is_said_once(city: &City, commands: &[u64]) -> usize {
-    let said = city.said();
+fn each_word_is_said_once(environment: &StormEnvironment, commands: &[u64]) -> usize {
+    let said = environment.comments();
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();
     for key in said
         .iter()
@@ -94,7 +100,7 @@ fn each_word_is_said_once(city: &City, commands: &[u64]) -> usize {
     for comment in commands {
         assert!(times.contains_key(marker(*comment).as_str()), "{comment}");
     }
-    let mut hub = city.github.github();
+    let mut hub = environment.github.github();
     let at = hub.at(REPOSITORY);
     let merge = at.head("main").unwrap();
     let applied: Vec<_> = at
@@ -109,8 +115,8 @@ fn each_word_is_said_once(city: &City, commands: &[u64]) -> usize {
 }
 
 /// How many writes there were.
-async fn each_write_happened_once(city: &City) -> usize {
-    let facts = city.facts().await;
+async fn each_write_happened_once(environment: &StormEnvironment) -> usize {
+    let facts = environment.facts().await;
     let intended: BTreeSet<_> = facts
         .iter()
         .filter_map(|fact| {
@@ -122,16 +128,16 @@ async fn each_write_happened_once(city: &City) -> usize {
         })
         .collect();
     assert_eq!(facts.last(), Some(&Fact::Finished));
-    let writes = city.maas.maas.lock().unwrap().writes().to_vec();
+    let writes = environment.maas.maas.lock().unwrap().writes().to_vec();
     assert_eq!(writes.len(), intended.len(), "{writes:#?}");
     let refused = (0..NAMES.len())
-        .map(|which| city.watch.writes_of(which))
+        .map(|which| environment.watch.writes_of(which))
         .sum::<usize>();
     assert_eq!(refused, writes.len(), "MAAS was asked for what it refused");
     writes.len()
 }
 
-async fn as_declared(city: &City) {
+async fn as_declared(environment: &StormEnvironment) {
     let sources: Vec<SourceFile> = site::DECLARED
         .iter()
         .map(|(path, text)| SourceFile {
@@ -140,7 +146,7 @@ async fn as_declared(city: &City) {
         })
         .collect();
     let topology = topology::check::check(&sources).topology.unwrap();
-    let maas = std::sync::Arc::clone(&city.maas.maas);
+    let maas = std::sync::Arc::clone(&environment.maas.maas);
     let client = maas::MaasClient::new(
         execution::rehearse::in_memory::InMemoryMaas::new(std::sync::Arc::clone(&maas), outside()),
         outside(),
