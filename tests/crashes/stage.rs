@@ -318,6 +318,8 @@ fn copied(from: &Path, to: &Path) {
 fn text_of(message: &journal::PendingMessage) -> String {
     match message.payload.clone().unwrap() {
         journal::OutboxPayload::Comment { text } => text,
-        other => panic!("{other:?} is no comment"),
+        other @ (journal::OutboxPayload::Reaction(_)
+        | journal::OutboxPayload::Check(_)
+        | journal::OutboxPayload::History(_)) => panic!("{other:?} is no comment"),
     }
 }

@@ -169,7 +169,7 @@ impl TerminalSession<'_> {
                 write!(out, "{}", render::refusal_markdown(refused, &setting))?;
             }
             (OutputFormat::Text, Ok(plan)) => {
-                write!(out, "{}", render::text(plan, site, Some(&result.rehearsed)))?
+                write!(out, "{}", render::text(plan, site, Some(&result.rehearsed)))?;
             }
             (OutputFormat::Text, Err(refused)) => {
                 write!(out, "{}", render::refusal_text(refused, site))?;

@@ -43,46 +43,7 @@ pub(crate) async fn missing_evidence<W: Transport>(
     reader: &MaasReader<W>,
     source: &dyn EvidenceSource,
 ) -> Result<Vec<String>, ReadError> {
-    let subnets: BTreeSet<Cidr> = gate
-        .evidence
-        .iter()
-        .flat_map(|evidence| match evidence {
-            GateEvidence::Vacant { subnets, .. } | GateEvidence::Attended { subnets } => {
-                subnets.iter().copied().collect::<Vec<_>>()
-            }
-            GateEvidence::Changeable { .. }
-            | GateEvidence::NoJujuModel
-            | GateEvidence::Jumphost { .. } => Vec::new(),
-        })
-        .collect();
-    let needs_maas = gate.evidence.iter().any(|evidence| {
-        matches!(
-            evidence,
-            GateEvidence::Vacant { .. }
-                | GateEvidence::Changeable { .. }
-                | GateEvidence::Attended { .. }
-        )
-    });
-    let observed = if needs_maas {
-        let first = reader.observe(&Scope::default()).await?;
-        // A deleted subnet has no occupants.
-        let existing = subnets
-            .iter()
-            .filter(|cidr| first.subnet(cidr).is_some())
-            .copied()
-            .collect();
-        Some(
-            reader
-                .observe(&Scope {
-                    occupants: existing,
-                    all_nodes: true,
-                    ..Scope::default()
-                })
-                .await?,
-        )
-    } else {
-        None
-    };
+    let observed = observe_for(gate, reader).await?;
     let mut missing = Vec::new();
     for evidence in &gate.evidence {
         match (evidence, &observed) {
@@ -114,6 +75,49 @@ pub(crate) async fn missing_evidence<W: Transport>(
         }
     }
     Ok(missing)
+}
+
+/// Reads from MAAS what the gate's evidence needs; none where it needs nothing of MAAS.
+async fn observe_for<W: Transport>(
+    gate: &Gate,
+    reader: &MaasReader<W>,
+) -> Result<Option<Observed>, ReadError> {
+    let subnets: BTreeSet<Cidr> = gate
+        .evidence
+        .iter()
+        .flat_map(|evidence| match evidence {
+            GateEvidence::Vacant { subnets, .. } | GateEvidence::Attended { subnets } => {
+                subnets.iter().copied().collect::<Vec<_>>()
+            }
+            GateEvidence::Changeable { .. }
+            | GateEvidence::NoJujuModel
+            | GateEvidence::Jumphost { .. } => Vec::new(),
+        })
+        .collect();
+    let needs_maas = gate.evidence.iter().any(|evidence| {
+        matches!(
+            evidence,
+            GateEvidence::Vacant { .. }
+                | GateEvidence::Changeable { .. }
+                | GateEvidence::Attended { .. }
+        )
+    });
+    if !needs_maas {
+        return Ok(None);
+    }
+    let first = reader.observe(&Scope::default()).await?;
+    // A deleted subnet has no occupants.
+    let existing = subnets
+        .iter()
+        .filter(|cidr| first.subnet(cidr).is_some())
+        .copied()
+        .collect();
+    let scope = Scope {
+        occupants: existing,
+        all_nodes: true,
+        ..Scope::default()
+    };
+    Ok(Some(reader.observe(&scope).await?))
 }
 
 fn holders(observed: &Observed, subnets: &BTreeSet<Cidr>, controllers: bool) -> Vec<String> {

@@ -15,6 +15,7 @@ static FILE: Mutex<()> = Mutex::new(());
 /// # Panics
 ///
 /// Where the numbers are to be kept and the table cannot be read or written.
+#[expect(clippy::print_stdout, reason = "the tests' own output")]
 pub fn record(test: &str, name: &str, count: usize) {
     let count = grouped(count);
     println!("{test}: {name}: {count}");
@@ -41,7 +42,7 @@ fn grouped(count: usize) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         write!(text, "{digit}").expect("a string takes every character");
