@@ -217,7 +217,7 @@ impl Orders {
     ) -> anyhow::Result<()> {
         let (site, number) = (context.site(), context.number());
         let mut admission = Admission::new(self, context);
-        let order = match admission.operator(order) {
+        let order = match admission.check_operator(order) {
             Ok(order) => order,
             Err(closed) => return self.refuse_order(context, &closed).await,
         };
@@ -231,7 +231,7 @@ impl Orders {
                 .await?;
             return self.conclude(context, followed).await;
         }
-        match admission.pass_all(digest).await {
+        match admission.check_all(digest).await {
             Ok(admitted) => {
                 let followed = self.runs.begin(order, site, number, admitted).await?;
                 self.conclude(context, followed).await

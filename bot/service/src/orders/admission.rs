@@ -75,7 +75,7 @@ impl<'a> Admission<'a> {
     }
 
     /// The author of the order is an operator.
-    pub(super) fn operator(&mut self, order: Result<Order, String>) -> Result<Order, Closed> {
+    pub(super) fn check_operator(&mut self, order: Result<Order, String>) -> Result<Order, Closed> {
         match order {
             Ok(order) => {
                 self.pass(&format!("{} is an operator", span(self.context.login())));
@@ -117,17 +117,19 @@ impl<'a> Admission<'a> {
     }
 
     /// Checks the remaining gates.
-    pub(super) async fn pass_all(mut self, digest: Option<ShortDigest>) -> Result<Admitted, Halt> {
-        let merge_commit = self.merged().await?;
-        let (record, declared) = self.newest(&merge_commit).await?;
-        self.reviewed(&record, digest.as_ref()).await?;
-        let plan = self.unchanged(&merge_commit, record, &declared).await?;
-        self.free().await?;
+    pub(super) async fn check_all(mut self, digest: Option<ShortDigest>) -> Result<Admitted, Halt> {
+        let merge_commit = self.check_merged().await?;
+        let (record, declared) = self.check_newest(&merge_commit).await?;
+        self.check_reviewed(&record, digest.as_ref()).await?;
+        let plan = self
+            .check_unchanged(&merge_commit, record, &declared)
+            .await?;
+        self.check_window_and_lease().await?;
         Ok(Admitted { plan, merge_commit })
     }
 
     /// The pull request was merged into the default branch, and the merge is still on it.
-    async fn merged(&mut self) -> Result<String, Halt> {
+    async fn check_merged(&mut self) -> Result<String, Halt> {
         let repository = self.context.repository;
         let pull = repository.pull(self.context.number()).await?;
         let branch = repository.default_branch();
@@ -173,7 +175,7 @@ impl<'a> Admission<'a> {
     }
 
     /// No newer declaration of this site is waiting or was applied, whether it was merged or pushed to the branch directly.
-    async fn newest(&mut self, merge_commit: &str) -> Result<(PullRecord, DeclaredAt), Halt> {
+    async fn check_newest(&mut self, merge_commit: &str) -> Result<(PullRecord, DeclaredAt), Halt> {
         let (site, number) = (self.context.site(), self.context.number());
         let pulls = &self.orders.pulls;
         let Some(record) = pulls.record(&site.repository, number).await? else {
@@ -221,7 +223,7 @@ impl<'a> Admission<'a> {
     }
 
     /// The plan is the one that the order names, and was not applied before.
-    async fn reviewed(
+    async fn check_reviewed(
         &mut self,
         record: &PullRecord,
         digest: Option<&ShortDigest>,
@@ -273,7 +275,7 @@ impl<'a> Admission<'a> {
     }
 
     /// The plan is the same when it is made again from a fresh observation.
-    async fn unchanged(
+    async fn check_unchanged(
         &mut self,
         merge_commit: &str,
         record: PullRecord,
@@ -340,7 +342,7 @@ impl<'a> Admission<'a> {
     }
 
     /// The change window is open, and no other worker holds the lease.
-    async fn free(&mut self) -> Result<(), Halt> {
+    async fn check_window_and_lease(&mut self) -> Result<(), Halt> {
         let site = self.context.site();
         if !site.policy.is_open((self.orders.clock)()) {
             return self.halt(
