@@ -265,10 +265,10 @@ async fn threat_48_a_file_that_is_emptied_garbled_or_gone_removes_nothing() {
     alice    pushes to wip +topology/lamps.yaml ~topology/desks.yaml
     alice    opens #1 from wip to main
     planebot sets the check to failure: 1 findings
-    planebot comments on #1: 🔴 The declaration of `dc` is wrong: 1 to mend
+    planebot comments on #1: 🔴 The declaration of `dc` is wrong: 1 to fix
                Nothing was planned, and nothing was changed.
                error[file/empty]: the file is empty
-               *Next:* mend them and push.
+               *Next:* fix them and push.
     bob      merges #1
     bob      pushes to main +topology/lamps.yaml ~topology/desks.yaml
     planebot sets the check to in_progress: merged, not applied
@@ -283,10 +283,10 @@ async fn threat_48_a_file_that_is_emptied_garbled_or_gone_removes_nothing() {
     alice    pushes to wip +topology/lamps.yaml ~topology/desks.yaml
     alice    opens #1 from wip to main
     planebot sets the check to failure: 1 findings
-    planebot comments on #1: 🔴 The declaration of `dc` is wrong: 1 to mend
+    planebot comments on #1: 🔴 The declaration of `dc` is wrong: 1 to fix
                Nothing was planned, and nothing was changed.
                error[file/nul]: the file contains a NUL byte
-               *Next:* mend them and push.
+               *Next:* fix them and push.
     bob      merges #1
     bob      pushes to main +topology/lamps.yaml ~topology/desks.yaml
     planebot sets the check to in_progress: merged, not applied
@@ -301,10 +301,10 @@ async fn threat_48_a_file_that_is_emptied_garbled_or_gone_removes_nothing() {
     alice    pushes to wip +topology/lamps.yaml ~topology/desks.yaml
     alice    opens #1 from wip to main
     planebot sets the check to failure: 1 findings
-    planebot comments on #1: 🔴 The declaration of `dc` is wrong: 1 to mend
+    planebot comments on #1: 🔴 The declaration of `dc` is wrong: 1 to fix
                Nothing was planned, and nothing was changed.
                error[yaml/syntax]: this is not YAML: unclosed bracket '['
-               *Next:* mend them and push.
+               *Next:* fix them and push.
     bob      merges #1
     bob      pushes to main +topology/lamps.yaml ~topology/desks.yaml
     planebot sets the check to in_progress: merged, not applied
@@ -389,8 +389,8 @@ async fn threat_49_a_pull_request_from_a_fork_is_planned_and_nothing_of_it_is_ru
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
-               Only an operator of this site may say that.
-               - ✖ operator: @mallory is not on the roster; team `acme/net-ops` was not seen to have them: `GitHub answered 404: not a member, or this app may not see the team`
+               Only an operator of this site may do that.
+               - ✖ operator: @mallory is not on the roster; membership in team `acme/net-ops` is not confirmed: `GitHub answered 404: not a member, or this app may not see the team`
                *Next:* ask one of the site's operators.
     GitHub   deletes the repository mallory/network
     alice    comments on #1: /plan
@@ -412,10 +412,10 @@ async fn threat_54_no_url_of_a_file_is_ever_asked() {
     alice    pushes to wip +topology/site.yaml ~topology/desks.yaml
     alice    opens #1 from wip to main
     planebot sets the check to failure: 2 findings
-    planebot comments on #1: 🔴 The declaration of `dc` is wrong: 2 to mend
+    planebot comments on #1: 🔴 The declaration of `dc` is wrong: 2 to fix
                Nothing was planned, and nothing was changed.
                error[key/unknown]: unknown key `maas_url`
                error[key/unknown]: unknown key `evidence`
-               *Next:* mend them and push.
+               *Next:* fix them and push.
     ");
 }

@@ -54,43 +54,43 @@ async fn threat_50_a_gate_is_opened_by_looking_whoever_says_what() {
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not done
-               Only an operator of this site may say that: @mallory is not on the roster; team `acme/net-ops` was not seen to have them: `GitHub answered 404: not a member, or this app may not see the team`.
+               Only an operator of this site may do that: @mallory is not on the roster; membership in team `acme/net-ops` is not confirmed: `GitHub answered 404: not a member, or this app may not see the team`.
     bob      comments on #1: /done jumphost
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not done
-               The run does not wait at gate `jumphost`; it waits at gate `teardown`.
+               The run is not waiting at gate `jumphost`; it is waiting at gate `teardown`.
     bob      comments on #1: /done vacate
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not done
-               The run does not wait at gate `vacate`; it waits at gate `teardown`.
+               The run is not waiting at gate `vacate`; it is waiting at gate `teardown`.
     bob      comments on #1: /done teardown
     planebot reacts with eyes
     planebot comments on #1: ✋ Gate `teardown` stays shut
-               The look found what was not to be there, or did not find what was:
+               planebot found something that should be gone, or did not find something that should be there:
                - `m1: eth7 still has a link on 192.0.2.0/24 (192.0.2.40)`
                - ``no source of Juju models is configured: write `/done teardown no-juju-model` once `juju models` lists none on this MAAS``
-               *Next:* put that right, then `/done teardown` again. Nothing was changed.
+               *Next:* fix that, then comment `/done teardown` again. Nothing was changed.
     bob      comments on #1: /done teardown no-juju-model
     planebot reacts with eyes
     planebot comments on #1: ✋ Gate `teardown` stays shut
-               The look found what was not to be there, or did not find what was:
+               planebot found something that should be gone, or did not find something that should be there:
                - `m1: eth7 still has a link on 192.0.2.0/24 (192.0.2.40)`
-               *Next:* put that right, then `/done teardown` again. Nothing was changed.
+               *Next:* fix that, then comment `/done teardown` again. Nothing was changed.
     bob      comments on #1: /done teardown NO-JUJU-MODEL
     planebot reacts with eyes
     planebot comments on #1: ✋ Gate `teardown` stays shut
-               The look found what was not to be there, or did not find what was:
+               planebot found something that should be gone, or did not find something that should be there:
                - `m1: eth7 still has a link on 192.0.2.0/24 (192.0.2.40)`
                - ``no source of Juju models is configured: write `/done teardown no-juju-model` once `juju models` lists none on this MAAS``
-               *Next:* put that right, then `/done teardown` again. Nothing was changed.
+               *Next:* fix that, then comment `/done teardown` again. Nothing was changed.
     bob      comments on #1: /done teardown no-juju-model
     planebot reacts with eyes
     planebot comments on #1: ✋ Gate `teardown` stays shut
-               The look found what was not to be there, or did not find what was:
+               planebot found something that should be gone, or did not find something that should be there:
                - `m1: eth7 still has a link on 192.0.2.0/24 (192.0.2.40)`
-               *Next:* put that right, then `/done teardown` again. Nothing was changed.
+               *Next:* fix that, then comment `/done teardown` again. Nothing was changed.
     ");
     assert_eq!(scenario.write_count(), 0);
 }
@@ -114,9 +114,9 @@ async fn threat_50_a_gate_opens_once_when_the_work_is_done_and_confirmed() {
     bob      comments on #1: /done teardown
     planebot reacts with eyes
     planebot comments on #1: ✋ Gate `teardown` stays shut
-               The look found what was not to be there, or did not find what was:
+               planebot found something that should be gone, or did not find something that should be there:
                - ``no source of Juju models is configured: write `/done teardown no-juju-model` once `juju models` lists none on this MAAS``
-               *Next:* put that right, then `/done teardown` again. Nothing was changed.
+               *Next:* fix that, then comment `/done teardown` again. Nothing was changed.
     bob      comments on #1: /done teardown no-juju-model
     planebot reacts with eyes
     MAAS     PUT subnets/1/ cidr=198.51.100.0/24 gateway_ip= name=desks
@@ -127,7 +127,7 @@ async fn threat_50_a_gate_opens_once_when_the_work_is_done_and_confirmed() {
                *Next:* nothing: this plan is applied and verified.
     planebot pushes to planebot-history +history/dc/TIME-pr1-aea5-3d5c/run.json
     planebot edits a comment on #1: ✅ Applied aea5-3d5c to `dc`, proved twice
-               - [x] gate `teardown`, looked at and open
+               - [x] gate `teardown`, checked and open
                - [x] create: 1 of 1
     bob      comments on #1: /done teardown no-juju-model
     planebot reacts with eyes
@@ -195,7 +195,7 @@ async fn threat_51_a_runbook_that_changed_after_the_plan_was_read_makes_another_
     bob      pushes to main ~topology/desks.yaml
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change, 1 needs a person
-               > This is not the plan that stood here before: read it, and name its digest with `/apply`.
+               > This plan is not the one that was shown before: read it, then name its digest in `/apply`.
                ! subnet 198.51.100.0/24 desks: cidr 192.0.2.0/24 -> 198.51.100.0/24  [desks]  # in place: the row stays, the default where no other network has or wants its CIDRs
                *Next:* this is merged. Nothing changes in MAAS until an operator comments:
                /apply 53f8-8e86
@@ -203,9 +203,9 @@ async fn threat_51_a_runbook_that_changed_after_the_plan_was_read_makes_another_
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
-               That is not the plan that stands in this conversation.
-               - ✖ digest: `aea5-3d5c` was said, `53f8-8e86` was reviewed
-               *Next:* read the plan above, and say its digest.
+               That is not the plan in this conversation.
+               - ✖ digest: the command names `aea5-3d5c`, `53f8-8e86` was reviewed
+               *Next:* read the plan above, then name its digest in `/apply`.
     ");
     assert_ne!(scenario.digest(number), read);
 }
@@ -230,7 +230,7 @@ async fn threat_40_an_abort_ends_the_run_once_and_an_order_meanwhile_is_answered
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not done
-               Only an operator of this site may say that: @mallory is not on the roster; team `acme/net-ops` was not seen to have them: `GitHub answered 404: not a member, or this app may not see the team`.
+               Only an operator of this site may do that: @mallory is not on the roster; membership in team `acme/net-ops` is not confirmed: `GitHub answered 404: not a member, or this app may not see the team`.
     bob      comments on #1: /abort
     bob      comments on #1: /apply 0000-0000
     carol    comments on #1: /abort
@@ -239,9 +239,9 @@ async fn threat_40_an_abort_ends_the_run_once_and_an_order_meanwhile_is_answered
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
-               That is not the plan that stands in this conversation.
-               - ✖ digest: `0000-0000` was said, `aea5-3d5c` was reviewed
-               *Next:* read the plan above, and say its digest.
+               That is not the plan in this conversation.
+               - ✖ digest: the command names `0000-0000`, `aea5-3d5c` was reviewed
+               *Next:* read the plan above, then name its digest in `/apply`.
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not done
@@ -289,8 +289,8 @@ async fn threat_20_a_roster_in_the_pull_request_makes_nobody_an_operator() {
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
-               Only an operator of this site may say that.
-               - ✖ operator: @mallory is not on the roster; team `acme/net-ops` was not seen to have them: `GitHub answered 404: not a member, or this app may not see the team`
+               Only an operator of this site may do that.
+               - ✖ operator: @mallory is not on the roster; membership in team `acme/net-ops` is not confirmed: `GitHub answered 404: not a member, or this app may not see the team`
                *Next:* ask one of the site's operators.
     ");
 }
@@ -317,16 +317,16 @@ async fn threat_22_who_left_the_team_or_only_was_invited_is_turned_away() {
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
-               Only an operator of this site may say that.
-               - ✖ operator: @carol is not on the roster; team `acme/net-ops` was not seen to have them: `GitHub answered 404: not a member, or this app may not see the team`
+               Only an operator of this site may do that.
+               - ✖ operator: @carol is not on the roster; membership in team `acme/net-ops` is not confirmed: `GitHub answered 404: not a member, or this app may not see the team`
                *Next:* ask one of the site's operators.
     mallory  is invited to the team net-ops
     mallory  comments on #1: /apply
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
-               Only an operator of this site may say that.
-               - ✖ operator: @mallory is not on the roster; team `acme/net-ops` was not seen to have them: `the invitation is pending`
+               Only an operator of this site may do that.
+               - ✖ operator: @mallory is not on the roster; membership in team `acme/net-ops` is not confirmed: `the invitation is pending`
                *Next:* ask one of the site's operators.
     bob      comments on #1: /apply
     bob      deletes the account
@@ -371,7 +371,7 @@ async fn threat_42_a_run_that_began_in_its_window_goes_on_to_its_end() {
     bob      comments on #1: /done teardown no-juju-model
     planebot reacts with eyes
     planebot edits a comment on #1: 🔵 Applying aea5-3d5c to `dc` — 0 of 1
-               - [x] gate `teardown`, looked at and open
+               - [x] gate `teardown`, checked and open
                - [ ] create: 0 of 1
     MAAS     PUT subnets/1/ cidr=198.51.100.0/24 gateway_ip= name=desks
     planebot sets the check to success: applied, proved twice
@@ -381,7 +381,7 @@ async fn threat_42_a_run_that_began_in_its_window_goes_on_to_its_end() {
                *Next:* nothing: this plan is applied and verified.
     planebot pushes to planebot-history +history/dc/TIME-pr1-aea5-3d5c/run.json
     planebot edits a comment on #1: ✅ Applied aea5-3d5c to `dc`, proved twice
-               - [x] gate `teardown`, looked at and open
+               - [x] gate `teardown`, checked and open
                - [x] create: 1 of 1
     ");
     assert_eq!(scenario.subnet().await.cidr.to_string(), "198.51.100.0/24");
@@ -413,13 +413,13 @@ async fn a_pull_request_for_two_sites_must_be_split() {
     alice    opens #1 from wip to main
     planebot sets the check to failure: touches several sites
     planebot comments on #1: ✋ No plan: this touches 2 sites
-               It changes `dc`, `east`. Each site is planned, ordered and carried out by itself, so that one can never stand still in the middle of another.
+               It changes `dc`, `east`. planebot plans and applies each site separately, so that a run that stops on one site never leaves another half done.
                *Next:* open one pull request for each site.
     bob      comments on #1: /plan
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ No plan: this touches 2 sites
-               It changes `dc`, `east`. Each site is planned, ordered and carried out by itself, so that one can never stand still in the middle of another.
+               It changes `dc`, `east`. planebot plans and applies each site separately, so that a run that stops on one site never leaves another half done.
                *Next:* open one pull request for each site.
     alice    pushes to wip -east/chairs.yaml
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
@@ -429,7 +429,7 @@ async fn a_pull_request_for_two_sites_must_be_split() {
                *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
     planebot edits a comment on #1: This touches one site now
-               The plan for `dc` stands in this conversation.
+               The plan for `dc` is in this conversation.
     bob      merges #1
     bob      pushes to main ~topology/desks.yaml
     planebot sets the check to in_progress: merged, not applied

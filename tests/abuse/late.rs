@@ -30,9 +30,9 @@ async fn threat_31_what_was_said_before_the_merge_is_no_order_when_it_is_heard_a
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
-               This was said before the merge.
-               - ✖ merged: it was not merged when this was said
-               *Next:* say `/apply` again.
+               This was written before the merge.
+               - ✖ merged: it was not merged when this was written
+               *Next:* comment `/apply` again.
     ");
     scenario.command("bob", number, "/apply").await;
     assert_snapshot!(scenario.since_last(), @r"
@@ -82,7 +82,7 @@ async fn merges_whose_webhooks_come_in_another_order_count_in_githubs() {
     planebot sets the check to in_progress: merged, not applied
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #2: 🟡 Plan for `dc`: 3 changes
-               > This is not the plan that stood here before: read it, and name its digest with `/apply`.
+               > This plan is not the one that was shown before: read it, then name its digest in `/apply`.
                + vlan blue/7 mtu 1500  [lamps]  # declared
                + subnet 198.51.100.0/24 lamps on blue/7  [lamps]  # declared
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
@@ -115,7 +115,7 @@ async fn merges_whose_webhooks_come_in_another_order_count_in_githubs() {
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this plan is applied and verified.
     planebot edits a comment on #2: 🟡 Plan for `dc`: 3 changes
-               > This is not the plan that stood here before: read it, and name its digest with `/apply`.
+               > This plan is not the one that was shown before: read it, then name its digest in `/apply`.
                + vlan blue/7 mtu 1500  [lamps]  # declared
                + subnet 198.51.100.0/24 lamps on blue/7  [lamps]  # declared
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway

@@ -111,7 +111,7 @@ async fn threat_34_a_merge_onto_a_branch_that_has_moved_is_another_plan() {
     bob      pushes to main ~topology/desks.yaml
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #1: 🟡 Plan for `dc`: 3 changes
-               > This is not the plan that stood here before: read it, and name its digest with `/apply`.
+               > This plan is not the one that was shown before: read it, then name its digest in `/apply`.
                + vlan blue/7 mtu 1500  [lamps]  # declared
                + subnet 198.51.100.0/24 lamps on blue/7  [lamps]  # declared
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
@@ -121,9 +121,9 @@ async fn threat_34_a_merge_onto_a_branch_that_has_moved_is_another_plan() {
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
-               The plan changed after it was read.
+               The plan changed after it was reviewed.
                - ✖ digest: `bcd5-a067` is not the plan that was reviewed
-               *Next:* read the plan above; if it is right, say its digest.
+               *Next:* read the plan above; if it is right, name its digest in `/apply`.
     ");
     assert_unchanged(&scenario).await;
 }
@@ -280,7 +280,7 @@ async fn threat_13_webhooks_in_any_order_end_the_same() {
     GitHub   push is delivered by hand
     GitHub   push is delivered by hand
     planebot reacts with eyes
-    planebot comments on #1: Where this stands: not planned
+    planebot comments on #1: Status: not planned
     bob      comments on #1: /apply
     planebot reacts with eyes
     planebot reacts with confused
@@ -410,16 +410,16 @@ async fn threat_29_a_digest_of_another_plan_is_refused() {
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
-               That is not the plan that stands in this conversation.
-               - ✖ digest: `3909-fa4a` was said, `e61d-2c7b` was reviewed
-               *Next:* read the plan above, and say its digest.
+               That is not the plan in this conversation.
+               - ✖ digest: the command names `3909-fa4a`, `e61d-2c7b` was reviewed
+               *Next:* read the plan above, then name its digest in `/apply`.
     bob      comments on #1: /apply 0000-0000
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
-               That is not the plan that stands in this conversation.
-               - ✖ digest: `0000-0000` was said, `e61d-2c7b` was reviewed
-               *Next:* read the plan above, and say its digest.
+               That is not the plan in this conversation.
+               - ✖ digest: the command names `0000-0000`, `e61d-2c7b` was reviewed
+               *Next:* read the plan above, then name its digest in `/apply`.
     ");
     assert_unchanged(&scenario).await;
 }
@@ -445,7 +445,7 @@ async fn threat_31_nothing_is_applied_before_the_merge_into_the_default_branch()
     planebot comments on #1: ✋ Not applied
                The pull request is not merged yet.
                - ✖ merged: it is not merged
-               *Next:* merge it, then say `/apply` again.
+               *Next:* merge it, then comment `/apply` again.
     alice    closes pull request #1
     bob      comments on #1: /apply
     planebot reacts with eyes
@@ -453,7 +453,7 @@ async fn threat_31_nothing_is_applied_before_the_merge_into_the_default_branch()
     planebot comments on #1: ✋ Not applied
                The pull request is not merged yet.
                - ✖ merged: it is not merged
-               *Next:* merge it, then say `/apply` again.
+               *Next:* merge it, then comment `/apply` again.
     ");
     assert_unchanged(&scenario).await;
 }
@@ -485,8 +485,8 @@ async fn threat_31_a_merge_into_another_branch_is_not_applied() {
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
                It was merged into another branch.
-               - ✖ merged: it was merged into `release`, and only `main` counts
-               *Next:* open a pull request for the default branch.
+               - ✖ merged: it was merged into `release`; only `main` is applied
+               *Next:* open a pull request against the default branch.
     ");
     // The base of the next one is changed after the plan was read, and before the merge.
     scenario.push("wip3", &[(DESKS, Some(WITH_GATEWAY))]);
@@ -519,8 +519,8 @@ async fn threat_31_a_merge_into_another_branch_is_not_applied() {
     planebot reacts with confused
     planebot comments on #2: ✋ Not applied
                It was merged into another branch.
-               - ✖ merged: it was merged into `release`, and only `main` counts
-               *Next:* open a pull request for the default branch.
+               - ✖ merged: it was merged into `release`; only `main` is applied
+               *Next:* open a pull request against the default branch.
     ");
     assert_unchanged(&scenario).await;
 }
@@ -554,8 +554,8 @@ async fn threat_32_a_merge_that_was_taken_off_the_default_branch_is_refused() {
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
-               The merge is not on the default branch any more.
-               - ✖ merged: commit `COMMIT` is not on `main` now
+               The merge is no longer on the default branch.
+               - ✖ merged: commit `COMMIT` is not on `main`
                *Next:* merge it again.
     ");
     assert_unchanged(&scenario).await;
@@ -585,7 +585,7 @@ async fn threat_33_a_later_merge_of_the_same_site_is_the_one_to_apply() {
     bob      pushes to main ~topology/desks.yaml
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #2: 🟡 Plan for `dc`: 1 change
-               > This plan also carries out #1, merged before and not applied.
+               > This plan also includes the changes of #1, merged earlier and not applied yet.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.2  [desks]  # gateway
                *Next:* this is merged. Nothing changes in MAAS until an operator comments:
                /apply e61d-2c7b
@@ -593,9 +593,9 @@ async fn threat_33_a_later_merge_of_the_same_site_is_the_one_to_apply() {
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
-               A later merge has overtaken this one.
+               A later merge supersedes this one.
                - ✖ no newer merge: #2 was merged later and touches this site
-               *Next:* say `/apply` on the newest merged pull request; it carries out all that wait.
+               *Next:* comment `/apply` on the newest merged pull request; it includes all that are waiting.
     ");
     assert_unchanged(&scenario).await;
 }
@@ -614,8 +614,8 @@ async fn threat_33_a_push_past_every_pull_request_overtakes_the_merge_too() {
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
-               A later change of this site's declaration has overtaken this merge.
-               - ✖ no newer merge: `main` declares this site differently now
+               A later change to this site's declaration supersedes this merge.
+               - ✖ no newer merge: `main` now declares this site differently
                *Next:* apply the pull request that was merged last, or open a new one.
     ");
     assert_unchanged(&scenario).await;
@@ -665,7 +665,7 @@ async fn threat_35_a_plan_made_before_the_last_push_is_refused() {
     bob      pushes to main ~topology/desks.yaml
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
-               > This is not the plan that stood here before: read it, and name its digest with `/apply`.
+               > This plan is not the one that was shown before: read it, then name its digest in `/apply`.
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.9  [desks]  # gateway
                *Next:* this is merged. Nothing changes in MAAS until an operator comments:
                /apply 090c-3452
@@ -673,16 +673,16 @@ async fn threat_35_a_plan_made_before_the_last_push_is_refused() {
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
-               That is not the plan that stands in this conversation.
-               - ✖ digest: `3909-fa4a` was said, `090c-3452` was reviewed
-               *Next:* read the plan above, and say its digest.
+               That is not the plan in this conversation.
+               - ✖ digest: the command names `3909-fa4a`, `090c-3452` was reviewed
+               *Next:* read the plan above, then name its digest in `/apply`.
     bob      comments on #1: /apply 3909-fa4a
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
-               That is not the plan that stands in this conversation.
-               - ✖ digest: `3909-fa4a` was said, `090c-3452` was reviewed
-               *Next:* read the plan above, and say its digest.
+               That is not the plan in this conversation.
+               - ✖ digest: the command names `3909-fa4a`, `090c-3452` was reviewed
+               *Next:* read the plan above, then name its digest in `/apply`.
     ");
     assert_ne!(
         scenario.digest(number),
@@ -710,9 +710,9 @@ async fn threat_36_a_maas_that_changed_after_the_plan_is_shown_anew_and_not_touc
     planebot comments on #1: ✋ Not applied
                MAAS, or the merged declaration, has changed since this plan was made.
                - ✖ MAAS unchanged: reviewed `3909-fa4a`, now `0cd6-223e`
-               *Next:* read the new plan above; if it is right, say its digest.
+               *Next:* read the new plan above; if it is right, name its digest in `/apply`.
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
-               > This is not the plan that stood here before: read it, and name its digest with `/apply`.
+               > This plan is not the one that was shown before: read it, then name its digest in `/apply`.
                ! subnet 192.0.2.0/24 desks: gateway 192.0.2.99 -> 192.0.2.1  [desks]  # gateway
                *Next:* this is merged. Nothing changes in MAAS until an operator comments:
                /apply 0cd6-223e
@@ -783,15 +783,15 @@ async fn threat_57_a_maas_that_does_not_answer_is_told_where_it_was_asked_for() 
     alice    pushes to wip ~topology/desks.yaml
     alice    opens #1 from wip to main
     planebot comments on #1: ✋ Given up for now
-               This could not be done, and was tried several times:
+               planebot tried this several times and failed:
                observing MAAS: `GET users/?op=whoami`: MAAS does not accept the API key (401); is the key complete and still valid, and is this machine's clock right?
-               *Next:* when that is mended, say it again, or `/plan`. No run began or went on by it.
+               *Next:* when the cause is fixed, comment the command again, or `/plan`. This started or resumed no run.
     alice    comments on #1: /plan
     planebot reacts with eyes
     planebot comments on #1: ✋ Given up for now
-               This could not be done, and was tried several times:
+               planebot tried this several times and failed:
                observing MAAS: `GET users/?op=whoami`: MAAS does not accept the API key (401); is the key complete and still valid, and is this machine's clock right?
-               *Next:* when that is mended, say it again, or `/plan`. No run began or went on by it.
+               *Next:* when the cause is fixed, comment the command again, or `/plan`. This started or resumed no run.
     ");
     assert_unchanged(&scenario).await;
 }
@@ -816,9 +816,9 @@ async fn threat_42_outside_of_its_window_nothing_begins() {
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
-               Changes are not made at this hour.
+               The change window is closed.
                - ✖ window: closed now
-               *Next:* come back when the window is open.
+               *Next:* comment `/apply` again when the window is open.
     ");
     assert_unchanged(&scenario).await;
 }
@@ -841,16 +841,16 @@ async fn threat_58_a_store_from_yesterdays_backup_applies_nothing_again() {
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
-               This plan was carried out before, as the history says; the store is older than that.
-               - ✖ digest: `planebot-history` has a run of `3909-fa4a` that this store does not know
-               *Next:* look at the history; what is still to be done needs a pull request of its own.
+               The history branch has an earlier run of this plan; the store is older than that run.
+               - ✖ digest: `planebot-history` has a run of `3909-fa4a` that is not in this store
+               *Next:* check the history; open a new pull request for what is left to do.
     bob      comments on #1: /apply
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
-               This plan was carried out before, as the history says; the store is older than that.
-               - ✖ digest: `planebot-history` has a run of `3909-fa4a` that this store does not know
-               *Next:* look at the history; what is still to be done needs a pull request of its own.
+               The history branch has an earlier run of this plan; the store is older than that run.
+               - ✖ digest: `planebot-history` has a run of `3909-fa4a` that is not in this store
+               *Next:* check the history; open a new pull request for what is left to do.
     Since the backup: Undone
     GitHub   check_run created is delivered by hand
     GitHub   issue_comment edited `### 🟡 Plan for `dc`: 1 change` is delivered by hand
@@ -858,16 +858,16 @@ async fn threat_58_a_store_from_yesterdays_backup_applies_nothing_again() {
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
-               This plan was carried out before, as the history says; the store is older than that.
-               - ✖ digest: `planebot-history` has a run of `3909-fa4a` that this store does not know
-               *Next:* look at the history; what is still to be done needs a pull request of its own.
+               The history branch has an earlier run of this plan; the store is older than that run.
+               - ✖ digest: `planebot-history` has a run of `3909-fa4a` that is not in this store
+               *Next:* check the history; open a new pull request for what is left to do.
     bob      comments on #1: /apply
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
-               This plan was carried out before, as the history says; the store is older than that.
-               - ✖ digest: `planebot-history` has a run of `3909-fa4a` that this store does not know
-               *Next:* look at the history; what is still to be done needs a pull request of its own.
+               The history branch has an earlier run of this plan; the store is older than that run.
+               - ✖ digest: `planebot-history` has a run of `3909-fa4a` that is not in this store
+               *Next:* check the history; open a new pull request for what is left to do.
     Since the backup: HistoryLost
     GitHub   check_run created is delivered by hand
     GitHub   issue_comment edited `### 🟡 Plan for `dc`: 1 change` is delivered by hand
@@ -875,19 +875,19 @@ async fn threat_58_a_store_from_yesterdays_backup_applies_nothing_again() {
     planebot reacts with eyes
     planebot reacts with confused
     planebot edits a comment on #1: 🟢 Plan for `dc`: no changes
-               > This is not the plan that stood here before: read it, and name its digest with `/apply`.
+               > This plan is not the one that was shown before: read it, then name its digest in `/apply`.
                *Next:* nothing to do in MAAS.
     planebot comments on #1: ✋ Not applied
                MAAS, or the merged declaration, has changed since this plan was made.
                - ✖ MAAS unchanged: reviewed `3909-fa4a`, now `c973-d46c`
-               *Next:* read the new plan above; if it is right, say its digest.
+               *Next:* read the new plan above; if it is right, name its digest in `/apply`.
     bob      comments on #1: /apply
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
-               The plan changed after it was read.
+               The plan changed after it was reviewed.
                - ✖ digest: `c973-d46c` is not the plan that was reviewed
-               *Next:* read the plan above; if it is right, say its digest.
+               *Next:* read the plan above; if it is right, name its digest in `/apply`.
     ");
 }
 

@@ -65,20 +65,20 @@ async fn a_failing_delivery_delays_only_its_own_pull_request_and_keeps_its_order
     alice    comments on #2: /status
     planebot reacts with eyes
     planebot reacts with eyes
-    planebot comments on #2: Where this stands: planned
+    planebot comments on #2: Status: planned
                Plan `e61d-2c7b`: 1 steps, 0 gates.
     GitHub   works again
-    planebot comments on #1: Where this stands: planned
+    planebot comments on #1: Status: planned
                Plan `3909-fa4a`: 1 steps, 0 gates.
     planebot reacts with eyes
     planebot comments on #1: planebot
-               - `/plan` plan again
-               - `/apply [digest]` carry the plan out, or go on with a run that stopped
-               - `/done GATE [evidence]` a gate's work is done: look, then go on
-               - `/abort` end the run at this step
-               - `/status` say where things stand
-               - `/why OBJECT` say which step touches it, and why
-               - `/help` this
+               - `/plan` make the plan again
+               - `/apply [digest]` apply the plan, or resume a run that stopped
+               - `/done GATE [evidence]` the work at a gate is done: check it, then continue
+               - `/abort` end the run after the current step
+               - `/status` show the status
+               - `/why OBJECT` show which steps touch an object
+               - `/help` show this list
     ");
 }
 
@@ -117,15 +117,15 @@ async fn a_delivery_that_keeps_failing_is_set_aside_reported_and_can_be_retried(
     GitHub   issue_comment created `/status` is delivered by hand
     planebot reacts with eyes
     planebot comments on #1: ✋ Given up for now
-               This could not be done, and was tried several times:
+               planebot tried this several times and failed:
                listing the files of pull request #1: GitHub answered 502
-               *Next:* when that is mended, say it again, or `/plan`. No run began or went on by it.
+               *Next:* when the cause is fixed, comment the command again, or `/plan`. This started or resumed no run.
     GitHub   works again
     alice    comments on #1: /status
     planebot reacts with eyes
-    planebot comments on #1: Where this stands: planned
+    planebot comments on #1: Status: planned
                Plan `3909-fa4a`: 1 steps, 0 gates.
-    planebot comments on #1: Where this stands: planned
+    planebot comments on #1: Status: planned
                Plan `3909-fa4a`: 1 steps, 0 gates.
     ");
 }
@@ -147,14 +147,14 @@ async fn a_delivery_that_crashes_the_process_each_time_is_set_aside() {
     scenario.run_until_idle().await;
     let journal = &scenario.service.journal;
     let dead = journal.dead_letters(9).await.unwrap().remove(0);
-    assert_snapshot!(dead.why, @"planebot stopped each time in the middle of it");
+    assert_snapshot!(dead.why, @"planebot stopped each time while processing it");
     assert_snapshot!(scenario.since_last(), @r"
     alice    comments on #1: /status
     GitHub   issue_comment created `/status` is delivered by hand
     planebot comments on #1: ✋ Given up for now
-               This could not be done, and was tried several times:
-               planebot stopped each time in the middle of it
-               *Next:* when that is mended, say it again, or `/plan`. No run began or went on by it.
+               planebot tried this several times and failed:
+               planebot stopped each time while processing it
+               *Next:* when the cause is fixed, comment the command again, or `/plan`. This started or resumed no run.
     ");
 }
 
@@ -227,7 +227,7 @@ async fn while_github_limits_requests_nothing_is_sent_and_runs_go_on() {
     planebot comments on #1: 🔵 Applying 3909-fa4a to `dc` — 1 of 1
                - [x] stand up: 1 of 1
     planebot reacts with eyes
-    planebot comments on #2: Where this stands: planned
+    planebot comments on #2: Status: planned
                Plan `e61d-2c7b`: 1 steps, 0 gates.
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
@@ -404,7 +404,7 @@ async fn finished_work_is_deleted_and_later_orders_are_answered_as_before() {
     planebot reacts with eyes
     planebot reacts with confused
     planebot comments on #1: ✋ Not applied
-               This is applied already.
+               This is already applied.
                - ✖ digest: it was applied
                *Next:* nothing to do.
     ");

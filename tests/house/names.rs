@@ -30,7 +30,7 @@ const NAMING: [&str; 14] = [
 ];
 
 /// Words of the site or of the recordings that are other people's as well.
-const ALLOWED: [(&str, &str); 14] = [
+const ALLOWED: [(&str, &str); 13] = [
     ("admin", "MAAS's word for a right, and the lab's user"),
     ("alice", "anybody, in examples"),
     ("bad", "English; a recording asks for such a network"),
@@ -42,7 +42,6 @@ const ALLOWED: [(&str, &str); 14] = [
     ("lab", "the crate; a recording has a fabric refused"),
     ("maas_name", "a setting of every MAAS"),
     ("oob", "out of band, on any site"),
-    ("padded", "English"),
     ("pxe", "how machines boot, on any site"),
     ("storage", "English"),
     ("200", "an HTTP status; a recording makes such a VLAN"),

@@ -156,7 +156,7 @@ async fn an_unusable_database_is_refused_before_anything_listens() {
     let log = startup_error(planebot(), &cluster.url("narrow"));
     assert!(log.contains("ENCODING 'UTF8'"), "{log}");
     let log = startup_error(planebot(), &cluster.url("nowhere"));
-    assert!(log.contains("make the database first"), "{log}");
+    assert!(log.contains("create the database first"), "{log}");
     // A store that was usable becomes read-only, then belongs to a user without rights, then to a newer version.
     let url = cluster.database().await;
     drop(Journal::open(&url).await.unwrap());

@@ -1,6 +1,6 @@
 //! The service's access to GitHub: names and numbers in, plain values out.
 //!
-//! A [`RepositoryPort`] is read once for each piece of work and passed along, so that everything in that work sees the same
+//! A `RepositoryPort` is read once for each piece of work and passed along, so that everything in that work sees the same
 //! repository. It must not know why a request is made.
 
 use std::collections::BTreeMap;

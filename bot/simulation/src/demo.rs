@@ -97,7 +97,7 @@ async fn propose(
         .to_owned();
     invariants.check(
         "the plan was rehearsed, and again with the power cut after every operation",
-        plan.contains("to zero drift; and again with the power cut"),
+        plan.contains("no drift; and again with a power cut"),
     );
     invariants.check(
         "the plan stops at the teardown and the jumphost",

@@ -340,7 +340,7 @@ fn print_waiting(
 
 /// Replaces a comment's `/done` by the options of this command.
 fn as_options(line: &str, gate: &str) -> String {
-    let comment = format!("say `/done {gate} ");
+    let comment = format!("write `/done {gate} ");
     let Some((before, rest)) = line.split_once(&comment) else {
         return line.to_owned();
     };
@@ -369,10 +369,10 @@ mod tests {
     fn a_comment_becomes_options() {
         assert_eq!(
             as_options(
-                "nobody looks: say `/done jumphost br1=192.0.2.1 br2=192.0.2.2` when so",
+                "no source is configured: write `/done jumphost br1=192.0.2.1 br2=192.0.2.2` once so",
                 "jumphost"
             ),
-            "nobody looks: add `--done jumphost --evidence 'br1=192.0.2.1 br2=192.0.2.2'` when so"
+            "no source is configured: add `--done jumphost --evidence 'br1=192.0.2.1 br2=192.0.2.2'` once so"
         );
         assert_eq!(as_options("m1 is Deployed", "teardown"), "m1 is Deployed");
     }
