@@ -186,7 +186,7 @@ async fn what_is_adopted_by_name_plans_to_no_changes() {
             assert!(others, "{name}: only {cidr} was asked for");
             let again = over(&after, &observed, &of(&cidr.to_string())).unwrap_err();
             assert!(
-                again[0].to_string().contains("is declared already"),
+                again[0].to_string().contains("is already declared"),
                 "{again:#?}"
             );
         }

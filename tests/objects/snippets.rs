@@ -227,9 +227,9 @@ async fn a_text_that_names_an_address_that_moves_is_said_wherever_it_hangs() {
         let (_, new) = declared(&world, &change("phones", "10.20.0.0/24", to)).await;
         let plan = planned(&world, &new).await.unwrap();
         for said in [
-            "`handsets` of 10.20.0.0/24 goes on naming 10.20.0.5 of a network",
-            "`for all` of every network goes on naming 10.20.0.7 of a network",
-            "`not ours` of 10.99.0.0/24 goes on naming 10.20.0.6 of a network",
+            "`handsets` of 10.20.0.0/24 still mentions 10.20.0.5 of a subnet that moves",
+            "`for all` of all networks still mentions 10.20.0.7 of a subnet that moves",
+            "`not ours` of 10.99.0.0/24 still mentions 10.20.0.6 of a subnet that moves",
         ] {
             let warned = plan.warnings.iter().filter(|line| line.contains(said));
             assert_eq!(warned.count(), 1, "{said}: {:#?}", plan.warnings);
