@@ -31,7 +31,8 @@ async fn the_story_ends_the_same_wherever_the_power_is_cut() {
     let mut law = Law::open().await;
     law.holds(&STORY).await;
     let [maas, github, journal] = law.operations;
-    assert!(maas > 400 && github > 300 && journal > 900, "{law:?}");
+    // GitHub is asked less than once: what is immutable is read once, so there are fewer places to cut.
+    assert!(maas > 400 && github > 150 && journal > 900, "{law:?}");
     assert!(law.last.contains("pull request 1: applied"), "{}", law.last);
     law.record("reference run");
 }

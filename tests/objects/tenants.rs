@@ -28,10 +28,13 @@ fn inhabited(version: &str) -> World {
 #[tokio::test]
 async fn each_is_named_at_the_gate_and_what_is_lost_is_proposed_again() {
     for (to, fate) in [
-        ("10.21.0.0/24\nstrategy: recreate", "goes with its network"),
+        (
+            "10.21.0.0/24\nstrategy: recreate",
+            "is deleted with its subnet",
+        ),
         (
             "10.21.0.0/24\nstrategy: in-place",
-            "would be left on no network",
+            "would be left without a subnet",
         ),
     ] {
         for version in VERSIONS {
@@ -49,9 +52,9 @@ async fn each_is_named_at_the_gate_and_what_is_lost_is_proposed_again() {
             let plan = Plan::between(&observed, &topology, &PlanPolicy::default()).unwrap();
             let tasks = plan.gate(GateName::Teardown).unwrap().tasks.clone();
             let named = [
-                "take 10.20.0.9 off the DNS name `pbx.maas`; a name without another address is deleted with it",
-                "release 10.20.0.60 of a reservation of `bob`: `maas $PROFILE ipaddresses release ip=10.20.0.60`",
-                "take the device `switch` off 10.20.0.0/24, and give it an address of another network",
+                "remove 10.20.0.9 from the DNS name `pbx.maas`; a name without another address is deleted with it",
+                "release 10.20.0.60 of a reservation by `bob`: `maas $PROFILE ipaddresses release ip=10.20.0.60`",
+                "remove the device `switch` from 10.20.0.0/24, and give it an address on another subnet",
             ];
             for task in named {
                 let times = tasks.iter().filter(|line| *line == task).count();
@@ -64,10 +67,10 @@ async fn each_is_named_at_the_gate_and_what_is_lost_is_proposed_again() {
                 .collect();
             let said = [
                 format!(
-                    "10.20.0.9 of the DNS name `pbx.maas` {fate}: point the name to its new address afterwards, 10.21.0.9, say"
+                    "10.20.0.9 of the DNS name `pbx.maas` {fate}: set the name to its new address afterwards, for example 10.21.0.9"
                 ),
                 format!(
-                    "10.20.0.60 of a reservation of `bob` {fate}: reserve another one afterwards, 10.21.0.60, say"
+                    "10.20.0.60 of a reservation by `bob` {fate}: reserve another one afterwards, for example 10.21.0.60"
                 ),
             ];
             assert_eq!(lost, said.iter().collect::<Vec<_>>(), "{version}");
