@@ -64,7 +64,9 @@ impl Inbox {
         let port = self.github.read_last(name).await?;
         let cursor = format!("missed/{}", port.id());
         let since = self.journal.cursor(&cursor).await?;
-        let pulls = port.client().recent_pulls(since.as_deref()).await?;
+        let pulls = port.client().recent_pulls(since.as_deref()).await;
+        // What was remembered of the repository may be why: the next poll reads it anew.
+        let pulls = pulls.inspect_err(|_| self.github.forget(name))?;
         if self.polled.is_known(name, &pulls) {
             return Ok(0);
         }
