@@ -11,6 +11,7 @@ use crate::error::JournalError;
 use crate::journal::Journal;
 use crate::payload::{OutboxPayload, UnreadableMessage};
 use crate::row::text;
+use crate::write::WriteTransaction;
 
 /// A message to GitHub.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,25 +165,8 @@ impl Journal {
         message: &OutboxMessage,
         now: Timestamp,
     ) -> Result<(), JournalError> {
-        let (kind, body) = message.payload.encode();
         let mut write = self.write().await?;
-        sqlx::query(
-            "INSERT INTO reply (key, place, repository, kind, target, body, owed, not_before)
-             VALUES ($1, (SELECT COALESCE(MAX(place), 0) + 1 FROM reply), $2, $3, $4, $5, $6, $6)
-             ON CONFLICT (key) DO UPDATE SET
-                 place = CASE WHEN reply.body = excluded.body THEN reply.place ELSE excluded.place END,
-                 posted = CASE WHEN reply.body = excluded.body THEN reply.posted ELSE NULL END,
-                 attempts = CASE WHEN reply.body = excluded.body THEN reply.attempts ELSE 0 END,
-                 body = excluded.body",
-        )
-        .bind(&message.key)
-        .bind(&message.repository)
-        .bind(kind)
-        .bind(message.target)
-        .bind(body)
-        .bind(now.0)
-        .execute(write.connection())
-        .await?;
+        write.enqueue(message, now).await?;
         write.commit().await
     }
 
@@ -282,5 +266,34 @@ impl Journal {
                 .fetch_optional(self.pool()?)
                 .await?;
         Ok(row.map(pending_message))
+    }
+}
+
+impl WriteTransaction<'_> {
+    /// Enqueues a message, as [`Journal::enqueue`] does.
+    pub(crate) async fn enqueue(
+        &mut self,
+        message: &OutboxMessage,
+        now: Timestamp,
+    ) -> Result<(), JournalError> {
+        let (kind, body) = message.payload.encode();
+        sqlx::query(
+            "INSERT INTO reply (key, place, repository, kind, target, body, owed, not_before)
+             VALUES ($1, (SELECT COALESCE(MAX(place), 0) + 1 FROM reply), $2, $3, $4, $5, $6, $6)
+             ON CONFLICT (key) DO UPDATE SET
+                 place = CASE WHEN reply.body = excluded.body THEN reply.place ELSE excluded.place END,
+                 posted = CASE WHEN reply.body = excluded.body THEN reply.posted ELSE NULL END,
+                 attempts = CASE WHEN reply.body = excluded.body THEN reply.attempts ELSE 0 END,
+                 body = excluded.body",
+        )
+        .bind(&message.key)
+        .bind(&message.repository)
+        .bind(kind)
+        .bind(message.target)
+        .bind(body)
+        .bind(now.0)
+        .execute(self.connection())
+        .await?;
+        Ok(())
     }
 }

@@ -4,6 +4,8 @@ use topology::observed::Timestamp;
 
 use crate::error::JournalError;
 use crate::journal::Journal;
+use crate::outbox::OutboxMessage;
+use crate::write::WriteTransaction;
 
 /// A pull request as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,20 +63,21 @@ impl Journal {
     /// Inserts or replaces the pull request's row.
     pub async fn put_pull(&self, pull: &PullRow, now: Timestamp) -> Result<(), JournalError> {
         let mut write = self.write().await?;
-        sqlx::query(
-            "INSERT INTO pull (repository, number, site, merged_place, stage, record, touched) VALUES ($1, $2, $3, $4, $5, $6, $7)
-             ON CONFLICT (repository, number) DO UPDATE SET site = excluded.site, merged_place = excluded.merged_place,
-                 stage = excluded.stage, record = excluded.record, touched = excluded.touched",
-        )
-        .bind(&pull.repository)
-        .bind(pull.number)
-        .bind(&pull.site)
-        .bind(pull.merged.map(|at| at.0))
-        .bind(&pull.stage)
-        .bind(&pull.record)
-        .bind(now.0)
-        .execute(write.connection())
-        .await?;
+        write.put_pull(pull, now).await?;
+        write.commit().await
+    }
+
+    /// Inserts or replaces the pull request's row and enqueues the message that shows it, both or neither: what people
+    /// read on GitHub is what is stored.
+    pub async fn put_shown_pull(
+        &self,
+        pull: &PullRow,
+        message: &OutboxMessage,
+        now: Timestamp,
+    ) -> Result<(), JournalError> {
+        let mut write = self.write().await?;
+        write.put_pull(pull, now).await?;
+        write.enqueue(message, now).await?;
         write.commit().await
     }
 
@@ -120,5 +123,26 @@ impl Journal {
         }
         write.commit().await?;
         Ok(idle)
+    }
+}
+
+impl WriteTransaction<'_> {
+    /// Inserts or replaces a pull request's row.
+    async fn put_pull(&mut self, pull: &PullRow, now: Timestamp) -> Result<(), JournalError> {
+        sqlx::query(
+            "INSERT INTO pull (repository, number, site, merged_place, stage, record, touched) VALUES ($1, $2, $3, $4, $5, $6, $7)
+             ON CONFLICT (repository, number) DO UPDATE SET site = excluded.site, merged_place = excluded.merged_place,
+                 stage = excluded.stage, record = excluded.record, touched = excluded.touched",
+        )
+        .bind(&pull.repository)
+        .bind(pull.number)
+        .bind(&pull.site)
+        .bind(pull.merged.map(|at| at.0))
+        .bind(&pull.stage)
+        .bind(&pull.record)
+        .bind(now.0)
+        .execute(self.connection())
+        .await?;
+        Ok(())
     }
 }

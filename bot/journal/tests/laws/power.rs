@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use journal::{Journal, JournalError, RateTier, Settled, Stored};
+use journal::{Journal, JournalError, PullRow, RateTier, Settled, Stored};
 use plan::run::{Fact, RecordedFact};
 use plan::step::StepId;
 
@@ -103,6 +103,49 @@ async fn memory_has_the_same_end_state_after_any_power_cut() {
 async fn postgres_has_the_same_end_state_after_any_power_cut() {
     if support_postgres::shared().is_some() {
         has_one_end_state(async || Store::on_postgres().await.unwrap()).await;
+    }
+}
+
+/// What people read on GitHub is what is stored: a plan that is shown without its record could never be named in an order.
+async fn a_record_and_its_comment_are_stored_together(stores: impl AsyncFn() -> Store) {
+    for (cut, stored) in [(0, false), (1, true), (2, true)] {
+        let it = stores().await;
+        let message = message("plan/1", "shown");
+        let journal = crashing(&it.one, cut);
+        let put = journal.put_shown_pull(&shown(), &message, NOW).await;
+        assert_eq!(put.is_ok(), cut == 2, "cut {cut}");
+        let again = it.again().await;
+        let record = again.pull("o/r", 1).await.unwrap();
+        let comment = again.message("plan/1").await.unwrap();
+        assert_eq!(
+            (record.is_some(), comment.is_some()),
+            (stored, stored),
+            "cut {cut}"
+        );
+    }
+}
+
+fn shown() -> PullRow {
+    PullRow {
+        repository: "o/r".to_owned(),
+        number: 1,
+        site: "s".to_owned(),
+        merged: None,
+        stage: "planned".to_owned(),
+        record: "{}".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn a_file_stores_a_record_and_its_comment_together() {
+    a_record_and_its_comment_are_stored_together(Store::on_a_file).await;
+}
+
+#[tokio::test]
+async fn postgres_stores_a_record_and_its_comment_together() {
+    if support_postgres::shared().is_some() {
+        a_record_and_its_comment_are_stored_together(async || Store::on_postgres().await.unwrap())
+            .await;
     }
 }
 

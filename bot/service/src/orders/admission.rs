@@ -335,10 +335,7 @@ impl<'a> Admission<'a> {
             commit: merge_commit.to_owned(),
             at: record.merged_at,
         };
-        let pulls = &self.orders.pulls;
-        pulls.show_merged(&merge, &record).await?;
-        let row = record.row(&site.repository, number, &site.name);
-        pulls.remember(&row).await
+        self.orders.pulls.show_merged(&merge, &record).await
     }
 
     /// The change window is open, and no other worker holds the lease.

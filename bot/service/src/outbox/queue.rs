@@ -5,7 +5,7 @@
 
 use github::webhook::event::CommentEvent;
 use journal::{
-    CheckPayload, CheckState, HistoryPayload, Journal, OutboxMessage, OutboxPayload,
+    CheckPayload, CheckState, HistoryPayload, Journal, OutboxMessage, OutboxPayload, PullRow,
     ReactionContent,
 };
 use topology::port::Clock;
@@ -45,12 +45,8 @@ impl OutboxQueue {
         trace: &TraceId,
         text: &str,
     ) -> anyhow::Result<()> {
-        let payload = OutboxPayload::Comment {
-            text: trace.sign(text),
-        };
-        let target = Some(conversation.number);
-        self.enqueue(key, conversation.repository, target, payload)
-            .await
+        let message = comment_message(conversation, key, trace, text)?;
+        Ok(self.journal.enqueue(&message, (self.clock)()).await?)
     }
 
     /// Enqueues the comment with a pull request's plan for one site.
@@ -60,9 +56,20 @@ impl OutboxQueue {
         site: &str,
         text: &str,
     ) -> anyhow::Result<()> {
-        let key = plan_key(conversation, site);
-        let trace = TraceId::of_pull(conversation.number);
-        self.comment(conversation, key, &trace, text).await
+        let message = plan_message(conversation, site, text)?;
+        Ok(self.journal.enqueue(&message, (self.clock)()).await?)
+    }
+
+    /// Stores a pull request's record together with the comment that shows its plan. If one were stored without the other,
+    /// an order could never name the digest that people read.
+    pub(crate) async fn shown_plan(&self, row: &PullRow, text: &str) -> anyhow::Result<()> {
+        let conversation = Conversation {
+            repository: &row.repository,
+            number: u64::try_from(row.number)?,
+        };
+        let message = plan_message(conversation, &row.site, text)?;
+        let now = (self.clock)();
+        Ok(self.journal.put_shown_pull(row, &message, now).await?)
     }
 
     /// Enqueues the answer to a comment, and a reaction to it.
@@ -157,6 +164,32 @@ impl OutboxQueue {
         };
         Ok(self.journal.enqueue(&message, (self.clock)()).await?)
     }
+}
+
+fn comment_message(
+    conversation: Conversation<'_>,
+    key: String,
+    trace: &TraceId,
+    text: &str,
+) -> anyhow::Result<OutboxMessage> {
+    Ok(OutboxMessage {
+        key,
+        repository: conversation.repository.to_owned(),
+        target: Some(i64::try_from(conversation.number)?),
+        payload: OutboxPayload::Comment {
+            text: trace.sign(text),
+        },
+    })
+}
+
+fn plan_message(
+    conversation: Conversation<'_>,
+    site: &str,
+    text: &str,
+) -> anyhow::Result<OutboxMessage> {
+    let key = plan_key(conversation, site);
+    let trace = TraceId::of_pull(conversation.number);
+    comment_message(conversation, key, &trace, text)
 }
 
 pub(crate) fn plan_key(conversation: Conversation<'_>, site: &str) -> String {

@@ -34,45 +34,45 @@ impl Pulls {
         pull: &PullRequest,
     ) -> anyhow::Result<()> {
         let site = merge.site;
-        if pull.base == repository.default_branch() {
-            record.stage = PullStatus::Merged;
-            record.merged_at = Some(self.merge_time_of(merge).await?);
-            record.merge_commit = Some(merge.commit.clone());
-            self.queue
-                .apply_check(
-                    &site.repository,
-                    &merge.commit,
-                    CheckState::InProgress,
-                    "merged, not applied",
-                )
-                .await?;
-            match self.plan_of(repository, merge).await {
-                Ok(Some(result)) => record_unrequested_plan(&mut record, &result),
-                // The reviewed plan is kept; `/apply` checks it against MAAS before anything is done.
-                Ok(None) => {}
-                // Without a reviewed plan there would be nothing to show.
-                Err(error) if record.outcome().is_none() => return Err(error),
-                Err(error) => {
-                    tracing::warn!(
-                        number = merge.number,
-                        "planning the merge failed; `/plan` retries it: {error:#}"
-                    );
-                }
-            }
-            self.show_merged(merge, &record).await?;
-            let digest = record.digest().unwrap_or_default();
-            tracing::info!(
-                number = merge.number,
-                digest,
-                "merged; waiting for an operator"
-            );
-        } else {
+        record.base.clone_from(&pull.base);
+        if pull.base != repository.default_branch() {
             // A merge into another branch does not declare this site.
             record.stage = PullStatus::Closed;
+            let row = record.row(&site.repository, merge.number, &site.name);
+            return self.remember(&row).await;
         }
-        record.base.clone_from(&pull.base);
-        self.remember(&record.row(&site.repository, merge.number, &site.name))
-            .await
+        record.stage = PullStatus::Merged;
+        record.merged_at = Some(self.merge_time_of(merge).await?);
+        record.merge_commit = Some(merge.commit.clone());
+        self.queue
+            .apply_check(
+                &site.repository,
+                &merge.commit,
+                CheckState::InProgress,
+                "merged, not applied",
+            )
+            .await?;
+        match self.plan_of(repository, merge).await {
+            Ok(Some(result)) => record_unrequested_plan(&mut record, &result),
+            // The reviewed plan is kept; `/apply` checks it against MAAS before anything is done.
+            Ok(None) => {}
+            // Without a reviewed plan there would be nothing to show.
+            Err(error) if record.outcome().is_none() => return Err(error),
+            Err(error) => {
+                tracing::warn!(
+                    number = merge.number,
+                    "planning the merge failed; `/plan` retries it: {error:#}"
+                );
+            }
+        }
+        self.show_merged(merge, &record).await?;
+        let digest = record.digest().unwrap_or_default();
+        tracing::info!(
+            number = merge.number,
+            digest,
+            "merged; waiting for an operator"
+        );
+        Ok(())
     }
 
     /// The time that orders this merge among others: when it was merged, and within one second when its webhook was processed.
@@ -108,28 +108,23 @@ impl Pulls {
         Ok(Some(runtime.plan(topology, &policy, &mut |_| {}).await?))
     }
 
-    /// Enqueues the plan comment of a merged pull request.
+    /// Stores the record of a merged pull request together with its plan comment, if it has a plan or a refusal.
     pub(crate) async fn show_merged(
         &self,
         merge: &Merge<'_>,
         record: &PullRecord,
     ) -> anyhow::Result<()> {
-        let Some(outcome) = record.outcome() else {
-            return Ok(());
-        };
         let site = merge.site;
+        let row = record.row(&site.repository, merge.number, &site.name);
+        let Some(outcome) = record.outcome() else {
+            return self.remember(&row).await;
+        };
         let tree = self.github.tree_url(&site.repository, &merge.commit);
         let setting = record.setting(&site.name, Some(tree));
         let body = reply::plan(&outcome, &setting, &record.rehearsed);
         let waiting = self.waiting_before(site, merge.number, record).await?;
         let body = reply::with_merge_notes(body, &waiting, record.to_be_named);
-        let conversation = Conversation {
-            repository: &site.repository,
-            number: merge.number,
-        };
-        self.queue
-            .plan_comment(conversation, &site.name, &body)
-            .await
+        self.queue.shown_plan(&row, &body).await
     }
 
     /// The numbers of the pull requests that were merged earlier and are waiting.
@@ -211,9 +206,10 @@ impl Pulls {
                     at: row.merged,
                 };
                 self.show_merged(&merge, &record).await?;
+            } else {
+                self.remember(&record.row(&row.repository, number, &row.site))
+                    .await?;
             }
-            self.remember(&record.row(&row.repository, number, &row.site))
-                .await?;
         }
         Ok(())
     }
@@ -270,8 +266,6 @@ impl Pulls {
         };
         record_plan(&mut record, &result);
         self.show_merged(&merge, &record).await?;
-        self.remember(&record.row(&site.repository, number, &site.name))
-            .await?;
         Ok(Ok(()))
     }
 }

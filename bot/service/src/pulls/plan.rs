@@ -8,7 +8,6 @@ use super::declared::declared_at;
 use super::pull::PullRequest;
 use super::record::PullRecord;
 use crate::github_port::RepositoryPort;
-use crate::outbox::Conversation;
 use crate::reply;
 use crate::site::{PlanningResult, SiteRuntime};
 
@@ -36,19 +35,10 @@ impl Pulls {
             }
         };
         log_plan(&record, &site.name, pull.number, &declared.findings);
-        // The record is stored first: if the pull request is merged before a retry, its plan is shown from the record, and a plan
-        // that was shown but not recorded would be lost.
-        self.remember(&record.row(&site.repository, pull.number, &site.name))
-            .await?;
+        let row = record.row(&site.repository, pull.number, &site.name);
+        self.queue.shown_plan(&row, &text).await?;
         let check = check_of(&record, &declared.findings);
-        self.queue.plan_check(&site.repository, check).await?;
-        let conversation = Conversation {
-            repository: &site.repository,
-            number: pull.number,
-        };
-        self.queue
-            .plan_comment(conversation, &site.name, &text)
-            .await
+        self.queue.plan_check(&site.repository, check).await
     }
 }
 
