@@ -491,3 +491,17 @@ async fn a_check_is_planned_again_on_request() {
     ");
     assert_ne!(scenario.digest(number), before, "MAAS has changed");
 }
+
+#[tokio::test]
+async fn help_says_who_may_order() {
+    let mut scenario = Scenario::new().await;
+    let number = scenario.propose(&[(DESKS, Some(MOVED))]).await;
+    for (who, says) in [
+        ("bob", "you may use all of these"),
+        ("mallory", "the others are for this site's operators"),
+    ] {
+        scenario.command(who, number, "/help").await;
+        let answer = scenario.bot_comments(number).pop().unwrap().body;
+        assert!(answer.contains(says), "{who}: {answer}");
+    }
+}

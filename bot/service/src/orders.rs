@@ -92,7 +92,7 @@ impl Orders {
         );
         match command {
             Command::Help => {
-                let may = self.admit(context, &Command::Help).await.is_ok();
+                let may = self.admit(context, &Command::Abort).await.is_ok();
                 self.answer(context, &reply::help(may)).await
             }
             Command::Plan => self.plan(context).await,
