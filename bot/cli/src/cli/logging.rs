@@ -3,6 +3,8 @@
 //! `planebot serve` always logs; the other commands log only when `--log` or `PLANEBOT_LOG` asks for it, because what they
 //! have to say is their output. It must not know what is logged.
 
+use std::io::Write;
+
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use service::config::{LogFilter, LogFormat, ServerSettings};
 use tracing_subscriber::Layer as _;
@@ -83,15 +85,40 @@ where
         .with_writer(writer)
         .log_internal_errors(false);
     let lines = match format {
-        LogFormat::Text => lines.with_ansi(colour).boxed(),
+        LogFormat::Text => lines.map_writer(OneLineEach).with_ansi(colour).boxed(),
         LogFormat::Json => lines.with_ansi(false).json().boxed(),
     };
     Ok(tracing_subscriber::registry().with(lines.with_filter(targets)))
 }
 
+/// Writes each event as one line: whoever chooses what GitHub or MAAS answers must not write lines of this log.
+struct OneLineEach<W>(W);
+
+impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for OneLineEach<W> {
+    type Writer = OneLineEach<W::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        OneLineEach(self.0.make_writer())
+    }
+}
+
+impl<W: Write> Write for OneLineEach<W> {
+    /// The subscriber writes a whole event in one call, with a line break at its end.
+    fn write(&mut self, event: &[u8]) -> std::io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        let line = text.replace('\n', "\\n").replace('\r', "\\r");
+        self.0.write_all(format!("{line}\n").as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
     use std::sync::{Arc, Mutex};
 
     use serde_json::{Value, json};
@@ -153,6 +180,8 @@ mod tests {
             "{text}"
         );
         assert!(!text.contains('\u{1b}'), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.contains(r"processed\nyet"), "{text}");
     }
 
     #[test]
