@@ -129,6 +129,7 @@ pub(crate) fn declared(observed: &Observed) -> Topology {
                 mtu: Some(vlan.mtu),
                 dhcp,
                 strategy: None,
+                adopt: false,
                 subnets,
             },
         );

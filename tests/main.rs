@@ -18,5 +18,6 @@ mod reference;
 mod reports;
 mod seeds;
 mod storm;
+mod strangers;
 mod walk;
 mod ways;

@@ -150,6 +150,7 @@ fn renumbered() -> Topology {
         mtu: None,
         dhcp: None,
         strategy: None,
+        adopt: false,
         subnets: vec![desks],
     };
     Topology {

@@ -176,6 +176,7 @@ fn declared(planes: usize) -> Topology {
             mtu: None,
             dhcp: None,
             strategy: None,
+            adopt: false,
             subnets: vec![subnet],
         };
         topology.planes.insert(plane.key.clone(), plane);

@@ -2,17 +2,18 @@
 //!
 //! The statuses are SKIP, CREATE, DRIFT, MIGRATE and UNDECLARED. Of steps it only counts how many each plane has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use topology::address::Cidr;
-use topology::object::{Key, VlanAt};
+use topology::object::{Key, Object, Vlan, VlanAt};
 use topology::observed::Observed;
 use topology::plane::{Plane, Topology};
 
 use crate::pairing::{Pairing, is_left_alone};
 use crate::step::Step;
+use crate::undeclared::undeclared_vlans;
 
 /// The status of a plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,7 +35,7 @@ pub enum AuditStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditLine {
     pub standing: AuditStatus,
-    /// The plane's key; for an undeclared subnet, its name in MAAS.
+    /// The plane's key; for an undeclared subnet, VLAN or space, its name in MAAS.
     pub name: String,
     /// The declared CIDR; for an undeclared subnet, the observed one.
     pub cidr: Option<Cidr>,
@@ -42,8 +43,8 @@ pub struct AuditLine {
     pub from: Option<Cidr>,
     /// For DRIFT: the plane or subnet that has the CIDR now.
     pub held_by: Option<String>,
-    /// The VLAN's fabric and VID.
-    pub vlan: VlanAt,
+    /// The VLAN's fabric and VID; `None` for a space.
+    pub vlan: Option<VlanAt>,
     /// MAAS's id of the fabric; `None` if it does not exist.
     pub fabric_id: Option<u64>,
     /// MAAS's id of the VLAN; `None` if it does not exist.
@@ -87,6 +88,12 @@ pub fn audit(
         lines.extend(subnets.map(|cidr| subnet_line(cidr, &base, observed, pairing, &owner)));
     }
     lines.extend(undeclared(topology, observed, &owner));
+    lines.extend(
+        undeclared_vlans(observed, topology, pairing)
+            .into_iter()
+            .map(|vlan| vlan_alone(vlan, topology, observed)),
+    );
+    lines.extend(undeclared_spaces(topology, observed, pairing));
     lines
 }
 
@@ -106,7 +113,7 @@ fn vlan_line(plane: &Plane, observed: &Observed, pairing: &Pairing, steps: usize
         cidr: None,
         from: None,
         held_by: None,
-        vlan: plane.vlan.clone(),
+        vlan: Some(plane.vlan.clone()),
         fabric_id: old.and_then(|vlan| observed.id(&Key::Fabric(vlan.at.fabric.clone()))),
         vlan_id: old.and_then(|vlan| observed.id(&Key::Vlan(vlan.at.clone()))),
         allocations: None,
@@ -164,12 +171,80 @@ fn undeclared<'a>(
             cidr: Some(subnet.cidr),
             from: None,
             held_by: None,
-            vlan: subnet.vlan.clone(),
+            vlan: Some(subnet.vlan.clone()),
             fabric_id: observed.id(&Key::Fabric(subnet.vlan.fabric.clone())),
             vlan_id: observed.id(&Key::Vlan(subnet.vlan.clone())),
             allocations: observed.occupants.get(&subnet.cidr).map(Vec::len),
             steps: 0,
         })
+}
+
+/// The line of an undeclared VLAN without subnets.
+fn vlan_alone(vlan: &Vlan, topology: &Topology, observed: &Observed) -> AuditLine {
+    let name = vlan.name.clone().unwrap_or_else(|| vlan.at.to_string());
+    let alone = topology.leave_alone.contains(&vlan.at.fabric);
+    AuditLine {
+        name: if alone {
+            format!("{name} (left alone)")
+        } else {
+            name
+        },
+        vlan: Some(vlan.at.clone()),
+        fabric_id: observed.id(&Key::Fabric(vlan.at.fabric.clone())),
+        vlan_id: observed.id(&Key::Vlan(vlan.at.clone())),
+        ..undeclared_line()
+    }
+}
+
+/// A line for each space that MAAS has and no file names. Spaces without a VLAN are known only where the list was read.
+fn undeclared_spaces(
+    topology: &Topology,
+    observed: &Observed,
+    pairing: &Pairing,
+) -> Vec<AuditLine> {
+    let declared: BTreeSet<&str> = topology
+        .planes
+        .values()
+        .filter_map(|plane| plane.space.as_ref()?.as_deref())
+        .chain(topology.spaces.iter().map(String::as_str))
+        .chain(pairing.spaces.keys().map(String::as_str))
+        .collect();
+    // A plane that leaves its space alone has one nevertheless.
+    let planes: BTreeSet<&VlanAt> = topology.planes.values().map(|plane| &plane.vlan).collect();
+    let kept: BTreeSet<&str> = observed
+        .vlans()
+        .filter(|vlan| planes.contains(&pairing.place(&vlan.at)))
+        .filter_map(|vlan| vlan.space.as_deref())
+        .collect();
+    let on_vlans = observed.vlans().filter_map(|vlan| vlan.space.as_deref());
+    let listed = observed.all().filter_map(|object| match object {
+        Object::Space(space) => Some(space.name.as_str()),
+        _ => None,
+    });
+    let there: BTreeSet<&str> = on_vlans.chain(listed).collect();
+    there
+        .into_iter()
+        .filter(|space| !declared.contains(space) && !kept.contains(space))
+        .map(|space| AuditLine {
+            name: space.to_owned(),
+            ..undeclared_line()
+        })
+        .collect()
+}
+
+fn undeclared_line() -> AuditLine {
+    AuditLine {
+        standing: AuditStatus::Undeclared,
+        name: String::new(),
+        cidr: None,
+        from: None,
+        held_by: None,
+        vlan: None,
+        fabric_id: None,
+        vlan_id: None,
+        allocations: None,
+        steps: 0,
+    }
 }
 
 impl AuditStatus {
@@ -195,10 +270,12 @@ impl fmt::Display for AuditLine {
             (None, None) => write!(f, "{cidr} {}", self.name)?,
         }
         let id = |id: Option<u64>| id.map_or_else(|| "new".to_owned(), |id| id.to_string());
+        let Some(vlan) = &self.vlan else {
+            return write!(f, "  (a space)");
+        };
         write!(
             f,
-            "  ({}, fabric {}, vlan {}",
-            self.vlan,
+            "  ({vlan}, fabric {}, vlan {}",
             id(self.fabric_id),
             id(self.vlan_id)
         )?;

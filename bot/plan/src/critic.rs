@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use topology::object::{Key, Link, Mode, Object, VlanAt};
 use topology::observed::Observed;
 
+use crate::audit::AuditStatus;
 use crate::network::NetworkModel;
 use crate::plan::Plan;
 use crate::render::quoted;
@@ -17,7 +18,8 @@ use crate::step::{Phase, Step};
 /// Every violated invariant, one line each; empty for a sound plan.
 pub fn complaints(plan: &Plan, observed: &Observed) -> Vec<String> {
     let mut complaints = Vec::new();
-    walk(plan, observed, &mut complaints);
+    let after = walk(plan, observed, &mut complaints);
+    untouched(plan, &NetworkModel::of(observed), &after, &mut complaints);
     order(plan, &mut complaints);
     vacancy(plan, &mut complaints);
     gates(plan, &mut complaints);
@@ -26,7 +28,7 @@ pub fn complaints(plan: &Plan, observed: &Observed) -> Vec<String> {
 
 /// Every step starts from the state that the previous step left, MAAS refuses none of them, no MTU is temporarily too large,
 /// and MAAS deletes nothing silently.
-fn walk(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) {
+fn walk(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) -> NetworkModel {
     let mut network = NetworkModel::of(observed);
     let vacated = plan.vacated();
     let leaving: BTreeSet<String> = network
@@ -86,6 +88,37 @@ fn walk(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) {
         if !is_too_long(&network, &at) {
             complaints.push(format!(
                 "step {step} temporarily makes the MTU of vlan {at} larger than its untagged VLAN's"
+            ));
+        }
+    }
+    network
+}
+
+/// What no plane declares is as it was, with its VLAN, unless the plan says that it is adopted.
+fn untouched(
+    plan: &Plan,
+    before: &NetworkModel,
+    after: &NetworkModel,
+    complaints: &mut Vec<String>,
+) {
+    let undeclared = plan
+        .audit
+        .iter()
+        .filter(|line| line.standing == AuditStatus::Undeclared);
+    for cidr in undeclared.filter_map(|line| line.cidr) {
+        let key = Key::Subnet(cidr);
+        if plan.adopted.contains(&key) {
+            continue;
+        }
+        let seen = |network: &NetworkModel| {
+            let subnet = network.subnet(&cidr)?.clone();
+            let space = network.vlan(&subnet.vlan)?.space.clone();
+            let ranges: Vec<_> = network.ranges_of(cidr).cloned().collect();
+            Some((subnet, space, ranges))
+        };
+        if seen(before) != seen(after) {
+            complaints.push(format!(
+                "{cidr}, which no plane declares, does not stay as it is"
             ));
         }
     }

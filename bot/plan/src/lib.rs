@@ -24,7 +24,9 @@ pub mod run;
 pub mod runbook;
 mod snippets;
 pub mod step;
+mod strangers;
 pub mod strategy;
+mod undeclared;
 mod warnings;
 
 pub use audit::audit;

@@ -1,13 +1,14 @@
 //! Matches declared planes, VLANs, subnets and spaces with observed ones.
 //!
 //! A subnet is matched by its exact CIDR on its plane's VLAN, then by name on that VLAN, then by CIDR and name on another
-//! VLAN, then by being the only one of its family left on both sides; never by name alone. A fabric or VLAN that is declared
+//! VLAN, then by being the only one of its family left on both sides, if more than the VID
+//! speaks for it; never by name alone. A fabric or VLAN that is declared
 //! under a new name is recognised by its subnets. Must not know what the differences are.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use topology::address::Cidr;
-use topology::object::{Key, Subnet, VlanAt};
+use topology::object::{Key, Subnet, Vlan, VlanAt};
 use topology::observed::Observed;
 use topology::plane::{Plane, PlaneSubnet, Topology};
 
@@ -190,6 +191,9 @@ impl Pairing {
 struct Free<'a> {
     subnets: BTreeMap<Cidr, (&'a Subnet, VlanAt)>,
     on: BTreeMap<VlanAt, BTreeSet<Cidr>>,
+    /// Every observed subnet's VLAN, and every VLAN, by their current names.
+    homes: BTreeMap<Cidr, VlanAt>,
+    rows: BTreeMap<VlanAt, &'a Vlan>,
 }
 
 impl<'a> Free<'a> {
@@ -203,7 +207,47 @@ impl<'a> Free<'a> {
         for (cidr, (_, at)) in &subnets {
             on.entry(at.clone()).or_default().insert(*cidr);
         }
-        Self { subnets, on }
+        Self {
+            subnets,
+            on,
+            homes: observed
+                .subnets()
+                .map(|subnet| (subnet.cidr, subnet.vlan.clone()))
+                .collect(),
+            rows: observed
+                .vlans()
+                .map(|vlan| (vlan.at.clone(), vlan))
+                .collect(),
+        }
+    }
+
+    /// Whether more than the VID says that an undeclared subnet is the plane's under another name and CIDR: a VID may be a
+    /// slip, and then the subnet is somebody else's.
+    fn is_evident(&self, pairing: &Pairing, plane: &Plane, old: &Subnet) -> bool {
+        let unnamed = old.name == old.cidr.to_string();
+        let beside = plane
+            .subnets
+            .iter()
+            .filter_map(|subnet| pairing.old_of(subnet.cidr))
+            .any(|other| self.homes.get(&other) == Some(&old.vlan));
+        plane.adopt || unnamed || beside || self.looks_alike(pairing, plane, old)
+    }
+
+    /// Whether the VLAN has the name or the space that the plane declares, and contradicts neither.
+    fn looks_alike(&self, pairing: &Pairing, plane: &Plane, old: &Subnet) -> bool {
+        let Some(row) = self.rows.get(&old.vlan) else {
+            return false;
+        };
+        let name = plane
+            .vlan_name
+            .as_ref()
+            .map(|name| row.name.as_ref() == Some(name));
+        let space = plane.space.as_ref().map(|space| {
+            let now = row.space.as_ref();
+            now.map(|now| pairing.spaces.get(now).unwrap_or(now)) == space.as_ref()
+        });
+        let alike = [name, space];
+        alike.contains(&Some(true)) && !alike.contains(&Some(false))
     }
 
     fn take(&mut self, cidr: Cidr) {
@@ -252,7 +296,7 @@ fn last_ones(
         .count();
     let mut left = free.beside(plane, subnet);
     match (unpaired, left.next(), left.next()) {
-        (1, Some(old), None) => Some(old.cidr),
+        (1, Some(old), None) if free.is_evident(pairing, plane, old) => Some(old.cidr),
         _ => None,
     }
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use topology::address::Cidr;
+use topology::object::Key;
 use topology::version::MaasVersion;
 
 use crate::audit::AuditLine;
@@ -56,6 +57,9 @@ pub struct Plan {
     pub audit: Vec<AuditLine>,
     /// What a reader should know before approving, one line each.
     pub warnings: Vec<String>,
+    /// The undeclared objects that planes with `adopt: true` take over or move.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub adopted: BTreeSet<Key>,
     /// Why it cannot be applied, if it cannot.
     pub read_only: Option<String>,
 }

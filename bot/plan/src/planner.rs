@@ -24,6 +24,7 @@ use crate::plan::{Plan, PlanPolicy, RefusedPlan, digest};
 use crate::refusal::{Refusal, RefusalCode};
 use crate::snippets;
 use crate::step::Step;
+use crate::strangers::strangers;
 use crate::warnings::{restless, warnings};
 
 /// What must be read, besides the topology lists, before a plan can be made.
@@ -111,6 +112,8 @@ impl Plan {
         let mut gates = draft.gates(&carved.machines);
         pin_runbooks(&mut gates, policy);
         let mut refusals = refusals(&mut draft, policy);
+        let strangers = strangers(&draft, refusals.is_empty());
+        refusals.extend(strangers.refusals);
         let steps = std::mem::take(&mut draft.steps);
         if !refusals.is_empty() {
             refusals.sort();
@@ -125,6 +128,7 @@ impl Plan {
         if !steps.is_empty() {
             warnings.extend(restless(observed));
         }
+        warnings.extend(strangers.warnings);
         warnings.extend(carved.notes);
         let plan = Self {
             digest: digest(&steps, &gates, topology, observed),
@@ -140,6 +144,7 @@ impl Plan {
             steps,
             gates,
             warnings,
+            adopted: strangers.adopted,
         };
         let unsound = unsound(&plan, observed);
         if unsound.is_empty() {

@@ -33,6 +33,8 @@ pub enum RefusalCode {
     TooMuch,
     /// A VLAN moves to another fabric together with other writes.
     Mixed,
+    /// Something that no plane declares would be changed, moved, renamed or taken over.
+    Stranger,
     /// This release of MAAS does not have that kind of object.
     NotInThisMaas,
     /// The critic found the plan unsound.
@@ -43,7 +45,7 @@ pub enum RefusalCode {
 
 impl RefusalCode {
     /// Every code with its meaning.
-    pub const ALL: [(Self, &'static str, &'static str); 14] = [
+    pub const ALL: [(Self, &'static str, &'static str); 15] = [
         (
             Self::Occupied,
             "occupied",
@@ -98,6 +100,11 @@ impl RefusalCode {
             Self::Mixed,
             "mixed",
             "a VLAN moves to another fabric together with other writes; that needs a separate change",
+        ),
+        (
+            Self::Stranger,
+            "stranger",
+            "something that no plane declares would be changed, moved, renamed or taken over",
         ),
         (
             Self::NotInThisMaas,

@@ -69,6 +69,9 @@ record! {
         /// How a change of `cidr` is carried out: `recreate` or `in-place`. Omitted: in place where the release and the
         /// other subnets allow it; the plan says which, and why.
         strategy: Option<Located<plane::Strategy>>,
+        /// `true`: the plane may take over or move what its VLAN or fabric carries and no plane declares; the plan lists it.
+        /// Omitted: such a change is refused.
+        adopt: Option<Located<bool>>,
         /// Further subnets of the same VLAN, or all of them if there is no `cidr` above.
         subnets: Option<Vec<SubnetDraft>>,
     }

@@ -62,6 +62,9 @@ pub struct Plane {
     pub dhcp: Option<Dhcp>,
     /// How a change of CIDR is carried out; `None` uses the default.
     pub strategy: Option<Strategy>,
+    /// Whether it may take over or move what its VLAN or fabric carries and no plane declares.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopt: bool,
     /// The subnets, in the order of the file.
     pub subnets: Vec<PlaneSubnet>,
 }

@@ -21,15 +21,15 @@ impl Plan {
             .filter_map(|(cidr, line)| match known.get(&cidr) {
                 None if left.iter().any(|gone| gone.overlaps(&cidr)) => Some(format!(
                     "{cidr} is back on {}, although it is not declared: a controller that still had an address there recreated it; remove the address on that host, then the subnet",
-                    line.vlan
+                    line.vlan.as_ref()?
                 )),
                 None => None,
                 Some(before) => {
-                    let place = self.carried_along(&before.vlan);
-                    (place != line.vlan).then(|| {
+                    let place = self.carried_along(before.vlan.as_ref()?);
+                    let now = line.vlan.as_ref()?;
+                    (place != *now).then(|| {
                         format!(
-                            "{cidr}, which is not declared, was on {place} and is now on {}: move it back",
-                            line.vlan
+                            "{cidr}, which is not declared, was on {place} and is now on {now}: move it back"
                         )
                     })
                 }

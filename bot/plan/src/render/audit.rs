@@ -35,7 +35,9 @@ pub(super) fn audit_table(lines: &[AuditLine]) -> String {
         out.push_str(&format!(
             "| {mark} | {} | {what} | {} | {} | {} | {used} | {changes} |\n",
             span(&line.name),
-            span(&line.vlan.to_string()),
+            line.vlan
+                .as_ref()
+                .map_or_else(|| "a space".to_owned(), |vlan| span(&vlan.to_string())),
             id(line.fabric_id),
             id(line.vlan_id),
         ));
@@ -55,10 +57,10 @@ mod tests {
             cidr: cidr.map(|cidr| cidr.parse().unwrap()),
             from: None,
             held_by: None,
-            vlan: topology::object::VlanAt {
+            vlan: Some(topology::object::VlanAt {
                 fabric: "blue".to_owned(),
                 vid: 50,
-            },
+            }),
             fabric_id: Some(1),
             vlan_id: None,
             allocations: None,

@@ -5,6 +5,7 @@ mod applying;
 mod equivalence;
 mod order;
 mod rules;
+mod strangers;
 mod undoing;
 
 use test_support::pairs::Pair;

@@ -69,6 +69,7 @@ pub(super) fn check(
             mtu,
             dhcp,
             strategy: draft.strategy.as_ref().and_then(|draft| draft.value),
+            adopt: draft.adopt.as_ref().and_then(|draft| draft.value) == Some(true),
             subnets,
         },
         place: draft.plane.place,

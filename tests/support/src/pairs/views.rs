@@ -217,6 +217,7 @@ impl Cloud {
             mtu: Some(vlan.mtu).filter(|_| !alone(rng)),
             dhcp: Some(dhcp).filter(|_| !(alone(rng) && leads_there)),
             strategy: vlan.strategy,
+            adopt: false,
             subnets: self
                 .subnets_on(at)
                 .map(|subnet| self.plane_subnet(before, subnet, rng))

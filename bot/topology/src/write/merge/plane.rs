@@ -24,6 +24,7 @@ const ORDER: &[&str] = &[
     "mtu",
     "dhcp",
     "strategy",
+    "adopt",
     "cidr",
     "name",
     "gateway",
