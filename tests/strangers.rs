@@ -90,25 +90,35 @@ fn edited(text: &str, from: &str, to: &str) -> String {
 #[tokio::test]
 async fn a_fabric_with_strangers_is_not_renamed() {
     let green = edited(TEN, "fabric: blue", "fabric: green");
-    assert_snapshot!(refused(&[&green]).await, @"");
+    assert_snapshot!(refused(&[&green]).await, @"ten: it would change what no plane declares: 10.0.1.0/24 `metal` moves from vlan blue/untagged to green/untagged; 10.0.11.0/24 `theirs` moves from vlan blue/10 to green/10; 10.0.20.0/24 `twenty` moves from vlan blue/20 to green/20; 10.0.30.0/24 `thirty` moves from vlan blue/30 to green/30; vlan blue/40 comes to fabric `green`.");
     let adopting = format!("{green}adopt: true\n");
-    assert_snapshot!(adopted(&[&adopting]).await, @"");
+    assert_snapshot!(adopted(&[&adopting]).await, @r"
+    ! fabric blue -> green  # renamed: the subnets on it are declared under the new name
+    `ten` adopts what no plane declares, because it says `adopt: true`: 10.0.1.0/24 `metal` moves from vlan blue/untagged to green/untagged
+    `ten` adopts what no plane declares, because it says `adopt: true`: 10.0.11.0/24 `theirs` moves from vlan blue/10 to green/10
+    `ten` adopts what no plane declares, because it says `adopt: true`: 10.0.20.0/24 `twenty` moves from vlan blue/20 to green/20
+    `ten` adopts what no plane declares, because it says `adopt: true`: 10.0.30.0/24 `thirty` moves from vlan blue/30 to green/30
+    `ten` adopts what no plane declares, because it says `adopt: true`: vlan blue/40 comes to fabric `green`
+    ");
     let alone = "leave_alone: [10.0.20.0/24]\n";
-    assert_snapshot!(refused(&[&adopting, alone]).await, @"");
+    assert_snapshot!(refused(&[&adopting, alone]).await, @"ten: it would change what `leave_alone` names: 10.0.20.0/24 `twenty` moves from vlan blue/20 to green/20.");
 }
 
 #[tokio::test]
 async fn a_vid_takes_no_stranger_along() {
     let retagged = edited(TEN, "vid: 10", "vid: 12");
-    assert_snapshot!(refused(&[&retagged]).await, @"");
+    assert_snapshot!(refused(&[&retagged]).await, @"ten: it would change what no plane declares: 10.0.11.0/24 `theirs` moves from vlan blue/10 to blue/12.");
     let adopting = format!("{retagged}adopt: true\n");
-    assert_snapshot!(adopted(&[&adopting]).await, @"");
+    assert_snapshot!(adopted(&[&adopting]).await, @r"
+    ! vlan blue/12: moves blue/10 -> blue/12  [ten]  # as declared
+    `ten` adopts what no plane declares, because it says `adopt: true`: 10.0.11.0/24 `theirs` moves from vlan blue/10 to blue/12
+    ");
 }
 
 #[tokio::test]
 async fn a_space_is_not_changed_under_a_stranger() {
     let moved = edited(TEN, "space: s10", "space: other");
-    assert_snapshot!(refused(&[&moved]).await, @"");
+    assert_snapshot!(refused(&[&moved]).await, @"ten: it would change what no plane declares: 10.0.11.0/24 `theirs` moves from space `s10` to `other`.");
     // What is declared beside it is nobody else's.
     let both = format!("{moved}subnets:\n  - cidr: 10.0.11.0/24\n    name: theirs\n");
     assert!(planned(&[&both]).await.2.is_ok());
@@ -119,10 +129,10 @@ async fn a_new_plane_does_not_take_a_strangers_vlan() {
     // The VID was meant to be 200. Whether the stranger is listed or not, it is not taken for the plane's own.
     let slip = "plane: new\nfabric: blue\nvid: 20\nspace: fresh\nmtu: 9000\ncidr: 10.77.0.0/24\n";
     let alone = "leave_alone: [10.0.20.0/24]\n";
-    assert_snapshot!(refused(&[slip]).await, @"");
-    assert_snapshot!(refused(&[slip, alone]).await, @"");
+    assert_snapshot!(refused(&[slip]).await, @"new: it would change what no plane declares: 10.0.20.0/24 `twenty` is on vlan blue/20, where `new` has had no subnet.");
+    assert_snapshot!(refused(&[slip, alone]).await, @"new: it would change what `leave_alone` names: 10.0.20.0/24 `twenty` is on vlan blue/20, where `new` has had no subnet.");
     let bare = "plane: new\nfabric: blue\nvid: 20\ncidr: 10.77.0.0/24\n";
-    assert_snapshot!(refused(&[bare]).await, @"");
+    assert_snapshot!(refused(&[bare]).await, @"new: it would change what no plane declares: 10.0.20.0/24 `twenty` is on vlan blue/20, where `new` has had no subnet.");
     // A VLAN that somebody made and nobody uses yet is there to be used.
     let free = edited(bare, "vid: 20", "vid: 40");
     assert!(planned(&[&free]).await.2.is_ok());
@@ -144,7 +154,7 @@ async fn a_plane_that_gets_another_name_and_cidr_is_known_by_its_vlan() {
 #[tokio::test]
 async fn dhcp_does_not_go_off_where_a_strangers_vlan_is_relayed_to() {
     let off = edited(METAL, "reserve: leave", "dhcp: off");
-    assert_snapshot!(refused(&[&off]).await, @"");
+    assert_snapshot!(refused(&[&off]).await, @"metal: it would change what no plane declares: 10.0.30.0/24 `thirty` is relayed to vlan blue/untagged, whose DHCP goes off.");
 }
 
 #[tokio::test]
@@ -156,5 +166,15 @@ async fn what_is_not_declared_is_listed() {
         .iter()
         .map(ToString::to_string)
         .collect();
-    assert_snapshot!(lines.join("\n"), @"");
+    assert_snapshot!(lines.join("\n"), @r"
+    SKIP       10.0.1.0/24 metal  (blue/untagged, fabric 1, vlan 5001)
+    SKIP       10.0.10.0/24 ten  (blue/10, fabric 1, vlan 5003)
+    UNDECLARED 10.0.11.0/24 theirs  (blue/10, fabric 1, vlan 5003)
+    UNDECLARED 10.0.20.0/24 twenty  (blue/20, fabric 1, vlan 5004)
+    UNDECLARED 10.0.30.0/24 thirty  (blue/30, fabric 1, vlan 5005)
+    UNDECLARED forty  (blue/40, fabric 1, vlan 5006)
+    UNDECLARED grey/untagged  (grey/untagged, fabric 2, vlan 5002)
+    UNDECLARED s20  (a space)
+    UNDECLARED s40  (a space)
+    ");
 }

@@ -267,6 +267,7 @@ impl fmt::Display for AuditLine {
         match (&self.held_by, self.from) {
             (Some(holder), _) => write!(f, "{cidr} {holder} -> {}", self.name)?,
             (None, Some(from)) => write!(f, "{from} -> {cidr} {}", self.name)?,
+            (None, None) if cidr.is_empty() => write!(f, "{}", self.name)?,
             (None, None) => write!(f, "{cidr} {}", self.name)?,
         }
         let id = |id: Option<u64>| id.map_or_else(|| "new".to_owned(), |id| id.to_string());

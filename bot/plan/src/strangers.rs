@@ -239,6 +239,16 @@ fn changes(before: &NetworkModel, after: &NetworkModel, was: &Subnet, is: &Subne
     if old.relay.is_some() && new.relay.is_none() {
         changes.push("loses its DHCP relay".to_owned());
     }
+    let serves = |network: &NetworkModel, to: Option<&VlanAt>| {
+        to.and_then(|to| network.vlan(to))
+            .is_some_and(|vlan| vlan.dhcp_on)
+    };
+    if let (Some(to), Some(_)) = (&old.relay, &new.relay)
+        && serves(before, Some(to))
+        && !serves(after, new.relay.as_ref())
+    {
+        changes.push(format!("is relayed to vlan {to}, whose DHCP goes off"));
+    }
     changes
 }
 
