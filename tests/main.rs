@@ -16,6 +16,7 @@ mod pairs;
 mod planning;
 mod reference;
 mod reports;
+mod resizing;
 mod seeds;
 mod storm;
 mod strangers;

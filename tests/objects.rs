@@ -53,6 +53,12 @@ impl Change {
             ..Self::default()
         }
     }
+
+    /// The same with more edits.
+    pub(crate) fn and(mut self, edits: &[(&str, &str, &str)]) -> Self {
+        self.edits.extend(Self::of_all(edits).edits);
+        self
+    }
 }
 
 /// The rows under `[section]`.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use topology::address::Cidr;
 use topology::object::{Key, Link, Mode, Object, VlanAt};
 use topology::observed::Observed;
 
@@ -21,7 +22,7 @@ pub fn complaints(plan: &Plan, observed: &Observed) -> Vec<String> {
     let after = walk(plan, observed, &mut complaints);
     untouched(plan, &NetworkModel::of(observed), &after, &mut complaints);
     order(plan, &mut complaints);
-    vacancy(plan, &mut complaints);
+    vacancy(plan, observed, &mut complaints);
     gates(plan, &mut complaints);
     complaints
 }
@@ -185,23 +186,40 @@ fn order(plan: &Plan, complaints: &mut Vec<String>) {
     }
 }
 
-/// A step that takes a subnet away must first check that it is vacant.
-fn vacancy(plan: &Plan, complaints: &mut Vec<String>) {
+/// A step that takes a subnet away from somebody must first check that it is vacant.
+fn vacancy(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) {
     for step in &plan.steps {
-        let takes = match (&step.expects, &step.leaves) {
-            (Some(Object::Subnet(_)), None) => true,
-            (Some(Object::Subnet(before)), Some(Object::Subnet(after))) => {
-                before.cidr != after.cidr || before.vlan != after.vlan
-            }
-            _ => false,
+        let (changes, takes) = match (&step.expects, &step.leaves) {
+            (Some(Object::Subnet(_)), None) => (true, true),
+            (Some(Object::Subnet(before)), Some(Object::Subnet(after))) => (
+                before.cidr != after.cidr || before.vlan != after.vlan,
+                before.vlan != after.vlan || !contains_all(after.cidr, before.cidr, observed),
+            ),
+            _ => (false, false),
         };
-        if takes != step.vacant {
+        // A subnet that grows is looked at too where its neighbours' CIDRs change hands.
+        if (takes && !step.vacant) || (step.vacant && !changes) {
             complaints.push(format!("step {} has a wrong `vacant` flag", step.id));
         }
         if deletes_container(step) {
             complaints.push(format!("step {} deletes a VLAN, fabric or space", step.id));
         }
     }
+}
+
+/// Whether a subnet's new CIDR contains every address in use on it. Addresses that were not read may be anywhere.
+fn contains_all(new: Cidr, old: Cidr, observed: &Observed) -> bool {
+    let used = observed.occupants.get(&old).map(|all| {
+        let mut addresses = all.iter().filter_map(|occupant| occupant.ip);
+        addresses.all(|ip| new.contains(ip))
+    });
+    let linked = observed.links().filter(|link| link.subnet == old);
+    let mut fixed = linked.filter_map(|link| match link.mode {
+        Mode::Static(ip) => Some(ip),
+        Mode::Auto | Mode::Dhcp | Mode::LinkUp => None,
+    });
+    new.encloses(&old)
+        || (old.encloses(&new) && used == Some(true) && fixed.all(|ip| new.contains(ip)))
 }
 
 fn deletes_container(step: &Step) -> bool {

@@ -8,13 +8,15 @@ mod vlan;
 use std::collections::{BTreeMap, BTreeSet};
 
 use topology::address::Cidr;
-use topology::object::{IpRange, ReservedIp, StaticRoute, Subnet, SubnetFlags, Vlan, VlanAt};
-use topology::observed::Observed;
-use topology::plane::{HostReservation, Plane, PlaneSubnet, Reservation, Topology};
+use topology::object::{
+    IpRange, Link, Mode, ReservedIp, StaticRoute, Subnet, SubnetFlags, Vlan, VlanAt,
+};
+use topology::observed::{Observed, Occupant};
+use topology::plane::{HostReservation, Plane, PlaneSubnet, Reservation, Strategy, Topology};
 
 use crate::pairing::Pairing;
 use crate::refusal::{Refusal, RefusalCode};
-use crate::strategy::ChosenStrategy;
+use crate::strategy::{ChosenStrategy, is_cidr_reused, is_resized};
 
 use vlan::desired_vlan;
 
@@ -27,6 +29,9 @@ pub struct DesiredSubnet {
     pub old: Option<Cidr>,
     /// How its CIDR changes, if it does.
     pub chosen: Option<ChosenStrategy>,
+    /// It grows or shrinks in place, and everything in use on it lies in its new CIDR too: nobody has to leave, and its
+    /// ranges, links and reserved IPs stay.
+    pub keeps_content: bool,
     /// The desired row.
     pub row: Subnet,
     /// The desired ranges; `None` leaves them alone.
@@ -39,6 +44,11 @@ impl DesiredSubnet {
     /// Whether the subnet changes its CIDR.
     pub fn moves(&self) -> bool {
         self.old.is_some_and(|old| old != self.row.cidr)
+    }
+
+    /// Whether what is on the subnet has to leave because its CIDR changes.
+    pub fn relocates(&self) -> bool {
+        self.moves() && !self.keeps_content
     }
 }
 
@@ -121,6 +131,17 @@ fn desired_subnet(
         .old_of(declared.cidr)
         .and_then(|cidr| observed.subnet(&cidr));
     let moves = old.is_some_and(|old| old.cidr != declared.cidr);
+    let change = old.filter(|_| moves).map(|old| (old.cidr, declared.cidr));
+    let chosen =
+        change.map(|change| ChosenStrategy::of(plane, change, topology, observed, pairing));
+    let in_place = chosen.is_some_and(|chosen| chosen.strategy == Strategy::InPlace);
+    let keeps_content = in_place
+        && change.is_some_and(|change| {
+            is_resized(change.0, change.1)
+                && !is_cidr_reused(change, topology, observed, pairing)
+                && nobody_outside(change, observed)
+        });
+    let relocates = moves && !keeps_content;
     let flags = old.map_or_else(SubnetFlags::default, |old| old.flags);
     let row = Subnet {
         cidr: declared.cidr,
@@ -128,7 +149,7 @@ fn desired_subnet(
         vlan: plane.vlan.clone(),
         gateway: match (&declared.gateway, old) {
             (Some(gateway), _) => *gateway,
-            (None, Some(old)) if moves && old.gateway.is_some() => {
+            (None, Some(old)) if relocates && old.gateway.is_some() => {
                 return Err(cannot_leave("gateway", old.cidr, declared.cidr));
             }
             (None, old) => old.and_then(|old| old.gateway),
@@ -155,26 +176,32 @@ fn desired_subnet(
             .or_else(|| old.map(|old| old.disabled_boot_architectures.clone()))
             .unwrap_or_default(),
     };
-    if let Some(old) = old.filter(|_| moves) {
+    if let Some(old) = old.filter(|_| relocates) {
         refuse_what_cannot_stay(declared, old, observed)?;
     }
     refuse_what_is_newer(declared, observed)?;
     Ok(DesiredSubnet {
         plane: plane.key.clone(),
         old: old.map(|old| old.cidr),
-        chosen: old.filter(|_| moves).map(|old| {
-            ChosenStrategy::of(
-                plane,
-                (old.cidr, declared.cidr),
-                topology,
-                observed,
-                pairing,
-            )
-        }),
+        chosen,
+        keeps_content,
         ranges: desired_ranges(declared),
         reserved_ips: desired_reserved_ips(declared),
         row,
     })
+}
+
+/// Whether every address that is in use on a subnet lies in its new CIDR too. Not so where they were not read.
+pub(crate) fn nobody_outside((old, new): (Cidr, Cidr), observed: &Observed) -> bool {
+    let inside = |occupant: &Occupant| occupant.ip.is_none_or(|ip| new.contains(ip));
+    let fixed = observed.links().filter(|link| link.subnet == old);
+    let linked_inside = |link: &Link| match link.mode {
+        Mode::Static(ip) => new.contains(ip),
+        Mode::Auto | Mode::Dhcp | Mode::LinkUp => true,
+    };
+    let known = observed.occupants.get(&old);
+    new.encloses(&old)
+        || (known.is_some_and(|all| all.iter().all(inside)) && fixed.into_iter().all(linked_inside))
 }
 
 /// Refuses fields that this release of MAAS would silently ignore.

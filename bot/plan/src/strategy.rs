@@ -30,6 +30,8 @@ pub enum StrategyReason {
     CidrReused,
     /// Since 3.7 a PUT of a CIDR does not update dhcpd; creating a subnet does.
     DhcpNotReloaded,
+    /// The new CIDR encloses the old one, or lies in it: what is on the subnet stays (seen on 3.5.12 and 3.7.3).
+    Resized,
     /// Nothing prevents keeping the row.
     KeepsRow,
 }
@@ -46,6 +48,7 @@ impl StrategyReason {
             Self::DhcpNotReloaded => {
                 "since dhcpd of this release does not hear of a change in place"
             }
+            Self::Resized => "and what is on it stays",
             Self::KeepsRow => "the default where no other network has or wants its CIDRs",
         }
     }
@@ -70,6 +73,8 @@ impl ChosenStrategy {
             (Strategy::InPlace, StrategyReason::Bmcs)
         } else if is_cidr_reused((old, new), topology, observed, pairing) {
             (Strategy::Recreate, StrategyReason::CidrReused)
+        } else if is_resized(old, new) {
+            (Strategy::InPlace, StrategyReason::Resized)
         } else if observed.version.needs_dhcp_nudge() && is_served(plane, old, observed) {
             (Strategy::Recreate, StrategyReason::DhcpNotReloaded)
         } else {
@@ -79,13 +84,18 @@ impl ChosenStrategy {
     }
 }
 
+/// Whether a subnet grows or shrinks around the same addresses.
+pub(crate) fn is_resized(old: Cidr, new: Cidr) -> bool {
+    old != new && (new.encloses(&old) || old.encloses(&new))
+}
+
 fn holds_bmc(old: Cidr, observed: &Observed) -> bool {
     let mut occupants = observed.occupants.get(&old).into_iter().flatten();
     occupants.any(|occupant| matches!(occupant.holder, Holder::Bmc { .. }))
 }
 
 /// Whether another subnet has the new CIDR now, or gets the old one.
-fn is_cidr_reused(
+pub(crate) fn is_cidr_reused(
     (old, new): (Cidr, Cidr),
     topology: &Topology,
     observed: &Observed,

@@ -6,10 +6,12 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use topology::address::Cidr;
+use topology::object::Subnet;
 use topology::observed::{NodeKind, Observed, Occupant};
 
 use crate::builder::{PlanBuilder, called, is_recreated};
 use crate::desired::{Desired, DesiredSubnet};
+use crate::render::quoted;
 
 pub(crate) fn warnings(
     desired: &Desired,
@@ -21,11 +23,13 @@ pub(crate) fn warnings(
         let Some(old) = subnet.old.and_then(|old| observed.subnet(&old)) else {
             continue;
         };
-        let pxe = subnet.moves() && observed.vlan(&old.vlan).is_some_and(|vlan| vlan.dhcp_on);
+        let pxe = subnet.relocates() && observed.vlan(&old.vlan).is_some_and(|vlan| vlan.dhcp_on);
         if pxe {
             warnings.push(format!("PXE and DHCP on `{}` are down from the deletion of its dynamic range until the new one is set up", subnet.plane));
         }
-        if subnet.moves() && !is_recreated(subnet) {
+        if subnet.keeps_content {
+            warnings.push(old_netmask(subnet, old, observed));
+        } else if subnet.moves() && !is_recreated(subnet) {
             let kept = if subnet.row.cidr.encloses(&old.cidr) {
                 "netmask"
             } else {
@@ -60,6 +64,38 @@ pub(crate) fn warnings(
         }
     }
     warnings
+}
+
+/// Who goes on with the old netmask after a subnet has grown or shrunk: MAAS configures a host only when it deploys it.
+fn old_netmask(subnet: &DesiredSubnet, old: &Subnet, observed: &Observed) -> String {
+    let is_up = |host: &str| {
+        observed
+            .nodes
+            .get(host)
+            .is_some_and(|node| node.kind != NodeKind::Machine || node.status == "Deployed")
+    };
+    let links = observed.links().filter(|link| link.subnet == old.cidr);
+    let hosts: BTreeSet<&str> = links
+        .map(|link| link.host.as_str())
+        .filter(|host| is_up(host))
+        .collect();
+    let named: Vec<String> = hosts
+        .iter()
+        .take(NAMED_MAX)
+        .map(|host| quoted(host))
+        .collect();
+    let who = match hosts.len() - named.len() {
+        _ if hosts.is_empty() => "hosts that MAAS did not deploy".to_owned(),
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    };
+    format!(
+        "`{}` changes from {} to {} with everything on it; {who} and BMCs keep the netmask /{} until somebody changes it there",
+        subnet.plane,
+        old.cidr,
+        subnet.row.cidr,
+        old.cidr.prefix()
+    )
 }
 
 /// How many are listed before the rest is counted.

@@ -106,7 +106,7 @@ impl<'a> PlanBuilder<'a> {
         }
         let place = u32::try_from(self.steps.len() + 1).expect("a plan has fewer than 2^32 steps");
         let back = write_between(draft.after.as_ref(), draft.before.as_ref());
-        let vacant = vacates(draft.before.as_ref(), draft.after.as_ref());
+        let vacant = self.vacates(draft.before.as_ref(), draft.after.as_ref());
         self.steps.push(Step {
             id: StepId(place),
             phase: draft.phase,
@@ -160,29 +160,33 @@ impl<'a> PlanBuilder<'a> {
         self.becoming.get(old).copied()
     }
 
+    /// Whether a write takes a subnet away from the hosts on it.
+    fn vacates(&self, before: Option<&Object>, after: Option<&Object>) -> bool {
+        match (before, after) {
+            (Some(Object::Subnet(_)), None) => true,
+            (Some(Object::Subnet(before)), Some(Object::Subnet(after))) => {
+                let stays = || {
+                    self.becomes(&before.cidr)
+                        .is_some_and(|subnet| subnet.keeps_content)
+                };
+                before.vlan != after.vlan || (before.cidr != after.cidr && !stays())
+            }
+            _ => false,
+        }
+    }
+
     pub(crate) fn object(&self, key: &Key) -> Option<Object> {
         self.network.get(key).cloned()
     }
 }
 
-/// Whether a write takes a subnet away from the hosts on it.
-fn vacates(before: Option<&Object>, after: Option<&Object>) -> bool {
-    match (before, after) {
-        (Some(Object::Subnet(_)), None) => true,
-        (Some(Object::Subnet(before)), Some(Object::Subnet(after))) => {
-            before.cidr != after.cidr || before.vlan != after.vlan
-        }
-        _ => false,
-    }
-}
-
-/// Old CIDRs of the subnets that change their CIDR or VLAN.
+/// Old CIDRs of the subnets that change their VLAN, or their CIDR in such a way that what is on them has to leave.
 pub(crate) fn vacated(desired: &Desired, observed: &Observed, pairing: &Pairing) -> BTreeSet<Cidr> {
     desired
         .subnets
         .values()
         .filter_map(|subnet| observed.subnet(&subnet.old?).map(|old| (subnet, old)))
-        .filter(|(subnet, old)| subnet.moves() || pairing.place(&old.vlan) != subnet.row.vlan)
+        .filter(|(subnet, old)| subnet.relocates() || pairing.place(&old.vlan) != subnet.row.vlan)
         .map(|(_, old)| old.cidr)
         .collect()
 }

@@ -7,26 +7,37 @@ use std::collections::BTreeMap;
 use topology::object::{IpRange, RangeKind};
 use topology::observed::Observed;
 
-use crate::desired::Desired;
+use crate::desired::{Desired, DesiredSubnet};
 
 /// Ranges that keep their row, as observed and as desired, in an order in which none overlaps another.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct RangeMoves(pub(super) Vec<(IpRange, IpRange)>);
 
 impl RangeMoves {
-    /// The range moves of every subnet that keeps its CIDR.
+    /// The range moves of every subnet that keeps its CIDR or grows. When a subnet shrinks, MAAS has the CIDR first, and
+    /// then refuses a range that lies outside of it.
     pub(super) fn of(observed: &Observed, desired: &Desired) -> Self {
         let staying = desired
             .subnets
             .values()
-            .filter(|subnet| subnet.old == Some(subnet.row.cidr));
+            .filter_map(|subnet| Some((subnet.old?, subnet)))
+            .filter(|(old, subnet)| {
+                let cidr = subnet.row.cidr;
+                *old == cidr || (subnet.keeps_content && cidr.encloses(old))
+            });
         Self(
             staying
-                .flat_map(|subnet| {
-                    let managed = observed
-                        .subnet(&subnet.row.cidr)
-                        .is_some_and(|row| row.flags.managed);
-                    let there: Vec<&IpRange> = observed.ranges_of(subnet.row.cidr).collect();
+                .flat_map(|(old, subnet)| {
+                    let managed = observed.subnet(&old).is_some_and(|row| row.flags.managed);
+                    // By then their subnet has its new CIDR.
+                    let there: Vec<IpRange> = observed
+                        .ranges_of(old)
+                        .map(|range| IpRange {
+                            subnet: subnet.row.cidr,
+                            ..range.clone()
+                        })
+                        .collect();
+                    let there: Vec<&IpRange> = there.iter().collect();
                     let named = same_names(&there, subnet.ranges.as_deref().unwrap_or_default());
                     // MAAS refuses a dynamic range on an unmanaged subnet (seen on 3.5.12 and 3.7.3).
                     in_order(
@@ -40,8 +51,15 @@ impl RangeMoves {
         )
     }
 
-    pub(super) fn takes(&self, range: &IpRange) -> bool {
-        self.0.iter().any(|(old, _)| old == range)
+    /// Whether a range of what becomes that subnet is moved.
+    pub(super) fn takes(&self, subnet: &DesiredSubnet, range: &IpRange) -> bool {
+        self.0.iter().any(|(old, _)| {
+            let then = IpRange {
+                subnet: subnet.row.cidr,
+                ..range.clone()
+            };
+            *old == then
+        })
     }
 }
 

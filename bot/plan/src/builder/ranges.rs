@@ -36,8 +36,8 @@ impl PlanBuilder<'_> {
         self.network
             .ranges_of(old)
             .filter(|range| range.kind == kind)
-            .filter(|range| subnet.moves() || !stays(range, subnet.ranges.as_deref()))
-            .filter(|range| !self.moving_ranges.takes(range))
+            .filter(|range| subnet.relocates() || !stays(range, subnet.ranges.as_deref()))
+            .filter(|range| !self.moving_ranges.takes(subnet, range))
             .cloned()
             .collect()
     }
@@ -49,7 +49,7 @@ impl PlanBuilder<'_> {
                 .subnet(&range.subnet)
                 .and_then(|row| self.network.vlan(&row.vlan))
                 .is_some_and(|vlan| vlan.dhcp_on);
-        let reason = removal_reason(subnet.moves());
+        let reason = removal_reason(subnet.relocates());
         let why = if serves {
             format!("{reason}; PXE and DHCP are down on this plane until its new range is there")
         } else {
@@ -120,8 +120,8 @@ impl PlanBuilder<'_> {
         if range.kind == RangeKind::Reserved {
             return;
         }
-        let stays = subnet.old == Some(subnet.row.cidr);
-        let occupants = self.observed.occupants.get(&range.subnet);
+        let stays = subnet.old == Some(subnet.row.cidr) || subnet.keeps_content;
+        let occupants = subnet.old.and_then(|old| self.observed.occupants.get(&old));
         if stays && occupants.is_none() {
             self.refusals.push(
                 Refusal::new(

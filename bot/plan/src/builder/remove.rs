@@ -152,9 +152,11 @@ impl PlanBuilder<'_> {
                 .network
                 .all()
                 .filter_map(Object::as_reserved_ip)
-                .filter(|there| there.subnet == old && (subnet.moves() || !keep.contains(there)))
                 .filter(|there| {
-                    subnet.moves()
+                    there.subnet == old && (subnet.relocates() || !keep.contains(there))
+                })
+                .filter(|there| {
+                    subnet.relocates()
                         || !keep
                             .iter()
                             .any(|kept| kept.ip == there.ip && kept.mac == there.mac)
@@ -167,7 +169,7 @@ impl PlanBuilder<'_> {
                     plane: Some(subnet.plane.clone()),
                     before: Some(Object::ReservedIp(reserved)),
                     after: None,
-                    why: removal_reason(subnet.moves()).to_owned(),
+                    why: removal_reason(subnet.relocates()).to_owned(),
                 });
             }
         }

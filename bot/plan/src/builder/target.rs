@@ -214,7 +214,8 @@ impl PlanBuilder<'_> {
         };
         // Otherwise the controller's row would still refer to the plane's subnet: its next report would move that subnet to
         // the VLAN of the old CIDR, or create a second subnet with the old CIDR (seen on 3.5.12 and 3.7.3).
-        self.wait_for_controllers(self.held_by_controller(&now.cidr));
+        let held = !subnet.keeps_content || now.vlan != after.vlan;
+        self.wait_for_controllers(held && self.held_by_controller(&now.cidr));
         self.add_step(StepDraft {
             phase: Phase::Create,
             plane: Some(subnet.plane.clone()),

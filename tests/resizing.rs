@@ -1,0 +1,148 @@
+//! Subnets that grow or shrink in place: what is on them stays, and nobody is asked to leave.
+
+use insta::assert_snapshot;
+use plan::plan::{Plan, PlanPolicy};
+use plan::render;
+use topology::object::Link;
+
+use crate::lab::{World, world_of};
+use crate::objects::{Change, edited, imported};
+use crate::walk::carried_out;
+
+/// A deployed machine, a ready one, a controller, DHCP with a range and a reserved range, all on the lower half of a /24.
+const LIVED_IN: &str = r#"{"maas_server": "10.0.1.4", "fabrics": [{"name": "blue", "vlans": [
+    {"vid": 0, "name": "untagged", "dhcp": true, "primary_rack": "rack0", "subnets": [
+        {"cidr": "10.0.1.0/24", "name": "metal", "gateway": "10.0.1.1", "dns": ["10.0.1.1"], "ranges": [
+            {"type": "dynamic", "start": "10.0.1.60", "end": "10.0.1.70", "comment": "pxe"},
+            {"type": "reserved", "start": "10.0.1.2", "end": "10.0.1.20", "comment": "vips"}]}]},
+    {"vid": 60, "name": "six", "subnets": [{"cidr": "2001:db8:1::/64", "name": "six"}]}]}],
+    "controllers": [{"hostname": "rack0", "kind": "region+rack", "interfaces": [{"name": "eth0", "type": "physical", "fabric": "blue", "vlan": 0,
+        "links": [{"subnet": "10.0.1.0/24", "mode": "STATIC", "ip": "10.0.1.4"}]}]}],
+    "machines": [{"hostname": "node1", "status": "Deployed", "interfaces": [
+        {"name": "eth0", "type": "physical", "fabric": "blue", "vlan": 0, "links": [{"subnet": "10.0.1.0/24", "mode": "AUTO", "ip": "10.0.1.50"}]},
+        {"name": "eth0.60", "type": "vlan", "parents": ["eth0"], "fabric": "blue", "vlan": 60, "links": [{"subnet": "2001:db8:1::/64", "mode": "STATIC", "ip": "2001:db8:1::50"}]}]},
+        {"hostname": "node2", "status": "Ready", "interfaces": [{"name": "eth0", "type": "physical", "fabric": "blue", "vlan": 0,
+        "links": [{"subnet": "10.0.1.0/24", "mode": "STATIC", "ip": "10.0.1.51"}]}]}],
+    "devices": []}"#;
+
+const RELEASES: [&str; 5] = ["2.9.2", "3.4.8", "3.5.12", "3.6.5", "3.7.3"];
+
+async fn planned(
+    version: &str,
+    layout: &str,
+    change: &Change,
+) -> (World, topology::Topology, Plan) {
+    let world = world_of(layout, Some(version));
+    let topology = edited(imported(&world).await, change);
+    let observed = world.observe(&topology).await;
+    let plan = Plan::between(&observed, &topology, &PlanPolicy::default()).unwrap();
+    (world, topology, plan)
+}
+
+async fn links(world: &World) -> Vec<Link> {
+    let observed = world.observe_all().await;
+    observed.links().cloned().collect()
+}
+
+/// The plan's steps and warnings, once it is carried out and every link is found as it was.
+async fn resized(version: &str, change: &Change) -> String {
+    let (world, topology, plan) = planned(version, LIVED_IN, change).await;
+    assert_eq!(plan.gates, [], "{version}");
+    let before = links(&world).await;
+    carried_out(&world, &topology, &plan).await.unwrap();
+    let after = links(&world).await;
+    let addresses = |links: &[Link]| -> Vec<_> {
+        let of = |link: &Link| (link.host.clone(), link.interface.clone(), link.mode);
+        links.iter().map(of).collect()
+    };
+    assert_eq!(addresses(&before), addresses(&after), "{version}");
+    let lines: Vec<String> = plan.steps.iter().map(render::line).collect();
+    format!("{}\n{}", lines.join("\n"), plan.warnings.join("\n"))
+}
+
+/// The addresses stay where they are: those that are written as offsets are written out first.
+fn written_out(to: &str) -> Change {
+    Change::of_all(&[
+        ("machines", "address: +51", "address: 10.0.1.51"),
+        ("metal", "cidr: 10.0.1.0/24", &format!("cidr: {to}")),
+        ("metal", "gateway: +1", "gateway: 10.0.1.1"),
+        ("metal", "dns: [+1]", "dns: [10.0.1.1]"),
+        ("metal", "+2..+20", "10.0.1.2..10.0.1.20"),
+        ("metal", "+60..+70", "10.0.1.60..10.0.1.70"),
+    ])
+}
+
+#[tokio::test]
+async fn a_network_that_grows_keeps_all_that_is_on_it() {
+    for version in RELEASES {
+        let text = resized(version, &written_out("10.0.0.0/23")).await;
+        let first = text.lines().next().unwrap();
+        assert!(
+            first.contains("cidr 10.0.1.0/24 -> 10.0.0.0/23"),
+            "{version}: {text}"
+        );
+    }
+    assert_snapshot!(resized("3.5.12", &written_out("10.0.0.0/23")).await, @r"
+    ! subnet 10.0.0.0/23 metal: cidr 10.0.1.0/24 -> 10.0.0.0/23  [metal]  # in place: the row stays, and what is on it stays
+    `metal` changes from 10.0.1.0/24 to 10.0.0.0/23 with everything on it; `node1`, `rack0` and BMCs keep the netmask /24 until somebody changes it there
+    `metal` grows from 10.0.1.0/24 to 10.0.0.0/23 and then includes everything in between; MAAS knows of no addresses in use there, but there may be some
+    ");
+    assert_snapshot!(resized("3.7.3", &written_out("10.0.0.0/23")).await, @r"
+    ! subnet 10.0.0.0/23 metal: cidr 10.0.1.0/24 -> 10.0.0.0/23  [metal]  # in place: the row stays, and what is on it stays
+    ! range 10.0.1.2-10.0.1.20 rewritten unchanged  [metal]  # written as it is, so that dhcpd takes over the gateway and resolvers (MAAS 3.7)
+    `metal` changes from 10.0.1.0/24 to 10.0.0.0/23 with everything on it; `node1`, `rack0` and BMCs keep the netmask /24 until somebody changes it there
+    `metal` grows from 10.0.1.0/24 to 10.0.0.0/23 and then includes everything in between; MAAS knows of no addresses in use there, but there may be some
+    ");
+}
+
+#[tokio::test]
+async fn a_network_that_shrinks_around_all_that_is_on_it_keeps_it() {
+    for version in RELEASES {
+        let text = resized(version, &written_out("10.0.1.0/25")).await;
+        let first = text.lines().next().unwrap();
+        assert!(
+            first.contains("cidr 10.0.1.0/24 -> 10.0.1.0/25"),
+            "{version}: {text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_changes_with_the_size_goes_along_in_the_same_write() {
+    let change = written_out("10.0.0.0/23");
+    let moved = ("metal", "gateway: 10.0.1.1", "gateway: 10.0.0.1");
+    let both = change.and(&[moved]);
+    assert_snapshot!(resized("3.5.12", &both).await, @r"
+    ! subnet 10.0.0.0/23 metal: cidr 10.0.1.0/24 -> 10.0.0.0/23, gateway 10.0.1.1 -> 10.0.0.1  [metal]  # in place: the row stays, and what is on it stays
+    `metal` changes from 10.0.1.0/24 to 10.0.0.0/23 with everything on it; `node1`, `rack0` and BMCs keep the netmask /24 until somebody changes it there
+    `metal` grows from 10.0.1.0/24 to 10.0.0.0/23 and then includes everything in between; MAAS knows of no addresses in use there, but there may be some
+    ");
+}
+
+#[tokio::test]
+async fn an_ipv6_network_grows_too() {
+    let grown = Change::of_all(&[
+        ("machines", "address: +80", "address: 2001:db8:1::50"),
+        ("six", "2001:db8:1::/64", "2001:db8::/47"),
+    ]);
+    for version in RELEASES {
+        let text = resized(version, &grown).await;
+        assert!(
+            text.contains("cidr 2001:db8:1::/64 -> 2001:db8::/47"),
+            "{version}: {text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn whoever_would_be_outside_has_to_leave_first() {
+    // node1 has .50 and node2 .51: both are outside of a /27.
+    let small = Change::of_all(&[
+        ("metal", "cidr: 10.0.1.0/24", "cidr: 10.0.1.0/27"),
+        ("metal", "+60..+70", "+21..+30"),
+        ("machines", "address: +51", "address: +20"),
+    ]);
+    let (_, _, plan) = planned("3.5.12", LIVED_IN, &small).await;
+    let gates: Vec<&str> = plan.gates.iter().map(|gate| gate.name.word()).collect();
+    assert_eq!(gates, ["teardown", "vacate"]);
+}
