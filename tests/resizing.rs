@@ -146,3 +146,36 @@ async fn whoever_would_be_outside_has_to_leave_first() {
     let gates: Vec<&str> = plan.gates.iter().map(|gate| gate.name.word()).collect();
     assert_eq!(gates, ["teardown", "vacate"]);
 }
+
+/// A machine is on a network that was put on the wrong VLAN, as MAAS does by itself when a relayed rack reports.
+const MISPLACED: &str = r#"{"fabrics": [{"name": "blue", "vlans": [
+    {"vid": 0, "name": "untagged", "subnets": [{"cidr": "10.0.1.0/24", "name": "metal"}, {"cidr": "10.0.6.0/24", "name": "guests"}]},
+    {"vid": 60, "name": "six"}]}],
+    "machines": [{"hostname": "node1", "status": "Deployed", "interfaces": [{"name": "eth0", "type": "physical", "fabric": "blue", "vlan": 0,
+        "links": [{"subnet": "10.0.6.0/24", "mode": "STATIC", "ip": "10.0.6.50"}]}]}]}"#;
+
+#[tokio::test]
+async fn a_network_that_only_goes_to_another_vlan_asks_nobody_to_leave() {
+    let files = "planes:\n- {plane: metal, fabric: blue, cidr: 10.0.1.0/24}\n- {plane: guests, fabric: blue, vid: 60, cidr: 10.0.6.0/24}\n";
+    let sources = [topology::draft::SourceFile {
+        path: "a.yaml".to_owned(),
+        bytes: files.as_bytes().to_vec(),
+    }];
+    let topology = topology::check::check(&sources).topology.unwrap();
+    for version in RELEASES {
+        let world = world_of(MISPLACED, Some(version));
+        let observed = world.observe(&topology).await;
+        let plan = Plan::between(&observed, &topology, &PlanPolicy::default()).unwrap();
+        assert_eq!((plan.gates.len(), plan.steps.len()), (0, 1), "{version}");
+        let before = links(&world).await;
+        carried_out(&world, &topology, &plan).await.unwrap();
+        assert_eq!(before, links(&world).await, "{version}");
+        if version == "3.7.3" {
+            let lines: Vec<String> = plan.steps.iter().map(render::line).collect();
+            assert_snapshot!(format!("{}\n{}", lines.join("\n"), plan.warnings.join("\n")), @r"
+            ! subnet 10.0.6.0/24 guests: vlan blue/untagged -> blue/60  [guests]  # to its other VLAN: the row stays
+            `guests` goes to vlan blue/60 with its addresses, but `eth0` of `node1` stay on vlan blue/untagged until they are moved or deployed again
+            ");
+        }
+    }
+}

@@ -12,7 +12,7 @@ use plan::planner::scope;
 use plan::render;
 use plan::run::{Fact, NextMove};
 use plan::step::{Phase, Step, StepId, StepState};
-use topology::object::{Key, Object};
+use topology::object::{Key, Object, Subnet};
 use topology::observed::{Observed, Scope};
 use topology::plane::Topology;
 use topology::port::Outcome;
@@ -175,19 +175,26 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
         reader: &MaasReader<W>,
         step: &Step,
     ) -> Result<Option<String>, ReadError> {
-        let subnet = step
-            .expects
-            .as_ref()
-            .and_then(Object::as_subnet)
-            .filter(|_| step.vacant);
-        let Some(subnet) = subnet else {
-            return Ok(None);
+        let subnet = step.expects.as_ref().and_then(Object::as_subnet);
+        let after = step.leaves.as_ref().and_then(Object::as_subnet);
+        // A subnet that shrinks keeps whoever is inside.
+        let shrinks = |before: &Subnet| after.filter(|after| !after.cidr.encloses(&before.cidr));
+        let (subnet, inside) = match subnet {
+            Some(before) if step.vacant => (before, None),
+            Some(before) => match shrinks(before) {
+                Some(after) => (before, Some(after.cidr)),
+                None => return Ok(None),
+            },
+            None => return Ok(None),
         };
         let in_place = step.leaves.is_some();
         let occupants = reader.occupants(&subnet.cidr).await?;
         let blocking: Vec<String> = occupants
             .iter()
-            .filter(|occupant| blocks(occupant, in_place))
+            .filter(|occupant| match inside {
+                Some(cidr) => occupant.ip.is_some_and(|ip| !cidr.contains(ip)),
+                None => blocks(occupant, in_place),
+            })
             .map(|occupant| describe(occupant, &subnet.cidr))
             .collect();
         tracing::debug!(

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use topology::address::Cidr;
 use topology::object::{Key, Link, Mode, Object, VlanAt};
-use topology::observed::Observed;
+use topology::observed::{Holder, NodeKind, Observed};
 
 use crate::audit::AuditStatus;
 use crate::network::NetworkModel;
@@ -193,7 +193,8 @@ fn vacancy(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) {
             (Some(Object::Subnet(_)), None) => (true, true),
             (Some(Object::Subnet(before)), Some(Object::Subnet(after))) => (
                 before.cidr != after.cidr || before.vlan != after.vlan,
-                before.vlan != after.vlan || !contains_all(after.cidr, before.cidr, observed),
+                (before.vlan != after.vlan && is_reported(before.cidr, observed))
+                    || !contains_all(after.cidr, before.cidr, observed),
             ),
             _ => (false, false),
         };
@@ -205,6 +206,23 @@ fn vacancy(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) {
             complaints.push(format!("step {} deletes a VLAN, fabric or space", step.id));
         }
     }
+}
+
+/// Whether a controller may report an address on a subnet.
+fn is_reported(cidr: Cidr, observed: &Observed) -> bool {
+    let controllers: BTreeSet<&str> = observed
+        .nodes
+        .values()
+        .filter(|node| node.kind == NodeKind::Controller)
+        .map(|node| node.host.as_str())
+        .collect();
+    let known = observed.occupants.get(&cidr);
+    known.is_none_or(|all| {
+        all.iter().any(|occupant| match &occupant.holder {
+            Holder::Node { host, .. } => controllers.contains(host.as_str()),
+            _ => false,
+        })
+    })
 }
 
 /// Whether a subnet's new CIDR contains every address in use on it. Addresses that were not read may be anywhere.

@@ -64,10 +64,17 @@ impl PlanBuilder<'_> {
         Some(Gate {
             name: GateName::Teardown,
             before: Some(first),
-            why: format!(
-                "machines or addresses use {}, and their links are deleted with the subnet",
-                words(&subnets)
-            ),
+            why: if self.deletes_any(&subnets) {
+                format!(
+                    "machines or addresses use {}, and their links are deleted with the subnet",
+                    words(&subnets)
+                )
+            } else {
+                format!(
+                    "machines or addresses use {}, and would keep addresses that are not on the subnet any more",
+                    words(&subnets)
+                )
+            },
             evidence,
             runbook: None,
             values: BTreeMap::from([
@@ -76,6 +83,15 @@ impl PlanBuilder<'_> {
             ]),
             tasks,
         })
+    }
+
+    /// Whether a step deletes the row of one of these subnets.
+    fn deletes_any(&self, subnets: &BTreeSet<Cidr>) -> bool {
+        self.steps
+            .iter()
+            .filter(|step| step.leaves.is_none())
+            .filter_map(|step| step.expects.as_ref()?.as_subnet())
+            .any(|subnet| subnets.contains(&subnet.cidr))
     }
 
     /// The vacated subnets that are in use by anything but controllers, and the hosts that use them.

@@ -44,6 +44,12 @@ pub(crate) fn warnings(
             .values()
             .filter_map(|subnet| taken_in(subnet, observed)),
     );
+    warnings.extend(
+        desired
+            .subnets
+            .values()
+            .filter_map(|subnet| stay_behind(subnet, observed, draft)),
+    );
     warnings.extend(inverted(desired, observed));
     warnings.extend(left_behind(desired, observed, draft));
     let gone = draft.leaving();
@@ -96,6 +102,41 @@ fn old_netmask(subnet: &DesiredSubnet, old: &Subnet, observed: &Observed) -> Str
         subnet.row.cidr,
         old.cidr.prefix()
     )
+}
+
+/// Whose interfaces stay on the VLAN that a subnet leaves: MAAS moves only the subnet (seen on 3.5.12 and 3.7.3).
+fn stay_behind(
+    subnet: &DesiredSubnet,
+    observed: &Observed,
+    draft: &PlanBuilder<'_>,
+) -> Option<String> {
+    let old = observed.subnet(&subnet.old?)?;
+    if subnet.relocates() || draft.pairing.place(&old.vlan) == subnet.row.vlan {
+        return None;
+    }
+    let on_old = |host: &str, name: &str| {
+        let mut all = observed.interfaces_of(host);
+        all.any(|interface| interface.name == name && interface.vlan.as_ref() == Some(&old.vlan))
+    };
+    let stay: BTreeSet<String> = observed
+        .links()
+        .filter(|link| link.subnet == old.cidr && on_old(&link.host, &link.interface))
+        .map(|link| format!("{} of {}", quoted(&link.interface), quoted(&link.host)))
+        .collect();
+    let named: Vec<&str> = stay.iter().take(NAMED_MAX).map(String::as_str).collect();
+    let more = match stay.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!stay.is_empty()).then(|| {
+        format!(
+            "`{}` goes to vlan {} with its addresses, but {}{more} stay on vlan {} until they are moved or deployed again",
+            subnet.plane,
+            subnet.row.vlan,
+            named.join(", "),
+            old.vlan
+        )
+    })
 }
 
 /// How many are listed before the rest is counted.

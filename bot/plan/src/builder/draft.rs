@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use topology::address::Cidr;
 use topology::object::{Key, Object};
-use topology::observed::{Holder, NodeKind, Observed};
+use topology::observed::{Holder, NodeKind, Observed, Occupant};
 use topology::plane::{Strategy, Topology};
 
 use super::moves::RangeMoves;
@@ -142,17 +142,8 @@ impl<'a> PlanBuilder<'a> {
 
     /// Whether a controller has an address on that subnet.
     pub(crate) fn held_by_controller(&self, cidr: &Cidr) -> bool {
-        self.observed.occupants.get(cidr).is_some_and(|occupants| {
-            occupants.iter().any(|occupant| {
-                matches!(
-                    occupant.holder,
-                    Holder::Node {
-                        kind: NodeKind::Controller,
-                        ..
-                    }
-                )
-            })
-        })
+        let occupants = self.observed.occupants.get(cidr);
+        occupants.is_some_and(|all| all.iter().any(is_controller))
     }
 
     /// The desired subnet that the observed one becomes.
@@ -169,7 +160,8 @@ impl<'a> PlanBuilder<'a> {
                     self.becomes(&before.cidr)
                         .is_some_and(|subnet| subnet.keeps_content)
                 };
-                before.vlan != after.vlan || (before.cidr != after.cidr && !stays())
+                (before.vlan != after.vlan && may_hold_controller(&before.cidr, self.observed))
+                    || (before.cidr != after.cidr && !stays())
             }
             _ => false,
         }
@@ -180,15 +172,38 @@ impl<'a> PlanBuilder<'a> {
     }
 }
 
-/// Old CIDRs of the subnets that change their VLAN, or their CIDR in such a way that what is on them has to leave.
+/// Old CIDRs of the subnets whose CIDR changes in such a way that what is on them has to leave, and of those that change
+/// their VLAN under a controller: its next report would move them back. Machines do not mind: MAAS leaves their interfaces,
+/// links and addresses as they are (seen on 3.5.12 and 3.7.3).
 pub(crate) fn vacated(desired: &Desired, observed: &Observed, pairing: &Pairing) -> BTreeSet<Cidr> {
     desired
         .subnets
         .values()
         .filter_map(|subnet| observed.subnet(&subnet.old?).map(|old| (subnet, old)))
-        .filter(|(subnet, old)| subnet.relocates() || pairing.place(&old.vlan) != subnet.row.vlan)
+        .filter(|(subnet, old)| {
+            let other_vlan = pairing.place(&old.vlan) != subnet.row.vlan;
+            subnet.relocates() || (other_vlan && may_hold_controller(&old.cidr, observed))
+        })
         .map(|(_, old)| old.cidr)
         .collect()
+}
+
+/// Whether a controller has an address on that subnet; also where that was not read.
+fn may_hold_controller(cidr: &Cidr, observed: &Observed) -> bool {
+    observed
+        .occupants
+        .get(cidr)
+        .is_none_or(|all| all.iter().any(is_controller))
+}
+
+fn is_controller(occupant: &Occupant) -> bool {
+    matches!(
+        occupant.holder,
+        Holder::Node {
+            kind: NodeKind::Controller,
+            ..
+        }
+    )
 }
 
 /// Whether a moving subnet is deleted and recreated.
