@@ -192,6 +192,33 @@ async fn a_machine_between_two_states_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_larger_share_than_the_policy_allows_is_not_deleted() {
+    let again = ("10.20.0.0/24", "10.21.0.0/24\nstrategy: recreate");
+    let (world, topology, _) = planned(again, |_| {}).await;
+    let observed = world.observe(&topology).await;
+    for (most, allowed) in [
+        (None, true),
+        (Some(1000), true),
+        (Some(500), true),
+        (Some(100), false),
+        (Some(0), false),
+    ] {
+        let policy = PlanPolicy {
+            deletions_max_per_mille: most,
+            ..PlanPolicy::default()
+        };
+        match Plan::between(&observed, &topology, &policy) {
+            Ok(_) => assert!(allowed, "{most:?}"),
+            Err(refused) => {
+                assert!(!allowed, "{most:?}: {refused:#?}");
+                assert_eq!(codes(&refused), ["too-much"]);
+                assert!(refused.refusals[0].help.contains("`max_deletions_share`"));
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn more_than_the_policy_allows_is_refused() {
     let (world, topology, _) = planned(PHONES_MOVE, |_| {}).await;
     let observed = world.observe(&topology).await;

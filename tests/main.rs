@@ -18,6 +18,7 @@ mod reference;
 mod reports;
 mod resizing;
 mod seeds;
+mod serving;
 mod storm;
 mod strangers;
 mod walk;

@@ -174,7 +174,7 @@ async fn a_network_that_only_goes_to_another_vlan_asks_nobody_to_leave() {
             let lines: Vec<String> = plan.steps.iter().map(render::line).collect();
             assert_snapshot!(format!("{}\n{}", lines.join("\n"), plan.warnings.join("\n")), @r"
             ! subnet 10.0.6.0/24 guests: vlan blue/untagged -> blue/60  [guests]  # to its other VLAN: the row stays
-            `guests` goes to vlan blue/60 with its addresses, but `eth0` of `node1` stay on vlan blue/untagged until they are moved or deployed again
+            `guests` goes to vlan blue/60 with its addresses; these stay on vlan blue/untagged until they are moved or deployed again: `eth0` of `node1`
             ");
         }
     }

@@ -217,10 +217,10 @@ fn undeclared_spaces(
         .filter_map(|vlan| vlan.space.as_deref())
         .collect();
     let on_vlans = observed.vlans().filter_map(|vlan| vlan.space.as_deref());
-    let listed = observed.all().filter_map(|object| match object {
-        Object::Space(space) => Some(space.name.as_str()),
-        _ => None,
-    });
+    let listed = observed
+        .all()
+        .filter_map(Object::as_space)
+        .map(|space| space.name.as_str());
     let there: BTreeSet<&str> = on_vlans.chain(listed).collect();
     there
         .into_iter()

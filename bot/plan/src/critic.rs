@@ -218,9 +218,8 @@ fn is_reported(cidr: Cidr, observed: &Observed) -> bool {
         .collect();
     let known = observed.occupants.get(&cidr);
     known.is_none_or(|all| {
-        all.iter().any(|occupant| match &occupant.holder {
-            Holder::Node { host, .. } => controllers.contains(host.as_str()),
-            _ => false,
+        all.iter().any(|occupant| {
+            matches!(&occupant.holder, Holder::Node { host, .. } if controllers.contains(host.as_str()))
         })
     })
 }

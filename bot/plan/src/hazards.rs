@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use topology::address::Cidr;
-use topology::object::VlanAt;
+use topology::object::{Object, VlanAt};
 use topology::observed::{NodeKind, Observed};
 use topology::plane::Topology;
 
@@ -175,8 +175,15 @@ pub(crate) fn dangling(
     refusals
 }
 
-pub(crate) fn too_much(vacated: &BTreeSet<Cidr>, policy: &PlanPolicy) -> Option<Refusal> {
-    (vacated.len() > policy.vacated_max).then(|| {
+/// Refuses a change that moves or deletes more subnets than the site allows. `known`: how many of the declared subnets MAAS
+/// has.
+pub(crate) fn too_much(
+    vacated: &BTreeSet<Cidr>,
+    steps: &[Step],
+    known: usize,
+    policy: &PlanPolicy,
+) -> Vec<Refusal> {
+    let moved = (vacated.len() > policy.vacated_max).then(|| {
         Refusal::new(
             RefusalCode::TooMuch,
             format!(
@@ -184,7 +191,24 @@ pub(crate) fn too_much(vacated: &BTreeSet<Cidr>, policy: &PlanPolicy) -> Option<
                 vacated.len(),
                 policy.vacated_max
             ),
-            "Split the change, or raise `vacated_max` in the site's policy.",
+            "Split the change, or raise `max_moved_subnets` in the site's policy.",
         )
-    })
+    });
+    let deleted = steps
+        .iter()
+        .filter(|step| step.leaves.is_none())
+        .filter(|step| matches!(step.expects, Some(Object::Subnet(_))))
+        .count();
+    let over = |most: &u16| deleted * 1000 > usize::from(*most) * known;
+    let share = policy.deletions_max_per_mille.filter(over).map(|most| {
+        Refusal::new(
+            RefusalCode::TooMuch,
+            format!(
+                "{deleted} of the site's {known} subnets would be deleted, but it allows a share of {}.",
+                f64::from(most) / 1000.0
+            ),
+            "Split the change, use `strategy: in-place`, or raise `max_deletions_share` in the site's policy.",
+        )
+    });
+    moved.into_iter().chain(share).collect()
 }

@@ -26,6 +26,8 @@ pub use digest::{Digest, NotADigest, RULES};
 pub struct PlanPolicy {
     /// How many subnets one change may move to another CIDR or VLAN.
     pub vacated_max: usize,
+    /// The largest share of the site's subnets, in thousandths, whose rows one change may delete; `None`: any.
+    pub deletions_max_per_mille: Option<u16>,
     /// The runbooks, pinned, by gate.
     pub runbooks: Vec<(GateName, RunbookPin)>,
 }
@@ -35,6 +37,7 @@ impl Default for PlanPolicy {
     fn default() -> Self {
         Self {
             vacated_max: 16,
+            deletions_max_per_mille: None,
             runbooks: Vec::new(),
         }
     }

@@ -4,6 +4,7 @@
 //! not know how a plan is shown or run.
 
 mod fabrics;
+mod ranges;
 mod relays;
 
 use std::collections::BTreeSet;
@@ -113,6 +114,9 @@ impl Plan {
         pin_runbooks(&mut gates, policy);
         let mut refusals = refusals(&mut draft, policy);
         let strangers = strangers(&draft, refusals.is_empty());
+        if refusals.is_empty() {
+            refusals.extend(ranges::refusals(&draft));
+        }
         refusals.extend(strangers.refusals);
         let steps = std::mem::take(&mut draft.steps);
         if !refusals.is_empty() {
@@ -128,6 +132,7 @@ impl Plan {
         if !steps.is_empty() {
             warnings.extend(restless(observed));
         }
+        warnings.extend(ranges::warnings(&draft));
         warnings.extend(strangers.warnings);
         warnings.extend(carved.notes);
         let plan = Self {
@@ -166,7 +171,8 @@ fn refusals(draft: &mut PlanBuilder<'_>, policy: &PlanPolicy) -> Vec<Refusal> {
     refusals.extend(snippets::lost(observed, &vacated, draft));
     refusals.extend(dangling(desired, observed, &draft.leaving()));
     refusals.extend(relays::refusals(topology, desired, observed, pairing));
-    refusals.extend(too_much(&vacated, policy));
+    let known = pairing.subnets.len();
+    refusals.extend(too_much(&vacated, &draft.steps, known, policy));
     refusals.extend(fabrics::mixed(&draft.steps));
     refusals
 }

@@ -25,6 +25,8 @@ pub enum RefusalCode {
     MaasRefuses,
     /// A declared or required rack controller does not exist.
     NoRack,
+    /// A VLAN would keep DHCP on without a dynamic range.
+    NoRange,
     /// Something that the plan needs was not read from MAAS.
     Unseen,
     /// Subnets would have to swap CIDRs in a cycle in place.
@@ -45,7 +47,7 @@ pub enum RefusalCode {
 
 impl RefusalCode {
     /// Every code with its meaning.
-    pub const ALL: [(Self, &'static str, &'static str); 15] = [
+    pub const ALL: [(Self, &'static str, &'static str); 16] = [
         (
             Self::Occupied,
             "occupied",
@@ -82,6 +84,11 @@ impl RefusalCode {
             "a declared or required rack controller does not exist",
         ),
         (
+            Self::NoRange,
+            "no-range",
+            "a VLAN would keep DHCP on without a dynamic range",
+        ),
+        (
             Self::Unseen,
             "unseen",
             "something that the plan needs was not read from MAAS",
@@ -94,7 +101,7 @@ impl RefusalCode {
         (
             Self::TooMuch,
             "too-much",
-            "more subnets would move than the site's policy allows in one change",
+            "more subnets would move or be deleted than the site's policy allows in one change",
         ),
         (
             Self::Mixed,

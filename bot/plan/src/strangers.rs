@@ -68,21 +68,17 @@ fn sorted_out(effects: Vec<Effect<'_>>) -> Strangers {
     let mut refused: BTreeMap<(String, bool), Vec<String>> = BTreeMap::new();
     for effect in effects {
         let adopting = effect.planes.iter().find(|plane| plane.adopt);
-        match adopting.filter(|_| !effect.left_alone) {
-            Some(plane) => {
-                let by = quoted(&plane.key);
-                let line = format!(
-                    "{by} adopts what no plane declares, because it says `adopt: true`: {}",
-                    effect.what
-                );
-                result.warnings.push(line);
-                result.adopted.insert(effect.key);
-            }
-            None => {
-                let plane = effect.planes.first().map(|plane| plane.key.clone());
-                let at = (plane.unwrap_or_default(), effect.left_alone);
-                refused.entry(at).or_default().push(effect.what);
-            }
+        if let Some(plane) = adopting.filter(|_| !effect.left_alone) {
+            result.warnings.push(format!(
+                "{} adopts what no plane declares, because it says `adopt: true`: {}",
+                quoted(&plane.key),
+                effect.what
+            ));
+            result.adopted.insert(effect.key);
+        } else {
+            let plane = effect.planes.first().map(|plane| plane.key.clone());
+            let at = (plane.unwrap_or_default(), effect.left_alone);
+            refused.entry(at).or_default().push(effect.what);
         }
     }
     for ((plane, left_alone), what) in refused {

@@ -130,11 +130,11 @@ fn stay_behind(
     };
     (!stay.is_empty()).then(|| {
         format!(
-            "`{}` goes to vlan {} with its addresses, but {}{more} stay on vlan {} until they are moved or deployed again",
+            "`{}` goes to vlan {} with its addresses; these stay on vlan {} until they are moved or deployed again: {}{more}",
             subnet.plane,
             subnet.row.vlan,
-            named.join(", "),
-            old.vlan
+            old.vlan,
+            named.join(", ")
         )
     })
 }

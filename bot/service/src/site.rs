@@ -84,7 +84,8 @@ impl SiteRuntime {
                 .iter()
                 .map(|runbook| (runbook.gate, runbook.pin.clone()))
                 .collect(),
-            ..PlanPolicy::default()
+            vacated_max: self.site.policy.max_moved_subnets,
+            deletions_max_per_mille: self.site.policy.max_deletions_per_mille,
         }
     }
 

@@ -272,6 +272,15 @@ impl Object {
         }
     }
 
+    /// The space, if it is one.
+    pub fn as_space(&self) -> Option<&Space> {
+        if let Self::Space(it) = self {
+            Some(it)
+        } else {
+            None
+        }
+    }
+
     /// The subnet, if it is one.
     pub fn as_subnet(&self) -> Option<&Subnet> {
         if let Self::Subnet(it) = self {

@@ -45,7 +45,11 @@ fn seen(network: &NetworkModel, cidr: Cidr) -> String {
         Object::ReservedIp(reserved) => reserved.subnet == cidr,
         Object::Snippet(snippet) => snippet.subnet == cidr,
         Object::Link(link) => link.subnet == cidr,
-        _ => false,
+        Object::Space(_)
+        | Object::Fabric(_)
+        | Object::Vlan(_)
+        | Object::Route(_)
+        | Object::Interface(_) => false,
     };
     let vlan = network
         .subnet(&cidr)

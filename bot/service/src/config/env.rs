@@ -147,6 +147,9 @@ fn site_key(site: &mut SiteTable, key: &str, value: &str) -> Applied {
         "POLICY_SETTLE_SECONDS" => site.policy.settle_seconds = Some(number(value)?),
         "POLICY_UNKNOWN_PAUSE_SECONDS" => site.policy.unknown_pause_seconds = Some(number(value)?),
         "POLICY_LEASE_SECONDS" => site.policy.lease_seconds = Some(number(value)?),
+        "POLICY_MAX_MOVED_SUBNETS" => {
+            site.policy.max_moved_subnets = Some(value.parse().ok().ok_or("a number")?);
+        }
         "POLICY_MAX_DELETIONS_SHARE" => {
             site.policy.max_deletions_share =
                 Some(value.parse().ok().ok_or("a share from 0 to 1")?);

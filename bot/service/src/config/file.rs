@@ -104,6 +104,7 @@ pub(super) struct PolicyTable {
     pub(super) settle_seconds: Option<u64>,
     pub(super) unknown_pause_seconds: Option<u64>,
     pub(super) lease_seconds: Option<u64>,
+    pub(super) max_moved_subnets: Option<usize>,
     pub(super) max_deletions_share: Option<f64>,
     pub(super) two_person: Option<bool>,
     #[serde(default)]

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::config::Window;
 use github::Team;
 use github::credentials::Secret;
+use plan::plan::PlanPolicy;
 use topology::observed::Timestamp;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +66,9 @@ pub struct SitePolicy {
     /// exceeds the pause by [`LEASE_MARGIN_SECONDS`](crate::config::LEASE_MARGIN_SECONDS): a replica sends nothing during the
     /// pause before its lease expires, so MAAS has finished every request when another replica begins.
     pub lease_seconds: u64,
-    /// The largest share of a site's subnets, in thousandths, that a plan may delete without a second confirmation.
+    /// How many subnets one plan may move to another CIDR, or from under a controller to another VLAN.
+    pub max_moved_subnets: usize,
+    /// The largest share of a site's subnets, in thousandths, that a plan may delete, also to make them again.
     pub max_deletions_per_mille: Option<u16>,
     /// Whether the author of a change may not apply it.
     pub two_person: bool,
@@ -105,6 +108,7 @@ impl Default for SitePolicy {
             settle_seconds: 60,
             unknown_pause_seconds: 95,
             lease_seconds: 180,
+            max_moved_subnets: PlanPolicy::default().vacated_max,
             max_deletions_per_mille: None,
             two_person: false,
             windows: Vec::new(),

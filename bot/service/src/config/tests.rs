@@ -85,6 +85,7 @@ fn every_setting_is_read() {
         [site.policy]
         settle_seconds = 120
         unknown_pause_seconds = 100
+        max_moved_subnets = 0
         max_deletions_share = 0.25
         two_person = true
         windows = ["mon-fri 08:00-16:00"]
@@ -106,6 +107,7 @@ fn every_setting_is_read() {
     );
     let site = &config.sites[0];
     assert_eq!(site.policy.max_deletions_per_mille, Some(250));
+    assert_eq!(site.policy.max_moved_subnets, 0);
     assert_eq!(site.operators.users[1].id, Some(42));
     assert_eq!(site.operators.teams[0].to_string(), "acme/net-ops");
     assert_eq!(

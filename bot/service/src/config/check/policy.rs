@@ -29,6 +29,9 @@ pub(super) fn check(checker: &mut Checker<'_>, site: &str, table: &PolicyTable) 
         settle_seconds: table.settle_seconds.unwrap_or(defaults.settle_seconds),
         unknown_pause_seconds,
         lease_seconds,
+        max_moved_subnets: table
+            .max_moved_subnets
+            .unwrap_or(defaults.max_moved_subnets),
         max_deletions_per_mille: table
             .max_deletions_share
             .and_then(|share| per_mille(checker, site, share)),
