@@ -170,8 +170,9 @@ fn dragged<'a>(draft: &PlanBuilder<'a>, before: &NetworkModel) -> Vec<Effect<'a>
         };
         let changes = changes(before, &draft.network, subnet, after);
         if !changes.is_empty() {
+            let relay = before.vlan(&subnet.vlan).and_then(|old| old.relay.as_ref());
             effects.push(Effect {
-                planes: planes_on(topology, &after.vlan),
+                planes: causes(draft, &after.vlan, relay),
                 key: Key::Subnet(subnet.cidr),
                 what: format!("{} {}", named(subnet), changes.join(", ")),
                 left_alone: is_left_alone(topology, subnet),
@@ -188,16 +189,15 @@ fn dragged<'a>(draft: &PlanBuilder<'a>, before: &NetworkModel) -> Vec<Effect<'a>
 fn dragged_vlan<'a>(draft: &PlanBuilder<'a>, vlan: &Vlan) -> Option<Effect<'a>> {
     let place = draft.pairing.place(&vlan.at);
     let relay = vlan.relay.as_ref();
-    let (cause, what) = match relay.and_then(|to| unserved(draft, to)) {
-        Some(what) => (relay.map(|to| draft.pairing.place(to))?, what),
+    let what = match relay.and_then(|to| unserved(draft, to)) {
+        Some(what) => what,
         None if place.fabric != vlan.at.fabric => {
-            let what = format!("comes to fabric {}", quoted(&place.fabric));
-            (place, what)
+            format!("comes to fabric {}", quoted(&place.fabric))
         }
         None => return None,
     };
     Some(Effect {
-        planes: planes_on(draft.topology, &cause),
+        planes: causes(draft, &place, relay),
         key: Key::Vlan(vlan.at.clone()),
         what: format!("vlan {} {what}", vlan.at),
         left_alone: draft.topology.leave_alone.contains(&vlan.at.fabric),
@@ -248,16 +248,32 @@ fn changes(before: &NetworkModel, after: &NetworkModel, was: &Subnet, is: &Subne
     changes
 }
 
-/// The planes that may have caused a change of a VLAN: its own, or else those of its fabric.
-fn planes_on<'a>(topology: &'a Topology, at: &VlanAt) -> Vec<&'a Plane> {
-    let own = topology.planes.values().filter(|plane| plane.vlan == *at);
-    let own: Vec<&Plane> = own.collect();
-    if !own.is_empty() {
-        return own;
+/// The planes that may have caused a change of a VLAN or of its relay's target: those whose steps write either, or else those
+/// of its fabric.
+fn causes<'a>(draft: &PlanBuilder<'a>, at: &VlanAt, relay: Option<&VlanAt>) -> Vec<&'a Plane> {
+    let target = relay.map(|to| draft.pairing.place(to));
+    let written = |vlan: &Vlan| {
+        let place = draft.pairing.place(&vlan.at);
+        place == *at || Some(place) == target
+    };
+    let by_steps: BTreeSet<&str> = draft
+        .steps
+        .iter()
+        .filter(|step| {
+            let vlan = step.expects.as_ref().and_then(|object| object.as_vlan());
+            vlan.is_some_and(written)
+        })
+        .filter_map(|step| step.plane.as_deref())
+        .collect();
+    let planes = draft.topology.planes.values();
+    let writing: Vec<&Plane> = planes
+        .clone()
+        .filter(|plane| by_steps.contains(plane.key.as_str()))
+        .collect();
+    if !writing.is_empty() {
+        return writing;
     }
-    topology
-        .planes
-        .values()
+    planes
         .filter(|plane| plane.vlan.fabric == at.fabric)
         .collect()
 }
