@@ -2,21 +2,41 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use topology::observed::Timestamp;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::environment::Environment;
 use crate::transport::{LostAnswer, MaasRequest, MaasResponse, Transport};
 
 /// Responses by request; the last response to a request repeats.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ScriptedTransport {
     responses: Mutex<BTreeMap<String, VecDeque<Result<MaasResponse, LostAnswer>>>>,
     requests: Mutex<Vec<MaasRequest>>,
     in_flight: AtomicI64,
     most: AtomicI64,
+}
+
+impl Default for ScriptedTransport {
+    fn default() -> Self {
+        keep_events_enabled();
+        Self {
+            responses: Mutex::default(),
+            requests: Mutex::default(),
+            in_flight: AtomicI64::new(0),
+            most: AtomicI64::new(0),
+        }
+    }
+}
+
+/// `tracing` decides about an event where it is met first, and remembers that for the process: without a subscriber at that
+/// moment it would stay off, also for a test on another thread that has just set its own.
+fn keep_events_enabled() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| drop(tracing_subscriber::registry().try_init()));
 }
 
 impl ScriptedTransport {

@@ -1,7 +1,7 @@
 //! What is logged and counted of requests.
 
 use std::fmt::{Debug, Write as _};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -42,6 +42,13 @@ impl Subscriber for LogLines {
     fn enter(&self, _: &Id) {}
 
     fn exit(&self, _: &Id) {}
+}
+
+/// `tracing` decides about an event where it is met first, and remembers that for the process: without a subscriber at that
+/// moment it would stay off, also for a test on another thread that has just set its own.
+pub(super) fn keep_events_enabled() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| drop(tracing::subscriber::set_global_default(LogLines::default())));
 }
 
 struct LogLine(String);

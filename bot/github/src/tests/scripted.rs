@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::super::*;
+use super::logged::keep_events_enabled;
 use crate::tests::{NAME, NOW, now, settings, token};
 use crate::webhook::event::PullNumber;
 
@@ -17,6 +18,7 @@ pub(super) async fn scripted(
     headers: &[(&str, &str)],
     body: &str,
 ) -> (Repository, JoinSet<()>) {
+    keep_events_enabled();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/api/v3", listener.local_addr().unwrap());
     let mut answer = HeaderMap::new();
