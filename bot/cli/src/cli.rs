@@ -4,6 +4,7 @@
 //! and notes to standard error. It must not know how a command does its work.
 
 mod apply;
+mod beside;
 mod check;
 mod doctor;
 mod folders;

@@ -4,6 +4,7 @@
 //! must not know the options of the commands.
 
 mod apply;
+mod beside;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use topology::plane::Topology;
 use topology::port::Clock;
 
 pub use apply::ApplyRequest;
+pub use beside::SiteBeside;
 
 /// How a result is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -35,6 +37,8 @@ pub enum OutputFormat {
 pub struct TerminalSession<'a> {
     /// The site and its MAAS client.
     pub site: SiteRuntime,
+    /// The other sites of the configuration.
+    pub beside: Vec<SiteBeside>,
     /// The folder of the declaration.
     pub folder: PathBuf,
     /// The folder of the runbooks.
@@ -93,9 +97,7 @@ impl TerminalSession<'_> {
         loaded: &LoadedDeclaration,
     ) -> anyhow::Result<PlanningResult> {
         (self.progress)(format!("reading {}", self.site.site.maas_url));
-        self.site
-            .plan(&loaded.topology, &loaded.policy, &mut |_| {})
-            .await
+        self.plan_beside(loaded, &mut |_| {}).await
     }
 
     /// Prints one line per plane.
@@ -182,12 +184,8 @@ impl TerminalSession<'_> {
     pub async fn rehearse(&mut self, out: &mut dyn Write) -> anyhow::Result<u8> {
         let loaded = self.load()?;
         let mut lines = Vec::new();
-        let result = self
-            .site
-            .plan(&loaded.topology, &loaded.policy, &mut |line| {
-                lines.push(line);
-            })
-            .await?;
+        let mut report = |line| lines.push(line);
+        let result = self.plan_beside(&loaded, &mut report).await?;
         let succeeded = result.outcome.is_ok() && result.rehearsed.failures.is_empty();
         let summary = match &result.outcome {
             Err(refused) => render::refusal_text(refused, &self.site.site.name),

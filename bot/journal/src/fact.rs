@@ -11,6 +11,7 @@ use crate::dialect::is_duplicate_key;
 use crate::error::JournalError;
 use crate::journal::Journal;
 use crate::row::{from_json, text, to_json};
+use crate::write::WriteTransaction;
 
 /// The format in which facts are written.
 const FORMAT: u32 = 1;
@@ -35,6 +36,9 @@ pub struct NewRun {
     pub digest: String,
     /// The plan and the order, as JSON text.
     pub record: String,
+    /// By what its MAAS is recognised, such as its URLs. Two open runs never have an entry in common. Empty where an older
+    /// version began the run.
+    pub maas: Vec<String>,
 }
 
 /// A run as stored.
@@ -85,11 +89,12 @@ type RunRow = (
     i64,
     Option<i64>,
     String,
+    String,
 );
 
-fn run_from(row: RunRow) -> Run {
-    let (id, site, repository, pull, digest, began, ended, record) = row;
-    Run {
+fn run_from(row: RunRow) -> Result<Run, JournalError> {
+    let (id, site, repository, pull, digest, began, ended, record, maas) = row;
+    Ok(Run {
         id: RunId(id),
         new: NewRun {
             site,
@@ -97,16 +102,27 @@ fn run_from(row: RunRow) -> Run {
             pull,
             digest,
             record,
+            maas: from_json("run", &maas)?,
         },
         began: Timestamp(began),
         ended: ended.map(Timestamp),
-    }
+    })
 }
 
-const COLUMNS: &str = "SELECT id, site, repository, pull, digest, began, ended, record FROM run";
+/// The result of one attempt to insert a run.
+enum Begun {
+    Run(RunId),
+    /// A run of the same number, or an open run of the same site, was inserted first.
+    Overtaken,
+    /// Another site's open run is on the same MAAS.
+    MaasIsBusy,
+}
+
+const COLUMNS: &str =
+    "SELECT id, site, repository, pull, digest, began, ended, record, maas FROM run";
 
 impl Journal {
-    /// Begins a run with its first fact, in one transaction. A site has at most one open run.
+    /// Begins a run with its first fact, in one transaction. A site has at most one open run, and so has a MAAS.
     pub async fn begin(
         &self,
         new: &NewRun,
@@ -114,8 +130,10 @@ impl Journal {
         now: Timestamp,
     ) -> Result<RunId, JournalError> {
         for _ in 0..BEGIN_ATTEMPTS_MAX {
-            if let Some(id) = self.try_begin(new, first, now).await? {
-                return Ok(id);
+            match self.try_begin(new, first, now).await? {
+                Begun::Run(id) => return Ok(id),
+                Begun::MaasIsBusy => return Err(JournalError::Busy),
+                Begun::Overtaken => {}
             }
             if self.has_open_run(&new.site).await? {
                 return Err(JournalError::Busy);
@@ -124,19 +142,21 @@ impl Journal {
         Err(JournalError::Busy)
     }
 
-    /// `None` where a run of the same number, or an open run of the same site, was inserted first.
     async fn try_begin(
         &self,
         new: &NewRun,
         first: &Fact,
         now: Timestamp,
-    ) -> Result<Option<RunId>, JournalError> {
+    ) -> Result<Begun, JournalError> {
         let mut write = self.write().await?;
+        if write.has_open_run_on(&new.maas).await? {
+            return Ok(Begun::MaasIsBusy);
+        }
         let (id,): (i64,) = sqlx::query_as("SELECT COALESCE(MAX(id), 0) + 1 FROM run")
             .fetch_one(write.connection())
             .await?;
         let inserted = sqlx::query(
-            "INSERT INTO run (id, site, repository, pull, digest, began, record) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO run (id, site, repository, pull, digest, began, record, maas) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(id)
         .bind(&new.site)
@@ -145,10 +165,11 @@ impl Journal {
         .bind(&new.digest)
         .bind(now.0)
         .bind(text(&new.record))
+        .bind(to_json(&new.maas))
         .execute(write.connection())
         .await;
         match inserted {
-            Err(error) if is_duplicate_key(&error) => return Ok(None),
+            Err(error) if is_duplicate_key(&error) => return Ok(Begun::Overtaken),
             Err(error) => return Err(error.into()),
             Ok(_) => {}
         }
@@ -159,7 +180,7 @@ impl Journal {
             .execute(write.connection())
             .await?;
         write.commit().await?;
-        Ok(Some(RunId(id)))
+        Ok(Begun::Run(RunId(id)))
     }
 
     async fn has_open_run(&self, site: &str) -> Result<bool, JournalError> {
@@ -229,7 +250,7 @@ impl Journal {
         )))
         .fetch_all(self.pool()?)
         .await?;
-        Ok(rows.into_iter().map(run_from).collect())
+        rows.into_iter().map(run_from).collect()
     }
 
     /// The run of that number, if there is one.
@@ -239,7 +260,7 @@ impl Journal {
                 .bind(id.0)
                 .fetch_optional(self.pool()?)
                 .await?;
-        Ok(row.map(run_from))
+        row.map(run_from).transpose()
     }
 
     /// How many runs of one plan of a pull request were begun.
@@ -269,6 +290,32 @@ impl Journal {
         .bind(limit)
         .fetch_all(self.pool()?)
         .await?;
-        Ok(rows.into_iter().map(run_from).collect())
+        rows.into_iter().map(run_from).collect()
+    }
+}
+
+impl WriteTransaction<'_> {
+    /// Whether an open run has one of these entries. Until this write ends no other can begin a run on a MAAS: PostgreSQL
+    /// would show neither of two transactions the other's new row, so both first write one and the same row.
+    async fn has_open_run_on(&mut self, maas: &[String]) -> Result<bool, JournalError> {
+        if maas.is_empty() {
+            return Ok(false);
+        }
+        sqlx::query(
+            "INSERT INTO cursor (name, value) VALUES ('(beginning a run)', '')
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )
+        .execute(self.connection())
+        .await?;
+        let rows: Vec<(String,)> = sqlx::query_as("SELECT maas FROM run WHERE ended IS NULL")
+            .fetch_all(self.connection())
+            .await?;
+        for (row,) in rows {
+            let theirs: Vec<String> = from_json("run", &row)?;
+            if theirs.iter().any(|entry| maas.contains(entry)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }

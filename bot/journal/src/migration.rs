@@ -12,7 +12,7 @@ use crate::address::StoreAddress;
 use crate::error::OpenError;
 use crate::remedy::remedy;
 
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "first", include_str!("../migrations/0001_first.sql")),
     (
         2,
@@ -23,6 +23,11 @@ const MIGRATIONS: [(i64, &str, &str); 3] = [
         3,
         "lanes and retries",
         include_str!("../migrations/0003_lanes_and_retries.sql"),
+    ),
+    (
+        4,
+        "maas of a run",
+        include_str!("../migrations/0004_maas_of_a_run.sql"),
     ),
 ];
 

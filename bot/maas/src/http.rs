@@ -250,6 +250,12 @@ impl Transport for HttpTransport {
     }
 }
 
+/// A MAAS's URL in one form, however it was written: the scheme and the host in lower case, no default port, the path of
+/// API 2.0. `None` where it is no URL of a MAAS.
+pub fn same_form(url: &str) -> Option<String> {
+    base(url).ok().map(String::from)
+}
+
 /// The URL that request paths are appended to, ending in `/api/2.0/`.
 fn base(text: &str) -> Result<Url, MaasUrlError> {
     let mut url =

@@ -14,11 +14,13 @@ mod key;
 mod look;
 pub mod outgoing;
 mod read;
+mod regions;
 mod request;
 mod row_cache;
 mod transport;
 mod writer;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Semaphore;
@@ -26,9 +28,10 @@ use tokio::sync::Semaphore;
 pub use environment::{Environment, SleepFuture, Stamp};
 pub use http::{
     BODY_BYTES_MAX, CONNECT_SECONDS_MAX, HttpLimits, HttpTransport, MaasUrlError, READ_SECONDS_MAX,
-    STALL_SECONDS_MAX, WRITE_SECONDS_MAX,
+    STALL_SECONDS_MAX, WRITE_SECONDS_MAX, same_form,
 };
 pub use key::{ApiKey, ApiKeyError};
+pub use regions::RegionTransport;
 pub use request::{Cause, ReadError};
 pub use transport::{LostAnswer, MaasRequest, MaasResponse, Method, ReadProgress, Transport};
 pub use writer::{MaasWriter, NOT_SENT, WriteFence};
@@ -45,6 +48,7 @@ pub struct MaasClient<W> {
     environment: Environment,
     in_flight: Semaphore,
     rows: Mutex<RowCache>,
+    regions: Mutex<BTreeSet<String>>,
 }
 
 /// Reads from one MAAS.
@@ -78,6 +82,7 @@ impl<W: Transport> MaasClient<W> {
             environment,
             in_flight: Semaphore::new(most),
             rows: Mutex::default(),
+            regions: Mutex::default(),
         })
     }
 

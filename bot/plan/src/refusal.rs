@@ -43,11 +43,13 @@ pub enum RefusalCode {
     Unsound,
     /// The rehearsal did not end as planned.
     NotRehearsed,
+    /// Another site of this MAAS declares it too.
+    Shared,
 }
 
 impl RefusalCode {
     /// Every code with its meaning.
-    pub const ALL: [(Self, &'static str, &'static str); 16] = [
+    pub const ALL: [(Self, &'static str, &'static str); 17] = [
         (
             Self::Occupied,
             "occupied",
@@ -127,6 +129,11 @@ impl RefusalCode {
             Self::NotRehearsed,
             "not-rehearsed",
             "the rehearsal did not end as planned",
+        ),
+        (
+            Self::Shared,
+            "shared",
+            "another site of the same MAAS declares the same VLAN, subnet or machine",
         ),
     ];
 

@@ -7,6 +7,7 @@ pub mod command;
 pub mod config;
 pub mod github_port;
 pub mod history;
+pub mod identity;
 pub mod inbox;
 mod leader;
 pub mod orders;

@@ -2,6 +2,7 @@
 //!
 //! It must not know who may give which order, nor how a plan is applied.
 
+mod beside;
 pub(crate) mod declared;
 pub(crate) mod merge;
 mod merged;

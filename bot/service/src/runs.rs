@@ -23,6 +23,7 @@ use crate::outbox::OutboxQueue;
 use crate::pulls::Pulls;
 use crate::reply;
 use crate::roster::Order;
+use crate::site::SiteRuntime;
 use crate::sites::Sites;
 use crate::trace::TraceId;
 use record::RunRecord;
@@ -95,6 +96,8 @@ impl Runs {
         if let Some(runtime) = self.sites.get(&site.name) {
             self.publish_newest(runtime).await?;
         }
+        let runtime = self.sites.get(&site.name);
+        let maas = runtime.map(|runtime| runtime.identity().entries());
         let record = RunRecord {
             v: 1,
             plan: admitted.plan,
@@ -107,6 +110,7 @@ impl Runs {
             pull: Some(i64::try_from(number)?),
             digest: record.plan.digest.to_string(),
             record: serde_json::to_string(&record)?,
+            maas: maas.unwrap_or_default(),
         };
         let by = order.into_author();
         let began = Fact::Began { by: by.clone() };
@@ -123,6 +127,11 @@ impl Runs {
 
     /// Names the run that prevents another from beginning.
     async fn busy_reason(&self, site: &Site) -> anyhow::Result<String> {
+        if let Some(runtime) = self.sites.get(&site.name)
+            && let Some(other) = self.other_run_on_the_maas_of(runtime).await?
+        {
+            return Ok(format!("Sites of one MAAS take turns: {other}."));
+        }
         let open = self.journal.open_runs().await?;
         let other = open
             .iter()
@@ -136,6 +145,37 @@ impl Runs {
                 "A run of this site that was started from a terminal has not finished.".to_owned()
             }
         })
+    }
+
+    /// Names the unfinished run of another site on the same MAAS, if there is one: the two would change it under each other.
+    pub(crate) async fn other_run_on_the_maas_of(
+        &self,
+        runtime: &SiteRuntime,
+    ) -> anyhow::Result<Option<String>> {
+        let own = runtime.identity();
+        let open = self.journal.open_runs().await?;
+        let other = open.iter().find(|run| {
+            // The version before stored nothing of a run's MAAS.
+            let known = if run.new.maas.is_empty() {
+                self.sites.get(&run.new.site).map(SiteRuntime::identity)
+            } else {
+                None
+            };
+            run.new.site != runtime.site.name
+                && (own.is_of_run(&run.new.maas) || known.is_some_and(|known| own.is_same(&known)))
+        });
+        Ok(other.map(|run| {
+            let site = span(&run.new.site);
+            match run.new.pull {
+                Some(pull) => format!(
+                    "the run of site {site} in {}#{pull} has not finished, and it is on the same MAAS",
+                    run.new.repository
+                ),
+                None => format!(
+                    "a run of site {site} that was started from a terminal has not finished, and it is on the same MAAS"
+                ),
+            }
+        }))
     }
 
     /// Resumes a run that stopped.

@@ -2,6 +2,7 @@
 //!
 //! The terminal and the service use it to observe, plan and rehearse. It must not know GitHub or the journal's SQL.
 
+mod beside;
 mod evidence;
 mod folder;
 
@@ -13,7 +14,7 @@ use secrecy::ExposeSecret as _;
 use execution::evidence::EvidenceReading;
 use execution::executor::observe;
 use execution::rehearse::{RehearsalCache, RehearsalInput};
-use maas::{ApiKey, Environment, HttpTransport, MaasClient, ReadProgress};
+use maas::{ApiKey, Environment, HttpTransport, MaasClient, ReadProgress, RegionTransport};
 use plan::plan::{Plan, PlanPolicy, RefusedPlan};
 use plan::render::Rehearsed;
 use plan::run::{NextMove, Pace};
@@ -23,6 +24,7 @@ use topology::plane::Topology;
 use topology::port::Clock;
 
 use crate::config::Site;
+use crate::identity::MaasIdentity;
 use evidence::read_all;
 
 pub use evidence::EvidenceReadings;
@@ -31,7 +33,7 @@ pub use folder::{Declared, declared, runbooks, sources};
 /// One site that the service works on.
 pub struct SiteRuntime {
     pub site: Site,
-    pub client: Arc<MaasClient<HttpTransport>>,
+    pub client: Arc<MaasClient<RegionTransport<HttpTransport>>>,
     /// The last rehearsal, so that an unchanged plan is not rehearsed again.
     pub rehearsals: RehearsalCache,
 }
@@ -60,14 +62,25 @@ impl SiteRuntime {
             )
         })?;
         let key = ApiKey::read(secret.read()?.expose_secret())?;
-        let http = HttpTransport::new(&site.maas_url, key, Environment::of_this_process(clock))?
-            .on_progress(watch);
-        let client = MaasClient::new(http, Environment::of_this_process(clock));
+        let watch = Arc::new(watch);
+        let region = |url: &str| {
+            let (key, watch) = (key.clone(), Arc::clone(&watch));
+            HttpTransport::new(url, key, Environment::of_this_process(clock))
+                .map(|http| http.on_progress(move |progress| watch(progress)))
+        };
+        let others: Result<_, _> = site.more_maas_urls.iter().map(|url| region(url)).collect();
+        let regions = RegionTransport::new(region(&site.maas_url)?, others?);
+        let client = MaasClient::new(regions, Environment::of_this_process(clock));
         Ok(Self {
             site,
             client,
             rehearsals: RehearsalCache::default(),
         })
+    }
+
+    /// By what its MAAS is recognised, as far as it was read.
+    pub fn identity(&self) -> MaasIdentity {
+        MaasIdentity::of(&self.site, self.client.reader().known_regions())
     }
 
     pub fn pace(&self) -> Pace {

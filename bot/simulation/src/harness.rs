@@ -25,7 +25,7 @@ use github::GitHub;
 use journal::Journal;
 use lab::github::{GitHubServerOptions, GitHubSetup, WebhookDelivery, WebhookOutcome};
 use lab::maas::LabMaas;
-use maas::{ApiKey, Environment, HttpTransport, MaasClient};
+use maas::{ApiKey, Environment, HttpTransport, MaasClient, RegionTransport};
 use service::config::Config;
 use service::github_port::GitHubPort;
 use service::server::routes::{BODY_SECONDS_MAX, WebhookCounts, WebhookState, router};
@@ -251,6 +251,7 @@ impl Harness {
             let key = ApiKey::read(key.read()?.expose_secret())?;
             let transport = HttpTransport::new(&site.site.maas_url, key, self.clock.environment())?
                 .with_timer(move |length| Box::pin(sim.clone().timeout(length)));
+            let transport = RegionTransport::one(transport);
             site.client = MaasClient::one_at_a_time(transport, self.clock.environment());
             // A rehearsal depends only on its input, so all instances share the cache.
             site.rehearsals = self.rehearsals.clone();

@@ -30,6 +30,8 @@ pub struct Checked {
     pub findings: Vec<Finding>,
     /// Where each plane is declared, by key: the file, and the line of its key. For later annotations.
     pub declared_at: BTreeMap<String, (String, u32)>,
+    /// The same for machines, by host name.
+    pub machines_at: BTreeMap<String, (String, u32)>,
 }
 
 /// Checks the files of one site. Files other than YAML are skipped; the order of the files does not matter.
@@ -43,19 +45,14 @@ pub fn check(sources: &[SourceFile]) -> Checked {
     let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
     let mut findings = Findings::about(files.iter().map(|(path, bytes)| (*path, text(*bytes))));
     let draft = Draft::read(&files, &mut findings);
-    let declared_at = draft
-        .planes
-        .iter()
-        .rev()
-        .filter_map(|located| {
-            let place = located.plane.place;
-            let (path, _) = files.get(place.file)?;
-            Some((
-                located.plane.value.clone()?,
-                ((*path).to_owned(), place.line),
-            ))
-        })
-        .collect();
+    let position = |name: &Located<String>| {
+        let (path, _) = files.get(name.place.file)?;
+        Some((name.value.clone()?, ((*path).to_owned(), name.place.line)))
+    };
+    let planes = draft.planes.iter().rev();
+    let declared_at = planes.filter_map(|it| position(&it.plane)).collect();
+    let machines = draft.machines.iter().rev();
+    let machines_at = machines.filter_map(|it| position(&it.name)).collect();
     let topology = draft.check(tree(&files), &mut findings);
     let topology = if findings.has_errors() {
         None
@@ -66,6 +63,7 @@ pub fn check(sources: &[SourceFile]) -> Checked {
         topology,
         findings: findings.into_findings(),
         declared_at,
+        machines_at,
     }
 }
 

@@ -319,6 +319,8 @@ codes! {
     VIP_BAND Error "vip/outside-band" "a virtual address outside every `vip` reservation of its plane";
     VIP_HOST Error "vip/no-host" "a leg without an address, in a group without `host: +N`";
     LEAVE_DECLARED Error "leave-alone/declared" "something is both declared and listed under `leave_alone`";
+    SITE_SHARED Error "site/shared" "a VLAN, subnet or machine that another site of the same MAAS declares too";
+    SITE_MAYBE_SHARED Warning "site/maybe-shared" "a VLAN, subnet or machine that another site declares too, perhaps of the same MAAS";
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub mod observed;
 pub mod plane;
 pub mod port;
 pub mod schema;
+pub mod shared;
 pub mod version;
 pub mod write;
 mod yaml;

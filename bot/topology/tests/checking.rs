@@ -378,6 +378,8 @@ const ELSEWHERE: &[&str] = &[
     "file/nul",
     "file/utf-8",
     "file/lfs",
+    "site/shared",
+    "site/maybe-shared",
 ];
 
 #[test]

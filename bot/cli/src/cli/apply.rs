@@ -87,6 +87,7 @@ impl ApplyArgs {
             .runbooks
             .unwrap_or_else(|| PathBuf::from(&site.site.runbooks));
         let mut session = TerminalSession {
+            beside: location.beside(&site.site, &folder, console, &clock)?,
             site,
             folder,
             runbooks,

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use service::site::{declared, runbooks};
+use service::site::{runbooks, sources};
 use topology::finding::Finding;
 
+use crate::cli::beside::{self, CheckedSite, with_path};
+use crate::cli::output::print_note;
 use crate::cli::{Console, LocationArgs, folders};
 use crate::terminal::{OutputFormat, exit_code};
 use crate::text::counted;
@@ -16,6 +18,7 @@ use crate::text::counted;
 Examples:
   planebot check                     all sites under `topology/`
   planebot check topology/dc1        one site
+  planebot --config planebot.toml check    also: no two sites of one MAAS declare the same network
   planebot check --format json | jq '.findings[] | .file, .line, .message'
 
 Exit codes: 0 no errors (there may be warnings), 1 errors.")]
@@ -43,18 +46,29 @@ impl CheckArgs {
     ) -> anyhow::Result<u8> {
         let path = self.path.as_deref().or(location.topology());
         let mut report = CheckReport::default();
+        let mut sites = Vec::new();
         for folder in folders::site_folders(path.unwrap_or(Path::new("topology")))? {
-            let declared = declared(&folder)?;
-            report.refused |= declared.topology.is_none();
-            report.sites += 1;
-            report.planes += declared
-                .topology
-                .map_or(0, |topology| topology.planes.len());
-            let findings = declared.findings.into_iter();
-            report
-                .findings
-                .extend(findings.map(|finding| with_path(finding, &folder)));
+            let checked = topology::check::check(&sources(&folder)?);
+            sites.push(CheckedSite { folder, checked });
         }
+        for site in &sites {
+            report.add(site);
+        }
+        let config = if location.has_config() {
+            match location.load(console) {
+                Ok(config) => Some(config),
+                Err(error) => {
+                    let why = service::reply::because(&error);
+                    print_note(console, &format!("sites are compared without it: {why}"))?;
+                    None
+                }
+            }
+        } else {
+            None
+        };
+        let shared = beside::check(&sites, config.as_ref())?;
+        report.refused |= shared.iter().any(Finding::is_error);
+        report.findings.extend(shared);
         match runbooks(&self.runbooks) {
             Ok(read) => report.runbooks = read.len(),
             Err(error) => report.unreadable = Some(format!("{error:#}")),
@@ -83,6 +97,17 @@ struct CheckReport {
 }
 
 impl CheckReport {
+    fn add(&mut self, site: &CheckedSite) {
+        let checked = &site.checked;
+        let topology = checked.topology.as_ref();
+        self.refused |= topology.is_none();
+        self.sites += 1;
+        self.planes += topology.map_or(0, |topology| topology.planes.len());
+        let findings = checked.findings.iter().cloned();
+        self.findings
+            .extend(findings.map(|finding| with_path(finding, &site.folder)));
+    }
+
     fn is_valid(&self) -> bool {
         !self.refused && self.unreadable.is_none()
     }
@@ -120,12 +145,4 @@ impl CheckReport {
         ));
         lines.join("\n")
     }
-}
-
-/// The finding with the file's path from the working directory, so that editors can open it.
-fn with_path(mut finding: Finding, folder: &Path) -> Finding {
-    if !finding.file.is_empty() {
-        finding.file = folder.join(&finding.file).display().to_string();
-    }
-    finding
 }

@@ -1,5 +1,6 @@
 //! Which MAAS and which declaration: of a site in `planebot.toml`, or given on the command line.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -8,10 +9,13 @@ use github::credentials::Secret;
 use maas::ReadProgress;
 use secrecy::SecretString;
 use service::config::{Config, EvidenceSources, Operators, Site, SitePolicy};
+use service::identity::MaasIdentity;
 use service::site::SiteRuntime;
 use topology::port::Clock;
 
+use crate::cli::beside::folder_beside;
 use crate::cli::{Console, folders};
+use crate::terminal::SiteBeside;
 
 /// A site of the configuration, or a MAAS without a configuration.
 #[derive(Clone, Debug, clap::Args)]
@@ -77,6 +81,30 @@ impl LocationArgs {
         })
     }
 
+    /// The other sites of the configuration, with their folders where they are at hand.
+    pub(crate) fn beside(
+        &self,
+        site: &Site,
+        folder: &Path,
+        console: &Console<'_>,
+        clock: &Clock,
+    ) -> anyhow::Result<Vec<SiteBeside>> {
+        if self.maas_url.is_some() || !self.has_config() {
+            return Ok(Vec::new());
+        }
+        let config = self.load(console)?;
+        let others = config.sites.into_iter();
+        let others = others.filter(|other| other.name != site.name);
+        Ok(others
+            .map(|other| SiteBeside {
+                name: other.name.clone(),
+                configured: MaasIdentity::of(&other, BTreeSet::new()),
+                folder: folder_beside(folder, site, &other),
+                runtime: SiteRuntime::open(other, clock, |_| {}).ok(),
+            })
+            .collect())
+    }
+
     /// Whether the configuration file exists, readable or not.
     pub(crate) fn has_config(&self) -> bool {
         self.config.exists()
@@ -107,6 +135,7 @@ impl LocationArgs {
             path: "topology".to_owned(),
             runbooks: "runbooks".to_owned(),
             maas_url: url.to_owned(),
+            more_maas_urls: Vec::new(),
             maas_api_key: Some(key),
             operators: Operators::default(),
             policy: SitePolicy::default(),

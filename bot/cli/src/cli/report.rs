@@ -40,6 +40,7 @@ impl ReportArgs {
             .runbooks
             .unwrap_or_else(|| PathBuf::from(&site.site.runbooks));
         let mut session = TerminalSession {
+            beside: location.beside(&site.site, &folder, console, &clock)?,
             site,
             folder,
             runbooks,

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use execution::executor::Executor;
 use execution::ledger::Ledger as _;
 use execution::rehearse::describe;
-use journal::{Journal, Lease, NewRun, Run, RunId};
+use journal::{Journal, JournalError, Lease, NewRun, Run, RunId};
 use plan::gate::{Gate, GateName};
 use plan::plan::Plan;
 use plan::render;
@@ -144,12 +144,36 @@ impl TerminalSession<'_> {
             pull: None,
             digest: digest.to_owned(),
             record: serde_json::to_string(&plan)?,
+            maas: self.site.identity().entries(),
         };
         let first = Fact::Began {
             by: ACTOR.to_owned(),
         };
-        let run = journal.begin(&new, &first, (self.clock)()).await?;
-        Ok(Some(ActiveRun::of(run, plan)))
+        match journal.begin(&new, &first, (self.clock)()).await {
+            Ok(run) => Ok(Some(ActiveRun::of(run, plan))),
+            Err(JournalError::Busy) => {
+                let why = self.other_run(journal).await?;
+                writeln!(out, "refused: {why}; nothing was changed")?;
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Names the unfinished run on this MAAS that prevents another.
+    async fn other_run(&self, journal: &Journal) -> anyhow::Result<String> {
+        let own = self.site.identity();
+        let runs = journal.open_runs().await?;
+        let other = runs.iter().find(|run| own.is_of_run(&run.new.maas));
+        Ok(match other {
+            Some(run) if run.new.site != self.site.site.name => format!(
+                "site `{}` is on the same MAAS, and sites of one MAAS take turns: {}",
+                run.new.site,
+                other_run(run)
+            ),
+            Some(run) => other_run(run),
+            None => "another run began just now".to_owned(),
+        })
     }
 
     /// Resumes an unfinished run.

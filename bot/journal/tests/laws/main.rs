@@ -126,6 +126,7 @@ laws! {
         facts_are_read_back_in_order_also_after_opening_again
         every_kind_of_fact_reads_back_equal
         a_site_has_one_run_at_a_time
+        sites_of_one_maas_have_one_run_at_a_time
         of_two_orders_in_the_same_second_one_begins
         a_finished_run_stays_finished
         two_workers_adding_at_once_lose_no_fact
@@ -188,6 +189,7 @@ fn new_run(site: &str) -> NewRun {
         pull: Some(1),
         digest: "0000-0000".to_owned(),
         record: r#"{"steps":[]}"#.to_owned(),
+        maas: Vec::new(),
     }
 }
 

@@ -52,6 +52,35 @@ pub(crate) async fn every_kind_of_fact_reads_back_equal(it: Store) {
     assert_eq!(found, rows::every_fact());
 }
 
+pub(crate) async fn sites_of_one_maas_have_one_run_at_a_time(it: Store) {
+    let on = |site: &str, maas: &[&str]| journal::NewRun {
+        maas: maas.iter().map(|&entry| entry.to_owned()).collect(),
+        ..new_run(site)
+    };
+    let (one, two) = (on("s", &["url a", "region x"]), on("t", &["url b", "region x"]));
+    // Both stores begin at once: one entry in common is enough, and one of the two comes first.
+    let fact = began();
+    let (first, second) = tokio::join!(
+        it.one.begin(&one, &fact, NOW),
+        it.two.begin(&two, &fact, NOW)
+    );
+    assert!(first.is_ok() != second.is_ok());
+    let other = on("u", &["url c", "region y"]);
+    it.one.begin(&other, &began(), NOW).await.unwrap();
+    let open = it.one.open_runs().await.unwrap();
+    let begun = open.iter().find(|run| run.new.site != "u").unwrap();
+    assert!(begun.new == one || begun.new == two);
+    let lease = taken(&it.one, &begun.new.site).await;
+    let refused = if begun.new == one { &two } else { &one };
+    let still = it.two.begin(refused, &began(), NOW).await;
+    assert!(matches!(still, Err(JournalError::Busy)));
+    it.one
+        .add(begun.id, &lease, &Fact::Finished, NOW)
+        .await
+        .unwrap();
+    it.two.begin(refused, &began(), NOW).await.unwrap();
+}
+
 pub(crate) async fn a_site_has_one_run_at_a_time(it: Store) {
     let lease = taken(&it.one, "s").await;
     let run = it.one.begin(&new_run("s"), &began(), NOW).await.unwrap();

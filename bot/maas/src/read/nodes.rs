@@ -69,6 +69,8 @@ impl<W: Transport> MaasReader<W> {
                 }
             },
         )?;
+        let ids = regions.iter().map(|row| row.system_id.clone());
+        self.client.remember_regions(ids.collect());
         // A region+rack controller is in both lists; the first list knows that it is a rack.
         let mut rows: BTreeMap<String, NodeRow> = BTreeMap::new();
         for row in racks

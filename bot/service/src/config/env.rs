@@ -138,7 +138,7 @@ fn site_key(site: &mut SiteTable, key: &str, value: &str) -> Applied {
         "REPOSITORY" => value.clone_into(&mut site.repository),
         "PATH" => site.path = Some(value.to_owned()),
         "RUNBOOKS" => site.runbooks = Some(value.to_owned()),
-        "MAAS_URL" => value.clone_into(&mut site.maas_url),
+        "MAAS_URL" => site.maas_url = Some(OneOrMany::Many(list(value).collect())),
         // Holds the secret itself; read in `check`.
         "MAAS_API_KEY" => {}
         "MAAS_API_KEY_FILE" => site.maas_api_key_file = Some(PathBuf::from(value)),

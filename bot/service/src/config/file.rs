@@ -60,8 +60,8 @@ pub(super) struct SiteTable {
     pub(super) repository: String,
     pub(super) path: Option<String>,
     pub(super) runbooks: Option<String>,
-    #[serde(default)]
-    pub(super) maas_url: String,
+    /// One region's URL, or those of several.
+    pub(super) maas_url: Option<OneOrMany>,
     pub(super) maas_api_key_file: Option<PathBuf>,
     #[serde(default)]
     pub(super) operators: OperatorsTable,
@@ -124,6 +124,15 @@ pub(super) struct EvidenceTable {
 pub(super) enum OneOrMany {
     One(String),
     Many(Vec<String>),
+}
+
+impl OneOrMany {
+    pub(super) fn as_slice(&self) -> &[String] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
 }
 
 /// A TOML date, or the same as a text.

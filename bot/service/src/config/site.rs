@@ -22,6 +22,8 @@ pub struct Site {
     pub runbooks: String,
     /// The URL of MAAS, without a slash at the end.
     pub maas_url: String,
+    /// Further region URLs of the same MAAS, in the order in which they are tried when one is away.
+    pub more_maas_urls: Vec<String>,
     /// MAAS's API key; commands that take a key of their own need none.
     pub maas_api_key: Option<Secret>,
     /// Who may give orders here.

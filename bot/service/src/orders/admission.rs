@@ -290,7 +290,10 @@ impl<'a> Admission<'a> {
         };
         let runtime = self.context.runtime;
         let policy = runtime.policy(&declared.runbooks);
-        let result = runtime.plan(topology, &policy, &mut |_| {}).await?;
+        let repository = self.context.repository;
+        let at = (repository, repository.default_branch());
+        let pulls = &self.orders.pulls;
+        let result = pulls.plan_beside(at, runtime, topology, &policy).await?;
         let reviewed = digest_of(record.plan.as_ref());
         let now = digest_of(result.outcome.as_ref().ok());
         let same =
@@ -349,7 +352,15 @@ impl<'a> Admission<'a> {
             );
         }
         self.pass("open");
-        if self.orders.runs.lease(site).await?.is_none() {
+        let runs = &self.orders.runs;
+        if let Some(other) = runs.other_run_on_the_maas_of(self.context.runtime).await? {
+            return self.halt(
+                "Another run writes to this MAAS.",
+                &other,
+                "comment `/apply` again when that run has ended.",
+            );
+        }
+        if runs.lease(site).await?.is_none() {
             return self.halt(
                 "Another run writes to this MAAS.",
                 "held by another worker",

@@ -105,7 +105,10 @@ impl Pulls {
             return Ok(None);
         };
         let policy = runtime.policy(&declared.runbooks);
-        Ok(Some(runtime.plan(topology, &policy, &mut |_| {}).await?))
+        // Another site may have been merged since.
+        let at = (repository, repository.default_branch());
+        let result = self.plan_beside(at, runtime, topology, &policy).await?;
+        Ok(Some(result))
     }
 
     /// Stores the record of a merged pull request together with its plan comment, if it has a plan or a refusal.

@@ -27,7 +27,8 @@ impl Pulls {
             None => reply::findings(&declared.findings, &site.name),
             Some(topology) => {
                 let policy = runtime.policy(&declared.runbooks);
-                let result = runtime.plan(topology, &policy, &mut |_| {}).await?;
+                let at = (repository, pull.head.as_str());
+                let result = self.plan_beside(at, runtime, topology, &policy).await?;
                 record_plan(&mut record, &result);
                 let tree = self.github.tree_url(&site.repository, branch);
                 let setting = record.setting(&site.name, Some(tree));

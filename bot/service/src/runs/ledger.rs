@@ -73,6 +73,7 @@ mod tests {
             pull: None,
             digest: "d".to_owned(),
             record: "{}".to_owned(),
+            maas: Vec::new(),
         };
         let first = Fact::Finished;
         let run = journal.begin(&new, &first, Timestamp(0)).await.unwrap();

@@ -32,7 +32,7 @@ pub(super) fn check(checker: &mut Checker<'_>, table: &SiteTable) -> Site {
             ));
         }
     }
-    let maas_url = checker.url(&format!("site `{name}`: `maas_url`"), &table.maas_url);
+    let mut maas_urls = maas_urls(checker, table).into_iter();
     let maas_api_key = checker.secret(
         &format!("site `{name}`: `maas_api_key_file`"),
         table.maas_api_key_file.as_ref(),
@@ -44,7 +44,8 @@ pub(super) fn check(checker: &mut Checker<'_>, table: &SiteTable) -> Site {
         repository: table.repository.clone(),
         path,
         runbooks,
-        maas_url: maas_url.unwrap_or_default(),
+        maas_url: maas_urls.next().unwrap_or_default(),
+        more_maas_urls: maas_urls.collect(),
         maas_api_key,
         operators: operators(checker, name, &table.operators),
         policy: policy::check(checker, name, &table.policy),
@@ -53,6 +54,28 @@ pub(super) fn check(checker: &mut Checker<'_>, table: &SiteTable) -> Site {
             jumphost_addresses: locations(checker, name, evidence.jumphost_addresses.as_ref()),
         },
     }
+}
+
+/// The region URLs in their order; the first is asked first.
+fn maas_urls(checker: &mut Checker<'_>, table: &SiteTable) -> Vec<String> {
+    let key = format!("site `{}`: `maas_url`", table.name);
+    let given = table.maas_url.as_ref().map_or(&[][..], OneOrMany::as_slice);
+    if given.is_empty() {
+        // The error says what a URL looks like.
+        drop(checker.url(&key, ""));
+    }
+    let mut urls = Vec::new();
+    for url in given {
+        let Some(url) = checker.url(&key, url) else {
+            continue;
+        };
+        if urls.contains(&url) {
+            checker.error(format!("{key} names `{url}` twice: remove one"));
+        } else {
+            urls.push(url);
+        }
+    }
+    urls
 }
 
 fn operators(checker: &mut Checker<'_>, site: &str, table: &OperatorsTable) -> Operators {
@@ -93,13 +116,8 @@ fn locations(
     site: &str,
     places: Option<&OneOrMany>,
 ) -> Vec<EvidenceLocation> {
-    let places = match places {
-        None => return Vec::new(),
-        Some(OneOrMany::One(place)) => std::slice::from_ref(place),
-        Some(OneOrMany::Many(places)) => places.as_slice(),
-    };
     let mut locations = Vec::new();
-    for place in places {
+    for place in places.map_or(&[][..], OneOrMany::as_slice) {
         if !place.contains("://") {
             locations.push(EvidenceLocation::File(checker.path(place)));
         } else if let Some(url) = checker.url(&format!("site `{site}`: `evidence`"), place) {
