@@ -19,6 +19,7 @@ mod reports;
 mod resizing;
 mod seeds;
 mod serving;
+mod sites;
 mod storm;
 mod strangers;
 mod walk;

@@ -12,6 +12,7 @@ mod containers;
 mod exports;
 mod form;
 mod free;
+mod installation;
 mod interface;
 mod iprange;
 mod layout;

@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::request::ReadError;
+use crate::json::each;
+use crate::request::{Cause, ReadError, message_of, read_error};
 use crate::transport::{LostAnswer, MaasRequest, MaasResponse, Method, Transport};
 use crate::{MaasClient, MaasReader};
 
@@ -123,13 +124,21 @@ impl<W: Transport> MaasReader<W> {
         known.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The same, read now.
+    /// The same, read now, in one attempt: whoever asks does without the answer of a MAAS that is away.
     pub async fn regions(&self) -> Result<BTreeSet<String>, ReadError> {
-        let ids = self
-            .list("regioncontrollers/", |at| {
-                Ok(at.field("system_id")?.text()?.to_owned())
-            })
-            .await?;
+        let request = MaasRequest::get("regioncontrollers/");
+        let answer = self.client.send(request.clone()).await;
+        let answer = answer.map_err(|lost| read_error(&request, Cause::NoAnswer(lost)))?;
+        if answer.status != 200 {
+            let cause = Cause::UnexpectedStatus {
+                status: answer.status,
+                message: message_of(&answer),
+            };
+            return Err(read_error(&request, cause));
+        }
+        let ids = each(&request, &answer.body, |at| {
+            Ok(at.field("system_id")?.text()?.to_owned())
+        })?;
         let ids: BTreeSet<String> = ids.into_iter().collect();
         self.client.remember_regions(ids.clone());
         Ok(ids)

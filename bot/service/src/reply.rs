@@ -89,11 +89,17 @@ pub fn with_merge_notes(body: String, waiting: &[i64], to_be_named: bool) -> Str
     }
 }
 
-/// The plan comment of a pull request that touches several sites.
-pub fn several_sites(sites: &[String]) -> String {
+/// The plan comment of a pull request that touches several sites, and the answer to a command there.
+pub fn several_sites(sites: &[String], merged: bool) -> String {
     let names: Vec<String> = sites.iter().map(|site| span(site)).collect();
+    // After the merge a pull request that changes only the same lines would be empty.
+    let next = if merged {
+        "this is merged, and not applied. For each site, open a pull request that changes any file of that site alone; a comment in it is enough. Its plan carries out everything that is merged there."
+    } else {
+        "open one pull request for each site."
+    };
     format!(
-        "### ✋ No plan: this touches {} sites\n\nIt changes {}. planebot plans and applies each site separately, so that a run that stops on one site never leaves another half done.\n\n*Next:* open one pull request for each site.\n",
+        "### ✋ No plan: this touches {} sites\n\nIt changes {}. planebot plans and applies each site separately, so that a run that stops on one site never leaves another half done.\n\n*Next:* {next}\n",
         sites.len(),
         names.join(", ")
     )

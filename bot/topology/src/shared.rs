@@ -57,7 +57,11 @@ pub fn shared(one: &Topology, other: &Topology) -> Vec<SharedObject> {
                 plane: Some(key.clone()),
             });
         };
-        if other.planes.values().any(|theirs| theirs.vlan == plane.vlan) {
+        if other
+            .planes
+            .values()
+            .any(|theirs| theirs.vlan == plane.vlan)
+        {
             take(SharedKind::Vlan(plane.vlan.clone()));
         }
         for subnet in &plane.subnets {
@@ -191,7 +195,9 @@ mod tests {
             ["a.yaml:1 subnet `10.0.10.0/24` (`10.0.0.0/16` there)"]
         );
         let machines = |host: &str| {
-            format!("machines:\n  - name: {host}\n    interfaces:\n      - {{name: eth0, type: physical}}\n")
+            format!(
+                "machines:\n  - name: {host}\n    interfaces:\n      - {{name: eth0, type: physical}}\n"
+            )
         };
         assert_eq!(
             both(&machines("node1"), &machines("NODE1.maas")),

@@ -80,7 +80,7 @@ pub struct ScenarioOptions<'a> {
     pub declaration: Option<&'a str>,
     /// An API key that MAAS does not know.
     pub api_key: Option<&'a str>,
-    /// Lines below `[site.policy]`.
+    /// Lines below `[site.policy]`. `MAAS_URL` stands for the MAAS, `MAAS_ALIAS` for another URL of it.
     pub policy: &'a str,
     /// More files on the default branch.
     pub files: &'a [(&'a str, &'a str)],
@@ -344,6 +344,10 @@ fn clock(ahead: &Arc<AtomicI64>) -> Clock {
 
 fn config(github: &str, maas: &str, folder: &Path, policy: &str) -> String {
     let store = folder.join("journal.db");
+    let alias = maas.replace("127.0.0.1", "localhost");
+    let policy = policy
+        .replace("MAAS_ALIAS", &alias)
+        .replace("MAAS_URL", maas);
     format!(
         "[github]\napi_url = '{github}'\n[store]\nurl = 'sqlite://{}'\n\
          [[site]]\nname = 'dc'\nrepository = '{REPOSITORY}'\npath = 'topology'\nmaas_url = '{maas}'\n\

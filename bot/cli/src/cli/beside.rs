@@ -108,7 +108,10 @@ fn conflicts(one: &CheckedSite, name: &str, other: &Checked) -> Vec<Finding> {
 }
 
 fn doubt(one: &CheckedSite, other: &CheckedSite) -> Option<Finding> {
-    let (own, theirs) = (one.checked.topology.as_ref()?, other.checked.topology.as_ref()?);
+    let (own, theirs) = (
+        one.checked.topology.as_ref()?,
+        other.checked.topology.as_ref()?,
+    );
     let found = shared(own, theirs);
     let name = name_of(&other.folder);
     let finding = found.first()?.doubt(&one.checked, &name, found.len());

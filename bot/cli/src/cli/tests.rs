@@ -426,3 +426,152 @@ fn the_doctor_reports_an_unusable_store_and_an_invalid_configuration() {
         "{out}"
     );
 }
+
+/// A MAAS with two networks and a region controller, and the configuration of two sites on it.
+struct TwoSites {
+    folder: tempfile::TempDir,
+    key: String,
+    _serving: ::lab::maas::MaasServer,
+    _runtime: tokio::runtime::Runtime,
+}
+
+const CHAIRS: &str = "plane: chairs\nfabric: red\nname: chairs\ncidr: 198.51.100.0/24\n";
+
+impl TwoSites {
+    /// `second` is the URL of the second site: `MAAS_URL` or `MAAS_ALIAS` stand for the one MAAS.
+    fn new(second: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let layout = r#"{"fabrics": [
+            {"name": "blue", "vlans": [{"vid": 0, "subnets": [{"cidr": "192.0.2.0/24", "name": "desks"}]}]},
+            {"name": "red", "vlans": [{"vid": 0, "subnets": [{"cidr": "198.51.100.0/24", "name": "chairs"}]}]}],
+            "controllers": [{"hostname": "region0", "kind": "region", "interfaces": []}],
+            "machines": [{"hostname": "m1", "status": "Deployed", "interfaces": [{"name": "eth7", "type": "physical",
+            "fabric": "blue", "vlan": 0, "links": [{"subnet": "192.0.2.0/24", "mode": "STATIC", "ip": "192.0.2.40"}]}]}]}"#;
+        let maas = ::lab::maas::LabMaas::load(layout, Some("3.7.3")).unwrap();
+        let key = maas.api_key("admin").unwrap();
+        let serving = runtime.block_on(::lab::maas::serve(maas, None)).unwrap();
+        let second = second
+            .replace("MAAS_URL", &serving.url)
+            .replace("MAAS_ALIAS", &serving.url.replace("127.0.0.1", "localhost"));
+        let site = |name: &str, url: &str| {
+            format!(
+                "[[site]]\nname = '{name}'\nrepository = 'acme/network'\nmaas_url = {url}\n\
+                 [site.policy]\nsettle_seconds = 1\n"
+            )
+        };
+        // The first region is away.
+        let first = format!("['http://127.0.0.1:1/MAAS', '{}']", serving.url);
+        let config = format!(
+            "[store]\nurl = 'sqlite://{}/journal.db'\n{}{}",
+            folder.path().display(),
+            site("dc1", &first),
+            site("dc2", &format!("'{second}'")),
+        );
+        put(folder.path(), "planebot.toml", &config);
+        put(folder.path(), "topology/dc1/desks.yaml", DESKS);
+        put(folder.path(), "topology/dc2/chairs.yaml", CHAIRS);
+        Self {
+            folder,
+            key,
+            _serving: serving,
+            _runtime: runtime,
+        }
+    }
+
+    fn declare(&self, path: &str, text: &str) {
+        put(&self.folder.path().join("topology"), path, text);
+    }
+
+    fn planebot(&self, words: &[&str]) -> (u8, String, String) {
+        let config = self.folder.path().join("planebot.toml");
+        let declared = self.folder.path().join("topology");
+        let (config, declared) = (config.to_str().unwrap(), declared.to_str().unwrap());
+        let all = [&["--config", config, "--topology", declared], words].concat();
+        let keys = [
+            ("PLANEBOT_SITE_DC1_MAAS_API_KEY", self.key.as_str()),
+            ("PLANEBOT_SITE_DC2_MAAS_API_KEY", self.key.as_str()),
+        ];
+        planebot(&all, &keys)
+    }
+}
+
+#[test]
+fn two_sites_of_one_maas_declare_nothing_twice() {
+    // By the configuration alone, with and without the other site among the folders that are checked.
+    let sites = TwoSites::new("MAAS_URL");
+    let (code, out, err) = sites.planebot(&["check"]);
+    assert!(code == 0 && out.contains("0 findings"), "{out}{err}");
+    sites.declare(
+        "dc2/more.yaml",
+        "plane: more\nfabric: blue\nvid: 7\ncidr: 192.0.2.64/26\n",
+    );
+    let one = sites.folder.path().join("topology/dc2");
+    for words in [vec!["check"], vec!["check", one.to_str().unwrap()]] {
+        let (code, out, _) = sites.planebot(&words);
+        let says = "error[site/shared]: subnet `192.0.2.64/26` (`192.0.2.0/24` there) is also declared by site `dc1`";
+        assert!(code == 1 && out.contains(says), "{out}");
+        assert!(out.contains("dc2/more.yaml:1:1"), "{out}");
+    }
+    // By what MAAS answers, where the configuration does not say it.
+    let sites = TwoSites::new("MAAS_ALIAS");
+    sites.declare(
+        "dc2/more.yaml",
+        "plane: more\nfabric: blue\ncidr: 203.0.113.0/24\n",
+    );
+    assert_eq!(sites.planebot(&["check"]).0, 0);
+    for (site, other) in [("dc1", "dc2"), ("dc2", "dc1")] {
+        let (code, out, err) = sites.planebot(&["plan", "--site", site]);
+        let says = format!("VLAN `blue/untagged` is also declared by site `{other}`.");
+        assert!(
+            code == 3 && out.contains("shared") && out.contains(&says),
+            "{out}{err}"
+        );
+    }
+    // Another MAAS, as far as anybody can tell, may have the same addresses.
+    let sites = TwoSites::new("http://127.0.0.1:1/MAAS2");
+    sites.declare("dc2/more.yaml", DESKS.replace("desks", "more").as_str());
+    assert_eq!(sites.planebot(&["check"]).0, 0);
+    let (code, out, err) = sites.planebot(&["plan", "--site", "dc1"]);
+    assert!(code == 0 && out.contains("no changes"), "{out}{err}");
+    // Nobody says which MAAS it is: a warning.
+    let nowhere = ["check", "--config", "/nowhere/planebot.toml"];
+    let path = sites.folder.path().join("topology");
+    let words = [&nowhere[..], &[path.to_str().unwrap()]].concat();
+    let (code, out, _) = planebot(&words, &[]);
+    let says = "warning[site/maybe-shared]: VLAN `blue/untagged` is also declared by site `dc1`, and 1 more";
+    assert!(code == 0 && out.contains(says), "{out}");
+}
+
+#[test]
+fn two_sites_of_one_maas_take_turns() {
+    let sites = TwoSites::new("MAAS_ALIAS");
+    let digest = |site: &str| {
+        let (code, out, err) = sites.planebot(&["plan", "--site", site, "--format", "json"]);
+        assert_eq!(code, 2, "{out}{err}");
+        let plan: serde_json::Value = serde_json::from_str(&out).unwrap();
+        plan["digest"].as_str().unwrap().to_owned()
+    };
+    sites.declare("dc1/desks.yaml", &DESKS.replace("192.0.2.0", "203.0.113.0"));
+    sites.declare("dc2/chairs.yaml", &format!("{CHAIRS}gateway: +1\n"));
+    let (desks, chairs) = (digest("dc1"), digest("dc2"));
+    let apply = |site: &str, digest: &str, more: &[&str]| {
+        let words = ["apply", "--site", site, "--digest", digest];
+        let (code, out, err) = sites.planebot(&[&words, more].concat());
+        (code, format!("{out}{err}"))
+    };
+    let (code, out) = apply("dc1", &desks, &[]);
+    assert!(
+        code == 4 && out.contains("waiting at gate teardown"),
+        "{out}"
+    );
+    let (code, out) = apply("dc2", &chairs, &[]);
+    let says = "refused: site `dc1` is on the same MAAS, and sites of one MAAS take turns";
+    assert!(code == 3 && out.contains(says), "{out}");
+    assert_eq!(apply("dc1", &desks, &["--abort"]).0, 0);
+    let (code, out) = apply("dc2", &chairs, &[]);
+    assert!(
+        code == 0 && out.contains("applied, and proved twice"),
+        "{out}"
+    );
+}

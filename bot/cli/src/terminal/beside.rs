@@ -33,7 +33,10 @@ impl SiteBeside {
             Ok(Ok(ids)) if ids.is_empty() => Err("it shows no region controller".to_owned()),
             Ok(Ok(_)) => Ok(runtime.identity()),
             Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("no answer within {} s", RECOGNISE_SECONDS_MAX.as_secs())),
+            Err(_) => Err(format!(
+                "no answer within {} s",
+                RECOGNISE_SECONDS_MAX.as_secs()
+            )),
         }
     }
 }

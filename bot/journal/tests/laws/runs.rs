@@ -57,7 +57,10 @@ pub(crate) async fn sites_of_one_maas_have_one_run_at_a_time(it: Store) {
         maas: maas.iter().map(|&entry| entry.to_owned()).collect(),
         ..new_run(site)
     };
-    let (one, two) = (on("s", &["url a", "region x"]), on("t", &["url b", "region x"]));
+    let (one, two) = (
+        on("s", &["url a", "region x"]),
+        on("t", &["url b", "region x"]),
+    );
     // Both stores begin at once: one entry in common is enough, and one of the two comes first.
     let fact = began();
     let (first, second) = tokio::join!(

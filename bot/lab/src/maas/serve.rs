@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
+use super::installation::installed;
 use super::store::LabMaas;
 use crate::socket::{self, HttpEndpoint, HttpFaultPolicy, LabClock};
 use crate::wire::{LabRequest, LabResponse};
@@ -71,13 +72,26 @@ fn clock() -> i64 {
         })
 }
 
+/// No two servers have the same: no process starts twice in one nanosecond under one number.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an id that no other installation has cannot come from the layout"
+)]
+fn installation_seed() -> String {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let nanoseconds = since.map_or(0, |since| since.as_nanos());
+    format!("{}/{nanoseconds}", std::process::id())
+}
+
 /// Serves a layout until SIGTERM or Ctrl-C. When ready, writes the URL and the API keys to `state` as JSON, with one rename.
 pub async fn serve_until_signal(
     layout: &str,
     version: Option<&str>,
     state: &Path,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let maas = LabMaas::load(layout, version)?;
+    // A layout that cannot be loaded is reported as it was written.
+    let maas = LabMaas::load(&installed(layout, &installation_seed()), version)
+        .or_else(|_| LabMaas::load(layout, version))?;
     let admin = maas.api_key("admin");
     let users: serde_json::Map<String, serde_json::Value> = maas
         .user_names()

@@ -213,6 +213,29 @@ fn two_sites_must_not_share_a_folder() {
 }
 
 #[test]
+fn a_site_may_name_several_regions() {
+    let first = "http://maas.example:5240/MAAS/";
+    assert!(SMALL.contains(first));
+    let several = |urls: &str| SMALL.replace(&format!("\"{first}\""), urls);
+    let text = several("[\"http://r1.example/MAAS/\", \"http://r2.example/MAAS\"]");
+    let site = &parsed(&text, &[]).unwrap().sites[0];
+    assert_eq!(site.maas_url, "http://r1.example/MAAS");
+    assert_eq!(site.more_maas_urls, ["http://r2.example/MAAS"]);
+    let variable = (
+        "PLANEBOT_SITE_PROD_MAAS_URL",
+        "http://a/MAAS, http://b/MAAS",
+    );
+    let site = &parsed(SMALL, &[variable]).unwrap().sites[0];
+    assert_eq!(
+        (site.maas_url.as_str(), site.more_maas_urls.len()),
+        ("http://a/MAAS", 1)
+    );
+    let twice = several("[\"http://r1.example/MAAS\", \"http://r1.example/MAAS/\"]");
+    assert_snapshot!(errors(&twice, &[]), @"site `prod`: `maas_url` names `http://r1.example/MAAS` twice: remove one");
+    assert_snapshot!(errors(&several("[]"), &[]), @"site `prod`: `maas_url` must be a URL that starts with `http://` or `https://`, without a user, a password or a fragment");
+}
+
+#[test]
 fn variables_override_the_file() {
     let config = parsed(
         SMALL,

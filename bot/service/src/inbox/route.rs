@@ -187,7 +187,8 @@ impl Inbox {
             let text = if touched.is_empty() {
                 reply::refused("This pull request touches no site that planebot manages.")
             } else {
-                reply::several_sites(&names_of(&touched))
+                let pull = repository.pull(comment.number.0).await?;
+                reply::several_sites(&names_of(&touched), pull.merged)
             };
             return self.refuse(name, comment, &text).await;
         };

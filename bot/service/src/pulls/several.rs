@@ -46,7 +46,7 @@ impl Pulls {
             repository: name,
             number,
         };
-        let text = reply::several_sites(&names_of(touched));
+        let text = reply::several_sites(&names_of(touched), false);
         self.queue.plan_comment(conversation, SEVERAL, &text).await
     }
 
