@@ -27,7 +27,7 @@ pub struct RegionTransport<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Away {
     /// Another region may be sent the same request now.
-    NotSent,
+    MayBeSent,
     /// MAAS may have received it. Other requests go to another region; this one is not sent again.
     PerhapsReceived,
 }
@@ -91,20 +91,18 @@ impl<T: Transport> Transport for RegionTransport<T> {
 
 /// Whether the region is away. 502, 503 and 504 are what a proxy answers for a region that does not.
 fn away(method: Method, answer: &Result<MaasResponse, LostAnswer>) -> Option<Away> {
-    let is_read = method == Method::Get;
+    let unless_read = match method {
+        Method::Get => Away::MayBeSent,
+        Method::Post | Method::Put | Method::Delete => Away::PerhapsReceived,
+    };
     match answer {
-        Err(LostAnswer::Unreachable(_)) => Some(Away::NotSent),
-        Err(LostAnswer::Broken(_)) if is_read => Some(Away::NotSent),
-        // A read that took minutes is not begun again at once, but the next one may go elsewhere.
+        Err(LostAnswer::Unreachable(_)) => Some(Away::MayBeSent),
+        // A read may be sent as often as anybody likes.
         Err(LostAnswer::Broken(_) | LostAnswer::TimedOut(_) | LostAnswer::Stalled(_)) => {
-            Some(Away::PerhapsReceived)
+            Some(unless_read)
         }
         Err(LostAnswer::TooLarge(_)) => None,
-        Ok(answer) if matches!(answer.status, 502..=504) => Some(if is_read {
-            Away::NotSent
-        } else {
-            Away::PerhapsReceived
-        }),
+        Ok(answer) if matches!(answer.status, 502..=504) => Some(unless_read),
         Ok(_) => None,
     }
 }
@@ -215,7 +213,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_read_goes_to_the_next_region_where_one_is_away_and_stays_there() {
-        for away in [unreachable(), broken(), Ok(502), Ok(503), Ok(504)] {
+        let hung = Err(LostAnswer::TimedOut(Duration::from_secs(1)));
+        for away in [unreachable(), broken(), hung, Ok(502), Ok(503), Ok(504)] {
             let pair = Pair::answering(away);
             assert_eq!(pair.send(Method::Get).await, Ok(200));
             assert_eq!(pair.send(Method::Get).await, Ok(200));
