@@ -101,9 +101,8 @@ fn away(method: Method, answer: &Result<MaasResponse, LostAnswer>) -> Option<Awa
         Err(LostAnswer::Broken(_) | LostAnswer::TimedOut(_) | LostAnswer::Stalled(_)) => {
             Some(unless_read)
         }
-        Err(LostAnswer::TooLarge(_)) => None,
         Ok(answer) if matches!(answer.status, 502..=504) => Some(unless_read),
-        Ok(_) => None,
+        Err(LostAnswer::TooLarge(_)) | Ok(_) => None,
     }
 }
 
