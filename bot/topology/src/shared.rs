@@ -1,8 +1,8 @@
 //! What two sites of one MAAS may not both declare: a VLAN, a subnet, a machine.
 //!
 //! Two planes of two sites on one VLAN would take turns: each run undoes the other's. Subnets that overlap count as the
-//! same, because one MAAS has no room for both. Fabrics and spaces may be shared: no plan deletes or renames one that the
-//! other site uses. Must not know where a declaration comes from, nor which MAAS it is for.
+//! same, because one MAAS has no room for both. Fabrics and spaces may be shared: no plan deletes them, and one that would
+//! take along what the other site declares is refused. Must not know where a declaration comes from, nor which MAAS it is for.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use std::fmt;
 use crate::check::Checked;
 use crate::finding::{Finding, codes};
 use crate::plane::Topology;
-use crate::{Cidr, object::VlanAt};
+use crate::{Cidr, Key, object::VlanAt};
 
 /// An object that two declarations have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +84,23 @@ pub fn shared(one: &Topology, other: &Topology) -> Vec<SharedObject> {
         plane: None,
     }));
     found
+}
+
+/// Whether a declaration has this object, or needs it: a plane's fabric, VLAN and subnets.
+pub fn declares(topology: &Topology, key: &Key) -> bool {
+    let mut planes = topology.planes.values();
+    match key {
+        Key::Fabric(name) => planes.any(|plane| plane.vlan.fabric == *name),
+        Key::Vlan(at) => planes.any(|plane| plane.vlan == *at),
+        Key::Subnet(cidr) | Key::Range(cidr, _) => planes
+            .flat_map(|plane| &plane.subnets)
+            .any(|subnet| subnet.cidr.overlaps(cidr)),
+        Key::Interface(host, _) | Key::Link(host, ..) => {
+            let mut hosts = topology.machines.keys();
+            hosts.any(|own| is_same_host(own, host))
+        }
+        Key::Space(_) | Key::Route(..) | Key::ReservedIp(_) | Key::Snippet(..) => false,
+    }
 }
 
 /// Whether two names may be one machine's: MAAS ignores case, and knows a machine by its host name and by its FQDN.

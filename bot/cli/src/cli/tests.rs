@@ -443,7 +443,8 @@ impl TwoSites {
         let folder = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let layout = r#"{"fabrics": [
-            {"name": "blue", "vlans": [{"vid": 0, "subnets": [{"cidr": "192.0.2.0/24", "name": "desks"}]}]},
+            {"name": "blue", "vlans": [{"vid": 0, "subnets": [{"cidr": "192.0.2.0/24", "name": "desks"}]},
+                {"vid": 9, "name": "nine", "subnets": [{"cidr": "192.0.9.0/24", "name": "nine"}]}]},
             {"name": "red", "vlans": [{"vid": 0, "subnets": [{"cidr": "198.51.100.0/24", "name": "chairs"}]}]}],
             "controllers": [{"hostname": "region0", "kind": "region", "interfaces": []}],
             "machines": [{"hostname": "m1", "status": "Deployed", "interfaces": [{"name": "eth7", "type": "physical",
@@ -541,6 +542,26 @@ fn two_sites_of_one_maas_declare_nothing_twice() {
     let (code, out, _) = planebot(&words, &[]);
     let says = "warning[site/maybe-shared]: VLAN `blue/untagged` is also declared by site `dc1`, and 1 more";
     assert!(code == 0 && out.contains(says), "{out}");
+}
+
+#[test]
+fn what_another_site_declares_is_not_adopted() {
+    let sites = TwoSites::new("MAAS_ALIAS");
+    let renamed = DESKS.replace("fabric: blue", "fabric: violet\nadopt: true");
+    sites.declare("dc1/desks.yaml", &renamed);
+    let plan = || sites.planebot(&["plan", "--site", "dc1"]);
+    let (code, out, err) = plan();
+    assert!(
+        code == 2 && out.contains("adopts what no plane declares"),
+        "{out}{err}"
+    );
+    sites.declare(
+        "dc2/nine.yaml",
+        "plane: nine\nfabric: blue\nvid: 9\ncidr: 192.0.9.0/24\n",
+    );
+    let (code, out, err) = plan();
+    let says = "it would take over or move subnet 192.0.9.0/24, which site `dc2` declares.";
+    assert!(code == 3 && out.contains(says), "{out}{err}");
 }
 
 #[test]

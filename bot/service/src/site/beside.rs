@@ -4,7 +4,7 @@
 use plan::plan::RefusedPlan;
 use plan::refusal::{Refusal, RefusalCode};
 use topology::plane::Topology;
-use topology::shared::shared;
+use topology::shared::{declares, shared};
 
 use super::PlanningResult;
 
@@ -12,7 +12,8 @@ use super::PlanningResult;
 const LISTED_MAX: usize = 20;
 
 impl PlanningResult {
-    /// Refuses the plan of `own` if a site `name` on the same MAAS declares something of it too.
+    /// Refuses the plan of `own` if a site `name` on the same MAAS declares something of it too, or something that it would
+    /// take along.
     pub fn refuse_shared(&mut self, own: &Topology, name: &str, other: &Topology) {
         let found = shared(own, other);
         let help = format!("Site `{name}` is on the same MAAS: declare it in one of the two only.");
@@ -31,6 +32,15 @@ impl PlanningResult {
         if let Some(more) = found.len().checked_sub(LISTED_MAX + 1) {
             let why = format!("{} more are also declared by site `{name}`.", more + 1);
             refusals.push(Refusal::new(RefusalCode::Shared, why, help));
+        }
+        if let Ok(plan) = &self.outcome {
+            let taken = plan.adopted.iter().filter(|key| declares(other, key));
+            refusals.extend(taken.map(|key| {
+                let why =
+                    format!("it would take over or move {key}, which site `{name}` declares.");
+                let help = "No `adopt: true` reaches what another site of the same MAAS declares.";
+                Refusal::new(RefusalCode::Shared, why, help)
+            }));
         }
         if refusals.is_empty() {
             return;
