@@ -4,6 +4,7 @@
 //! that MAAS refuses none of them. The model knows the side effects of renames, creates and deletes; it must not know why a
 //! write is planned. MAAS's rules are in [`rules`].
 
+mod interfaces;
 pub mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -158,6 +159,9 @@ impl NetworkModel {
                 relay: None,
             }));
         }
+        if let Object::Interface(interface) = &object {
+            self.join_ports(interface, true);
+        }
         self.insert(object);
     }
 
@@ -188,6 +192,7 @@ impl NetworkModel {
                 }
             }
             (Object::Subnet(old), Object::Subnet(new)) => self.move_cidr(old.cidr, new.cidr),
+            (Object::Interface(old), Object::Interface(new)) => self.change_interface(old, new),
             _ => {}
         }
         self.insert(after.clone());

@@ -134,7 +134,6 @@ impl Plan {
         }
         warnings.extend(ranges::warnings(&draft));
         warnings.extend(strangers.warnings);
-        warnings.extend(carved.notes);
         let plan = Self {
             digest: digest(&steps, &gates, topology, observed),
             tree: topology.tree.clone(),
@@ -150,6 +149,7 @@ impl Plan {
             gates,
             warnings,
             adopted: strangers.adopted,
+            waits: carved.waits,
         };
         let unsound = unsound(&plan, observed);
         if unsound.is_empty() {

@@ -230,6 +230,18 @@ impl LabMaas {
         ))
     }
 
+    /// The ports of a bond or bridge are on its VLAN; one that moves there loses its links (seen on 3.5.12 and 3.7.3).
+    fn drag_ports(&mut self, ports: &[u64], vlan: Option<u64>) {
+        for port in ports {
+            if self.interfaces[port].vlan != vlan {
+                self.remove_links(*port);
+                if let Some(row) = self.interfaces.get_mut(port) {
+                    row.vlan = vlan;
+                }
+            }
+        }
+    }
+
     /// The fields depend on the node: of a controller's interface only the VLAN can change, of a deployed machine's only the
     /// name and the MAC.
     fn update_interface(&mut self, node: &str, id: u64, form: &Form) -> Result<(), LabResponse> {
@@ -246,6 +258,9 @@ impl LabMaas {
         }
         if !deployed {
             row.vlan = self.named_vlan(form, row.vlan, &mut errors);
+            if row.kind == "bond" && form.get("parents").is_some() {
+                row.parents = self.named_parents(node, "parents", form);
+            }
         }
         if !controller {
             self.read_identity(&mut row, form, &mut errors);
@@ -257,6 +272,9 @@ impl LabMaas {
         errors.done()?;
         if row.vlan != self.interfaces[&id].vlan {
             self.follow_vlan_change(id, controller, row.vlan);
+        }
+        if !controller && !deployed && (row.kind == "bond" || row.kind == "bridge") {
+            self.drag_ports(&row.parents, row.vlan);
         }
         self.interfaces.insert(id, row);
         Ok(())

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use topology::object::{Object, RangeKind, Subnet, Vlan};
 use topology::observed::Timestamp;
 
+use super::interface::interface_change;
 use crate::plan::Plan;
 use crate::step::Step;
 
@@ -42,6 +43,15 @@ pub fn line(step: &Step) -> String {
         format!("  # {}", step.why)
     };
     clean(&format!("{} {what}{plane}{why}", sign_of(step)))
+}
+
+/// A step on one line, without its plane and reason.
+pub(crate) fn line_without_reason(step: &Step) -> String {
+    line(&Step {
+        plane: None,
+        why: String::new(),
+        ..step.clone()
+    })
 }
 
 fn object(object: &Object) -> String {
@@ -121,6 +131,7 @@ fn change(before: &Object, after: &Object) -> String {
                 after.source, after.destination, before.metric, after.metric
             )
         }
+        (Object::Interface(before), Object::Interface(after)) => interface_change(before, after),
         _ => object(after),
     }
 }

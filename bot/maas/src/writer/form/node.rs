@@ -61,14 +61,20 @@ pub(super) fn update_interface(
     refs: &ResolvedRefs,
 ) -> RequestResult {
     let node = refs.node(&before.host)?;
-    let fixed = |it: &Interface| (it.host.clone(), it.kind, it.parents.clone());
-    if fixed(before) != fixed(after) {
+    let ports = before.parents != after.parents;
+    if before.host != after.host
+        || before.kind != after.kind
+        || (ports && before.kind != InterfaceKind::Bond)
+    {
         return Err(refusal(
-            "kind and parents of an interface cannot be changed; it has to be deleted and recreated"
+            "the kind of an interface and what is below it cannot be changed; it has to be deleted and recreated"
                 .to_owned(),
         ));
     }
     let mut request = below_node(Method::Put, node, &format!("{row}/"));
+    for parent in after.parents.iter().filter(|_| ports) {
+        request = request.with_field("parents", interface_row(node, parent)?.to_string());
+    }
     if before.name != after.name {
         request = request.with_field("name", &after.name);
     }

@@ -1,0 +1,3 @@
+//! Machines that differ from their declaration: what is changed, and what waits until MAAS allows it.
+
+mod waiting;
