@@ -1,3 +1,4 @@
 //! Machines that differ from their declaration: what is changed, and what waits until MAAS allows it.
 
+mod settings;
 mod waiting;

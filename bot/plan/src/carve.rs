@@ -43,12 +43,16 @@ impl PlanBuilder<'_> {
                 continue;
             }
             let passes_gate = leaving.contains(&machine.host);
-            if !passes_gate && !CHANGEABLE.contains(&self.status_of(&machine.host)) {
-                held.push(machine);
-                continue;
-            }
             let from = self.steps.len();
-            self.carve_machine(machine, passes_gate, &mut carved.waits);
+            let status = self.status_of(&machine.host);
+            if passes_gate || CHANGEABLE.contains(&status) {
+                self.carve_machine(machine, passes_gate, &mut carved.waits);
+            } else {
+                if status == "Deployed" && !self.is_locked(&machine.host) {
+                    self.change_tags(machine);
+                }
+                held.push(machine);
+            }
             if self.steps.len() > from {
                 carved.machines.insert(machine.host.clone());
             }
@@ -60,6 +64,13 @@ impl PlanBuilder<'_> {
     fn status_of(&self, host: &str) -> &str {
         let node = self.observed.nodes.get(host);
         node.map_or("", |node| node.status.as_str())
+    }
+
+    fn is_locked(&self, host: &str) -> bool {
+        self.observed
+            .nodes
+            .get(host)
+            .is_some_and(|node| node.locked)
     }
 
     /// Lists a machine that MAAS does not have.
@@ -89,8 +100,13 @@ impl PlanBuilder<'_> {
         for machine in held {
             let status = self.status_of(&machine.host).to_owned();
             let in_transition = IN_TRANSITION.contains(&status.as_str());
-            let reason = reason_of(&status, in_transition);
-            let why = format!("{} is {status}", machine.host);
+            let locked = self.is_locked(&machine.host);
+            let reason = match locked {
+                true => "an unlock and a release",
+                false => reason_of(&status, in_transition),
+            };
+            let lock = if locked { " and locked" } else { "" };
+            let why = format!("{} is {status}{lock}", machine.host);
             self.carve_machine(machine, false, waits);
             for step in self.steps.split_off(steps) {
                 let what = render::line_without_reason(&step);
@@ -138,7 +154,11 @@ impl PlanBuilder<'_> {
             .flat_map(|it| &it.parents)
             .collect();
         let mut last = Vec::new();
-        for interface in &machine.interfaces {
+        let (leaving, staying): (Vec<_>, Vec<_>) = machine
+            .interfaces
+            .iter()
+            .partition(|interface| self.leaves_its_bond(machine, interface));
+        for interface in staying.into_iter().chain(leaving) {
             if !self.carve_interface(machine, interface, waits) {
                 continue;
             }

@@ -10,6 +10,7 @@ mod machines;
 pub(crate) mod names;
 mod planes;
 mod ranges;
+mod settings;
 mod subnets;
 mod vips;
 

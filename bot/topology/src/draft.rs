@@ -7,6 +7,7 @@
 mod leaf;
 mod leaf_schema;
 mod reading;
+mod settings;
 mod shapes;
 mod suggest;
 
@@ -21,6 +22,7 @@ pub(crate) use leaf::{
 };
 pub(crate) use reading::{Located, OrLeave};
 use reading::{Reader, record};
+pub(crate) use settings::SettingsDraft;
 pub(crate) use shapes::{DhcpDraft, Legs, Served};
 pub(crate) use suggest::nearest;
 
@@ -197,6 +199,9 @@ record! {
         /// Its addresses. Omitted: left alone. `[]`: none.
         links: Option<Vec<LinkDraft>>,
     }
+    with
+        /// What it is set to.
+        settings: SettingsDraft
 }
 
 record! {

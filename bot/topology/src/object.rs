@@ -5,6 +5,7 @@
 //! or writes. Must not know MAAS's wire format.
 
 mod key;
+mod settings;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::{Cidr, Range};
 
 pub use key::{Key, Mode, VlanAt};
+pub use settings::{InterfaceParam, InterfaceSettings, ParamValues};
 
 /// One object with every field that planebot reads or writes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -207,6 +209,9 @@ pub struct Interface {
     pub parents: BTreeSet<String>,
     /// `None` when MAAS shows the interface on no VLAN.
     pub vlan: Option<VlanAt>,
+    /// What it is set to.
+    #[serde(default, skip_serializing_if = "InterfaceSettings::is_default")]
+    pub settings: InterfaceSettings,
 }
 
 /// An interface's link to a subnet.

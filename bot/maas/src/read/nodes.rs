@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use topology::Cidr;
-use topology::object::{Interface, InterfaceKind, Link, Mode, Object, VlanAt};
+use topology::object::{Interface, InterfaceKind, InterfaceSettings, Link, Mode, Object, VlanAt};
 use topology::observed::{BlindSpot, Node, NodeKind, Scope, Seen};
 
 use crate::MaasReader;
 use crate::json::{JsonAt, JsonResult, each};
 use crate::read::network::vlan_at;
+use crate::read::settings::settings;
 use crate::request::ReadError;
 use crate::transport::{MaasRequest, Transport};
 
@@ -26,6 +27,7 @@ pub(crate) struct NodeRow {
     pub(crate) kind: NodeKind,
     pub(crate) is_rack: bool,
     status: String,
+    locked: bool,
     boot: Option<String>,
     pub(crate) interfaces: Vec<InterfaceRow>,
 }
@@ -38,6 +40,7 @@ pub(crate) struct InterfaceRow {
     kind: InterfaceKind,
     parents: BTreeSet<String>,
     vlan: Option<VlanAt>,
+    settings: InterfaceSettings,
     links: Vec<LinkRow>,
 }
 
@@ -129,6 +132,10 @@ pub(crate) fn node_row(at: JsonAt<'_>, kind: NodeKind) -> JsonResult<NodeRow> {
         kind,
         is_rack: false,
         status,
+        locked: match at.optional("locked") {
+            Some(locked) => locked.flag()?,
+            None => false,
+        },
         boot,
         interfaces,
     })
@@ -168,6 +175,7 @@ pub(crate) fn interface_row(at: JsonAt<'_>) -> JsonResult<InterfaceRow> {
         kind,
         parents,
         vlan,
+        settings: settings(at, kind)?,
         links,
     })
 }
@@ -209,6 +217,7 @@ impl NodeRow {
             kind: self.kind,
             is_rack: self.is_rack,
             status: self.status.clone(),
+            locked: self.locked,
             boot: self.boot.clone(),
         }
     }
@@ -243,6 +252,7 @@ impl InterfaceRow {
                 kind: self.kind,
                 parents: self.parents.clone(),
                 vlan: self.vlan.clone(),
+                settings: self.settings.clone(),
             }),
         };
         let links = self.links.iter().map(|row| Seen {

@@ -5,6 +5,7 @@
 //! MAAS will answer.
 
 mod node;
+mod settings;
 mod subnet;
 
 use topology::Cidr;

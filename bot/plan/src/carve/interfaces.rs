@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use topology::object::{Interface, InterfaceKind, Object, VlanAt};
+use topology::object::{Interface, InterfaceKind, InterfaceSettings, Object, VlanAt};
 use topology::plane::{Machine, MachineInterface};
 
 use super::{carved, waiting};
@@ -36,7 +36,8 @@ impl PlanBuilder<'_> {
             return false;
         }
         let ports = self.change_ports(machine, interface, waits);
-        self.change_vlan(machine, interface) && ports
+        self.change_settings(machine, interface);
+        self.change_vlan(machine, interface, waits) && ports
     }
 
     /// Changes the ports of a bond, in place. A new port must be on the bond's VLAN and loses its links.
@@ -81,46 +82,108 @@ impl PlanBuilder<'_> {
         true
     }
 
-    /// Moves the interface to its declared VLAN. A port moves with its bond or bridge.
-    fn change_vlan(&mut self, machine: &Machine, interface: &MachineInterface) -> bool {
-        let Some(there) = self.network.interface(&machine.host, &interface.name) else {
-            return false;
+    /// Sets what is declared, in place: a bond that is made again would take the links off its ports.
+    fn change_settings(&mut self, machine: &Machine, interface: &MachineInterface) {
+        let there = self.network.interface(&machine.host, &interface.name);
+        let Some(there) = there.cloned() else { return };
+        let after = Interface {
+            settings: interface.settings.applied(&there.settings),
+            ..there.clone()
         };
-        let Some(at) = interface.vlan.as_ref() else {
-            return true;
+        if after != there {
+            self.change(there, after, "as declared");
+        }
+    }
+
+    /// Adds and removes tags one by one, which MAAS accepts on a deployed machine.
+    pub(super) fn change_tags(&mut self, machine: &Machine) {
+        for interface in &machine.interfaces {
+            let Some(tags) = &interface.settings.tags else {
+                continue;
+            };
+            let there = self.network.interface(&machine.host, &interface.name);
+            let Some(there) = there.filter(|there| there.kind == interface.kind) else {
+                continue;
+            };
+            let mut now = there.clone();
+            let old = now.settings.tags.clone();
+            for tag in old.symmetric_difference(tags) {
+                let mut after = now.clone();
+                if !after.settings.tags.remove(tag) {
+                    after.settings.tags.insert(tag.clone());
+                }
+                self.change(now, after.clone(), "as declared");
+                now = after;
+            }
+        }
+    }
+
+    /// Moves the interface to its declared VLAN; false if it cannot go there. A port goes with its bond or bridge.
+    fn change_vlan(
+        &mut self,
+        machine: &Machine,
+        interface: &MachineInterface,
+        waits: &mut Vec<WaitingItem>,
+    ) -> bool {
+        let there = self.network.interface(&machine.host, &interface.name);
+        let (Some(there), Some(at)) = (there.cloned(), interface.vlan.as_ref()) else {
+            return there.is_some();
         };
-        if there.vlan.as_ref() == Some(at) || self.moves_with_its_bond(machine, interface, at) {
+        if there.vlan.as_ref() == Some(at) {
             return true;
         }
-        let there = there.clone();
-        if interface.links.is_none() {
+        let Some(carrier) = self.carrier_of(machine, &interface.name) else {
+            self.move_to(machine, (there, interface.links.is_none()), at);
+            return true;
+        };
+        let mut declared = machine.interfaces.iter();
+        let declared = declared.find(|other| other.name == carrier.name);
+        match declared.map(|other| (&other.vlan, other.links.is_none())) {
+            Some((Some(other), _)) if other == at => true,
+            Some((None, left_alone)) => {
+                self.move_to(machine, (carrier, left_alone), at);
+                true
+            }
+            Some((Some(_), _)) | None => {
+                let what = format!("interface {}:{} on {at}", machine.host, interface.name);
+                let why = format!("it is a port of {}, and goes where that goes", carrier.name);
+                waits.push(waiting(machine, what, "somebody who takes it out", &why));
+                false
+            }
+        }
+    }
+
+    /// Moves an interface. MAAS then drops its links: those that the declaration leaves alone are removed by steps of their
+    /// own, the others are made again.
+    fn move_to(&mut self, machine: &Machine, (there, left_alone): (Interface, bool), at: &VlanAt) {
+        if left_alone {
             let why = format!("its interface leaves the VLAN for {at}");
-            self.unlink_all(machine, &interface.name, &why);
+            self.unlink_all(machine, &there.name, &why);
         }
         let after = Interface {
             vlan: Some(at.clone()),
             ..there.clone()
         };
         self.change(there, after, "its declared VLAN; its links are made again");
-        true
     }
 
-    /// Whether a declared bond or bridge that is there has this interface as a port, and is declared on the same VLAN.
-    fn moves_with_its_bond(
-        &self,
-        machine: &Machine,
-        interface: &MachineInterface,
-        at: &VlanAt,
-    ) -> bool {
-        let carries = |other: &&MachineInterface| {
-            let there = self.network.interface(&machine.host, &other.name);
-            there.is_some_and(|there| {
-                matches!(there.kind, InterfaceKind::Bond | InterfaceKind::Bridge)
-                    && there.parents.contains(&interface.name)
-            })
+    /// The bond or bridge that has this interface as a port.
+    pub(super) fn carrier_of(&self, machine: &Machine, name: &str) -> Option<Interface> {
+        let mut all = self.network.interfaces_of(&machine.host);
+        let carrier = all.find(|other| {
+            matches!(other.kind, InterfaceKind::Bond | InterfaceKind::Bridge)
+                && other.parents.contains(name)
+        });
+        carrier.cloned()
+    }
+
+    /// Whether its bond is declared without it.
+    pub(super) fn leaves_its_bond(&self, machine: &Machine, interface: &MachineInterface) -> bool {
+        let Some(carrier) = self.carrier_of(machine, &interface.name) else {
+            return false;
         };
-        let mut others = machine.interfaces.iter().filter(carries);
-        others.any(|other| other.vlan.as_ref() == Some(at))
+        let mut all = machine.interfaces.iter();
+        all.any(|other| other.name == carrier.name && !other.parents.contains(&interface.name))
     }
 
     fn change(&mut self, before: Interface, after: Interface, why: &str) {
@@ -174,10 +237,11 @@ impl PlanBuilder<'_> {
             kind: interface.kind,
             parents: interface.parents.clone(),
             vlan: first,
+            settings: interface.settings.applied(&InterfaceSettings::default()),
         });
         let steps = self.steps.len();
         self.add_step(carved(None, Some(made), "declared"));
-        self.steps.len() > steps && self.change_vlan(machine, interface)
+        self.steps.len() > steps && self.change_vlan(machine, interface, waits)
     }
 
     fn lacks_parent(&self, machine: &Machine, interface: &MachineInterface) -> bool {

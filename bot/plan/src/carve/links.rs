@@ -78,8 +78,12 @@ impl PlanBuilder<'_> {
                 .network
                 .interface(&machine.host, &interface.name)
                 .and_then(|interface| interface.vlan.clone());
-            if let Some(bond) = self.bond_over(machine, interface) {
-                let why = format!("MAAS links no port of a bond, and it is a port of {bond}");
+            let carrier = self.carrier_of(machine, &interface.name);
+            if let Some(bond) = carrier.filter(|it| it.kind == InterfaceKind::Bond) {
+                let why = format!(
+                    "MAAS links no port of a bond, and it is a port of {}",
+                    bond.name
+                );
                 let what = Object::Link(link).key().to_string();
                 waits.push(waiting(
                     machine,
@@ -111,15 +115,6 @@ impl PlanBuilder<'_> {
             }
             self.add_step(carved(None, Some(Object::Link(link)), "declared"));
         }
-    }
-
-    /// The bond that has this interface as a port.
-    fn bond_over(&self, machine: &Machine, interface: &MachineInterface) -> Option<String> {
-        let mut all = self.network.interfaces_of(&machine.host);
-        let bond = all.find(|other| {
-            other.kind == InterfaceKind::Bond && other.parents.contains(&interface.name)
-        });
-        bond.map(|bond| bond.name.clone())
     }
 
     pub(super) fn links_of(&self, machine: &Machine, interface: &str) -> BTreeSet<Key> {

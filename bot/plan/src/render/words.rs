@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use topology::object::{Object, RangeKind, Subnet, Vlan};
 use topology::observed::Timestamp;
 
-use super::interface::interface_change;
+use super::interface::{interface_change, settings_words};
 use crate::plan::Plan;
 use crate::step::Step;
 
@@ -84,10 +84,11 @@ fn object(object: &Object) -> String {
         Object::Interface(interface) => {
             let parents: Vec<&str> = interface.parents.iter().map(String::as_str).collect();
             format!(
-                "interface {}:{} over {}",
+                "interface {}:{} over {}{}",
                 interface.host,
                 interface.name,
-                parents.join(", ")
+                parents.join(", "),
+                settings_words(interface)
             )
         }
         Object::Link(link) => format!(

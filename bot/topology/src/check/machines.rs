@@ -11,7 +11,7 @@ use crate::plane::{Machine, MachineInterface, PlaneSubnet};
 
 use super::index::{self, AddressOwners, PlaneIndex};
 use super::planes::{self, CheckedPlane};
-use super::{names, ranges};
+use super::{names, ranges, settings};
 
 /// What a machine's links are checked against.
 struct LinkContext<'c> {
@@ -104,6 +104,7 @@ fn interfaces(
             parents,
             vlan,
             links,
+            settings: settings::settings(interface, kind, findings),
         });
     }
     parents_first(checked, context.machine, findings)

@@ -7,6 +7,7 @@ use super::import::SiteImport;
 use super::leniency::Omission;
 use super::literal::{SCHEMA_LINE, address_in};
 use super::scalar::{comment, scalar};
+use super::settings::settings_text;
 use super::tree::{field, items, word};
 use super::written::WrittenFiles;
 use crate::address::Cidr;
@@ -157,6 +158,7 @@ pub(super) fn interface_text(
         let (key, place) = place(import, at);
         stated.push_str(&format!(", {key}: {place}"));
     }
+    stated.push_str(&settings_text(interface.kind, &interface.settings));
     let all: Option<Vec<String>> = links
         .iter()
         .map(|link| link_text(import, link, own))

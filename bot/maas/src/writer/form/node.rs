@@ -4,6 +4,7 @@ use topology::object::{Interface, InterfaceKind, Link, Mode, VlanAt};
 
 use crate::look::FoundNode;
 use crate::transport::{MaasRequest, Method};
+use crate::writer::form::settings::{only_tag, with_changes, with_new, with_tags};
 use crate::writer::form::{NoRequest, RequestResult, ResolvedRefs, refusal};
 
 pub(super) fn create_interface(interface: &Interface, refs: &ResolvedRefs) -> RequestResult {
@@ -23,15 +24,19 @@ pub(super) fn create_interface(interface: &Interface, refs: &ResolvedRefs) -> Re
                     interface.name
                 )));
             }
-            Ok(below_node(Method::Post, node, "")
+            let request = below_node(Method::Post, node, "")
                 .with_query("op", "create_vlan")
                 .with_field("parent", row)
-                .with_field("vlan", refs.vlan(at)?))
+                .with_field("vlan", refs.vlan(at)?);
+            with_new(request, interface)
         }
-        (InterfaceKind::Bridge, [(_, row)]) => Ok(below_node(Method::Post, node, "")
-            .with_query("op", "create_bridge")
-            .with_field("name", &interface.name)
-            .with_field("parent", row)),
+        (InterfaceKind::Bridge, [(_, row)]) => {
+            let request = below_node(Method::Post, node, "")
+                .with_query("op", "create_bridge")
+                .with_field("name", &interface.name)
+                .with_field("parent", row);
+            with_new(request, interface)
+        }
         (InterfaceKind::Bond, [_, ..]) => {
             let mut request = below_node(Method::Post, node, "")
                 .with_query("op", "create_bond")
@@ -39,7 +44,7 @@ pub(super) fn create_interface(interface: &Interface, refs: &ResolvedRefs) -> Re
             for (_, row) in parents {
                 request = request.with_field("parents", row);
             }
-            Ok(request)
+            with_new(request, interface)
         }
         (InterfaceKind::Vlan | InterfaceKind::Bridge | InterfaceKind::Bond, _) => {
             Err(refusal(format!(
@@ -71,6 +76,12 @@ pub(super) fn update_interface(
                 .to_owned(),
         ));
     }
+    if let Some((tag, added)) = only_tag(before, after) {
+        let verb = if added { "add_tag" } else { "remove_tag" };
+        return Ok(below_node(Method::Post, node, &format!("{row}/"))
+            .with_query("op", verb)
+            .with_field("tag", tag));
+    }
     let mut request = below_node(Method::Put, node, &format!("{row}/"));
     for parent in after.parents.iter().filter(|_| ports) {
         request = request.with_field("parents", interface_row(node, parent)?.to_string());
@@ -78,6 +89,7 @@ pub(super) fn update_interface(
     if before.name != after.name {
         request = request.with_field("name", &after.name);
     }
+    request = with_changes(request, before, after);
     if before.vlan != after.vlan || request.form.is_empty() {
         let vlan = match &after.vlan {
             Some(at) => refs.vlan(at)?,
@@ -85,7 +97,7 @@ pub(super) fn update_interface(
         };
         request = request.with_field("vlan", vlan);
     }
-    Ok(request)
+    with_tags(request, before, after)
 }
 
 pub(super) fn create_link(link: &Link, refs: &ResolvedRefs) -> RequestResult {

@@ -11,13 +11,14 @@ use crate::write::machine::{
 };
 use crate::write::patch::{FieldEdits, FilePatch, ItemEdits};
 use crate::write::scalar::scalar;
+use crate::write::settings;
 use crate::write::tree::{field, items, word};
 use crate::yaml::YamlNode;
 
 use super::pairing::{paired, unpaired};
 use super::value::{address, address_like, in_quotes, set_word, text_at};
 
-const INTERFACE: &[&str] = &["name", "type", "parents", "plane", "vlan", "links"];
+const PLACE: [&str; 5] = ["name", "type", "parents", "plane", "vlan"];
 
 /// Updates a machine's declaration.
 pub(super) fn change(import: &SiteImport<'_>, node: &YamlNode, patch: &mut FilePatch) {
@@ -55,7 +56,12 @@ pub(super) fn change(import: &SiteImport<'_>, node: &YamlNode, patch: &mut FileP
             }
             None => {}
         }
-        patch.fields(fields, INTERFACE);
+        let order: Vec<&str> = PLACE
+            .into_iter()
+            .chain(settings::KEYS)
+            .chain(["links"])
+            .collect();
+        patch.fields(fields, &order);
     }
     let change = ItemEdits {
         removed: gone,
@@ -112,6 +118,7 @@ fn interface(
             fields.set("parents", &format!("[{}]", parents.join(", ")));
         }
     }
+    settings::change(&before.settings, &now.settings, fields);
     let plane = fields.get("plane").and_then(word);
     let stated = match plane {
         Some(key) => import.plane(key).map(|plane| plane.vlan.at.clone()),
