@@ -4,6 +4,7 @@
 //! any other machine the same steps are worked out and listed as waiting. Physical interfaces are never created; links are
 //! handled as a set per interface. Must not know MAAS's wire format.
 
+mod gateways;
 mod interfaces;
 mod links;
 
@@ -153,6 +154,7 @@ impl PlanBuilder<'_> {
             .filter(|it| matches!(it.kind, InterfaceKind::Bond | InterfaceKind::Bridge))
             .flat_map(|it| &it.parents)
             .collect();
+        let gateways = self.gateways_of(machine, waits);
         let mut last = Vec::new();
         let (leaving, staying): (Vec<_>, Vec<_>) = machine
             .interfaces
@@ -165,11 +167,11 @@ impl PlanBuilder<'_> {
             if ports.contains(&interface.name) {
                 last.push(interface);
             } else {
-                self.add_links(machine, interface, waits);
+                self.add_links(machine, interface, &gateways, waits);
             }
         }
         for interface in last {
-            self.add_links(machine, interface, waits);
+            self.add_links(machine, interface, &gateways, waits);
         }
     }
 }

@@ -162,6 +162,9 @@ impl NetworkModel {
         if let Object::Interface(interface) = &object {
             self.join_ports(interface, true);
         }
+        if let Object::Link(link) = &object {
+            self.choose_gateway(link);
+        }
         self.insert(object);
     }
 
@@ -193,6 +196,7 @@ impl NetworkModel {
             }
             (Object::Subnet(old), Object::Subnet(new)) => self.move_cidr(old.cidr, new.cidr),
             (Object::Interface(old), Object::Interface(new)) => self.change_interface(old, new),
+            (Object::Link(_), Object::Link(new)) => self.choose_gateway(new),
             _ => {}
         }
         self.insert(after.clone());

@@ -223,6 +223,8 @@ record! {
         address: Located<LinkAddress>,
         /// Which subnet, if the plane has several.
         subnet: Option<Located<Cidr>>,
+        /// `true`: the machine's default gateway of that family is the subnet's. Omitted: left alone.
+        default_gateway: Option<Located<bool>>,
     }
 }
 

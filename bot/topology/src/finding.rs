@@ -315,6 +315,7 @@ codes! {
     LINK_SUBNET Error "link/subnet" "a link that does not say which of a plane's subnets it means, or names one that the plane does not have";
     LINK_VLAN Warning "link/other-vlan" "a link to a plane on another VLAN than its interface";
     INTERFACE_PARAM Error "interface/parameter" "a parameter that this type of interface does not have, or a value that MAAS does not accept";
+    LINK_GATEWAY Error "link/gateway" "a default gateway that MAAS does not accept, or a second one of the same family on one machine";
     LINK_TWICE Error "link/twice" "the same link is declared twice on one interface";
     VIP_DUPLICATE Error "vip/duplicate" "two groups of virtual addresses with the same name";
     VIP_BAND Error "vip/outside-band" "a virtual address outside every `vip` reservation of its plane";

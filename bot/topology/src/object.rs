@@ -225,6 +225,9 @@ pub struct Link {
     pub subnet: Cidr,
     /// How the address is assigned.
     pub mode: Mode,
+    /// Whether somebody chose it as the machine's default gateway of its family.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub default_gateway: bool,
 }
 
 /// A DHCP snippet attached to a subnet, with every field that API 2.0 reads and writes. Its value is dhcpd configuration;

@@ -196,6 +196,9 @@ pub struct MachineInterface {
     pub vlan: Option<VlanAt>,
     /// Its links; `None` leaves them alone.
     pub links: Option<Vec<(Cidr, Mode)>>,
+    /// Those of the links that are the machine's default gateway, at most one of each family in a machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gateways: Vec<(Cidr, Mode)>,
     /// What it is set to.
     #[serde(default, skip_serializing_if = "DeclaredSettings::is_empty")]
     pub settings: DeclaredSettings,

@@ -51,6 +51,8 @@ struct LinkRow {
     subnet: Cidr,
     mode: Mode,
     address: Option<IpAddr>,
+    /// Whether somebody chose it as the default gateway; known only where the whole machine was read.
+    chosen: bool,
 }
 
 impl<W: Transport> MaasReader<W> {
@@ -121,6 +123,10 @@ pub(crate) fn node_row(at: JsonAt<'_>, kind: NodeKind) -> JsonResult<NodeRow> {
     for item in at.field("interface_set")?.list()? {
         interfaces.push(interface_row(item)?);
     }
+    let chosen = chosen_links(at)?;
+    for link in interfaces.iter_mut().flat_map(|row| &mut row.links) {
+        link.chosen = chosen.contains(&link.id);
+    }
     let boot = match at.optional("boot_interface") {
         Some(interface) => Some(interface.field("name")?.text()?.to_owned()),
         None => None,
@@ -139,6 +145,24 @@ pub(crate) fn node_row(at: JsonAt<'_>, kind: NodeKind) -> JsonResult<NodeRow> {
         boot,
         interfaces,
     })
+}
+
+/// The links that were chosen as default gateways. MAAS shows a gateway that it picked itself without a link.
+fn chosen_links(at: JsonAt<'_>) -> JsonResult<Vec<u64>> {
+    let mut chosen = Vec::new();
+    let Some(gateways) = at.optional("default_gateways") else {
+        return Ok(chosen);
+    };
+    for family in ["ipv4", "ipv6"] {
+        let family = gateways.optional(family);
+        if let Some(link) = family
+            .as_ref()
+            .and_then(|family| family.optional("link_id"))
+        {
+            chosen.push(link.number()?);
+        }
+    }
+    Ok(chosen)
 }
 
 /// A node of `rackcontrollers/`.
@@ -206,6 +230,7 @@ fn link(at: JsonAt<'_>) -> JsonResult<Option<LinkRow>> {
         subnet: subnet.field("cidr")?.cidr()?,
         mode,
         address,
+        chosen: false,
     }))
 }
 
@@ -262,6 +287,7 @@ impl InterfaceRow {
                 interface: self.name.clone(),
                 subnet: row.subnet,
                 mode: row.mode,
+                default_gateway: row.chosen,
             }),
         });
         [interface].into_iter().chain(links).collect()

@@ -149,6 +149,7 @@ fn interface(name: &str, kind: InterfaceKind, parents: &[&str], vlan: Option<u16
 
 fn link(name: &str, mode: Mode) -> Link {
     Link {
+        default_gateway: false,
         host: "m1".to_owned(),
         interface: name.to_owned(),
         subnet: desks().cidr,

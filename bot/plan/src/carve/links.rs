@@ -34,6 +34,7 @@ impl PlanBuilder<'_> {
                 interface: boot.name.clone(),
                 subnet,
                 mode: Mode::Auto,
+                default_gateway: false,
             });
         }
     }
@@ -46,7 +47,7 @@ impl PlanBuilder<'_> {
         for link in self.links_of(machine, &interface.name) {
             if !desired.contains(&link) {
                 let why = "not declared for this interface";
-                self.add_step(carved(Some(Object::Link(link_of(link))), None, why));
+                self.add_step(carved(self.object(&link), None, why));
             }
         }
     }
@@ -54,7 +55,7 @@ impl PlanBuilder<'_> {
     /// Removes an interface's links before MAAS does so without a word, where the declaration leaves them alone.
     pub(super) fn unlink_all(&mut self, machine: &Machine, name: &str, why: &str) {
         for link in self.links_of(machine, name) {
-            self.add_step(carved(Some(Object::Link(link_of(link))), None, why));
+            self.add_step(carved(self.object(&link), None, why));
         }
     }
 
@@ -63,6 +64,7 @@ impl PlanBuilder<'_> {
         &mut self,
         machine: &Machine,
         interface: &MachineInterface,
+        gateways: &BTreeSet<Key>,
         waits: &mut Vec<WaitingItem>,
     ) {
         let Some(links) = &interface.links else {
@@ -70,10 +72,17 @@ impl PlanBuilder<'_> {
         };
         let there = self.links_of(machine, &interface.name);
         for key in desired_links(machine, interface, links) {
+            let chosen = gateways.contains(&key);
             if there.contains(&key) {
+                if chosen {
+                    self.choose(&key);
+                }
                 continue;
             }
-            let link = link_of(key);
+            let link = Link {
+                default_gateway: chosen,
+                ..link_of(key)
+            };
             let on = self
                 .network
                 .interface(&machine.host, &interface.name)
@@ -147,5 +156,6 @@ fn link_of(key: Key) -> Link {
         interface,
         subnet,
         mode,
+        default_gateway: false,
     }
 }

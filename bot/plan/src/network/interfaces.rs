@@ -1,6 +1,6 @@
 //! What else changes when an interface changes: its links, and its ports. Must not know which writes MAAS refuses.
 
-use topology::object::{Interface, InterfaceKind, Key, Object};
+use topology::object::{Interface, InterfaceKind, Key, Link, Object};
 
 use super::NetworkModel;
 
@@ -38,6 +38,21 @@ impl NetworkModel {
             }
             if moves || is_new {
                 self.unlink_interface(&interface.host, port);
+            }
+        }
+    }
+
+    /// A machine has one default gateway of each family: the link that was chosen last.
+    pub(super) fn choose_gateway(&mut self, chosen: &Link) {
+        if !chosen.default_gateway {
+            return;
+        }
+        for object in self.objects.values_mut() {
+            if let Object::Link(link) = object
+                && link.host == chosen.host
+                && link.subnet.is_v6() == chosen.subnet.is_v6()
+            {
+                link.default_gateway = false;
             }
         }
     }

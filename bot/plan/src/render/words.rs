@@ -91,10 +91,17 @@ fn object(object: &Object) -> String {
                 settings_words(interface)
             )
         }
-        Object::Link(link) => format!(
-            "link {}:{} on {} {}",
-            link.host, link.interface, link.subnet, link.mode
-        ),
+        Object::Link(link) => {
+            let gateway = if link.default_gateway {
+                ", default gateway"
+            } else {
+                ""
+            };
+            format!(
+                "link {}:{} on {} {}{gateway}",
+                link.host, link.interface, link.subnet, link.mode
+            )
+        }
         Object::Snippet(snippet) => {
             let off = if snippet.enabled { "" } else { ", disabled" };
             format!(

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crate::address::Cidr;
 use crate::draft::{AddressRef, InterfaceDraft, LinkAddress, LinkDraft, Located, MachineDraft};
-use crate::finding::{Findings, codes, shown};
+use crate::finding::{FilePosition, Findings, codes, shown};
 use crate::object::{InterfaceKind, Mode, VlanAt};
 use crate::plane::{Machine, MachineInterface, PlaneSubnet};
 
@@ -76,6 +76,7 @@ fn interfaces(
         .filter_map(|i| i.name.value.as_deref())
         .collect();
     let mut seen = BTreeSet::new();
+    let mut families = BTreeSet::new();
     let mut checked = Vec::new();
     for interface in draft {
         let Some(name) = interface.name.value.clone() else {
@@ -94,16 +95,28 @@ fn interfaces(
         let kind = kind(interface, findings);
         let parents = parents(interface, &known, findings);
         let vlan = vlan(interface, context.index, findings);
+        let mut gateways = Vec::new();
         let links = interface.links.as_ref().map(|links| {
             let on = (format!("{host}:{}", shown(&name)), vlan.as_ref());
-            links_of(links, &on, context, owners, findings)
+            links_of(links, &on, context, (owners, &mut gateways), findings)
         });
+        for (cidr, _, place) in &gateways {
+            if !families.insert(cidr.is_v6()) {
+                let message = format!("`{host}` already has a default gateway of this family");
+                let help = "remove one of the two";
+                findings.add(codes::LINK_GATEWAY, *place, message, help);
+            }
+        }
         checked.push(MachineInterface {
             name,
             kind,
             parents,
             vlan,
             links,
+            gateways: gateways
+                .into_iter()
+                .map(|(cidr, mode, _)| (cidr, mode))
+                .collect(),
             settings: settings::settings(interface, kind, findings),
         });
     }
@@ -202,7 +215,7 @@ fn links_of(
     draft: &[LinkDraft],
     on: &(String, Option<&VlanAt>),
     context: &LinkContext<'_>,
-    owners: &mut AddressOwners,
+    (owners, gateways): (&mut AddressOwners, &mut Vec<ChosenGateway>),
     findings: &mut Findings<'_>,
 ) -> Vec<(Cidr, Mode)> {
     let mut links: Vec<(Cidr, Mode)> = Vec::new();
@@ -229,9 +242,45 @@ fn links_of(
                 .and_then(|subnet| subnet.reservations.as_deref());
             ranges::refuse_dynamic(ip, subnet.unwrap_or_default(), link.address.place, findings);
         }
+        if let Some(chosen) = link.default_gateway.as_ref()
+            && chosen.value == Some(true)
+            && may_be_gateway(cidr, mode, context, chosen.place, findings)
+        {
+            gateways.push((cidr, mode, chosen.place));
+        }
         links.push((cidr, mode));
     }
     links
+}
+
+/// A link that is declared as a default gateway, and where.
+type ChosenGateway = (Cidr, Mode, FilePosition);
+
+/// MAAS refuses a link without an address of its own choice, and a subnet without a gateway (seen on 3.5.12 and 3.7.3).
+fn may_be_gateway(
+    cidr: Cidr,
+    mode: Mode,
+    context: &LinkContext<'_>,
+    place: FilePosition,
+    findings: &mut Findings<'_>,
+) -> bool {
+    let bare = context
+        .subnets
+        .get(&cidr)
+        .is_some_and(|subnet| subnet.gateway == Some(None));
+    let (message, help) = match mode {
+        Mode::Dhcp | Mode::LinkUp => (
+            "only a link with an address from MAAS can be the default gateway".to_owned(),
+            "write an address, `host` or `auto`, or remove `default_gateway`",
+        ),
+        Mode::Auto | Mode::Static(_) if bare => (
+            format!("`{cidr}` has no gateway"),
+            "declare a `gateway` on its plane, or remove `default_gateway`",
+        ),
+        Mode::Auto | Mode::Static(_) => return true,
+    };
+    findings.add(codes::LINK_GATEWAY, place, message, help);
+    false
 }
 
 fn link_of(

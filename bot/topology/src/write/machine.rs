@@ -239,8 +239,18 @@ pub(super) fn link_text(import: &SiteImport<'_>, link: &Link, own: Option<u128>)
     } else {
         String::new()
     };
+    // MAAS remembers the choice where its subnet has lost its gateway, and uses another one.
+    let usable = import
+        .observed
+        .subnet(&link.subnet)
+        .is_some_and(|subnet| subnet.gateway.is_some());
+    let gateway = if link.default_gateway && usable {
+        ", default_gateway: true"
+    } else {
+        ""
+    };
     Some(format!(
-        "{{plane: {}, address: {address}{subnet}}}",
+        "{{plane: {}, address: {address}{subnet}{gateway}}}",
         scalar(&plane.key)
     ))
 }

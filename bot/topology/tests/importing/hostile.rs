@@ -253,6 +253,7 @@ fn on_a_machine() -> impl Strategy<Value = Vec<Object>> {
             })];
             objects.extend(links.into_iter().map(|(subnet, mode)| {
                 Object::Link(Link {
+                    default_gateway: false,
                     host: host.clone(),
                     interface: name.clone(),
                     subnet,

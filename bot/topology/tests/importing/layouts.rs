@@ -345,6 +345,7 @@ fn put_links(observed: &mut Observed, interface: &Value, host: &str, name: &str)
         put(
             observed,
             Object::Link(Link {
+                default_gateway: false,
                 host: host.to_owned(),
                 interface: name.to_owned(),
                 subnet,

@@ -307,6 +307,7 @@ fn nic(host: &str, name: &str, vlan: VlanAt) -> Object {
 
 fn link(subnet: &CloudSubnet, machine: &CloudMachine) -> Object {
     Object::Link(Link {
+        default_gateway: false,
         host: machine.host.clone(),
         interface: "eth0".to_owned(),
         subnet: subnet.cidr,

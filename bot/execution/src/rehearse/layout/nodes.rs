@@ -83,6 +83,9 @@ impl<'a> LayoutBuilder<'a> {
         };
         let mut json = json!({"subnet": link.subnet, "mode": mode});
         put(object_of(&mut json), "ip", ip);
+        if link.default_gateway {
+            put(object_of(&mut json), "default_gateway", Some(true));
+        }
         json
     }
 

@@ -113,10 +113,38 @@ pub(super) fn create_link(link: &Link, refs: &ResolvedRefs) -> RequestResult {
         .with_query("op", "link_subnet")
         .with_field("mode", mode)
         .with_field("subnet", refs.subnet(link.subnet)?);
+    let request = if link.default_gateway {
+        request.with_field("default_gateway", "true")
+    } else {
+        request
+    };
     Ok(match address {
         Some(ip) => request.with_field("ip_address", ip.to_string()),
         None => request,
     })
+}
+
+/// A link only ever becomes the default gateway; choosing another one takes it away.
+pub(super) fn update_link(
+    row: u64,
+    before: &Link,
+    after: &Link,
+    refs: &ResolvedRefs,
+) -> RequestResult {
+    let chosen = Link {
+        default_gateway: true,
+        ..before.clone()
+    };
+    if *after != chosen {
+        return Err(refusal(
+            "a link cannot be changed; it has to be deleted and recreated".to_owned(),
+        ));
+    }
+    let node = refs.node(&after.host)?;
+    let interface = interface_row(node, &after.interface)?;
+    Ok(below_node(Method::Post, node, &format!("{interface}/"))
+        .with_query("op", "set_default_gateway")
+        .with_field("link_id", row.to_string()))
 }
 
 fn interface_row(node: &FoundNode, name: &str) -> Result<u64, NoRequest> {

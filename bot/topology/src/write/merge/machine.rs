@@ -157,7 +157,7 @@ impl Links<'_> {
             for (node, (cidr, _)) in nodes.iter().zip(before) {
                 let mut fields = FieldEdits::of(node);
                 self.ask_which(node, *cidr, &mut fields);
-                patch.fields(fields, &["plane", "address", "subnet"]);
+                patch.fields(fields, &["plane", "address", "subnet", "default_gateway"]);
             }
             return;
         }
@@ -258,6 +258,11 @@ impl Links<'_> {
             };
             set_word(&mut fields, patch, "address", &word);
         }
+        match (text_at(node, "default_gateway"), now.default_gateway) {
+            (Some("true"), false) => fields.remove("default_gateway"),
+            (Some("true") | None, true) | (Some(_) | None, false) => {}
+            (Some(_), true) => fields.set("default_gateway", "true"),
+        }
         let before = fields.get("subnet");
         match before.and_then(word) {
             Some(stated) if stated != now.subnet.to_string() => {
@@ -270,7 +275,7 @@ impl Links<'_> {
             Some(_) => {}
             None => self.ask_which(node, now.subnet, &mut fields),
         }
-        patch.fields(fields, &["plane", "address", "subnet"]);
+        patch.fields(fields, &["plane", "address", "subnet", "default_gateway"]);
     }
 
     /// Adds `subnet` if the plane has more than one subnet now.
