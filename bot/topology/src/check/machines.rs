@@ -1,22 +1,24 @@
 //! Machines: interfaces with their parents, and links that fit their planes.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::address::Cidr;
 use crate::draft::{AddressRef, InterfaceDraft, LinkAddress, LinkDraft, Located, MachineDraft};
-use crate::finding::{FilePosition, Findings, codes, shown};
+use crate::finding::{Findings, codes, shown};
 use crate::object::{InterfaceKind, Mode, VlanAt};
 use crate::plane::{Machine, MachineInterface, PlaneSubnet};
 
+use super::gateways::{ChosenGateway, may_be_gateway};
 use super::index::{self, AddressOwners, PlaneIndex};
+use super::order::parents_first;
 use super::planes::{self, CheckedPlane};
 use super::{names, ranges, settings};
 
 /// What a machine's links are checked against.
-struct LinkContext<'c> {
+pub(super) struct LinkContext<'c> {
     index: &'c PlaneIndex,
-    subnets: &'c BTreeMap<Cidr, &'c PlaneSubnet>,
+    pub(super) subnets: &'c BTreeMap<Cidr, &'c PlaneSubnet>,
     machine: &'c MachineDraft,
 }
 
@@ -253,36 +255,6 @@ fn links_of(
     links
 }
 
-/// A link that is declared as a default gateway, and where.
-type ChosenGateway = (Cidr, Mode, FilePosition);
-
-/// MAAS refuses a link without an address of its own choice, and a subnet without a gateway (seen on 3.5.12 and 3.7.3).
-fn may_be_gateway(
-    cidr: Cidr,
-    mode: Mode,
-    context: &LinkContext<'_>,
-    place: FilePosition,
-    findings: &mut Findings<'_>,
-) -> bool {
-    let bare = context
-        .subnets
-        .get(&cidr)
-        .is_some_and(|subnet| subnet.gateway == Some(None));
-    let (message, help) = match mode {
-        Mode::Dhcp | Mode::LinkUp => (
-            "only a link with an address from MAAS can be the default gateway".to_owned(),
-            "write an address, `host` or `auto`, or remove `default_gateway`",
-        ),
-        Mode::Auto | Mode::Static(_) if bare => (
-            format!("`{cidr}` has no gateway"),
-            "declare a `gateway` on its plane, or remove `default_gateway`",
-        ),
-        Mode::Auto | Mode::Static(_) => return true,
-    };
-    findings.add(codes::LINK_GATEWAY, place, message, help);
-    false
-}
-
 fn link_of(
     link: &LinkDraft,
     vlan: Option<&VlanAt>,
@@ -390,51 +362,4 @@ fn list_of(cidrs: &[Cidr]) -> String {
         (false, true) => format!("{} and more", some.join(", ")),
         (false, false) => some.join(", "),
     }
-}
-
-/// Orders interfaces so that parents come before children. Those in a cycle get a finding and are left out.
-fn parents_first(
-    interfaces: Vec<MachineInterface>,
-    machine: &MachineDraft,
-    findings: &mut Findings<'_>,
-) -> Vec<MachineInterface> {
-    let mut children: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    let mut missing: Vec<usize> = Vec::new();
-    for (at, interface) in interfaces.iter().enumerate() {
-        missing.push(interface.parents.len());
-        for parent in &interface.parents {
-            children.entry(parent).or_default().push(at);
-        }
-    }
-    let mut ready: VecDeque<usize> = (0..interfaces.len())
-        .filter(|at| missing[*at] == 0)
-        .collect();
-    let mut order: Vec<usize> = Vec::new();
-    while let Some(at) = ready.pop_front() {
-        order.push(at);
-        for child in children
-            .get(interfaces[at].name.as_str())
-            .into_iter()
-            .flatten()
-        {
-            missing[*child] -= 1;
-            if missing[*child] == 0 {
-                ready.push_back(*child);
-            }
-        }
-    }
-    let cyclic: Vec<String> = interfaces
-        .iter()
-        .zip(&missing)
-        .filter(|(_, missing)| **missing > 0)
-        .take(8)
-        .map(|(interface, _)| format!("`{}`", shown(&interface.name)))
-        .collect();
-    if !cyclic.is_empty() {
-        let message = format!("{} are each other's parents", cyclic.join(", "));
-        let help = "remove the cycle: a parent must be created before its children";
-        findings.add(codes::INTERFACE_CYCLE, machine.name.place, message, help);
-    }
-    let mut kept: Vec<Option<MachineInterface>> = interfaces.into_iter().map(Some).collect();
-    order.into_iter().filter_map(|at| kept[at].take()).collect()
 }
