@@ -4,6 +4,7 @@
 use lab::github::MergeMethod;
 use lab::maas::LabMaas;
 use plan::plan::{Plan, PlanPolicy};
+use plan::waiting::WaitingItem;
 use support_scenario::{DESKS, Scenario, ScenarioOptions};
 use topology::Topology;
 use topology::draft::SourceFile;
@@ -41,7 +42,7 @@ async fn planned(status: &str, interfaces: &str) -> Plan {
 }
 
 fn waits(plan: &Plan) -> Vec<String> {
-    plan.waits.iter().map(|item| item.line()).collect()
+    plan.waits.iter().map(WaitingItem::line).collect()
 }
 
 const MOVED: &str =

@@ -102,9 +102,10 @@ impl PlanBuilder<'_> {
             let status = self.status_of(&machine.host).to_owned();
             let in_transition = IN_TRANSITION.contains(&status.as_str());
             let locked = self.is_locked(&machine.host);
-            let reason = match locked {
-                true => "an unlock and a release",
-                false => reason_of(&status, in_transition),
+            let reason = if locked {
+                "an unlock and a release"
+            } else {
+                reason_of(&status, in_transition)
             };
             let lock = if locked { " and locked" } else { "" };
             let why = format!("{} is {status}{lock}", machine.host);

@@ -224,7 +224,7 @@ impl LabMaas {
                 }
             }
             ("POST", Some(op @ ("add_tag" | "remove_tag"))) => {
-                self.change_tag(node, id, op, form)?
+                self.change_tag(node, id, op, form)?;
             }
             ("POST", Some("set_default_gateway")) => {
                 self.may_change(node, "set default gateway")?;
