@@ -2,4 +2,5 @@
 
 mod gateways;
 mod settings;
+mod templates;
 mod waiting;

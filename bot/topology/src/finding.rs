@@ -308,6 +308,7 @@ codes! {
     MACHINE_HOST Error "machine/no-host" "a link uses `host`, but the machine has no `host: +N`";
     JUMPHOST_INTERFACE Error "jumphost/interface"
         "not a valid Linux interface name: it would appear in the commands shown to an operator";
+    MACHINE_TEMPLATE Error "machine/template" "a template that is not declared, or declared twice";
     INTERFACE_UNKNOWN Warning "interface/unknown-type" "an interface type that planebot does not know";
     INTERFACE_PARENT Error "interface/parent" "a parent that the machine does not have, or the wrong number of parents for the type";
     INTERFACE_CYCLE Error "interface/cycle" "interfaces that are each other's parents";

@@ -72,7 +72,7 @@ fn interfaces(
     owners: &mut AddressOwners,
     findings: &mut Findings<'_>,
 ) -> Vec<MachineInterface> {
-    let draft = &context.machine.interfaces;
+    let draft = context.machine.interfaces.as_deref().unwrap_or_default();
     let known: BTreeSet<&str> = draft
         .iter()
         .filter_map(|i| i.name.value.as_deref())
