@@ -221,6 +221,8 @@ fn declared_machine(observed: &Observed, host: &str) -> Machine {
             .links()
             .filter(|link| link.host == host && link.interface == interface.name);
         interfaces.push(MachineInterface {
+            gateways: Vec::new(),
+            settings: topology::plane::DeclaredSettings::default(),
             links: Some(links.map(|link| (link.subnet, link.mode)).collect()),
             name: interface.name,
             kind: interface.kind,

@@ -11,6 +11,7 @@ mod hazards;
 mod house;
 mod importing;
 mod lab;
+mod machines;
 mod objects;
 mod pairs;
 mod planning;

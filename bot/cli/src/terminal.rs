@@ -106,20 +106,15 @@ impl TerminalSession<'_> {
         let observed = execution::executor::observe(&self.site.client.reader(), &loaded.topology)
             .await
             .context("reading MAAS")?;
-        let audit = match Plan::between(&observed, &loaded.topology, &loaded.policy) {
-            Ok(plan) => plan.audit,
-            Err(refused) => refused.audit,
+        let (audit, waits) = match Plan::between(&observed, &loaded.topology, &loaded.policy) {
+            Ok(plan) => (plan.audit, plan.waits),
+            Err(refused) => (refused.audit, Vec::new()),
         };
+        let text = render::audit_text(&audit) + &render::waiting_text(&waits);
         match self.format {
             OutputFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(&audit)?)?,
-            OutputFormat::Text => write!(out, "{}", render::audit_text(&audit))?,
-            OutputFormat::Markdown => {
-                writeln!(
-                    out,
-                    "{}",
-                    render::fence("text", &render::audit_text(&audit))
-                )?;
-            }
+            OutputFormat::Text => write!(out, "{text}")?,
+            OutputFormat::Markdown => writeln!(out, "{}", render::fence("text", &text))?,
         }
         let in_sync = audit.iter().all(|line| {
             matches!(
@@ -127,7 +122,7 @@ impl TerminalSession<'_> {
                 plan::audit::AuditStatus::Skip | plan::audit::AuditStatus::Undeclared
             )
         });
-        Ok(if in_sync {
+        Ok(if in_sync && waits.is_empty() {
             exit_code::OK
         } else {
             exit_code::CHANGES
@@ -142,7 +137,7 @@ impl TerminalSession<'_> {
         Ok(match &result.outcome {
             Err(_) => exit_code::REFUSED,
             Ok(_) if !result.rehearsed.failures.is_empty() => exit_code::REFUSED,
-            Ok(plan) if plan.steps.is_empty() => exit_code::OK,
+            Ok(plan) if plan.steps.is_empty() && plan.waits.is_empty() => exit_code::OK,
             Ok(_) => exit_code::CHANGES,
         })
     }
@@ -213,13 +208,14 @@ pub fn as_json(outcome: &Result<Plan, RefusedPlan>, result: &PlanningResult) -> 
     match outcome {
         Ok(plan) => {
             let verdict = match (plan.steps.is_empty(), result.rehearsed.failures.is_empty()) {
-                (true, _) => "no-changes",
+                (true, _) if plan.waits.is_empty() => "no-changes",
+                (true, _) => "waits",
                 (false, true) => "changes",
                 (false, false) => "refused",
             };
             json!({
                 "digest": plan.digest, "verdict": verdict, "steps": plan.steps, "gates": plan.gates, "refusals": [],
-                "audit": plan.audit, "warnings": plan.warnings, "read_only": plan.read_only, "rehearsal": result.rehearsed,
+                "audit": plan.audit, "warnings": plan.warnings, "waits": plan.waits, "read_only": plan.read_only, "rehearsal": result.rehearsed,
                 "maas_version": plan.maas_version, "tree": plan.tree,
             })
         }

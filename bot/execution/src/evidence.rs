@@ -429,6 +429,7 @@ mod tests {
             for (host, is_rack) in controllers {
                 let kind = is_rack.map_or(NodeKind::Machine, |_| NodeKind::Controller);
                 let node = Node {
+                    locked: false,
                     system_id: (*host).to_owned(),
                     host: (*host).to_owned(),
                     kind,

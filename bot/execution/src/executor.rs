@@ -239,7 +239,7 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
             Ok(observed) => observed,
             Err(error) => return ledger.add(blind(&error)).await,
         };
-        let (mut drift, audit): (Vec<String>, _) =
+        let (mut drift, audit, waits): (Vec<String>, _, _) =
             match Plan::between(&observed, self.topology, self.policy) {
                 Ok(again) => {
                     let left = again
@@ -248,15 +248,20 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
                         .filter(|step| round > 1 || step.phase != Phase::Carve)
                         .filter(|step| !step.nudge)
                         .map(render::line);
-                    (left.collect(), again.audit)
+                    (left.collect(), again.audit, again.waits)
                 }
                 Err(refused) => {
                     let refusals = refused.refusals.iter().map(ToString::to_string);
-                    (refusals.collect(), refused.audit)
+                    (refusals.collect(), refused.audit, Vec::new())
                 }
             };
         drift.extend(self.plan.unexpected_subnets(&audit));
-        ledger.add(Fact::Verified { round, drift }).await
+        let fact = Fact::Verified {
+            round,
+            drift,
+            waits,
+        };
+        ledger.add(fact).await
     }
 }
 

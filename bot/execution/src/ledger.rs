@@ -77,9 +77,13 @@ fn log(plan: &Plan, fact: &Fact) {
         Fact::Blind { why } => {
             tracing::debug!("MAAS could not be read: {}", on_one_line(why));
         }
-        Fact::Verified { round, drift } => {
-            let drift = drift.len();
-            tracing::debug!(round, drift, "observed and planned again");
+        Fact::Verified {
+            round,
+            drift,
+            waits,
+        } => {
+            let (drift, waits) = (drift.len(), waits.len());
+            tracing::debug!(round, drift, waits, "observed and planned again");
         }
         Fact::Began { .. }
         | Fact::Intended(_)

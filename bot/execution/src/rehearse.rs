@@ -80,7 +80,8 @@ pub async fn rehearse(
         let operations = uncut.execute(input, &next, None).await;
         report(describe(input.plan, &next));
         rehearsed.operations += operations;
-        if let Some(failure) = uncut.failure() {
+        let failure = uncut.failure().or_else(|| uncut.unlisted(input.plan));
+        if let Some(failure) = failure {
             rehearsed.failures.push(failure);
             return rehearsed;
         }
@@ -202,6 +203,16 @@ const PACE: Pace = Pace {
 };
 
 impl RehearsalRun {
+    /// What waits at the end although the plan does not list it: the plan would promise what it does not bring.
+    fn unlisted(&self, plan: &Plan) -> Option<String> {
+        let last = &self.facts.last()?.fact;
+        let Fact::Verified { round, waits, .. } = last else {
+            return None;
+        };
+        let odd = waits.iter().find(|item| !plan.waits.contains(item))?;
+        (*round > 1).then(|| format!("the plan does not list: {}", odd.line()))
+    }
+
     /// Why the uncut run cannot continue, if its last fact is a failure.
     fn failure(&self) -> Option<String> {
         match &self.facts.last()?.fact {
@@ -209,7 +220,7 @@ impl RehearsalRun {
             | Fact::Foreign { step, found: why }
             | Fact::Unknown { step, why } => Some(format!("step {step}: {why}")),
             Fact::Blind { why } | Fact::Stopped { why } => Some(why.clone()),
-            Fact::Verified { round, drift } if !drift.is_empty() => {
+            Fact::Verified { round, drift, .. } if !drift.is_empty() => {
                 Some(format!("verification {round} found: {}", drift.join("; ")))
             }
             Fact::NotYet { gate, missing } => Some(format!(

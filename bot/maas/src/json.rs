@@ -157,6 +157,22 @@ impl<'a> JsonAt<'a> {
         self.value.is_u64()
     }
 
+    pub(crate) fn is_map(&self) -> bool {
+        self.value.is_object()
+    }
+
+    /// A text, a whole number or a flag, as text.
+    pub(crate) fn scalar(&self) -> JsonResult<String> {
+        match self.value {
+            Value::String(text) => Ok(text.clone()),
+            Value::Number(number) => Ok(number.to_string()),
+            Value::Bool(flag) => Ok(flag.to_string()),
+            Value::Null | Value::Array(_) | Value::Object(_) => {
+                Err(self.fault("neither a text, a number nor a flag"))
+            }
+        }
+    }
+
     pub(crate) fn text(&self) -> JsonResult<&'a str> {
         self.value
             .as_str()

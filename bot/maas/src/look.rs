@@ -217,6 +217,14 @@ impl<W: Transport> MaasReader<W> {
     /// The machine or device with that host name or FQDN, with its interfaces.
     pub(crate) async fn find_node(&self, host: &str) -> Result<Option<FoundNode>, ReadError> {
         if let Some((system_id, kind)) = self.client.node(host) {
+            if kind == NodeKind::Machine {
+                // Only the whole machine shows its default gateways.
+                let request = MaasRequest::get(format!("machines/{system_id}/"));
+                if let Ok(body) = self.client.read_if_there(&request).await? {
+                    let row = one(&request, &body, |at| node_row(at, kind))?;
+                    return Ok(Some(self.cached(host, row)));
+                }
+            }
             let request = MaasRequest::get(format!("nodes/{system_id}/interfaces/"));
             if let Ok(body) = self.client.read_if_there(&request).await? {
                 let interfaces = each(&request, &body, interface_row)?;

@@ -9,6 +9,7 @@ mod elsewhere;
 mod network;
 mod nodes;
 mod occupants;
+mod settings;
 mod snippets;
 
 use std::collections::BTreeMap;

@@ -1,18 +1,24 @@
 //! The carve phase: interfaces and links of machines, after commissioning.
 //!
-//! Only for machines in a state in which MAAS allows interface changes, or that will be in one after the teardown gate.
-//! Physical interfaces are never created; links are handled as a set per interface. What cannot be carved is reported, not
-//! planned. Must not know MAAS's wire format.
+//! Only for machines in a state in which MAAS allows interface changes, or that will be in one after the teardown gate. For
+//! any other machine the same steps are worked out and listed as waiting. Physical interfaces are never created; links are
+//! handled as a set per interface. Must not know MAAS's wire format.
+
+mod gateways;
+mod interfaces;
+mod links;
 
 use std::collections::BTreeSet;
 
-use topology::address::Cidr;
-use topology::object::{Interface, InterfaceKind, Key, Link, Mode, Object, Subnet, VlanAt};
+use topology::object::{InterfaceKind, Object};
 use topology::observed::NodeKind;
-use topology::plane::{Machine, MachineInterface};
+use topology::plane::Machine;
 
 use crate::builder::{PlanBuilder, StepDraft};
+use crate::hazards::IN_TRANSITION;
+use crate::render;
 use crate::step::Phase;
+use crate::waiting::{WaitingItem, reason_of};
 
 /// The states in which MAAS allows changes to a machine's interfaces (3.5.9 maasserver/api/interfaces.py:96-102).
 pub(crate) const CHANGEABLE: [&str; 5] = ["New", "Ready", "Failed testing", "Allocated", "Broken"];
@@ -22,41 +28,97 @@ pub(crate) const CHANGEABLE: [&str; 5] = ["New", "Ready", "Failed testing", "All
 pub(crate) struct Carved {
     /// The machines that have steps.
     pub(crate) machines: BTreeSet<String>,
-    /// What was not planned and why, one line each.
-    pub(crate) notes: Vec<String>,
+    /// What is declared and cannot be planned now.
+    pub(crate) waits: Vec<WaitingItem>,
 }
 
 impl PlanBuilder<'_> {
     /// Plans the carve of every declared machine.
     pub(crate) fn carve(&mut self) -> Carved {
         let mut carved = Carved::default();
-        let machines: Vec<&Machine> = self.topology.machines.values().collect();
+        let topology = self.topology;
         let leaving = self.hosts_at_the_gate();
-        for machine in machines {
-            let from = self.steps.len();
-            let node = self.observed.nodes.get(&machine.host);
-            let Some(node) = node.filter(|node| node.kind == NodeKind::Machine) else {
-                carved.notes.push(format!(
-                    "machine `{}` is declared, but MAAS does not have it",
-                    machine.host
-                ));
-                continue;
-            };
-            let status = node.status.clone();
-            let ready = CHANGEABLE.contains(&status.as_str()) || leaving.contains(&machine.host);
-            if !ready && self.would_change(machine) {
-                carved.notes.push(format!(
-                    "machine `{}` is {status}: its interfaces can be changed only after it is commissioned again",
-                    machine.host
-                ));
+        let mut held: Vec<&Machine> = Vec::new();
+        for machine in topology.machines.values() {
+            if self.absent(machine, &mut carved.waits) {
                 continue;
             }
-            self.carve_machine(machine, leaving.contains(&machine.host), &mut carved.notes);
+            let passes_gate = leaving.contains(&machine.host);
+            let from = self.steps.len();
+            let status = self.status_of(&machine.host);
+            if passes_gate || CHANGEABLE.contains(&status) {
+                self.carve_machine(machine, passes_gate, &mut carved.waits);
+            } else {
+                if status == "Deployed" && !self.is_locked(&machine.host) {
+                    self.change_tags(machine);
+                }
+                held.push(machine);
+            }
             if self.steps.len() > from {
                 carved.machines.insert(machine.host.clone());
             }
         }
+        self.list_held(&held, &mut carved.waits);
         carved
+    }
+
+    fn status_of(&self, host: &str) -> &str {
+        let node = self.observed.nodes.get(host);
+        node.map_or("", |node| node.status.as_str())
+    }
+
+    fn is_locked(&self, host: &str) -> bool {
+        self.observed
+            .nodes
+            .get(host)
+            .is_some_and(|node| node.locked)
+    }
+
+    /// Lists a machine that MAAS does not have.
+    fn absent(&self, machine: &Machine, waits: &mut Vec<WaitingItem>) -> bool {
+        let why = match self.observed.nodes.get(&machine.host).map(|node| node.kind) {
+            Some(NodeKind::Machine) => return false,
+            Some(NodeKind::Device) => "MAAS has a device of that name, and no machine",
+            Some(NodeKind::Controller) => "MAAS has a controller of that name, and no machine",
+            None => "MAAS does not have it",
+        };
+        waits.push(waiting(
+            machine,
+            format!("machine {}", machine.host),
+            "the machine",
+            why,
+        ));
+        true
+    }
+
+    /// Works out the steps of machines that MAAS does not let be changed now, and lists them as waiting instead.
+    fn list_held(&mut self, held: &[&Machine], waits: &mut Vec<WaitingItem>) {
+        if held.is_empty() {
+            return;
+        }
+        let (network, steps, refusals) =
+            (self.network.clone(), self.steps.len(), self.refusals.len());
+        for machine in held {
+            let status = self.status_of(&machine.host).to_owned();
+            let in_transition = IN_TRANSITION.contains(&status.as_str());
+            let locked = self.is_locked(&machine.host);
+            let reason = if locked {
+                "an unlock and a release"
+            } else {
+                reason_of(&status, in_transition)
+            };
+            let lock = if locked { " and locked" } else { "" };
+            let why = format!("{} is {status}{lock}", machine.host);
+            self.carve_machine(machine, false, waits);
+            for step in self.steps.split_off(steps) {
+                let what = render::line_without_reason(&step);
+                waits.push(waiting(machine, what, reason, &why));
+            }
+            for refusal in self.refusals.split_off(refusals) {
+                waits.push(waiting(machine, refusal.why, reason, &why));
+            }
+        }
+        self.network = network;
     }
 
     /// Machines with links on vacated subnets: they are released at the teardown gate.
@@ -69,21 +131,14 @@ impl PlanBuilder<'_> {
             .collect()
     }
 
-    fn would_change(&self, machine: &Machine) -> bool {
-        machine.interfaces.iter().any(|interface| {
-            let there = self.network.interface(&machine.host, &interface.name);
-            let made = there.is_none() && interface.kind != InterfaceKind::Physical;
-            let links = there.is_some()
-                && interface.links.as_ref().is_some_and(|links| {
-                    self.links_of(machine, interface) != desired_links(machine, interface, links)
-                });
-            made || links
-        })
-    }
-
     /// Commissioning removes every link, so all declared links are planned for a machine that passes the teardown gate. If a
     /// link exists after all, the check before the write finds it.
-    fn carve_machine(&mut self, machine: &Machine, passes_gate: bool, notes: &mut Vec<String>) {
+    fn carve_machine(
+        &mut self,
+        machine: &Machine,
+        passes_gate: bool,
+        waits: &mut Vec<WaitingItem>,
+    ) {
         if passes_gate {
             self.assume_commissioning_link(&machine.host);
         }
@@ -93,151 +148,41 @@ impl PlanBuilder<'_> {
         if passes_gate {
             self.network.unlink_host(&machine.host);
         }
-        for interface in &machine.interfaces {
-            if !self.make_interface(machine, interface, notes) {
-                continue;
-            }
-            let Some(links) = &interface.links else {
-                continue;
-            };
-            let there = self.links_of(machine, interface);
-            for link in desired_links(machine, interface, links) {
-                if !there.contains(&link) {
-                    self.add_step(carved(None, Some(Object::Link(link_of(link))), "declared"));
-                }
-            }
-        }
-    }
-
-    /// Commissioning leaves one AUTO link on the boot interface, on a subnet of its VLAN (seen on 3.5.12 and 3.7.3). It is
-    /// added to the model, so that it is removed if it is not declared. If it does not exist, the check before the write
-    /// finds that.
-    fn assume_commissioning_link(&mut self, host: &str) {
-        let node = self.observed.nodes.get(host);
-        let boot = node
-            .and_then(|node| self.network.interface(host, node.boot.as_deref()?))
-            .cloned();
-        let Some(boot) = boot else { return };
-        let on_its_vlan = |subnet: &&Subnet| Some(&subnet.vlan) == boot.vlan.as_ref();
-        let subnets: Vec<Cidr> = self
-            .network
-            .subnets()
-            .filter(on_its_vlan)
-            .map(|subnet| subnet.cidr)
-            .filter(|cidr| !cidr.is_v6())
-            .collect();
-        for subnet in subnets {
-            self.network.link(Link {
-                host: host.to_owned(),
-                interface: boot.name.clone(),
-                subnet,
-                mode: Mode::Auto,
-            });
-        }
-    }
-
-    fn unlink_undeclared(&mut self, machine: &Machine, interface: &MachineInterface) {
-        let Some(links) = &interface.links else {
-            return;
-        };
-        let desired = desired_links(machine, interface, links);
-        for link in self.links_of(machine, interface) {
-            if !desired.contains(&link) {
-                self.add_step(carved(
-                    Some(Object::Link(link_of(link))),
-                    None,
-                    "not declared for this interface",
-                ));
-            }
-        }
-    }
-
-    /// Creates the interface unless it exists; false if it cannot be created.
-    fn make_interface(
-        &mut self,
-        machine: &Machine,
-        interface: &MachineInterface,
-        notes: &mut Vec<String>,
-    ) -> bool {
-        let place = format!("{}:{}", machine.host, interface.name);
-        if let Some(there) = self.network.interface(&machine.host, &interface.name) {
-            let same = there.kind == interface.kind
-                && there.parents == interface.parents
-                && (interface.vlan.is_none() || there.vlan == interface.vlan);
-            if !same {
-                notes.push(format!("interface `{place}` exists but differs from the declaration; planebot does not rebuild it"));
-            }
-            return same || there.vlan == interface.vlan;
-        }
-        match interface.kind {
-            InterfaceKind::Physical | InterfaceKind::Unknown => {
-                notes.push(format!(
-                    "interface `{place}` is declared, but the machine has no such NIC"
-                ));
-                return false;
-            }
-            InterfaceKind::Bond | InterfaceKind::Bridge | InterfaceKind::Vlan => {}
-        }
-        let missing = interface
-            .parents
+        // A new bond or bridge takes the links off its ports, so theirs are made last.
+        let ports: BTreeSet<&String> = machine
+            .interfaces
             .iter()
-            .any(|parent| self.network.interface(&machine.host, parent).is_none());
-        if missing || interface.parents.is_empty() {
-            notes.push(format!(
-                "interface `{place}` cannot be created: a parent is missing"
-            ));
-            return false;
+            .filter(|it| matches!(it.kind, InterfaceKind::Bond | InterfaceKind::Bridge))
+            .flat_map(|it| &it.parents)
+            .collect();
+        let gateways = self.gateways_of(machine, waits);
+        let mut last = Vec::new();
+        let (leaving, staying): (Vec<_>, Vec<_>) = machine
+            .interfaces
+            .iter()
+            .partition(|interface| self.leaves_its_bond(machine, interface));
+        for interface in staying.into_iter().chain(leaving) {
+            if !self.carve_interface(machine, interface, waits) {
+                continue;
+            }
+            if ports.contains(&interface.name) {
+                last.push(interface);
+            } else {
+                self.add_links(machine, interface, &gateways, waits);
+            }
         }
-        let object = Object::Interface(Interface {
-            host: machine.host.clone(),
-            name: interface.name.clone(),
-            kind: interface.kind,
-            parents: interface.parents.clone(),
-            vlan: interface
-                .vlan
-                .clone()
-                .or_else(|| self.vlan_of_parent(machine, interface)),
-        });
-        let steps = self.steps.len();
-        self.add_step(carved(None, Some(object), "declared"));
-        self.steps.len() > steps
-    }
-
-    fn vlan_of_parent(&self, machine: &Machine, interface: &MachineInterface) -> Option<VlanAt> {
-        let parent = interface.parents.first()?;
-        self.network.interface(&machine.host, parent)?.vlan.clone()
-    }
-
-    fn links_of(&self, machine: &Machine, interface: &MachineInterface) -> BTreeSet<Key> {
-        self.network
-            .links_of(&machine.host, &interface.name)
-            .map(|link| Object::Link(link.clone()).key())
-            .collect()
+        for interface in last {
+            self.add_links(machine, interface, &gateways, waits);
+        }
     }
 }
 
-fn desired_links(
-    machine: &Machine,
-    interface: &MachineInterface,
-    links: &[(topology::Cidr, topology::object::Mode)],
-) -> BTreeSet<Key> {
-    links
-        .iter()
-        .map(|(subnet, mode)| {
-            Key::Link(machine.host.clone(), interface.name.clone(), *subnet, *mode)
-        })
-        .collect()
-}
-
-fn link_of(key: Key) -> Link {
-    let Key::Link(host, interface, subnet, mode) = key else {
-        unreachable!("only keys of links are collected here");
-    };
-    Link {
-        host,
-        interface,
-        subnet,
-        mode,
+fn waiting(machine: &Machine, what: String, waits_for: &str, why: &str) -> WaitingItem {
+    WaitingItem {
+        machine: machine.host.clone(),
+        what,
+        waits_for: waits_for.to_owned(),
+        why: why.to_owned(),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::step::Step;
 
 /// The states in which MAAS itself is changing a machine (3.5.9 src/maascommon/enums/node.py). Nothing is planned on a VLAN
 /// of such a machine.
-const IN_TRANSITION: [&str; 12] = [
+pub(crate) const IN_TRANSITION: [&str; 12] = [
     "Commissioning",
     "Testing",
     "Deploying",

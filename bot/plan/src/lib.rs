@@ -27,6 +27,7 @@ pub mod step;
 mod strangers;
 pub mod strategy;
 mod undeclared;
+pub mod waiting;
 mod warnings;
 
 pub use audit::audit;

@@ -4,6 +4,7 @@
 //! that MAAS refuses none of them. The model knows the side effects of renames, creates and deletes; it must not know why a
 //! write is planned. MAAS's rules are in [`rules`].
 
+mod interfaces;
 pub mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -158,6 +159,12 @@ impl NetworkModel {
                 relay: None,
             }));
         }
+        if let Object::Interface(interface) = &object {
+            self.join_ports(interface, true);
+        }
+        if let Object::Link(link) = &object {
+            self.choose_gateway(link);
+        }
         self.insert(object);
     }
 
@@ -188,6 +195,8 @@ impl NetworkModel {
                 }
             }
             (Object::Subnet(old), Object::Subnet(new)) => self.move_cidr(old.cidr, new.cidr),
+            (Object::Interface(old), Object::Interface(new)) => self.change_interface(old, new),
+            (Object::Link(_), Object::Link(new)) => self.choose_gateway(new),
             _ => {}
         }
         self.insert(after.clone());

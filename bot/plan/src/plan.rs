@@ -17,6 +17,7 @@ use crate::audit::AuditLine;
 use crate::gate::{Gate, GateName, RunbookPin};
 use crate::refusal::Refusal;
 use crate::step::{Step, StepId};
+use crate::waiting::WaitingItem;
 
 pub(crate) use digest::digest;
 pub use digest::{Digest, NotADigest, RULES};
@@ -63,6 +64,9 @@ pub struct Plan {
     /// The undeclared objects that planes with `adopt: true` take over or move.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub adopted: BTreeSet<Key>,
+    /// What is declared and is not so after the plan either, and what it waits for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits: Vec<WaitingItem>,
     /// Why it cannot be applied, if it cannot.
     pub read_only: Option<String>,
 }

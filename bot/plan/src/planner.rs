@@ -118,6 +118,7 @@ impl Plan {
             refusals.extend(ranges::refusals(&draft));
         }
         refusals.extend(strangers.refusals);
+        let lost_gateways = draft.lost_gateways(&draft.vacated());
         let steps = std::mem::take(&mut draft.steps);
         if !refusals.is_empty() {
             refusals.sort();
@@ -134,7 +135,7 @@ impl Plan {
         }
         warnings.extend(ranges::warnings(&draft));
         warnings.extend(strangers.warnings);
-        warnings.extend(carved.notes);
+        warnings.extend(lost_gateways);
         let plan = Self {
             digest: digest(&steps, &gates, topology, observed),
             tree: topology.tree.clone(),
@@ -150,6 +151,7 @@ impl Plan {
             gates,
             warnings,
             adopted: strangers.adopted,
+            waits: carved.waits,
         };
         let unsound = unsound(&plan, observed);
         if unsound.is_empty() {

@@ -15,16 +15,19 @@ mod audit;
 mod comment;
 mod gate;
 mod header;
+mod interface;
 mod rehearsal;
 mod revert;
+mod waiting;
 mod words;
 
 pub use comment::phase_word as phase;
 pub use comment::{markdown, refusal_markdown};
 pub use header::{ApplyStatus, PlanHeader};
 pub use rehearsal::{Rehearsed, rehearsal};
-pub(crate) use words::quoted;
+pub use waiting::waiting_text;
 pub use words::{counts, fence, letter, line, span, utc};
+pub(crate) use words::{line_without_reason, quoted};
 
 use crate::audit::AuditLine;
 use crate::plan::{Plan, RefusedPlan};
@@ -37,6 +40,7 @@ pub fn text(plan: &Plan, site: &str, rehearsed: Option<&Rehearsed>) -> String {
     for warning in &plan.warnings {
         out.push_str(&format!("warning: {}\n", words::clean(warning)));
     }
+    out.push_str(&waiting_text(&plan.waits));
     for phase in Phase::ALL {
         let steps: Vec<_> = plan
             .steps

@@ -9,6 +9,7 @@ use topology::observed::Timestamp;
 use crate::gate::GateName;
 use crate::plan::Plan;
 use crate::step::StepId;
+use crate::waiting::{WaitingItem, waiting_summary};
 
 /// What happened in a run. The journal stores the facts in order; nothing else drives a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +77,9 @@ pub enum Fact {
         round: u8,
         /// What still differs, one line each; empty if verified.
         drift: Vec<String>,
+        /// What each declared thing waits for that is not so and that no step changes now; empty if everything is there.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        waits: Vec<WaitingItem>,
     },
     /// The run stopped at a step boundary and can be resumed.
     Stopped {
@@ -166,6 +170,8 @@ pub struct Progress {
     pub unknown: Option<StepId>,
     /// The last verification round that found no differences; 0 before the first.
     pub proved: u8,
+    /// What the last verification found waiting.
+    pub waits: Vec<WaitingItem>,
     /// Why the run is stopped until an operator resumes it, if it is.
     pub stopped: Option<String>,
     /// Whether the run finished or was aborted.
@@ -192,7 +198,14 @@ impl Progress {
             Fact::Opened(gate) => {
                 self.opened.insert(*gate);
             }
-            Fact::Verified { round, drift } if drift.is_empty() => self.proved = *round,
+            Fact::Verified {
+                round,
+                drift,
+                waits,
+            } if drift.is_empty() => {
+                self.proved = *round;
+                self.waits.clone_from(waits);
+            }
             Fact::Stopped { why } => self.stopped = Some(why.clone()),
             Fact::Resumed { .. } => self.stopped = None,
             Fact::Finished | Fact::Aborted { .. } => self.ended = true,
@@ -206,6 +219,16 @@ impl Progress {
             | Fact::Verified { .. } => {}
         }
     }
+}
+
+/// How a finished run ended: `applied, proved twice`, or `applied; 3 items wait for: a release` where not everything that is
+/// declared is there.
+pub fn ending(facts: &[RecordedFact]) -> String {
+    let waits = Progress::of(facts).waits;
+    if waits.is_empty() {
+        return "applied, proved twice".to_owned();
+    }
+    format!("applied; {}", waiting_summary(&waits))
 }
 
 /// What the run does next. Pure: the same plan, facts and time give the same move.
@@ -320,7 +343,7 @@ fn at_the_end(progress: &Progress, facts: &[RecordedFact], now: Timestamp, pace:
             let proved_at = facts
                 .iter()
                 .rev()
-                .find(|noted| matches!(&noted.fact, Fact::Verified { round: 2, drift } if drift.is_empty()))
+                .find(|noted| matches!(&noted.fact, Fact::Verified { round: 2, drift, .. } if drift.is_empty()))
                 .map_or(now, |noted| noted.at);
             let wake = Timestamp(proved_at.0 + pace.settle);
             if now < wake {

@@ -114,7 +114,7 @@ impl Step {
         let is = |desired: Option<&Object>| {
             self.keys().iter().all(|key| {
                 let desired_here = desired.filter(|object| object.key() == *key);
-                found(key).as_ref() == desired_here
+                is_as(found(key).as_ref(), desired_here)
             })
         };
         if is(self.leaves.as_ref()) && !self.nudge {
@@ -132,6 +132,18 @@ impl Step {
                 })
                 .collect(),
         )
+    }
+}
+
+/// Whether an object is as desired. A link that need not be the default gateway may be.
+fn is_as(found: Option<&Object>, desired: Option<&Object>) -> bool {
+    let link = |object: Option<&Object>| object.and_then(Object::as_link).cloned();
+    match (link(found), link(desired)) {
+        (Some(mut found), Some(desired)) => {
+            found.default_gateway &= desired.default_gateway;
+            found == desired
+        }
+        (Some(_) | None, _) => found == desired,
     }
 }
 

@@ -5,11 +5,14 @@
 //! except overlapping subnets and single-host prefixes, which an import lists instead of declaring. Must not know YAML.
 
 mod cross_plane;
+mod gateways;
 mod index;
 mod machines;
 pub(crate) mod names;
+mod order;
 mod planes;
 mod ranges;
+mod settings;
 mod subnets;
 mod vips;
 

@@ -7,8 +7,10 @@
 mod leaf;
 mod leaf_schema;
 mod reading;
+mod settings;
 mod shapes;
 mod suggest;
+mod templates;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +23,7 @@ pub(crate) use leaf::{
 };
 pub(crate) use reading::{Located, OrLeave};
 use reading::{Reader, record};
+pub(crate) use settings::SettingsDraft;
 pub(crate) use shapes::{DhcpDraft, Legs, Served};
 pub(crate) use suggest::nearest;
 
@@ -37,6 +40,7 @@ pub struct SourceFile {
 pub struct Draft {
     pub(crate) planes: Vec<PlaneFile>,
     pub(crate) machines: Vec<MachineDraft>,
+    pub(crate) templates: Vec<TemplateDraft>,
     pub(crate) jumphost: Vec<JumphostDraft>,
     pub(crate) vips: Vec<VipDraft>,
     pub(crate) spaces: Vec<Located<String>>,
@@ -156,6 +160,8 @@ record! {
     pub(crate) struct SiteFile {
         /// Planes, as in a plane's own file.
         planes: Option<Vec<PlaneFile>>,
+        /// Interfaces that many machines have, by name.
+        templates: Option<Vec<TemplateDraft>>,
         /// Machines whose interfaces are declared.
         machines: Option<Vec<MachineDraft>>,
         /// The jumphost's addresses on the planes.
@@ -176,7 +182,19 @@ record! {
         name: Located<String>,
         /// Its offset in every subnet, such as `+40`, for `address: host`.
         host: Option<Located<Offset>>,
-        /// Its interfaces, in any order.
+        /// The template that has its interfaces; `address: host` in it means the machine's own `host`.
+        template: Option<Located<String>>,
+        /// Its interfaces, in any order. With a template: those that are different here, or only here.
+        interfaces: Option<Vec<InterfaceDraft>>,
+    }
+}
+
+record! {
+    /// Interfaces that many machines have.
+    pub(crate) struct TemplateDraft {
+        /// What machines name it.
+        name: Located<String>,
+        /// The interfaces, in any order.
         interfaces: Vec<InterfaceDraft>,
     }
 }
@@ -197,6 +215,9 @@ record! {
         /// Its addresses. Omitted: left alone. `[]`: none.
         links: Option<Vec<LinkDraft>>,
     }
+    with
+        /// What it is set to.
+        settings: SettingsDraft
 }
 
 record! {
@@ -218,6 +239,8 @@ record! {
         address: Located<LinkAddress>,
         /// Which subnet, if the plane has several.
         subnet: Option<Located<Cidr>>,
+        /// `true`: the machine's default gateway of that family is the subnet's. Omitted: left alone.
+        default_gateway: Option<Located<bool>>,
     }
 }
 
@@ -286,6 +309,7 @@ impl Draft {
                 }
             }
         }
+        templates::expand(&mut draft, findings);
         draft
     }
 
@@ -307,6 +331,7 @@ impl Draft {
             return;
         };
         self.planes.extend(site.planes.into_iter().flatten());
+        self.templates.extend(site.templates.into_iter().flatten());
         self.machines.extend(site.machines.into_iter().flatten());
         self.jumphost.extend(site.jumphost.into_iter().flatten());
         self.vips.extend(site.vips.into_iter().flatten());

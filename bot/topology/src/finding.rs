@@ -308,12 +308,15 @@ codes! {
     MACHINE_HOST Error "machine/no-host" "a link uses `host`, but the machine has no `host: +N`";
     JUMPHOST_INTERFACE Error "jumphost/interface"
         "not a valid Linux interface name: it would appear in the commands shown to an operator";
+    MACHINE_TEMPLATE Error "machine/template" "a template that is not declared, or declared twice";
     INTERFACE_UNKNOWN Warning "interface/unknown-type" "an interface type that planebot does not know";
     INTERFACE_PARENT Error "interface/parent" "a parent that the machine does not have, or the wrong number of parents for the type";
     INTERFACE_CYCLE Error "interface/cycle" "interfaces that are each other's parents";
     INTERFACE_VLAN Error "interface/vlan" "both `plane` and `vlan` on one interface";
     LINK_SUBNET Error "link/subnet" "a link that does not say which of a plane's subnets it means, or names one that the plane does not have";
     LINK_VLAN Warning "link/other-vlan" "a link to a plane on another VLAN than its interface";
+    INTERFACE_PARAM Error "interface/parameter" "a parameter that this type of interface does not have, or a value that MAAS does not accept";
+    LINK_GATEWAY Error "link/gateway" "a default gateway that MAAS does not accept, or a second one of the same family on one machine";
     LINK_TWICE Error "link/twice" "the same link is declared twice on one interface";
     VIP_DUPLICATE Error "vip/duplicate" "two groups of virtual addresses with the same name";
     VIP_BAND Error "vip/outside-band" "a virtual address outside every `vip` reservation of its plane";

@@ -5,6 +5,7 @@
 //! or writes. Must not know MAAS's wire format.
 
 mod key;
+mod settings;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::{Cidr, Range};
 
 pub use key::{Key, Mode, VlanAt};
+pub use settings::{InterfaceParam, InterfaceSettings, ParamValues};
 
 /// One object with every field that planebot reads or writes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -207,6 +209,9 @@ pub struct Interface {
     pub parents: BTreeSet<String>,
     /// `None` when MAAS shows the interface on no VLAN.
     pub vlan: Option<VlanAt>,
+    /// What it is set to.
+    #[serde(default, skip_serializing_if = "InterfaceSettings::is_default")]
+    pub settings: InterfaceSettings,
 }
 
 /// An interface's link to a subnet.
@@ -220,6 +225,9 @@ pub struct Link {
     pub subnet: Cidr,
     /// How the address is assigned.
     pub mode: Mode,
+    /// Whether somebody chose it as the machine's default gateway of its family.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub default_gateway: bool,
 }
 
 /// A DHCP snippet attached to a subnet, with every field that API 2.0 reads and writes. Its value is dhcpd configuration;

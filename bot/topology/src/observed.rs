@@ -53,6 +53,9 @@ pub struct Node {
     pub is_rack: bool,
     /// MAAS's `status_name`, for example `Ready`, `Deployed`; `Device` and `Controller` for the other kinds.
     pub status: String,
+    /// Whether a machine is locked: MAAS then refuses every change of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub locked: bool,
     /// The interface that a machine boots from, if MAAS reports it.
     #[serde(default)]
     pub boot: Option<String>,

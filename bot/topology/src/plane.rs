@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::address::{Cidr, Range};
-use crate::object::{InterfaceKind, Mode, RangeKind, VlanAt};
+use crate::object::{InterfaceKind, InterfaceParam, InterfaceSettings, Mode, RangeKind, VlanAt};
 
 /// The declared network. Made only by the check of a draft: nothing overlaps, and every reference resolves.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -196,6 +196,45 @@ pub struct MachineInterface {
     pub vlan: Option<VlanAt>,
     /// Its links; `None` leaves them alone.
     pub links: Option<Vec<(Cidr, Mode)>>,
+    /// Those of the links that are the machine's default gateway, at most one of each family in a machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gateways: Vec<(Cidr, Mode)>,
+    /// What it is set to.
+    #[serde(default, skip_serializing_if = "DeclaredSettings::is_empty")]
+    pub settings: DeclaredSettings,
+}
+
+/// What an interface is declared to be set to; what is not declared is left alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeclaredSettings {
+    /// Bytes.
+    pub mtu: Option<u32>,
+    /// All its tags.
+    pub tags: Option<BTreeSet<String>>,
+    pub enabled: Option<bool>,
+    /// Parameters of a bond or bridge.
+    pub params: BTreeMap<InterfaceParam, String>,
+}
+
+impl DeclaredSettings {
+    /// Whether everything is left alone.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What an interface is set to once the declaration is carried out.
+    pub fn applied(&self, now: &InterfaceSettings) -> InterfaceSettings {
+        let mut settings = now.clone();
+        settings.mtu = self.mtu.or(settings.mtu);
+        if let Some(tags) = &self.tags {
+            settings.tags.clone_from(tags);
+        }
+        settings.disabled = self.enabled.map_or(settings.disabled, |enabled| !enabled);
+        for (param, value) in &self.params {
+            settings.set(*param, value);
+        }
+        settings
+    }
 }
 
 /// One address of the jumphost.

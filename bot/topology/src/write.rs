@@ -20,6 +20,7 @@ mod patch;
 mod plane;
 mod scalar;
 mod selection;
+mod settings;
 mod site;
 mod tree;
 mod written;

@@ -304,6 +304,10 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "plane: a\nfabric: f\ncidr: 10.0.0.0/24\n== m.yaml\nmachines:\n  - {name: m1, template: none}\n  - name: m2\n    interfaces:\n      - {name: eth0, type: physical, bond_mode: 802.3ad}\n      - {name: eth1, type: physical, links: [{plane: a, address: +9, default_gateway: true}]}\n",
+        &["machine/template", "interface/parameter", "link/gateway"],
+    ),
+    (
         "plane: a\nfabric: f\n== A.YAML\nspaces: [x]\n== a.yaml\nspaces: [y]\n",
         &["file/path"],
     ),

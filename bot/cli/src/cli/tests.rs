@@ -136,6 +136,52 @@ fn an_imported_maas_checks_without_errors_and_plans_to_no_changes() {
     drop(serving);
 }
 
+/// A MAAS with a deployed machine.
+const DEPLOYED: &str = r#"{"fabrics": [{"name": "blue", "vlans": [
+    {"vid": 0, "subnets": [{"cidr": "192.0.2.0/24", "name": "desks"}]}]}],
+    "machines": [{"hostname": "m1", "status": "Deployed", "interfaces": [
+        {"name": "eth0", "fabric": "blue", "vlan": 0, "links": [{"subnet": "192.0.2.0/24", "mode": "STATIC", "ip": "192.0.2.40"}]}]}]}"#;
+
+#[test]
+fn what_is_declared_and_not_so_is_never_no_changes() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let maas = ::lab::maas::LabMaas::load(DEPLOYED, Some("3.7.3")).unwrap();
+    let key = maas.api_key("admin").unwrap();
+    let serving = runtime.block_on(::lab::maas::serve(maas, None)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), "desks.yaml", DESKS);
+    let declared = "machines:\n  - {name: m1, interfaces: [{name: eth0, type: physical, links: [{plane: desks, address: +41}]}]}\n  - {name: m2, interfaces: [{name: eth0, type: physical}]}\n";
+    put(folder.path(), "machines.yaml", declared);
+    let site = folder.path().to_str().unwrap();
+    let ask = |words: &[&str]| {
+        let site = ["--maas-url", &serving.url, "--topology", site];
+        planebot(&[&site, words].concat(), &[("PLANEBOT_MAAS_API_KEY", &key)])
+    };
+    for words in [
+        vec!["plan"],
+        vec!["plan", "--format", "markdown"],
+        vec!["audit"],
+    ] {
+        let (code, out, err) = ask(&words);
+        assert_eq!(code, 2, "{words:?}: {out}{err}");
+        assert!(
+            out.contains("waits for: a release")
+                && out.contains("192.0.2.41")
+                && out.contains("machine m2")
+                && out.contains("waits for: the machine")
+                && !out.contains("no changes"),
+            "{words:?}: {out}"
+        );
+    }
+    let (code, out, _) = ask(&["plan", "--format", "json"]);
+    let plan: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert!(
+        code == 2 && plan["verdict"] == "waits" && plan["waits"].as_array().unwrap().len() == 3,
+        "{out}"
+    );
+    drop(serving);
+}
+
 /// A MAAS with a declared and an undeclared network.
 const PHONES: &str = r#"{"fabrics": [{"name": "blue", "vlans": [
     {"vid": 0, "subnets": [{"cidr": "192.0.2.0/24", "name": "desks", "gateway": "192.0.2.7"}]},

@@ -13,7 +13,7 @@ use journal::{Journal, JournalError, Lease, NewRun, Run, RunId};
 use plan::gate::{Gate, GateName};
 use plan::plan::Plan;
 use plan::render;
-use plan::run::{Fact, NextMove, Progress, RecordedFact, next_move};
+use plan::run::{Fact, NextMove, Progress, RecordedFact, ending, next_move};
 use plan::runbook::Runbook;
 use service::runs::ledger::{LeaseFence, RunLedger};
 
@@ -377,12 +377,22 @@ fn as_options(line: &str, gate: &str) -> String {
 fn print_end(facts: &[RecordedFact], out: &mut dyn Write) -> std::io::Result<u8> {
     let finished = facts.iter().any(|noted| noted.fact == Fact::Finished);
     if finished {
-        writeln!(out, "applied, and proved twice: a new plan has no changes")?;
+        print_applied(facts, out)?;
         Ok(exit_code::OK)
     } else {
         writeln!(out, "the run was aborted")?;
         Ok(exit_code::WAITING)
     }
+}
+
+/// Says `proved` only where everything that is declared is there.
+fn print_applied(facts: &[RecordedFact], out: &mut dyn Write) -> std::io::Result<()> {
+    let waits = Progress::of(facts).waits;
+    if waits.is_empty() {
+        return writeln!(out, "applied, and proved twice: a new plan has no changes");
+    }
+    write!(out, "{}", render::waiting_text(&waits))?;
+    writeln!(out, "{}", ending(facts))
 }
 
 #[cfg(test)]

@@ -288,7 +288,11 @@ pub(crate) fn every_fact() -> Vec<Fact> {
         by: alice(),
         evidence,
     };
-    let verified = |round, drift| Fact::Verified { round, drift };
+    let verified = |round, drift| Fact::Verified {
+        round,
+        drift,
+        waits: Vec::new(),
+    };
     vec![
         began(),
         Fact::Intended(StepId(1)),

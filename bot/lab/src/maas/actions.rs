@@ -1,5 +1,6 @@
 //! What people and machines do to a MAAS outside the API that planebot uses: deploy, release, commission, unlink.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -268,8 +269,8 @@ impl LabMaas {
                 parents: Vec::new(),
                 mtu: None,
                 enabled: true,
-                bridge_type: "standard".to_owned(),
-                bond_mode: "active-backup".to_owned(),
+                tags: Vec::new(),
+                params: BTreeMap::new(),
             },
         );
         id

@@ -2,10 +2,13 @@
 //! (3.5.9 `maasserver/api/interfaces.py:96-137`, `forms/interface.py`).
 
 mod form;
+mod settings;
 
 use serde_json::Value;
 
 use form::read_interface_mtu;
+pub(crate) use settings::default_params;
+use settings::{read_params, read_tags};
 
 use super::answer::{
     ApiCaller, MaasAnswer, admin_to_change, bad_method, missing, no_content, plain,
@@ -122,27 +125,29 @@ impl LabMaas {
             None if kind == "physical" => self.read_mac("", None, &mut errors),
             Some(_) | None => parent.map(|parent| parent.mac).unwrap_or_default(),
         };
+        let mut row = StoredInterface {
+            id: 0,
+            node: node.to_owned(),
+            name,
+            kind: kind.to_owned(),
+            mac,
+            vlan,
+            parents,
+            mtu: None,
+            enabled: true,
+            tags: Vec::new(),
+            params: default_params(kind),
+        };
+        read_interface_mtu(&mut row, form, &mut errors);
+        read_params(&mut row, form, &mut errors);
+        read_tags(&mut row, form);
+        row.enabled = form.checkbox("enabled").unwrap_or(true);
         errors.done()?;
         if kind == "bridge" || kind == "bond" {
-            self.reset_parents(&parents, vlan);
+            self.reset_parents(&row.parents, vlan);
         }
         let id = self.next("interface");
-        self.interfaces.insert(
-            id,
-            StoredInterface {
-                id,
-                node: node.to_owned(),
-                name,
-                kind: kind.to_owned(),
-                mac,
-                vlan,
-                parents,
-                mtu: None,
-                enabled: true,
-                bridge_type: form.get("bridge_type").unwrap_or("standard").to_owned(),
-                bond_mode: form.get("bond_mode").unwrap_or("active-backup").to_owned(),
-            },
-        );
+        self.interfaces.insert(id, StoredInterface { id, ..row });
         if vlan.is_some() {
             self.ensure_link_up(id);
         }
@@ -218,6 +223,9 @@ impl LabMaas {
                     row.vlan = None;
                 }
             }
+            ("POST", Some(op @ ("add_tag" | "remove_tag"))) => {
+                self.change_tag(node, id, op, form)?;
+            }
             ("POST", Some("set_default_gateway")) => {
                 self.may_change(node, "set default gateway")?;
                 self.set_default_gateway(id, form)?;
@@ -228,6 +236,43 @@ impl LabMaas {
             200,
             &self.show_interface(&self.interfaces[&id]),
         ))
+    }
+
+    /// In every state of a machine, unless it is locked.
+    fn change_tag(
+        &mut self,
+        node: &str,
+        id: u64,
+        op: &str,
+        form: &Form,
+    ) -> Result<(), LabResponse> {
+        if self.nodes[node].locked {
+            return Err(plain(403, ""));
+        }
+        let Some(tag) = form.get("tag").filter(|tag| !tag.is_empty()) else {
+            return Err(plain(400, "No provided tag!"));
+        };
+        if let Some(row) = self.interfaces.get_mut(&id) {
+            let has = row.tags.iter().any(|other| other == tag);
+            if op == "remove_tag" {
+                row.tags.retain(|other| other != tag);
+            } else if !has {
+                row.tags.push(tag.to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// The ports of a bond or bridge are on its VLAN; one that moves there loses its links (seen on 3.5.12 and 3.7.3).
+    fn drag_ports(&mut self, ports: &[u64], vlan: Option<u64>) {
+        for port in ports {
+            if self.interfaces[port].vlan != vlan {
+                self.remove_links(*port);
+                if let Some(row) = self.interfaces.get_mut(port) {
+                    row.vlan = vlan;
+                }
+            }
+        }
     }
 
     /// The fields depend on the node: of a controller's interface only the VLAN can change, of a deployed machine's only the
@@ -246,17 +291,25 @@ impl LabMaas {
         }
         if !deployed {
             row.vlan = self.named_vlan(form, row.vlan, &mut errors);
+            if row.kind == "bond" && form.get("parents").is_some() {
+                row.parents = self.named_parents(node, "parents", form);
+            }
         }
         if !controller {
             self.read_identity(&mut row, form, &mut errors);
         }
         if !controller && !deployed {
             read_interface_mtu(&mut row, form, &mut errors);
+            read_params(&mut row, form, &mut errors);
+            read_tags(&mut row, form);
             row.enabled = form.checkbox("enabled").unwrap_or(row.enabled);
         }
         errors.done()?;
         if row.vlan != self.interfaces[&id].vlan {
             self.follow_vlan_change(id, controller, row.vlan);
+        }
+        if !controller && !deployed && (row.kind == "bond" || row.kind == "bridge") {
+            self.drag_ports(&row.parents, row.vlan);
         }
         self.interfaces.insert(id, row);
         Ok(())

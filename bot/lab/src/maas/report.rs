@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::interface::default_params;
 use super::store::{
     AllocType, LabMaas, NodeType, StoredAddress, StoredInterface, StoredSubnet, StoredVlan,
 };
@@ -139,8 +140,8 @@ impl LabMaas {
                 parents,
                 mtu: None,
                 enabled: true,
-                bridge_type: "standard".to_owned(),
-                bond_mode: "active-backup".to_owned(),
+                tags: Vec::new(),
+                params: default_params(kind),
             },
         );
         id

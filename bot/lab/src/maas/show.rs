@@ -234,16 +234,8 @@ impl LabMaas {
             .collect();
         let vlan_mtu = interface.vlan.map(|vlan| self.vlans[&vlan].mtu);
         let physical = interface.kind == "physical";
-        let params = match interface.kind.as_str() {
-            "bridge" => {
-                json!({"bridge_fd": 15, "bridge_stp": false, "bridge_type": interface.bridge_type})
-            }
-            "bond" => json!({
-                "bond_downdelay": 0, "bond_lacp_rate": "fast", "bond_miimon": 100, "bond_mode": interface.bond_mode,
-                "bond_num_grat_arp": 1, "bond_updelay": 0, "bond_xmit_hash_policy": "layer2",
-            }),
-            _ => json!({}),
-        };
+        let mut params = interface.params.clone();
+        params.extend(interface.mtu.map(|mtu| ("mtu".to_owned(), json!(mtu))));
         json!({
             "id": interface.id, "mac_address": interface.mac, "vendor": null,
             "parents": interface.parents.iter().map(name).collect::<Vec<_>>(), "params": params, "product": null,
@@ -252,7 +244,7 @@ impl LabMaas {
             "effective_mtu": interface.mtu.or(vlan_mtu).unwrap_or(1500),
             "interface_speed": if physical { 1000 } else { 0 }, "numa_node": physical.then_some(0), "type": interface.kind,
             "links": links, "name": interface.name, "link_connected": physical, "discovered": null, "children": children,
-            "tags": [], "link_speed": if physical { 1000 } else { 0 },
+            "tags": interface.tags, "link_speed": if physical { 1000 } else { 0 },
             "resource_uri": format!("{BASE}/nodes/{}/interfaces/{}/", interface.node, interface.id),
         })
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use serde_json::Value;
 
 use super::version::Version;
 
@@ -169,8 +170,9 @@ pub(crate) struct StoredInterface {
     pub(crate) parents: Vec<u64>,
     pub(crate) mtu: Option<u32>,
     pub(crate) enabled: bool,
-    pub(crate) bridge_type: String,
-    pub(crate) bond_mode: String,
+    pub(crate) tags: Vec<String>,
+    /// The parameters of a bond or bridge.
+    pub(crate) params: BTreeMap<String, Value>,
 }
 
 /// A DHCP snippet; without node, subnet and range it is global.

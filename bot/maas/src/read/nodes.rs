@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use topology::Cidr;
-use topology::object::{Interface, InterfaceKind, Link, Mode, Object, VlanAt};
+use topology::object::{Interface, InterfaceKind, InterfaceSettings, Link, Mode, Object, VlanAt};
 use topology::observed::{BlindSpot, Node, NodeKind, Scope, Seen};
 
 use crate::MaasReader;
 use crate::json::{JsonAt, JsonResult, each};
 use crate::read::network::vlan_at;
+use crate::read::settings::settings;
 use crate::request::ReadError;
 use crate::transport::{MaasRequest, Transport};
 
@@ -26,6 +27,7 @@ pub(crate) struct NodeRow {
     pub(crate) kind: NodeKind,
     pub(crate) is_rack: bool,
     status: String,
+    locked: bool,
     boot: Option<String>,
     pub(crate) interfaces: Vec<InterfaceRow>,
 }
@@ -38,6 +40,7 @@ pub(crate) struct InterfaceRow {
     kind: InterfaceKind,
     parents: BTreeSet<String>,
     vlan: Option<VlanAt>,
+    settings: InterfaceSettings,
     links: Vec<LinkRow>,
 }
 
@@ -48,6 +51,8 @@ struct LinkRow {
     subnet: Cidr,
     mode: Mode,
     address: Option<IpAddr>,
+    /// Whether somebody chose it as the default gateway; known only where the whole machine was read.
+    chosen: bool,
 }
 
 impl<W: Transport> MaasReader<W> {
@@ -120,6 +125,10 @@ pub(crate) fn node_row(at: JsonAt<'_>, kind: NodeKind) -> JsonResult<NodeRow> {
     for item in at.field("interface_set")?.list()? {
         interfaces.push(interface_row(item)?);
     }
+    let chosen = chosen_links(at)?;
+    for link in interfaces.iter_mut().flat_map(|row| &mut row.links) {
+        link.chosen = chosen.contains(&link.id);
+    }
     let boot = match at.optional("boot_interface") {
         Some(interface) => Some(interface.field("name")?.text()?.to_owned()),
         None => None,
@@ -131,9 +140,31 @@ pub(crate) fn node_row(at: JsonAt<'_>, kind: NodeKind) -> JsonResult<NodeRow> {
         kind,
         is_rack: false,
         status,
+        locked: match at.optional("locked") {
+            Some(locked) => locked.flag()?,
+            None => false,
+        },
         boot,
         interfaces,
     })
+}
+
+/// The links that were chosen as default gateways. MAAS shows a gateway that it picked itself without a link.
+fn chosen_links(at: JsonAt<'_>) -> JsonResult<Vec<u64>> {
+    let mut chosen = Vec::new();
+    let Some(gateways) = at.optional("default_gateways") else {
+        return Ok(chosen);
+    };
+    for family in ["ipv4", "ipv6"] {
+        let family = gateways.optional(family);
+        if let Some(link) = family
+            .as_ref()
+            .and_then(|family| family.optional("link_id"))
+        {
+            chosen.push(link.number()?);
+        }
+    }
+    Ok(chosen)
 }
 
 /// A node of `rackcontrollers/`.
@@ -170,6 +201,7 @@ pub(crate) fn interface_row(at: JsonAt<'_>) -> JsonResult<InterfaceRow> {
         kind,
         parents,
         vlan,
+        settings: settings(at, kind)?,
         links,
     })
 }
@@ -200,6 +232,7 @@ fn link(at: JsonAt<'_>) -> JsonResult<Option<LinkRow>> {
         subnet: subnet.field("cidr")?.cidr()?,
         mode,
         address,
+        chosen: false,
     }))
 }
 
@@ -211,6 +244,7 @@ impl NodeRow {
             kind: self.kind,
             is_rack: self.is_rack,
             status: self.status.clone(),
+            locked: self.locked,
             boot: self.boot.clone(),
         }
     }
@@ -245,6 +279,7 @@ impl InterfaceRow {
                 kind: self.kind,
                 parents: self.parents.clone(),
                 vlan: self.vlan.clone(),
+                settings: self.settings.clone(),
             }),
         };
         let links = self.links.iter().map(|row| Seen {
@@ -254,6 +289,7 @@ impl InterfaceRow {
                 interface: self.name.clone(),
                 subnet: row.subnet,
                 mode: row.mode,
+                default_gateway: row.chosen,
             }),
         });
         [interface].into_iter().chain(links).collect()

@@ -5,6 +5,7 @@
 //! MAAS will answer.
 
 mod node;
+mod settings;
 mod subnet;
 
 use topology::Cidr;
@@ -114,9 +115,7 @@ fn update(before: &Object, after: &Object, refs: &ResolvedRefs) -> RequestResult
         (Object::Route(a), Object::Route(b)) => update_route(row, a, b, refs),
         (Object::ReservedIp(a), Object::ReservedIp(b)) => update_reserved_ip(row, a, b),
         (Object::Interface(a), Object::Interface(b)) => node::update_interface(row, a, b, refs),
-        (Object::Link(_), Object::Link(_)) => Err(refusal(
-            "a link cannot be changed; it has to be deleted and recreated".to_owned(),
-        )),
+        (Object::Link(a), Object::Link(b)) => node::update_link(row, a, b, refs),
         (Object::Snippet(_), Object::Snippet(_)) => Err(refusal(
             "a DHCP snippet is never changed; it is deleted and recreated".to_owned(),
         )),

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use topology::address::Range;
 use topology::object::{
-    Interface, InterfaceKind, IpRange, Link, Mode, RangeKind, Subnet, SubnetFlags, Vlan, VlanAt,
+    Interface, InterfaceKind, InterfaceSettings, IpRange, Link, Mode, RangeKind, Subnet,
+    SubnetFlags, Vlan, VlanAt,
 };
 
 use super::*;
@@ -137,6 +138,7 @@ fn with_m1() -> ScriptedTransport {
 
 fn interface(name: &str, kind: InterfaceKind, parents: &[&str], vlan: Option<u16>) -> Interface {
     Interface {
+        settings: InterfaceSettings::default(),
         host: "m1".to_owned(),
         name: name.to_owned(),
         kind,
@@ -147,6 +149,7 @@ fn interface(name: &str, kind: InterfaceKind, parents: &[&str], vlan: Option<u16
 
 fn link(name: &str, mode: Mode) -> Link {
     Link {
+        default_gateway: false,
         host: "m1".to_owned(),
         interface: name.to_owned(),
         subnet: desks().cidr,

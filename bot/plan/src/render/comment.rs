@@ -7,6 +7,7 @@ use super::gate::gate_box;
 use super::header::{ApplyStatus, PlanHeader};
 use super::rehearsal::{Rehearsed, rehearsal};
 use super::revert::way_back;
+use super::waiting;
 use super::words::{clean, counts, escaped, fence, line, machines, plural, span, utc};
 use crate::plan::{Plan, RefusedPlan};
 use crate::step::{Phase, Step};
@@ -47,6 +48,7 @@ fn written(plan: &Plan, header: &PlanHeader, rehearsed: &Rehearsed, fold: Fold) 
         push_line!(out, "> [!WARNING]\n> {}\n", clean(why));
     }
     caution(&mut out, plan);
+    out.push_str(&waiting::markdown(&plan.waits));
     if !plan.steps.is_empty() {
         phase_table(&mut out, plan);
     }
@@ -109,16 +111,25 @@ pub fn refusal_markdown(refused: &RefusedPlan, header: &PlanHeader) -> String {
 }
 
 pub(super) fn heading(plan: &Plan, site: &str) -> String {
-    if plan.steps.is_empty() {
+    let waits = waiting::summary(&plan.waits);
+    if plan.steps.is_empty() && waits.is_empty() {
         return format!("🟢 Plan for {site}: no changes");
     }
+    if plan.steps.is_empty() {
+        return format!("🟠 Plan for {site}: nothing can be changed now, {waits}");
+    }
+    let waits = if waits.is_empty() {
+        waits
+    } else {
+        format!(", {waits}")
+    };
     let people = match plan.gates.len() {
         0 => String::new(),
         1 => ", 1 needs a person".to_owned(),
         count => format!(", {count} need a person"),
     };
     format!(
-        "🟡 Plan for {site}: {}{people}",
+        "🟡 Plan for {site}: {}{people}{waits}",
         plural(plan.steps.len(), "change")
     )
 }
@@ -132,6 +143,14 @@ pub(super) fn summary(plan: &Plan) -> String {
     }
     if hosts > 0 {
         out.push_str(&format!(" Touches {}.", plural(hosts, "machine")));
+    }
+    if !plan.waits.is_empty() {
+        let verb = if plan.waits.len() == 1 {
+            "waits"
+        } else {
+            "wait"
+        };
+        out.push_str(&format!(" {} {verb}.", plural(plan.waits.len(), "item")));
     }
     out
 }
@@ -250,7 +269,9 @@ fn changes(plan: &Plan) -> String {
 }
 
 fn next(out: &mut String, plan: &Plan, header: &PlanHeader, rehearsed: &Rehearsed) {
-    if plan.steps.is_empty() {
+    if plan.steps.is_empty() && !plan.waits.is_empty() {
+        out.push_str("*Next:* do what the items above wait for, then comment `/plan`.\n\n");
+    } else if plan.steps.is_empty() {
         out.push_str("*Next:* nothing to do in MAAS.\n\n");
     } else if plan.read_only.is_some() || !rehearsed.failures.is_empty() {
         out.push_str("*Next:* this plan is read-only and cannot be applied.\n\n");

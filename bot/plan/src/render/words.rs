@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use topology::object::{Object, RangeKind, Subnet, Vlan};
 use topology::observed::Timestamp;
 
+use super::interface::{interface_change, settings_words};
 use crate::plan::Plan;
 use crate::step::Step;
 
@@ -44,6 +45,15 @@ pub fn line(step: &Step) -> String {
     clean(&format!("{} {what}{plane}{why}", sign_of(step)))
 }
 
+/// A step on one line, without its plane and reason.
+pub(crate) fn line_without_reason(step: &Step) -> String {
+    line(&Step {
+        plane: None,
+        why: String::new(),
+        ..step.clone()
+    })
+}
+
 fn object(object: &Object) -> String {
     match object {
         Object::Space(space) => format!("space {}", space.name),
@@ -74,16 +84,24 @@ fn object(object: &Object) -> String {
         Object::Interface(interface) => {
             let parents: Vec<&str> = interface.parents.iter().map(String::as_str).collect();
             format!(
-                "interface {}:{} over {}",
+                "interface {}:{} over {}{}",
                 interface.host,
                 interface.name,
-                parents.join(", ")
+                parents.join(", "),
+                settings_words(interface)
             )
         }
-        Object::Link(link) => format!(
-            "link {}:{} on {} {}",
-            link.host, link.interface, link.subnet, link.mode
-        ),
+        Object::Link(link) => {
+            let gateway = if link.default_gateway {
+                ", default gateway"
+            } else {
+                ""
+            };
+            format!(
+                "link {}:{} on {} {}{gateway}",
+                link.host, link.interface, link.subnet, link.mode
+            )
+        }
         Object::Snippet(snippet) => {
             let off = if snippet.enabled { "" } else { ", disabled" };
             format!(
@@ -121,6 +139,7 @@ fn change(before: &Object, after: &Object) -> String {
                 after.source, after.destination, before.metric, after.metric
             )
         }
+        (Object::Interface(before), Object::Interface(after)) => interface_change(before, after),
         _ => object(after),
     }
 }

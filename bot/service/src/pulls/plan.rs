@@ -1,6 +1,8 @@
 //! Plans a pull request's head and enqueues the plan comment and the check. It must not know what follows from a merge.
 
 use journal::{AnnotationLevel, AnnotationPayload, CheckConclusion, CheckPayload, CheckState};
+use plan::plan::Plan;
+use plan::waiting::waiting_summary;
 use topology::finding::Finding;
 
 use super::Pulls;
@@ -73,18 +75,7 @@ fn log_plan(record: &PullRecord, site: &str, number: u64, findings: &[Finding]) 
 /// The check on the head. A refusal is always a failed check; annotations are on the lines that caused them.
 fn check_of(record: &PullRecord, findings: &[Finding]) -> CheckPayload {
     let (conclusion, title) = match (&record.plan, record.rehearsed.failures.is_empty()) {
-        (Some(plan), true) if plan.steps.is_empty() => {
-            (CheckConclusion::Success, "no changes".to_owned())
-        }
-        (Some(plan), true) => (
-            CheckConclusion::Success,
-            format!(
-                "{} changes, {} gates, plan {}",
-                plan.steps.len(),
-                plan.gates.len(),
-                plan.digest
-            ),
-        ),
+        (Some(plan), true) => plan_title(plan),
         (Some(_), false) => (CheckConclusion::Failure, "the rehearsal failed".to_owned()),
         (None, _) if record.refused.is_some() => (CheckConclusion::Failure, "no plan".to_owned()),
         (None, _) => (
@@ -99,6 +90,23 @@ fn check_of(record: &PullRecord, findings: &[Finding]) -> CheckPayload {
         title,
         summary: "The plan is in the pull request's conversation.".to_owned(),
         annotations: findings.iter().map(annotation_of).collect(),
+    }
+}
+
+/// A plan that leaves something declared undone is not a plain success.
+fn plan_title(plan: &Plan) -> (CheckConclusion, String) {
+    let waits = waiting_summary(&plan.waits);
+    let changes = format!(
+        "{} changes, {} gates, plan {}",
+        plan.steps.len(),
+        plan.gates.len(),
+        plan.digest
+    );
+    match (plan.steps.is_empty(), waits.is_empty()) {
+        (true, true) => (CheckConclusion::Success, "no changes".to_owned()),
+        (false, true) => (CheckConclusion::Success, changes),
+        (true, false) => (CheckConclusion::Neutral, waits),
+        (false, false) => (CheckConclusion::Neutral, format!("{changes}; {waits}")),
     }
 }
 

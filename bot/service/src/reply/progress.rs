@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use plan::gate::Gate;
 use plan::plan::Plan;
 use plan::render::{self, fence, span, utc};
-use plan::run::{Fact, Progress, RecordedFact};
+use plan::run::{Fact, Progress, RecordedFact, ending};
 use plan::step::{Phase, Step, StepId};
+use plan::waiting::{WaitingItem, waiting_summary};
 use topology::observed::Timestamp;
 
 use crate::reply::RunSetting;
@@ -57,9 +58,17 @@ fn render(plan: &Plan, facts: &[RecordedFact], setting: &RunSetting, show_steps:
         out.push_str(&gate_line(gate, progress));
     }
     for recorded in facts {
-        if let Fact::Verified { round, drift } = &recorded.fact {
-            out.push_str(&proof_line(*round, drift.len(), recorded.at));
+        if let Fact::Verified {
+            round,
+            drift,
+            waits,
+        } = &recorded.fact
+        {
+            out.push_str(&proof_line(*round, drift.len(), waits, recorded.at));
         }
+    }
+    if progress.ended {
+        out.push_str(&still_waiting(&progress.waits));
     }
     if let Some(why) = &progress.stopped {
         out.push_str(&stopped(plan, progress, why));
@@ -74,9 +83,13 @@ fn done_step(fact: &Fact) -> Option<(StepId, Option<u64>)> {
     None
 }
 
-fn proof_line(round: u8, differences: usize, at: Timestamp) -> String {
+fn proof_line(round: u8, differences: usize, waits: &[WaitingItem], at: Timestamp) -> String {
     let (mark, words) = match differences {
-        0 => ('x', "**no changes**".to_owned()),
+        0 if waits.is_empty() => ('x', "**no changes**".to_owned()),
+        0 => (
+            'x',
+            format!("nothing else to change, {}", waiting_summary(waits)),
+        ),
         count => (' ', format!("{count} differences")),
     };
     format!(
@@ -93,7 +106,9 @@ fn run_heading(
 ) -> String {
     let (digest, site) = (&plan.digest, span(&setting.site));
     if facts.iter().any(|recorded| recorded.fact == Fact::Finished) {
-        return format!("✅ Applied {digest} to {site}, proved twice");
+        let how = ending(facts);
+        let how = how.trim_start_matches("applied");
+        return format!("✅ Applied {digest} to {site}{how}");
     }
     if progress.ended {
         return format!(
@@ -199,6 +214,22 @@ fn gate_line(gate: &Gate, progress: &Progress) -> String {
         if open { 'x' } else { ' ' },
         gate.name.word(),
         if open { ", checked and open" } else { "" }
+    )
+}
+
+/// What is declared and not there at the end of a run.
+fn still_waiting(waits: &[WaitingItem]) -> String {
+    const SHOWN: usize = 20;
+    if waits.is_empty() {
+        return String::new();
+    }
+    let mut lines: Vec<String> = waits.iter().take(SHOWN).map(WaitingItem::line).collect();
+    if waits.len() > SHOWN {
+        lines.push(format!("and {} more", waits.len() - SHOWN));
+    }
+    format!(
+        "\nDeclared, and not so yet:\n\n{}",
+        fence("text", &lines.join("\n"))
     )
 }
 

@@ -13,7 +13,7 @@ use tracing::Instrument as _;
 use github::webhook::event::{PullNumber, Sha};
 use journal::{CheckConclusion, CheckState, HistoryPayload, Run};
 use plan::gate::GateName;
-use plan::run::{Fact, Progress, RecordedFact};
+use plan::run::{Fact, Progress, RecordedFact, ending};
 use topology::observed::{Observed, Scope};
 
 use super::Runs;
@@ -143,24 +143,28 @@ impl Runs {
         let ended = CheckState::Completed;
         let (state, title, status) = if finished {
             (
-                ended(CheckConclusion::Success),
-                "applied, proved twice",
+                ended(conclusion_of(&progress)),
+                ending(&published.facts),
                 PullStatus::Applied,
             )
         } else if progress.ended {
             (
                 ended(CheckConclusion::Cancelled),
-                "aborted",
+                "aborted".to_owned(),
                 PullStatus::Merged,
             )
         } else if progress.stopped.is_some() {
             (
                 ended(CheckConclusion::ActionRequired),
-                "stopped",
+                "stopped".to_owned(),
                 PullStatus::Running,
             )
         } else {
-            (CheckState::InProgress, "applying", PullStatus::Running)
+            (
+                CheckState::InProgress,
+                "applying".to_owned(),
+                PullStatus::Running,
+            )
         };
         let new = &published.run.new;
         self.queue
@@ -168,7 +172,7 @@ impl Runs {
                 &new.repository,
                 &published.record.merge_commit,
                 state,
-                title,
+                &title,
             )
             .await?;
         let Some(number) = new.pull else {
@@ -308,6 +312,15 @@ impl Runs {
             whole: content.whole,
         };
         self.queue.history(&run.new.repository, key, commit).await
+    }
+}
+
+/// A run that leaves something declared undone is not a plain success.
+fn conclusion_of(progress: &Progress) -> CheckConclusion {
+    if progress.waits.is_empty() {
+        CheckConclusion::Success
+    } else {
+        CheckConclusion::Neutral
     }
 }
 

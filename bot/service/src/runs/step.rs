@@ -6,7 +6,7 @@ use tracing::Instrument as _;
 use execution::executor::Executor;
 use journal::Run;
 use plan::plan::PlanPolicy;
-use plan::run::{NextMove, next_move};
+use plan::run::{NextMove, ending, next_move};
 use topology::observed::Timestamp;
 use topology::plane::Topology;
 
@@ -125,6 +125,8 @@ impl Runs {
         executor.execute(next, &mut ledger).await?;
         log_move(next);
         if let NextMove::Finish = next {
+            let how = ending(&self.journal.facts(run.id).await?);
+            tracing::info!("the run has ended: {how}");
             self.journal.release(&lease).await?;
         }
         Ok(true)
@@ -163,11 +165,11 @@ fn log_move(made: &NextMove) {
         NextMove::Stop { why } => {
             tracing::warn!("the run stopped; an operator must look at it: {why}");
         }
-        NextMove::Finish => tracing::info!("the run has ended: applied, proved twice"),
         NextMove::Execute(_)
         | NextMove::Examine(_)
         | NextMove::WaitUntil(_)
         | NextMove::WaitForOperator
+        | NextMove::Finish
         | NextMove::Ended => {}
     }
 }

@@ -1,6 +1,6 @@
 //! Machines: interfaces with their parents, and links that fit their planes.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::address::Cidr;
@@ -9,14 +9,16 @@ use crate::finding::{Findings, codes, shown};
 use crate::object::{InterfaceKind, Mode, VlanAt};
 use crate::plane::{Machine, MachineInterface, PlaneSubnet};
 
+use super::gateways::{ChosenGateway, may_be_gateway};
 use super::index::{self, AddressOwners, PlaneIndex};
+use super::order::parents_first;
 use super::planes::{self, CheckedPlane};
-use super::{names, ranges};
+use super::{names, ranges, settings};
 
 /// What a machine's links are checked against.
-struct LinkContext<'c> {
+pub(super) struct LinkContext<'c> {
     index: &'c PlaneIndex,
-    subnets: &'c BTreeMap<Cidr, &'c PlaneSubnet>,
+    pub(super) subnets: &'c BTreeMap<Cidr, &'c PlaneSubnet>,
     machine: &'c MachineDraft,
 }
 
@@ -70,12 +72,13 @@ fn interfaces(
     owners: &mut AddressOwners,
     findings: &mut Findings<'_>,
 ) -> Vec<MachineInterface> {
-    let draft = &context.machine.interfaces;
+    let draft = context.machine.interfaces.as_deref().unwrap_or_default();
     let known: BTreeSet<&str> = draft
         .iter()
         .filter_map(|i| i.name.value.as_deref())
         .collect();
     let mut seen = BTreeSet::new();
+    let mut families = BTreeSet::new();
     let mut checked = Vec::new();
     for interface in draft {
         let Some(name) = interface.name.value.clone() else {
@@ -94,16 +97,29 @@ fn interfaces(
         let kind = kind(interface, findings);
         let parents = parents(interface, &known, findings);
         let vlan = vlan(interface, context.index, findings);
+        let mut gateways = Vec::new();
         let links = interface.links.as_ref().map(|links| {
             let on = (format!("{host}:{}", shown(&name)), vlan.as_ref());
-            links_of(links, &on, context, owners, findings)
+            links_of(links, &on, context, (owners, &mut gateways), findings)
         });
+        for (cidr, _, place) in &gateways {
+            if !families.insert(cidr.is_v6()) {
+                let message = format!("`{host}` already has a default gateway of this family");
+                let help = "remove one of the two";
+                findings.add(codes::LINK_GATEWAY, *place, message, help);
+            }
+        }
         checked.push(MachineInterface {
             name,
             kind,
             parents,
             vlan,
             links,
+            gateways: gateways
+                .into_iter()
+                .map(|(cidr, mode, _)| (cidr, mode))
+                .collect(),
+            settings: settings::settings(interface, kind, findings),
         });
     }
     parents_first(checked, context.machine, findings)
@@ -201,7 +217,7 @@ fn links_of(
     draft: &[LinkDraft],
     on: &(String, Option<&VlanAt>),
     context: &LinkContext<'_>,
-    owners: &mut AddressOwners,
+    (owners, gateways): (&mut AddressOwners, &mut Vec<ChosenGateway>),
     findings: &mut Findings<'_>,
 ) -> Vec<(Cidr, Mode)> {
     let mut links: Vec<(Cidr, Mode)> = Vec::new();
@@ -227,6 +243,12 @@ fn links_of(
                 .get(&cidr)
                 .and_then(|subnet| subnet.reservations.as_deref());
             ranges::refuse_dynamic(ip, subnet.unwrap_or_default(), link.address.place, findings);
+        }
+        if let Some(chosen) = link.default_gateway.as_ref()
+            && chosen.value == Some(true)
+            && may_be_gateway(cidr, mode, context, chosen.place, findings)
+        {
+            gateways.push((cidr, mode, chosen.place));
         }
         links.push((cidr, mode));
     }
@@ -340,51 +362,4 @@ fn list_of(cidrs: &[Cidr]) -> String {
         (false, true) => format!("{} and more", some.join(", ")),
         (false, false) => some.join(", "),
     }
-}
-
-/// Orders interfaces so that parents come before children. Those in a cycle get a finding and are left out.
-fn parents_first(
-    interfaces: Vec<MachineInterface>,
-    machine: &MachineDraft,
-    findings: &mut Findings<'_>,
-) -> Vec<MachineInterface> {
-    let mut children: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    let mut missing: Vec<usize> = Vec::new();
-    for (at, interface) in interfaces.iter().enumerate() {
-        missing.push(interface.parents.len());
-        for parent in &interface.parents {
-            children.entry(parent).or_default().push(at);
-        }
-    }
-    let mut ready: VecDeque<usize> = (0..interfaces.len())
-        .filter(|at| missing[*at] == 0)
-        .collect();
-    let mut order: Vec<usize> = Vec::new();
-    while let Some(at) = ready.pop_front() {
-        order.push(at);
-        for child in children
-            .get(interfaces[at].name.as_str())
-            .into_iter()
-            .flatten()
-        {
-            missing[*child] -= 1;
-            if missing[*child] == 0 {
-                ready.push_back(*child);
-            }
-        }
-    }
-    let cyclic: Vec<String> = interfaces
-        .iter()
-        .zip(&missing)
-        .filter(|(_, missing)| **missing > 0)
-        .take(8)
-        .map(|(interface, _)| format!("`{}`", shown(&interface.name)))
-        .collect();
-    if !cyclic.is_empty() {
-        let message = format!("{} are each other's parents", cyclic.join(", "));
-        let help = "remove the cycle: a parent must be created before its children";
-        findings.add(codes::INTERFACE_CYCLE, machine.name.place, message, help);
-    }
-    let mut kept: Vec<Option<MachineInterface>> = interfaces.into_iter().map(Some).collect();
-    order.into_iter().filter_map(|at| kept[at].take()).collect()
 }

@@ -7,6 +7,7 @@ use super::import::SiteImport;
 use super::leniency::Omission;
 use super::literal::{SCHEMA_LINE, address_in};
 use super::scalar::{comment, scalar};
+use super::settings::settings_text;
 use super::tree::{field, items, word};
 use super::written::WrittenFiles;
 use crate::address::Cidr;
@@ -157,6 +158,7 @@ pub(super) fn interface_text(
         let (key, place) = place(import, at);
         stated.push_str(&format!(", {key}: {place}"));
     }
+    stated.push_str(&settings_text(interface.kind, &interface.settings));
     let all: Option<Vec<String>> = links
         .iter()
         .map(|link| link_text(import, link, own))
@@ -237,8 +239,18 @@ pub(super) fn link_text(import: &SiteImport<'_>, link: &Link, own: Option<u128>)
     } else {
         String::new()
     };
+    // MAAS remembers the choice where its subnet has lost its gateway, and uses another one.
+    let usable = import
+        .observed
+        .subnet(&link.subnet)
+        .is_some_and(|subnet| subnet.gateway.is_some());
+    let gateway = if link.default_gateway && usable {
+        ", default_gateway: true"
+    } else {
+        ""
+    };
     Some(format!(
-        "{{plane: {}, address: {address}{subnet}}}",
+        "{{plane: {}, address: {address}{subnet}{gateway}}}",
         scalar(&plane.key)
     ))
 }

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 use topology::address::{Cidr, Range};
 use topology::object::{
-    Fabric, Interface, InterfaceKind, IpRange, Link, Mode, Object, RangeKind, ReservedIp, Space,
-    StaticRoute, Subnet, SubnetFlags, Vlan, VlanAt,
+    Fabric, Interface, InterfaceKind, InterfaceSettings, IpRange, Link, Mode, Object, RangeKind,
+    ReservedIp, Space, StaticRoute, Subnet, SubnetFlags, Vlan, VlanAt,
 };
 use topology::observed::{Node, NodeKind, Observed};
 
@@ -241,6 +241,7 @@ fn on_a_machine() -> impl Strategy<Value = Vec<Object>> {
         .prop_map(|(host, name, kind, parents, vlan, links)| {
             let host = host.to_owned();
             let mut objects = vec![Object::Interface(Interface {
+                settings: InterfaceSettings::default(),
                 host: host.clone(),
                 name: name.clone(),
                 kind,
@@ -252,6 +253,7 @@ fn on_a_machine() -> impl Strategy<Value = Vec<Object>> {
             })];
             objects.extend(links.into_iter().map(|(subnet, mode)| {
                 Object::Link(Link {
+                    default_gateway: false,
                     host: host.clone(),
                     interface: name.clone(),
                     subnet,
@@ -295,6 +297,7 @@ pub(crate) fn any_maas() -> impl Strategy<Value = Observed> {
             for (host, kind) in nodes.into_iter().chain([("rack1", NodeKind::Controller)]) {
                 let system_id = if host == "rack1" { "r1" } else { host }.to_owned();
                 let node = Node {
+                    locked: false,
                     system_id,
                     host: host.to_owned(),
                     kind,

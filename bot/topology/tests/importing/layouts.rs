@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde_json::Value;
 use topology::address::{Cidr, Range};
 use topology::object::{
-    Fabric, Interface, InterfaceKind, IpRange, Link, Mode, Object, RangeKind, ReservedIp, Space,
-    StaticRoute, Subnet, SubnetFlags, Vlan, VlanAt,
+    Fabric, Interface, InterfaceKind, InterfaceSettings, IpRange, Link, Mode, Object, RangeKind,
+    ReservedIp, Space, StaticRoute, Subnet, SubnetFlags, Vlan, VlanAt,
 };
 use topology::observed::{Node, NodeKind, Observed, Seen, Timestamp};
 use topology::version::MaasVersion;
@@ -128,6 +128,7 @@ fn put_controllers(observed: &mut Observed, layout: &Value) {
         .collect();
     for host in all {
         let node = Node {
+            locked: false,
             system_id: format!("id-{host}"),
             host: host.clone(),
             kind: NodeKind::Controller,
@@ -269,6 +270,7 @@ fn put_node(observed: &mut Observed, node: &Value, kind: NodeKind) {
     let host = text(node, "hostname").unwrap();
     let status = text(node, "status").unwrap_or_else(|| "Ready".to_owned());
     let row = Node {
+        locked: false,
         system_id: format!("id-{host}"),
         host: host.clone(),
         kind,
@@ -304,6 +306,7 @@ fn put_node(observed: &mut Observed, node: &Value, kind: NodeKind) {
         put(
             observed,
             Object::Interface(Interface {
+                settings: InterfaceSettings::default(),
                 host: host.clone(),
                 name: name.clone(),
                 kind: kind_of(text(interface, "type").as_deref()),
@@ -342,6 +345,7 @@ fn put_links(observed: &mut Observed, interface: &Value, host: &str, name: &str)
         put(
             observed,
             Object::Link(Link {
+                default_gateway: false,
                 host: host.to_owned(),
                 interface: name.to_owned(),
                 subnet,

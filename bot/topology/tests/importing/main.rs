@@ -269,7 +269,7 @@ fn every_layout_can_be_imported() {
     lenovo-pod1-vlan104.after.json: 5 files, 2 KiB, 4 planes, 5 machines, warnings ["dhcp/no-range"], left alone []
     lenovo-pod1-vlan104.before.json: 4 files, 1 KiB, 3 planes, 5 machines, warnings ["dhcp/no-range"], left alone []
     lnx1288-homelab.json: 9 files, 2 KiB, 8 planes, 3 machines, warnings ["gateway/in-dynamic", "name/generated"], left alone []
-    onenet-six-envs.json: 28 files, 52 KiB, 27 planes, 62 machines, warnings ["dhcp/no-range", "route/undeclared"], left alone []
+    onenet-six-envs.json: 28 files, 55 KiB, 27 planes, 62 machines, warnings ["dhcp/no-range", "route/undeclared"], left alone []
     sunbeam-sbc01-dualstack.json: 7 files, 1 KiB, 7 planes, 0 machines, warnings [], left alone []
     synthetic-sampledata-64.json: 66 files, 318 KiB, 64 planes, 768 machines, warnings [], left alone []
     treasuremap-seaworthy.json: 8 files, 4 KiB, 7 planes, 5 machines, warnings [], left alone []

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use topology::object::{
-    Fabric, Interface, InterfaceKind, IpRange, Key, Link, Mode, Object, RangeKind, ReservedIp,
-    Snippet, Space, StaticRoute, Subnet, Vlan, VlanAt,
+    Fabric, Interface, InterfaceKind, InterfaceSettings, IpRange, Key, Link, Mode, Object,
+    RangeKind, ReservedIp, Snippet, Space, StaticRoute, Subnet, Vlan, VlanAt,
 };
 use topology::observed::{Holder, Node, NodeKind, Observed, Occupant, Seen, Timestamp};
 use topology::plane::{
@@ -283,6 +283,7 @@ pub fn system_id(rack: &str) -> String {
 
 fn node(host: &str, kind: NodeKind, status: &str) -> (String, Node) {
     let node = Node {
+        locked: false,
         system_id: system_id(host),
         host: host.to_owned(),
         kind,
@@ -295,6 +296,7 @@ fn node(host: &str, kind: NodeKind, status: &str) -> (String, Node) {
 
 fn nic(host: &str, name: &str, vlan: VlanAt) -> Object {
     Object::Interface(Interface {
+        settings: InterfaceSettings::default(),
         host: host.to_owned(),
         name: name.to_owned(),
         kind: InterfaceKind::Physical,
@@ -305,6 +307,7 @@ fn nic(host: &str, name: &str, vlan: VlanAt) -> Object {
 
 fn link(subnet: &CloudSubnet, machine: &CloudMachine) -> Object {
     Object::Link(Link {
+        default_gateway: false,
         host: machine.host.clone(),
         interface: "eth0".to_owned(),
         subnet: subnet.cidr,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use serde_json::{Value, json};
-use topology::object::{Interface, InterfaceKind, Link, Mode};
+use serde_json::{Map, Value, json};
+use topology::object::{Interface, InterfaceKind, InterfaceParam, Link, Mode, ParamValues};
 use topology::observed::{Holder, Node, NodeKind};
 
 use crate::rehearse::layout::{LayoutBuilder, object_of, put};
@@ -65,8 +65,9 @@ impl<'a> LayoutBuilder<'a> {
             "parents": interface.parents,
             "links": links,
         });
+        let object = object_of(&mut json);
+        put_settings(object, interface);
         if let Some(at) = &interface.vlan {
-            let object = object_of(&mut json);
             put(object, "fabric", Some(&at.fabric));
             put(object, "vlan", Some(at.vid));
         }
@@ -82,6 +83,9 @@ impl<'a> LayoutBuilder<'a> {
         };
         let mut json = json!({"subnet": link.subnet, "mode": mode});
         put(object_of(&mut json), "ip", ip);
+        if link.default_gateway {
+            put(object_of(&mut json), "default_gateway", Some(true));
+        }
         json
     }
 
@@ -150,6 +154,26 @@ impl<'a> LayoutBuilder<'a> {
         let place = (interface.host.as_str(), interface.name.as_str());
         self.links.get(&place).map_or(&[], Vec::as_slice)
     }
+}
+
+fn put_settings(object: &mut Map<String, Value>, interface: &Interface) {
+    let settings = &interface.settings;
+    put(object, "mtu", settings.mtu);
+    put(object, "enabled", Some(!settings.disabled));
+    put(object, "tags", Some(&settings.tags));
+    let params: Map<String, Value> = InterfaceParam::all()
+        .filter(|param| param.kind() == interface.kind)
+        .map(|param| {
+            let text = settings.param(param);
+            let value = match param.values() {
+                ParamValues::OneOf(_) => json!(text),
+                ParamValues::Number { .. } => json!(text.parse::<u64>().unwrap_or_default()),
+                ParamValues::Flag => json!(text == "true"),
+            };
+            (param.word().to_owned(), value)
+        })
+        .collect();
+    put(object, "params", Some(params));
 }
 
 /// What its addresses show of a node that was not observed.

@@ -1,5 +1,6 @@
 //! The JSON format of layout files. Nothing is checked here beyond types.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::Deserialize;
@@ -145,6 +146,12 @@ pub(super) struct LayoutInterface {
     pub(super) fabric: Option<String>,
     pub(super) vlan: Option<u16>,
     pub(super) enabled: Option<bool>,
+    pub(super) bond_mode: Option<String>,
+    /// Not in the schema, like the parameters: set by rehearsals.
+    #[serde(default)]
+    pub(super) tags: Vec<String>,
+    #[serde(default)]
+    pub(super) params: BTreeMap<String, serde_json::Value>,
     #[serde(default)]
     pub(super) links: Vec<LayoutLink>,
 }

@@ -1,11 +1,13 @@
 //! Loads machines, devices and controllers with their interfaces, links and addresses; DNS records and other addresses.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use super::format::{LayoutDns, LayoutFile, LayoutInterface, LayoutLink, LayoutNode};
 use super::{LoadError, load_error};
+use crate::maas::interface::default_params;
 use crate::maas::store::{
     AllocType, LabMaas, NodeType, StoredAddress, StoredInterface, StoredNode, generated,
 };
@@ -126,6 +128,12 @@ impl LabMaas {
                 )
             })?);
         }
+        let kind = interface.r#type.as_deref().unwrap_or("physical");
+        let mut params = default_params(kind);
+        params.extend(interface.params.clone());
+        if let Some(mode) = &interface.bond_mode {
+            params.insert("bond_mode".to_owned(), mode.as_str().into());
+        }
         let id = self.next("interface");
         let vlan = self.vlan_of_interface(interface, &parents);
         let mac = interface
@@ -143,17 +151,14 @@ impl LabMaas {
                 id,
                 node: node.to_owned(),
                 name: interface.name.clone(),
-                kind: interface
-                    .r#type
-                    .clone()
-                    .unwrap_or_else(|| "physical".to_owned()),
+                kind: kind.to_owned(),
                 mac: mac.to_lowercase(),
                 vlan,
                 parents,
                 mtu: interface.mtu,
                 enabled: interface.enabled.unwrap_or(true),
-                bridge_type: "standard".to_owned(),
-                bond_mode: "active-backup".to_owned(),
+                tags: interface.tags.clone(),
+                params,
             },
         );
         for (at, link) in interface.links.iter().enumerate() {
@@ -291,8 +296,8 @@ impl LabMaas {
                 parents: Vec::new(),
                 mtu: None,
                 enabled: true,
-                bridge_type: String::new(),
-                bond_mode: String::new(),
+                tags: Vec::new(),
+                params: BTreeMap::new(),
             },
         );
         self.ensure_link_up(id);

@@ -4,6 +4,7 @@ use topology::object::{Interface, InterfaceKind, Link, Mode, VlanAt};
 
 use crate::look::FoundNode;
 use crate::transport::{MaasRequest, Method};
+use crate::writer::form::settings::{only_tag, with_changes, with_new, with_tags};
 use crate::writer::form::{NoRequest, RequestResult, ResolvedRefs, refusal};
 
 pub(super) fn create_interface(interface: &Interface, refs: &ResolvedRefs) -> RequestResult {
@@ -23,15 +24,19 @@ pub(super) fn create_interface(interface: &Interface, refs: &ResolvedRefs) -> Re
                     interface.name
                 )));
             }
-            Ok(below_node(Method::Post, node, "")
+            let request = below_node(Method::Post, node, "")
                 .with_query("op", "create_vlan")
                 .with_field("parent", row)
-                .with_field("vlan", refs.vlan(at)?))
+                .with_field("vlan", refs.vlan(at)?);
+            with_new(request, interface)
         }
-        (InterfaceKind::Bridge, [(_, row)]) => Ok(below_node(Method::Post, node, "")
-            .with_query("op", "create_bridge")
-            .with_field("name", &interface.name)
-            .with_field("parent", row)),
+        (InterfaceKind::Bridge, [(_, row)]) => {
+            let request = below_node(Method::Post, node, "")
+                .with_query("op", "create_bridge")
+                .with_field("name", &interface.name)
+                .with_field("parent", row);
+            with_new(request, interface)
+        }
         (InterfaceKind::Bond, [_, ..]) => {
             let mut request = below_node(Method::Post, node, "")
                 .with_query("op", "create_bond")
@@ -39,7 +44,7 @@ pub(super) fn create_interface(interface: &Interface, refs: &ResolvedRefs) -> Re
             for (_, row) in parents {
                 request = request.with_field("parents", row);
             }
-            Ok(request)
+            with_new(request, interface)
         }
         (InterfaceKind::Vlan | InterfaceKind::Bridge | InterfaceKind::Bond, _) => {
             Err(refusal(format!(
@@ -61,17 +66,30 @@ pub(super) fn update_interface(
     refs: &ResolvedRefs,
 ) -> RequestResult {
     let node = refs.node(&before.host)?;
-    let fixed = |it: &Interface| (it.host.clone(), it.kind, it.parents.clone());
-    if fixed(before) != fixed(after) {
+    let ports = before.parents != after.parents;
+    if before.host != after.host
+        || before.kind != after.kind
+        || (ports && before.kind != InterfaceKind::Bond)
+    {
         return Err(refusal(
-            "kind and parents of an interface cannot be changed; it has to be deleted and recreated"
+            "the kind of an interface and what is below it cannot be changed; it has to be deleted and recreated"
                 .to_owned(),
         ));
     }
+    if let Some((tag, added)) = only_tag(before, after) {
+        let verb = if added { "add_tag" } else { "remove_tag" };
+        return Ok(below_node(Method::Post, node, &format!("{row}/"))
+            .with_query("op", verb)
+            .with_field("tag", tag));
+    }
     let mut request = below_node(Method::Put, node, &format!("{row}/"));
+    for parent in after.parents.iter().filter(|_| ports) {
+        request = request.with_field("parents", interface_row(node, parent)?.to_string());
+    }
     if before.name != after.name {
         request = request.with_field("name", &after.name);
     }
+    request = with_changes(request, before, after);
     if before.vlan != after.vlan || request.form.is_empty() {
         let vlan = match &after.vlan {
             Some(at) => refs.vlan(at)?,
@@ -79,7 +97,7 @@ pub(super) fn update_interface(
         };
         request = request.with_field("vlan", vlan);
     }
-    Ok(request)
+    with_tags(request, before, after)
 }
 
 pub(super) fn create_link(link: &Link, refs: &ResolvedRefs) -> RequestResult {
@@ -95,10 +113,38 @@ pub(super) fn create_link(link: &Link, refs: &ResolvedRefs) -> RequestResult {
         .with_query("op", "link_subnet")
         .with_field("mode", mode)
         .with_field("subnet", refs.subnet(link.subnet)?);
+    let request = if link.default_gateway {
+        request.with_field("default_gateway", "true")
+    } else {
+        request
+    };
     Ok(match address {
         Some(ip) => request.with_field("ip_address", ip.to_string()),
         None => request,
     })
+}
+
+/// A link only ever becomes the default gateway; choosing another one takes it away.
+pub(super) fn update_link(
+    row: u64,
+    before: &Link,
+    after: &Link,
+    refs: &ResolvedRefs,
+) -> RequestResult {
+    let chosen = Link {
+        default_gateway: true,
+        ..before.clone()
+    };
+    if *after != chosen {
+        return Err(refusal(
+            "a link cannot be changed; it has to be deleted and recreated".to_owned(),
+        ));
+    }
+    let node = refs.node(&after.host)?;
+    let interface = interface_row(node, &after.interface)?;
+    Ok(below_node(Method::Post, node, &format!("{interface}/"))
+        .with_query("op", "set_default_gateway")
+        .with_field("link_id", row.to_string()))
 }
 
 fn interface_row(node: &FoundNode, name: &str) -> Result<u64, NoRequest> {

@@ -11,13 +11,14 @@ use crate::write::machine::{
 };
 use crate::write::patch::{FieldEdits, FilePatch, ItemEdits};
 use crate::write::scalar::scalar;
+use crate::write::settings;
 use crate::write::tree::{field, items, word};
 use crate::yaml::YamlNode;
 
 use super::pairing::{paired, unpaired};
 use super::value::{address, address_like, in_quotes, set_word, text_at};
 
-const INTERFACE: &[&str] = &["name", "type", "parents", "plane", "vlan", "links"];
+const PLACE: [&str; 5] = ["name", "type", "parents", "plane", "vlan"];
 
 /// Updates a machine's declaration.
 pub(super) fn change(import: &SiteImport<'_>, node: &YamlNode, patch: &mut FilePatch) {
@@ -55,7 +56,12 @@ pub(super) fn change(import: &SiteImport<'_>, node: &YamlNode, patch: &mut FileP
             }
             None => {}
         }
-        patch.fields(fields, INTERFACE);
+        let order: Vec<&str> = PLACE
+            .into_iter()
+            .chain(settings::KEYS)
+            .chain(["links"])
+            .collect();
+        patch.fields(fields, &order);
     }
     let change = ItemEdits {
         removed: gone,
@@ -112,6 +118,7 @@ fn interface(
             fields.set("parents", &format!("[{}]", parents.join(", ")));
         }
     }
+    settings::change(&before.settings, &now.settings, fields);
     let plane = fields.get("plane").and_then(word);
     let stated = match plane {
         Some(key) => import.plane(key).map(|plane| plane.vlan.at.clone()),
@@ -150,7 +157,7 @@ impl Links<'_> {
             for (node, (cidr, _)) in nodes.iter().zip(before) {
                 let mut fields = FieldEdits::of(node);
                 self.ask_which(node, *cidr, &mut fields);
-                patch.fields(fields, &["plane", "address", "subnet"]);
+                patch.fields(fields, &["plane", "address", "subnet", "default_gateway"]);
             }
             return;
         }
@@ -251,6 +258,11 @@ impl Links<'_> {
             };
             set_word(&mut fields, patch, "address", &word);
         }
+        match (text_at(node, "default_gateway"), now.default_gateway) {
+            (Some("true"), false) => fields.remove("default_gateway"),
+            (Some("true") | None, true) | (Some(_) | None, false) => {}
+            (Some(_), true) => fields.set("default_gateway", "true"),
+        }
         let before = fields.get("subnet");
         match before.and_then(word) {
             Some(stated) if stated != now.subnet.to_string() => {
@@ -263,7 +275,7 @@ impl Links<'_> {
             Some(_) => {}
             None => self.ask_which(node, now.subnet, &mut fields),
         }
-        patch.fields(fields, &["plane", "address", "subnet"]);
+        patch.fields(fields, &["plane", "address", "subnet", "default_gateway"]);
     }
 
     /// Adds `subnet` if the plane has more than one subnet now.
