@@ -171,9 +171,13 @@ impl LabMaas {
                 id,
             ] => self.plain_node(method, kind, id, caller),
             ["nodes"] => Ok(LabResponse::json(200, &self.show_all_nodes(caller))),
-            ["nodes", id, "interfaces"] => self.interfaces(request, id, form, caller),
+            ["nodes", id, "interfaces"] => {
+                let op = exports::operation(request, form);
+                self.interfaces(request, id, form, caller, op)
+            }
             ["nodes", id, "interfaces", interface] => {
-                self.interface(request, id, interface, form, caller)
+                let op = exports::operation(request, form);
+                self.interface(request, (id, interface), form, caller, op)
             }
             ["zones" | "resourcepools" | "resourcepool", ..] => {
                 self.zones_and_pools(method, path, caller)

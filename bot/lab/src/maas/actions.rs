@@ -256,20 +256,14 @@ impl LabMaas {
     /// Adds an interface to a node, in a VLAN.
     fn add_interface(&mut self, node: &str, vlan: u64) -> u64 {
         let id = self.next("interface");
+        let name = format!("added{id}");
+        let mac = format!("52:54:00:ad:{:02x}:{:02x}", (id >> 8) & 0xff, id & 0xff);
         self.interfaces.insert(
             id,
             StoredInterface {
                 id,
-                node: node.to_owned(),
-                name: format!("added{id}"),
-                kind: "physical".to_owned(),
-                mac: format!("52:54:00:ad:{:02x}:{:02x}", (id >> 8) & 0xff, id & 0xff),
                 vlan: Some(vlan),
-                parents: Vec::new(),
-                mtu: None,
-                enabled: true,
-                bridge_type: "standard".to_owned(),
-                bond_mode: "active-backup".to_owned(),
+                ..StoredInterface::new(node, &name, "physical", &mac)
             },
         );
         id

@@ -156,6 +156,13 @@ impl FormErrors {
         self.0.iter().any(|(name, _)| name == field)
     }
 
+    /// Reports the errors of a field under another name.
+    pub(crate) fn rename(&mut self, field: &str, name: &str) {
+        for (known, _) in self.0.iter_mut().filter(|(known, _)| known == field) {
+            name.clone_into(known);
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -42,7 +42,9 @@ impl LabMaas {
             return Err(field_error("id", no_such("id", text, &ids)));
         };
         self.remove_address(id);
-        self.ensure_link_up(interface);
+        if self.interfaces[&interface].enabled {
+            self.ensure_link_up(interface);
+        }
         Ok(())
     }
 

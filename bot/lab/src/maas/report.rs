@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::store::{
-    AllocType, LabMaas, NodeType, StoredAddress, StoredInterface, StoredSubnet, StoredVlan,
+    AllocType, LabMaas, NodeType, StoredAddress, StoredInterface, StoredSubnet,
 };
 
 /// One interface as a controller reports it.
@@ -131,44 +131,9 @@ impl LabMaas {
             id,
             StoredInterface {
                 id,
-                node: node.to_owned(),
-                name: one.name.clone(),
-                kind: kind.to_owned(),
-                mac: one.mac.to_lowercase(),
                 vlan,
                 parents,
-                mtu: None,
-                enabled: true,
-                bridge_type: "standard".to_owned(),
-                bond_mode: "active-backup".to_owned(),
-            },
-        );
-        id
-    }
-
-    /// The VLAN with this tag; created if missing.
-    fn vlan_with_tag(&mut self, fabric: u64, vid: u16) -> u64 {
-        let known = self
-            .vlans
-            .values()
-            .find(|vlan| vlan.fabric == fabric && vlan.vid == vid);
-        if let Some(known) = known {
-            return known.id;
-        }
-        let id = self.next("vlan");
-        self.vlans.insert(
-            id,
-            StoredVlan {
-                id,
-                fabric,
-                vid,
-                name: None,
-                mtu: 1500,
-                space: None,
-                dhcp_on: false,
-                primary: None,
-                secondary: None,
-                relay: None,
+                ..StoredInterface::new(node, &one.name, kind, &one.mac.to_lowercase())
             },
         );
         id

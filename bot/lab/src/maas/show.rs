@@ -232,27 +232,16 @@ impl LabMaas {
             .filter(|link| link.alloc != AllocType::Discovered)
             .map(|link| self.show_link(link))
             .collect();
-        let vlan_mtu = interface.vlan.map(|vlan| self.vlans[&vlan].mtu);
         let physical = interface.kind == "physical";
-        let params = match interface.kind.as_str() {
-            "bridge" => {
-                json!({"bridge_fd": 15, "bridge_stp": false, "bridge_type": interface.bridge_type})
-            }
-            "bond" => json!({
-                "bond_downdelay": 0, "bond_lacp_rate": "fast", "bond_miimon": 100, "bond_mode": interface.bond_mode,
-                "bond_num_grat_arp": 1, "bond_updelay": 0, "bond_xmit_hash_policy": "layer2",
-            }),
-            _ => json!({}),
-        };
         json!({
             "id": interface.id, "mac_address": interface.mac, "vendor": null,
-            "parents": interface.parents.iter().map(name).collect::<Vec<_>>(), "params": params, "product": null,
+            "parents": interface.parents.iter().map(name).collect::<Vec<_>>(), "params": interface.params, "product": null,
             "vlan": interface.vlan.map(|vlan| self.show_vlan(vlan)), "firmware_version": null, "sriov_max_vf": 0,
             "system_id": interface.node, "enabled": interface.enabled,
-            "effective_mtu": interface.mtu.or(vlan_mtu).unwrap_or(1500),
+            "effective_mtu": self.effective_mtu(interface.id),
             "interface_speed": if physical { 1000 } else { 0 }, "numa_node": physical.then_some(0), "type": interface.kind,
             "links": links, "name": interface.name, "link_connected": physical, "discovered": null, "children": children,
-            "tags": [], "link_speed": if physical { 1000 } else { 0 },
+            "tags": interface.tags, "link_speed": if physical { 1000 } else { 0 },
             "resource_uri": format!("{BASE}/nodes/{}/interfaces/{}/", interface.node, interface.id),
         })
     }

@@ -38,6 +38,24 @@ pub(crate) struct StoredVlan {
     pub(crate) relay: Option<u64>,
 }
 
+impl StoredVlan {
+    /// A VLAN with MAAS's defaults.
+    pub(crate) fn new(id: u64, fabric: u64, vid: u16) -> Self {
+        Self {
+            id,
+            fabric,
+            vid,
+            name: None,
+            mtu: 1500,
+            space: None,
+            dhcp_on: false,
+            primary: None,
+            secondary: None,
+            relay: None,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "they are MAAS's own columns")]
 pub(crate) struct StoredSubnet {
@@ -139,6 +157,16 @@ pub(crate) enum NodeType {
     RegionRack = 4,
 }
 
+impl NodeType {
+    pub(crate) fn is_controller(self) -> bool {
+        matches!(self, Self::Rack | Self::Region | Self::RegionRack)
+    }
+
+    pub(crate) fn is_rack(self) -> bool {
+        matches!(self, Self::Rack | Self::RegionRack)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StoredNode {
     pub(crate) system_id: String,
@@ -167,10 +195,36 @@ pub(crate) struct StoredInterface {
     pub(crate) mac: String,
     pub(crate) vlan: Option<u64>,
     pub(crate) parents: Vec<u64>,
-    pub(crate) mtu: Option<u32>,
+    /// MTU and `accept-ra`, if it has its own; the parameters of a bond or bridge.
+    pub(crate) params: serde_json::Map<String, serde_json::Value>,
+    pub(crate) tags: Vec<String>,
     pub(crate) enabled: bool,
-    pub(crate) bridge_type: String,
-    pub(crate) bond_mode: String,
+    /// A bridge that was made while its machine was allocated.
+    pub(crate) acquired: bool,
+}
+
+impl StoredInterface {
+    /// An enabled interface without VLAN, parents and id.
+    pub(crate) fn new(node: &str, name: &str, kind: &str, mac: &str) -> Self {
+        Self {
+            id: 0,
+            node: node.to_owned(),
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            mac: mac.to_owned(),
+            vlan: None,
+            parents: Vec::new(),
+            params: super::interface::default_params(kind),
+            tags: Vec::new(),
+            enabled: true,
+            acquired: false,
+        }
+    }
+
+    /// Its own MTU, if it has one.
+    pub(crate) fn mtu(&self) -> Option<u64> {
+        self.params.get("mtu").and_then(serde_json::Value::as_u64)
+    }
 }
 
 /// A DHCP snippet; without node, subnet and range it is global.

@@ -94,6 +94,20 @@ impl Version {
         self.since([3, 0, 0])
     }
 
+    /// The longest name of an interface (3.6.0 maasserver/models/interface.py; no limit in 3.5.13).
+    pub fn interface_name_max(&self) -> Option<usize> {
+        self.since([3, 6, 0]).then_some(15)
+    }
+
+    /// The message for a name that an interface cannot have (3.5.12 and 3.7.3 maasserver/models/interface.py).
+    pub fn interface_name_message(&self) -> &'static str {
+        if self.since([3, 6, 0]) {
+            "The interface name must be 1 to 15 characters long and can only contain alphanumeric characters, hyphens ('-'), underscores ('_'), periods ('.'), and colons (':')."
+        } else {
+            "Enter a valid value."
+        }
+    }
+
     /// VLAN ids start at 5001 since 3.6 (seen on 3.7.3).
     pub fn first_vlan_id(&self) -> u64 {
         if self.since([3, 6, 0]) { 5001 } else { 1 }

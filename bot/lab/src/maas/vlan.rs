@@ -305,22 +305,7 @@ impl LabMaas {
                 "This VLAN is the default VLAN in the fabric, it cannot be deleted.",
             ));
         }
-        let on_it: Vec<(u64, bool)> = self
-            .interfaces
-            .values()
-            .filter(|interface| interface.vlan == Some(id))
-            .map(|interface| (interface.id, interface.kind == "vlan"))
-            .collect();
-        for (interface, tagged) in on_it {
-            if tagged {
-                self.remove_interface(interface);
-            } else {
-                self.remove_links(interface);
-                if let Some(row) = self.interfaces.get_mut(&interface) {
-                    row.vlan = default;
-                }
-            }
-        }
+        self.clear_vlan(id, default);
         for subnet in self.subnets.values_mut().filter(|subnet| subnet.vlan == id) {
             subnet.vlan = default.unwrap_or(subnet.vlan);
         }

@@ -145,6 +145,7 @@ pub(super) struct LayoutInterface {
     pub(super) fabric: Option<String>,
     pub(super) vlan: Option<u16>,
     pub(super) enabled: Option<bool>,
+    pub(super) bond_mode: Option<String>,
     #[serde(default)]
     pub(super) links: Vec<LayoutLink>,
 }

@@ -10,6 +10,9 @@ use crate::maas::store::{
     AllocType, LabMaas, NodeType, StoredAddress, StoredInterface, StoredNode, generated,
 };
 
+/// The mode of a layout's bond that names none: what MAAS's documentation calls its default.
+const LAYOUT_BOND_MODE: &str = "active-backup";
+
 impl LabMaas {
     pub(super) fn load_controllers(&mut self, controllers: &[LayoutNode]) -> Result<(), LoadError> {
         for (at, node) in controllers.iter().enumerate() {
@@ -94,9 +97,7 @@ impl LabMaas {
                 bmc_of: Some(system_id.clone()),
             });
         }
-        for (at, interface) in node.interfaces.iter().enumerate() {
-            self.load_interface(&system_id, interface, &format!("{place}.interfaces[{at}]"))?;
-        }
+        self.load_interfaces(&system_id, &node.interfaces, place)?;
         let boot = self
             .interfaces_of(&system_id)
             .find(|interface| interface.kind == "physical")
@@ -107,25 +108,57 @@ impl LabMaas {
         Ok(())
     }
 
+    /// Interfaces may be in any order in the file: each is loaded when its parents are.
+    fn load_interfaces(
+        &mut self,
+        node: &str,
+        interfaces: &[LayoutInterface],
+        place: &str,
+    ) -> Result<(), LoadError> {
+        let mut waiting: Vec<(usize, &LayoutInterface)> = interfaces.iter().enumerate().collect();
+        while !waiting.is_empty() {
+            let loaded = |name: &String| self.interfaces_of(node).any(|row| row.name == *name);
+            let ready = |interface: &LayoutInterface| interface.parents.iter().all(loaded);
+            let Some(next) = waiting.iter().position(|(_, interface)| ready(interface)) else {
+                let (at, interface) = waiting[0];
+                let absent = interface.parents.iter().find(|name| !loaded(name));
+                let known = |name: &&String| interfaces.iter().any(|other| other.name == **name);
+                let why = match absent {
+                    Some(name) if known(&name) => {
+                        format!("`{name}` stands on this interface or on itself")
+                    }
+                    Some(name) => format!("no interface `{name}`"),
+                    None => String::new(),
+                };
+                return Err(load_error(format!("{place}.interfaces[{at}].parents"), why));
+            };
+            let (at, interface) = waiting.remove(next);
+            let place = format!("{place}.interfaces[{at}]");
+            if loaded(&interface.name) {
+                let why = format!("duplicate interface `{}`", interface.name);
+                return Err(load_error(format!("{place}.name"), why));
+            }
+            self.load_interface(node, interface, &place)?;
+        }
+        Ok(())
+    }
+
     fn load_interface(
         &mut self,
         node: &str,
         interface: &LayoutInterface,
         place: &str,
     ) -> Result<(), LoadError> {
-        let mut parents = Vec::new();
-        for name in &interface.parents {
-            let parent = self
-                .interfaces_of(node)
-                .find(|other| other.name == *name)
-                .map(|other| other.id);
-            parents.push(parent.ok_or_else(|| {
-                load_error(
-                    format!("{place}.parents"),
-                    format!("no earlier interface `{name}`"),
-                )
-            })?);
-        }
+        let mut parents: Vec<u64> = self
+            .interfaces_of(node)
+            .filter(|row| interface.parents.contains(&row.name))
+            .map(|row| row.id)
+            .collect();
+        // The first one named gives MAC and VLAN.
+        parents.sort_by_key(|id| {
+            let name = &self.interfaces[id].name;
+            interface.parents.iter().position(|parent| parent == name)
+        });
         let id = self.next("interface");
         let vlan = self.vlan_of_interface(interface, &parents);
         let mac = interface
@@ -137,25 +170,22 @@ impl LabMaas {
                     .map(|parent| self.interfaces[parent].mac.clone())
             })
             .unwrap_or_else(|| generated_mac(node, &interface.name));
-        self.interfaces.insert(
+        let kind = interface.r#type.as_deref().unwrap_or("physical");
+        let mut row = StoredInterface {
             id,
-            StoredInterface {
-                id,
-                node: node.to_owned(),
-                name: interface.name.clone(),
-                kind: interface
-                    .r#type
-                    .clone()
-                    .unwrap_or_else(|| "physical".to_owned()),
-                mac: mac.to_lowercase(),
-                vlan,
-                parents,
-                mtu: interface.mtu,
-                enabled: interface.enabled.unwrap_or(true),
-                bridge_type: "standard".to_owned(),
-                bond_mode: "active-backup".to_owned(),
-            },
-        );
+            vlan,
+            parents,
+            enabled: interface.enabled.unwrap_or(true),
+            ..StoredInterface::new(node, &interface.name, kind, &mac.to_lowercase())
+        };
+        if let Some(mtu) = interface.mtu {
+            row.params.insert("mtu".to_owned(), mtu.into());
+        }
+        if kind == "bond" {
+            let mode = interface.bond_mode.as_deref().unwrap_or(LAYOUT_BOND_MODE);
+            row.params.insert("bond_mode".to_owned(), mode.into());
+        }
+        self.interfaces.insert(id, row);
         for (at, link) in interface.links.iter().enumerate() {
             self.load_link(node, id, link, &format!("{place}.links[{at}]"))?;
         }
@@ -283,16 +313,8 @@ impl LabMaas {
             id,
             StoredInterface {
                 id,
-                node: system_id.clone(),
-                name,
-                kind: "physical".to_owned(),
-                mac,
                 vlan: Some(vlan),
-                parents: Vec::new(),
-                mtu: None,
-                enabled: true,
-                bridge_type: String::new(),
-                bond_mode: String::new(),
+                ..StoredInterface::new(&system_id, &name, "physical", &mac)
             },
         );
         self.ensure_link_up(id);
