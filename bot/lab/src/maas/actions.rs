@@ -158,7 +158,8 @@ impl LabMaas {
 
     /// Changes one of MAAS's settings, as an administrator would.
     pub fn configure(&mut self, name: &str, value: &str) {
-        self.config.insert(name.to_owned(), value.to_owned());
+        self.config
+            .insert(name.to_owned(), serde_json::json!(value));
     }
 
     /// A rack discovers a neighbour on the network.

@@ -5,9 +5,7 @@ mod effects;
 mod form;
 mod params;
 
-pub(crate) use params::default_params;
-
-use serde_json::Value;
+pub(crate) use params::{default_params, null_boolean};
 
 use super::answer::{ApiCaller, MaasAnswer, bad_method, missing, no_content, plain};
 use super::form::Form;
@@ -67,9 +65,12 @@ impl LabMaas {
         Err(plain(403, ""))
     }
 
-    /// Administrators and owners, unless the node is locked.
+    /// Administrators, the owner, and everyone if there is none; unless the node is locked.
     pub(crate) fn may_edit(caller: &ApiCaller, node: &StoredNode) -> Result<(), LabResponse> {
-        let own = node.owner.as_ref() == Some(&caller.name);
+        let own = node
+            .owner
+            .as_ref()
+            .is_none_or(|owner| *owner == caller.name);
         if (caller.admin || own) && !node.locked {
             return Ok(());
         }
@@ -259,12 +260,5 @@ impl LabMaas {
             self.update_in_steps(row)?;
         }
         Ok(())
-    }
-
-    /// The interfaces of a node as a JSON list.
-    pub(crate) fn show_interfaces(&self, node: &str) -> Vec<Value> {
-        let all = self.interfaces_of(node);
-        all.map(|interface| self.show_interface(interface))
-            .collect()
     }
 }

@@ -215,7 +215,7 @@ impl LabMaas {
     }
 
     /// How MAAS writes a subnet in a message.
-    fn describe_subnet(&self, subnet: u64) -> String {
+    pub(crate) fn describe_subnet(&self, subnet: u64) -> String {
         let row = &self.subnets[&subnet];
         let vid = self.vlans[&row.vlan].vid;
         format!("{}:{}(vid={vid})", row.name, row.cidr)

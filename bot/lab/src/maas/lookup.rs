@@ -40,8 +40,17 @@ pub(crate) fn row_number(kind: &'static str, text: &str) -> Result<u64, LabRespo
 impl LabMaas {
     /// A subnet by id, CIDR, name, or one of its specifiers.
     pub(crate) fn find_subnet(&self, text: &str) -> Result<u64, LabResponse> {
+        match self.find_subnets(text)?.as_slice() {
+            [id] => Ok(*id),
+            [] => Err(missing("Subnet")),
+            _ => Err(plain(403, "Too many Subnet objects match the given query.")),
+        }
+    }
+
+    /// All subnets that a specifier names.
+    pub(crate) fn find_subnets(&self, text: &str) -> Result<Vec<u64>, LabResponse> {
         let text = text.trim();
-        let found: Vec<u64> = match text.split_once(':') {
+        Ok(match text.split_once(':') {
             Some(("id", id)) => match parse::number(id) {
                 Some(id) => self.subnets_where(|subnet| subnet.id == id),
                 None => return Err(plain(400, "Subnet ID must be numeric.")),
@@ -70,12 +79,7 @@ impl LabMaas {
                 self.subnets_where(|subnet| self.vlans[&subnet.vlan].space == Some(space))
             }
             Some(_) | None => self.subnets_without_specifier(text),
-        };
-        match found.as_slice() {
-            [id] => Ok(*id),
-            [] => Err(missing("Subnet")),
-            _ => Err(plain(403, "Too many Subnet objects match the given query.")),
-        }
+        })
     }
 
     fn subnets_where(&self, fits: impl Fn(&StoredSubnet) -> bool) -> Vec<u64> {

@@ -6,9 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::store::{
-    AllocType, LabMaas, NodeType, StoredAddress, StoredInterface, StoredSubnet,
-};
+use super::store::{AllocType, LabMaas, NodeType, StoredAddress, StoredInterface, StoredSubnet};
 
 /// One interface as a controller reports it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

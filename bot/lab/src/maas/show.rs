@@ -2,6 +2,8 @@
 
 mod node;
 
+pub(crate) use node::{status_name, status_number};
+
 use serde_json::{Value, json};
 
 use super::store::{
@@ -11,17 +13,6 @@ use super::store::{
 const BASE: &str = "/MAAS/api/2.0";
 
 impl LabMaas {
-    pub(crate) fn show_user(&self, name: &str) -> Value {
-        let admin = self
-            .users
-            .iter()
-            .any(|user| user.name == name && user.admin);
-        json!({
-            "is_superuser": admin, "username": name, "email": format!("{name}@example.com"), "is_local": true,
-            "resource_uri": format!("{BASE}/users/{name}/"),
-        })
-    }
-
     pub(crate) fn show_fabric(&self, id: u64) -> Value {
         let fabric = &self.fabrics[&id];
         let vlans: Vec<Value> = self
@@ -168,27 +159,6 @@ impl LabMaas {
             "vlan": vlan.map(|vlan| self.show_vlan(vlan)), "params": {}, "tags": [], "enabled": true, "link_connected": true,
             "firmware_version": null, "vendor": null, "product": null, "sriov_max_vf": 0, "numa_node": null,
             "interface_speed": 0, "link_speed": 0,
-        })
-    }
-
-    pub(crate) fn show_dns(&self, id: u64) -> Value {
-        let dns = &self.dns[&id];
-        let addresses: Vec<Value> = dns
-            .addresses
-            .iter()
-            .filter_map(|id| self.addresses.get(id))
-            .map(|address| self.show_address(address))
-            .collect();
-        json!({
-            "address_ttl": null, "resource_records": [], "id": id, "fqdn": format!("{}.maas", dns.name),
-            "ip_addresses": addresses, "resource_uri": format!("{BASE}/dnsresources/{id}/"),
-        })
-    }
-
-    pub(crate) fn show_domain(&self) -> Value {
-        json!({
-            "authoritative": true, "ttl": null, "is_default": true, "id": 0, "resource_record_count": self.dns.len(),
-            "name": "maas", "resource_uri": format!("{BASE}/domains/0/"),
         })
     }
 

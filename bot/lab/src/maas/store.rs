@@ -5,10 +5,14 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+pub(crate) use super::dns::{StoredDnsResource, StoredDomain, StoredRecord};
 use super::version::Version;
 
 /// The id of the default fabric, which cannot be deleted (3.7.3 `maasserver/models/fabric.py`).
 pub(crate) const DEFAULT_FABRIC: u64 = 0;
+
+/// The id of the domain of new nodes, as long as no other is made the default.
+pub(crate) const DEFAULT_DOMAIN: u64 = 0;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StoredFabric {
@@ -140,14 +144,6 @@ pub(crate) struct StoredAddress {
     pub(crate) bmc_of: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct StoredDnsResource {
-    pub(crate) id: u64,
-    pub(crate) name: String,
-    pub(crate) addresses: Vec<u64>,
-    pub(crate) records: Vec<(String, String)>,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum NodeType {
     Machine = 0,
@@ -168,22 +164,66 @@ impl NodeType {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "they are MAAS's own columns")]
 pub(crate) struct StoredNode {
+    /// Nodes are listed by it.
+    pub(crate) number: u64,
     pub(crate) system_id: String,
     pub(crate) hostname: String,
+    pub(crate) domain: u64,
+    pub(crate) description: String,
     pub(crate) kind: NodeType,
     pub(crate) status: String,
+    pub(crate) previous_status: String,
     pub(crate) owner: Option<String>,
     pub(crate) power_type: String,
+    pub(crate) power_on: bool,
     /// The id of its BMC, if it has one.
     pub(crate) bmc: Option<u64>,
     pub(crate) locked: bool,
     pub(crate) osystem: String,
+    pub(crate) distro_series: String,
     pub(crate) boot_interface: Option<u64>,
     pub(crate) gateway_v4: Option<u64>,
     pub(crate) gateway_v6: Option<u64>,
     /// Whether it was ever commissioned: decides the status after a release.
     pub(crate) commissioned: bool,
+    /// Since when it is being deployed, commissioned, released or rescued, in seconds since 1970.
+    pub(crate) busy_since: Option<i64>,
+    /// Whether the commissioning under way leaves its networking alone.
+    pub(crate) skip_networking: bool,
+    /// The status to which it returns from rescue mode.
+    pub(crate) rescued_from: Option<String>,
+}
+
+impl StoredNode {
+    /// A node without interfaces, owner and power.
+    pub(crate) fn new(system_id: &str, hostname: &str, kind: NodeType) -> Self {
+        Self {
+            number: 0,
+            system_id: system_id.to_owned(),
+            hostname: hostname.to_owned(),
+            domain: DEFAULT_DOMAIN,
+            description: String::new(),
+            kind,
+            status: "Ready".to_owned(),
+            previous_status: String::new(),
+            owner: None,
+            power_type: String::new(),
+            power_on: false,
+            bmc: None,
+            locked: false,
+            osystem: String::new(),
+            distro_series: String::new(),
+            boot_interface: None,
+            gateway_v4: None,
+            gateway_v6: None,
+            commissioned: false,
+            busy_since: None,
+            skip_networking: false,
+            rescued_from: None,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -264,14 +304,19 @@ pub struct LabMaas {
     pub(crate) reserved: BTreeMap<u64, StoredReservedIp>,
     pub(crate) addresses: BTreeMap<u64, StoredAddress>,
     pub(crate) dns: BTreeMap<u64, StoredDnsResource>,
+    pub(crate) domains: BTreeMap<u64, StoredDomain>,
     pub(crate) nodes: BTreeMap<String, StoredNode>,
     pub(crate) interfaces: BTreeMap<u64, StoredInterface>,
     pub(crate) snippets: BTreeMap<u64, StoredSnippet>,
     pub(crate) users: Vec<StoredUser>,
     /// Changed settings.
-    pub(crate) config: BTreeMap<String, String>,
+    pub(crate) config: BTreeMap<String, serde_json::Value>,
     /// Neighbours that the racks discovered: address and MAC.
     pub(crate) neighbours: Vec<(std::net::IpAddr, String)>,
+    /// The domain of new nodes and names.
+    pub(crate) default_domain: u64,
+    /// Whether racks are connected and have images.
+    pub(crate) racks_run: bool,
     /// The next id of each table.
     pub(crate) sequences: BTreeMap<&'static str, u64>,
     /// Used nonces, to refuse a second use.
@@ -294,12 +339,15 @@ impl LabMaas {
             reserved: BTreeMap::new(),
             addresses: BTreeMap::new(),
             dns: BTreeMap::new(),
+            domains: BTreeMap::from([(DEFAULT_DOMAIN, StoredDomain::new(DEFAULT_DOMAIN, "maas"))]),
             nodes: BTreeMap::new(),
             interfaces: BTreeMap::new(),
             snippets: BTreeMap::new(),
             users: Vec::new(),
             config: BTreeMap::new(),
             neighbours: Vec::new(),
+            default_domain: DEFAULT_DOMAIN,
+            racks_run: false,
             sequences: BTreeMap::new(),
             nonces: std::collections::BTreeSet::new(),
             writes: Vec::new(),

@@ -20,8 +20,13 @@ impl LabMaas {
             ..row.clone()
         };
         self.interfaces.insert(id, first);
-        // The check of the ports comes after the row is stored, and a 400 does not undo that.
-        self.refuse_odd_ports(&row)?;
+        // The check of the ports comes after the row is stored.
+        if let Err(refusal) = self.refuse_odd_ports(&row) {
+            if !self.version.keeps_refused_changes() {
+                self.interfaces.remove(&id);
+            }
+            return Err(refusal);
+        }
         self.save_interface(row);
         self.ensure_link_up(id);
         Ok(id)
@@ -39,8 +44,14 @@ impl LabMaas {
         let mut then = self.interfaces[&row.id].clone();
         if !parents.is_empty() {
             then.parents = parents;
-            self.interfaces.insert(row.id, then.clone());
-            self.refuse_odd_ports(&then)?;
+            let refusal = self.refuse_odd_ports(&then).err();
+            let keeps = refusal.is_none() || self.version.keeps_refused_changes();
+            if keeps {
+                self.interfaces.insert(row.id, then.clone());
+            }
+            if let Some(refusal) = refusal {
+                return Err(refusal);
+            }
         }
         then.params = params;
         then.vlan = vlan.and(then.vlan);
@@ -268,7 +279,10 @@ impl LabMaas {
     /// Takes the interfaces off a VLAN that is deleted: VLAN interfaces go, others move to the fabric's default VLAN. A bridge
     /// on a VLAN interface goes with it and is then stored again, without parents and links (seen on 3.5.12 and 3.7.3).
     pub(crate) fn clear_vlan(&mut self, vlan: u64, default: Option<u64>) {
-        let here = self.interfaces.values().filter(|row| row.vlan == Some(vlan));
+        let here = self
+            .interfaces
+            .values()
+            .filter(|row| row.vlan == Some(vlan));
         let here: Vec<StoredInterface> = here.cloned().collect();
         for row in here {
             if row.kind == "vlan" {

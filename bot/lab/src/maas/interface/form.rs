@@ -182,8 +182,8 @@ impl LabMaas {
             return;
         }
         let mut others = self.interfaces.values();
-        let other = others
-            .find(|other| other.kind == "physical" && other.mac == mac && other.id != now.id);
+        let other =
+            others.find(|other| other.kind == "physical" && other.mac == mac && other.id != now.id);
         if let Some(other) = other.filter(|_| now.kind == "physical") {
             let host = &self.nodes[&other.node].hostname;
             let message = format!(
@@ -197,9 +197,10 @@ impl LabMaas {
     /// The parents of a form, by id; the present ones if the field is absent; `None` after an error.
     fn read_parents(&self, reading: &Reading<'_>, errors: &mut FormErrors) -> Option<Vec<u64>> {
         let single = matches!(reading.kind(), "vlan" | "bridge");
-        let parent = reading.form.raw("parent").filter(|_| {
-            single && (reading.creating() || reading.kind() == "vlan")
-        });
+        let parent = reading
+            .form
+            .raw("parent")
+            .filter(|_| single && (reading.creating() || reading.kind() == "vlan"));
         let texts: Vec<&str> = match (parent, reading.form.all("parents")) {
             (Some(parent), _) => vec![parent],
             (None, Some(parents)) => parents.iter().map(String::as_str).collect(),
@@ -307,7 +308,10 @@ impl LabMaas {
         let vlan = row.vlan.map(|vlan| &self.vlans[&vlan]);
         match vlan {
             _ if errors.has("vlan") => {}
-            None => errors.add("vlan", "A VLAN interface must be connected to a tagged VLAN."),
+            None => errors.add(
+                "vlan",
+                "A VLAN interface must be connected to a tagged VLAN.",
+            ),
             Some(vlan) if vlan.vid == 0 => {
                 errors.add("vlan", "A VLAN interface can only belong to a tagged VLAN.");
             }
@@ -331,7 +335,12 @@ impl LabMaas {
     }
 
     /// Bonds and bridges take MAC and VLAN from their first port; a bond's ports must be on its VLAN and unused.
-    fn check_child(&self, reading: &Reading<'_>, row: &mut StoredInterface, errors: &mut FormErrors) {
+    fn check_child(
+        &self,
+        reading: &Reading<'_>,
+        row: &mut StoredInterface,
+        errors: &mut FormErrors,
+    ) {
         let bond = row.kind == "bond";
         if !errors.has("parents") && (bond || !errors.has("vlan")) {
             self.take_parents_mac(reading, row);
@@ -366,7 +375,11 @@ impl LabMaas {
 
     /// A new one has its first port's MAC unless one is given; one that had the MAC of a port that leaves gets another's.
     fn take_parents_mac(&self, reading: &Reading<'_>, row: &mut StoredInterface) {
-        let Some(first) = row.parents.first().map(|id| self.interfaces[id].mac.clone()) else {
+        let Some(first) = row
+            .parents
+            .first()
+            .map(|id| self.interfaces[id].mac.clone())
+        else {
             return;
         };
         let given = reading.form.get("mac_address").is_some();
@@ -385,5 +398,7 @@ impl LabMaas {
 fn read_tags(now: &StoredInterface, form: &Form) -> Vec<String> {
     let text = form.get("tags").or(now.tags.last().map(String::as_str));
     let tags = text.unwrap_or_default().split(',').map(str::trim);
-    tags.filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
+    tags.filter(|tag| !tag.is_empty())
+        .map(str::to_owned)
+        .collect()
 }

@@ -7,7 +7,8 @@ use ipnet::IpNet;
 use super::format::{LayoutDns, LayoutFile, LayoutInterface, LayoutLink, LayoutNode};
 use super::{LoadError, load_error};
 use crate::maas::store::{
-    AllocType, LabMaas, NodeType, StoredAddress, StoredInterface, StoredNode, generated,
+    AllocType, LabMaas, NodeType, StoredAddress, StoredInterface, StoredNode, StoredRecord,
+    generated,
 };
 
 /// The mode of a layout's bond that names none: what MAAS's documentation calls its default.
@@ -62,13 +63,14 @@ impl LabMaas {
             NodeType::Rack | NodeType::Region | NodeType::RegionRack => Some("MAAS".to_owned()),
         };
         let bmc = node.bmc.as_ref().map(|_| self.next("bmc"));
+        let number = self.next("node");
+        let status = node.status.clone().unwrap_or_else(|| "Ready".to_owned());
         self.nodes.insert(
             system_id.clone(),
             StoredNode {
-                system_id: system_id.clone(),
-                hostname: node.hostname.clone(),
-                kind,
-                status: node.status.clone().unwrap_or_else(|| "Ready".to_owned()),
+                number,
+                status: status.clone(),
+                power_on: status == "Deployed",
                 owner,
                 bmc,
                 power_type: node
@@ -76,12 +78,7 @@ impl LabMaas {
                     .as_ref()
                     .and_then(|bmc| bmc.r#type.clone())
                     .unwrap_or_default(),
-                locked: false,
-                osystem: String::new(),
-                boot_interface: None,
-                gateway_v4: None,
-                gateway_v6: None,
-                commissioned: false,
+                ..StoredNode::new(&system_id, &node.hostname, kind)
             },
         );
         if let Some(ip) = node.bmc.as_ref().and_then(|bmc| bmc.address) {
@@ -287,22 +284,14 @@ impl LabMaas {
         const HOST: &str = "lab-rack";
         let system_id = generated(HOST, 6).to_lowercase();
         if !self.nodes.contains_key(&system_id) {
+            let number = self.next("node");
             self.nodes.insert(
                 system_id.clone(),
                 StoredNode {
-                    system_id: system_id.clone(),
-                    hostname: HOST.to_owned(),
-                    kind: NodeType::Rack,
+                    number,
                     status: "Deployed".to_owned(),
                     owner: Some("MAAS".to_owned()),
-                    bmc: None,
-                    power_type: String::new(),
-                    locked: false,
-                    osystem: String::new(),
-                    boot_interface: None,
-                    gateway_v4: None,
-                    gateway_v6: None,
-                    commissioned: false,
+                    ..StoredNode::new(&system_id, HOST, NodeType::Rack)
                 },
             );
         }
@@ -379,9 +368,14 @@ impl LabMaas {
             }
         }
         let id = self.add_dns(&record.name, ids);
+        let row = StoredRecord {
+            id: self.next("dnsdata"),
+            kind: record.r#type.clone(),
+            data: record.data.clone(),
+            ttl: None,
+        };
         if let Some(dns) = self.dns.get_mut(&id).filter(|dns| dns.addresses.is_empty()) {
-            dns.records
-                .push((record.r#type.clone(), record.data.clone()));
+            dns.records.push(row);
         }
     }
 }
