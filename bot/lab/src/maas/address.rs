@@ -149,6 +149,10 @@ impl LabMaas {
             }
         };
         let mac = form.get("mac").filter(|mac| !mac.is_empty());
+        if let Some(mac) = mac.filter(|mac| super::parse::mac(mac).is_none()) {
+            let message = format!("'{mac}' is not a valid MAC address.");
+            return Err(super::form::field_error("mac_address", message));
+        }
         let host = mac.and_then(|mac| {
             let mac = mac.to_lowercase();
             let row = self.interfaces.values().find(|row| row.mac == mac)?;
@@ -248,6 +252,9 @@ impl LabMaas {
     }
 
     fn release_address(&mut self, form: &Form, caller: &ApiCaller) -> MaasAnswer {
+        if form.get("ip").is_none() {
+            return Err(plain(400, "No provided ip!"));
+        }
         let Some(ip) = form.get("ip").and_then(address) else {
             return Err(super::form::field_error(
                 "ip",
@@ -272,6 +279,10 @@ impl LabMaas {
         match found {
             Some(id) => {
                 let interface = self.addresses[&id].interface;
+                if self.addresses[&id].bmc_of.is_some() {
+                    // The BMC makes its row again at once.
+                    return Ok(no_content());
+                }
                 self.remove_address(id);
                 if let Some(interface) = interface {
                     self.ensure_link_up(interface);

@@ -97,10 +97,12 @@ impl LabMaas {
                 && place.name.as_ref().is_none_or(|name| row.name == *name)
                 && kind.is_none_or(|kind| row.records.iter().any(|record| record.kind == kind))
         });
-        let mut list: Vec<Value> = rows.map(|row| self.show_dns(row.id)).collect();
+        let mut list = Vec::new();
         if all {
-            list.extend(self.implied_names(place.domain, place.name.as_deref(), kind, caller));
+            // In the order of MAAS: what a domain implies comes before its rows.
+            list = self.implied_names(place.domain, place.name.as_deref(), kind, caller);
         }
+        list.extend(rows.map(|row| self.show_dns(row.id)));
         Ok(LabResponse::json(200, &Value::Array(list)))
     }
 

@@ -128,12 +128,12 @@ impl LabMaas {
         Ok(self.subnets_where(|subnet| i64::from(self.vlans[&subnet.vlan].vid) == vid))
     }
 
-    /// A fabric by id or name.
+    /// A fabric by id, by the name that MAAS would give it, or by name.
     pub(crate) fn find_fabric(&self, text: &str) -> Result<u64, LabResponse> {
         let text = text.trim();
         let id = parse::number(text);
         let name = text.strip_prefix("name:").unwrap_or(text);
-        let found = match id {
+        let found = match id.or(numbered("fabric-", text)) {
             Some(id) => self.fabrics.get(&id),
             None => self.fabrics.values().find(|row| row.name == name),
         };
@@ -145,6 +145,7 @@ impl LabMaas {
         let text = text.trim();
         let id = parse::number(text);
         let name = text.strip_prefix("name:").unwrap_or(text);
+        let id = id.or(numbered("space-", text));
         let found = match (id, text.strip_prefix("subnet:")) {
             (Some(id), _) => self.spaces.get(&id).map(|row| row.id),
             (None, Some(subnet)) => {
@@ -158,4 +159,9 @@ impl LabMaas {
         };
         found.ok_or_else(|| missing("Space"))
     }
+}
+
+/// The id in a name that MAAS gives by itself, such as `fabric-7`. It names that row even after a renaming.
+fn numbered(prefix: &str, text: &str) -> Option<u64> {
+    text.strip_prefix(prefix)?.parse().ok()
 }

@@ -278,8 +278,10 @@ pub(crate) struct StoredSnippet {
     pub(crate) node: Option<String>,
     pub(crate) subnet: Option<u64>,
     pub(crate) range: Option<u64>,
-    /// Earlier values, the latest first.
-    pub(crate) history: Vec<String>,
+    /// The number of its text; each text has its own.
+    pub(crate) value_number: u64,
+    /// Earlier texts with their numbers, the latest first.
+    pub(crate) history: Vec<(u64, String)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

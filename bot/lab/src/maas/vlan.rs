@@ -369,7 +369,7 @@ fn read_mtu(vlan: &mut StoredVlan, form: &Form, errors: &mut FormErrors) {
 }
 
 /// The message for a missing row that was named by id or as `space-7`, and for any other text.
-fn none_found(prefix: &str, text: &str) -> String {
+pub(crate) fn none_found(prefix: &str, text: &str) -> String {
     let number = text.strip_prefix(prefix).unwrap_or(text);
     match parse::integer(number) {
         Some(_) => format!("None found with id={text}."),
