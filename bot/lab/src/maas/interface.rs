@@ -1,6 +1,7 @@
 //! Endpoints of interfaces. What is allowed depends on the rights of the user and the status of the machine
 //! (3.7.3 `maasserver/api/interfaces.py`, `auth/local.py`).
 
+mod checks;
 mod effects;
 mod form;
 mod params;

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{BASE, StoredDomain, is_domain, read_ttl};
+use super::text::{is_domain, read_ttl};
+use super::{BASE, StoredDomain};
 use crate::maas::answer::{
     ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, no_content, plain,
 };

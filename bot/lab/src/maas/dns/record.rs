@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{BASE, StoredDnsResource, StoredRecord, TTL_MAX, is_domain, read_ttl};
+use super::text::{is_domain, read_ttl};
+use super::{BASE, StoredDnsResource, StoredRecord, TTL_MAX};
 use crate::maas::answer::{
     ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, missing, no_content, plain,
 };
