@@ -15,20 +15,7 @@ impl LabMaas {
         else {
             return;
         };
-        let interfaces: Vec<u64> = self
-            .interfaces_of(&id)
-            .map(|interface| interface.id)
-            .collect();
-        let waiting: Vec<(u64, u64)> = self
-            .addresses
-            .values()
-            .filter(|row| {
-                row.interface
-                    .is_some_and(|interface| interfaces.contains(&interface))
-            })
-            .filter(|row| row.alloc == AllocType::Auto && row.ip.is_none())
-            .filter_map(|row| Some((row.id, row.subnet?)))
-            .collect();
+        let waiting = self.waiting_links(&id);
         for (row, subnet) in waiting {
             let ip = self.free_address(subnet);
             if let Some(row) = self.addresses.get_mut(&row) {
@@ -39,6 +26,7 @@ impl LabMaas {
         if let Some(node) = self.nodes.get_mut(&id) {
             node.owner = Some("admin".to_owned());
             "ubuntu".clone_into(&mut node.osystem);
+            node.power_on = true;
         }
     }
 
@@ -103,27 +91,7 @@ impl LabMaas {
         let Some(node) = self.node_by_host(hostname).cloned() else {
             return;
         };
-        let interfaces: Vec<u64> = self
-            .interfaces_of(&node.system_id)
-            .map(|interface| interface.id)
-            .collect();
-        for interface in &interfaces {
-            self.remove_links(*interface);
-        }
-        for interface in interfaces {
-            let vlan = self.interfaces[&interface].vlan;
-            let subnet = self
-                .subnets
-                .values()
-                .find(|subnet| Some(subnet.vlan) == vlan)
-                .map(|subnet| subnet.id);
-            match subnet.filter(|_| node.boot_interface == Some(interface)) {
-                Some(subnet) => {
-                    self.add_link(interface, AllocType::Auto, Some(subnet), None);
-                }
-                None => self.ensure_link_up(interface),
-            }
-        }
+        self.reset_networking(&node.system_id);
         if let Some(node) = self.nodes.get_mut(&node.system_id) {
             node.commissioned = true;
         }

@@ -249,9 +249,11 @@ impl LabMaas {
                 return Err(plain(403, "Cannot modify VLAN interface on controller."));
             }
             let mut errors = super::form::FormErrors::default();
-            let vlan = self.named_vlan(form, now.vlan, &mut errors);
+            let mut row = now.clone();
+            row.vlan = self.named_vlan(form, now.vlan, &mut errors);
+            form::read_link_state(&now, form, &mut row, &mut errors);
             errors.done()?;
-            self.save_interface(StoredInterface { vlan, ..now });
+            self.save_interface(row);
         } else if deployed {
             let row = self.read_deployed(&now, form)?;
             self.save_interface(row);

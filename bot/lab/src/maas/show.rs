@@ -209,9 +209,9 @@ impl LabMaas {
             "vlan": interface.vlan.map(|vlan| self.show_vlan(vlan)), "firmware_version": null, "sriov_max_vf": 0,
             "system_id": interface.node, "enabled": interface.enabled,
             "effective_mtu": self.effective_mtu(interface.id),
-            "interface_speed": if physical { 1000 } else { 0 }, "numa_node": physical.then_some(0), "type": interface.kind,
-            "links": links, "name": interface.name, "link_connected": physical, "discovered": null, "children": children,
-            "tags": interface.tags, "link_speed": if physical { 1000 } else { 0 },
+            "interface_speed": interface.speeds.0, "numa_node": physical.then_some(0), "type": interface.kind,
+            "links": links, "name": interface.name, "link_connected": interface.link_connected, "discovered": null, "children": children,
+            "tags": interface.tags, "link_speed": interface.speeds.1,
             "resource_uri": format!("{BASE}/nodes/{}/interfaces/{}/", interface.node, interface.id),
         })
     }

@@ -1,7 +1,10 @@
 //! An interface's fields as MAAS's forms read and check them (3.7.3 `maasserver/forms/interface.py`, `models/interface.py`).
 
 use super::params::{null_boolean, read_params};
-use crate::maas::form::{Form, FormErrors, NO_CHOICE, REQUIRED, no_such_choice, refuse_long};
+use crate::maas::form::{
+    Form, FormErrors, NO_CHOICE, NO_NUMBER, REQUIRED, no_such_choice, refuse_long,
+};
+use crate::maas::parse;
 use crate::maas::store::{LabMaas, StoredInterface};
 use crate::wire::LabResponse;
 
@@ -36,6 +39,7 @@ impl LabMaas {
         let mut row = now.clone();
         row.vlan = self.named_vlan(form, now.vlan, &mut errors);
         row.tags = read_tags(now, form);
+        read_link_state(now, form, &mut row, &mut errors);
         self.read_name(&reading, &mut row, &mut errors);
         if now.kind != "vlan" {
             self.read_mac(&reading, &mut row, &mut errors);
@@ -71,6 +75,7 @@ impl LabMaas {
     ) -> Result<StoredInterface, LabResponse> {
         let mut errors = FormErrors::default();
         let mut row = now.clone();
+        read_link_state(now, form, &mut row, &mut errors);
         match form.get("name") {
             None => {}
             Some("") => errors.add("name", REQUIRED),
@@ -225,6 +230,42 @@ impl LabMaas {
         parents.dedup();
         Some(parents)
     }
+}
+
+/// The state of the link. A new interface whose link is not said to be up is down, and a link that was down and stays so has
+/// no speed.
+pub(super) fn read_link_state(
+    now: &StoredInterface,
+    form: &Form,
+    row: &mut StoredInterface,
+    errors: &mut FormErrors,
+) {
+    let new = now.id == 0;
+    row.link_connected = form
+        .checkbox("link_connected")
+        .unwrap_or(!new && now.link_connected);
+    let before = if new { (0, 0) } else { now.speeds };
+    let mut speed = |field: &str, before: u64| match form.given(field).map(parse::integer) {
+        None => before,
+        Some(None) => {
+            errors.add(field, NO_NUMBER);
+            before
+        }
+        Some(Some(speed)) => u64::try_from(speed).unwrap_or_else(|_negative| {
+            let message = "Ensure this value is greater than or equal to 0.";
+            errors.add(field, message);
+            before
+        }),
+    };
+    let speeds = (
+        speed("interface_speed", before.0),
+        speed("link_speed", before.1),
+    );
+    if !new && !now.link_connected && !row.link_connected && speeds.1 != 0 {
+        let message = "link_speed cannot be set when link_connected is false.";
+        errors.add("__all__", message);
+    }
+    row.speeds = (speeds.0, if row.link_connected { speeds.1 } else { 0 });
 }
 
 /// Tags with commas between them. MAAS fills an absent field with the present tags and reads the last of these only, so that an

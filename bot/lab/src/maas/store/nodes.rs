@@ -100,6 +100,9 @@ pub(crate) struct StoredInterface {
     pub(crate) params: serde_json::Map<String, serde_json::Value>,
     pub(crate) tags: Vec<String>,
     pub(crate) enabled: bool,
+    /// Whether its link is up, with its speeds in Mbit/s: of the interface, of the link.
+    pub(crate) link_connected: bool,
+    pub(crate) speeds: (u64, u64),
     /// A bridge that was made while its machine was allocated.
     pub(crate) acquired: bool,
 }
@@ -118,6 +121,12 @@ impl StoredInterface {
             params: crate::maas::interface::default_params(kind),
             tags: Vec::new(),
             enabled: true,
+            link_connected: true,
+            speeds: if kind == "physical" {
+                (1000, 1000)
+            } else {
+                (0, 0)
+            },
             acquired: false,
         }
     }
