@@ -9,16 +9,22 @@ mod address;
 mod answer;
 mod auth;
 mod containers;
+mod describe;
+mod dns;
 mod exports;
 mod form;
 mod free;
 mod installation;
+mod images;
 mod interface;
 mod iprange;
 mod layout;
 mod link;
 mod link_form;
 mod lookup;
+mod machine;
+mod multipart;
+mod names;
 mod node;
 mod parse;
 mod reads;
@@ -26,11 +32,13 @@ mod report;
 mod reserved;
 mod route;
 mod serve;
+mod settings;
 mod show;
 mod snippet;
 mod statistics;
 mod store;
 mod subnet;
+mod users;
 mod version;
 mod vlan;
 
@@ -70,9 +78,10 @@ impl LabMaas {
             return LabResponse::html(405, "");
         }
         let form = Form::read(request);
+        self.advance(request.now);
         let caller = match self.authenticate(request) {
             Ok(caller) => caller,
-            Err(_) if path == ["version"] => ApiCaller::anonymous(),
+            Err(_) if path == ["version"] || path == ["describe"] => ApiCaller::anonymous(),
             Err(refusal) => {
                 let nameless = request.header("authorization").is_none();
                 let form = form.unwrap_or_default();
@@ -119,19 +128,22 @@ impl LabMaas {
             return Err(LabResponse::json(400, &json!({})));
         }
         form.refuse_nul()?;
+        let op = exports::operation(request, form);
         match path {
             ["version"] => Ok(LabResponse::json(200, &self.version_answer())),
-            ["users"] if request.param("op") == Some("whoami") => {
+            ["describe"] => Ok(describe::describe(request, self.version.has_reserved_ips())),
+            ["users"] if op == Some("whoami") => {
                 Ok(LabResponse::json(200, &self.show_user(&caller.name)))
             }
-            ["users", ..] => self.users(method, &path[1..], caller),
+            ["users", ..] => self.users(method, &path[1..], form, caller),
             ["account"] if method == "GET" => Ok(self.tokens(caller)),
-            ["maas"] => self.config(request, caller),
-            ["events"] => Ok(LabResponse::json(200, &reads::events(request))),
+            ["maas"] => self.config(request, form, caller),
+            ["events"] => reads::events(request),
+            ["boot-resources"] => self.boot_resources(method, caller, op),
+            ["package-repositories", ..] => self.package_repositories(method, &path[1..]),
             ["networks", ..] => self.networks(method, &path[1..], caller),
             ["discovery"] => Ok(LabResponse::json(200, &self.discoveries())),
             ["discovery", _] => Err(missing("Discovery")),
-            ["dnsresourcerecords"] => Ok(LabResponse::json(200, &self.records())),
             ["fabrics"] => self.fabrics(method, form, caller),
             ["fabrics", id] => self.fabric(method, id, form, caller),
             ["fabrics", id, "vlans"] => self.fabric_vlans(method, id, form, caller),
@@ -151,30 +163,26 @@ impl LabMaas {
             ["reservedips"] => self.reserved_list(method, form, caller),
             ["reservedips", id] => self.reserved(method, id, form, caller),
             ["ipaddresses"] => self.ip_addresses(request, form, caller),
-            ["dnsresources"] => self.dns_list(method, form, caller),
-            ["dnsresources", id] => self.dns_resource(method, id, caller),
-            ["domains"] => Ok(LabResponse::json(200, &json!([self.show_domain()]))),
+            ["dnsresources"] => self.dns_list(request, form, caller),
+            ["dnsresources", id] => self.dns_resource(method, id, form, caller),
+            ["dnsresourcerecords"] => self.records_list(request, form, caller),
+            ["dnsresourcerecords", id] => self.record(method, id, form, caller),
+            ["domains"] => self.domains_list(method, form, caller, op),
+            ["domains", id] => self.domain(method, id, form, caller),
             ["dhcp-snippets"] => self.snippets_list(method, form, caller),
             ["dhcp-snippets", id] => self.snippet(method, id, form, caller),
-            ["machines"] => self.machines_list(request, method, caller),
-            ["machines", id] => self.machine(request, id, form, caller),
-            ["devices"] => Ok(LabResponse::json(
-                200,
-                &self.show_nodes(store::NodeType::Device, caller),
-            )),
-            ["rackcontrollers"] => Ok(LabResponse::json(200, &self.show_controllers(true, caller))),
-            ["regioncontrollers"] => Ok(LabResponse::json(
-                200,
-                &self.show_controllers(false, caller),
-            )),
+            ["machines"] => self.machines_list(request, form, caller, op),
+            ["machines", id] => self.machine(request, id, form, caller, op),
+            [kind @ ("devices" | "rackcontrollers" | "regioncontrollers" | "nodes")] => {
+                self.node_list(request, kind, form, caller, op)
+            }
             [
                 kind @ ("devices" | "rackcontrollers" | "regioncontrollers" | "nodes"),
                 id,
-            ] => self.plain_node(method, kind, id, caller),
-            ["nodes"] => Ok(LabResponse::json(200, &self.show_all_nodes(caller))),
-            ["nodes", id, "interfaces"] => self.interfaces(request, id, form, caller),
+            ] => self.plain_node(method, kind, id, form, caller),
+            ["nodes", id, "interfaces"] => self.interfaces(request, id, form, caller, op),
             ["nodes", id, "interfaces", interface] => {
-                self.interface(request, id, interface, form, caller)
+                self.interface(request, (id, interface), form, caller, op)
             }
             ["zones" | "resourcepools" | "resourcepool", ..] => {
                 self.zones_and_pools(method, path, caller)

@@ -1,6 +1,5 @@
 //! What people and machines do to a MAAS outside the API that planebot uses: deploy, release, commission, unlink.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -16,20 +15,7 @@ impl LabMaas {
         else {
             return;
         };
-        let interfaces: Vec<u64> = self
-            .interfaces_of(&id)
-            .map(|interface| interface.id)
-            .collect();
-        let waiting: Vec<(u64, u64)> = self
-            .addresses
-            .values()
-            .filter(|row| {
-                row.interface
-                    .is_some_and(|interface| interfaces.contains(&interface))
-            })
-            .filter(|row| row.alloc == AllocType::Auto && row.ip.is_none())
-            .filter_map(|row| Some((row.id, row.subnet?)))
-            .collect();
+        let waiting = self.waiting_links(&id);
         for (row, subnet) in waiting {
             let ip = self.free_address(subnet);
             if let Some(row) = self.addresses.get_mut(&row) {
@@ -40,6 +26,7 @@ impl LabMaas {
         if let Some(node) = self.nodes.get_mut(&id) {
             node.owner = Some("admin".to_owned());
             "ubuntu".clone_into(&mut node.osystem);
+            node.power_on = true;
         }
     }
 
@@ -104,27 +91,7 @@ impl LabMaas {
         let Some(node) = self.node_by_host(hostname).cloned() else {
             return;
         };
-        let interfaces: Vec<u64> = self
-            .interfaces_of(&node.system_id)
-            .map(|interface| interface.id)
-            .collect();
-        for interface in &interfaces {
-            self.remove_links(*interface);
-        }
-        for interface in interfaces {
-            let vlan = self.interfaces[&interface].vlan;
-            let subnet = self
-                .subnets
-                .values()
-                .find(|subnet| Some(subnet.vlan) == vlan)
-                .map(|subnet| subnet.id);
-            match subnet.filter(|_| node.boot_interface == Some(interface)) {
-                Some(subnet) => {
-                    self.add_link(interface, AllocType::Auto, Some(subnet), None);
-                }
-                None => self.ensure_link_up(interface),
-            }
-        }
+        self.reset_networking(&node.system_id);
         if let Some(node) = self.nodes.get_mut(&node.system_id) {
             node.commissioned = true;
         }
@@ -159,7 +126,8 @@ impl LabMaas {
 
     /// Changes one of MAAS's settings, as an administrator would.
     pub fn configure(&mut self, name: &str, value: &str) {
-        self.config.insert(name.to_owned(), value.to_owned());
+        self.config
+            .insert(name.to_owned(), serde_json::json!(value));
     }
 
     /// A rack discovers a neighbour on the network.
@@ -257,20 +225,14 @@ impl LabMaas {
     /// Adds an interface to a node, in a VLAN.
     fn add_interface(&mut self, node: &str, vlan: u64) -> u64 {
         let id = self.next("interface");
+        let name = format!("added{id}");
+        let mac = format!("52:54:00:ad:{:02x}:{:02x}", (id >> 8) & 0xff, id & 0xff);
         self.interfaces.insert(
             id,
             StoredInterface {
                 id,
-                node: node.to_owned(),
-                name: format!("added{id}"),
-                kind: "physical".to_owned(),
-                mac: format!("52:54:00:ad:{:02x}:{:02x}", (id >> 8) & 0xff, id & 0xff),
                 vlan: Some(vlan),
-                parents: Vec::new(),
-                mtu: None,
-                enabled: true,
-                tags: Vec::new(),
-                params: BTreeMap::new(),
+                ..StoredInterface::new(node, &name, "physical", &mac)
             },
         );
         id

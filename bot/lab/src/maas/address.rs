@@ -2,15 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{
-    ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, flag, missing, no_content,
-    plain,
-};
+use super::answer::{ApiCaller, MaasAnswer, bad_method, flag, no_content, plain};
 use super::form::Form;
 use super::parse::address;
-use super::store::{
-    AllocType, LabMaas, RangeType, StoredAddress, StoredDnsResource, UnknownInterface,
-};
+use super::store::{AllocType, LabMaas, RangeType, StoredAddress, UnknownInterface};
 use crate::wire::{LabRequest, LabResponse};
 
 const STAMP: &str = "Thu, 01 Jan. 2026 00:00:00";
@@ -61,7 +56,7 @@ impl LabMaas {
         if let Some(interface) = row.interface.and_then(|id| self.interfaces.get(&id)) {
             let node = &self.nodes[&interface.node];
             shown["node_summary"] = json!({
-                "system_id": node.system_id, "node_type": node.kind as u8, "fqdn": format!("{}.maas", node.hostname),
+                "system_id": node.system_id, "node_type": node.kind as u8, "fqdn": self.fqdn(node),
                 "hostname": node.hostname, "is_container": false, "via": interface.name,
             });
         }
@@ -75,7 +70,7 @@ impl LabMaas {
             .dns
             .values()
             .filter(|dns| dns.addresses.contains(&row.id))
-            .map(|dns| json!({"id": dns.id, "name": dns.name, "domain": "maas"}))
+            .map(|dns| json!({"id": dns.id, "name": dns.name, "domain": self.domains[&dns.domain].name}))
             .collect();
         if !records.is_empty() {
             shown["dns_records"] = json!(records);
@@ -154,6 +149,10 @@ impl LabMaas {
             }
         };
         let mac = form.get("mac").filter(|mac| !mac.is_empty());
+        if let Some(mac) = mac.filter(|mac| super::parse::mac(mac).is_none()) {
+            let message = format!("'{mac}' is not a valid MAC address.");
+            return Err(super::form::field_error("mac_address", message));
+        }
         let host = mac.and_then(|mac| {
             let mac = mac.to_lowercase();
             let row = self.interfaces.values().find(|row| row.mac == mac)?;
@@ -252,22 +251,10 @@ impl LabMaas {
         id
     }
 
-    pub(crate) fn add_dns(&mut self, name: &str, addresses: Vec<u64>) -> u64 {
-        let id = self.next("dns");
-        let name = name.strip_suffix(".maas").unwrap_or(name).to_owned();
-        self.dns.insert(
-            id,
-            StoredDnsResource {
-                id,
-                name,
-                addresses,
-                records: Vec::new(),
-            },
-        );
-        id
-    }
-
     fn release_address(&mut self, form: &Form, caller: &ApiCaller) -> MaasAnswer {
+        if form.get("ip").is_none() {
+            return Err(plain(400, "No provided ip!"));
+        }
         let Some(ip) = form.get("ip").and_then(address) else {
             return Err(super::form::field_error(
                 "ip",
@@ -292,6 +279,10 @@ impl LabMaas {
         match found {
             Some(id) => {
                 let interface = self.addresses[&id].interface;
+                if self.addresses[&id].bmc_of.is_some() {
+                    // The BMC makes its row again at once.
+                    return Ok(no_content());
+                }
                 self.remove_address(id);
                 if let Some(interface) = interface {
                     self.ensure_link_up(interface);
@@ -305,75 +296,6 @@ impl LabMaas {
                     "IP address {ip} does not exist, is not the correct type of address, or does not belong to the requesting user.\nIf you are sure you want to release this address, use force=true as a MAAS administrator."
                 ),
             )),
-        }
-    }
-
-    pub(crate) fn dns_list(&mut self, method: &str, form: &Form, caller: &ApiCaller) -> MaasAnswer {
-        match method {
-            "GET" => Ok(LabResponse::json(
-                200,
-                &self.dns.keys().map(|id| self.show_dns(*id)).collect(),
-            )),
-            "POST" => {
-                admin_to_create(caller)?;
-                let name = form
-                    .get("fqdn")
-                    .or(form.get("name"))
-                    .unwrap_or_default()
-                    .to_owned();
-                let mut ids = Vec::new();
-                for ip in form
-                    .get("ip_addresses")
-                    .unwrap_or_default()
-                    .split([' ', ','])
-                    .filter_map(address)
-                {
-                    let known = self
-                        .addresses
-                        .values()
-                        .find(|row| row.ip == Some(ip))
-                        .map(|row| row.id);
-                    let id = match known {
-                        Some(id) => id,
-                        None => self.add_address(StoredAddress {
-                            id: 0,
-                            ip: Some(ip),
-                            alloc: AllocType::UserReserved,
-                            subnet: self.best_subnet(ip),
-                            user: Some(caller.name.clone()),
-                            interface: None,
-                            unknown: None,
-                            bmc_of: None,
-                        }),
-                    };
-                    ids.push(id);
-                }
-                let id = self.add_dns(&name, ids);
-                Ok(LabResponse::json(200, &self.show_dns(id)))
-            }
-            _ => Err(bad_method()),
-        }
-    }
-
-    pub(crate) fn dns_resource(
-        &mut self,
-        method: &str,
-        id: &str,
-        caller: &ApiCaller,
-    ) -> MaasAnswer {
-        let id = id
-            .parse()
-            .ok()
-            .filter(|id| self.dns.contains_key(id))
-            .ok_or_else(|| missing("DNSResource"))?;
-        match method {
-            "GET" => Ok(LabResponse::json(200, &self.show_dns(id))),
-            "DELETE" => {
-                admin_to_change(caller)?;
-                self.dns.remove(&id);
-                Ok(no_content())
-            }
-            _ => Err(bad_method()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Who sends a request, and the answers that all endpoints share.
 
 use super::parse;
-use crate::wire::LabResponse;
+use crate::wire::{LabRequest, LabResponse};
 
 /// The answer to a request, or the refusal.
 pub(crate) type MaasAnswer = Result<LabResponse, LabResponse>;
@@ -71,4 +71,11 @@ pub(crate) fn no_content() -> LabResponse {
 
 pub(crate) fn bad_method() -> LabResponse {
     LabResponse::html(405, "")
+}
+
+/// The last value of a query parameter, which is the one that Django takes.
+pub(crate) fn last_param<'a>(request: &'a LabRequest, name: &str) -> Option<&'a str> {
+    let mut query = request.query.iter().rev();
+    let found = query.find(|(key, _)| key == name);
+    found.map(|(_, value)| value.as_str())
 }

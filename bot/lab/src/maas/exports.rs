@@ -6,7 +6,7 @@ use super::form::Form;
 use crate::wire::{LabRequest, LabResponse};
 
 /// A method and its operation; "" is the method without `op`.
-type Export = (&'static str, &'static str);
+pub(crate) type Export = (&'static str, &'static str);
 
 const READ: &[Export] = &[("GET", "")];
 const LIST: &[Export] = &[("GET", ""), ("POST", "")];
@@ -96,6 +96,14 @@ const ACCOUNT: &[Export] = &[
 ];
 const CONFIG: &[Export] = &[("GET", "get_config"), ("POST", "set_config")];
 
+const BOOT_RESOURCES: &[Export] = &[
+    ("GET", ""),
+    ("POST", ""),
+    ("GET", "is_importing"),
+    ("POST", "import"),
+    ("POST", "stop_import"),
+];
+
 const DEVICE: &[Export] = &[
     ("GET", ""),
     ("PUT", ""),
@@ -175,7 +183,7 @@ const DOMAIN: &[Export] = &[
     ("POST", "set_default"),
 ];
 
-fn exports(path: &[&str]) -> Option<&'static [Export]> {
+pub(crate) fn exports(path: &[&str]) -> Option<&'static [Export]> {
     const LISTS: [&str; 12] = [
         "fabrics",
         "spaces",
@@ -231,6 +239,9 @@ fn exports(path: &[&str]) -> Option<&'static [Export]> {
         ["users", _] => &[("GET", ""), ("DELETE", "")],
         ["account"] => ACCOUNT,
         ["maas"] => CONFIG,
+        ["boot-resources"] => BOOT_RESOURCES,
+        ["describe"] | ["package-repositories", _] => READ,
+        ["package-repositories"] => LIST,
         ["events"] => &[("GET", "query")],
         _ => return None,
     })

@@ -11,6 +11,8 @@ use crate::wire::{LabRequest, LabResponse, pairs};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Form {
     fields: BTreeMap<String, Vec<String>>,
+    /// The names in the order of the body.
+    order: Vec<String>,
     unread: bool,
 }
 
@@ -42,16 +44,9 @@ impl Form {
                     | Value::Object(_) => form.add(&key, &scalar(&value)),
                 }
             }
-        } else if let Some((_, boundary)) = kind.split_once("boundary=") {
-            for part in text.split(&format!("--{}", boundary.trim_matches('"'))) {
-                let Some((head, body)) = part.split_once("\r\n\r\n") else {
-                    continue;
-                };
-                let Some((_, name)) = head.split_once("name=\"") else {
-                    continue;
-                };
-                let name = name.split('"').next().unwrap_or_default();
-                form.add(name, body.strip_suffix("\r\n").unwrap_or(body));
+        } else if kind.contains("multipart/form-data") {
+            for (name, value) in super::multipart::parts(kind, &request.body) {
+                form.add(&name, &value);
             }
         } else if kind.contains("yaml") {
             for (key, value) in text.lines().filter_map(|line| line.split_once(':')) {
@@ -84,6 +79,9 @@ impl Form {
     }
 
     fn add(&mut self, key: &str, value: &str) {
+        if !self.fields.contains_key(key) {
+            self.order.push(key.to_owned());
+        }
         self.fields
             .entry(key.to_owned())
             .or_default()
@@ -100,6 +98,25 @@ impl Form {
 
     pub(crate) fn all(&self, key: &str) -> Option<&[String]> {
         self.fields.get(key).map(Vec::as_slice)
+    }
+
+    /// All fields with their values.
+    pub(crate) fn lists(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.order.iter().filter_map(|name| {
+            let values = self.fields.get(name)?;
+            Some((name.as_str(), values.as_slice()))
+        })
+    }
+
+    /// Each value with its field.
+    pub(crate) fn pairs(&self) -> Vec<(String, String)> {
+        let lists = self.lists();
+        lists
+            .flat_map(|(name, values)| {
+                let values = values.iter();
+                values.map(move |value| (name.to_owned(), value.clone()))
+            })
+            .collect()
     }
 
     /// The last value unchanged, with whitespace: MAAS reads booleans and choices like this.
@@ -154,6 +171,13 @@ impl FormErrors {
 
     pub(crate) fn has(&self, field: &str) -> bool {
         self.0.iter().any(|(name, _)| name == field)
+    }
+
+    /// Reports the errors of a field under another name.
+    pub(crate) fn rename(&mut self, field: &str, name: &str) {
+        for (known, _) in self.0.iter_mut().filter(|(known, _)| known == field) {
+            name.clone_into(known);
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -56,13 +56,33 @@ pub(crate) fn count(start: IpAddr, end: IpAddr) -> u128 {
     (number(end) - number(start)).saturating_add(1)
 }
 
-/// The same, capped at `u64::MAX`: MAAS writes larger counts of IPv6 addresses in full, which `serde_json` cannot.
-pub(crate) fn size(start: IpAddr, end: IpAddr) -> u64 {
-    short(count(start, end))
+/// The same as JSON.
+pub(crate) fn size(start: IpAddr, end: IpAddr) -> Value {
+    whole_number(count(start, end))
 }
 
-pub(crate) fn short(number: u128) -> u64 {
-    u64::try_from(number).unwrap_or(u64::MAX)
+/// Marks a number that `serde_json` cannot write; [`write_large_numbers`] puts it into the text.
+const LARGE: &str = "large number ";
+
+/// A whole number of any size, as IPv6 networks need it.
+pub(crate) fn whole_number(number: u128) -> Value {
+    match u64::try_from(number) {
+        Ok(number) => json!(number),
+        Err(_) => json!(format!("{LARGE}{number}")),
+    }
+}
+
+/// Writes numbers beyond 64 bits as numbers.
+pub(crate) fn write_large_numbers(mut response: LabResponse) -> LabResponse {
+    let text = String::from_utf8_lossy(&response.body);
+    let mark = format!("\"{LARGE}");
+    let mut pieces = text.split(&mark);
+    let mut written = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        written.push_str(&piece.replacen('"', "", 1));
+    }
+    response.body = written.into_bytes();
+    response
 }
 
 fn one(ip: IpAddr, purpose: &'static str) -> PurposeRun {

@@ -1,20 +1,16 @@
-//! Endpoints of interfaces. What is allowed depends on the status of the machine
-//! (3.5.9 `maasserver/api/interfaces.py:96-137`, `forms/interface.py`).
+//! Endpoints of interfaces. What is allowed depends on the rights of the user and the status of the machine
+//! (3.7.3 `maasserver/api/interfaces.py`, `auth/local.py`).
 
+mod checks;
+mod effects;
 mod form;
-mod settings;
+mod params;
 
-use serde_json::Value;
+pub(crate) use params::{default_params, null_boolean};
 
-use form::read_interface_mtu;
-pub(crate) use settings::default_params;
-use settings::{read_params, read_tags};
-
-use super::answer::{
-    ApiCaller, MaasAnswer, admin_to_change, bad_method, missing, no_content, plain,
-};
-use super::form::{Form, FormErrors, REQUIRED, field_error};
-use super::store::{LabMaas, NodeType, StoredInterface};
+use super::answer::{ApiCaller, MaasAnswer, bad_method, missing, no_content, plain};
+use super::form::Form;
+use super::store::{AllocType, LabMaas, NodeType, StoredInterface, StoredNode};
 use crate::wire::{LabRequest, LabResponse};
 
 impl LabMaas {
@@ -24,64 +20,88 @@ impl LabMaas {
         node: &str,
         form: &Form,
         caller: &ApiCaller,
+        op: Option<&str>,
     ) -> MaasAnswer {
-        if !self.nodes.contains_key(node) {
-            return Err(missing("Node"));
-        }
-        match (request.method.as_str(), request.param("op")) {
-            ("GET", None) => {
-                let list: Vec<Value> = self
-                    .interfaces_of(node)
-                    .map(|interface| self.show_interface(interface))
-                    .collect();
-                Ok(LabResponse::json(200, &Value::Array(list)))
+        let found = self.nodes.get(node);
+        if request.method == "GET" {
+            let row = found.ok_or_else(|| missing("Node"))?;
+            if !Self::may_see(caller, row) {
+                return Err(plain(403, ""));
             }
-            ("POST", Some(op)) => {
-                admin_to_change(caller)?;
-                let (verb, kind) = match op {
-                    "create_vlan" => ("create VLAN", "vlan"),
-                    "create_bridge" => ("create bridge", "bridge"),
-                    "create_bond" => ("create bond", "bond"),
-                    "create_physical" => ("create", "physical"),
-                    _ => {
-                        return Err(LabResponse::text(
-                            400,
-                            format!("Unrecognised signature: method=POST op={op}"),
-                        ));
-                    }
-                };
-                self.may_change(node, verb)?;
-                let id = self.create_interface(node, kind, form)?;
-                Ok(LabResponse::json(
-                    200,
-                    &self.show_interface(&self.interfaces[&id]),
-                ))
-            }
-            _ => Err(bad_method()),
+            let all = self.interfaces_of(node);
+            let list = all.map(|interface| self.show_interface(interface));
+            return Ok(LabResponse::json(200, &list.collect()));
         }
+        let (verb, kind) = match op {
+            Some("create_vlan") => ("create VLAN", "vlan"),
+            Some("create_bridge") => ("create bridge", "bridge"),
+            Some("create_bond") => ("create bond", "bond"),
+            Some("create_physical") => ("create", "physical"),
+            _ => return Err(bad_method()),
+        };
+        if kind == "physical" {
+            let row = found.ok_or_else(|| missing("Node"))?;
+            Self::may_edit(caller, row)?;
+            self.may_change(node, verb)?;
+            if row.kind == NodeType::Machine && !caller.admin {
+                return Err(plain(403, ""));
+            }
+        } else {
+            let row = found.filter(|row| row.kind == NodeType::Machine);
+            Self::may_administer(caller, row.ok_or_else(|| missing("Machine"))?)?;
+            self.may_change(node, verb)?;
+        }
+        let id = self.create_interface(node, kind, form)?;
+        Ok(LabResponse::json(
+            200,
+            &self.show_interface(&self.interfaces[&id]),
+        ))
+    }
+
+    /// Administrators, unless the node is locked.
+    pub(crate) fn may_administer(caller: &ApiCaller, node: &StoredNode) -> Result<(), LabResponse> {
+        if caller.admin && !node.locked {
+            return Ok(());
+        }
+        Err(plain(403, ""))
+    }
+
+    /// Administrators, the owner, and everyone if there is none; unless the node is locked.
+    pub(crate) fn may_edit(caller: &ApiCaller, node: &StoredNode) -> Result<(), LabResponse> {
+        let own = node
+            .owner
+            .as_ref()
+            .is_none_or(|owner| *owner == caller.name);
+        if (caller.admin || own) && !node.locked {
+            return Ok(());
+        }
+        Err(plain(403, ""))
     }
 
     /// Machines with one of five statuses may be changed, devices always, controllers never.
     fn may_change(&self, node: &str, verb: &str) -> Result<(), LabResponse> {
         let node = &self.nodes[node];
+        let known = ["New", "Ready", "Failed testing", "Allocated", "Broken"];
         match node.kind {
             NodeType::Device => Ok(()),
-            NodeType::Machine
-                if ["New", "Ready", "Failed testing", "Allocated", "Broken"]
-                    .contains(&node.status.as_str()) =>
-            {
-                Ok(())
-            }
+            NodeType::Machine if known.contains(&node.status.as_str()) => Ok(()),
             NodeType::Machine => Err(plain(
                 409,
                 format!(
                     "Cannot {verb} interface because the machine is not New, Ready, Allocated, or Broken."
                 ),
             )),
-            NodeType::Rack | NodeType::Region | NodeType::RegionRack => Err(plain(
-                403,
-                format!("Cannot {verb} interface on a controller."),
-            )),
+            NodeType::Rack | NodeType::Region | NodeType::RegionRack => {
+                // MAAS names another operation in these two refusals.
+                let verb = match verb {
+                    "unlink subnet" | "set default gateway" => "link subnet",
+                    verb => verb,
+                };
+                Err(plain(
+                    403,
+                    format!("Cannot {verb} interface on a controller."),
+                ))
+            }
         }
     }
 
@@ -91,118 +111,63 @@ impl LabMaas {
         kind: &str,
         form: &Form,
     ) -> Result<u64, LabResponse> {
-        let mut errors = FormErrors::default();
-        let key = if kind == "bond" { "parents" } else { "parent" };
-        let parents = self.named_parents(node, key, form);
-        if kind != "physical" && parents.is_empty() {
-            return Err(field_error(key, REQUIRED));
+        if kind == "bridge" && form.get("parent").is_some() && form.get("parents").is_some() {
+            return Err(plain(400, "Cannot specify both parent and parents fields."));
         }
-        let parent = parents.first().map(|id| self.interfaces[id].clone());
-        let inherited = parent.as_ref().and_then(|parent| parent.vlan);
-        let vlan = self.named_vlan(form, inherited, &mut errors);
-        let name = match (kind, &parent, vlan) {
-            ("vlan", Some(parent), Some(vlan)) => {
-                format!("{}.{}", parent.name, self.vlans[&vlan].vid)
-            }
-            ("physical", ..) => {
-                let name = form.get("name").filter(|name| !name.is_empty());
-                name.map_or_else(|| self.next_name(node), str::to_owned)
-            }
-            _ => {
-                let name = form.get("name").unwrap_or_default();
-                if name.is_empty() {
-                    errors.add("name", REQUIRED);
-                }
-                name.to_owned()
-            }
-        };
-        self.check_interface(kind, node, &name, &parents, vlan, &mut errors);
-        let mac = match form.get("mac_address") {
-            Some(mac) if kind == "physical" || !mac.is_empty() => {
-                let own = parent.as_ref().map(|parent| parent.id);
-                self.read_mac(mac, own, &mut errors)
-            }
-            None if kind == "physical" => self.read_mac("", None, &mut errors),
-            Some(_) | None => parent.map(|parent| parent.mac).unwrap_or_default(),
-        };
-        let mut row = StoredInterface {
-            id: 0,
-            node: node.to_owned(),
-            name,
-            kind: kind.to_owned(),
-            mac,
-            vlan,
-            parents,
-            mtu: None,
-            enabled: true,
-            tags: Vec::new(),
+        let blank = StoredInterface {
             params: default_params(kind),
+            ..StoredInterface::new(node, "", kind, "")
         };
-        read_interface_mtu(&mut row, form, &mut errors);
-        read_params(&mut row, form, &mut errors);
-        read_tags(&mut row, form);
-        row.enabled = form.checkbox("enabled").unwrap_or(true);
-        errors.done()?;
-        if kind == "bridge" || kind == "bond" {
-            self.reset_parents(&row.parents, vlan);
+        let row = self.read_interface(&blank, form)?;
+        self.refuse_taken_name(&row)?;
+        if kind == "bridge" && self.nodes[node].status == "Allocated" {
+            return self.create_acquired_bridge(row);
         }
-        let id = self.next("interface");
-        self.interfaces.insert(id, StoredInterface { id, ..row });
-        if vlan.is_some() {
-            self.ensure_link_up(id);
+        self.insert_interface(row)
+    }
+
+    /// A bridge of an allocated machine takes over the links of its port, and is removed when the machine is released.
+    fn create_acquired_bridge(&mut self, row: StoredInterface) -> Result<u64, LabResponse> {
+        let mut links: Vec<_> = self.links_of(row.parents[0]).cloned().collect();
+        links.retain(|link| link.alloc != AllocType::Discovered);
+        for link in &links {
+            self.forget_gateway(link.id);
+            self.addresses.remove(&link.id);
         }
+        let id = self.insert_interface(StoredInterface {
+            acquired: true,
+            ..row
+        })?;
+        for mut link in links {
+            link.interface = Some(id);
+            self.addresses.insert(link.id, link);
+        }
+        self.drop_spare_link_ups(id);
         Ok(id)
-    }
-
-    /// A new bond or bridge removes its parents' links and moves the parents to its VLAN.
-    fn reset_parents(&mut self, parents: &[u64], vlan: Option<u64>) {
-        for parent in parents {
-            self.remove_links(*parent);
-            if let Some(row) = self.interfaces.get_mut(parent) {
-                row.vlan = vlan.or(row.vlan);
-            }
-        }
-    }
-
-    /// Removes an interface, its links, its VLAN interfaces, and bonds and bridges that lose their last parent.
-    pub(crate) fn remove_interface(&mut self, id: u64) {
-        self.remove_links(id);
-        let children: Vec<(u64, usize)> = self
-            .interfaces
-            .values()
-            .filter(|child| child.parents.contains(&id))
-            .map(|child| (child.id, child.parents.len()))
-            .collect();
-        self.interfaces.remove(&id);
-        for (child, parents) in children {
-            if parents <= 1 {
-                self.remove_interface(child);
-            } else if let Some(row) = self.interfaces.get_mut(&child) {
-                row.parents.retain(|parent| *parent != id);
-            }
-        }
     }
 
     pub(crate) fn interface(
         &mut self,
         request: &LabRequest,
-        node: &str,
-        id: &str,
+        (node, id): (&str, &str),
         form: &Form,
         caller: &ApiCaller,
+        op: Option<&str>,
     ) -> MaasAnswer {
-        if !self.nodes.contains_key(node) {
-            return Err(missing("Node"));
+        let id = self.find_interface(node, id)?;
+        let host = self.nodes[node].clone();
+        if request.method == "GET" {
+            if !Self::may_see(caller, &host) {
+                return Err(plain(403, ""));
+            }
+        } else if host.kind == NodeType::Device {
+            Self::may_edit(caller, &host)?;
+        } else {
+            Self::may_administer(caller, &host)?;
         }
-        let found = self
-            .interfaces_of(node)
-            .find(|interface| interface.id.to_string() == id || interface.name == id)
-            .map(|interface| interface.id);
-        let id = found.ok_or_else(|| missing("Interface"))?;
-        match (request.method.as_str(), request.param("op")) {
+        match (request.method.as_str(), op) {
             ("GET", None) => {}
-            (_, _) if !caller.admin && request.method != "GET" => return Err(plain(403, "")),
-            ("PUT", None) => self.update_interface(node, id, form)?,
+            ("PUT", None) => self.update_interface(&host, id, form)?,
             ("DELETE", None) => {
                 self.may_change(node, "delete interface")?;
                 self.remove_interface(id);
@@ -219,9 +184,9 @@ impl LabMaas {
             ("POST", Some("disconnect")) => {
                 self.may_change(node, "disconnect")?;
                 self.remove_links(id);
-                if let Some(row) = self.interfaces.get_mut(&id) {
-                    row.vlan = None;
-                }
+                let mut row = self.interfaces[&id].clone();
+                row.vlan = None;
+                self.save_interface(row);
             }
             ("POST", Some(op @ ("add_tag" | "remove_tag"))) => {
                 self.change_tag(node, id, op, form)?;
@@ -229,6 +194,17 @@ impl LabMaas {
             ("POST", Some("set_default_gateway")) => {
                 self.may_change(node, "set default gateway")?;
                 self.set_default_gateway(id, form)?;
+            }
+            ("POST", Some(op @ ("add_tag" | "remove_tag"))) => {
+                let tag = form.raw("tag");
+                let tag = tag.ok_or_else(|| plain(400, "No provided tag!"))?;
+                let mut row = self.interfaces[&id].clone();
+                if op == "remove_tag" {
+                    row.tags.retain(|known| known != tag);
+                } else if row.tags.iter().all(|known| known != tag) {
+                    row.tags.push(tag.to_owned());
+                }
+                self.save_interface(row);
             }
             _ => return Err(bad_method()),
         }
@@ -238,95 +214,57 @@ impl LabMaas {
         ))
     }
 
-    /// In every state of a machine, unless it is locked.
-    fn change_tag(
-        &mut self,
-        node: &str,
-        id: u64,
-        op: &str,
-        form: &Form,
-    ) -> Result<(), LabResponse> {
-        if self.nodes[node].locked {
-            return Err(plain(403, ""));
-        }
-        let Some(tag) = form.get("tag").filter(|tag| !tag.is_empty()) else {
-            return Err(plain(400, "No provided tag!"));
+    /// An interface of a node by id, by name, or by an address.
+    fn find_interface(&self, node: &str, text: &str) -> Result<u64, LabResponse> {
+        let (by_id, by_name) = match text.split_once(':') {
+            Some(("id", id)) if id.parse::<u64>().is_err() => {
+                return Err(plain(400, "Interface ID must be numeric."));
+            }
+            Some(("id", id)) => (id.parse().ok(), None),
+            Some(("name", name)) => (None, Some(name)),
+            _ => (text.parse::<u64>().ok(), Some(text)),
         };
-        if let Some(row) = self.interfaces.get_mut(&id) {
-            let has = row.tags.iter().any(|other| other == tag);
-            if op == "remove_tag" {
-                row.tags.retain(|other| other != tag);
-            } else if !has {
-                row.tags.push(tag.to_owned());
-            }
-        }
-        Ok(())
-    }
-
-    /// The ports of a bond or bridge are on its VLAN; one that moves there loses its links (seen on 3.5.12 and 3.7.3).
-    fn drag_ports(&mut self, ports: &[u64], vlan: Option<u64>) {
-        for port in ports {
-            if self.interfaces[port].vlan != vlan {
-                self.remove_links(*port);
-                if let Some(row) = self.interfaces.get_mut(port) {
-                    row.vlan = vlan;
-                }
-            }
-        }
+        let ip: Option<std::net::IpAddr> = text.parse().ok();
+        let mut here = self.interfaces_of(node);
+        let found = here.find(|row| match (by_id, ip) {
+            (Some(id), _) => row.id == id,
+            (None, Some(ip)) => self.links_of(row.id).any(|link| link.ip == Some(ip)),
+            (None, None) => Some(row.name.as_str()) == by_name,
+        });
+        found.map(|row| row.id).ok_or_else(|| missing("Interface"))
     }
 
     /// The fields depend on the node: of a controller's interface only the VLAN can change, of a deployed machine's only the
     /// name and the MAC.
-    fn update_interface(&mut self, node: &str, id: u64, form: &Form) -> Result<(), LabResponse> {
-        let host = self.nodes[node].clone();
-        let mut errors = FormErrors::default();
-        let mut row = self.interfaces[&id].clone();
-        let controller = matches!(
-            host.kind,
-            NodeType::Rack | NodeType::Region | NodeType::RegionRack
-        );
+    fn update_interface(
+        &mut self,
+        host: &StoredNode,
+        id: u64,
+        form: &Form,
+    ) -> Result<(), LabResponse> {
+        let now = self.interfaces[&id].clone();
         let deployed = host.kind == NodeType::Machine && host.status == "Deployed";
-        if !controller && !deployed {
-            self.may_change(node, "update interface")?;
+        if host.kind == NodeType::Machine && !deployed {
+            self.may_change(&host.system_id, "update interface")?;
         }
-        if !deployed {
-            row.vlan = self.named_vlan(form, row.vlan, &mut errors);
-            if row.kind == "bond" && form.get("parents").is_some() {
-                row.parents = self.named_parents(node, "parents", form);
+        if host.kind.is_controller() {
+            if now.kind == "vlan" {
+                return Err(plain(403, "Cannot modify VLAN interface on controller."));
             }
+            let mut errors = super::form::FormErrors::default();
+            let mut row = now.clone();
+            row.vlan = self.named_vlan(form, now.vlan, &mut errors);
+            form::read_link_state(&now, form, &mut row, &mut errors);
+            errors.done()?;
+            self.save_interface(row);
+        } else if deployed {
+            let row = self.read_deployed(&now, form)?;
+            self.save_interface(row);
+        } else {
+            let row = self.read_interface(&now, form)?;
+            self.refuse_taken_name(&row)?;
+            self.update_in_steps(row)?;
         }
-        if !controller {
-            self.read_identity(&mut row, form, &mut errors);
-        }
-        if !controller && !deployed {
-            read_interface_mtu(&mut row, form, &mut errors);
-            read_params(&mut row, form, &mut errors);
-            read_tags(&mut row, form);
-            row.enabled = form.checkbox("enabled").unwrap_or(row.enabled);
-        }
-        errors.done()?;
-        if row.vlan != self.interfaces[&id].vlan {
-            self.follow_vlan_change(id, controller, row.vlan);
-        }
-        if !controller && !deployed && (row.kind == "bond" || row.kind == "bridge") {
-            self.drag_ports(&row.parents, row.vlan);
-        }
-        self.interfaces.insert(id, row);
         Ok(())
-    }
-
-    /// An interface that moves to another VLAN loses its links. A controller's interface keeps them and moves the linked
-    /// subnets to the new VLAN (3.5.9 `maasserver/models/signals/interfaces.py:170-256`).
-    fn follow_vlan_change(&mut self, id: u64, controller: bool, vlan: Option<u64>) {
-        if !controller {
-            self.remove_links(id);
-            return;
-        }
-        let subnets: Vec<u64> = self.links_of(id).filter_map(|link| link.subnet).collect();
-        for subnet in subnets {
-            if let (Some(row), Some(vlan)) = (self.subnets.get_mut(&subnet), vlan) {
-                row.vlan = vlan;
-            }
-        }
     }
 }

@@ -86,6 +86,14 @@ impl LabMaas {
         form: &Form,
         now: Option<&StoredRange>,
     ) -> Result<StoredRange, LabResponse> {
+        let guessed = now.is_none() && form.get("subnet").is_none();
+        if let Some(text) = form.raw("start_ip").filter(|_| guessed)
+            && address(text.trim()).is_none()
+        {
+            // MAAS looks for the best subnet before it checks the form.
+            let message = format!("failed to detect a valid IP address from '{text}'");
+            return Err(LabResponse::text(500, message));
+        }
         let mut errors = FormErrors::default();
         let start = read_end("start_ip", form, now.map(|range| range.start), &mut errors);
         let end = read_end("end_ip", form, now.map(|range| range.end), &mut errors);

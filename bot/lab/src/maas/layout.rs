@@ -128,7 +128,11 @@ impl LabMaas {
                 id,
                 fabric,
                 vid: vlan.vid,
-                name: vlan.name.clone(),
+                // How a fabric's first VLAN reads, whatever its name; this is the one that MAAS gives it.
+                name: vlan.name.clone().map(|name| match name.as_str() {
+                    "untagged" if known.is_some() => "Default VLAN".to_owned(),
+                    _ => name,
+                }),
                 mtu: vlan.mtu.or(home.mtu).unwrap_or(1500),
                 space,
                 dhcp_on: false,

@@ -8,11 +8,36 @@ use crate::wire::LabResponse;
 
 impl LabMaas {
     pub(crate) fn ensure_link_up(&mut self, interface: u64) {
-        if self
-            .links_of(interface)
-            .all(|link| link.alloc == AllocType::Discovered)
+        let own = self.interfaces.get(&interface);
+        if own.is_some_and(|row| row.vlan.is_some())
+            && self
+                .links_of(interface)
+                .all(|link| link.alloc == AllocType::Discovered)
         {
             self.add_link(interface, AllocType::Sticky, None, None);
+        }
+    }
+
+    /// A link without an address stays only while there is no other.
+    pub(crate) fn drop_spare_link_ups(&mut self, interface: u64) {
+        let bare = |link: &StoredAddress| link.alloc == AllocType::Sticky && link.ip.is_none();
+        let others = |link: &StoredAddress| !bare(link) && link.alloc != AllocType::Discovered;
+        if !self.links_of(interface).any(others) {
+            return;
+        }
+        let spare = self.links_of(interface).filter(|link| bare(link));
+        let spare: Vec<u64> = spare.map(|link| link.id).collect();
+        for link in spare {
+            self.remove_address(link);
+        }
+    }
+
+    /// A node that chose the gateway of this link has no choice any more.
+    pub(crate) fn forget_gateway(&mut self, link: u64) {
+        for node in self.nodes.values_mut() {
+            for slot in [&mut node.gateway_v4, &mut node.gateway_v6] {
+                *slot = slot.filter(|chosen| *chosen != link);
+            }
         }
     }
 

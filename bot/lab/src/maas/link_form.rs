@@ -42,7 +42,9 @@ impl LabMaas {
             return Err(field_error("id", no_such("id", text, &ids)));
         };
         self.remove_address(id);
-        self.ensure_link_up(interface);
+        if self.interfaces[&interface].enabled {
+            self.ensure_link_up(interface);
+        }
         Ok(())
     }
 
@@ -213,7 +215,7 @@ impl LabMaas {
     }
 
     /// How MAAS writes a subnet in a message.
-    fn describe_subnet(&self, subnet: u64) -> String {
+    pub(crate) fn describe_subnet(&self, subnet: u64) -> String {
         let row = &self.subnets[&subnet];
         let vid = self.vlans[&row.vlan].vid;
         format!("{}:{}(vid={vid})", row.name, row.cidr)
@@ -225,7 +227,10 @@ impl LabMaas {
         let all = wanted.force || wanted.mode == "LINK_UP";
         let removed: Vec<u64> = self
             .links_of(interface)
-            .filter(|link| all || (link.alloc == AllocType::Sticky && link.ip.is_none()))
+            .filter(|link| {
+                let bare = link.alloc == AllocType::Sticky && link.ip.is_none();
+                all || bare || (wanted.mode != "DHCP" && self.is_dhcp_beside(link, wanted.subnet))
+            })
             .map(|link| link.id)
             .collect();
         for link in removed {
@@ -237,6 +242,16 @@ impl LabMaas {
         {
             row.vlan = vlan.or(row.vlan);
         }
+    }
+
+    /// A DHCP link that another kind of link replaces: one without a subnet, or of the same family.
+    fn is_dhcp_beside(&self, link: &StoredAddress, subnet: Option<u64>) -> bool {
+        let family = |id: u64| self.subnets[&id].cidr.addr().is_ipv4();
+        let same = match (link.subnet, subnet) {
+            (Some(one), Some(other)) => family(one) == family(other),
+            (None, _) | (_, None) => true,
+        };
+        link.alloc == AllocType::Dhcp && same
     }
 
     fn choose_gateway(&mut self, interface: u64, link: u64) {

@@ -40,8 +40,17 @@ pub(crate) fn row_number(kind: &'static str, text: &str) -> Result<u64, LabRespo
 impl LabMaas {
     /// A subnet by id, CIDR, name, or one of its specifiers.
     pub(crate) fn find_subnet(&self, text: &str) -> Result<u64, LabResponse> {
+        match self.find_subnets(text)?.as_slice() {
+            [id] => Ok(*id),
+            [] => Err(missing("Subnet")),
+            _ => Err(plain(403, "Too many Subnet objects match the given query.")),
+        }
+    }
+
+    /// All subnets that a specifier names.
+    pub(crate) fn find_subnets(&self, text: &str) -> Result<Vec<u64>, LabResponse> {
         let text = text.trim();
-        let found: Vec<u64> = match text.split_once(':') {
+        Ok(match text.split_once(':') {
             Some(("id", id)) => match parse::number(id) {
                 Some(id) => self.subnets_where(|subnet| subnet.id == id),
                 None => return Err(plain(400, "Subnet ID must be numeric.")),
@@ -70,12 +79,7 @@ impl LabMaas {
                 self.subnets_where(|subnet| self.vlans[&subnet.vlan].space == Some(space))
             }
             Some(_) | None => self.subnets_without_specifier(text),
-        };
-        match found.as_slice() {
-            [id] => Ok(*id),
-            [] => Err(missing("Subnet")),
-            _ => Err(plain(403, "Too many Subnet objects match the given query.")),
-        }
+        })
     }
 
     fn subnets_where(&self, fits: impl Fn(&StoredSubnet) -> bool) -> Vec<u64> {
@@ -124,12 +128,12 @@ impl LabMaas {
         Ok(self.subnets_where(|subnet| i64::from(self.vlans[&subnet.vlan].vid) == vid))
     }
 
-    /// A fabric by id or name.
+    /// A fabric by id, by the name that MAAS would give it, or by name.
     pub(crate) fn find_fabric(&self, text: &str) -> Result<u64, LabResponse> {
         let text = text.trim();
         let id = parse::number(text);
         let name = text.strip_prefix("name:").unwrap_or(text);
-        let found = match id {
+        let found = match id.or(numbered("fabric-", text)) {
             Some(id) => self.fabrics.get(&id),
             None => self.fabrics.values().find(|row| row.name == name),
         };
@@ -141,6 +145,7 @@ impl LabMaas {
         let text = text.trim();
         let id = parse::number(text);
         let name = text.strip_prefix("name:").unwrap_or(text);
+        let id = id.or(numbered("space-", text));
         let found = match (id, text.strip_prefix("subnet:")) {
             (Some(id), _) => self.spaces.get(&id).map(|row| row.id),
             (None, Some(subnet)) => {
@@ -154,4 +159,9 @@ impl LabMaas {
         };
         found.ok_or_else(|| missing("Space"))
     }
+}
+
+/// The id in a name that MAAS gives by itself, such as `fabric-7`. It names that row even after a renaming.
+fn numbered(prefix: &str, text: &str) -> Option<u64> {
+    text.strip_prefix(prefix)?.parse().ok()
 }

@@ -57,6 +57,29 @@ pub(crate) fn address(text: &str) -> Option<IpAddr> {
     plain.parse().ok()
 }
 
+/// A MAC as MAAS's forms of reservations and devices read it, as six pairs with colons: `aa:bb:…`, `aa-bb-…`, `aabb.ccdd.eeff`.
+pub(crate) fn mac(text: &str) -> Option<String> {
+    let text = text.to_lowercase();
+    let parts: Vec<&str> = text.split([':', '-', '.']).collect();
+    let hex = |part: &&str| part.bytes().all(|b| b.is_ascii_hexdigit());
+    let within = |least: usize, most: usize| {
+        let lengths = parts.iter().map(|part| part.len());
+        lengths
+            .into_iter()
+            .all(|length| (least..=most).contains(&length))
+    };
+    let pairs: Vec<String> = match parts.len() {
+        6 if within(1, 2) => parts.iter().map(|part| format!("{part:0>2}")).collect(),
+        3 if within(3, 4) => parts
+            .iter()
+            .map(|part| format!("{part:0>4}"))
+            .flat_map(|part| [part[..2].to_owned(), part[2..].to_owned()])
+            .collect(),
+        _ => return None,
+    };
+    parts.iter().all(hex).then(|| pairs.join(":"))
+}
+
 /// Why a network cannot be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InvalidNetwork {

@@ -1,40 +1,14 @@
-//! Small read-only endpoints: account, users, events, settings, DNS records, discoveries, zones, and `networks/` of MAAS 1.x.
+//! Small read-only endpoints: events, discoveries, zones, and `networks/` of MAAS 1.x.
 
 use serde_json::{Value, json};
 
-use super::answer::{ApiCaller, MaasAnswer, plain};
+use super::answer::{ApiCaller, MaasAnswer, last_param, plain};
 use super::store::{LabMaas, NodeType, StoredNode};
 use crate::wire::{LabRequest, LabResponse};
 
 const BASE: &str = "/MAAS/api/2.0";
 
-/// `maas_name`, which is the host name at installation. The recorded servers ran on a machine with this name.
-const NAME: &str = "vm";
-
 impl LabMaas {
-    /// The caller's API keys, including secrets.
-    pub(crate) fn tokens(&self, caller: &ApiCaller) -> LabResponse {
-        let mine = self.users.iter().filter(|user| user.name == caller.name);
-        let tokens = mine.map(|user| {
-            json!({"name": "MAAS consumer", "token": format!("{}:{}:{}", user.consumer, user.token, user.secret)})
-        });
-        LabResponse::json(200, &tokens.collect())
-    }
-
-    /// DNS records other than addresses.
-    pub(crate) fn records(&self) -> Value {
-        let all = self.dns.values().flat_map(|dns| {
-            let records = dns.records.iter().enumerate();
-            records.map(|(at, (kind, text))| {
-                json!({
-                    "id": at + 1, "fqdn": format!("{}.maas", dns.name), "rrtype": kind, "rrdata": text, "ttl": null,
-                    "resource_uri": format!("/MAAS/api/2.0/dnsresourcerecords/{}/", at + 1),
-                })
-            })
-        });
-        all.collect()
-    }
-
     /// Subnets in the format of MAAS 1.x.
     pub(crate) fn show_networks(&self) -> Value {
         let networks = self.subnets.values().map(|subnet| {
@@ -61,26 +35,6 @@ impl LabMaas {
         let one = list.find(|network| network["name"] == **name);
         let one = one.ok_or_else(|| super::answer::missing("Subnet"))?;
         Ok(LabResponse::json(200, one))
-    }
-
-    /// Every user sees all users; the lab does not create or delete users.
-    pub(crate) fn users(&self, method: &str, rest: &[&str], caller: &ApiCaller) -> MaasAnswer {
-        if method != "GET" {
-            super::answer::admin_to_create(caller)?;
-            return Err(super::answer::bad_method());
-        }
-        let shown = |name: &str| self.show_user(name);
-        match rest {
-            [] => {
-                let all = self.users.iter().map(|user| shown(&user.name));
-                Ok(LabResponse::json(200, &all.collect()))
-            }
-            [name, ..] => {
-                let known = self.users.iter().find(|user| user.name == *name);
-                let user = known.ok_or_else(|| super::answer::missing("User"))?;
-                Ok(LabResponse::json(200, &shown(&user.name)))
-            }
-        }
     }
 
     /// The default zone and pool, which the lab does not change.
@@ -117,41 +71,6 @@ impl LabMaas {
         shown.collect()
     }
 
-    pub(crate) fn config(&self, request: &LabRequest, caller: &ApiCaller) -> MaasAnswer {
-        if request.method != "GET" {
-            super::answer::admin_to_change(caller)?;
-            return Ok(LabResponse::text(200, "OK"));
-        }
-        let value = match request.param("name") {
-            Some("maas_name") => json!(NAME),
-            Some("maas_auto_ipmi_user") => json!("maas"),
-            Some("auto_vlan_creation" | "enable_http_proxy" | "network_discovery") => json!(true),
-            Some("default_dns_ttl") => json!(30),
-            Some("ntp_servers") => self.set_or("ntp_servers", &json!("ntp.ubuntu.com")),
-            Some(name @ ("upstream_dns" | "dns_trusted_acl" | "http_proxy" | "remote_syslog")) => {
-                self.set_or(name, &Value::Null)
-            }
-            Some("") | None => {
-                return Err(plain(400, "name: Please enter a value"));
-            }
-            Some(name) => {
-                let message = format!("{name} is not a valid config setting.");
-                return Err(super::form::field_error(name, message));
-            }
-        };
-        Ok(LabResponse {
-            status: 200,
-            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-            body: value.to_string().into_bytes(),
-        })
-    }
-
-    fn set_or(&self, name: &str, unset: &Value) -> Value {
-        self.config
-            .get(name)
-            .map_or_else(|| unset.clone(), |value| json!(value))
-    }
-
     /// Whether a user sees a node. Administrators see all; others see their own machines and devices, and machines without an
     /// owner (3.5.9 maasserver/models/node.py, `get_nodes`).
     pub(crate) fn may_see(caller: &ApiCaller, node: &StoredNode) -> bool {
@@ -165,13 +84,67 @@ impl LabMaas {
     }
 }
 
-/// The event log, which is always empty.
-pub(crate) fn events(request: &LabRequest) -> Value {
-    let query: Vec<String> = request
-        .query
-        .iter()
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
-    let next = format!("/MAAS/api/2.0/events/?{}", query.join("&"));
-    json!({"count": 0, "events": [], "next_uri": next, "prev_uri": null})
+/// The event log, which is always empty (3.7.3 `maasserver/api/events.py`).
+pub(crate) fn events(request: &LabRequest) -> MaasAnswer {
+    /// What MAAS repeats in the address of the next page.
+    const KNOWN: [&str; 10] = [
+        "agent_name",
+        "domain",
+        "hostname",
+        "id",
+        "level",
+        "limit",
+        "mac_address",
+        "op",
+        "zone",
+        "owner",
+    ];
+    const LEVELS: [&str; 6] = ["AUDIT", "CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG"];
+    const LIMIT_MAX: i64 = 1000;
+    let number = |name: &str| match last_param(request, name).map(str::trim) {
+        None => Ok(None),
+        Some(text) => text.parse::<i64>().map(Some).map_err(|_no_number| {
+            let message = format!("Invalid {name}: Please enter an integer value");
+            plain(400, message)
+        }),
+    };
+    let (after, before) = (number("after")?, number("before")?);
+    if let Some(limit) = number("limit")?.filter(|limit| *limit > LIMIT_MAX) {
+        let message =
+            format!("Requested number of events {limit} is greater than limit: {LIMIT_MAX}");
+        return Err(plain(400, message));
+    }
+    if let Some(level) = last_param(request, "level").filter(|level| !LEVELS.contains(level)) {
+        return Err(plain(400, format!("Unrecognised log level: {level}")));
+    }
+    if after.is_some() && before.is_some() {
+        let message =
+            "There is undetermined behaviour when both `after` and `before` are specified.";
+        return Err(plain(400, message));
+    }
+    let page = |more: Option<(&str, i64)>| {
+        let known = request.query.iter();
+        let known = known.filter(|(key, _)| KNOWN.contains(&key.as_str()));
+        let pairs = known.map(|(key, value)| format!("{key}={}", encoded(value)));
+        let pairs = pairs.chain(more.map(|(key, value)| format!("{key}={value}")));
+        let pairs: Vec<String> = pairs.collect();
+        format!("{BASE}/events/?{}", pairs.join("&"))
+    };
+    let next = page(before.map(|before| ("after", before - 1)));
+    let previous = after.map(|after| page(Some(("before", after + 1))));
+    Ok(LabResponse::json(
+        200,
+        &json!({"count": 0, "events": [], "next_uri": next, "prev_uri": previous}),
+    ))
+}
+
+fn encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-~".contains(&byte);
+    text.bytes()
+        .map(|byte| match byte {
+            b' ' => "+".to_owned(),
+            byte if plain(byte) => char::from(byte).to_string(),
+            byte => format!("%{byte:02X}"),
+        })
+        .collect()
 }

@@ -1,15 +1,11 @@
 //! What a controller's report of its interfaces changes: it creates subnets, moves interfaces, and moves linked subnets to
 //! other VLANs (3.5.9 `metadataserver/builtin_scripts/network.py`; each case seen on 3.5.12 and 3.7.3).
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::interface::default_params;
-use super::store::{
-    AllocType, LabMaas, NodeType, StoredAddress, StoredInterface, StoredSubnet, StoredVlan,
-};
+use super::store::{AllocType, LabMaas, NodeType, StoredAddress, StoredInterface, StoredSubnet};
 
 /// One interface as a controller reports it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -132,44 +128,9 @@ impl LabMaas {
             id,
             StoredInterface {
                 id,
-                node: node.to_owned(),
-                name: one.name.clone(),
-                kind: kind.to_owned(),
-                mac: one.mac.to_lowercase(),
                 vlan,
                 parents,
-                mtu: None,
-                enabled: true,
-                tags: Vec::new(),
-                params: default_params(kind),
-            },
-        );
-        id
-    }
-
-    /// The VLAN with this tag; created if missing.
-    fn vlan_with_tag(&mut self, fabric: u64, vid: u16) -> u64 {
-        let known = self
-            .vlans
-            .values()
-            .find(|vlan| vlan.fabric == fabric && vlan.vid == vid);
-        if let Some(known) = known {
-            return known.id;
-        }
-        let id = self.next("vlan");
-        self.vlans.insert(
-            id,
-            StoredVlan {
-                id,
-                fabric,
-                vid,
-                name: None,
-                mtu: 1500,
-                space: None,
-                dhcp_on: false,
-                primary: None,
-                secondary: None,
-                relay: None,
+                ..StoredInterface::new(node, &one.name, kind, &one.mac.to_lowercase())
             },
         );
         id

@@ -3,10 +3,11 @@
 use super::answer::{
     ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, missing, no_content,
 };
-use super::form::{Form, FormErrors, NO_CHOICE, REQUIRED};
+use super::form::{Form, FormErrors, NO_NUMBER, REQUIRED};
 use super::lookup::row_number;
-use super::parse::address;
+use super::parse::{self, address};
 use super::store::{LabMaas, StoredRoute};
+use super::vlan::none_found;
 use crate::wire::LabResponse;
 
 impl LabMaas {
@@ -75,7 +76,7 @@ impl LabMaas {
                 Some(text) => {
                     let found = self.find_subnet(text).ok();
                     if found.is_none() {
-                        errors.add(field, NO_CHOICE);
+                        errors.add(field, none_found("subnet-", text));
                     }
                     found
                 }
@@ -93,7 +94,7 @@ impl LabMaas {
             None if gateway.is_none() => errors.add("gateway_ip", REQUIRED),
             Some(_) | None => {}
         }
-        let metric = form.get("metric").and_then(|text| text.parse().ok());
+        let metric = read_metric(form, &mut errors);
         if source.is_none() && gateway.is_some() {
             // The form dereferences the missing source (seen on 3.5.12 and 3.7.3).
             let message = "'NoneType' object has no attribute 'get_ipnetwork'";
@@ -148,6 +149,23 @@ impl LabMaas {
                 "__all__",
                 "Static route with this Source, Destination and Gateway IP already exists.",
             );
+        }
+    }
+}
+
+fn read_metric(form: &Form, errors: &mut FormErrors) -> Option<u32> {
+    match form.given("metric").map(parse::integer) {
+        None => None,
+        Some(None) => {
+            errors.add("metric", NO_NUMBER);
+            None
+        }
+        Some(Some(metric)) => {
+            let metric = u32::try_from(metric).ok();
+            if metric.is_none() {
+                errors.add("metric", "Ensure this value is greater than or equal to 0.");
+            }
+            metric
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod node;
 
+pub(crate) use node::{status_name, status_number};
+
 use serde_json::{Value, json};
 
 use super::store::{
@@ -11,17 +13,6 @@ use super::store::{
 const BASE: &str = "/MAAS/api/2.0";
 
 impl LabMaas {
-    pub(crate) fn show_user(&self, name: &str) -> Value {
-        let admin = self
-            .users
-            .iter()
-            .any(|user| user.name == name && user.admin);
-        json!({
-            "is_superuser": admin, "username": name, "email": format!("{name}@example.com"), "is_local": true,
-            "resource_uri": format!("{BASE}/users/{name}/"),
-        })
-    }
-
     pub(crate) fn show_fabric(&self, id: u64) -> Value {
         let fabric = &self.fabrics[&id];
         let vlans: Vec<Value> = self
@@ -171,27 +162,6 @@ impl LabMaas {
         })
     }
 
-    pub(crate) fn show_dns(&self, id: u64) -> Value {
-        let dns = &self.dns[&id];
-        let addresses: Vec<Value> = dns
-            .addresses
-            .iter()
-            .filter_map(|id| self.addresses.get(id))
-            .map(|address| self.show_address(address))
-            .collect();
-        json!({
-            "address_ttl": null, "resource_records": [], "id": id, "fqdn": format!("{}.maas", dns.name),
-            "ip_addresses": addresses, "resource_uri": format!("{BASE}/dnsresources/{id}/"),
-        })
-    }
-
-    pub(crate) fn show_domain(&self) -> Value {
-        json!({
-            "authoritative": true, "ttl": null, "is_default": true, "id": 0, "resource_record_count": self.dns.len(),
-            "name": "maas", "resource_uri": format!("{BASE}/domains/0/"),
-        })
-    }
-
     #[expect(clippy::unused_self, reason = "it reads like its siblings")]
     pub(crate) fn show_zone(&self) -> Value {
         json!({"name": "default", "description": "", "id": 1, "resource_uri": format!("{BASE}/zones/default/")})
@@ -232,19 +202,16 @@ impl LabMaas {
             .filter(|link| link.alloc != AllocType::Discovered)
             .map(|link| self.show_link(link))
             .collect();
-        let vlan_mtu = interface.vlan.map(|vlan| self.vlans[&vlan].mtu);
         let physical = interface.kind == "physical";
-        let mut params = interface.params.clone();
-        params.extend(interface.mtu.map(|mtu| ("mtu".to_owned(), json!(mtu))));
         json!({
             "id": interface.id, "mac_address": interface.mac, "vendor": null,
-            "parents": interface.parents.iter().map(name).collect::<Vec<_>>(), "params": params, "product": null,
+            "parents": interface.parents.iter().map(name).collect::<Vec<_>>(), "params": interface.params, "product": null,
             "vlan": interface.vlan.map(|vlan| self.show_vlan(vlan)), "firmware_version": null, "sriov_max_vf": 0,
             "system_id": interface.node, "enabled": interface.enabled,
-            "effective_mtu": interface.mtu.or(vlan_mtu).unwrap_or(1500),
-            "interface_speed": if physical { 1000 } else { 0 }, "numa_node": physical.then_some(0), "type": interface.kind,
-            "links": links, "name": interface.name, "link_connected": physical, "discovered": null, "children": children,
-            "tags": interface.tags, "link_speed": if physical { 1000 } else { 0 },
+            "effective_mtu": self.effective_mtu(interface.id),
+            "interface_speed": interface.speeds.0, "numa_node": physical.then_some(0), "type": interface.kind,
+            "links": links, "name": interface.name, "link_connected": interface.link_connected, "discovered": null, "children": children,
+            "tags": interface.tags, "link_speed": interface.speeds.1,
             "resource_uri": format!("{BASE}/nodes/{}/interfaces/{}/", interface.node, interface.id),
         })
     }

@@ -29,7 +29,10 @@ impl LabMaas {
             return Ok(LabResponse::json(200, &all.collect()));
         }
         admin_to_create(caller)?;
+        // Each text has a number, even that of a snippet that is refused.
+        let number = form.raw("value").map(|_| self.next("snippet text"));
         let mut row = self.read_snippet(None, form)?;
+        row.value_number = number.unwrap_or_default();
         row.id = self.next("snippet");
         let shown = self.show_snippet(&row);
         self.snippets.insert(row.id, row);
@@ -49,7 +52,14 @@ impl LabMaas {
         }
         match method {
             "GET" => {}
-            "PUT" => row = self.read_snippet(Some(&row), form)?,
+            "PUT" => {
+                let now = row;
+                row = self.read_snippet(Some(&now), form)?;
+                if row.value != now.value {
+                    row.history.insert(0, (now.value_number, now.value));
+                    row.value_number = self.next("snippet text");
+                }
+            }
             "POST" => revert(&mut row, form)?,
             "DELETE" => {
                 self.snippets.remove(&row.id);
@@ -102,8 +112,9 @@ impl LabMaas {
         match (form.raw("value"), now) {
             (None, None) => errors.add("value", "Must be given a value"),
             (Some(value), None) => value.clone_into(&mut row.value),
-            (Some(value), Some(_)) => replace_value(&mut row, value.replace("\r\n", "\n")),
-            (None, Some(_)) => {}
+            (Some(value), Some(_)) => row.value = value.replace("\r\n", "\n"),
+            // MAAS fills the absent field with the number of the present text, and takes that for the text.
+            (None, Some(now)) => row.value = now.value_number.to_string(),
         }
         if let Some(description) = form.get("description") {
             description.clone_into(&mut row.description);
@@ -222,14 +233,24 @@ impl LabMaas {
 
     /// No release shows the range of a snippet.
     fn show_snippet(&self, row: &StoredSnippet) -> Value {
-        let values = std::iter::once(&row.value).chain(&row.history);
-        let history: Vec<Value> = values
-            .enumerate()
-            .map(|(at, value)| json!({"id": row.history.len() + 1 - at, "value": value, "created": STAMP}))
+        let now = (row.value_number, row.value.clone());
+        let history: Vec<Value> = std::iter::once(&now)
+            .chain(&row.history)
+            .map(|(number, value)| json!({"id": number, "value": value, "created": STAMP}))
             .collect();
+        // A snippet shows its node as a plain node, whatever its type.
+        let node = row
+            .node
+            .as_ref()
+            .and_then(|id| self.nodes.get(id))
+            .map(|node| {
+                let mut shown = self.show_node(node);
+                shown["resource_uri"] = json!(format!("/MAAS/api/2.0/nodes/{}/", node.system_id));
+                shown
+            });
         json!({
             "id": row.id, "name": row.name, "value": row.value, "history": history, "description": row.description,
-            "enabled": row.enabled, "node": row.node.as_ref().and_then(|id| self.nodes.get(id)).map(|node| self.show_node(node)),
+            "enabled": row.enabled, "node": node,
             "subnet": row.subnet.map(|subnet| self.show_subnet(subnet)),
             "global_snippet": row.node.is_none() && row.subnet.is_none(),
             "resource_uri": format!("/MAAS/api/2.0/dhcp-snippets/{}/", row.id),
@@ -237,34 +258,27 @@ impl LabMaas {
     }
 }
 
-fn replace_value(row: &mut StoredSnippet, value: String) {
-    if row.value != value {
-        let old = std::mem::replace(&mut row.value, value);
-        row.history.insert(0, old);
-    }
-}
-
-/// Reverts to an earlier value, by its number or by how many values ago. Later values are deleted.
+/// Reverts to an earlier text, by its number or by how many texts ago. Later ones are deleted.
 fn revert(row: &mut StoredSnippet, form: &Form) -> Result<(), LabResponse> {
     let refused = |why: String| plain(400, why);
     let to = form
         .raw("to")
         .ok_or_else(|| refused("You must specify where to revert to".to_owned()))?;
     let to = parse::integer(to).ok_or_else(|| refused(format!("{to} is an invalid 'to' value")))?;
-    let texts = row.history.len() + 1;
     let back = if to > 0 {
-        usize::try_from(to)
-            .ok()
-            .and_then(|number| texts.checked_sub(number))
+        let numbers = std::iter::once(row.value_number);
+        let mut numbers = numbers.chain(row.history.iter().map(|(number, _)| *number));
+        numbers
+            .position(|number| i64::try_from(number).is_ok_and(|number| number == to))
             .ok_or_else(|| refused(format!("{to} not found in history")))?
     } else {
         usize::try_from(to.unsigned_abs())
             .ok()
-            .filter(|back| *back < texts)
+            .filter(|back| *back <= row.history.len())
             .ok_or_else(|| refused("Goes too far back.".to_owned()))?
     };
     if back > 0 {
-        row.value.clone_from(&row.history[back - 1]);
+        (row.value_number, row.value) = row.history[back - 1].clone();
         row.history.drain(..back);
     }
     Ok(())

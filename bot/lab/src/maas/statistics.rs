@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde_json::{Value, json};
 
 use super::answer::flag;
-use super::free::{TakenFilter, TakenRun, at, count, number, short, size, unused};
+use super::free::{TakenFilter, TakenRun, at, count, number, size, unused, whole_number};
 use super::store::LabMaas;
 use crate::wire::{LabRequest, LabResponse};
 
@@ -44,8 +44,8 @@ impl LabMaas {
         let first = full.first().map(|(start, ..)| *start);
         let last = full.last().map(|(_, end, _)| *end);
         let mut shown = json!({
-            "num_available": short(free), "largest_available": short(largest), "num_unavailable": short(used),
-            "total_addresses": short(all), "usage": usage, "usage_string": format!("{percent}%"),
+            "num_available": whole_number(free), "largest_available": whole_number(largest), "num_unavailable": whole_number(used),
+            "total_addresses": whole_number(all), "usage": usage, "usage_string": format!("{percent}%"),
             "available_string": format!("{}%", 100 - percent), "first_address": first, "last_address": last,
             "ip_version": if cidr.addr().is_ipv4() { 4 } else { 6 },
         });

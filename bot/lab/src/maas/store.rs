@@ -1,15 +1,22 @@
 //! All rows of a MAAS and their relations. It must not know requests.
 
+mod nodes;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde_json::Value;
 
+pub(crate) use super::dns::{StoredDnsResource, StoredDomain, StoredRecord};
 use super::version::Version;
+pub(crate) use nodes::{NodeType, StoredInterface, StoredNode};
 
 /// The id of the default fabric, which cannot be deleted (3.7.3 `maasserver/models/fabric.py`).
 pub(crate) const DEFAULT_FABRIC: u64 = 0;
+
+/// The id of the domain of new nodes, as long as no other is made the default.
+pub(crate) const DEFAULT_DOMAIN: u64 = 0;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StoredFabric {
@@ -37,6 +44,24 @@ pub(crate) struct StoredVlan {
     pub(crate) primary: Option<String>,
     pub(crate) secondary: Option<String>,
     pub(crate) relay: Option<u64>,
+}
+
+impl StoredVlan {
+    /// A VLAN with MAAS's defaults.
+    pub(crate) fn new(id: u64, fabric: u64, vid: u16) -> Self {
+        Self {
+            id,
+            fabric,
+            vid,
+            name: None,
+            mtu: 1500,
+            space: None,
+            dhcp_on: false,
+            primary: None,
+            secondary: None,
+            relay: None,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,58 +148,6 @@ pub(crate) struct StoredAddress {
     pub(crate) bmc_of: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct StoredDnsResource {
-    pub(crate) id: u64,
-    pub(crate) name: String,
-    pub(crate) addresses: Vec<u64>,
-    pub(crate) records: Vec<(String, String)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum NodeType {
-    Machine = 0,
-    Device = 1,
-    Rack = 2,
-    Region = 3,
-    RegionRack = 4,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct StoredNode {
-    pub(crate) system_id: String,
-    pub(crate) hostname: String,
-    pub(crate) kind: NodeType,
-    pub(crate) status: String,
-    pub(crate) owner: Option<String>,
-    pub(crate) power_type: String,
-    /// The id of its BMC, if it has one.
-    pub(crate) bmc: Option<u64>,
-    pub(crate) locked: bool,
-    pub(crate) osystem: String,
-    pub(crate) boot_interface: Option<u64>,
-    pub(crate) gateway_v4: Option<u64>,
-    pub(crate) gateway_v6: Option<u64>,
-    /// Whether it was ever commissioned: decides the status after a release.
-    pub(crate) commissioned: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct StoredInterface {
-    pub(crate) id: u64,
-    pub(crate) node: String,
-    pub(crate) name: String,
-    pub(crate) kind: String,
-    pub(crate) mac: String,
-    pub(crate) vlan: Option<u64>,
-    pub(crate) parents: Vec<u64>,
-    pub(crate) mtu: Option<u32>,
-    pub(crate) enabled: bool,
-    pub(crate) tags: Vec<String>,
-    /// The parameters of a bond or bridge.
-    pub(crate) params: BTreeMap<String, Value>,
-}
-
 /// A DHCP snippet; without node, subnet and range it is global.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StoredSnippet {
@@ -186,8 +159,10 @@ pub(crate) struct StoredSnippet {
     pub(crate) node: Option<String>,
     pub(crate) subnet: Option<u64>,
     pub(crate) range: Option<u64>,
-    /// Earlier values, the latest first.
-    pub(crate) history: Vec<String>,
+    /// The number of its text; each text has its own.
+    pub(crate) value_number: u64,
+    /// Earlier texts with their numbers, the latest first.
+    pub(crate) history: Vec<(u64, String)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -212,14 +187,19 @@ pub struct LabMaas {
     pub(crate) reserved: BTreeMap<u64, StoredReservedIp>,
     pub(crate) addresses: BTreeMap<u64, StoredAddress>,
     pub(crate) dns: BTreeMap<u64, StoredDnsResource>,
+    pub(crate) domains: BTreeMap<u64, StoredDomain>,
     pub(crate) nodes: BTreeMap<String, StoredNode>,
     pub(crate) interfaces: BTreeMap<u64, StoredInterface>,
     pub(crate) snippets: BTreeMap<u64, StoredSnippet>,
     pub(crate) users: Vec<StoredUser>,
     /// Changed settings.
-    pub(crate) config: BTreeMap<String, String>,
+    pub(crate) config: BTreeMap<String, serde_json::Value>,
     /// Neighbours that the racks discovered: address and MAC.
     pub(crate) neighbours: Vec<(std::net::IpAddr, String)>,
+    /// The domain of new nodes and names.
+    pub(crate) default_domain: u64,
+    /// Whether racks are connected and have images.
+    pub(crate) racks_run: bool,
     /// The next id of each table.
     pub(crate) sequences: BTreeMap<&'static str, u64>,
     /// Used nonces, to refuse a second use.
@@ -242,12 +222,15 @@ impl LabMaas {
             reserved: BTreeMap::new(),
             addresses: BTreeMap::new(),
             dns: BTreeMap::new(),
+            domains: BTreeMap::from([(DEFAULT_DOMAIN, StoredDomain::new(DEFAULT_DOMAIN, "maas"))]),
             nodes: BTreeMap::new(),
             interfaces: BTreeMap::new(),
             snippets: BTreeMap::new(),
             users: Vec::new(),
             config: BTreeMap::new(),
             neighbours: Vec::new(),
+            default_domain: DEFAULT_DOMAIN,
+            racks_run: false,
             sequences: BTreeMap::new(),
             nonces: std::collections::BTreeSet::new(),
             writes: Vec::new(),

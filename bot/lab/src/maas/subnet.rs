@@ -13,6 +13,7 @@ use super::answer::{
     ApiCaller, MaasAnswer, admin_to_change, admin_to_create, bad_method, no_content,
 };
 use super::form::{Form, FormErrors, NO_CHOICE, REQUIRED};
+use super::free::write_large_numbers;
 use super::parse;
 use super::store::{AllocType, DEFAULT_FABRIC, LabMaas, StoredSubnet};
 use crate::wire::{LabRequest, LabResponse};
@@ -56,13 +57,16 @@ impl LabMaas {
                 return self.show_ip_addresses(id, request);
             }
             ("GET", Some("reserved_ip_ranges")) => {
-                return Ok(LabResponse::json(200, &self.show_taken(id)));
+                let shown = self.show_taken(id);
+                return Ok(write_large_numbers(LabResponse::json(200, &shown)));
             }
             ("GET", Some("unreserved_ip_ranges")) => {
-                return Ok(LabResponse::json(200, &self.show_free(id)));
+                let shown = self.show_free(id);
+                return Ok(write_large_numbers(LabResponse::json(200, &shown)));
             }
             ("GET", Some("statistics")) => {
-                return Ok(LabResponse::json(200, &self.show_statistics(id, request)?));
+                let shown = self.show_statistics(id, request)?;
+                return Ok(write_large_numbers(LabResponse::json(200, &shown)));
             }
             ("PUT", None) => {
                 admin_to_change(caller)?;

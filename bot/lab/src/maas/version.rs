@@ -94,6 +94,55 @@ impl Version {
         self.since([3, 0, 0])
     }
 
+    /// The longest name of an interface (3.6.0 maasserver/models/interface.py; no limit in 3.5.13).
+    pub fn interface_name_max(&self) -> Option<usize> {
+        self.since([3, 6, 0]).then_some(15)
+    }
+
+    /// The message for a name that an interface cannot have (3.5.12 and 3.7.3 maasserver/models/interface.py).
+    pub fn interface_name_message(&self) -> &'static str {
+        if self.since([3, 6, 0]) {
+            "The interface name must be 1 to 15 characters long and can only contain alphanumeric characters, hyphens ('-'), underscores ('_'), periods ('.'), and colons (':')."
+        } else {
+            "Enter a valid value."
+        }
+    }
+
+    /// The Ubuntu release that is deployed if none is named (seen on 3.5.12 and 3.7.3; 3.6.0
+    /// provisioningserver/drivers/osystem/ubuntu.py).
+    pub fn default_series(&self) -> &'static str {
+        if self.since([3, 6, 0]) {
+            "noble"
+        } else {
+            "jammy"
+        }
+    }
+
+    /// Two settings are newer than the others (3.7.3 maasserver/forms/settings.py; not in 3.5.12).
+    pub fn has_setting(&self, name: &str) -> bool {
+        match name {
+            "default_boot_interface_link_type" => self.since([3, 7, 0]),
+            "enable_kernel_crash_dump" => self.since([3, 6, 0]),
+            _ => true,
+        }
+    }
+
+    /// What a request changed before its form was refused with 400 stays (seen on 3.5.12, not on 3.7.3).
+    pub fn keeps_refused_changes(&self) -> bool {
+        !self.since([3, 6, 0])
+    }
+
+    /// Deleting a DNS resource deletes the addresses that were only for it (3.6.1 maasserver/models/dnsresource.py; seen on
+    /// 3.7.3, not on 3.5.12).
+    pub fn frees_addresses_of_names(&self) -> bool {
+        self.since([3, 6, 1])
+    }
+
+    /// The number of the first user: MAAS's own worker comes before it since 3.6 (seen on 3.5.12 and 3.7.3).
+    pub fn first_user_id(&self) -> u64 {
+        if self.since([3, 6, 0]) { 2 } else { 1 }
+    }
+
     /// VLAN ids start at 5001 since 3.6 (seen on 3.7.3).
     pub fn first_vlan_id(&self) -> u64 {
         if self.since([3, 6, 0]) { 5001 } else { 1 }

@@ -305,22 +305,7 @@ impl LabMaas {
                 "This VLAN is the default VLAN in the fabric, it cannot be deleted.",
             ));
         }
-        let on_it: Vec<(u64, bool)> = self
-            .interfaces
-            .values()
-            .filter(|interface| interface.vlan == Some(id))
-            .map(|interface| (interface.id, interface.kind == "vlan"))
-            .collect();
-        for (interface, tagged) in on_it {
-            if tagged {
-                self.remove_interface(interface);
-            } else {
-                self.remove_links(interface);
-                if let Some(row) = self.interfaces.get_mut(&interface) {
-                    row.vlan = default;
-                }
-            }
-        }
+        self.clear_vlan(id, default);
         for subnet in self.subnets.values_mut().filter(|subnet| subnet.vlan == id) {
             subnet.vlan = default.unwrap_or(subnet.vlan);
         }
@@ -384,7 +369,7 @@ fn read_mtu(vlan: &mut StoredVlan, form: &Form, errors: &mut FormErrors) {
 }
 
 /// The message for a missing row that was named by id or as `space-7`, and for any other text.
-fn none_found(prefix: &str, text: &str) -> String {
+pub(crate) fn none_found(prefix: &str, text: &str) -> String {
     let number = text.strip_prefix(prefix).unwrap_or(text);
     match parse::integer(number) {
         Some(_) => format!("None found with id={text}."),

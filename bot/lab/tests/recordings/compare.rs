@@ -23,7 +23,7 @@ const NODE: [&str; 17] = [
     "pool",
     "zone",
 ];
-const INTERFACE: [&str; 13] = [
+const INTERFACE: [&str; 15] = [
     "id",
     "name",
     "type",
@@ -34,6 +34,8 @@ const INTERFACE: [&str; 13] = [
     "children",
     "enabled",
     "effective_mtu",
+    "params",
+    "tags",
     "system_id",
     "discovered",
     "resource_uri",

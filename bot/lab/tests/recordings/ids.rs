@@ -88,7 +88,7 @@ pub(crate) fn table(kind: &str) -> &str {
     }
 }
 
-const NUMBERED: [&str; 8] = [
+const NUMBERED: [&str; 11] = [
     "fabrics",
     "vlans",
     "spaces",
@@ -97,6 +97,9 @@ const NUMBERED: [&str; 8] = [
     "static-routes",
     "reservedips",
     "dnsresources",
+    "dnsresourcerecords",
+    "domains",
+    "dhcp-snippets",
 ];
 
 /// A recorded path with the identifiers of the lab.
@@ -129,8 +132,15 @@ pub(crate) fn fields_here(
     op: &str,
     ids: &Ids,
 ) -> Map<String, Value> {
+    let lists_nodes = ["/machines/", "/nodes/", "/events/"]
+        .iter()
+        .any(|end| path.ends_with(end));
     let table_of = |field: &str| match field {
         "vlan" if path.contains("/dhcp-snippets/") || path.contains("/machines/") => None,
+        "source" if op == "clone" => Some("nodes"),
+        "system_id" | "node" | "machines" | "destinations" => Some("nodes"),
+        "id" if lists_nodes => Some("nodes"),
+        "iprange" => Some("ipranges"),
         "subnet" | "source" | "destination" => Some("subnets"),
         "vlan" | "relay_vlan" => Some("vlans"),
         "fabric" => Some("fabrics"),

@@ -52,6 +52,8 @@ impl DemoEnvironment {
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("creating `{}`", folder.display()))?;
         let mut rows = LabMaas::load(BEFORE, None)?;
+        // People who play along can commission and deploy.
+        rows.start_racks();
         for host in rows.machines() {
             rows.set_status(&host, "Deployed");
         }

@@ -1,87 +1,122 @@
-//! An interface's fields as MAAS's forms read and check them (3.5.9 `maasserver/forms/interface.py`).
+//! An interface's fields as MAAS's forms read and check them (3.7.3 `maasserver/forms/interface.py`, `models/interface.py`).
 
-use crate::maas::form::{Form, FormErrors, NO_CHOICE, REQUIRED};
+use super::params::{null_boolean, read_params};
+use crate::maas::form::{
+    Form, FormErrors, NO_CHOICE, NO_NUMBER, REQUIRED, no_such_choice, refuse_long,
+};
+use crate::maas::parse;
 use crate::maas::store::{LabMaas, StoredInterface};
+use crate::wire::LabResponse;
+
+pub(super) const BLANK: &str = "This field cannot be blank.";
+
+/// What is read, and from what.
+pub(super) struct Reading<'a> {
+    /// The row as it is; a new one has id 0.
+    pub(super) now: &'a StoredInterface,
+    pub(super) form: &'a Form,
+}
+
+impl Reading<'_> {
+    pub(super) fn creating(&self) -> bool {
+        self.now.id == 0
+    }
+
+    pub(super) fn kind(&self) -> &str {
+        &self.now.kind
+    }
+}
 
 impl LabMaas {
-    pub(crate) fn named_parents(&self, node: &str, key: &str, form: &Form) -> Vec<u64> {
-        let texts: Vec<&str> = form
-            .all(key)
-            .unwrap_or_default()
-            .iter()
-            .flat_map(|text| text.split(','))
-            .collect();
-        texts
-            .iter()
-            .filter_map(|text| text.trim().parse::<u64>().ok())
-            .filter(|id| {
-                self.interfaces
-                    .get(id)
-                    .is_some_and(|parent| parent.node == node)
-            })
-            .collect()
-    }
-
-    /// The first free name `ethN`.
-    pub(crate) fn next_name(&self, node: &str) -> String {
-        let taken = |name: &String| self.interfaces_of(node).any(|other| other.name == *name);
-        let mut names = (0_u32..).map(|number| format!("eth{number}"));
-        names.find(|name| !taken(name)).unwrap_or_default()
-    }
-
-    pub(crate) fn check_interface(
+    /// The row that a form asks for. `now` is the present row, or a blank one with id 0, node and type.
+    pub(super) fn read_interface(
         &self,
-        kind: &str,
-        node: &str,
-        name: &str,
-        parents: &[u64],
-        vlan: Option<u64>,
-        errors: &mut FormErrors,
-    ) {
-        let child = |parent: &u64| {
-            self.interfaces.values().any(|other| {
-                other.parents.contains(parent) && (other.kind == "bond" || other.kind == "bridge")
-            })
-        };
-        if kind == "bond" && parents.iter().any(|id| self.interfaces[id].vlan != vlan) {
-            errors.add("parents", "All parents must belong to the same VLAN.");
+        now: &StoredInterface,
+        form: &Form,
+    ) -> Result<StoredInterface, LabResponse> {
+        let reading = Reading { now, form };
+        let mut errors = FormErrors::default();
+        let mut row = now.clone();
+        row.vlan = self.named_vlan(form, now.vlan, &mut errors);
+        row.tags = read_tags(now, form);
+        read_link_state(now, form, &mut row, &mut errors);
+        self.read_name(&reading, &mut row, &mut errors);
+        if now.kind != "vlan" {
+            self.read_mac(&reading, &mut row, &mut errors);
         }
-        if kind == "bridge" && parents.iter().any(child) {
-            errors.add("mac_address", "This field cannot be blank.");
-            errors.add(
-                "parent",
-                "A bridge interface can't have a parent that is already in a bond or a bridge.",
-            );
-            return;
+        let parents = self.read_parents(&reading, &mut errors);
+        read_params(&now.kind, form, &mut row.params, &mut errors);
+        if now.kind == "physical" {
+            let enabled = form.raw("enabled").and_then(null_boolean);
+            row.enabled = enabled.unwrap_or(row.enabled);
         }
-        if kind == "vlan" {
-            let row = vlan.map(|vlan| &self.vlans[&vlan]);
-            let home = parents
-                .first()
-                .and_then(|id| self.interfaces[id].vlan)
-                .map(|vlan| self.vlans[&vlan].fabric);
-            match row {
-                Some(row) if row.vid == 0 => {
-                    errors.add("vlan", "A VLAN interface can only belong to a tagged VLAN.");
-                }
-                Some(row) if Some(row.fabric) != home => {
-                    errors.add("vlan", "A VLAN interface can only belong to a tagged VLAN on the same fabric as its parent interface.");
-                }
-                Some(_) => {}
-                None => errors.add("vlan", REQUIRED),
+        if let Some(parents) = parents {
+            row.parents = parents;
+            self.check_parents(&row, &mut errors);
+        }
+        match reading.kind() {
+            "physical" => self.check_physical(&reading, &mut row, &mut errors),
+            "vlan" => self.check_tagged(&reading, &mut row, &mut errors),
+            _ => self.check_child(&reading, &mut row, &mut errors),
+        }
+        // The API has one `parent` where the forms have `parents`.
+        if now.kind == "vlan" || (now.kind == "bridge" && reading.creating()) {
+            errors.rename("parents", "parent");
+        }
+        errors.done()?;
+        Ok(row)
+    }
+
+    /// Of a deployed machine's interface only name and MAC are read; the rest is ignored.
+    pub(super) fn read_deployed(
+        &self,
+        now: &StoredInterface,
+        form: &Form,
+    ) -> Result<StoredInterface, LabResponse> {
+        let mut errors = FormErrors::default();
+        let mut row = now.clone();
+        read_link_state(now, form, &mut row, &mut errors);
+        match form.get("name") {
+            None => {}
+            Some("") => errors.add("name", REQUIRED),
+            Some(name) => {
+                self.check_name(name, &mut errors);
+                name.clone_into(&mut row.name);
             }
         }
-        if errors.is_empty() && self.interfaces_of(node).any(|other| other.name == name) {
-            let host = &self.nodes[node].hostname;
-            errors.add(
-                "name",
-                format!("Node {node} ({host}) already has an interface named '{name}'."),
-            );
+        if let Some(mac) = form.get("mac_address").filter(|mac| !mac.is_empty()) {
+            self.check_mac(now, mac, &mut errors);
+            mac.clone_into(&mut row.mac);
         }
+        errors.done()?;
+        self.refuse_taken_name(&row)?;
+        Ok(row)
+    }
+
+    /// MAAS's table has one interface of a name on a node. The forms of bonds and bridges do not look, so the row's own check
+    /// answers.
+    pub(super) fn refuse_taken_name(&self, row: &StoredInterface) -> Result<(), LabResponse> {
+        if !self.name_is_taken(row) {
+            return Ok(());
+        }
+        let label = match row.kind.as_str() {
+            "physical" => "Physical interface",
+            "bond" => "Bond",
+            "bridge" => "Bridge",
+            "vlan" => "VLAN interface",
+            _ => "Interface",
+        };
+        let message = format!("{label} with this Node config and Name already exists.");
+        Err(crate::maas::form::field_error("__all__", message))
+    }
+
+    pub(super) fn name_is_taken(&self, row: &StoredInterface) -> bool {
+        self.interfaces_of(&row.node)
+            .any(|other| other.id != row.id && other.name == row.name)
     }
 
     /// The VLAN of a form: the present one if the field is absent, none if it is empty.
-    pub(crate) fn named_vlan(
+    pub(super) fn named_vlan(
         &self,
         form: &Form,
         now: Option<u64>,
@@ -100,65 +135,145 @@ impl LabMaas {
         }
     }
 
-    pub(crate) fn read_identity(
-        &self,
-        row: &mut StoredInterface,
-        form: &Form,
-        errors: &mut FormErrors,
-    ) {
-        if let Some(name) = form.get("name").filter(|name| !name.is_empty()) {
-            name.clone_into(&mut row.name);
-            let taken = self
-                .interfaces_of(&row.node)
-                .any(|other| other.id != row.id && other.name == name);
-            if taken {
-                let (node, host) = (&row.node, &self.nodes[&row.node].hostname);
-                errors.add(
-                    "name",
-                    format!("Node {node} ({host}) already has an interface named '{name}'."),
-                );
+    fn read_name(&self, reading: &Reading<'_>, row: &mut StoredInterface, errors: &mut FormErrors) {
+        let child = matches!(reading.kind(), "bond" | "bridge");
+        match reading.form.get("name") {
+            None if !reading.creating() => {}
+            None | Some("") if child => errors.add("name", REQUIRED),
+            Some("") if !reading.creating() => errors.add("name", BLANK),
+            // A name will be chosen.
+            None | Some("") => row.name.clear(),
+            Some(name) => {
+                self.check_name(name, errors);
+                name.clone_into(&mut row.name);
             }
-        }
-        if let Some(mac) = form.get("mac_address") {
-            row.mac = self.read_mac(mac, Some(row.id), errors);
         }
     }
 
-    /// Reads a MAC, which no other physical interface may have.
-    pub(crate) fn read_mac(&self, text: &str, own: Option<u64>, errors: &mut FormErrors) -> String {
-        let mac = text.to_lowercase().replace('-', ":");
-        let parts: Vec<&str> = mac.split(':').collect();
-        let hex = |part: &&str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_hexdigit());
-        if mac.is_empty() {
-            errors.add("mac_address", REQUIRED);
-        } else if parts.len() != 6 || !parts.iter().all(hex) {
-            errors.add(
-                "mac_address",
-                format!("'{text}' is not a valid MAC address."),
-            );
-        } else if let Some(other) = self
-            .interfaces
-            .values()
-            .find(|other| other.kind == "physical" && other.mac == mac && Some(other.id) != own)
-        {
-            let host = &self.nodes[&other.node].hostname;
-            errors.add(
-                "mac_address",
-                format!("This MAC address is already in use by {host}."),
-            );
+    fn check_name(&self, name: &str, errors: &mut FormErrors) {
+        refuse_long("name", name, 255, errors);
+        let known = |c: char| c.is_alphanumeric() || "_-.:".contains(c);
+        let most = self.version.interface_name_max();
+        if !name.chars().all(known) || most.is_some_and(|most| name.chars().count() > most) {
+            errors.add("name", self.version.interface_name_message());
         }
-        mac
+    }
+
+    fn read_mac(&self, reading: &Reading<'_>, row: &mut StoredInterface, errors: &mut FormErrors) {
+        match reading.form.get("mac_address") {
+            Some("") if reading.kind() == "physical" => errors.add("mac_address", REQUIRED),
+            None if reading.kind() == "physical" && reading.creating() => {
+                errors.add("mac_address", REQUIRED);
+            }
+            None => {}
+            Some(mac) => {
+                if !mac.is_empty() {
+                    self.check_mac(reading.now, mac, errors);
+                }
+                mac.clone_into(&mut row.mac);
+            }
+        }
+    }
+
+    /// A MAC with colons, which no other physical interface may have if this is one.
+    fn check_mac(&self, now: &StoredInterface, mac: &str, errors: &mut FormErrors) {
+        let parts: Vec<&str> = mac.split(':').collect();
+        let hex = |part: &&str| {
+            (1..=2).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_hexdigit())
+        };
+        if parts.len() != 6 || !parts.iter().all(hex) {
+            let message = format!("'{mac}' is not a valid MAC address.");
+            errors.add("mac_address", message);
+            return;
+        }
+        let mut others = self.interfaces.values();
+        let other =
+            others.find(|other| other.kind == "physical" && other.mac == mac && other.id != now.id);
+        if let Some(other) = other.filter(|_| now.kind == "physical") {
+            let host = &self.nodes[&other.node].hostname;
+            let message = format!(
+                "This MAC address is already in use by {} ({}) on {host}.",
+                other.name, other.kind
+            );
+            errors.add("mac_address", message);
+        }
+    }
+
+    /// The parents of a form, by id; the present ones if the field is absent; `None` after an error.
+    fn read_parents(&self, reading: &Reading<'_>, errors: &mut FormErrors) -> Option<Vec<u64>> {
+        let single = matches!(reading.kind(), "vlan" | "bridge");
+        let parent = reading
+            .form
+            .raw("parent")
+            .filter(|_| single && (reading.creating() || reading.kind() == "vlan"));
+        let texts: Vec<&str> = match (parent, reading.form.all("parents")) {
+            (Some(parent), _) => vec![parent],
+            (None, Some(parents)) => parents.iter().map(String::as_str).collect(),
+            (None, None) if reading.creating() => Vec::new(),
+            (None, None) => return Some(reading.now.parents.clone()),
+        };
+        let mut parents = Vec::new();
+        for text in texts {
+            let Ok(id) = text.trim().parse::<u64>() else {
+                let message = format!("\u{201c}{text}\u{201d} is not a valid value.");
+                errors.add("parents", message);
+                return None;
+            };
+            let here = |row: &StoredInterface| row.node == reading.now.node;
+            if !self.interfaces.get(&id).is_some_and(here) {
+                errors.add("parents", no_such_choice(text));
+                return None;
+            }
+            parents.push(id);
+        }
+        parents.sort_unstable();
+        parents.dedup();
+        Some(parents)
     }
 }
 
-pub(crate) fn read_interface_mtu(row: &mut StoredInterface, form: &Form, errors: &mut FormErrors) {
-    match form.get("mtu").map(|text| (text, text.parse::<u32>())) {
-        None => {}
-        Some(("", _)) => row.mtu = None,
-        Some((_, Err(_))) => errors.add("mtu", "Enter a whole number."),
-        Some((_, Ok(mtu))) if mtu < 552 => {
-            errors.add("mtu", "Ensure this value is greater than or equal to 552.");
+/// The state of the link. A new interface whose link is not said to be up is down, and a link that was down and stays so has
+/// no speed.
+pub(super) fn read_link_state(
+    now: &StoredInterface,
+    form: &Form,
+    row: &mut StoredInterface,
+    errors: &mut FormErrors,
+) {
+    let new = now.id == 0;
+    row.link_connected = form
+        .checkbox("link_connected")
+        .unwrap_or(!new && now.link_connected);
+    let before = if new { (0, 0) } else { now.speeds };
+    let mut speed = |field: &str, before: u64| match form.given(field).map(parse::integer) {
+        None => before,
+        Some(None) => {
+            errors.add(field, NO_NUMBER);
+            before
         }
-        Some((_, Ok(mtu))) => row.mtu = Some(mtu),
+        Some(Some(speed)) => u64::try_from(speed).unwrap_or_else(|_negative| {
+            let message = "Ensure this value is greater than or equal to 0.";
+            errors.add(field, message);
+            before
+        }),
+    };
+    let speeds = (
+        speed("interface_speed", before.0),
+        speed("link_speed", before.1),
+    );
+    if !new && !now.link_connected && !row.link_connected && speeds.1 != 0 {
+        let message = "link_speed cannot be set when link_connected is false.";
+        errors.add("__all__", message);
     }
+    row.speeds = (speeds.0, if row.link_connected { speeds.1 } else { 0 });
+}
+
+/// Tags with commas between them. MAAS fills an absent field with the present tags and reads the last of these only, so that an
+/// update without tags drops the others (seen on 3.5.12 and 3.7.3).
+fn read_tags(now: &StoredInterface, form: &Form) -> Vec<String> {
+    let text = form.get("tags").or(now.tags.last().map(String::as_str));
+    let tags = text.unwrap_or_default().split(',').map(str::trim);
+    tags.filter(|tag| !tag.is_empty())
+        .map(str::to_owned)
+        .collect()
 }

@@ -7,10 +7,13 @@ use ipnet::IpNet;
 
 use super::format::{LayoutDns, LayoutFile, LayoutInterface, LayoutLink, LayoutNode};
 use super::{LoadError, load_error};
-use crate::maas::interface::default_params;
 use crate::maas::store::{
-    AllocType, LabMaas, NodeType, StoredAddress, StoredInterface, StoredNode, generated,
+    AllocType, LabMaas, NodeType, StoredAddress, StoredInterface, StoredNode, StoredRecord,
+    generated,
 };
+
+/// The mode of a layout's bond that names none: what MAAS's documentation calls its default.
+const LAYOUT_BOND_MODE: &str = "active-backup";
 
 impl LabMaas {
     pub(super) fn load_controllers(&mut self, controllers: &[LayoutNode]) -> Result<(), LoadError> {
@@ -61,13 +64,14 @@ impl LabMaas {
             NodeType::Rack | NodeType::Region | NodeType::RegionRack => Some("MAAS".to_owned()),
         };
         let bmc = node.bmc.as_ref().map(|_| self.next("bmc"));
+        let number = self.next("node");
+        let status = node.status.clone().unwrap_or_else(|| "Ready".to_owned());
         self.nodes.insert(
             system_id.clone(),
             StoredNode {
-                system_id: system_id.clone(),
-                hostname: node.hostname.clone(),
-                kind,
-                status: node.status.clone().unwrap_or_else(|| "Ready".to_owned()),
+                number,
+                status: status.clone(),
+                power_on: status == "Deployed",
                 owner,
                 bmc,
                 power_type: node
@@ -75,12 +79,7 @@ impl LabMaas {
                     .as_ref()
                     .and_then(|bmc| bmc.r#type.clone())
                     .unwrap_or_default(),
-                locked: false,
-                osystem: String::new(),
-                boot_interface: None,
-                gateway_v4: None,
-                gateway_v6: None,
-                commissioned: false,
+                ..StoredNode::new(&system_id, &node.hostname, kind)
             },
         );
         if let Some(ip) = node.bmc.as_ref().and_then(|bmc| bmc.address) {
@@ -96,9 +95,7 @@ impl LabMaas {
                 bmc_of: Some(system_id.clone()),
             });
         }
-        for (at, interface) in node.interfaces.iter().enumerate() {
-            self.load_interface(&system_id, interface, &format!("{place}.interfaces[{at}]"))?;
-        }
+        self.load_interfaces(&system_id, &node.interfaces, place)?;
         let boot = self
             .interfaces_of(&system_id)
             .find(|interface| interface.kind == "physical")
@@ -109,31 +106,57 @@ impl LabMaas {
         Ok(())
     }
 
+    /// Interfaces may be in any order in the file: each is loaded when its parents are.
+    fn load_interfaces(
+        &mut self,
+        node: &str,
+        interfaces: &[LayoutInterface],
+        place: &str,
+    ) -> Result<(), LoadError> {
+        let mut waiting: Vec<(usize, &LayoutInterface)> = interfaces.iter().enumerate().collect();
+        while !waiting.is_empty() {
+            let loaded = |name: &String| self.interfaces_of(node).any(|row| row.name == *name);
+            let ready = |interface: &LayoutInterface| interface.parents.iter().all(loaded);
+            let Some(next) = waiting.iter().position(|(_, interface)| ready(interface)) else {
+                let (at, interface) = waiting[0];
+                let absent = interface.parents.iter().find(|name| !loaded(name));
+                let known = |name: &&String| interfaces.iter().any(|other| other.name == **name);
+                let why = match absent {
+                    Some(name) if known(&name) => {
+                        format!("`{name}` stands on this interface or on itself")
+                    }
+                    Some(name) => format!("no interface `{name}`"),
+                    None => String::new(),
+                };
+                return Err(load_error(format!("{place}.interfaces[{at}].parents"), why));
+            };
+            let (at, interface) = waiting.remove(next);
+            let place = format!("{place}.interfaces[{at}]");
+            if loaded(&interface.name) {
+                let why = format!("duplicate interface `{}`", interface.name);
+                return Err(load_error(format!("{place}.name"), why));
+            }
+            self.load_interface(node, interface, &place)?;
+        }
+        Ok(())
+    }
+
     fn load_interface(
         &mut self,
         node: &str,
         interface: &LayoutInterface,
         place: &str,
     ) -> Result<(), LoadError> {
-        let mut parents = Vec::new();
-        for name in &interface.parents {
-            let parent = self
-                .interfaces_of(node)
-                .find(|other| other.name == *name)
-                .map(|other| other.id);
-            parents.push(parent.ok_or_else(|| {
-                load_error(
-                    format!("{place}.parents"),
-                    format!("no earlier interface `{name}`"),
-                )
-            })?);
-        }
-        let kind = interface.r#type.as_deref().unwrap_or("physical");
-        let mut params = default_params(kind);
-        params.extend(interface.params.clone());
-        if let Some(mode) = &interface.bond_mode {
-            params.insert("bond_mode".to_owned(), mode.as_str().into());
-        }
+        let mut parents: Vec<u64> = self
+            .interfaces_of(node)
+            .filter(|row| interface.parents.contains(&row.name))
+            .map(|row| row.id)
+            .collect();
+        // The first one named gives MAC and VLAN.
+        parents.sort_by_key(|id| {
+            let name = &self.interfaces[id].name;
+            interface.parents.iter().position(|parent| parent == name)
+        });
         let id = self.next("interface");
         let vlan = self.vlan_of_interface(interface, &parents);
         let mac = interface
@@ -145,22 +168,24 @@ impl LabMaas {
                     .map(|parent| self.interfaces[parent].mac.clone())
             })
             .unwrap_or_else(|| generated_mac(node, &interface.name));
-        self.interfaces.insert(
+        let kind = interface.r#type.as_deref().unwrap_or("physical");
+        let mut row = StoredInterface {
             id,
-            StoredInterface {
-                id,
-                node: node.to_owned(),
-                name: interface.name.clone(),
-                kind: kind.to_owned(),
-                mac: mac.to_lowercase(),
-                vlan,
-                parents,
-                mtu: interface.mtu,
-                enabled: interface.enabled.unwrap_or(true),
-                tags: interface.tags.clone(),
-                params,
-            },
-        );
+            vlan,
+            parents,
+            enabled: interface.enabled.unwrap_or(true),
+            ..StoredInterface::new(node, &interface.name, kind, &mac.to_lowercase())
+        };
+        if let Some(mtu) = interface.mtu {
+            row.params.insert("mtu".to_owned(), mtu.into());
+        }
+        if kind == "bond" {
+            let mode = interface.bond_mode.as_deref().unwrap_or(LAYOUT_BOND_MODE);
+            row.params.insert("bond_mode".to_owned(), mode.into());
+        }
+        row.params.extend(interface.params.clone());
+        row.tags.clone_from(&interface.tags);
+        self.interfaces.insert(id, row);
         for (at, link) in interface.links.iter().enumerate() {
             self.load_link(node, id, link, &format!("{place}.links[{at}]"))?;
         }
@@ -262,22 +287,14 @@ impl LabMaas {
         const HOST: &str = "lab-rack";
         let system_id = generated(HOST, 6).to_lowercase();
         if !self.nodes.contains_key(&system_id) {
+            let number = self.next("node");
             self.nodes.insert(
                 system_id.clone(),
                 StoredNode {
-                    system_id: system_id.clone(),
-                    hostname: HOST.to_owned(),
-                    kind: NodeType::Rack,
+                    number,
                     status: "Deployed".to_owned(),
                     owner: Some("MAAS".to_owned()),
-                    bmc: None,
-                    power_type: String::new(),
-                    locked: false,
-                    osystem: String::new(),
-                    boot_interface: None,
-                    gateway_v4: None,
-                    gateway_v6: None,
-                    commissioned: false,
+                    ..StoredNode::new(&system_id, HOST, NodeType::Rack)
                 },
             );
         }
@@ -288,16 +305,8 @@ impl LabMaas {
             id,
             StoredInterface {
                 id,
-                node: system_id.clone(),
-                name,
-                kind: "physical".to_owned(),
-                mac,
                 vlan: Some(vlan),
-                parents: Vec::new(),
-                mtu: None,
-                enabled: true,
-                tags: Vec::new(),
-                params: BTreeMap::new(),
+                ..StoredInterface::new(&system_id, &name, "physical", &mac)
             },
         );
         self.ensure_link_up(id);
@@ -362,9 +371,14 @@ impl LabMaas {
             }
         }
         let id = self.add_dns(&record.name, ids);
+        let row = StoredRecord {
+            id: self.next("dnsdata"),
+            kind: record.r#type.clone(),
+            data: record.data.clone(),
+            ttl: None,
+        };
         if let Some(dns) = self.dns.get_mut(&id).filter(|dns| dns.addresses.is_empty()) {
-            dns.records
-                .push((record.r#type.clone(), record.data.clone()));
+            dns.records.push(row);
         }
     }
 }

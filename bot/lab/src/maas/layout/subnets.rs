@@ -92,6 +92,7 @@ impl LabMaas {
             None => None,
         };
         let id = self.next("snippet");
+        let value_number = self.next("snippet text");
         self.snippets.insert(
             id,
             StoredSnippet {
@@ -103,6 +104,7 @@ impl LabMaas {
                 node,
                 subnet,
                 range,
+                value_number,
                 history: Vec::new(),
             },
         );

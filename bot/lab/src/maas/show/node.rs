@@ -5,9 +5,7 @@ use std::net::IpAddr;
 use serde_json::{Value, json};
 
 use super::BASE;
-use crate::maas::answer::ApiCaller;
 use crate::maas::store::{AllocType, LabMaas, NodeType, StoredInterface, StoredNode};
-use crate::maas::version::Version;
 
 impl LabMaas {
     pub(crate) fn show_node(&self, node: &StoredNode) -> Value {
@@ -26,14 +24,17 @@ impl LabMaas {
             .map(|ip| json!(ip))
             .collect();
         let mut shown = json!({
-            "hostname": node.hostname, "fqdn": format!("{}.maas", node.hostname), "system_id": node.system_id,
+            "hostname": node.hostname, "fqdn": self.fqdn(node), "system_id": node.system_id,
             "node_type": node.kind as u8, "node_type_name": kind, "owner": node.owner, "ip_addresses": ips,
-            "domain": self.show_domain(), "zone": self.show_zone(), "tag_names": [], "description": "",
+            "domain": self.show_domain(node.domain), "zone": self.show_zone(), "tag_names": [], "description": node.description,
             "interface_set": interfaces.iter().map(|interface| self.show_interface(interface)).collect::<Vec<_>>(),
             "resource_uri": format!("{BASE}/{folder}/{}/", node.system_id),
         });
         if node.kind != NodeType::Device {
             shown["power_type"] = json!(node.power_type);
+        }
+        if node.kind.is_controller() {
+            shown["version"] = json!(self.version.text());
         }
         if node.kind == NodeType::Machine {
             shown["status_name"] = json!(node.status);
@@ -41,10 +42,13 @@ impl LabMaas {
             shown["locked"] = json!(node.locked);
             shown["pool"] = self.show_pool();
             shown["osystem"] = json!(node.osystem);
+            shown["distro_series"] = json!(node.distro_series);
+            shown["power_state"] = json!(self.power_state(node));
             shown["default_gateways"] = self.show_gateways(node);
             shown["boot_interface"] = json!(
                 node.boot_interface
                     .and_then(|id| self.interfaces.get(&id))
+                    .or_else(|| interfaces.first().copied())
                     .map(|interface| self.show_interface(interface))
             );
         }
@@ -58,7 +62,7 @@ impl LabMaas {
                 .and_then(|address| address.subnet)
                 .and_then(|subnet| self.subnets[&subnet].gateway);
             let gateway = chosen.or_else(|| self.guessed_gateway(node, v4));
-            json!({"gateway_ip": gateway, "link_id": chosen.and(link)})
+            json!({"gateway_ip": gateway, "link_id": link})
         };
         json!({"ipv4": one(node.gateway_v4, true), "ipv6": one(node.gateway_v6, false)})
     }
@@ -93,68 +97,49 @@ impl LabMaas {
             .map(|(_, gateway)| gateway)
     }
 
-    pub(crate) fn show_nodes(&self, kind: NodeType, caller: &ApiCaller) -> Value {
-        self.nodes
-            .values()
-            .filter(|node| node.kind == kind && Self::may_see(caller, node))
-            .map(|node| self.show_node(node))
-            .collect()
-    }
-
-    pub(crate) fn show_all_nodes(&self, caller: &ApiCaller) -> Value {
-        self.nodes
-            .values()
-            .filter(|node| Self::may_see(caller, node))
-            .map(|node| self.show_node(node))
-            .collect()
-    }
-
-    pub(crate) fn show_controllers(&self, racks: bool, caller: &ApiCaller) -> Value {
-        self.nodes
-            .values()
-            .filter(|node| Self::may_see(caller, node))
-            .filter(|node| match node.kind {
-                NodeType::RegionRack => true,
-                NodeType::Rack => racks,
-                NodeType::Region => !racks,
-                NodeType::Machine | NodeType::Device => false,
-            })
-            .map(|node| {
-                let mut shown = self.show_node(node);
-                shown["version"] = json!(Version::text(&self.version));
-                shown
-            })
-            .collect()
+    /// The host name with its domain.
+    pub(crate) fn fqdn(&self, node: &StoredNode) -> String {
+        format!("{}.{}", node.hostname, self.domains[&node.domain].name)
     }
 }
 
-/// MAAS's number of a machine status (src/maascommon/enums/node.py).
+/// MAAS's machine statuses by number (src/maascommon/enums/node.py).
+const STATUSES: [&str; 23] = [
+    "New",
+    "Commissioning",
+    "Failed commissioning",
+    "Missing",
+    "Ready",
+    "Reserved",
+    "Deployed",
+    "Retired",
+    "Broken",
+    "Deploying",
+    "Allocated",
+    "Deployment failed",
+    "Releasing",
+    "Releasing failed",
+    "Disk erasing",
+    "Failed disk erasing",
+    "Rescue mode",
+    "Entering rescue mode",
+    "Failed to enter rescue mode",
+    "Exiting rescue mode",
+    "Failed to exit rescue mode",
+    "Testing",
+    "Failed testing",
+];
+
+/// MAAS's number of a machine status.
 pub(crate) fn status_number(name: &str) -> u8 {
-    const NAMES: [&str; 23] = [
-        "New",
-        "Commissioning",
-        "Failed commissioning",
-        "Missing",
-        "Ready",
-        "Reserved",
-        "Deployed",
-        "Retired",
-        "Broken",
-        "Deploying",
-        "Allocated",
-        "Deployment failed",
-        "Releasing",
-        "Releasing failed",
-        "Disk erasing",
-        "Failed disk erasing",
-        "Rescue mode",
-        "Entering rescue mode",
-        "Failed to enter rescue mode",
-        "Exiting rescue mode",
-        "Failed to exit rescue mode",
-        "Testing",
-        "Failed testing",
-    ];
-    let place = NAMES.iter().position(|known| *known == name).unwrap_or(0);
+    let place = STATUSES
+        .iter()
+        .position(|known| *known == name)
+        .unwrap_or(0);
     u8::try_from(place).unwrap_or(0)
+}
+
+/// The status with this number.
+pub(crate) fn status_name(number: u8) -> Option<&'static str> {
+    STATUSES.get(usize::from(number)).copied()
 }

@@ -83,13 +83,7 @@ impl LabMaas {
         }
         self.dns
             .retain(|_, dns| !dns.addresses.is_empty() || !dns.records.is_empty());
-        for node in self.nodes.values_mut() {
-            for slot in [&mut node.gateway_v4, &mut node.gateway_v6] {
-                if *slot == Some(id) {
-                    *slot = None;
-                }
-            }
-        }
+        self.forget_gateway(id);
     }
 }
 

@@ -148,8 +148,8 @@ fn read_dns(subnet: &mut StoredSubnet, list: &[String], errors: &mut FormErrors)
         subnet.dns = Vec::new();
         return;
     }
-    let empty = last.split(',').position(|part| part.trim().is_empty());
-    if let Some(place) = empty {
+    let empty = last.split(',').enumerate();
+    for (place, _) in empty.filter(|(_, part)| part.trim().is_empty()) {
         let message = format!(
             "Item {} in the array did not validate: {REQUIRED}",
             place + 1
