@@ -188,9 +188,6 @@ impl LabMaas {
                 row.vlan = None;
                 self.save_interface(row);
             }
-            ("POST", Some(op @ ("add_tag" | "remove_tag"))) => {
-                self.change_tag(node, id, op, form)?;
-            }
             ("POST", Some("set_default_gateway")) => {
                 self.may_change(node, "set default gateway")?;
                 self.set_default_gateway(id, form)?;

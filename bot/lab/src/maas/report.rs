@@ -1,6 +1,7 @@
 //! What a controller's report of its interfaces changes: it creates subnets, moves interfaces, and moves linked subnets to
 //! other VLANs (3.5.9 `metadataserver/builtin_scripts/network.py`; each case seen on 3.5.12 and 3.7.3).
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use serde_json::Value;
 
 pub(crate) use super::dns::{StoredDnsResource, StoredDomain, StoredRecord};
 use super::version::Version;

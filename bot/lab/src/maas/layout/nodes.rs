@@ -1,6 +1,5 @@
 //! Loads machines, devices and controllers with their interfaces, links and addresses; DNS records and other addresses.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
