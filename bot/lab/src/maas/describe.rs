@@ -2,6 +2,7 @@
 //! (3.7.3 `maasserver/api/doc.py`). It names every path and operation that the lab has.
 
 use serde_json::{Value, json};
+use sha1::{Digest as _, Sha1};
 
 use super::exports::{Export, exports};
 use crate::wire::{LabRequest, LabResponse};
@@ -79,7 +80,6 @@ pub(crate) fn describe(request: &LabRequest, reserved_ips: bool) -> LabResponse 
         "doc": "MAAS API", "handlers": resources.iter().map(|it| it["auth"].clone()).collect::<Vec<_>>(),
         "resources": resources,
     });
-    use sha1::{Digest as _, Sha1};
     // Without the host, so that the hash is the server's and not the client's.
     let shape = format!("{HANDLERS:?}{MORE:?}{reserved_ips}");
     answer["hash"] = json!(hex::encode(Sha1::digest(shape.as_bytes())));

@@ -77,9 +77,10 @@ impl LabMaas {
         let Some(wanted) = rest.first() else {
             return Ok(LabResponse::json(200, &Value::from(all.to_vec())));
         };
+        let id = wanted.parse::<u64>().ok();
         let found = all
             .iter()
-            .find(|row| row["id"].to_string() == **wanted || row["name"] == **wanted);
+            .find(|row| row["id"].as_u64() == id || row["name"] == **wanted);
         let found = found.ok_or_else(|| missing("PackageRepository"))?;
         Ok(LabResponse::json(200, found))
     }

@@ -260,7 +260,7 @@ impl LabMaas {
         } else {
             let row = self.read_interface(&now, form)?;
             self.refuse_taken_name(&row)?;
-            self.update_in_steps(row)?;
+            self.update_in_steps(&row)?;
         }
         Ok(())
     }

@@ -122,13 +122,14 @@ impl LabMaas {
     ) -> Option<u64> {
         let named = match form.get("subnet") {
             Some("") => None,
-            Some(text) => match self.find_subnet(text) {
-                Ok(id) => Some(id),
-                Err(_) => {
+            Some(text) => {
+                let found = self.find_subnet(text).ok();
+                if found.is_none() {
                     errors.add("subnet", none_found("subnet-", text));
                     return None;
                 }
-            },
+                found
+            }
             None => now.map(|row| row.subnet),
         };
         let Some(subnet) = named.or_else(|| self.best_subnet(ip)) else {

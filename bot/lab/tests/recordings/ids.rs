@@ -138,7 +138,9 @@ pub(crate) fn fields_here(
     let table_of = |field: &str| match field {
         "vlan" if path.contains("/dhcp-snippets/") || path.contains("/machines/") => None,
         "source" if op == "clone" => Some("nodes"),
-        "system_id" | "node" | "machines" | "destinations" => Some("nodes"),
+        "system_id" | "node" | "machines" | "destinations" | "primary_rack" | "secondary_rack" => {
+            Some("nodes")
+        }
         "id" if lists_nodes => Some("nodes"),
         "iprange" => Some("ipranges"),
         "subnet" | "source" | "destination" => Some("subnets"),
@@ -147,7 +149,6 @@ pub(crate) fn fields_here(
         "space" => Some("spaces"),
         "link_id" => Some("links"),
         "parent" | "parents" => Some("interfaces"),
-        "primary_rack" | "secondary_rack" => Some("nodes"),
         "id" if op == "unlink_subnet" || op == "set_default_gateway" => Some("links"),
         _ => None,
     };

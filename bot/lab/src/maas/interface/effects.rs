@@ -33,7 +33,7 @@ impl LabMaas {
     }
 
     /// Writes a changed interface in the two steps of MAAS's forms: fields, then parents and parameters.
-    pub(super) fn update_in_steps(&mut self, row: StoredInterface) -> Result<(), LabResponse> {
+    pub(super) fn update_in_steps(&mut self, row: &StoredInterface) -> Result<(), LabResponse> {
         let now = self.interfaces[&row.id].clone();
         let (parents, params, vlan) = (row.parents.clone(), row.params.clone(), row.vlan);
         self.save_interface(StoredInterface {
@@ -74,7 +74,7 @@ impl LabMaas {
         if row.kind == "vlan"
             && let Some(parent) = row.parents.first()
         {
-            row.mac = self.interfaces[parent].mac.clone();
+            row.mac.clone_from(&self.interfaces[parent].mac);
         }
         let now = row.clone();
         let Some(before) = self.interfaces.insert(id, row) else {
@@ -106,7 +106,7 @@ impl LabMaas {
             let mut row = self.interfaces[&child].clone();
             row.enabled = row.parents.iter().any(|id| self.interfaces[id].enabled);
             if row.kind == "vlan" {
-                row.mac = self.interfaces[&id].mac.clone();
+                row.mac.clone_from(&self.interfaces[&id].mac);
             }
             if row == self.interfaces[&child] {
                 self.drag_ports(child);
@@ -294,12 +294,11 @@ impl LabMaas {
             let known = self.interfaces.get(&row.id).cloned();
             let mut then = known.clone().unwrap_or(row);
             then.vlan = default;
-            match known {
-                Some(_) => self.save_interface(then),
-                None => {
-                    then.parents.clear();
-                    self.interfaces.insert(then.id, then);
-                }
+            if known.is_some() {
+                self.save_interface(then);
+            } else {
+                then.parents.clear();
+                self.interfaces.insert(then.id, then);
             }
         }
     }

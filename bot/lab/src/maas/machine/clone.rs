@@ -111,7 +111,7 @@ impl LabMaas {
                 continue;
             };
             copy.vlan = row.vlan;
-            copy.params = row.params.clone();
+            copy.params.clone_from(&row.params);
             copy.enabled = row.enabled;
             copies.insert(row.id, copy.id);
             self.save_interface(copy.clone());

@@ -129,7 +129,7 @@ impl LabMaas {
             let key = name.as_str();
             let common = COMMON.contains(&key) && !(listing && key == "name");
             let known = common || (listing && OF_LISTS.contains(&key));
-            if known && !(IGNORED.contains(&key) && !listing) {
+            if known && (listing || !IGNORED.contains(&key)) {
                 let values = filter.values.entry(name.clone()).or_default();
                 values.push(value.clone());
             } else if !IGNORED.contains(&key) && !errors.has(key) {

@@ -43,7 +43,7 @@ impl LabMaas {
             shown["pool"] = self.show_pool();
             shown["osystem"] = json!(node.osystem);
             shown["distro_series"] = json!(node.distro_series);
-            shown["power_state"] = json!(self.power_state(node));
+            shown["power_state"] = json!(node.power_state());
             shown["default_gateways"] = self.show_gateways(node);
             shown["boot_interface"] = json!(
                 node.boot_interface

@@ -11,6 +11,10 @@ pub(crate) enum NodeType {
     RegionRack = 4,
 }
 
+#[expect(
+    clippy::use_self,
+    reason = "the kinds of nodes are found by their full names"
+)]
 impl NodeType {
     pub(crate) fn is_controller(self) -> bool {
         matches!(
@@ -105,6 +109,17 @@ pub(crate) struct StoredInterface {
     pub(crate) speeds: (u64, u64),
     /// A bridge that was made while its machine was allocated.
     pub(crate) acquired: bool,
+}
+
+impl StoredNode {
+    /// MAAS's word for what it knows of a machine's power.
+    pub(crate) fn power_state(&self) -> &'static str {
+        match (self.power_type.as_str(), self.power_on) {
+            ("manual" | "", _) => "unknown",
+            (_, true) => "on",
+            (_, false) => "off",
+        }
+    }
 }
 
 impl StoredInterface {

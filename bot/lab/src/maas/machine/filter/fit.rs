@@ -18,7 +18,7 @@ impl LabMaas {
             let fabrics = interfaces.iter().filter_map(|row| self.fabric_of(row));
             fabrics.into_iter().any(|id| self.fabrics[&id].name == name)
         };
-        let power = self.power_state(node);
+        let power = node.power_state();
         let status = |word: &str| status_word(&node.status) == word.trim_start_matches('=');
         may("id", &|id| node.system_id == id)
             && may("system_id", &|id| node.system_id == id)
@@ -65,15 +65,6 @@ impl LabMaas {
 
     fn fabric_of(&self, row: &StoredInterface) -> Option<u64> {
         row.vlan.map(|vlan| self.vlans[&vlan].fabric)
-    }
-
-    /// MAAS's word for what it knows of a machine's power.
-    pub(crate) fn power_state(&self, node: &StoredNode) -> &'static str {
-        match (node.power_type.as_str(), node.power_on) {
-            ("manual" | "", _) => "unknown",
-            (_, true) => "on",
-            (_, false) => "off",
-        }
     }
 
     fn fits_networks(&self, interfaces: &[&StoredInterface], filter: &NodeFilter) -> bool {
