@@ -53,7 +53,7 @@ pub(super) fn check(
         for (other_at, other) in sites.iter().enumerate().filter(|(other, _)| *other != at) {
             let theirs = config.and_then(|config| site_of(&other.folder, config));
             match (configured, theirs) {
-                (Some(site), Some(theirs)) if is_on_one_maas(site, theirs) => {
+                (Some(site), Some(theirs)) if have_the_same_maas(site, theirs) => {
                     findings.extend(conflicts(one, &theirs.name, &other.checked));
                 }
                 (Some(_), Some(_)) => {}
@@ -64,7 +64,7 @@ pub(super) fn check(
         let (Some(site), Some(config)) = (configured, config) else {
             continue;
         };
-        for other in config.sites.iter().filter(|it| is_on_one_maas(site, it)) {
+        for other in config.sites.iter().filter(|it| have_the_same_maas(site, it)) {
             let beside = folder_beside(&one.folder, site, other);
             let Some(folder) = beside.filter(|it| sites.iter().all(|site| site.folder != *it))
             else {
@@ -78,7 +78,7 @@ pub(super) fn check(
 }
 
 /// Whether the configuration gives two different sites a URL in common.
-fn is_on_one_maas(site: &Site, other: &Site) -> bool {
+fn have_the_same_maas(site: &Site, other: &Site) -> bool {
     let by_url = |site| MaasIdentity::of(site, std::collections::BTreeSet::new());
     site.name != other.name && by_url(site).is_same(&by_url(other))
 }
