@@ -33,6 +33,8 @@ pub(crate) struct Change {
     since: Option<String>,
     /// How many steps it takes, where that is the point.
     steps: Option<usize>,
+    /// How much of it waits for somebody.
+    waits: usize,
     /// The code with which taking it back is refused.
     no_way_back: Option<String>,
 }
@@ -93,6 +95,7 @@ fn titled(title: &str) -> Change {
             ("!", code) => row.refused = Some(code.to_owned()),
             ("@", version) => row.since = Some(version.to_owned()),
             ("~", code) => row.no_way_back = Some(code.to_owned()),
+            ("%", waits) => row.waits = waits.parse().unwrap(),
             ("=", steps) => row.steps = Some(steps.parse().unwrap()),
             _ => words.push(word),
         }
@@ -178,7 +181,10 @@ async fn judged(change: &Change, version: &str) -> Result<(), String> {
         (None, Ok(plan)) => {
             let steps = plan.steps.len();
             let told = |why: String| format!("{why}\n{}", lines(&plan).join("\n"));
-            if steps == 0 || change.steps.is_some_and(|wanted| wanted != steps) {
+            if plan.waits.len() != change.waits {
+                return Err(told(format!("waits: {:#?}", plan.waits)));
+            }
+            if change.steps.map_or(steps == 0, |wanted| wanted != steps) {
                 return Err(told(format!("{steps} steps")));
             }
             carried_out(&world, &topology, &plan).await.map_err(told)?;

@@ -7,6 +7,7 @@
 mod gateways;
 mod interfaces;
 mod links;
+mod parents;
 
 use std::collections::BTreeSet;
 
@@ -161,7 +162,10 @@ impl PlanBuilder<'_> {
             .interfaces
             .iter()
             .partition(|interface| self.leaves_its_bond(machine, interface));
-        for interface in staying.into_iter().chain(leaving) {
+        let (giving, staying): (Vec<_>, Vec<_>) = staying
+            .into_iter()
+            .partition(|interface| self.gives_ports_away(machine, interface));
+        for interface in giving.into_iter().chain(staying).chain(leaving) {
             if !self.carve_interface(machine, interface, waits) {
                 continue;
             }

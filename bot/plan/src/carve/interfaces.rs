@@ -13,6 +13,9 @@ use super::{carved, waiting};
 use crate::builder::PlanBuilder;
 use crate::waiting::WaitingItem;
 
+/// What a VLAN interface waits for that MAAS takes to no VLAN of another fabric.
+const OFF_PARENT: &str = "a parent on that fabric";
+
 impl PlanBuilder<'_> {
     /// Makes the interface, or changes it; false if it cannot be linked.
     pub(super) fn carve_interface(
@@ -36,7 +39,7 @@ impl PlanBuilder<'_> {
             return false;
         }
         let ports = self.change_ports(machine, interface, waits);
-        self.change_settings(machine, interface);
+        self.change_settings(machine, interface, waits);
         self.change_vlan(machine, interface, waits) && ports
     }
 
@@ -70,6 +73,10 @@ impl PlanBuilder<'_> {
             waits.push(waiting(machine, what, "a NIC", why));
             return false;
         }
+        if let Some(why) = self.port_in_use(machine, interface) {
+            waits.push(waiting(machine, what, "somebody who frees it", &why));
+            return false;
+        }
         for port in interface.parents.difference(&there.parents) {
             let why = format!("a port of {} has no links", interface.name);
             self.unlink_all(machine, port, &why);
@@ -83,16 +90,28 @@ impl PlanBuilder<'_> {
     }
 
     /// Sets what is declared, in place: a bond that is made again would take the links off its ports.
-    fn change_settings(&mut self, machine: &Machine, interface: &MachineInterface) {
+    fn change_settings(
+        &mut self,
+        machine: &Machine,
+        interface: &MachineInterface,
+        waits: &mut Vec<WaitingItem>,
+    ) {
         let there = self.network.interface(&machine.host, &interface.name);
         let Some(there) = there.cloned() else { return };
         let after = Interface {
             settings: interface.settings.applied(&there.settings),
             ..there.clone()
         };
-        if after != there {
-            self.change(there, after, "as declared");
+        if after == there {
+            return;
         }
+        let home = there.vlan.as_ref();
+        if let Some(why) = home.and_then(|at| self.off_its_parent(machine, interface, at)) {
+            let what = format!("settings of interface {}:{}", machine.host, interface.name);
+            waits.push(waiting(machine, what, OFF_PARENT, &why));
+            return;
+        }
+        self.change(there, after, "as declared");
     }
 
     /// Adds and removes tags one by one, which MAAS accepts on a deployed machine.
@@ -133,6 +152,11 @@ impl PlanBuilder<'_> {
             return true;
         }
         let Some(carrier) = self.carrier_of(machine, &interface.name) else {
+            if let Some(why) = self.off_its_parent(machine, interface, at) {
+                let what = format!("interface {}:{} on {at}", machine.host, interface.name);
+                waits.push(waiting(machine, what, OFF_PARENT, &why));
+                return false;
+            }
             self.move_to(machine, (there, interface.links.is_none()), at);
             return true;
         };
@@ -218,6 +242,19 @@ impl PlanBuilder<'_> {
             waits.push(waiting(machine, what, reason, why));
             return false;
         }
+        if let Some(why) = self.port_in_use(machine, interface) {
+            waits.push(waiting(machine, what, "somebody who frees it", &why));
+            return false;
+        }
+        let below = self.vlan_of_parent(machine, interface);
+        let declared = interface.vlan.clone().or_else(|| below.clone());
+        let off = declared
+            .as_ref()
+            .and_then(|at| self.off_its_parent(machine, interface, at));
+        if let Some(why) = off {
+            waits.push(waiting(machine, what, OFF_PARENT, &why));
+            return false;
+        }
         let joins = matches!(interface.kind, InterfaceKind::Bond | InterfaceKind::Bridge);
         if joins {
             for port in &interface.parents {
@@ -225,12 +262,7 @@ impl PlanBuilder<'_> {
                 self.unlink_all(machine, port, &why);
             }
         }
-        let below = self.vlan_of_parent(machine, interface);
-        let first = if joins {
-            below
-        } else {
-            interface.vlan.clone().or(below)
-        };
+        let first = if joins { below } else { declared };
         let made = Object::Interface(Interface {
             host: machine.host.clone(),
             name: interface.name.clone(),
