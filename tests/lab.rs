@@ -200,6 +200,7 @@ fn declared_subnet(observed: &Observed, subnet: &topology::object::Subnet) -> Pl
         rdns_mode: Some(subnet.flags.rdns_mode),
         description: Some(subnet.description.clone()),
         disabled_boot_architectures: Some(subnet.disabled_boot_architectures.clone()),
+        removed: topology::removed::RemovedEntries::default(),
     }
 }
 
@@ -233,5 +234,6 @@ fn declared_machine(observed: &Observed, host: &str) -> Machine {
     Machine {
         host: host.to_owned(),
         interfaces,
+        removed: std::collections::BTreeSet::new(),
     }
 }

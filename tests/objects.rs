@@ -260,6 +260,11 @@ async fn machines_interfaces_and_links_change() {
 }
 
 #[tokio::test]
+async fn what_is_declared_absent_is_removed() {
+    hold("removal").await;
+}
+
+#[tokio::test]
 async fn what_maas_would_not_take_is_refused_before_it_is_asked() {
     hold("refused").await;
 }

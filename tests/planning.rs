@@ -173,6 +173,7 @@ async fn the_reference_change_reads_as_in_the_golden_file() {
         commit: None,
         tree_url: None,
         read_at: observed.at,
+        dropped: Vec::new(),
         status: plan::render::ApplyStatus::Open,
     };
     let comment = render::markdown(&plan, &setting, &rehearsed);

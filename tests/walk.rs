@@ -95,6 +95,14 @@ fn people_oblige(world: &World, plan: &Plan) {
     for host in plan.gates.iter().flat_map(|gate| released(&gate.evidence)) {
         maas.commission(host);
     }
+    for (host, name) in plan
+        .gates
+        .iter()
+        .flat_map(|gate| &gate.evidence)
+        .flat_map(GateEvidence::detached)
+    {
+        maas.detach(host, name);
+    }
     for cidr in plan.vacated() {
         maas.vacate(&cidr.to_string(), false);
     }
@@ -125,6 +133,7 @@ fn released(evidence: &[GateEvidence]) -> impl Iterator<Item = &String> {
         .filter_map(|evidence| match evidence {
             GateEvidence::Changeable { machines } => Some(machines),
             GateEvidence::Vacant { .. }
+            | GateEvidence::Detached { .. }
             | GateEvidence::NoJujuModel
             | GateEvidence::Jumphost { .. }
             | GateEvidence::Attended { .. } => None,

@@ -375,6 +375,7 @@ async fn a_hostile_snippet_is_carried_byte_for_byte_and_shown_as_a_short_name() 
             commit: None,
             tree_url: None,
             read_at: topology::observed::Timestamp(0),
+            dropped: Vec::new(),
             status: render::ApplyStatus::Open,
         };
         let comment = render::markdown(&plan, &setting, &render::Rehearsed::default());

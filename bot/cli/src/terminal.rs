@@ -149,6 +149,7 @@ impl TerminalSession<'_> {
             commit: None,
             tree_url: None,
             read_at: result.observed.at,
+            dropped: Vec::new(),
             status: plan::render::ApplyStatus::Open,
         };
         match (self.format, &result.outcome) {

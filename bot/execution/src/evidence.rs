@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use maas::{MaasReader, ReadError, Transport};
 use plan::gate::{Gate, GateEvidence};
 use topology::Cidr;
+use topology::object::{Object, VlanAt};
 use topology::observed::{Holder, Node, NodeKind, Observed, Occupant, Scope};
 
 use crate::occupants::{blocks, describe};
@@ -60,6 +61,9 @@ pub(crate) async fn missing_evidence<W: Transport>(
             (GateEvidence::Attended { subnets }, Some(observed)) => {
                 missing.extend(without_rack(&observed.nodes, &observed.occupants, subnets));
             }
+            (GateEvidence::Detached { interfaces, vlans }, Some(observed)) => {
+                missing.extend(still_on(observed, interfaces, vlans));
+            }
             (GateEvidence::NoJujuModel, _) => missing.extend(juju_models(source, claim)),
             (GateEvidence::Jumphost { has, lacks }, _) => {
                 missing.extend(jumphost_addresses(source, claim, has, lacks));
@@ -67,6 +71,7 @@ pub(crate) async fn missing_evidence<W: Transport>(
             (
                 GateEvidence::Vacant { .. }
                 | GateEvidence::Changeable { .. }
+                | GateEvidence::Detached { .. }
                 | GateEvidence::Attended { .. },
                 None,
             ) => {
@@ -90,6 +95,7 @@ async fn observe_for<W: Transport>(
                 subnets.iter().copied().collect::<Vec<_>>()
             }
             GateEvidence::Changeable { .. }
+            | GateEvidence::Detached { .. }
             | GateEvidence::NoJujuModel
             | GateEvidence::Jumphost { .. } => Vec::new(),
         })
@@ -99,6 +105,7 @@ async fn observe_for<W: Transport>(
             evidence,
             GateEvidence::Vacant { .. }
                 | GateEvidence::Changeable { .. }
+                | GateEvidence::Detached { .. }
                 | GateEvidence::Attended { .. }
         )
     });
@@ -186,6 +193,21 @@ fn without_rack(
         .iter()
         .filter(|cidr| !has_rack(cidr))
         .map(|cidr| format!("MAAS shows no rack controller's address on {cidr} yet"))
+        .collect()
+}
+
+/// The interfaces that are still on a VLAN that is removed.
+fn still_on(
+    observed: &Observed,
+    interfaces: &BTreeSet<(String, String)>,
+    vlans: &BTreeSet<VlanAt>,
+) -> Vec<String> {
+    let all = observed.all().filter_map(Object::as_interface);
+    all.filter(|it| interfaces.contains(&(it.host.clone(), it.name.clone())))
+        .filter_map(|it| {
+            let at = it.vlan.as_ref().filter(|at| vlans.contains(at))?;
+            Some(format!("{}: {} is still on vlan {at}", it.host, it.name))
+        })
         .collect()
 }
 

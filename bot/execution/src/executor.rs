@@ -17,6 +17,7 @@ use topology::observed::{Observed, Scope};
 use topology::plane::Topology;
 use topology::port::Outcome;
 
+use crate::containers::inside;
 use crate::evidence::{EvidenceSource, missing_evidence};
 use crate::ledger::{Ledger, LedgerError, LoggedLedger};
 use crate::occupants::{blocks, describe};
@@ -175,6 +176,13 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
         reader: &MaasReader<W>,
         step: &Step,
     ) -> Result<Option<String>, ReadError> {
+        if let Some(container @ (Object::Vlan(_) | Object::Fabric(_))) = &step.expects {
+            return if step.vacant {
+                self.content(reader, container).await
+            } else {
+                Ok(None)
+            };
+        }
         let subnet = step.expects.as_ref().and_then(Object::as_subnet);
         let after = step.leaves.as_ref().and_then(Object::as_subnet);
         // A subnet that shrinks keeps whoever is inside.
@@ -205,6 +213,28 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
         );
         Ok((!blocking.is_empty())
             .then(|| format!("{} is not vacant: {}", subnet.cidr, blocking.join("; "))))
+    }
+
+    /// What is on a VLAN or in a fabric that the step deletes. All nodes are read, because any may have an interface there.
+    async fn content(
+        &self,
+        reader: &MaasReader<W>,
+        container: &Object,
+    ) -> Result<Option<String>, ReadError> {
+        let scope = Scope {
+            all_nodes: true,
+            ..Scope::default()
+        };
+        let observed = reader.observe(&scope).await?;
+        if let Some(spot) = observed.blind.first() {
+            return Ok(Some(format!(
+                "MAAS did not return {}: {}",
+                spot.what, spot.why
+            )));
+        }
+        let found = inside(&observed, container);
+        Ok((!found.is_empty())
+            .then(|| format!("{} is not empty: {}", container.key(), found.join("; "))))
     }
 
     async fn examine(&self, name: GateName, ledger: &mut impl Ledger) -> Result<(), LedgerError> {
@@ -245,7 +275,7 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
                     let left = again
                         .steps
                         .iter()
-                        .filter(|step| round > 1 || step.phase != Phase::Carve)
+                        .filter(|step| round > 1 || step.phase < Phase::Carve)
                         .filter(|step| !step.nudge)
                         .map(render::line);
                     (left.collect(), again.audit, again.waits)

@@ -2,6 +2,7 @@
 //!
 //! It knows plans and MAAS. It must not know GitHub, the journal, or who gave an order.
 
+mod containers;
 pub mod evidence;
 pub mod executor;
 pub mod ledger;

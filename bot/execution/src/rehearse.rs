@@ -10,7 +10,7 @@ pub mod in_memory;
 pub mod layout;
 mod run;
 
-use plan::gate::GateName;
+use plan::gate::{GateEvidence, GateName};
 use plan::plan::{Plan, PlanPolicy};
 use plan::render::Rehearsed;
 use plan::run::{Fact, NextMove, Pace, Progress, RecordedFact, next_move};
@@ -302,6 +302,9 @@ impl RehearsalRun {
             .unwrap_or_default();
         for host in machines.lines() {
             self.release(host);
+        }
+        for (host, name) in gate.evidence.iter().flat_map(GateEvidence::detached) {
+            self.detach(host, name);
         }
         for cidr in subnets.lines() {
             match gate.name {

@@ -137,6 +137,7 @@ fn renumbered() -> Topology {
         rdns_mode: None,
         description: None,
         disabled_boot_architectures: None,
+        removed: topology::removed::RemovedEntries::default(),
     };
     let plane = Plane {
         key: "desks".to_owned(),

@@ -166,6 +166,7 @@ fn declared(planes: usize) -> Topology {
             rdns_mode: None,
             description: None,
             disabled_boot_architectures: None,
+            removed: topology::removed::RemovedEntries::default(),
         };
         let plane = Plane {
             key: format!("plane-{index}"),

@@ -1,6 +1,6 @@
 //! The audit: one line per plane that compares the declaration with MAAS.
 //!
-//! The statuses are SKIP, CREATE, DRIFT, MIGRATE and UNDECLARED. Of steps it only counts how many each plane has.
+//! The statuses are SKIP, CREATE, DRIFT, MIGRATE, REMOVE and UNDECLARED. Of steps it only counts how many each plane has.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,6 +11,7 @@ use topology::object::{Key, Object, Vlan, VlanAt};
 use topology::observed::Observed;
 use topology::plane::{Plane, Topology};
 
+use crate::desired::removal::Removal;
 use crate::pairing::{Pairing, is_left_alone};
 use crate::step::Step;
 use crate::undeclared::undeclared_vlans;
@@ -27,6 +28,8 @@ pub enum AuditStatus {
     Drift,
     /// It exists and changes; its CIDR is its own or free.
     Migrate,
+    /// It exists and is removed: the files say `state: absent`.
+    Remove,
     /// It exists but is not declared; never touched.
     Undeclared,
 }
@@ -87,14 +90,55 @@ pub fn audit(
         let subnets = plane.subnets.iter().map(|subnet| subnet.cidr);
         lines.extend(subnets.map(|cidr| subnet_line(cidr, &base, observed, pairing, &owner)));
     }
-    lines.extend(undeclared(topology, observed, &owner));
+    let removal = Removal::of(topology, observed, pairing);
+    lines.extend(removed(&removal, observed, &count));
+    lines.extend(undeclared(topology, observed, &owner).filter(|line| {
+        line.cidr
+            .is_none_or(|it| !removal.subnets.contains_key(&it))
+    }));
     lines.extend(
         undeclared_vlans(observed, topology, pairing)
             .into_iter()
+            .filter(|vlan| !removal.takes_vlan(&vlan.at))
             .map(|vlan| vlan_alone(vlan, topology, observed)),
     );
-    lines.extend(undeclared_spaces(topology, observed, pairing));
+    lines.extend(
+        undeclared_spaces(topology, observed, pairing)
+            .into_iter()
+            .filter(|line| !removal.spaces.contains(&line.name)),
+    );
     lines
+}
+
+/// The lines of the subnets that are removed, and of the VLANs that are removed without one.
+fn removed(
+    removal: &Removal,
+    observed: &Observed,
+    count: &BTreeMap<&str, usize>,
+) -> Vec<AuditLine> {
+    let line = |key: &String, cidr: Option<Cidr>, at: &VlanAt| AuditLine {
+        standing: AuditStatus::Remove,
+        name: key.clone(),
+        cidr,
+        vlan: Some(at.clone()),
+        fabric_id: observed.id(&Key::Fabric(at.fabric.clone())),
+        vlan_id: observed.id(&Key::Vlan(at.clone())),
+        allocations: cidr
+            .and_then(|cidr| observed.occupants.get(&cidr))
+            .map(Vec::len),
+        steps: count.get(key.as_str()).copied().unwrap_or(0),
+        ..undeclared_line()
+    };
+    let subnets = removal.subnets.iter().filter_map(|(cidr, key)| {
+        let there = observed.subnet(cidr)?;
+        Some(line(key, Some(*cidr), &there.vlan))
+    });
+    let alone = removal
+        .vlans
+        .iter()
+        .filter(|(_, key)| !removal.subnets.values().any(|it| it == *key));
+    let alone = alone.map(|(at, key)| line(key, None, at));
+    subnets.chain(alone).collect()
 }
 
 /// The line of a plane without a subnet, and the template for the lines of its subnets.
@@ -255,6 +299,7 @@ impl AuditStatus {
             Self::Create => "CREATE",
             Self::Drift => "DRIFT",
             Self::Migrate => "MIGRATE",
+            Self::Remove => "REMOVE",
             Self::Undeclared => "UNDECLARED",
         }
     }

@@ -7,6 +7,7 @@
 mod draft;
 mod moves;
 mod ranges;
+mod removal;
 mod remove;
 mod snippets;
 mod stand;
@@ -22,11 +23,14 @@ impl PlanBuilder<'_> {
         self.release_links();
         self.turn_dhcp_off();
         self.turn_dhcp_off_behind();
+        self.turn_dhcp_off_removed();
         self.remove_routes();
         self.remove_reserved_ips();
         self.remove_snippets();
         self.remove_ranges();
+        self.remove_absent_content();
         self.remove_subnets();
+        self.remove_absent_subnets();
         self.make_spaces();
         self.make_fabrics();
         self.make_vlans();

@@ -8,6 +8,7 @@ mod gateways;
 mod interfaces;
 mod links;
 mod parents;
+mod removal;
 
 use std::collections::BTreeSet;
 
@@ -149,6 +150,7 @@ impl PlanBuilder<'_> {
         if passes_gate {
             self.network.unlink_host(&machine.host);
         }
+        self.remove_interfaces(machine, waits);
         // A new bond or bridge takes the links off its ports, so theirs are made last.
         let ports: BTreeSet<&String> = machine
             .interfaces

@@ -10,6 +10,7 @@ use topology::object::{Key, Link, Mode, Object, VlanAt};
 use topology::observed::{Holder, NodeKind, Observed};
 
 use crate::audit::AuditStatus;
+use crate::gate::GateEvidence;
 use crate::network::NetworkModel;
 use crate::plan::Plan;
 use crate::render::quoted;
@@ -56,6 +57,10 @@ fn walk(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) -> Netwo
         .collect();
     for link in gone {
         network.unlink(&link);
+    }
+    let evidence = plan.gates.iter().flat_map(|gate| &gate.evidence);
+    for (host, name) in evidence.flat_map(GateEvidence::detached) {
+        network.detach(host, name);
     }
     // Links that commissioning may leave on a boot interface, which are then removed.
     let left = plan
@@ -190,7 +195,7 @@ fn order(plan: &Plan, complaints: &mut Vec<String>) {
 fn vacancy(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) {
     for step in &plan.steps {
         let (changes, takes) = match (&step.expects, &step.leaves) {
-            (Some(Object::Subnet(_)), None) => (true, true),
+            (Some(Object::Subnet(_) | Object::Vlan(_) | Object::Fabric(_)), None) => (true, true),
             (Some(Object::Subnet(before)), Some(Object::Subnet(after))) => (
                 before.cidr != after.cidr || before.vlan != after.vlan,
                 (before.vlan != after.vlan && is_reported(before.cidr, observed))
@@ -202,7 +207,7 @@ fn vacancy(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) {
         if (takes && !step.vacant) || (step.vacant && !changes) {
             complaints.push(format!("step {} has a wrong `vacant` flag", step.id));
         }
-        if deletes_container(step) {
+        if deletes_container(step) && !is_removed(step, plan) {
             complaints.push(format!("step {} deletes a VLAN, fabric or space", step.id));
         }
     }
@@ -237,6 +242,12 @@ fn contains_all(new: Cidr, old: Cidr, observed: &Observed) -> bool {
     });
     new.encloses(&old)
         || (old.encloses(&new) && used == Some(true) && fixed.all(|ip| new.contains(ip)))
+}
+
+/// Whether the files remove what a step deletes.
+fn is_removed(step: &Step, plan: &Plan) -> bool {
+    let key = step.expects.as_ref().map(Object::key);
+    key.is_some_and(|key| plan.removed.contains(&key))
 }
 
 fn deletes_container(step: &Step) -> bool {

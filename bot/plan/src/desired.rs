@@ -3,9 +3,11 @@
 //! Every field that the files leave alone is taken from MAAS, so that desired and observed objects compare by equality. Must
 //! not know steps or order.
 
+pub(crate) mod removal;
 mod vlan;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use topology::address::Cidr;
 use topology::object::{
@@ -18,6 +20,7 @@ use crate::pairing::Pairing;
 use crate::refusal::{Refusal, RefusalCode};
 use crate::strategy::{ChosenStrategy, is_cidr_reused, is_resized};
 
+use removal::Removal;
 use vlan::desired_vlan;
 
 /// One desired subnet.
@@ -65,6 +68,8 @@ pub struct Desired {
     pub subnets: BTreeMap<Cidr, DesiredSubnet>,
     /// All static routes that are to exist, including undeclared ones that stay.
     pub routes: Vec<StaticRoute>,
+    /// What is there and is to go.
+    pub removal: Removal,
 }
 
 impl Desired {
@@ -76,6 +81,7 @@ impl Desired {
     ) -> Result<Self, Vec<Refusal>> {
         let mut desired = Self {
             spaces: topology.spaces.clone(),
+            removal: Removal::of(topology, observed, pairing),
             ..Self::default()
         };
         let mut refusals = Vec::new();
@@ -101,7 +107,7 @@ impl Desired {
                 }
             }
         }
-        match desired_routes(topology, observed, pairing) {
+        match desired_routes(topology, observed, pairing, &desired.removal) {
             Ok(routes) => desired.routes = routes,
             Err(refusal) => refusals.push(refusal),
         }
@@ -185,8 +191,11 @@ fn desired_subnet(
         old: old.map(|old| old.cidr),
         chosen,
         keeps_content,
-        ranges: desired_ranges(declared),
-        reserved_ips: desired_reserved_ips(declared),
+        ranges: desired_ranges(declared)
+            .or_else(|| removal::ranges_without(declared, old.filter(|_| !relocates)?, observed)),
+        reserved_ips: desired_reserved_ips(declared).or_else(|| {
+            removal::reserved_ips_without(declared, old.filter(|_| !relocates)?, observed)
+        }),
         row,
     })
 }
@@ -293,6 +302,7 @@ fn desired_routes(
     topology: &Topology,
     observed: &Observed,
     pairing: &Pairing,
+    removal: &Removal,
 ) -> Result<Vec<StaticRoute>, Refusal> {
     let new_of: BTreeMap<Cidr, Cidr> = pairing
         .subnets
@@ -302,6 +312,15 @@ fn desired_routes(
     let now = |cidr: Cidr| new_of.get(&cidr).copied().unwrap_or(cidr);
     let mut routes = Vec::new();
     let mut declared_sources = BTreeSet::new();
+    let removed_routes: BTreeSet<(Cidr, Cidr, IpAddr)> = topology
+        .planes
+        .values()
+        .flat_map(|plane| &plane.subnets)
+        .flat_map(|subnet| {
+            let gone = subnet.removed.routes.iter();
+            gone.map(|(to, via)| (subnet.cidr, *to, *via))
+        })
+        .collect();
     for (plane, subnet) in topology
         .planes
         .values()
@@ -317,7 +336,8 @@ fn desired_routes(
                 .values()
                 .flat_map(|plane| &plane.subnets)
                 .any(|other| other.cidr == route.destination)
-                || observed.subnet(&route.destination).is_some();
+                || (observed.subnet(&route.destination).is_some()
+                    && !removal.subnets.contains_key(&route.destination));
             if !known {
                 return Err(Refusal::new(
                     RefusalCode::MaasRefuses,
@@ -338,6 +358,13 @@ fn desired_routes(
         observed
             .routes()
             .filter(|route| !declared_sources.contains(&now(route.source)))
+            .filter(|route| {
+                !removed_routes.contains(&(now(route.source), route.destination, route.gateway))
+            })
+            .filter(|route| {
+                let mut ends = [route.source, route.destination].into_iter();
+                !ends.any(|end| removal.subnets.contains_key(&end))
+            })
             .map(|route| StaticRoute {
                 source: now(route.source),
                 destination: now(route.destination),

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use topology::address::Cidr;
+use topology::object::VlanAt;
 
 use crate::step::StepId;
 
@@ -72,6 +73,21 @@ pub struct RunbookPin {
     pub sha256: String,
 }
 
+impl GateEvidence {
+    /// The host and interface names that people take off a VLAN that is removed.
+    pub fn detached(&self) -> impl Iterator<Item = &(String, String)> {
+        let interfaces = match self {
+            Self::Detached { interfaces, .. } => Some(interfaces),
+            Self::Vacant { .. }
+            | Self::Changeable { .. }
+            | Self::NoJujuModel
+            | Self::Jumphost { .. }
+            | Self::Attended { .. } => None,
+        };
+        interfaces.into_iter().flatten()
+    }
+}
+
 /// A condition that must hold before a gate opens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -96,6 +112,13 @@ pub enum GateEvidence {
         has: BTreeSet<(String, IpAddr)>,
         /// Interfaces and addresses that must not exist.
         lacks: BTreeSet<(String, IpAddr)>,
+    },
+    /// None of these interfaces is on one of these VLANs, which are removed.
+    Detached {
+        /// Host and interface names.
+        interfaces: BTreeSet<(String, String)>,
+        /// The VLANs.
+        vlans: BTreeSet<VlanAt>,
     },
     /// A rack controller has an address on each of these subnets, according to MAAS.
     Attended {

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use topology::address::Cidr;
-use topology::object::{Object, Snippet};
+use topology::object::{Interface, Object, Snippet, VlanAt};
 use topology::observed::{Holder, NodeKind};
 
 use crate::builder::PlanBuilder;
@@ -30,14 +30,18 @@ impl PlanBuilder<'_> {
     fn teardown(&self, carved: &BTreeSet<String>) -> Option<Gate> {
         let (subnets, machines) = self.inhabitants();
         let first = self.steps.first()?.id;
-        if subnets.is_empty() {
+        let detached = self.detached_by(false);
+        if subnets.is_empty() && detached.is_empty() {
             return None;
         }
         let changeable: BTreeSet<String> = carved.intersection(&machines).cloned().collect();
-        let mut evidence = vec![GateEvidence::Vacant {
-            subnets: subnets.clone(),
-            controllers: false,
-        }];
+        let mut evidence = Vec::new();
+        if !subnets.is_empty() {
+            evidence.push(GateEvidence::Vacant {
+                subnets: subnets.clone(),
+                controllers: false,
+            });
+        }
         let real: BTreeSet<String> = machines
             .into_iter()
             .filter(|host| self.is_machine(host))
@@ -50,6 +54,7 @@ impl PlanBuilder<'_> {
                 machines: changeable,
             });
         }
+        evidence.extend(detached_evidence(&detached));
         let mut tasks: Vec<String> = Vec::new();
         if !real.is_empty() {
             tasks.push("destroy the Juju models that use the machines listed here".to_owned());
@@ -61,10 +66,16 @@ impl PlanBuilder<'_> {
             )
         }));
         tasks.extend(self.occupant_tasks());
+        tasks.extend(detached.iter().map(|(interface, at)| {
+            let (host, name) = (&interface.host, &interface.name);
+            format!("remove {name} of {host}, or move it to another VLAN: vlan {at} is removed")
+        }));
         Some(Gate {
             name: GateName::Teardown,
             before: Some(first),
-            why: if self.deletes_any(&subnets) {
+            why: if subnets.is_empty() {
+                "interfaces are on a VLAN that is removed, and MAAS would remove them too, also those of deployed machines".to_owned()
+            } else if self.deletes_any(&subnets) {
                 format!(
                     "machines or addresses use {}, and their links are deleted with the subnet",
                     words(&subnets)
@@ -83,6 +94,13 @@ impl PlanBuilder<'_> {
             ]),
             tasks,
         })
+    }
+
+    /// The interfaces that people take off a VLAN that is removed: those of controllers, or all others.
+    fn detached_by(&self, controllers: bool) -> Vec<&(Interface, VlanAt)> {
+        let all = self.detached.iter();
+        all.filter(|(it, _)| self.is_controller(&it.host) == controllers)
+            .collect()
     }
 
     /// Whether a step deletes the row of one of these subnets.
@@ -161,17 +179,30 @@ impl PlanBuilder<'_> {
                 }
             }
         }
+        let detached = self.detached_by(true);
+        held.extend(detached.iter().map(|(it, at)| {
+            format!("{}: remove {} on its host: vlan {at} is removed, and its next report would bring it back", it.host, it.name)
+        }));
+        let mut evidence = Vec::new();
+        if !subnets.is_empty() {
+            evidence.push(GateEvidence::Vacant {
+                subnets: subnets.clone(),
+                controllers: true,
+            });
+        }
+        evidence.extend(detached_evidence(&detached));
         Some(Gate {
             name: GateName::Vacate,
             before: Some(before),
-            why: format!(
-                "a MAAS controller still has an address on {}: its next report would recreate the old subnet, or move a new one to the wrong VLAN",
-                words(&subnets)
-            ),
-            evidence: vec![GateEvidence::Vacant {
-                subnets: subnets.clone(),
-                controllers: true,
-            }],
+            why: if subnets.is_empty() {
+                "a MAAS controller has an interface on a VLAN that is removed: its next report would bring the VLAN back".to_owned()
+            } else {
+                format!(
+                    "a MAAS controller still has an address on {}: its next report would recreate the old subnet, or move a new one to the wrong VLAN",
+                    words(&subnets)
+                )
+            },
+            evidence,
             runbook: None,
             values: BTreeMap::from([
                 ("subnets".to_owned(), lines(subnets.iter())),
@@ -277,6 +308,17 @@ impl PlanBuilder<'_> {
             .iter()
             .any(|step| serves(step.leaves.as_ref()) && !serves(step.expects.as_ref()))
     }
+}
+
+fn detached_evidence(detached: &[&(Interface, VlanAt)]) -> Option<GateEvidence> {
+    let names = detached
+        .iter()
+        .map(|(it, _)| (it.host.clone(), it.name.clone()));
+    let vlans = detached.iter().map(|(_, at)| at.clone());
+    (!detached.is_empty()).then(|| GateEvidence::Detached {
+        interfaces: names.collect(),
+        vlans: vlans.collect(),
+    })
 }
 
 fn words(subnets: &BTreeSet<Cidr>) -> String {

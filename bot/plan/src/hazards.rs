@@ -99,7 +99,13 @@ pub(crate) fn in_transition(
         .iter()
         .filter_map(|key| topology.planes.get(*key))
         .collect();
-    let declared: BTreeSet<&VlanAt> = planes.iter().map(|plane| &plane.vlan).collect();
+    let removed = topology.removed.planes.iter();
+    let removed = removed.filter(|(key, _)| touched.contains(key.as_str()));
+    let declared: BTreeSet<&VlanAt> = planes
+        .iter()
+        .map(|plane| &plane.vlan)
+        .chain(removed.map(|(_, plane)| &plane.vlan))
+        .collect();
     // By their current names: this plan may rename a VLAN, or move its subnet.
     let left = planes
         .iter()

@@ -9,6 +9,7 @@ mod builder;
 mod carve;
 pub mod critic;
 pub mod desired;
+pub mod dropped;
 pub mod gate;
 mod gating;
 mod hazards;

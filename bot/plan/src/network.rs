@@ -268,6 +268,15 @@ impl NetworkModel {
 
     fn remove(&mut self, object: &Object) {
         self.objects.remove(&object.key());
+        if let Object::Fabric(fabric) = object {
+            // Nothing but its default VLAN is in it: that goes with it.
+            self.objects
+                .retain(|_, other| other.as_vlan().is_none_or(|it| it.at.fabric != fabric.name));
+            self.default_vlans.retain(|at| at.fabric != fabric.name);
+        }
+        if let Object::Interface(interface) = object {
+            self.detach(&interface.host, &interface.name);
+        }
         if let Object::Subnet(subnet) = object {
             // MAAS silently deletes these with the subnet (3.5.9: IPRange, StaticRoute, ReservedIP, addresses, DHCPSnippet).
             let gone = subnet.cidr;
@@ -284,6 +293,15 @@ impl NetworkModel {
                 | Object::Interface(_) => true,
             });
         }
+    }
+
+    /// Removes an interface with its links, as a person does at a gate.
+    pub fn detach(&mut self, host: &str, name: &str) {
+        self.objects.retain(|_, object| match object {
+            Object::Interface(it) => it.host != host || it.name != name,
+            Object::Link(link) => link.host != host || link.interface != name,
+            _ => true,
+        });
     }
 
     /// Removes a link, as a person does at a gate.

@@ -12,6 +12,8 @@ use topology::object::{Key, Subnet, Vlan, VlanAt};
 use topology::observed::Observed;
 use topology::plane::{Plane, PlaneSubnet, Topology};
 
+use crate::desired::removal::named_subnets;
+
 /// The matches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pairing {
@@ -190,6 +192,8 @@ impl Pairing {
 /// Observed subnets that are not matched yet.
 struct Free<'a> {
     subnets: BTreeMap<Cidr, (&'a Subnet, VlanAt)>,
+    /// Those that the files remove. A declared subnet takes one over only with its exact CIDR.
+    removed: BTreeSet<Cidr>,
     on: BTreeMap<VlanAt, BTreeSet<Cidr>>,
     /// Every observed subnet's VLAN, and every VLAN, by their current names.
     homes: BTreeMap<Cidr, VlanAt>,
@@ -209,6 +213,9 @@ impl<'a> Free<'a> {
         }
         Self {
             subnets,
+            removed: named_subnets(topology, observed, pairing)
+                .into_keys()
+                .collect(),
             on,
             homes: observed
                 .subnets()
@@ -265,6 +272,7 @@ impl<'a> Free<'a> {
             .into_iter()
             .flatten()
             .filter(|old| old.is_v6() == subnet.cidr.is_v6())
+            .filter(|old| !self.removed.contains(old))
             .filter_map(|old| self.subnets.get(old).map(|(old, _)| *old))
     }
 }
@@ -301,11 +309,12 @@ fn last_ones(
     }
 }
 
-/// The same CIDR and name on another VLAN: the plane moved. An undeclared subnet is never taken over.
+/// The same CIDR and name on another VLAN: the plane moved. An undeclared subnet is never taken over; one that the files
+/// remove there is.
 fn moved(_: &Pairing, _: &Plane, subnet: &PlaneSubnet, free: &Free<'_>) -> Option<Cidr> {
     free.subnets
         .get(&subnet.cidr)
-        .filter(|(old, _)| old.name == subnet.name)
+        .filter(|(old, _)| old.name == subnet.name || free.removed.contains(&old.cidr))
         .map(|(old, _)| old.cidr)
 }
 

@@ -64,6 +64,9 @@ pub struct Plan {
     /// The undeclared objects that planes with `adopt: true` take over or move.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub adopted: BTreeSet<Key>,
+    /// What the files remove: only of these are VLANs, fabrics and spaces deleted.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub removed: BTreeSet<Key>,
     /// What is declared and is not so after the plan either, and what it waits for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waits: Vec<WaitingItem>,

@@ -6,6 +6,7 @@
 mod fabrics;
 mod ranges;
 mod relays;
+mod removal;
 
 use std::collections::BTreeSet;
 
@@ -43,7 +44,9 @@ pub fn scope(topology: &Topology, observed: &Observed) -> Scope {
         .collect();
     Scope {
         snippets: snippets::matter(&vacated, &draft.steps),
-        all_nodes: !vacated.is_empty() || draft.steps.iter().any(touches_what_is_there),
+        all_nodes: !vacated.is_empty()
+            || !desired.removal.is_empty()
+            || draft.steps.iter().any(touches_what_is_there),
         occupants: vacated
             .into_iter()
             .chain(
@@ -61,10 +64,11 @@ pub fn scope(topology: &Topology, observed: &Observed) -> Scope {
             .values()
             .any(|subnet| adds_addresses(subnet, observed)),
         settings: !draft.leaving().is_empty(),
-        all_spaces: desired
-            .spaces
-            .iter()
-            .any(|space| !spaces.contains(space.as_str())),
+        all_spaces: !topology.removed.spaces.is_empty()
+            || desired
+                .spaces
+                .iter()
+                .any(|space| !spaces.contains(space.as_str())),
     }
 }
 
@@ -110,6 +114,7 @@ impl Plan {
         let mut draft = PlanBuilder::new(topology, observed, &pairing, &desired);
         draft.build();
         let carved = draft.carve();
+        draft.remove_containers();
         let mut gates = draft.gates(&carved.machines);
         pin_runbooks(&mut gates, policy);
         let mut refusals = refusals(&mut draft, policy);
@@ -135,6 +140,7 @@ impl Plan {
         }
         warnings.extend(ranges::warnings(&draft));
         warnings.extend(strangers.warnings);
+        warnings.extend(removal::warnings(&draft));
         warnings.extend(lost_gateways);
         let plan = Self {
             digest: digest(&steps, &gates, topology, observed),
@@ -151,6 +157,7 @@ impl Plan {
             gates,
             warnings,
             adopted: strangers.adopted,
+            removed: draft.removed_keys(),
             waits: carved.waits,
         };
         let unsound = unsound(&plan, observed);
@@ -176,6 +183,7 @@ fn refusals(draft: &mut PlanBuilder<'_>, policy: &PlanPolicy) -> Vec<Refusal> {
     let known = pairing.subnets.len();
     refusals.extend(too_much(&vacated, &draft.steps, known, policy));
     refusals.extend(fabrics::mixed(&draft.steps));
+    refusals.extend(removal::refusals(draft));
     refusals
 }
 

@@ -13,6 +13,7 @@ macro_rules! push_line {
 
 mod audit;
 mod comment;
+mod dropped;
 mod gate;
 mod header;
 mod interface;

@@ -58,7 +58,10 @@ pub(crate) fn lost(
     loose
         .iter()
         .filter_map(|snippet| match &snippet.on {
-            SnippetOn::Subnet { cidr, why } if dropped.contains(cidr) => {
+            SnippetOn::Subnet { cidr, why }
+                if dropped.contains(cidr)
+                    && !draft.desired.removal.subnets.contains_key(cidr) =>
+            {
                 let refusal = Refusal::new(
                     RefusalCode::CannotLeave,
                     format!(

@@ -33,16 +33,19 @@ pub enum Phase {
     Restore,
     /// The carve phase: interfaces and links of machines, after commissioning.
     Carve,
+    /// VLANs, fabrics and spaces are removed, once nothing is on them.
+    Retire,
 }
 
 impl Phase {
     /// Every phase, in order.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Delete,
         Self::Create,
         Self::StandUp,
         Self::Restore,
         Self::Carve,
+        Self::Retire,
     ];
 
     /// Whether this phase comes after the network itself is set up.
@@ -75,7 +78,8 @@ pub struct Step {
     /// Why, in a few words; for display. Part of the digest.
     pub why: String,
     pub undo: Undo,
-    /// Whether its subnet must be empty directly before the write: it is deleted, or its CIDR or VLAN changes.
+    /// Whether its subnet must be empty directly before the write: it is deleted, or its CIDR or VLAN changes. So must a VLAN
+    /// or fabric that is deleted.
     pub vacant: bool,
     /// Whether the write changes nothing but makes MAAS update dhcpd (needed on 3.7).
     pub nudge: bool,

@@ -13,6 +13,7 @@ use topology::observed::Observed;
 use topology::plane::{Plane, Topology};
 
 use crate::builder::PlanBuilder;
+use crate::desired::removal::named_subnets;
 use crate::network::NetworkModel;
 use crate::pairing::{Pairing, is_left_alone};
 use crate::refusal::{Refusal, RefusalCode};
@@ -120,7 +121,8 @@ fn taken<'a>(topology: &'a Topology, observed: &Observed, pairing: &Pairing) -> 
         .map(|vlan| (pairing.place(&vlan.at), vlan))
         .collect();
     let on = subnets_by_vlan(observed);
-    let declared: BTreeSet<Cidr> = pairing.subnets.values().copied().collect();
+    let mut declared: BTreeSet<Cidr> = pairing.subnets.values().copied().collect();
+    declared.extend(named_subnets(topology, observed, pairing).into_keys());
     let mut effects = Vec::new();
     for plane in topology.planes.values().filter(|p| !p.subnets.is_empty()) {
         let Some(row) = rows.get(&plane.vlan) else {

@@ -12,6 +12,7 @@ pub(crate) mod names;
 mod order;
 mod planes;
 mod ranges;
+mod removed;
 mod settings;
 mod subnets;
 mod vips;
@@ -52,7 +53,7 @@ pub fn check(sources: &[SourceFile]) -> Checked {
         let (path, _) = files.get(name.place.file)?;
         Some((name.value.clone()?, ((*path).to_owned(), name.place.line)))
     };
-    let planes = draft.planes.iter().rev();
+    let planes = draft.removed.iter().rev().chain(draft.planes.iter().rev());
     let declared_at = planes.filter_map(|it| position(&it.plane)).collect();
     let machines = draft.machines.iter().rev();
     let machines_at = machines.filter_map(|it| position(&it.name)).collect();
@@ -97,7 +98,8 @@ impl Draft {
         let jumphost = vips::jumphost(&self.jumphost, &index, &mut owners, findings);
         let machines = machines::check(&self.machines, &index, &checked, &mut owners, findings);
         let vips = vips::check(&self.vips, &index, &checked, &mut owners, findings);
-        cross_plane::leave_alone(&self.leave_alone, &checked, findings);
+        let removed = removed::check(&self, &checked, findings);
+        cross_plane::leave_alone(&self.leave_alone, &checked, &removed, findings);
         Topology {
             planes: checked
                 .into_iter()
@@ -112,6 +114,7 @@ impl Draft {
                 .into_iter()
                 .filter_map(|located| located.value)
                 .collect(),
+            removed,
             tree,
         }
     }

@@ -9,12 +9,14 @@ mod leaf_schema;
 mod reading;
 mod settings;
 mod shapes;
+mod state;
 mod suggest;
 mod templates;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::finding::{FilePosition, Findings, codes, shown};
+use crate::removed::DeclaredState;
 use crate::yaml::{self, YamlNode};
 use crate::{address::Cidr, object::InterfaceKind, plane};
 
@@ -25,6 +27,7 @@ pub(crate) use reading::{Located, OrLeave};
 use reading::{Reader, record};
 pub(crate) use settings::SettingsDraft;
 pub(crate) use shapes::{DhcpDraft, Legs, Served};
+pub(crate) use state::{NamedDraft, SpaceEntry, is_absent};
 pub(crate) use suggest::nearest;
 
 /// A file: its path under the site's folder, with `/`, and its bytes.
@@ -43,7 +46,12 @@ pub struct Draft {
     pub(crate) templates: Vec<TemplateDraft>,
     pub(crate) jumphost: Vec<JumphostDraft>,
     pub(crate) vips: Vec<VipDraft>,
+    /// Planes that say `state: absent`.
+    pub(crate) removed: Vec<PlaneFile>,
     pub(crate) spaces: Vec<Located<String>>,
+    /// Spaces that say `state: absent`.
+    pub(crate) removed_spaces: Vec<Located<String>>,
+    pub(crate) fabrics: Vec<NamedDraft>,
     pub(crate) leave_alone: Vec<Located<String>>,
     /// Keys of planes in files that could not be read: a reference to one is not an unknown plane.
     pub(crate) unread: BTreeSet<String>,
@@ -54,6 +62,9 @@ record! {
     pub(crate) struct PlaneFile {
         /// The plane's key: its name in plans and references. Letters, digits, `-`, `_` and `.`.
         plane: Located<String>,
+        /// `absent`: the plane's subnets and its VLAN are removed from MAAS; only `fabric`, `vid` and each `cidr` matter
+        /// then. Omitted: it is there.
+        state: Option<Located<DeclaredState>>,
         /// For people; not written to MAAS.
         description: Option<Located<String>>,
         /// The fabric's name in MAAS.
@@ -128,6 +139,8 @@ record! {
         purpose: Option<Located<plane::Purpose>>,
         /// `+10..+99`, `192.0.2.10..192.0.2.99`, or one address.
         range: Located<RangeRef>,
+        /// `absent`: this range is removed. Where every entry says so, all others are left alone.
+        state: Option<Located<DeclaredState>>,
     }
 }
 
@@ -140,6 +153,8 @@ record! {
         via: Located<AddressRef>,
         /// Lower wins. Omitted: 0.
         metric: Option<Located<u32>>,
+        /// `absent`: this route is removed. Where every entry says so, all others are left alone.
+        state: Option<Located<DeclaredState>>,
     }
 }
 
@@ -152,6 +167,8 @@ record! {
         mac: Located<Mac>,
         /// For people.
         comment: Option<Located<String>>,
+        /// `absent`: this reservation is removed. Where every entry says so, all others are left alone.
+        state: Option<Located<DeclaredState>>,
     }
 }
 
@@ -168,8 +185,10 @@ record! {
         jumphost: Option<Vec<JumphostDraft>>,
         /// Virtual addresses of services, one leg per plane.
         vips: Option<Vec<VipDraft>>,
-        /// Spaces that exist without a plane.
-        spaces: Option<Vec<Located<String>>>,
+        /// Spaces that exist without a plane; `{name: …, state: absent}` removes one.
+        spaces: Option<Vec<SpaceEntry>>,
+        /// Fabrics that are removed: `{name: …, state: absent}`.
+        fabrics: Option<Vec<NamedDraft>>,
         /// Fabrics and subnets that are known, not declared, and not reported.
         leave_alone: Option<Vec<Located<String>>>,
     }
@@ -204,6 +223,8 @@ record! {
     pub(crate) struct InterfaceDraft {
         /// Unique in its machine.
         name: Located<String>,
+        /// `absent`: the interface is removed where the machine's state permits it. Omitted: it is there.
+        state: Option<Located<DeclaredState>>,
         /// `physical`, `bond`, `bridge` or `vlan`.
         r#type: Located<InterfaceKind>,
         /// Its parent interfaces.
@@ -324,20 +345,40 @@ impl Draft {
             return findings.add(codes::FILE_EMPTY, start, "the file is empty", help);
         };
         if node.has_key("plane") {
-            self.planes.extend(reader.record::<PlaneFile>(&node));
+            if let Some(plane) = reader.record::<PlaneFile>(&node) {
+                self.take_plane(plane);
+            }
             return;
         }
         let Some(site) = reader.record::<SiteFile>(&node) else {
             return;
         };
-        self.planes.extend(site.planes.into_iter().flatten());
+        for plane in site.planes.into_iter().flatten() {
+            self.take_plane(plane);
+        }
         self.templates.extend(site.templates.into_iter().flatten());
         self.machines.extend(site.machines.into_iter().flatten());
         self.jumphost.extend(site.jumphost.into_iter().flatten());
         self.vips.extend(site.vips.into_iter().flatten());
-        self.spaces.extend(site.spaces.into_iter().flatten());
+        for space in site.spaces.into_iter().flatten() {
+            match space {
+                SpaceEntry { name, absent: true } => self.removed_spaces.push(name),
+                SpaceEntry { name, .. } => self.spaces.push(name),
+            }
+        }
+        self.fabrics.extend(site.fabrics.into_iter().flatten());
         self.leave_alone
             .extend(site.leave_alone.into_iter().flatten());
+    }
+}
+
+impl Draft {
+    fn take_plane(&mut self, plane: PlaneFile) {
+        if is_absent(plane.state.as_ref()) {
+            self.removed.push(plane);
+        } else {
+            self.planes.push(plane);
+        }
     }
 }
 

@@ -272,6 +272,8 @@ codes! {
     PLANE_DUPLICATE Error "plane/duplicate" "two planes with the same key";
     PLANE_VLAN Error "plane/duplicate-vlan" "two planes on the same VLAN of one fabric";
     PLANE_UNKNOWN Error "plane/unknown" "a reference to a plane that is not declared";
+    PLANE_ABSENT Error "plane/absent" "a reference to a plane that is to be removed, or a subnet that is both declared and to be removed";
+    STATE_BOTH Error "state/both" "a space or fabric that is both declared and to be removed, or whose `state` says nothing";
     PLANE_EMPTY Error "plane/no-subnet" "a reference to a plane that has no subnet";
     NAME_SYNTAX Error "name/syntax" "a name that is too long or has characters that MAAS refuses";
     NAME_RESERVED Error "name/reserved" "a name that MAAS reserves for itself";

@@ -14,6 +14,7 @@ pub mod object;
 pub mod observed;
 pub mod plane;
 pub mod port;
+pub mod removed;
 pub mod schema;
 pub mod shared;
 pub mod version;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::{Cidr, Range};
 use crate::object::{InterfaceKind, InterfaceParam, InterfaceSettings, Mode, RangeKind, VlanAt};
+use crate::removed::{Removed, RemovedEntries};
 
 /// The declared network. Made only by the check of a draft: nothing overlaps, and every reference resolves.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,8 +29,23 @@ pub struct Topology {
     /// Undeclared objects that are known: fabric names and CIDRs. They are not reported. Undeclared objects are never
     /// touched in any case.
     pub leave_alone: BTreeSet<String>,
+    /// What is declared not to be there.
+    #[serde(default, skip_serializing_if = "Removed::is_empty")]
+    pub removed: Removed,
     /// SHA-256 over the files (paths and bytes, sorted), in hex: identifies the declaration.
     pub tree: String,
+}
+
+impl Topology {
+    /// The VLAN and the subnets of each plane that is declared or to be removed, with its key.
+    pub fn claims(&self) -> impl Iterator<Item = (&str, &VlanAt, Vec<Cidr>)> {
+        let present = self.planes.values().map(|plane| {
+            let cidrs = plane.subnets.iter().map(|subnet| subnet.cidr).collect();
+            (plane.key.as_str(), &plane.vlan, cidrs)
+        });
+        let removed = self.removed.planes.iter();
+        present.chain(removed.map(|(key, it)| (key.as_str(), &it.vlan, it.subnets.clone())))
+    }
 }
 
 /// How a change of CIDR is carried out.
@@ -114,6 +130,9 @@ pub struct PlaneSubnet {
     pub description: Option<String>,
     /// Sorted; `None` leaves them alone.
     pub disabled_boot_architectures: Option<Vec<String>>,
+    /// What of it is declared not to be there, where its other entries are left alone.
+    #[serde(default, skip_serializing_if = "RemovedEntries::is_empty")]
+    pub removed: RemovedEntries,
 }
 
 /// Addresses reserved for someone, and why.
@@ -181,6 +200,9 @@ pub struct Machine {
     pub host: String,
     /// Parents before children.
     pub interfaces: Vec<MachineInterface>,
+    /// Names of the interfaces that are declared not to be there.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub removed: BTreeSet<String>,
 }
 
 /// One declared interface.

@@ -1,8 +1,8 @@
 //! What two sites of one MAAS may not both declare: a VLAN, a subnet, a machine.
 //!
 //! Two planes of two sites on one VLAN would take turns: each run undoes the other's. Subnets that overlap count as the
-//! same, because one MAAS has no room for both. Fabrics and spaces may be shared: no plan deletes them, and one that would
-//! take along what the other site declares is refused. Must not know where a declaration comes from, nor which MAAS it is for.
+//! same, because one MAAS has no room for both. Fabrics and spaces may be shared: one that holds what no file
+//! of a site declares is not removed, and a plan that would take along what the other site declares is refused. Must not know where a declaration comes from, nor which MAAS it is for.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -50,28 +50,20 @@ impl fmt::Display for SharedKind {
 /// What both declare, in the order of the first one's planes, then its machines.
 pub fn shared(one: &Topology, other: &Topology) -> Vec<SharedObject> {
     let mut found = Vec::new();
-    for (key, plane) in &one.planes {
+    for (key, vlan, cidrs) in one.claims() {
         let mut take = |object| {
             found.push(SharedObject {
                 object,
-                plane: Some(key.clone()),
+                plane: Some(key.to_owned()),
             });
         };
-        if other
-            .planes
-            .values()
-            .any(|theirs| theirs.vlan == plane.vlan)
-        {
-            take(SharedKind::Vlan(plane.vlan.clone()));
+        if other.claims().any(|(_, theirs, _)| theirs == vlan) {
+            take(SharedKind::Vlan(vlan.clone()));
         }
-        for subnet in &plane.subnets {
-            let theirs = other.planes.values().flat_map(|plane| &plane.subnets);
-            let theirs = theirs.map(|subnet| subnet.cidr);
-            for other in theirs.filter(|theirs| theirs.overlaps(&subnet.cidr)) {
-                take(SharedKind::Subnet {
-                    cidr: subnet.cidr,
-                    other,
-                });
+        for cidr in cidrs {
+            let theirs = other.claims().flat_map(|(_, _, cidrs)| cidrs);
+            for other in theirs.filter(|theirs| theirs.overlaps(&cidr)) {
+                take(SharedKind::Subnet { cidr, other });
             }
         }
     }
@@ -88,13 +80,17 @@ pub fn shared(one: &Topology, other: &Topology) -> Vec<SharedObject> {
 
 /// Whether a declaration has this object, or needs it: a plane's fabric, VLAN and subnets.
 pub fn declares(topology: &Topology, key: &Key) -> bool {
-    let mut planes = topology.planes.values();
+    let mut claims = topology.claims();
     match key {
-        Key::Fabric(name) => planes.any(|plane| plane.vlan.fabric == *name),
-        Key::Vlan(at) => planes.any(|plane| plane.vlan == *at),
-        Key::Subnet(cidr) | Key::Range(cidr, _) => planes
-            .flat_map(|plane| &plane.subnets)
-            .any(|subnet| subnet.cidr.overlaps(cidr)),
+        Key::Fabric(name) => {
+            claims.any(|(_, vlan, _)| vlan.fabric == *name)
+                || topology.removed.fabrics.contains(name)
+        }
+        Key::Vlan(at) => claims.any(|(_, vlan, _)| vlan == at),
+        Key::Subnet(cidr) | Key::Range(cidr, _) => {
+            let mut cidrs = claims.flat_map(|(_, _, cidrs)| cidrs);
+            cidrs.any(|own| own.overlaps(cidr))
+        }
         Key::Interface(host, _) | Key::Link(host, ..) => {
             let mut hosts = topology.machines.keys();
             hosts.any(|own| is_same_host(own, host))

@@ -110,6 +110,14 @@ impl RehearsalRun {
         }
     }
 
+    /// An interface is removed, also on its host.
+    pub(super) fn detach(&mut self, host: &str, name: &str) {
+        self.maas.detach(host, name);
+        if let Some(interfaces) = self.hosts.get_mut(host) {
+            interfaces.retain(|interface| interface.name != name);
+        }
+    }
+
     /// A rack's host gets an address on that subnet.
     pub(super) fn attach_rack(&mut self, cidr: &str) {
         self.maas.add_rack_address(cidr);
@@ -256,6 +264,7 @@ impl SimulatedEvidence {
                 GateEvidence::Jumphost { has, .. } => Some(has.clone()),
                 GateEvidence::Vacant { .. }
                 | GateEvidence::Changeable { .. }
+                | GateEvidence::Detached { .. }
                 | GateEvidence::NoJujuModel
                 | GateEvidence::Attended { .. } => None,
             })

@@ -195,6 +195,21 @@ impl LabMaas {
         }
     }
 
+    /// Removes an interface of that node, with what stands on it.
+    pub fn detach(&mut self, host: &str, name: &str) {
+        let node = self.nodes.values().find(|node| node.hostname == host);
+        let Some(node) = node.map(|node| node.system_id.clone()) else {
+            return;
+        };
+        let row = self
+            .interfaces
+            .values()
+            .find(|row| row.node == node && row.name == name);
+        if let Some(id) = row.map(|row| row.id) {
+            self.remove_interface(id);
+        }
+    }
+
     /// A rack gets an address on a network and reports it: on an interface in its VLAN, else on a new one.
     pub fn add_rack_address(&mut self, cidr: &str) {
         let net: Option<IpNet> = cidr.parse().ok();

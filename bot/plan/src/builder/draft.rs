@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use topology::address::Cidr;
-use topology::object::{Key, Object};
+use topology::object::{Interface, Key, Object, VlanAt};
 use topology::observed::{Holder, NodeKind, Observed, Occupant};
 use topology::plane::{Strategy, Topology};
 
@@ -32,6 +32,8 @@ pub(crate) struct PlanBuilder<'a> {
     pub(super) becoming: BTreeMap<Cidr, &'a DesiredSubnet>,
     /// Ranges that keep their row and change their addresses.
     pub(super) moving_ranges: RangeMoves,
+    /// Interfaces on VLANs that go, which people take off them at a gate.
+    pub(crate) detached: Vec<(Interface, VlanAt)>,
     /// Fabrics whose MTUs change last, in a safe order.
     pub(super) deferred_mtus: BTreeSet<String>,
 }
@@ -67,6 +69,7 @@ impl<'a> PlanBuilder<'a> {
                 .filter_map(|subnet| Some((subnet.old?, subnet)))
                 .collect(),
             moving_ranges: RangeMoves::of(observed, desired),
+            detached: Vec::new(),
             deferred_mtus: BTreeSet::new(),
         }
     }
@@ -154,7 +157,7 @@ impl<'a> PlanBuilder<'a> {
     /// Whether a write takes a subnet away from the hosts on it.
     fn vacates(&self, before: Option<&Object>, after: Option<&Object>) -> bool {
         match (before, after) {
-            (Some(Object::Subnet(_)), None) => true,
+            (Some(Object::Subnet(_) | Object::Vlan(_) | Object::Fabric(_)), None) => true,
             (Some(Object::Subnet(before)), Some(Object::Subnet(after))) => {
                 let stays = || {
                     self.becomes(&before.cidr)
@@ -172,7 +175,7 @@ impl<'a> PlanBuilder<'a> {
     }
 }
 
-/// Old CIDRs of the subnets whose CIDR changes in such a way that what is on them has to leave, and of those that change
+/// CIDRs of the subnets that are removed, and of those whose CIDR changes in such a way that what is on them has to leave, and of those that change
 /// their VLAN under a controller: its next report would move them back. Machines do not mind: MAAS leaves their interfaces,
 /// links and addresses as they are (seen on 3.5.12 and 3.7.3).
 pub(crate) fn vacated(desired: &Desired, observed: &Observed, pairing: &Pairing) -> BTreeSet<Cidr> {
@@ -185,6 +188,7 @@ pub(crate) fn vacated(desired: &Desired, observed: &Observed, pairing: &Pairing)
             subnet.relocates() || (other_vlan && may_hold_controller(&old.cidr, observed))
         })
         .map(|(_, old)| old.cidr)
+        .chain(desired.removal.subnets.keys().copied())
         .collect()
 }
 

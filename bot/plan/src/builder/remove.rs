@@ -91,6 +91,7 @@ impl PlanBuilder<'_> {
     /// and routes that MAAS would delete with a subnet's row.
     pub(super) fn remove_routes(&mut self) {
         let recreated: BTreeSet<Cidr> = self.recreated();
+        let gone = &self.desired.removal.subnets;
         let removed: Vec<_> = self
             .network
             .routes()
@@ -104,8 +105,15 @@ impl PlanBuilder<'_> {
         for route in removed {
             let plane = self
                 .becomes(&route.source)
-                .map(|subnet| subnet.plane.clone());
-            let why = if recreated.contains(&route.destination) {
+                .map(|subnet| subnet.plane.clone())
+                .or_else(|| gone.get(&route.source).cloned())
+                .or_else(|| gone.get(&route.destination).cloned());
+            let is_gone = [route.source, route.destination]
+                .iter()
+                .any(|end| gone.contains_key(end));
+            let why = if is_gone {
+                "its network is removed"
+            } else if recreated.contains(&route.destination) {
                 "its destination is made again; MAAS would drop the route in silence"
             } else if self
                 .becomes(&route.source)
@@ -212,7 +220,7 @@ impl PlanBuilder<'_> {
         }
     }
 
-    fn holds_bmc(&mut self, cidr: Cidr) -> bool {
+    pub(super) fn holds_bmc(&mut self, cidr: Cidr) -> bool {
         let hosts: Vec<String> = self
             .observed
             .occupants
@@ -234,7 +242,13 @@ impl PlanBuilder<'_> {
         let plane = self
             .becomes(&cidr)
             .map(|subnet| subnet.plane.clone())
+            .or_else(|| self.desired.removal.subnets.get(&cidr).cloned())
             .unwrap_or_default();
+        let help = if self.desired.removal.subnets.contains_key(&cidr) {
+            "Move the BMCs to another network first, or keep the plane."
+        } else {
+            "Remove `strategy: recreate` so that it changes in place, or move the BMCs first."
+        };
         self.refusals.push(
             Refusal::new(
                 RefusalCode::HoldsBmc,
@@ -242,7 +256,7 @@ impl PlanBuilder<'_> {
                     "{cidr} has the BMC addresses of {} machines (including `{first}`), and MAAS never deletes such a subnet.",
                     hosts.len()
                 ),
-                "Remove `strategy: recreate` so that it changes in place, or move the BMCs first.",
+                help,
             )
             .of(&plane),
         );

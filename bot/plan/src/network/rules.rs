@@ -65,6 +65,12 @@ pub enum RuleViolation {
     /// Names that MAAS reserves for itself (3.5.9 maasserver/models/fabric.py:213-222, space.py:145-156).
     #[error("`{0}` is a name that only MAAS gives")]
     GeneratedName(String),
+    /// Something is still there, and would go or move without a word.
+    #[error("{0} still has {1}")]
+    InUse(Key, String),
+    /// MAAS refuses to delete it, always.
+    #[error("vlan {0} is its fabric's default VLAN, which goes only with the fabric")]
+    DefaultVlan(topology::object::VlanAt),
     /// MAAS refuses a dynamic range on an unmanaged subnet (seen on 3.5.12 and 3.7.3).
     #[error("subnet {0} is not managed by MAAS, so it takes no dynamic range")]
     Unmanaged(topology::Cidr),
@@ -336,9 +342,44 @@ fn trades_racks(before: &Vlan, after: &Vlan) -> bool {
             || after.secondary_rack == before.primary_rack)
 }
 
+/// Something that is on a VLAN, in a fabric or in a space.
+fn inside(network: &NetworkModel, container: &Object) -> Option<String> {
+    let holds = |object: &&Object| match (container, *object) {
+        (Object::Vlan(vlan), Object::Subnet(subnet)) => subnet.vlan == vlan.at,
+        (Object::Vlan(vlan), Object::Vlan(other)) => other.relay.as_ref() == Some(&vlan.at),
+        (Object::Vlan(vlan), Object::Interface(it)) => it.vlan.as_ref() == Some(&vlan.at),
+        (Object::Fabric(fabric), Object::Vlan(vlan)) => {
+            vlan.at.fabric == fabric.name && !network.is_default(&vlan.at)
+        }
+        (Object::Fabric(fabric), Object::Subnet(subnet)) => subnet.vlan.fabric == fabric.name,
+        (Object::Fabric(fabric), Object::Interface(it)) => {
+            let at = it.vlan.as_ref();
+            at.is_some_and(|at| at.fabric == fabric.name)
+        }
+        (Object::Space(space), Object::Vlan(vlan)) => vlan.space.as_ref() == Some(&space.name),
+        _ => false,
+    };
+    network.all().find(holds).map(|it| it.key().to_string())
+}
+
 fn may_be_removed(network: &NetworkModel, object: &Object) -> Result<(), RuleViolation> {
-    let Object::Subnet(subnet) = object else {
-        return Ok(());
+    let subnet = match object {
+        Object::Subnet(subnet) => subnet,
+        Object::Vlan(vlan) if network.is_default(&vlan.at) => {
+            return Err(RuleViolation::DefaultVlan(vlan.at.clone()));
+        }
+        Object::Vlan(_) | Object::Fabric(_) | Object::Space(_) => {
+            return match inside(network, object) {
+                Some(what) => Err(RuleViolation::InUse(object.key(), what)),
+                None => Ok(()),
+            };
+        }
+        Object::Range(_)
+        | Object::Route(_)
+        | Object::ReservedIp(_)
+        | Object::Interface(_)
+        | Object::Link(_)
+        | Object::Snippet(_) => return Ok(()),
     };
     let dynamic = network
         .ranges_of(subnet.cidr)

@@ -3,6 +3,7 @@
 use topology::object::Object;
 
 use super::audit::audit_table;
+use super::dropped;
 use super::gate::gate_box;
 use super::header::{ApplyStatus, PlanHeader};
 use super::rehearsal::{Rehearsed, rehearsal};
@@ -32,22 +33,19 @@ pub fn markdown(plan: &Plan, header: &PlanHeader, rehearsed: &Rehearsed) -> Stri
         .unwrap_or_else(|| {
             format!(
                 "### {}\n\n{}\n\n`planebot plan` prints all of it.\n",
-                heading(plan, &span(&header.site)),
+                heading_of(plan, header),
                 summary(plan)
             )
         })
 }
 
 fn written(plan: &Plan, header: &PlanHeader, rehearsed: &Rehearsed, fold: Fold) -> String {
-    let mut out = format!(
-        "### {}\n\n{}\n\n",
-        heading(plan, &span(&header.site)),
-        summary(plan)
-    );
+    let mut out = format!("### {}\n\n{}\n\n", heading_of(plan, header), summary(plan));
     if let Some(why) = &plan.read_only {
         push_line!(out, "> [!WARNING]\n> {}\n", clean(why));
     }
     caution(&mut out, plan);
+    out.push_str(&dropped::markdown(&header.dropped));
     out.push_str(&waiting::markdown(&plan.waits));
     if !plan.steps.is_empty() {
         phase_table(&mut out, plan);
@@ -108,6 +106,15 @@ pub fn refusal_markdown(refused: &RefusedPlan, header: &PlanHeader) -> String {
         "*Next:* change the declaration and push; planebot then plans again."
     );
     out
+}
+
+/// The heading of a comment: a plan that leaves something behind is not a plain "no changes".
+fn heading_of(plan: &Plan, header: &PlanHeader) -> String {
+    let heading = heading(plan, &span(&header.site));
+    match dropped::summary(&header.dropped) {
+        Some(dropped) => format!("{}, {dropped}", heading.replace("🟢", "🟠")),
+        None => heading,
+    }
 }
 
 pub(super) fn heading(plan: &Plan, site: &str) -> String {
@@ -213,6 +220,7 @@ pub fn phase_word(phase: Phase) -> &'static str {
         Phase::StandUp => "stand up",
         Phase::Restore => "restore",
         Phase::Carve => "carve",
+        Phase::Retire => "remove",
     }
 }
 

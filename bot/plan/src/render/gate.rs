@@ -70,6 +70,14 @@ fn looked_at(gate: &Gate) -> String {
                     list.join(" and on ")
                 )
             }
+            GateEvidence::Detached { interfaces, vlans } => {
+                let list: Vec<String> = interfaces
+                    .iter()
+                    .map(|(host, name)| span(&format!("{host}:{name}")))
+                    .collect();
+                let vlans: Vec<String> = vlans.iter().map(|at| span(&at.to_string())).collect();
+                format!("{} not on vlan {}", list.join(", "), vlans.join(", "))
+            }
             GateEvidence::Jumphost { has, lacks } => {
                 let show = |list: &std::collections::BTreeSet<(String, std::net::IpAddr)>| {
                     list.iter()

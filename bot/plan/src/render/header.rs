@@ -4,6 +4,8 @@
 
 use topology::observed::Timestamp;
 
+use crate::dropped::DroppedPlane;
+
 /// The context of a plan in a comment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanHeader {
@@ -16,6 +18,8 @@ pub struct PlanHeader {
     pub read_at: Timestamp,
     /// The state of the pull request.
     pub status: ApplyStatus,
+    /// What the pull request no longer declares, and what stays in MAAS.
+    pub dropped: Vec<DroppedPlane>,
 }
 
 /// The state of a pull request; it determines what the comment says to do next.

@@ -20,7 +20,7 @@ pub(super) fn way_back(plan: &Plan) -> String {
         .collect();
     if !stays.is_empty() {
         out.push_str(&format!(
-            " It does not delete subnets, VLANs, fabrics or spaces: what this plan creates ({}) stays until somebody removes it in MAAS, and blocks its CIDR until then.",
+            " What this plan creates ({}) stays in MAAS where its file is only deleted, and blocks its CIDR: a revert that says `state: absent` instead removes it.",
             listed(&stays)
         ));
     }

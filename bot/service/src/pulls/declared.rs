@@ -26,12 +26,8 @@ pub(crate) async fn declared_at(
     commit: &str,
     runbooks_at: &str,
 ) -> anyhow::Result<DeclaredAt> {
-    let read = repository
-        .folder(commit, &site.path)
-        .await
-        .context("reading the declaration");
-    let files = match read {
-        Ok(files) => files,
+    let (topology, findings) = match network_at(repository, site, commit).await {
+        Ok(checked) => checked,
         Err(error) => {
             let findings = unreadable::findings(&error, &site.path).ok_or(error)?;
             return Ok(DeclaredAt {
@@ -41,11 +37,6 @@ pub(crate) async fn declared_at(
             });
         }
     };
-    let sources: Vec<SourceFile> = files
-        .into_iter()
-        .map(|(path, bytes)| SourceFile { path, bytes })
-        .collect();
-    let checked = topology::check::check(&sources);
     let mut runbooks = Vec::new();
     for (path, bytes) in repository
         .folder(runbooks_at, &site.runbooks)
@@ -59,8 +50,26 @@ pub(crate) async fn declared_at(
         }
     }
     Ok(DeclaredAt {
-        topology: checked.topology,
-        findings: checked.findings,
+        topology,
+        findings,
         runbooks,
     })
+}
+
+/// The network that a site declares at a commit, if the check found no errors, and the findings.
+pub(crate) async fn network_at(
+    repository: &RepositoryPort,
+    site: &Site,
+    commit: &str,
+) -> anyhow::Result<(Option<Topology>, Vec<Finding>)> {
+    let files = repository
+        .folder(commit, &site.path)
+        .await
+        .context("reading the declaration")?;
+    let sources: Vec<SourceFile> = files
+        .into_iter()
+        .map(|(path, bytes)| SourceFile { path, bytes })
+        .collect();
+    let checked = topology::check::check(&sources);
+    Ok((checked.topology, checked.findings))
 }

@@ -1,14 +1,18 @@
 //! Plans a pull request's head and enqueues the plan comment and the check. It must not know what follows from a merge.
 
 use journal::{AnnotationLevel, AnnotationPayload, CheckConclusion, CheckPayload, CheckState};
+use plan::audit::{AuditLine, AuditStatus};
+use plan::dropped::{DroppedPlane, dropped};
 use plan::plan::Plan;
 use plan::waiting::waiting_summary;
 use topology::finding::Finding;
 
 use super::Pulls;
-use super::declared::declared_at;
+use super::declared::{declared_at, network_at};
 use super::pull::PullRequest;
 use super::record::PullRecord;
+use super::unreadable;
+use crate::config::Site;
 use crate::github_port::RepositoryPort;
 use crate::reply;
 use crate::site::{PlanningResult, SiteRuntime};
@@ -32,6 +36,7 @@ impl Pulls {
                 let at = (repository, pull.head.as_str());
                 let result = self.plan_beside(at, runtime, topology, &policy).await?;
                 record_plan(&mut record, &result);
+                record.dropped = dropped_since(repository, site, branch, &result).await?;
                 let tree = self.github.tree_url(&site.repository, branch);
                 let setting = record.setting(&site.name, Some(tree));
                 reply::plan(&result.outcome, &setting, &result.rehearsed)
@@ -43,6 +48,32 @@ impl Pulls {
         let check = check_of(&record, &declared.findings);
         self.queue.plan_check(&site.repository, check).await
     }
+}
+
+/// What the default branch declares, and the pull request neither declares nor removes. A default branch that cannot be
+/// read or checked tells nothing.
+async fn dropped_since(
+    repository: &RepositoryPort,
+    site: &Site,
+    branch: &str,
+    result: &PlanningResult,
+) -> anyhow::Result<Vec<DroppedPlane>> {
+    let audit = match &result.outcome {
+        Ok(plan) => &plan.audit,
+        Err(refused) => &refused.audit,
+    };
+    let is_undeclared = |line: &AuditLine| line.standing == AuditStatus::Undeclared;
+    if !audit.iter().any(is_undeclared) {
+        return Ok(Vec::new());
+    }
+    let before = match network_at(repository, site, branch).await {
+        Ok((before, _)) => before,
+        Err(error) => {
+            unreadable::findings(&error, &site.path).ok_or(error)?;
+            None
+        }
+    };
+    Ok(before.map_or_else(Vec::new, |before| dropped(&before, audit)))
 }
 
 /// Logs one line for each plan, refusal, or set of findings.

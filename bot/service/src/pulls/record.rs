@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use journal::PullRow;
+use plan::dropped::DroppedPlane;
 use plan::plan::{Plan, RefusedPlan};
 use plan::render::{ApplyStatus, PlanHeader, Rehearsed};
 use topology::observed::Timestamp;
@@ -68,6 +69,9 @@ pub struct PullRecord {
     /// The plan changed without a request after people reviewed it: an order has to name its digest.
     #[serde(default)]
     pub to_be_named: bool,
+    /// What it no longer declares, and what stays in MAAS.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped: Vec<DroppedPlane>,
 }
 
 impl PullRecord {
@@ -86,6 +90,7 @@ impl PullRecord {
             read_at: now,
             merged_at: None,
             to_be_named: false,
+            dropped: Vec::new(),
         }
     }
 
@@ -124,6 +129,7 @@ impl PullRecord {
             commit: Some(self.commit.clone()),
             tree_url,
             read_at: self.read_at,
+            dropped: self.dropped.clone(),
             status: match (self.stage, &self.merge_commit) {
                 (PullStatus::Applied | PullStatus::Superseded, _) => ApplyStatus::Applied,
                 (_, Some(_)) => ApplyStatus::Merged,

@@ -345,6 +345,7 @@ impl PublishedRun<'_> {
             commit: Some(record.merge_commit.clone()),
             tree_url: None,
             read_at: observed.map_or(run.began, |observed| observed.at),
+            dropped: Vec::new(),
             status: plan::render::ApplyStatus::Applied,
         };
         let number = run.new.pull.and_then(|number| u64::try_from(number).ok());

@@ -7,6 +7,7 @@ use crate::draft::Located;
 use crate::finding::{FilePosition, Findings, codes, shown};
 use crate::object::VlanAt;
 use crate::plane::{Dhcp, Purpose};
+use crate::removed::Removed;
 
 use super::names;
 use super::planes::CheckedPlane;
@@ -160,6 +161,7 @@ fn warn_of_dhcp(checked: &CheckedPlane, findings: &mut Findings<'_>) {
 pub(super) fn leave_alone(
     draft: &[Located<String>],
     checked: &[CheckedPlane],
+    removed: &Removed,
     findings: &mut Findings<'_>,
 ) {
     let mut declared: BTreeMap<String, &str> = BTreeMap::new();
@@ -169,10 +171,21 @@ pub(super) fn leave_alone(
             declared.insert(subnet.cidr.to_string(), &s.plane.key);
         }
     }
+    for (key, plane) in &removed.planes {
+        declared.insert(plane.vlan.fabric.clone(), key);
+        for cidr in &plane.subnets {
+            declared.insert(cidr.to_string(), key);
+        }
+    }
     for draft in draft {
         let Some(word) = &draft.value else {
             continue;
         };
+        if removed.fabrics.contains(word) {
+            let message = format!("fabric `{}` is to be removed", shown(word));
+            let help = "remove one of the two";
+            findings.add(codes::LEAVE_DECLARED, draft.place, message, help);
+        }
         if let Some(key) = declared.get(word) {
             let message = format!("`{}` is declared by plane `{key}`", shown(word));
             findings.add(

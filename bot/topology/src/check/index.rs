@@ -17,6 +17,8 @@ pub(super) struct PlaneIndex {
     /// The first subnet of each family by network address, with its plane's key.
     firsts: BTreeMap<IpAddr, (Cidr, String)>,
     subnets: BTreeSet<Cidr>,
+    /// Keys of planes that are to be removed.
+    removed: BTreeMap<String, FilePosition>,
     /// Keys that are invalid, or are in files that could not be read: a reference to one is not an unknown plane.
     unread: BTreeSet<String>,
 }
@@ -48,6 +50,7 @@ impl PlaneIndex {
             planes: BTreeMap::new(),
             firsts: BTreeMap::new(),
             subnets: BTreeSet::new(),
+            removed: BTreeMap::new(),
             unread: draft.unread.clone(),
         };
         for located in &draft.planes {
@@ -82,7 +85,31 @@ impl PlaneIndex {
             index.subnets.extend(entry.subnets());
             index.planes.insert(key, entry);
         }
+        for located in &draft.removed {
+            index.take_removed(located, findings);
+        }
         index
+    }
+
+    /// A key is either declared or to be removed, and only once.
+    fn take_removed(&mut self, located: &PlaneFile, findings: &mut Findings<'_>) {
+        let Some(key) = located.plane.value.clone() else {
+            return;
+        };
+        let place = located.plane.place;
+        let declared = self.planes.get(&key).map(|entry| entry.place);
+        if let Some(first) = declared.or(self.removed.get(&key).copied()) {
+            let message = format!(
+                "plane `{}` is already declared on line {} of {}",
+                shown(&key),
+                first.line,
+                findings.path(first)
+            );
+            let help = "a key is either declared or to be removed: use another key, or remove one of the two";
+            findings.add(codes::PLANE_DUPLICATE, place, message, help);
+            return;
+        }
+        self.removed.insert(key, place);
     }
 
     /// Whether this is the first plane with its key.
@@ -113,6 +140,17 @@ impl PlaneIndex {
             return Some(entry);
         }
         if self.unread.contains(key) {
+            return None;
+        }
+        if let Some(removed) = self.removed.get(key) {
+            let message = format!(
+                "plane `{}` is to be removed (line {} of {})",
+                shown(key),
+                removed.line,
+                findings.path(*removed)
+            );
+            let help = "refer to another plane, or keep that one";
+            findings.add(codes::PLANE_ABSENT, place, message, help);
             return None;
         }
         let candidates = self

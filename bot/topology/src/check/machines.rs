@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::address::Cidr;
-use crate::draft::{AddressRef, InterfaceDraft, LinkAddress, LinkDraft, Located, MachineDraft};
+use crate::draft::{
+    AddressRef, InterfaceDraft, LinkAddress, LinkDraft, Located, MachineDraft, is_absent,
+};
 use crate::finding::{Findings, codes, shown};
 use crate::object::{InterfaceKind, Mode, VlanAt};
 use crate::plane::{Machine, MachineInterface, PlaneSubnet};
@@ -61,7 +63,15 @@ pub(super) fn check(
             );
             continue;
         }
-        machines.insert(host.clone(), Machine { host, interfaces });
+        let removed = removed_interfaces(machine, &interfaces, findings);
+        machines.insert(
+            host.clone(),
+            Machine {
+                host,
+                interfaces,
+                removed,
+            },
+        );
     }
     machines
 }
@@ -72,7 +82,13 @@ fn interfaces(
     owners: &mut AddressOwners,
     findings: &mut Findings<'_>,
 ) -> Vec<MachineInterface> {
-    let draft = context.machine.interfaces.as_deref().unwrap_or_default();
+    let draft: Vec<&InterfaceDraft> = context
+        .machine
+        .interfaces
+        .iter()
+        .flatten()
+        .filter(|it| !is_absent(it.state.as_ref()))
+        .collect();
     let known: BTreeSet<&str> = draft
         .iter()
         .filter_map(|i| i.name.value.as_deref())
@@ -80,7 +96,7 @@ fn interfaces(
     let mut seen = BTreeSet::new();
     let mut families = BTreeSet::new();
     let mut checked = Vec::new();
-    for interface in draft {
+    for interface in draft.iter().copied() {
         let Some(name) = interface.name.value.clone() else {
             continue;
         };
@@ -123,6 +139,36 @@ fn interfaces(
         });
     }
     parents_first(checked, context.machine, findings)
+}
+
+/// The interfaces that are to be removed: none that is declared as well.
+fn removed_interfaces(
+    machine: &MachineDraft,
+    declared: &[MachineInterface],
+    findings: &mut Findings<'_>,
+) -> BTreeSet<String> {
+    let mut removed = BTreeSet::new();
+    let all = machine.interfaces.iter().flatten();
+    for interface in all.filter(|it| is_absent(it.state.as_ref())) {
+        let Some(name) = interface.name.value.clone() else {
+            continue;
+        };
+        if declared.iter().any(|it| it.name == name) {
+            let message = format!(
+                "interface `{}` is both declared and to be removed",
+                shown(&name)
+            );
+            let help = "remove one of the two";
+            findings.add(
+                codes::MACHINE_DUPLICATE,
+                interface.name.place,
+                message,
+                help,
+            );
+        }
+        removed.insert(name);
+    }
+    removed
 }
 
 fn kind(interface: &InterfaceDraft, findings: &mut Findings<'_>) -> InterfaceKind {

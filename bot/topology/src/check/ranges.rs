@@ -55,7 +55,7 @@ pub(super) fn check(
         .collect()
 }
 
-fn resolve(
+pub(super) fn resolve(
     draft: &Located<RangeRef>,
     cidr: Cidr,
     index: &PlaneIndex,

@@ -12,7 +12,7 @@ use crate::finding::{FilePosition, Findings, codes, shown};
 use crate::plane::{HostReservation, PlaneSubnet, Purpose, Reservation, Route};
 
 use super::index::{self, PlaneIndex};
-use super::{names, ranges};
+use super::{names, ranges, removed};
 
 impl SubnetDraft {
     /// The position of the first field of a subnet, if it has any.
@@ -79,7 +79,8 @@ pub(super) fn check(
     index: &PlaneIndex,
     findings: &mut Findings<'_>,
 ) -> PlaneSubnet {
-    let reservations = match list(draft.reserve.as_ref()) {
+    let listed = removed::present(draft.reserve.as_ref());
+    let reservations = match list(listed.as_ref()) {
         Listed::LeftOut => Some(Vec::new()),
         Listed::Leave => None,
         Listed::These(these) => Some(ranges::check(these, cidr, index, findings)),
@@ -108,8 +109,19 @@ pub(super) fn check(
             .unwrap_or(default_name),
         gateway,
         dns: dns(draft, cidr, dynamic, index, findings),
-        routes: routes(draft.routes.as_ref(), cidr, index, findings),
-        reserved_ips: reserved_ips(draft.reserved_ips.as_ref(), cidr, dynamic, index, findings),
+        routes: routes(
+            removed::present(draft.routes.as_ref()).as_ref(),
+            cidr,
+            index,
+            findings,
+        ),
+        reserved_ips: reserved_ips(
+            removed::present(draft.reserved_ips.as_ref()).as_ref(),
+            cidr,
+            dynamic,
+            index,
+            findings,
+        ),
         reservations,
         managed: draft.managed.as_ref().and_then(|draft| draft.value),
         allow_dns: draft.allow_dns.as_ref().and_then(|draft| draft.value),
@@ -128,6 +140,7 @@ pub(super) fn check(
                 all.iter().filter_map(|draft| draft.value.clone()).collect();
             sorted.into_iter().collect()
         }),
+        removed: removed::entries(draft, cidr, index, findings),
     }
 }
 
@@ -266,7 +279,7 @@ fn routes(
 }
 
 /// 3.5.9 maasserver/models/staticroute.py:51-93: a subnet row of the same family, not the source itself.
-fn destination(
+pub(super) fn destination(
     draft: &Located<Destination>,
     cidr: Cidr,
     index: &PlaneIndex,

@@ -8,6 +8,7 @@ use crate::address::{Cidr, NotACidr};
 use crate::finding::{FindingCode, codes, shown};
 use crate::object::InterfaceKind;
 use crate::plane::{Purpose, Strategy};
+use crate::removed::DeclaredState;
 
 /// A type that is written as one scalar.
 pub(crate) trait Leaf: Sized {
@@ -342,6 +343,19 @@ impl Leaf for Strategy {
 
     fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         choose(text, STRATEGIES)
+    }
+}
+
+pub(super) const STATES: &[(&str, DeclaredState)] = &[
+    ("absent", DeclaredState::Absent),
+    ("present", DeclaredState::Present),
+];
+
+impl Leaf for DeclaredState {
+    const EXPECTED: &'static str = "`absent` or `present`";
+
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
+        choose(text, STATES)
     }
 }
 

@@ -6,11 +6,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::leaf::{
     AddressRef, Destination, GatewayDraft, INTERFACE_KINDS, LinkAddress, Mac, Offset, PURPOSES,
-    RangeRef, STRATEGIES, SpaceDraft,
+    RangeRef, STATES, STRATEGIES, SpaceDraft,
 };
 use crate::address::Cidr;
 use crate::object::InterfaceKind;
 use crate::plane::{Purpose, Strategy};
+use crate::removed::DeclaredState;
 
 fn words<T>(table: &[(&'static str, T)]) -> Vec<&'static str> {
     table.iter().map(|(word, _)| *word).collect()
@@ -46,6 +47,7 @@ leaf_schema! {
     Mac: json_schema!({"type": "string"});
     Cidr: json_schema!({"type": "string", "pattern": "/[0-9]+$"});
     Purpose: json_schema!({"enum": words(PURPOSES)});
+    DeclaredState: json_schema!({"enum": words(STATES)});
     Strategy: json_schema!({"enum": words(STRATEGIES)});
     InterfaceKind: json_schema!({"enum": words(INTERFACE_KINDS)});
 }

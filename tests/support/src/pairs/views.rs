@@ -266,6 +266,7 @@ impl Cloud {
             disabled_boot_architectures: self
                 .has_architectures()
                 .then_some(row.disabled_boot_architectures),
+            removed: topology::removed::RemovedEntries::default(),
         }
     }
 }
