@@ -6,6 +6,7 @@ use plan::plan::{Plan, PlanPolicy};
 use test_support::counts::record;
 
 use test_support::pairs::Pair;
+use topology::plane::Topology;
 
 /// Pairs that are rehearsed, unless `PLANEBOT_REHEARSED` says how many; `PLANEBOT_REHEARSED_FROM` says where they begin.
 const PAIRS: u64 = 60;
@@ -18,8 +19,8 @@ fn setting(name: &str, otherwise: u64) -> u64 {
 }
 
 /// Whether the rehearsal of a pair ends as planned, or why not; none where the plan is refused.
-async fn rehearsed(pair: &Pair) -> Option<Result<(), String>> {
-    let (observed, topology) = (pair.observed(), pair.topology());
+async fn rehearsed(pair: &Pair, topology: Topology) -> Option<Result<(), String>> {
+    let observed = pair.observed();
     let policy = PlanPolicy {
         vacated_max: usize::MAX,
         ..PlanPolicy::default()
@@ -41,21 +42,48 @@ async fn rehearsed(pair: &Pair) -> Option<Result<(), String>> {
     })
 }
 
+/// What went wrong, and how to see it again.
+fn again(seed: u64, ended: Result<(), String>) -> Option<String> {
+    let why = ended.err()?;
+    Some(format!(
+        "{why}\nagain: PLANEBOT_REHEARSED_FROM={seed} PLANEBOT_REHEARSED=1 cargo test -p scenarios pairs::"
+    ))
+}
+
+#[tokio::test]
+async fn removals_from_random_clouds_are_rehearsed_to_zero_drift() {
+    let first = setting("PLANEBOT_REHEARSED_FROM", 0);
+    let count = setting("PLANEBOT_REHEARSED", PAIRS);
+    let (mut found, mut planned) = (Vec::new(), 0);
+    for seed in first..first + count {
+        let pair = Pair::of(seed);
+        if let Some(ended) = rehearsed(&pair, pair.removing()).await {
+            planned += 1;
+            found.extend(again(seed, ended));
+        }
+    }
+    record("tests/pairs.rs", "removals planned and rehearsed", planned);
+    assert!(
+        found.is_empty(),
+        "{} pairs:\n{}",
+        found.len(),
+        found.join("\n\n")
+    );
+    assert!(planned > 0 || count < PAIRS, "none of {count} is planned");
+}
+
 #[tokio::test]
 async fn plans_between_random_clouds_are_rehearsed_to_zero_drift() {
     let first = setting("PLANEBOT_REHEARSED_FROM", 0);
     let count = setting("PLANEBOT_REHEARSED", PAIRS);
     let (mut found, mut planned) = (Vec::new(), 0);
     for seed in first..first + count {
-        let Some(ended) = rehearsed(&Pair::of(seed)).await else {
+        let pair = Pair::of(seed);
+        let Some(ended) = rehearsed(&pair, pair.topology()).await else {
             continue;
         };
         planned += 1;
-        if let Err(why) = ended {
-            found.push(format!(
-                "{why}\nagain: PLANEBOT_REHEARSED_FROM={seed} PLANEBOT_REHEARSED=1 cargo test -p scenarios pairs::"
-            ));
-        }
+        found.extend(again(seed, ended));
     }
     record(
         "tests/pairs.rs",

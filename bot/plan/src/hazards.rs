@@ -1,18 +1,17 @@
 //! Hazards: reasons to refuse a plan although MAAS would accept every write: unread data, machines in transition, dangling
-//! references, too many changes.
+//! references.
 //!
 //! Each rule checks what was observed and returns refusals; must not know how a plan is made or shown.
 
 use std::collections::BTreeSet;
 
 use topology::address::Cidr;
-use topology::object::{Object, VlanAt};
+use topology::object::VlanAt;
 use topology::observed::{NodeKind, Observed};
 use topology::plane::Topology;
 
 use crate::desired::{Desired, adds_addresses};
 use crate::pairing::Pairing;
-use crate::plan::PlanPolicy;
 use crate::refusal::{Refusal, RefusalCode};
 use crate::step::Step;
 
@@ -179,42 +178,4 @@ pub(crate) fn dangling(
         }
     }
     refusals
-}
-
-/// Refuses a change that moves or deletes more subnets than the site allows. `known`: how many of the declared subnets MAAS
-/// has.
-pub(crate) fn too_much(
-    vacated: &BTreeSet<Cidr>,
-    steps: &[Step],
-    known: usize,
-    policy: &PlanPolicy,
-) -> Vec<Refusal> {
-    let moved = (vacated.len() > policy.vacated_max).then(|| {
-        Refusal::new(
-            RefusalCode::TooMuch,
-            format!(
-                "{} subnets would move at once, but this site allows {}.",
-                vacated.len(),
-                policy.vacated_max
-            ),
-            "Split the change, or raise `max_moved_subnets` in the site's policy.",
-        )
-    });
-    let deleted = steps
-        .iter()
-        .filter(|step| step.leaves.is_none())
-        .filter(|step| matches!(step.expects, Some(Object::Subnet(_))))
-        .count();
-    let over = |most: &u16| deleted * 1000 > usize::from(*most) * known;
-    let share = policy.deletions_max_per_mille.filter(over).map(|most| {
-        Refusal::new(
-            RefusalCode::TooMuch,
-            format!(
-                "{deleted} of the site's {known} subnets would be deleted, but it allows a share of {}.",
-                f64::from(most) / 1000.0
-            ),
-            "Split the change, use `strategy: in-place`, or raise `max_deletions_share` in the site's policy.",
-        )
-    });
-    moved.into_iter().chain(share).collect()
 }

@@ -14,6 +14,7 @@ pub mod gate;
 mod gating;
 mod hazards;
 mod jumphost;
+mod limits;
 pub mod network;
 mod occupants;
 pub mod pairing;

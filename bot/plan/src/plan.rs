@@ -27,8 +27,15 @@ pub use digest::{Digest, NotADigest, RULES};
 pub struct PlanPolicy {
     /// How many subnets one change may move to another CIDR or VLAN.
     pub vacated_max: usize,
-    /// The largest share of the site's subnets, in thousandths, whose rows one change may delete; `None`: any.
+    /// The largest share of the site's subnets, in thousandths, whose rows one change may delete, and of its ranges, gateways
+    /// and links that it may take away; `None`: any.
     pub deletions_max_per_mille: Option<u16>,
+    /// How many planes, subnets, ranges, gateways or links, of each, one change may take away.
+    pub removed_max: usize,
+    /// Whether the pull request carries the label that lifts the limits.
+    pub lifted: bool,
+    /// The label that lifts them, if the site names one.
+    pub label: Option<String>,
     /// The runbooks, pinned, by gate.
     pub runbooks: Vec<(GateName, RunbookPin)>,
 }
@@ -39,6 +46,9 @@ impl Default for PlanPolicy {
         Self {
             vacated_max: 16,
             deletions_max_per_mille: None,
+            removed_max: 16,
+            lifted: false,
+            label: None,
             runbooks: Vec::new(),
         }
     }

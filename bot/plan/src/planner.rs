@@ -20,7 +20,8 @@ use crate::builder::{PlanBuilder, vacated};
 use crate::critic;
 use crate::desired::{Desired, adds_addresses};
 use crate::gate::Gate;
-use crate::hazards::{dangling, in_transition, too_much, unseen};
+use crate::hazards::{dangling, in_transition, unseen};
+use crate::limits;
 use crate::pairing::Pairing;
 use crate::plan::{Plan, PlanPolicy, RefusedPlan, digest};
 use crate::refusal::{Refusal, RefusalCode};
@@ -124,6 +125,7 @@ impl Plan {
         }
         refusals.extend(strangers.refusals);
         let lost_gateways = draft.lost_gateways(&draft.vacated());
+        let over_limits = limits::over(&draft, policy).1;
         let steps = std::mem::take(&mut draft.steps);
         if !refusals.is_empty() {
             refusals.sort();
@@ -141,6 +143,7 @@ impl Plan {
         warnings.extend(ranges::warnings(&draft));
         warnings.extend(strangers.warnings);
         warnings.extend(removal::warnings(&draft));
+        warnings.extend(over_limits);
         warnings.extend(lost_gateways);
         let plan = Self {
             digest: digest(&steps, &gates, topology, observed),
@@ -180,8 +183,7 @@ fn refusals(draft: &mut PlanBuilder<'_>, policy: &PlanPolicy) -> Vec<Refusal> {
     refusals.extend(snippets::lost(observed, &vacated, draft));
     refusals.extend(dangling(desired, observed, &draft.leaving()));
     refusals.extend(relays::refusals(topology, desired, observed, pairing));
-    let known = pairing.subnets.len();
-    refusals.extend(too_much(&vacated, &draft.steps, known, policy));
+    refusals.extend(limits::over(draft, policy).0);
     refusals.extend(fabrics::mixed(&draft.steps));
     refusals.extend(removal::refusals(draft));
     refusals

@@ -99,6 +99,9 @@ impl SiteRuntime {
                 .collect(),
             vacated_max: self.site.policy.max_moved_subnets,
             deletions_max_per_mille: self.site.policy.max_deletions_per_mille,
+            removed_max: self.site.policy.max_removed,
+            lifted: false,
+            label: self.site.policy.limits_label.clone(),
         }
     }
 

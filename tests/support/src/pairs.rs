@@ -3,6 +3,7 @@
 pub mod cloud;
 pub mod generate;
 pub mod mutate;
+pub mod removal;
 pub mod rng;
 pub mod views;
 

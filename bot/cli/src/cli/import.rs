@@ -34,6 +34,8 @@ Examples:
 
 Import writes one file per plane to DIR/NAME/. In existing files it changes only what differs;
 comments, order and formatting stay. It writes everything or nothing. Nothing in MAAS is changed.
+What a file removes is not imported again. To remove a plane from MAAS, keep its file and add the
+line `state: absent`; deleting the file only stops declaring it.
 
 Exit codes: 0 done, 1 error.")]
 pub(super) struct ImportArgs {

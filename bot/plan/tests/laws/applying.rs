@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plan::critic;
+use plan::gate::GateEvidence;
 use plan::network::NetworkModel;
 use plan::plan::{Plan, PlanPolicy, RefusedPlan};
 use plan::render;
@@ -34,6 +35,10 @@ pub(crate) fn after_teardown(observed: &Observed, plan: &Plan) -> NetworkModel {
         .collect();
     for link in links {
         network.unlink(&link);
+    }
+    let evidence = plan.gates.iter().flat_map(|gate| &gate.evidence);
+    for (host, name) in evidence.flat_map(GateEvidence::detached) {
+        network.detach(host, name);
     }
     network
 }

@@ -4,6 +4,7 @@
 mod applying;
 mod equivalence;
 mod order;
+mod removal;
 mod rules;
 mod strangers;
 mod undoing;

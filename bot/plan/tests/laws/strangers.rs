@@ -59,7 +59,7 @@ fn seen(network: &NetworkModel, cidr: Cidr) -> String {
     format!("{:?} {objects:?}", vlan.map(given))
 }
 
-fn changed(pair: &Pair, topology: &Topology) -> Option<String> {
+pub(crate) fn changed(pair: &Pair, topology: &Topology) -> Option<String> {
     let observed = pair.observed();
     let plan = planned(&observed, topology).ok()?;
     let before = NetworkModel::of(&observed);

@@ -154,6 +154,10 @@ fn site_key(site: &mut SiteTable, key: &str, value: &str) -> Applied {
             site.policy.max_deletions_share =
                 Some(value.parse().ok().ok_or("a share from 0 to 1")?);
         }
+        "POLICY_MAX_REMOVED" => {
+            site.policy.max_removed = Some(value.parse().ok().ok_or("a number")?);
+        }
+        "POLICY_LIMITS_LABEL" => site.policy.limits_label = Some(value.to_owned()),
         "POLICY_TWO_PERSON" => {
             site.policy.two_person = Some(value.parse().ok().ok_or("`true` or `false`")?);
         }

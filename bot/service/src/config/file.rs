@@ -106,6 +106,8 @@ pub(super) struct PolicyTable {
     pub(super) lease_seconds: Option<u64>,
     pub(super) max_moved_subnets: Option<usize>,
     pub(super) max_deletions_share: Option<f64>,
+    pub(super) max_removed: Option<usize>,
+    pub(super) limits_label: Option<String>,
     pub(super) two_person: Option<bool>,
     #[serde(default)]
     pub(super) windows: Vec<String>,

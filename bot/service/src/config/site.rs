@@ -72,6 +72,10 @@ pub struct SitePolicy {
     pub max_moved_subnets: usize,
     /// The largest share of a site's subnets, in thousandths, that a plan may delete, also to make them again.
     pub max_deletions_per_mille: Option<u16>,
+    /// How many planes, subnets, ranges, gateways or links, of each, a plan may take away.
+    pub max_removed: usize,
+    /// The label of a pull request that lifts these limits for it.
+    pub limits_label: Option<String>,
     /// Whether the author of a change may not apply it.
     pub two_person: bool,
     /// When changes may be made; an empty list means always.
@@ -112,6 +116,8 @@ impl Default for SitePolicy {
             lease_seconds: 180,
             max_moved_subnets: PlanPolicy::default().vacated_max,
             max_deletions_per_mille: None,
+            max_removed: PlanPolicy::default().removed_max,
+            limits_label: None,
             two_person: false,
             windows: Vec::new(),
         }

@@ -76,7 +76,10 @@ impl<'o> SiteImport<'o> {
                 import.is_declared(key, vlan, more);
                 continue;
             }
-            if leniency.everything || import.is_passed_over(vlan, &more, leniency) {
+            if leniency.everything
+                || (more.is_empty() && import.is_removed(&vlan.at, None))
+                || import.is_passed_over(vlan, &more, leniency)
+            {
                 continue;
             }
             let key = taken.key_for(vlan, &more);
@@ -94,6 +97,14 @@ impl<'o> SiteImport<'o> {
             import.list_fabrics();
         }
         import
+    }
+
+    /// Whether the files remove a VLAN, or a subnet of it.
+    fn is_removed(&self, at: &VlanAt, cidr: Option<Cidr>) -> bool {
+        let removed = &self.declaration.topology.removed;
+        let mut planes = removed.planes.values();
+        planes.any(|it| it.vlan == *at && cidr.is_none_or(|cidr| it.subnets.contains(&cidr)))
+            || removed.fabrics.contains(&at.fabric)
     }
 
     /// Adds a declared plane, with the new subnets on its VLAN.
@@ -168,7 +179,10 @@ impl<'o> SiteImport<'o> {
         let declared: BTreeSet<Cidr> = all.iter().copied().collect();
         for (_, _, subnet) in rows {
             let cidr = subnet.cidr;
-            if declared.contains(&cidr) || !self.selection.includes(self.declaration, subnet) {
+            if declared.contains(&cidr)
+                || self.is_removed(&subnet.vlan, Some(cidr))
+                || !self.selection.includes(self.declaration, subnet)
+            {
                 continue;
             }
             let single = if cidr.is_v6() { 128 } else { 32 };
@@ -292,7 +306,12 @@ impl<'o> SiteImport<'o> {
             .collect();
         let alone = &self.declaration.topology.leave_alone;
         for fabric in fabrics.difference(&declared) {
-            if alone.contains(*fabric) {
+            let removed = &self.declaration.topology.removed;
+            let mut planes = removed.planes.values();
+            if alone.contains(*fabric)
+                || removed.fabrics.contains(*fabric)
+                || planes.any(|it| it.vlan.fabric == *fabric)
+            {
                 continue;
             }
             let cidrs: Vec<String> = self

@@ -25,6 +25,7 @@ impl UsedNames {
             .topology
             .planes
             .keys()
+            .chain(declaration.topology.removed.planes.keys())
             .map(|key| key.to_lowercase());
         Self(keys.chain(stems).collect())
     }

@@ -87,6 +87,7 @@ fn spaces<'o>(import: &'o SiteImport<'_>) -> BTreeSet<&'o str> {
             }
         })
         .filter(|name| !import.declaration.topology.spaces.contains(*name) && included(name))
+        .filter(|name| !import.declaration.topology.removed.spaces.contains(*name))
         .filter(|name| names::is_maas_name(name) && *name != "undefined")
         .collect()
 }

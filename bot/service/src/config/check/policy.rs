@@ -35,6 +35,8 @@ pub(super) fn check(checker: &mut Checker<'_>, site: &str, table: &PolicyTable) 
         max_deletions_per_mille: table
             .max_deletions_share
             .and_then(|share| per_mille(checker, site, share)),
+        max_removed: table.max_removed.unwrap_or(defaults.max_removed),
+        limits_label: table.limits_label.clone(),
         two_person: table.two_person.unwrap_or(defaults.two_person),
         windows,
     }

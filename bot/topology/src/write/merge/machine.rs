@@ -88,6 +88,7 @@ fn new_ones(
         .interfaces
         .iter()
         .map(|it| it.name.as_str())
+        .chain(before.removed.iter().map(String::as_str))
         .collect();
     let all = import.observed.interfaces_of(&before.host);
     let new = all.filter(|interface| !known.contains(interface.name.as_str()));
