@@ -16,6 +16,7 @@ mod objects;
 mod pairs;
 mod planning;
 mod reference;
+mod removal;
 mod reports;
 mod resizing;
 mod seeds;

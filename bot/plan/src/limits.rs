@@ -21,10 +21,7 @@ struct Loss {
 }
 
 /// What is over a limit: refusals, or warnings where the limits are lifted.
-pub(crate) fn over(
-    draft: &PlanBuilder<'_>,
-    policy: &PlanPolicy,
-) -> (Vec<Refusal>, Vec<String>) {
+pub(crate) fn over(draft: &PlanBuilder<'_>, policy: &PlanPolicy) -> (Vec<Refusal>, Vec<String>) {
     let mut over = Vec::new();
     over.extend(moved(&draft.vacated(), policy));
     over.extend(deleted(draft, policy));
@@ -67,9 +64,8 @@ fn moved(vacated: &BTreeSet<Cidr>, policy: &PlanPolicy) -> Option<OverLimit> {
 
 /// Subnets whose rows are deleted, also to make them again.
 fn deleted(draft: &PlanBuilder<'_>, policy: &PlanPolicy) -> Option<OverLimit> {
-    let deletes = |step: &&Step| {
-        step.leaves.is_none() && matches!(step.expects, Some(Object::Subnet(_)))
-    };
+    let deletes =
+        |step: &&Step| step.leaves.is_none() && matches!(step.expects, Some(Object::Subnet(_)));
     let deleted = draft.steps.iter().filter(deletes).count();
     let known = draft.pairing.subnets.len() + draft.desired.removal.subnets.len();
     let most = policy.deletions_max_per_mille?;
@@ -108,25 +104,41 @@ fn share(loss: &Loss, policy: &PlanPolicy) -> Option<OverLimit> {
 
 fn losses(draft: &PlanBuilder<'_>) -> [Loss; 5] {
     let removal = &draft.desired.removal;
-    let planes: BTreeSet<&String> = removal.subnets.values().chain(removal.vlans.values()).collect();
+    let planes: BTreeSet<&String> = removal
+        .subnets
+        .values()
+        .chain(removal.vlans.values())
+        .collect();
     let declared: Vec<Cidr> = draft.pairing.subnets.values().copied().collect();
-    let ours: Vec<Cidr> = declared.into_iter().chain(removal.subnets.keys().copied()).collect();
+    let ours: Vec<Cidr> = declared
+        .into_iter()
+        .chain(removal.subnets.keys().copied())
+        .collect();
     let (mut ranges, mut gateways) = ((0, 0), (0, 0));
     for cidr in &ours {
         let after = draft.becomes(cidr).map(|subnet| subnet.row.cidr);
         let before = draft.observed.ranges_of(*cidr).count();
         let left = after.map_or(0, |cidr| draft.network.ranges_of(cidr).count());
         ranges = (ranges.0 + before.saturating_sub(left), ranges.1 + before);
-        let had = draft.observed.subnet(cidr).is_some_and(|it| it.gateway.is_some());
+        let had = draft
+            .observed
+            .subnet(cidr)
+            .is_some_and(|it| it.gateway.is_some());
         let has = after
             .and_then(|cidr| draft.network.subnet(&cidr))
             .is_some_and(|it| it.gateway.is_some());
-        gateways = (gateways.0 + usize::from(had && !has), gateways.1 + usize::from(had));
+        gateways = (
+            gateways.0 + usize::from(had && !has),
+            gateways.1 + usize::from(had),
+        );
     }
     let loss = |kind, (lost, known): (usize, usize)| Loss { kind, lost, known };
     let topology = draft.topology;
     [
-        loss("planes", (planes.len(), topology.planes.len() + planes.len())),
+        loss(
+            "planes",
+            (planes.len(), topology.planes.len() + planes.len()),
+        ),
         loss("subnets", (removal.subnets.len(), ours.len())),
         loss("ranges", ranges),
         loss("gateways", gateways),
@@ -144,7 +156,9 @@ fn links(draft: &PlanBuilder<'_>) -> (usize, usize) {
             _ => {}
         }
     }
-    let lost = balance.values().map(|(gone, made)| gone.saturating_sub(*made));
+    let lost = balance
+        .values()
+        .map(|(gone, made)| gone.saturating_sub(*made));
     let known = draft.observed.links();
     let known = known.filter(|link| draft.topology.machines.contains_key(&link.host));
     (lost.sum(), known.count())

@@ -181,4 +181,11 @@ impl Scenario {
         maas.release(host);
         maas.unlink_all(host, cidr);
     }
+
+    /// Somebody removes an interface in MAAS, with its links.
+    pub fn remove_interface(&self, host: &str, name: &str) {
+        self.recorder
+            .note("admin", &format!("removes {name} of {host} in MAAS"));
+        self.maas.maas.lock().unwrap().detach(host, name);
+    }
 }

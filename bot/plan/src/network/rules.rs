@@ -349,7 +349,12 @@ fn inside(network: &NetworkModel, container: &Object) -> Option<String> {
         (Object::Vlan(vlan), Object::Vlan(other)) => other.relay.as_ref() == Some(&vlan.at),
         (Object::Vlan(vlan), Object::Interface(it)) => it.vlan.as_ref() == Some(&vlan.at),
         (Object::Fabric(fabric), Object::Vlan(vlan)) => {
-            vlan.at.fabric == fabric.name && !network.is_default(&vlan.at)
+            let relay = vlan.relay.as_ref();
+            if vlan.at.fabric == fabric.name {
+                !network.is_default(&vlan.at)
+            } else {
+                relay.is_some_and(|to| to.fabric == fabric.name)
+            }
         }
         (Object::Fabric(fabric), Object::Subnet(subnet)) => subnet.vlan.fabric == fabric.name,
         (Object::Fabric(fabric), Object::Interface(it)) => {

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use topology::address::Cidr;
 use topology::object::{Vlan, VlanAt};
-use topology::observed::{Observed, SnippetOn};
+use topology::observed::{Holder, Observed, SnippetOn};
 use topology::plane::Topology;
 
-use crate::builder::PlanBuilder;
+use crate::builder::{PlanBuilder, called};
 use crate::desired::removal::{Removal, row_of};
 use crate::pairing::is_left_alone;
 use crate::refusal::{Refusal, RefusalCode};
@@ -84,6 +84,11 @@ fn holders_of_fabric(draft: &PlanBuilder<'_>, name: &str) -> Vec<String> {
         .filter(|vlan| !draft.network.is_default(&vlan.at))
         .map(|vlan| format!("vlan {}", vlan.at));
     held.extend(stay);
+    let relayed = draft.network.vlans().filter(|vlan| {
+        let to = vlan.relay.as_ref();
+        to.is_some_and(|to| to.fabric == name) && vlan.at.fabric != name
+    });
+    held.extend(relayed.map(|vlan| format!("vlan {} is relayed to it", vlan.at)));
     held
 }
 
@@ -163,9 +168,26 @@ pub(super) fn warnings(draft: &PlanBuilder<'_>) -> Vec<String> {
             cidrs.join(", ")
         ));
     }
+    warnings.extend(lost_names(draft));
     warnings.extend(lost_snippets(draft));
     warnings.extend(staying(draft.topology, draft));
     warnings
+}
+
+/// DNS names and users' reservations on subnets that go.
+fn lost_names<'a>(draft: &'a PlanBuilder<'_>) -> impl Iterator<Item = String> + 'a {
+    let removed = draft.desired.removal.subnets.keys();
+    let occupants = removed.filter_map(|cidr| Some((cidr, draft.observed.occupants.get(cidr)?)));
+    occupants.flat_map(|(cidr, all)| {
+        all.iter().filter_map(move |occupant| {
+            let lost = matches!(occupant.holder, Holder::Dns { .. } | Holder::User { .. });
+            let ip = occupant.ip.filter(|_| lost)?;
+            let who = called(&occupant.holder);
+            Some(format!(
+                "{ip} of {who} goes with {cidr}, and a revert does not bring it back"
+            ))
+        })
+    })
 }
 
 /// DHCP snippets that go with a subnet and cannot be given back.
