@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 use lab::github::MergeMethod;
-use support_scenario::{DESKS, Scenario, ScenarioOptions};
+use support_scenario::{Scenario, ScenarioOptions};
 
 const CHAIRS: &str = "topology/chairs.yaml";
 const DECLARED: &str =
@@ -35,7 +35,15 @@ async fn two_planes() -> Scenario {
 async fn a_deleted_file_is_told_as_what_it_is() {
     let mut scenario = two_planes().await;
     let pull = scenario.propose(&[(CHAIRS, None)]).await;
-    assert_snapshot!(scenario.transcript(), @"");
+    assert_snapshot!(scenario.transcript(), @r"
+    alice    pushes to wip -topology/chairs.yaml
+    alice    opens #1 from wip to main
+    planebot sets the check to success: no changes
+    planebot comments on #1: 🟠 Plan for `dc`: no changes, 1 network is no longer declared and stays
+               Plan: 0 to add, 0 to change, 0 to remove.
+               - `198.51.100.0/24` `chairs` on vlan `blue/30`
+               *Next:* nothing to do in MAAS.
+    ");
     let comment = scenario.plan_comment(pull);
     assert!(comment.contains(ABSENT), "{comment}");
 }
@@ -44,7 +52,11 @@ async fn a_deleted_file_is_told_as_what_it_is() {
 async fn what_a_file_says_is_absent_is_removed_and_proved() {
     let mut scenario = two_planes().await;
     let pull = scenario.propose(&[(CHAIRS, Some(ABSENT))]).await;
-    assert_snapshot!(scenario.plan_comment(pull), @"");
+    let comment = scenario.plan_comment(pull);
+    let told = comment.split("\n**Gate").next().unwrap();
+    assert_snapshot!(told, @"");
+    let table = comment.lines().find(|line| line.contains("REMOVE"));
+    assert_snapshot!(table.unwrap(), @"");
     drop(scenario.since_last());
     scenario.merge(pull, MergeMethod::Squash);
     scenario.run().await;
@@ -53,11 +65,38 @@ async fn what_a_file_says_is_absent_is_removed_and_proved() {
     scenario
         .command("bob", pull, "/done teardown no-juju-model")
         .await;
-    assert_snapshot!(scenario.since_last(), @"");
+    assert_snapshot!(scenario.since_last(), @r"
+    bob      comments on #1: /done teardown no-juju-model
+    planebot reacts with eyes
+    planebot comments on #1: ✋ Gate `teardown` stays shut
+               planebot found something that should be gone, or did not find something that should be there:
+               - `m1: eth7.30 still has a link on 198.51.100.0/24 (198.51.100.40)`
+               - `m1: eth7.30 is still on vlan blue/30`
+               *Next:* fix that, then comment `/done teardown` again. Nothing was changed.
+    ");
     scenario.remove_interface("m1", "eth7.30");
     scenario
         .command("bob", pull, "/done teardown no-juju-model")
         .await;
     scenario.run().await;
-    assert_snapshot!(scenario.since_last(), @"");
+    assert_snapshot!(scenario.since_last(), @r#"
+    admin    removes eth7.30 of m1 in MAAS
+    bob      comments on #1: /done teardown no-juju-model
+    planebot reacts with eyes
+    MAAS     DELETE ipranges/1/
+    MAAS     DELETE subnets/2/
+    MAAS     DELETE vlans/5002/
+    planebot sets the check to success: applied, proved twice
+    planebot edits a comment on #1: 🟡 Plan for `dc`: 3 changes, 1 needs a person
+               Plan: 0 to add, 0 to change, 3 to remove. 1 gate. Touches 1 machine.
+               - range 198.51.100.10-198.51.100.20 reserved "band"  [chairs]  # its network is removed
+               - subnet 198.51.100.0/24 chairs on blue/30  [chairs]  # `state: absent`
+               - vlan blue/30 mtu 1500  [chairs]  # `state: absent`
+               *Next:* nothing: this plan is applied and verified.
+    planebot pushes to planebot-history +history/dc/TIME-pr1-8246-d42f/run.json
+    planebot edits a comment on #1: ✅ Applied 8246-d42f to `dc`, proved twice
+               - [x] gate `teardown`, checked and open
+               - [x] delete: 2 of 2
+               - [x] remove: 1 of 1
+    "#);
 }

@@ -185,7 +185,11 @@ fn refusals(draft: &mut PlanBuilder<'_>, policy: &PlanPolicy) -> Vec<Refusal> {
     refusals.extend(relays::refusals(topology, desired, observed, pairing));
     refusals.extend(limits::over(draft, policy).0);
     refusals.extend(fabrics::mixed(&draft.steps));
-    refusals.extend(removal::refusals(draft));
+    let held = removal::refusals(draft);
+    if held.is_empty() {
+        refusals.append(&mut draft.held);
+    }
+    refusals.extend(held);
     refusals
 }
 

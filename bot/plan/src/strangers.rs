@@ -166,7 +166,9 @@ fn taken<'a>(topology: &'a Topology, observed: &Observed, pairing: &Pairing) -> 
 fn dragged<'a>(draft: &PlanBuilder<'a>, before: &NetworkModel) -> Vec<Effect<'a>> {
     let (topology, observed) = (draft.topology, draft.observed);
     let mut effects = Vec::new();
-    for subnet in undeclared_subnets(observed, draft.pairing) {
+    let removed = &draft.desired.removal.subnets;
+    let undeclared = undeclared_subnets(observed, draft.pairing);
+    for subnet in undeclared.filter(|it| !removed.contains_key(&it.cidr)) {
         let Some(after) = draft.network.subnet(&subnet.cidr) else {
             continue;
         };

@@ -26,6 +26,8 @@ pub(crate) struct PlanBuilder<'a> {
     pub(crate) network: NetworkModel,
     pub(crate) steps: Vec<Step>,
     pub(crate) refusals: Vec<Refusal>,
+    /// Removals of what still holds something; `planner::removal` says what and why.
+    pub(crate) held: Vec<Refusal>,
     /// The step before which controllers must have released their addresses, if one has an address on a vacated subnet.
     pub(crate) vacate_before: Option<StepId>,
     /// Old CIDR to the desired subnet that it becomes.
@@ -62,6 +64,7 @@ impl<'a> PlanBuilder<'a> {
             network: NetworkModel::of(observed),
             steps: Vec::new(),
             refusals: Vec::new(),
+            held: Vec::new(),
             vacate_before: None,
             becoming: desired
                 .subnets
@@ -101,10 +104,15 @@ impl<'a> PlanBuilder<'a> {
                 format!("{violation}."),
                 "Change the declaration to avoid this, or fix it in MAAS first.",
             );
-            self.refusals.push(match &draft.plane {
+            let refusal = match &draft.plane {
                 Some(plane) => refusal.of(plane),
                 None => refusal,
-            });
+            };
+            if matches!(violation, RuleViolation::InUse(..)) {
+                self.held.push(refusal);
+            } else {
+                self.refusals.push(refusal);
+            }
             return;
         }
         let place = u32::try_from(self.steps.len() + 1).expect("a plan has fewer than 2^32 steps");

@@ -279,6 +279,8 @@ fn changes(plan: &Plan) -> String {
 fn next(out: &mut String, plan: &Plan, header: &PlanHeader, rehearsed: &Rehearsed) {
     if plan.steps.is_empty() && !plan.waits.is_empty() {
         out.push_str("*Next:* do what the items above wait for, then comment `/plan`.\n\n");
+    } else if plan.steps.is_empty() && !header.dropped.is_empty() {
+        out.push_str("*Next:* merge to stop declaring it, or write `state: absent` to remove it from MAAS as well.\n\n");
     } else if plan.steps.is_empty() {
         out.push_str("*Next:* nothing to do in MAAS.\n\n");
     } else if plan.read_only.is_some() || !rehearsed.failures.is_empty() {
