@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use plan::plan::{Plan, PlanPolicy};
 use plan::render;
-use topology::object::Link;
+use topology::object::{Link, Mode};
 
 use crate::lab::{World, world_of};
 use crate::objects::{Change, edited, imported};
@@ -134,17 +134,93 @@ async fn an_ipv6_network_grows_too() {
     }
 }
 
+/// What is said at the gates, and the steps; the plan is carried out, and links inside are as they were.
+async fn shrunk(version: &str, change: &Change) -> String {
+    let (world, topology, plan) = planned(version, LIVED_IN, change).await;
+    let before = links(&world).await;
+    carried_out(&world, &topology, &plan).await.unwrap();
+    let new = topology.planes["metal"].subnets[0].cidr;
+    let inside = |link: &&Link| matches!(link.mode, Mode::Static(ip) if new.contains(ip));
+    let after = links(&world).await;
+    for link in before.iter().filter(inside) {
+        let same = |other: &&Link| other.host == link.host && other.mode == link.mode;
+        assert!(
+            after.iter().any(|other| same(&other)),
+            "{version}: {link:?}"
+        );
+    }
+    let mut text = String::new();
+    for gate in &plan.gates {
+        text += &format!("{}: {}\n", gate.name.word(), gate.why);
+        for task in &gate.tasks {
+            text += &format!("- {task}\n");
+        }
+    }
+    let steps: Vec<String> = plan.steps.iter().map(render::line).collect();
+    text + &steps.join("\n")
+}
+
+/// node1 has .50 and node2 .51, outside of a /27, the rack .4. The dynamic range moves inside, and DHCP goes on.
 #[tokio::test]
-async fn whoever_would_be_outside_has_to_leave_first() {
-    // node1 has .50 and node2 .51: both are outside of a /27.
+async fn only_who_would_be_outside_has_to_leave() {
     let small = Change::of_all(&[
         ("metal", "cidr: 10.0.1.0/24", "cidr: 10.0.1.0/27"),
         ("metal", "+60..+70", "+21..+30"),
         ("machines", "address: +51", "address: +20"),
     ]);
-    let (_, _, plan) = planned("3.5.12", LIVED_IN, &small).await;
-    let gates: Vec<&str> = plan.gates.iter().map(|gate| gate.name.word()).collect();
-    assert_eq!(gates, ["teardown", "vacate"]);
+    for version in RELEASES {
+        let text = shrunk(version, &small).await;
+        assert!(!text.contains("vacate"), "{version}: {text}");
+    }
+    assert_snapshot!(shrunk("3.5.12", &small).await, @"");
+}
+
+/// The upper half is kept: the rack, too, is outside of it.
+#[tokio::test]
+async fn a_controller_outside_leaves_before_the_network_shrinks() {
+    let upper = Change::of_all(&[
+        ("metal", "cidr: 10.0.1.0/24", "cidr: 10.0.1.32/27"),
+        ("metal", "+60..+70", "+21..+30"),
+        ("machines", "address: +51", "address: +19"),
+    ]);
+    for version in RELEASES {
+        let text = shrunk(version, &upper).await;
+        assert!(text.contains("vacate"), "{version}: {text}");
+        assert!(!text.contains("node2"), "{version}: {text}");
+    }
+    assert_snapshot!(shrunk("3.7.3", &upper).await, @"");
+}
+
+/// The metal plane, smaller; one key is left alone.
+async fn left_alone(gateway: &str, reserve: &str) -> Vec<String> {
+    let text = format!(
+        "planes:\n- {{plane: metal, fabric: blue, cidr: 10.0.1.32/27, gateway: {gateway}, dhcp: off, reserve: {reserve}}}\n"
+    );
+    let sources = [topology::draft::SourceFile {
+        path: "a.yaml".to_owned(),
+        bytes: text.into_bytes(),
+    }];
+    let topology = topology::check::check(&sources).topology.unwrap();
+    let world = world_of(LIVED_IN, Some("3.6.5"));
+    let observed = world.observe(&topology).await;
+    let refused = Plan::between(&observed, &topology, &PlanPolicy::default()).unwrap_err();
+    refused.refusals.iter().map(|why| why.why.clone()).collect()
+}
+
+#[tokio::test]
+async fn what_is_left_alone_must_lie_inside() {
+    assert_eq!(
+        left_alone("leave", "[]").await,
+        [
+            "`gateway` is left alone, but 10.0.1.0/24 moves to 10.0.1.32/27, so it cannot stay as it is."
+        ]
+    );
+    assert_eq!(
+        left_alone("+1", "leave").await,
+        [
+            "`reserve` is left alone, but 10.0.1.0/24 moves to 10.0.1.32/27, so it cannot stay as it is."
+        ]
+    );
 }
 
 /// A machine is on a network that was put on the wrong VLAN, as MAAS does by itself when a relayed rack reports.

@@ -191,9 +191,9 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
         let occupants = reader.occupants(&subnet.cidr).await?;
         let blocking: Vec<String> = occupants
             .iter()
-            .filter(|occupant| match inside {
-                Some(cidr) => occupant.ip.is_some_and(|ip| !cidr.contains(ip)),
-                None => blocks(occupant, in_place),
+            .filter(|occupant| blocks(occupant, in_place))
+            .filter(|occupant| {
+                inside.is_none_or(|cidr| occupant.ip.is_some_and(|ip| !cidr.contains(ip)))
             })
             .map(|occupant| describe(occupant, &subnet.cidr))
             .collect();
@@ -203,8 +203,11 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
             blocking = blocking.len(),
             "looked at the occupants of a subnet"
         );
-        Ok((!blocking.is_empty())
-            .then(|| format!("{} is not vacant: {}", subnet.cidr, blocking.join("; "))))
+        let what = inside.map_or_else(
+            || format!("{} is not vacant", subnet.cidr),
+            |cidr| format!("outside of {cidr}"),
+        );
+        Ok((!blocking.is_empty()).then(|| format!("{what}: {}", blocking.join("; "))))
     }
 
     async fn examine(&self, name: GateName, ledger: &mut impl Ledger) -> Result<(), LedgerError> {

@@ -5,6 +5,7 @@
 //! routes, reserved IPs and snippets are set up. Must not know gates, or who approves.
 
 mod draft;
+mod exchange;
 mod moves;
 mod ranges;
 mod remove;
@@ -13,7 +14,7 @@ mod stand;
 mod target;
 mod vlans;
 
-pub(crate) use draft::{PlanBuilder, StepDraft, is_recreated, vacated};
+pub(crate) use draft::{PlanBuilder, StepDraft, is_recreated};
 pub(crate) use ranges::called;
 
 impl PlanBuilder<'_> {
@@ -26,6 +27,7 @@ impl PlanBuilder<'_> {
         self.remove_reserved_ips();
         self.remove_snippets();
         self.remove_ranges();
+        self.move_ranges_inside();
         self.remove_subnets();
         self.make_spaces();
         self.make_fabrics();

@@ -2,6 +2,8 @@
 //!
 //! Uses the steps and the addresses in use on vacated subnets; must not know how evidence is read or how a gate is shown.
 
+mod teardown;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use topology::address::Cidr;
@@ -27,138 +29,27 @@ impl PlanBuilder<'_> {
         gates.into_iter().flatten().collect()
     }
 
-    fn teardown(&self, carved: &BTreeSet<String>) -> Option<Gate> {
-        let (subnets, machines) = self.inhabitants();
-        let first = self.steps.first()?.id;
-        if subnets.is_empty() {
-            return None;
-        }
-        let changeable: BTreeSet<String> = carved.intersection(&machines).cloned().collect();
-        let mut evidence = vec![GateEvidence::Vacant {
-            subnets: subnets.clone(),
-            controllers: false,
-        }];
-        let real: BTreeSet<String> = machines
-            .into_iter()
-            .filter(|host| self.is_machine(host))
-            .collect();
-        if !real.is_empty() {
-            evidence.push(GateEvidence::NoJujuModel);
-        }
-        if !changeable.is_empty() {
-            evidence.push(GateEvidence::Changeable {
-                machines: changeable,
-            });
-        }
-        let mut tasks: Vec<String> = Vec::new();
-        if !real.is_empty() {
-            tasks.push("destroy the Juju models that use the machines listed here".to_owned());
-        }
-        tasks.extend(real.iter().map(|host| {
-            format!(
-                "release {host}, then remove its links on {}",
-                words(&subnets)
-            )
-        }));
-        tasks.extend(self.occupant_tasks());
-        Some(Gate {
-            name: GateName::Teardown,
-            before: Some(first),
-            why: if self.deletes_any(&subnets) {
-                format!(
-                    "machines or addresses use {}, and their links are deleted with the subnet",
-                    words(&subnets)
-                )
-            } else {
-                format!(
-                    "machines or addresses use {}, and would keep addresses that are not on the subnet any more",
-                    words(&subnets)
-                )
-            },
-            evidence,
-            runbook: None,
-            values: BTreeMap::from([
-                ("subnets".to_owned(), lines(subnets.iter())),
-                ("machines".to_owned(), lines(real.iter())),
-            ]),
-            tasks,
-        })
-    }
-
-    /// Whether a step deletes the row of one of these subnets.
-    fn deletes_any(&self, subnets: &BTreeSet<Cidr>) -> bool {
-        self.steps
-            .iter()
-            .filter(|step| step.leaves.is_none())
-            .filter_map(|step| step.expects.as_ref()?.as_subnet())
-            .any(|subnet| subnets.contains(&subnet.cidr))
-    }
-
-    /// The vacated subnets that are in use by anything but controllers, and the hosts that use them.
-    fn inhabitants(&self) -> (BTreeSet<Cidr>, BTreeSet<String>) {
-        let vacated = self.vacated();
-        let mut subnets: BTreeSet<Cidr> = BTreeSet::new();
-        let mut machines: BTreeSet<String> = BTreeSet::new();
-        for link in self
-            .observed
-            .links()
-            .filter(|link| vacated.contains(&link.subnet))
-        {
-            let kind = self.observed.nodes.get(&link.host).map(|node| node.kind);
-            if kind != Some(NodeKind::Controller) {
-                subnets.insert(link.subnet);
-                machines.insert(link.host.clone());
-            }
-        }
-        for cidr in &vacated {
-            for occupant in self.observed.occupants.get(cidr).into_iter().flatten() {
-                match &occupant.holder {
-                    Holder::Node {
-                        kind: NodeKind::Controller,
-                        ..
-                    }
-                    | Holder::Passing
-                    | Holder::Bmc { .. } => continue,
-                    Holder::Node { host, .. } => {
-                        machines.insert(host.clone());
-                    }
-                    Holder::Dns { .. } | Holder::User { .. } | Holder::Unknown(_) => {}
-                }
-                subnets.insert(*cidr);
-            }
-        }
-        (subnets, machines)
-    }
-
-    fn is_machine(&self, host: &str) -> bool {
-        self.observed
-            .nodes
-            .get(host)
-            .is_none_or(|node| node.kind == NodeKind::Machine)
-    }
-
     fn vacate(&self) -> Option<Gate> {
         let before = self.vacate_before?;
-        let subnets: BTreeSet<Cidr> = self
-            .vacated()
-            .into_iter()
-            .filter(|cidr| self.held_by_controller(cidr))
-            .collect();
-        let mut held: BTreeSet<String> = BTreeSet::new();
-        for cidr in &subnets {
-            for occupant in self.observed.occupants.get(cidr).into_iter().flatten() {
-                if let (
-                    Holder::Node {
-                        host,
-                        kind: NodeKind::Controller,
-                        interface,
-                    },
-                    Some(ip),
-                ) = (&occupant.holder, occupant.ip)
-                {
-                    let interface = interface.as_deref().unwrap_or("its interface");
-                    held.insert(format!("{host}: remove {ip}/{} from {interface}; do not give it another address yet", cidr.prefix()));
-                }
+        let departures = self.departures();
+        let (mut subnets, mut held) = (BTreeSet::new(), BTreeSet::new());
+        for (cidr, occupant) in departures.occupants(self.observed) {
+            if let (
+                Holder::Node {
+                    host,
+                    kind: NodeKind::Controller,
+                    interface,
+                },
+                ip,
+            ) = (&occupant.holder, occupant.ip)
+            {
+                subnets.insert(cidr);
+                let interface = interface.as_deref().unwrap_or("its interface");
+                let prefix = cidr.prefix();
+                held.extend(ip.map(|ip| match departures.shrinking().get(&cidr) {
+                    None => format!("{host}: remove {ip}/{prefix} from {interface}; do not give it another address yet"),
+                    Some(new) => format!("{host}: remove {ip}/{prefix} from {interface}, or replace it by an address in {new} with the prefix length {prefix}"),
+                }));
             }
         }
         Some(Gate {
@@ -169,6 +60,7 @@ impl PlanBuilder<'_> {
                 words(&subnets)
             ),
             evidence: vec![GateEvidence::Vacant {
+                keeping: departures.keeping(&subnets),
                 subnets: subnets.clone(),
                 controllers: true,
             }],

@@ -64,7 +64,11 @@ pub(super) fn check(
         let (Some(site), Some(config)) = (configured, config) else {
             continue;
         };
-        for other in config.sites.iter().filter(|it| have_the_same_maas(site, it)) {
+        for other in config
+            .sites
+            .iter()
+            .filter(|it| have_the_same_maas(site, it))
+        {
             let beside = folder_beside(&one.folder, site, other);
             let Some(folder) = beside.filter(|it| sites.iter().all(|site| site.folder != *it))
             else {

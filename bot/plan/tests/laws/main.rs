@@ -5,6 +5,7 @@ mod applying;
 mod equivalence;
 mod order;
 mod rules;
+mod staying;
 mod strangers;
 mod undoing;
 
