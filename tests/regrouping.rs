@@ -53,7 +53,7 @@ async fn planned(version: &str, planes: &[&str]) -> (World, Topology, Result<Pla
 }
 
 /// What a plan says, once it is carried out on every release.
-async fn said(planes: &[&str]) -> String {
+async fn outcome(planes: &[&str]) -> String {
     let mut said = String::new();
     for version in RELEASES {
         let (world, topology, plan) = planned(version, planes).await;
@@ -96,7 +96,13 @@ async fn vids_are_swapped_through_a_free_one_with_everything_on_their_vlans() {
         &TEN.replace("vid: 10", "vid: 20"),
         &TWENTY.replace("vid: 20", "vid: 10"),
     ];
-    assert_snapshot!(said(&swapped).await, @"");
+    assert_snapshot!(outcome(&swapped).await, @r"
+    ! vlan blue/4094: moves blue/20 -> blue/4094  [twenty]  # aside for a moment, on a free VID: the VIDs change places in a circle
+    ! vlan blue/20: moves blue/10 -> blue/20  [ten]  # as declared
+    ! vlan blue/10: moves blue/4094 -> blue/10  [twenty]  # as declared
+    vlan blue/10 gets VID 20, but hosts that are up keep the name and the tag 10 of their interfaces until they are deployed again or changed by hand: `eth0.10` of `node1`
+    vlan blue/20 gets VID 10, but hosts that are up keep the name and the tag 20 of their interfaces until they are deployed again or changed by hand: `eth0.20` of `rack0`
+    ");
     let (world, topology, plan) = planned("3.5.12", &swapped).await;
     carried_out(&world, &topology, &plan.unwrap())
         .await
@@ -150,7 +156,7 @@ async fn a_swap_without_a_free_vid_is_refused() {
     let observed = world.observe(&topology).await;
     let refused = Plan::between(&observed, &topology, &PlanPolicy::default()).unwrap_err();
     let told: Vec<String> = refused.refusals.iter().map(ToString::to_string).collect();
-    assert_snapshot!(told.join("\n"), @"");
+    assert_snapshot!(told.join("\n"), @"circle: vlan blue/20 would get VID 10 from a VLAN that waits for its own, and no VID of fabric `blue` is free in between. Remove a VLAN that nobody uses, or make the change in two.");
 }
 
 #[tokio::test]
@@ -160,20 +166,51 @@ async fn hosts_that_keep_their_tag_and_mtu_are_named() {
         &TEN.replace("vid: 10", "vid: 11, mtu: 9000"),
         &TWENTY.replace("vid: 20", "vid: 21"),
     ];
-    assert_snapshot!(said(&changed).await, @"");
+    assert_snapshot!(outcome(&changed).await, @r"
+    ! vlan blue/11: moves blue/10 -> blue/11, mtu 1500 -> 9000  [ten]  # as declared
+    ! vlan blue/21: moves blue/20 -> blue/21  [twenty]  # as declared
+    vlan blue/10 gets VID 11, but hosts that are up keep the name and the tag 10 of their interfaces until they are deployed again or changed by hand: `eth0.10` of `node1`
+    the MTU of vlan blue/10 becomes 9000, but hosts that are up keep 1500 until they are deployed again or changed by hand: `eth0.10` of `node1`
+    vlan blue/20 gets VID 21, but hosts that are up keep the name and the tag 20 of their interfaces until they are deployed again or changed by hand: `eth0.20` of `rack0`
+    ");
 }
 
+/// The metal network leaves the untagged VLAN, which is declared by itself; the rack's interface follows by its report.
 #[tokio::test]
 async fn a_controllers_network_that_goes_to_another_vlan_asks_nobody_to_leave() {
     let moved = [
-        METAL,
+        "- {plane: base, fabric: blue}\n",
+        "- {plane: metal, fabric: blue, vid: 31, cidr: 10.0.1.0/24}\n",
         TEN,
-        &TWENTY.replace("fabric: blue, vid: 20", "fabric: red, vid: 21"),
+        TWENTY,
     ];
-    let (_, _, plan) = planned("3.5.12", &moved).await;
-    let plan = plan.unwrap();
-    let lines: Vec<String> = plan.steps.iter().map(render::line).collect();
-    assert_snapshot!(format!("{:?}\n{}\n{}", plan.gates, lines.join("\n"), plan.warnings.join("\n")), @"");
+    assert_snapshot!(outcome(&moved).await, @"");
+}
+
+/// A controller's interface with two networks: its report would bring the one that moves back, or drag the other along.
+#[tokio::test]
+async fn a_controller_that_would_drag_a_network_leaves_it_first() {
+    let subnet = r#"{"cidr": "10.0.1.0/24", "name": "metal"}"#;
+    let link = r#"{"subnet": "10.0.1.0/24", "mode": "STATIC", "ip": "10.0.1.4"}"#;
+    let more = |text: &str| {
+        format!(
+            "{text}, {}",
+            text.replace("10.0.1.", "10.0.2.")
+                .replace("metal", "second")
+        )
+    };
+    let layout = TAGGED
+        .replace(subnet, &more(subnet))
+        .replace(link, &more(link));
+    let world = world_of(&layout, Some("3.5.12"));
+    let topology = declared(&[
+        "- {plane: second, fabric: blue, cidr: 10.0.2.0/24}\n",
+        "- {plane: metal, fabric: blue, vid: 31, cidr: 10.0.1.0/24}\n",
+    ]);
+    let observed = world.observe(&topology).await;
+    let plan = Plan::between(&observed, &topology, &PlanPolicy::default()).unwrap();
+    let gates: Vec<&str> = plan.gates.iter().map(|gate| gate.name.word()).collect();
+    assert_eq!(gates, ["vacate"], "{:#?}", plan.warnings);
 }
 
 /// node2 lives in the upper half, which becomes a plane of its own; the rack and the gateway stay.
@@ -185,7 +222,15 @@ async fn a_plane_that_is_split_keeps_what_stays() {
         &TWENTY.replace("10.0.20.0/24", "10.0.20.0/25"),
         "- {plane: upper, fabric: blue, vid: 21, cidr: 10.0.20.128/25}\n",
     ];
-    assert_snapshot!(said(&split).await, @"");
+    assert_snapshot!(outcome(&split).await, @r"
+    teardown: 10.0.20.0/24 becomes 10.0.20.0/25, and the addresses listed here lie outside of it: only they have to leave
+    - remove 10.0.20.200 (eth0.20) from node2
+    + vlan blue/21 mtu 1500  [upper]  # declared
+    ! subnet 10.0.20.0/25 twenty: cidr 10.0.20.0/24 -> 10.0.20.0/25  [twenty]  # in place: the row stays, and what is on it stays
+    + subnet 10.0.20.128/25 upper on blue/21  [upper]  # declared
+    `twenty` changes from 10.0.20.0/24 to 10.0.20.0/25 with everything on it; `rack0` and BMCs keep the netmask /24 until somebody changes it there
+    change the netmask from /24 to /25 on these controllers right after the change: `eth0.20` of `rack0`; MAAS refuses its reports until then
+    ");
 }
 
 #[tokio::test]
@@ -195,7 +240,15 @@ async fn a_plane_that_gets_two_networks_of_its_one_keeps_the_row_with_the_gatewa
         TEN,
         "- plane: twenty\n  fabric: blue\n  vid: 20\n  vlan_name: twenty\n  cidr: 10.0.20.128/25\n  name: b\n  subnets:\n  - {cidr: 10.0.20.0/25, name: a, gateway: +1}\n",
     ];
-    assert_snapshot!(said(&split).await, @"");
+    assert_snapshot!(outcome(&split).await, @r"
+    teardown: 10.0.20.0/24 becomes 10.0.20.0/25, and the addresses listed here lie outside of it: only they have to leave
+    - remove 10.0.20.200 (eth0.20) from node2
+    ! subnet 10.0.20.0/25 twenty: cidr 10.0.20.0/24 -> 10.0.20.0/25  [twenty]  # in place: the row stays, and what is on it stays
+    + subnet 10.0.20.128/25 b on blue/20  [twenty]  # declared
+    ! subnet 10.0.20.0/25 a: name twenty -> a  [twenty]  # name
+    `twenty` changes from 10.0.20.0/24 to 10.0.20.0/25 with everything on it; `rack0` and BMCs keep the netmask /24 until somebody changes it there
+    change the netmask from /24 to /25 on these controllers right after the change: `eth0.20` of `rack0`; MAAS refuses its reports until then
+    ");
 }
 
 /// The other half is still there, and networks may not overlap. Leaving its file out does not remove it.
@@ -208,7 +261,7 @@ async fn a_merge_over_a_network_that_is_still_there_is_refused() {
     let (_, _, plan) = planned("3.5.12", &[METAL, TEN, &wide]).await;
     let refused = plan.unwrap_err();
     let told: Vec<String> = refused.refusals.iter().map(ToString::to_string).collect();
-    assert_snapshot!(told.join("\n"), @"");
+    assert_snapshot!(told.join("\n"), @"occupied: subnet 10.0.30.0/24, which no plane declares, overlaps 10.0.16.0/20. Declare it as a plane, choose another CIDR, or remove it in MAAS; planebot never touches undeclared objects.");
 }
 
 /// The other half goes elsewhere: it leaves first, and this one grows in place.
@@ -219,5 +272,12 @@ async fn a_plane_grows_over_what_another_leaves() {
         "10.0.16.0/20, gateway: 10.0.20.1",
     );
     let gone = "- {plane: thirty, fabric: blue, vid: 30, vlan_name: thirty, space: s20, cidr: 10.0.33.0/24, name: thirty}\n";
-    assert_snapshot!(said(&[METAL, TEN, &wide, gone]).await, @"");
+    assert_snapshot!(outcome(&[METAL, TEN, &wide, gone]).await, @r"
+    - subnet 10.0.30.0/24 thirty on blue/30  [thirty]  # made again as 10.0.33.0/24, since CIDRs change hands here: all deletes come before all creates
+    ! subnet 10.0.16.0/20 twenty: cidr 10.0.20.0/24 -> 10.0.16.0/20  [twenty]  # in place: the row stays, and what is on it stays
+    + subnet 10.0.33.0/24 thirty on blue/30  [thirty]  # on the VLAN row that stays, so its space stays
+    `twenty` changes from 10.0.20.0/24 to 10.0.16.0/20 with everything on it; `rack0` and BMCs keep the netmask /24 until somebody changes it there
+    `twenty` grows from 10.0.20.0/24 to 10.0.16.0/20 and then includes everything in between; MAAS knows of no addresses in use there, but there may be some
+    change the netmask from /24 to /20 on these controllers right after the change: `eth0.20` of `rack0`; MAAS refuses its reports until then
+    ");
 }

@@ -31,7 +31,9 @@ impl PlanBuilder<'_> {
         self.remove_subnets();
         self.make_spaces();
         self.make_fabrics();
-        self.make_vlans();
+        if !self.make_vlans() {
+            return;
+        }
         self.make_subnets();
         self.stand_up();
         self.make_waiting_snippets();

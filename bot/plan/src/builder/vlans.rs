@@ -17,7 +17,8 @@ use crate::step::Phase;
 
 impl<'a> PlanBuilder<'a> {
     /// New VLANs, and changes that need not wait. A VLAN that takes over another's VID comes once that one has left it.
-    pub(super) fn make_vlans(&mut self) {
+    /// Returns false if some wait for each other and none can be put aside.
+    pub(super) fn make_vlans(&mut self) -> bool {
         self.find_vlan_rows();
         self.deferred_mtus = self.fabrics_whose_mtus_wait();
         let mut waiting = self.carriers_first();
@@ -29,9 +30,10 @@ impl<'a> PlanBuilder<'a> {
                 let (plane, desired) = waiting.remove(next);
                 self.put_vlan(plane, desired);
             } else if !self.refusals.is_empty() || !self.put_one_aside(&waiting) {
-                return;
+                return false;
             }
         }
+        true
     }
 
     fn put_vlan(&mut self, plane: &str, desired: &Vlan) {

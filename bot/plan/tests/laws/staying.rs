@@ -3,10 +3,10 @@
 use plan::gate::GateEvidence;
 use plan::plan::Plan;
 use topology::Cidr;
-use topology::object::{Link, Mode, Object};
+use topology::object::{Link, Mode, Object, VlanAt};
 use topology::plane::Strategy;
 
-use crate::applying::{lines, planned};
+use crate::applying::{applied, lines, planned};
 use crate::hold;
 use test_support::pairs::Pair;
 
@@ -101,4 +101,55 @@ fn a_gate_names_only_subnets_that_lose_somebody() {
         }
         None
     });
+}
+
+/// A VLAN whose VID changes, or is exchanged with another's, keeps what is on it: the row goes along, with its interfaces.
+#[test]
+fn a_vlan_with_another_vid_keeps_its_interfaces() {
+    hold("a_vlan_with_another_vid_keeps_its_interfaces", |pair| {
+        let observed = pair.observed();
+        let plan = planned(&observed, &pair.topology()).ok()?;
+        if !pair.exact {
+            return None;
+        }
+        let network = applied(&observed, &plan).ok()?;
+        retagged(pair).find_map(|(old, new)| {
+            let lost = observed
+                .all()
+                .filter_map(Object::as_interface)
+                .filter(|interface| interface.vlan.as_ref() == Some(&old))
+                .find(|interface| {
+                    let now = network.interface(&interface.host, &interface.name);
+                    now.is_none_or(|now| now.vlan.as_ref() != Some(&new))
+                })?;
+            Some(format!(
+                "{} of {} is not on {new}\n{}",
+                lost.name,
+                lost.host,
+                lines(&plan)
+            ))
+        })
+    });
+}
+
+/// Tagged VLANs of one plane each that get another VID, and of which nothing else changes by which they are known.
+fn retagged(pair: &Pair) -> impl Iterator<Item = (VlanAt, VlanAt)> {
+    let (before, after) = (&pair.before, &pair.after);
+    (0..before.vlans.len()).filter_map(|at| {
+        let (old, new) = (&before.vlans[at], &after.vlans[at]);
+        let same = (old.fabric, &old.name, old.space) == (new.fabric, &new.name, new.space)
+            && old.declared
+            && new.declared
+            && !old.default;
+        let subnets: Vec<usize> = before.subnets_on(at).collect();
+        let unchanged = after.subnets_on(at).eq(subnets.iter().copied())
+            && !subnets.is_empty()
+            && subnets.iter().all(|subnet| {
+                let (old, new) = (&before.subnets[*subnet], &after.subnets[*subnet]);
+                (old.cidr, &old.name) == (new.cidr, &new.name)
+            });
+        let fabrics = before.fabrics == after.fabrics[..before.fabrics.len()];
+        let tagged = old.vid != 0 && new.vid != 0 && old.vid != new.vid;
+        (same && unchanged && fabrics && tagged).then(|| (before.at(at), after.at(at)))
+    })
 }
