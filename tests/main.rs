@@ -16,6 +16,7 @@ mod objects;
 mod pairs;
 mod planning;
 mod reference;
+mod regrouping;
 mod removal;
 mod reports;
 mod resizing;

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use plan::plan::{Plan, PlanPolicy};
 use plan::render;
-use topology::object::Link;
+use topology::object::{Link, Mode};
 
 use crate::lab::{World, world_of};
 use crate::objects::{Change, edited, imported};
@@ -86,12 +86,14 @@ async fn a_network_that_grows_keeps_all_that_is_on_it() {
     ! subnet 10.0.0.0/23 metal: cidr 10.0.1.0/24 -> 10.0.0.0/23  [metal]  # in place: the row stays, and what is on it stays
     `metal` changes from 10.0.1.0/24 to 10.0.0.0/23 with everything on it; `node1`, `rack0` and BMCs keep the netmask /24 until somebody changes it there
     `metal` grows from 10.0.1.0/24 to 10.0.0.0/23 and then includes everything in between; MAAS knows of no addresses in use there, but there may be some
+    change the netmask from /24 to /23 on these controllers right after the change: `eth0` of `rack0`; a report with the old one makes MAAS add 10.0.1.0/24 again
     ");
     assert_snapshot!(resized("3.7.3", &written_out("10.0.0.0/23")).await, @r"
     ! subnet 10.0.0.0/23 metal: cidr 10.0.1.0/24 -> 10.0.0.0/23  [metal]  # in place: the row stays, and what is on it stays
     ! range 10.0.1.2-10.0.1.20 rewritten unchanged  [metal]  # written as it is, so that dhcpd takes over the gateway and resolvers (MAAS 3.7)
     `metal` changes from 10.0.1.0/24 to 10.0.0.0/23 with everything on it; `node1`, `rack0` and BMCs keep the netmask /24 until somebody changes it there
     `metal` grows from 10.0.1.0/24 to 10.0.0.0/23 and then includes everything in between; MAAS knows of no addresses in use there, but there may be some
+    change the netmask from /24 to /23 on these controllers right after the change: `eth0` of `rack0`; MAAS refuses its reports until then
     ");
 }
 
@@ -116,6 +118,7 @@ async fn a_gateway_that_changes_with_the_size_goes_along_in_the_same_write() {
     ! subnet 10.0.0.0/23 metal: cidr 10.0.1.0/24 -> 10.0.0.0/23, gateway 10.0.1.1 -> 10.0.0.1  [metal]  # in place: the row stays, and what is on it stays
     `metal` changes from 10.0.1.0/24 to 10.0.0.0/23 with everything on it; `node1`, `rack0` and BMCs keep the netmask /24 until somebody changes it there
     `metal` grows from 10.0.1.0/24 to 10.0.0.0/23 and then includes everything in between; MAAS knows of no addresses in use there, but there may be some
+    change the netmask from /24 to /23 on these controllers right after the change: `eth0` of `rack0`; a report with the old one makes MAAS add 10.0.1.0/24 again
     ");
 }
 
@@ -134,17 +137,111 @@ async fn an_ipv6_network_grows_too() {
     }
 }
 
+/// What is said at the gates, and the steps; the plan is carried out, and links inside are as they were.
+async fn shrunk(version: &str, change: &Change) -> String {
+    let (world, topology, plan) = planned(version, LIVED_IN, change).await;
+    let before = links(&world).await;
+    carried_out(&world, &topology, &plan).await.unwrap();
+    let new = topology.planes["metal"].subnets[0].cidr;
+    let inside = |link: &&Link| matches!(link.mode, Mode::Static(ip) if new.contains(ip));
+    let after = links(&world).await;
+    for link in before.iter().filter(inside) {
+        let same = |other: &&Link| other.host == link.host && other.mode == link.mode;
+        assert!(
+            after.iter().any(|other| same(&other)),
+            "{version}: {link:?}"
+        );
+    }
+    let mut text = String::new();
+    for gate in &plan.gates {
+        text += &format!("{}: {}\n", gate.name.word(), gate.why);
+        for task in &gate.tasks {
+            text += &format!("- {task}\n");
+        }
+    }
+    let steps: Vec<String> = plan.steps.iter().map(render::line).collect();
+    text + &steps.join("\n")
+}
+
+/// node1 has .50 and node2 .51, outside of a /27, the rack .4. The dynamic range moves inside, and DHCP goes on.
 #[tokio::test]
-async fn whoever_would_be_outside_has_to_leave_first() {
-    // node1 has .50 and node2 .51: both are outside of a /27.
+async fn only_who_would_be_outside_has_to_leave() {
     let small = Change::of_all(&[
         ("metal", "cidr: 10.0.1.0/24", "cidr: 10.0.1.0/27"),
         ("metal", "+60..+70", "+21..+30"),
         ("machines", "address: +51", "address: +20"),
     ]);
-    let (_, _, plan) = planned("3.5.12", LIVED_IN, &small).await;
-    let gates: Vec<&str> = plan.gates.iter().map(|gate| gate.name.word()).collect();
-    assert_eq!(gates, ["teardown", "vacate"]);
+    for version in RELEASES {
+        let text = shrunk(version, &small).await;
+        assert!(!text.contains("vacate"), "{version}: {text}");
+    }
+    assert_snapshot!(shrunk("3.5.12", &small).await, @r#"
+    teardown: 10.0.1.0/24 becomes 10.0.1.0/27, and the addresses listed here lie outside of it: only they have to leave
+    - release node1 (take it out of its Juju model first), then remove 10.0.1.50 (eth0) from it
+    - remove 10.0.1.51 (eth0) from node2
+    ! range 10.0.1.21-10.0.1.30 "pxe" -> "pxe"  [metal]  # into what is left of its network; the row stays
+    ! subnet 10.0.1.0/27 metal: cidr 10.0.1.0/24 -> 10.0.1.0/27  [metal]  # in place: the row stays, and what is on it stays
+    + link node1:eth0 on 10.0.1.0/27 auto  # declared
+    + link node1:eth0.60 on 2001:db8:1::/64 2001:db8:1::50  # declared
+    - link node2:eth0 on 10.0.1.0/27 auto  # not declared for this interface
+    + link node2:eth0 on 10.0.1.0/27 10.0.1.20  # declared
+    "#);
+}
+
+/// The upper half is kept: the rack, too, is outside of it.
+#[tokio::test]
+async fn a_controller_outside_leaves_before_the_network_shrinks() {
+    let upper = Change::of_all(&[
+        ("metal", "cidr: 10.0.1.0/24", "cidr: 10.0.1.32/27"),
+        ("metal", "+60..+70", "+21..+30"),
+        ("machines", "address: +51", "address: +19"),
+    ]);
+    for version in RELEASES {
+        let text = shrunk(version, &upper).await;
+        assert!(text.contains("vacate"), "{version}: {text}");
+        assert!(!text.contains("node2"), "{version}: {text}");
+    }
+    assert_snapshot!(shrunk("3.7.3", &upper).await, @r#"
+    vacate: a MAAS controller still has an address on 10.0.1.0/24: its next report would recreate the old subnet, or move a new one to the wrong VLAN
+    - rack0: remove 10.0.1.4/24 from eth0, or replace it by an address in 10.0.1.32/27 with the prefix length 24
+    ! range 10.0.1.34-10.0.1.52 "vips" -> "vips"  [metal]  # into what is left of its network; the row stays
+    ! range 10.0.1.53-10.0.1.62 "pxe" -> "pxe"  [metal]  # into what is left of its network; the row stays
+    ! subnet 10.0.1.32/27 metal: cidr 10.0.1.0/24 -> 10.0.1.32/27, gateway 10.0.1.1 -> 10.0.1.33  [metal]  # in place: the row stays, and what is on it stays
+    ! subnet 10.0.1.32/27 metal: resolvers 10.0.1.1 -> 10.0.1.33  [metal]  # resolvers
+    ! range 10.0.1.34-10.0.1.52 rewritten unchanged  [metal]  # written as it is, so that dhcpd takes over the gateway and resolvers (MAAS 3.7)
+    "#);
+}
+
+/// The metal plane, smaller; one key is left alone.
+async fn left_alone(gateway: &str, reserve: &str) -> Vec<String> {
+    let text = format!(
+        "planes:\n- {{plane: metal, fabric: blue, cidr: 10.0.1.32/27, gateway: {gateway}, dhcp: off, reserve: {reserve}}}\n"
+    );
+    let sources = [topology::draft::SourceFile {
+        path: "a.yaml".to_owned(),
+        bytes: text.into_bytes(),
+    }];
+    let topology = topology::check::check(&sources).topology.unwrap();
+    let world = world_of(LIVED_IN, Some("3.6.5"));
+    let observed = world.observe(&topology).await;
+    let refused = Plan::between(&observed, &topology, &PlanPolicy::default()).unwrap_err();
+    refused.refusals.iter().map(|why| why.why.clone()).collect()
+}
+
+#[tokio::test]
+async fn what_is_left_alone_must_lie_inside() {
+    assert_eq!(
+        left_alone("leave", "[]").await,
+        [
+            "`gateway` is left alone, but 10.0.1.0/24 moves to 10.0.1.32/27, so it cannot stay as it is."
+        ]
+    );
+    assert_eq!(
+        left_alone("+1", "leave").await,
+        [
+            "`reserve` is left alone, but 10.0.1.0/24 moves to 10.0.1.32/27, so it cannot stay as it is."
+        ]
+    );
 }
 
 /// A machine is on a network that was put on the wrong VLAN, as MAAS does by itself when a relayed rack reports.

@@ -106,11 +106,23 @@ fn people_oblige(world: &World, plan: &Plan) {
     for cidr in plan.vacated() {
         maas.vacate(&cidr.to_string(), false);
     }
-    let let_go = plan
-        .gate(GateName::Vacate)
-        .map(|gate| &gate.values["subnets"]);
-    for cidr in let_go.into_iter().flat_map(|subnets| subnets.lines()) {
-        maas.vacate(cidr, true);
+    for evidence in plan.gates.iter().flat_map(|gate| &gate.evidence) {
+        let GateEvidence::Vacant {
+            subnets,
+            controllers,
+            keeping,
+        } = evidence
+        else {
+            continue;
+        };
+        for cidr in subnets {
+            match keeping.get(cidr) {
+                None => maas.vacate(&cidr.to_string(), *controllers),
+                Some(kept) => {
+                    maas.vacate_outside(&cidr.to_string(), &kept.to_string(), *controllers);
+                }
+            }
+        }
     }
 }
 

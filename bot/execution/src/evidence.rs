@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use maas::{MaasReader, ReadError, Transport};
 use plan::gate::{Gate, GateEvidence};
 use topology::Cidr;
-use topology::object::{Object, VlanAt};
+use topology::object::{Link, Mode, Object, VlanAt};
 use topology::observed::{Holder, Node, NodeKind, Observed, Occupant, Scope};
 
 use crate::occupants::{blocks, describe};
@@ -52,9 +52,10 @@ pub(crate) async fn missing_evidence<W: Transport>(
                 GateEvidence::Vacant {
                     subnets,
                     controllers,
+                    keeping,
                 },
                 Some(observed),
-            ) => missing.extend(holders(observed, subnets, *controllers)),
+            ) => missing.extend(holders(observed, (subnets, keeping), *controllers)),
             (GateEvidence::Changeable { machines }, Some(observed)) => {
                 missing.extend(not_released(observed, machines));
             }
@@ -127,7 +128,20 @@ async fn observe_for<W: Transport>(
     Ok(Some(reader.observe(&scope).await?))
 }
 
-fn holders(observed: &Observed, subnets: &BTreeSet<Cidr>, controllers: bool) -> Vec<String> {
+/// Who is still on these subnets. Of those that shrink, `keeping` is what may stay.
+fn holders(
+    observed: &Observed,
+    (subnets, keeping): (&BTreeSet<Cidr>, &BTreeMap<Cidr, Cidr>),
+    controllers: bool,
+) -> Vec<String> {
+    let stays = |cidr: &Cidr, ip: Option<IpAddr>| {
+        let kept = keeping.get(cidr);
+        kept.is_some_and(|kept| ip.is_none_or(|ip| kept.contains(ip)))
+    };
+    let fixed = |link: &Link| match link.mode {
+        Mode::Static(ip) => Some(ip),
+        Mode::Auto | Mode::Dhcp | Mode::LinkUp => None,
+    };
     let is_controller = |host: &str| {
         observed
             .nodes
@@ -137,7 +151,7 @@ fn holders(observed: &Observed, subnets: &BTreeSet<Cidr>, controllers: bool) -> 
     let mut lines: BTreeSet<String> = BTreeSet::new();
     for link in observed
         .links()
-        .filter(|link| subnets.contains(&link.subnet))
+        .filter(|link| subnets.contains(&link.subnet) && !stays(&link.subnet, fixed(link)))
     {
         if controllers || !is_controller(&link.host) {
             lines.insert(format!(
@@ -155,12 +169,15 @@ fn holders(observed: &Observed, subnets: &BTreeSet<Cidr>, controllers: bool) -> 
             };
             // Nodes are described by their links above, unless their links were not read.
             let described = node.is_some_and(|host| {
-                observed
-                    .links()
-                    .any(|link| link.host == *host && link.subnet == *cidr)
+                let mut links = observed.links();
+                links.any(|link| {
+                    let listed = !keeping.contains_key(cidr) || fixed(link) == occupant.ip;
+                    link.host == *host && link.subnet == *cidr && listed
+                })
             });
             let exempt = node.is_some_and(|host| is_controller(host)) && !controllers;
-            if blocks(occupant, true) && !described && !exempt {
+            let leaves = blocks(occupant, true) && !stays(cidr, occupant.ip);
+            if leaves && !described && !exempt {
                 lines.insert(describe(occupant, cidr));
             }
         }

@@ -199,9 +199,9 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
         let occupants = reader.occupants(&subnet.cidr).await?;
         let blocking: Vec<String> = occupants
             .iter()
-            .filter(|occupant| match inside {
-                Some(cidr) => occupant.ip.is_some_and(|ip| !cidr.contains(ip)),
-                None => blocks(occupant, in_place),
+            .filter(|occupant| blocks(occupant, in_place))
+            .filter(|occupant| {
+                inside.is_none_or(|cidr| occupant.ip.is_some_and(|ip| !cidr.contains(ip)))
             })
             .map(|occupant| describe(occupant, &subnet.cidr))
             .collect();
@@ -211,8 +211,11 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
             blocking = blocking.len(),
             "looked at the occupants of a subnet"
         );
-        Ok((!blocking.is_empty())
-            .then(|| format!("{} is not vacant: {}", subnet.cidr, blocking.join("; "))))
+        let what = inside.map_or_else(
+            || format!("{} is not vacant", subnet.cidr),
+            |cidr| format!("outside of {cidr}"),
+        );
+        Ok((!blocking.is_empty()).then(|| format!("{what}: {}", blocking.join("; "))))
     }
 
     /// What is on a VLAN or in a fabric that the step deletes. All nodes are read, because any may have an interface there.

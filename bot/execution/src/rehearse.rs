@@ -75,6 +75,7 @@ pub async fn rehearse(
             | NextMove::Stop { .. }
             | NextMove::Finish => {}
         }
+        uncut.take_new_netmasks(input.plan);
         uncut.controllers_report();
         let before = uncut.clone();
         let operations = uncut.execute(input, &next, None).await;
@@ -290,11 +291,6 @@ impl RehearsalRun {
         let Some(gate) = input.plan.gate(gate) else {
             return;
         };
-        let subnets = gate
-            .values
-            .get("subnets")
-            .map(String::as_str)
-            .unwrap_or_default();
         let machines = gate
             .values
             .get("machines")
@@ -303,15 +299,30 @@ impl RehearsalRun {
         for host in machines.lines() {
             self.release(host);
         }
-        for (host, name) in gate.evidence.iter().flat_map(GateEvidence::detached) {
-            self.detach(host, name);
-        }
-        for cidr in subnets.lines() {
-            match gate.name {
-                GateName::Rack => self.attach_rack(cidr),
-                GateName::Teardown | GateName::Vacate | GateName::Jumphost => {
-                    self.vacate(cidr, gate.name == GateName::Vacate);
+        for evidence in &gate.evidence {
+            match evidence {
+                GateEvidence::Attended { subnets } => {
+                    for cidr in subnets {
+                        self.attach_rack(&cidr.to_string());
+                    }
                 }
+                GateEvidence::Vacant {
+                    subnets,
+                    controllers,
+                    keeping,
+                } => {
+                    for cidr in subnets {
+                        self.vacate(cidr, keeping.get(cidr), *controllers);
+                    }
+                }
+                GateEvidence::Detached { interfaces, .. } => {
+                    for (host, name) in interfaces {
+                        self.detach(host, name);
+                    }
+                }
+                GateEvidence::Changeable { .. }
+                | GateEvidence::NoJujuModel
+                | GateEvidence::Jumphost { .. } => {}
             }
         }
     }

@@ -5,6 +5,7 @@
 //! routes, reserved IPs and snippets are set up. Must not know gates, or who approves.
 
 mod draft;
+mod exchange;
 mod moves;
 mod ranges;
 mod removal;
@@ -14,7 +15,7 @@ mod stand;
 mod target;
 mod vlans;
 
-pub(crate) use draft::{PlanBuilder, StepDraft, is_recreated, vacated};
+pub(crate) use draft::{PlanBuilder, StepDraft, is_recreated};
 pub(crate) use ranges::called;
 
 impl PlanBuilder<'_> {
@@ -29,11 +30,14 @@ impl PlanBuilder<'_> {
         self.remove_snippets();
         self.remove_ranges();
         self.remove_absent_content();
+        self.move_ranges_inside();
         self.remove_subnets();
         self.remove_absent_subnets();
         self.make_spaces();
         self.make_fabrics();
-        self.make_vlans();
+        if !self.make_vlans() {
+            return;
+        }
         self.make_subnets();
         self.stand_up();
         self.make_waiting_snippets();

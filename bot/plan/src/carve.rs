@@ -123,14 +123,9 @@ impl PlanBuilder<'_> {
         self.network = network;
     }
 
-    /// Machines with links on vacated subnets: they are released at the teardown gate.
+    /// Machines that have to leave a subnet: they are released at the teardown gate.
     fn hosts_at_the_gate(&self) -> BTreeSet<String> {
-        let vacated = self.vacated();
-        self.observed
-            .links()
-            .filter(|link| vacated.contains(&link.subnet))
-            .map(|link| link.host.clone())
-            .collect()
+        self.departures().hosts(self.observed)
     }
 
     /// Commissioning removes every link, so all declared links are planned for a machine that passes the teardown gate. If a

@@ -3,14 +3,15 @@
 //! Applies the steps to a model of the observed network and reports every invariant that does not hold. It shares only the
 //! network model with the planner; it must not know how a plan is made.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use topology::address::Cidr;
 use topology::object::{Key, Link, Mode, Object, VlanAt};
 use topology::observed::{Holder, NodeKind, Observed};
 
 use crate::audit::AuditStatus;
-use crate::gate::GateEvidence;
+use crate::departures::Departures;
+use crate::gate::{Gate, GateEvidence};
 use crate::network::NetworkModel;
 use crate::plan::Plan;
 use crate::render::quoted;
@@ -23,7 +24,7 @@ pub fn complaints(plan: &Plan, observed: &Observed) -> Vec<String> {
     let after = walk(plan, observed, &mut complaints);
     untouched(plan, &NetworkModel::of(observed), &after, &mut complaints);
     order(plan, &mut complaints);
-    vacancy(plan, observed, &mut complaints);
+    vacancy(plan, observed, &after, &mut complaints);
     gates(plan, &mut complaints);
     complaints
 }
@@ -31,47 +32,7 @@ pub fn complaints(plan: &Plan, observed: &Observed) -> Vec<String> {
 /// Every step starts from the state that the previous step left, MAAS refuses none of them, no MTU is temporarily too large,
 /// and MAAS deletes nothing silently.
 fn walk(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) -> NetworkModel {
-    let mut network = NetworkModel::of(observed);
-    let vacated = plan.vacated();
-    let leaving: BTreeSet<String> = network
-        .links()
-        .filter(|link| vacated.contains(&link.subnet))
-        .map(|link| link.host.clone())
-        .collect();
-    let made: BTreeSet<Key> = plan
-        .steps
-        .iter()
-        .filter(|step| step.expects.is_none())
-        .filter_map(|step| step.leaves.as_ref().map(Object::key))
-        .collect();
-    // Links that are removed at the teardown gate, and those that commissioning may have removed by the time they are
-    // created.
-    let gone: Vec<Link> = network
-        .links()
-        .filter(|link| {
-            vacated.contains(&link.subnet)
-                || (leaving.contains(&link.host)
-                    && made.contains(&Object::Link((*link).clone()).key()))
-        })
-        .cloned()
-        .collect();
-    for link in gone {
-        network.unlink(&link);
-    }
-    let evidence = plan.gates.iter().flat_map(|gate| &gate.evidence);
-    for (host, name) in evidence.flat_map(GateEvidence::detached) {
-        network.detach(host, name);
-    }
-    // Links that commissioning may leave on a boot interface, which are then removed.
-    let left = plan
-        .steps
-        .iter()
-        .filter(|step| step.leaves.is_none())
-        .filter_map(|step| step.expects.as_ref()?.as_link())
-        .filter(|link| link.mode == Mode::Auto && leaving.contains(&link.host));
-    for link in left {
-        network.link(link.clone());
-    }
+    let mut network = after_teardown(plan, observed);
     let mut squeezed = Vec::new();
     for step in &plan.steps {
         let before = too_long(&network, step);
@@ -98,6 +59,65 @@ fn walk(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) -> Netwo
         }
     }
     network
+}
+
+/// The network once everybody has left who has to, and machines have been commissioned again.
+fn after_teardown(plan: &Plan, observed: &Observed) -> NetworkModel {
+    let mut network = NetworkModel::of(observed);
+    let departures = Departures::of(plan);
+    let leaving: BTreeSet<String> = departures.hosts(observed);
+    let made: BTreeSet<Key> = plan
+        .steps
+        .iter()
+        .filter(|step| step.expects.is_none())
+        .filter_map(|step| step.leaves.as_ref().map(Object::key))
+        .collect();
+    // By then a subnet that grows or shrinks has its new CIDR, and its links with it.
+    let resized: BTreeMap<Cidr, Cidr> = plan.steps.iter().filter_map(resized).collect();
+    let later = |link: &Link| {
+        let now = resized.get(&link.subnet).copied();
+        let subnet = now.unwrap_or(link.subnet);
+        Object::Link(Link {
+            subnet,
+            ..link.clone()
+        })
+        .key()
+    };
+    // Links that are removed at the teardown gate, and those that commissioning may have removed by the time they are
+    // created.
+    let gone: Vec<Link> = network
+        .links()
+        .filter(|link| {
+            departures.take_link(link)
+                || (leaving.contains(&link.host) && made.contains(&later(link)))
+        })
+        .cloned()
+        .collect();
+    for link in gone {
+        network.unlink(&link);
+    }
+    let evidence = plan.gates.iter().flat_map(|gate| &gate.evidence);
+    for (host, name) in evidence.flat_map(GateEvidence::detached) {
+        network.detach(host, name);
+    }
+    // Links that commissioning may leave on a boot interface, which are then removed.
+    let left = plan
+        .steps
+        .iter()
+        .filter(|step| step.leaves.is_none())
+        .filter_map(|step| step.expects.as_ref()?.as_link())
+        .filter(|link| link.mode == Mode::Auto && leaving.contains(&link.host));
+    for link in left {
+        network.link(link.clone());
+    }
+    network
+}
+
+/// The CIDR of a subnet before and after a step that changes it and keeps what is on it.
+fn resized(step: &Step) -> Option<(Cidr, Cidr)> {
+    let before = step.expects.as_ref()?.as_subnet()?.cidr;
+    let after = step.leaves.as_ref()?.as_subnet()?.cidr;
+    (before != after && !step.vacant).then_some((before, after))
 }
 
 /// What no plane declares is as it was, with its VLAN, unless the plan says that it is adopted.
@@ -191,19 +211,19 @@ fn order(plan: &Plan, complaints: &mut Vec<String>) {
     }
 }
 
-/// A step that takes a subnet away from somebody must first check that it is vacant.
-fn vacancy(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) {
+/// A step that takes a subnet away from somebody must first check that it is vacant; one that shrinks it follows gates that
+/// name what lies outside.
+fn vacancy(plan: &Plan, observed: &Observed, network: &NetworkModel, complaints: &mut Vec<String>) {
     for step in &plan.steps {
         let (changes, takes) = match (&step.expects, &step.leaves) {
             (Some(Object::Subnet(_) | Object::Vlan(_) | Object::Fabric(_)), None) => (true, true),
             (Some(Object::Subnet(before)), Some(Object::Subnet(after))) => (
                 before.cidr != after.cidr || before.vlan != after.vlan,
-                (before.vlan != after.vlan && is_reported(before.cidr, observed))
-                    || !contains_all(after.cidr, before.cidr, observed),
+                (before.vlan != after.vlan && is_dragged(plan, before.cidr, observed, network))
+                    || !(after.cidr.encloses(&before.cidr) || before.cidr.encloses(&after.cidr)),
             ),
             _ => (false, false),
         };
-        // A subnet that grows is looked at too where its neighbours' CIDRs change hands.
         if (takes && !step.vacant) || (step.vacant && !changes) {
             complaints.push(format!("step {} has a wrong `vacant` flag", step.id));
         }
@@ -211,37 +231,88 @@ fn vacancy(plan: &Plan, observed: &Observed, complaints: &mut Vec<String>) {
             complaints.push(format!("step {} deletes a VLAN, fabric or space", step.id));
         }
     }
+    for (old, new) in Departures::of(plan).shrinking() {
+        cut_off(plan, observed, (*old, *new), complaints);
+    }
 }
 
-/// Whether a controller may report an address on a subnet.
-fn is_reported(cidr: Cidr, observed: &Observed) -> bool {
-    let controllers: BTreeSet<&str> = observed
-        .nodes
-        .values()
-        .filter(|node| node.kind == NodeKind::Controller)
-        .map(|node| node.host.as_str())
-        .collect();
-    let known = observed.occupants.get(&cidr);
-    known.is_none_or(|all| {
-        all.iter().any(|occupant| {
-            matches!(&occupant.holder, Holder::Node { host, .. } if controllers.contains(host.as_str()))
+/// Everybody whose address will lie outside of a subnet that shrinks is at a gate before the step.
+fn cut_off(
+    plan: &Plan,
+    observed: &Observed,
+    (old, new): (Cidr, Cidr),
+    complaints: &mut Vec<String>,
+) {
+    let Some(known) = observed.occupants.get(&old) else {
+        complaints.push(format!("nobody looked who is on {old}, which shrinks"));
+        return;
+    };
+    let step = plan.steps.iter().find(|step| {
+        let before = step.expects.as_ref().and_then(Object::as_subnet);
+        before.is_some_and(|before| before.cidr == old) && step.leaves.is_some()
+    });
+    let gated = |wanted: bool| {
+        let named = |evidence: &GateEvidence| {
+            matches!(evidence, GateEvidence::Vacant { controllers, keeping, .. }
+                if *controllers == wanted && keeping.get(&old) == Some(&new))
+        };
+        let before = |gate: &&Gate| gate.before <= step.map(|step| step.id);
+        let mut gates = plan.gates.iter().filter(before);
+        gates.any(|gate| gate.evidence.iter().any(named))
+    };
+    let is_controller = |host: &str| {
+        let node = observed.nodes.get(host);
+        node.is_some_and(|node| node.kind == NodeKind::Controller)
+    };
+    let linked = observed.links().filter_map(|link| match link.mode {
+        Mode::Static(ip) if link.subnet == old && !new.contains(ip) => {
+            Some((ip, is_controller(&link.host)))
+        }
+        Mode::Static(_) | Mode::Auto | Mode::Dhcp | Mode::LinkUp => None,
+    });
+    let used = known.iter().filter_map(|occupant| {
+        let ip = occupant.ip.filter(|ip| !new.contains(*ip))?;
+        match &occupant.holder {
+            Holder::Bmc { .. } | Holder::Passing => None,
+            Holder::Node { host, .. } => Some((ip, is_controller(host))),
+            Holder::Dns { .. } | Holder::User { .. } | Holder::Unknown(_) => Some((ip, false)),
+        }
+    });
+    for (ip, controller) in linked.chain(used) {
+        if !gated(controller) {
+            complaints.push(format!(
+                "{ip} lies outside of {new}, and no gate waits for it"
+            ));
+        }
+    }
+}
+
+/// Whether a controller has an interface with that subnet, which goes to another VLAN, and with one that does not go there:
+/// its next report would move one of them.
+fn is_dragged(plan: &Plan, cidr: Cidr, observed: &Observed, after: &NetworkModel) -> bool {
+    let is_controller = |host: &str| {
+        let node = observed.nodes.get(host);
+        node.is_some_and(|node| node.kind == NodeKind::Controller)
+    };
+    let goal = |cidr: Cidr| {
+        let subnet = |object: &Option<Object>| object.as_ref()?.as_subnet().map(|row| row.cidr);
+        let now = plan.steps.iter().try_fold(cidr, |now, step| {
+            if subnet(&step.expects) == Some(now) {
+                subnet(&step.leaves)
+            } else {
+                Some(now)
+            }
+        });
+        Some(after.subnet(&now?)?.vlan.clone())
+    };
+    observed
+        .links()
+        .filter(|link| link.subnet == cidr && is_controller(&link.host))
+        .flat_map(|link| {
+            let others = observed.links();
+            others.filter(|other| other.host == link.host && other.interface == link.interface)
         })
-    })
-}
-
-/// Whether a subnet's new CIDR contains every address in use on it. Addresses that were not read may be anywhere.
-fn contains_all(new: Cidr, old: Cidr, observed: &Observed) -> bool {
-    let used = observed.occupants.get(&old).map(|all| {
-        let mut addresses = all.iter().filter_map(|occupant| occupant.ip);
-        addresses.all(|ip| new.contains(ip))
-    });
-    let linked = observed.links().filter(|link| link.subnet == old);
-    let mut fixed = linked.filter_map(|link| match link.mode {
-        Mode::Static(ip) => Some(ip),
-        Mode::Auto | Mode::Dhcp | Mode::LinkUp => None,
-    });
-    new.encloses(&old)
-        || (old.encloses(&new) && used == Some(true) && fixed.all(|ip| new.contains(ip)))
+        .any(|other| goal(other.subnet).is_some_and(|vlan| Some(vlan) != goal(cidr)))
 }
 
 /// Whether the files remove what a step deletes.

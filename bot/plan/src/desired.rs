@@ -10,15 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use topology::address::Cidr;
-use topology::object::{
-    IpRange, Link, Mode, ReservedIp, StaticRoute, Subnet, SubnetFlags, Vlan, VlanAt,
-};
-use topology::observed::{Observed, Occupant};
+use topology::object::{IpRange, ReservedIp, StaticRoute, Subnet, SubnetFlags, Vlan, VlanAt};
+use topology::observed::Observed;
 use topology::plane::{HostReservation, Plane, PlaneSubnet, Reservation, Strategy, Topology};
 
 use crate::pairing::Pairing;
 use crate::refusal::{Refusal, RefusalCode};
-use crate::strategy::{ChosenStrategy, is_cidr_reused, is_resized};
+use crate::strategy::{ChosenStrategy, is_resized};
 
 use removal::Removal;
 use vlan::desired_vlan;
@@ -32,8 +30,8 @@ pub struct DesiredSubnet {
     pub old: Option<Cidr>,
     /// How its CIDR changes, if it does.
     pub chosen: Option<ChosenStrategy>,
-    /// It grows or shrinks in place, and everything in use on it lies in its new CIDR too: nobody has to leave, and its
-    /// ranges, links and reserved IPs stay.
+    /// It grows or shrinks in place: its ranges, links and reserved IPs stay, and only what lies outside of its new CIDR has
+    /// to leave.
     pub keeps_content: bool,
     /// The desired row.
     pub row: Subnet,
@@ -141,12 +139,7 @@ fn desired_subnet(
     let chosen =
         change.map(|change| ChosenStrategy::of(plane, change, topology, observed, pairing));
     let in_place = chosen.is_some_and(|chosen| chosen.strategy == Strategy::InPlace);
-    let keeps_content = in_place
-        && change.is_some_and(|change| {
-            is_resized(change.0, change.1)
-                && !is_cidr_reused(change, topology, observed, pairing)
-                && nobody_outside(change, observed)
-        });
+    let keeps_content = in_place && change.is_some_and(|(old, new)| is_resized(old, new));
     let relocates = moves && !keeps_content;
     let flags = old.map_or_else(SubnetFlags::default, |old| old.flags);
     let row = Subnet {
@@ -155,7 +148,11 @@ fn desired_subnet(
         vlan: plane.vlan.clone(),
         gateway: match (&declared.gateway, old) {
             (Some(gateway), _) => *gateway,
-            (None, Some(old)) if relocates && old.gateway.is_some() => {
+            (None, Some(old))
+                if old
+                    .gateway
+                    .is_some_and(|ip| relocates || is_cut_off(ip, old.cidr, declared.cidr)) =>
+            {
                 return Err(cannot_leave("gateway", old.cidr, declared.cidr));
             }
             (None, old) => old.and_then(|old| old.gateway),
@@ -182,8 +179,8 @@ fn desired_subnet(
             .or_else(|| old.map(|old| old.disabled_boot_architectures.clone()))
             .unwrap_or_default(),
     };
-    if let Some(old) = old.filter(|_| relocates) {
-        refuse_what_cannot_stay(declared, old, observed)?;
+    if let Some(old) = old.filter(|_| moves) {
+        refuse_what_cannot_stay(declared, old, keeps_content, observed)?;
     }
     refuse_what_is_newer(declared, observed)?;
     Ok(DesiredSubnet {
@@ -198,19 +195,6 @@ fn desired_subnet(
         }),
         row,
     })
-}
-
-/// Whether every address that is in use on a subnet lies in its new CIDR too. Not so where they were not read.
-pub(crate) fn nobody_outside((old, new): (Cidr, Cidr), observed: &Observed) -> bool {
-    let inside = |occupant: &Occupant| occupant.ip.is_none_or(|ip| new.contains(ip));
-    let fixed = observed.links().filter(|link| link.subnet == old);
-    let linked_inside = |link: &Link| match link.mode {
-        Mode::Static(ip) => new.contains(ip),
-        Mode::Auto | Mode::Dhcp | Mode::LinkUp => true,
-    };
-    let known = observed.occupants.get(&old);
-    new.encloses(&old)
-        || (known.is_some_and(|all| all.iter().all(inside)) && fixed.into_iter().all(linked_inside))
 }
 
 /// Refuses fields that this release of MAAS would silently ignore.
@@ -272,24 +256,37 @@ fn cannot_leave(what: &str, from: Cidr, to: Cidr) -> Refusal {
     )
 }
 
-/// Refuses what is left alone but belongs to the old CIDR.
+/// Whether an address of the old CIDR is not in the new one. A gateway may also be link-local, in neither.
+fn is_cut_off(ip: IpAddr, old: Cidr, new: Cidr) -> bool {
+    old.contains(ip) && !new.contains(ip)
+}
+
+/// Refuses what is left alone but belongs to the old CIDR; where a subnet only shrinks, what lies outside of the new one.
 fn refuse_what_cannot_stay(
     declared: &PlaneSubnet,
     old: &Subnet,
+    shrinks: bool,
     observed: &Observed,
 ) -> Result<(), Refusal> {
-    let ranges = observed.ranges_of(old.cidr).next().is_some();
+    let new = declared.cidr;
+    let ranges = observed
+        .ranges_of(old.cidr)
+        .any(|range| !shrinks || !range.range.within(&new));
     if declared.reservations.is_none() && ranges {
         return Err(cannot_leave("reserve", old.cidr, declared.cidr));
     }
-    let routes = observed.routes().any(|route| route.source == old.cidr);
+    let routes = observed
+        .routes()
+        .filter(|route| route.source == old.cidr)
+        .any(|route| !shrinks || !new.contains(route.gateway));
     if declared.routes.is_none() && routes {
         return Err(cannot_leave("routes", old.cidr, declared.cidr));
     }
     let reserved = observed
         .all()
         .filter_map(topology::Object::as_reserved_ip)
-        .any(|reserved| reserved.subnet == old.cidr);
+        .filter(|reserved| reserved.subnet == old.cidr)
+        .any(|reserved| !shrinks || !new.contains(reserved.ip));
     if declared.reserved_ips.is_none() && reserved {
         return Err(cannot_leave("reserved_ips", old.cidr, declared.cidr));
     }

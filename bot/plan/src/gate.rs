@@ -98,6 +98,9 @@ pub enum GateEvidence {
         subnets: BTreeSet<Cidr>,
         /// Whether a controller's address counts.
         controllers: bool,
+        /// Of the subnets that shrink in place: what is left of each. Addresses in it stay.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        keeping: BTreeMap<Cidr, Cidr>,
     },
     /// These machines are in a state in which MAAS allows interface changes (New, Ready, Failed testing, Allocated, Broken).
     Changeable {

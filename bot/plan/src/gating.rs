@@ -2,10 +2,13 @@
 //!
 //! Uses the steps and the addresses in use on vacated subnets; must not know how evidence is read or how a gate is shown.
 
+mod detached;
+mod teardown;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use topology::address::Cidr;
-use topology::object::{Interface, Object, Snippet, VlanAt};
+use topology::object::{Object, Snippet};
 use topology::observed::{Holder, NodeKind};
 
 use crate::builder::PlanBuilder;
@@ -27,156 +30,27 @@ impl PlanBuilder<'_> {
         gates.into_iter().flatten().collect()
     }
 
-    fn teardown(&self, carved: &BTreeSet<String>) -> Option<Gate> {
-        let (subnets, machines) = self.inhabitants();
-        let first = self.steps.first()?.id;
-        let detached = self.detached_by(false);
-        if subnets.is_empty() && detached.is_empty() {
-            return None;
-        }
-        let changeable: BTreeSet<String> = carved.intersection(&machines).cloned().collect();
-        let mut evidence = Vec::new();
-        if !subnets.is_empty() {
-            evidence.push(GateEvidence::Vacant {
-                subnets: subnets.clone(),
-                controllers: false,
-            });
-        }
-        let real: BTreeSet<String> = machines
-            .into_iter()
-            .filter(|host| self.is_machine(host))
-            .collect();
-        if !real.is_empty() {
-            evidence.push(GateEvidence::NoJujuModel);
-        }
-        if !changeable.is_empty() {
-            evidence.push(GateEvidence::Changeable {
-                machines: changeable,
-            });
-        }
-        evidence.extend(detached_evidence(&detached));
-        let mut tasks: Vec<String> = Vec::new();
-        if !real.is_empty() {
-            tasks.push("destroy the Juju models that use the machines listed here".to_owned());
-        }
-        tasks.extend(real.iter().map(|host| {
-            format!(
-                "release {host}, then remove its links on {}",
-                words(&subnets)
-            )
-        }));
-        tasks.extend(self.occupant_tasks());
-        tasks.extend(detached.iter().map(|(interface, at)| {
-            let (host, name) = (&interface.host, &interface.name);
-            format!("remove {name} of {host}, or move it to another VLAN: vlan {at} is removed")
-        }));
-        Some(Gate {
-            name: GateName::Teardown,
-            before: Some(first),
-            why: if subnets.is_empty() {
-                "interfaces are on a VLAN that is removed, and MAAS would remove them too, also those of deployed machines".to_owned()
-            } else if self.deletes_any(&subnets) {
-                format!(
-                    "machines or addresses use {}, and their links are deleted with the subnet",
-                    words(&subnets)
-                )
-            } else {
-                format!(
-                    "machines or addresses use {}, and would keep addresses that are not on the subnet any more",
-                    words(&subnets)
-                )
-            },
-            evidence,
-            runbook: None,
-            values: BTreeMap::from([
-                ("subnets".to_owned(), lines(subnets.iter())),
-                ("machines".to_owned(), lines(real.iter())),
-            ]),
-            tasks,
-        })
-    }
-
-    /// The interfaces that people take off a VLAN that is removed: those of controllers, or all others.
-    fn detached_by(&self, controllers: bool) -> Vec<&(Interface, VlanAt)> {
-        let all = self.detached.iter();
-        all.filter(|(it, _)| self.is_controller(&it.host) == controllers)
-            .collect()
-    }
-
-    /// Whether a step deletes the row of one of these subnets.
-    fn deletes_any(&self, subnets: &BTreeSet<Cidr>) -> bool {
-        self.steps
-            .iter()
-            .filter(|step| step.leaves.is_none())
-            .filter_map(|step| step.expects.as_ref()?.as_subnet())
-            .any(|subnet| subnets.contains(&subnet.cidr))
-    }
-
-    /// The vacated subnets that are in use by anything but controllers, and the hosts that use them.
-    fn inhabitants(&self) -> (BTreeSet<Cidr>, BTreeSet<String>) {
-        let vacated = self.vacated();
-        let mut subnets: BTreeSet<Cidr> = BTreeSet::new();
-        let mut machines: BTreeSet<String> = BTreeSet::new();
-        for link in self
-            .observed
-            .links()
-            .filter(|link| vacated.contains(&link.subnet))
-        {
-            let kind = self.observed.nodes.get(&link.host).map(|node| node.kind);
-            if kind != Some(NodeKind::Controller) {
-                subnets.insert(link.subnet);
-                machines.insert(link.host.clone());
-            }
-        }
-        for cidr in &vacated {
-            for occupant in self.observed.occupants.get(cidr).into_iter().flatten() {
-                match &occupant.holder {
-                    Holder::Node {
-                        kind: NodeKind::Controller,
-                        ..
-                    }
-                    | Holder::Passing
-                    | Holder::Bmc { .. } => continue,
-                    Holder::Node { host, .. } => {
-                        machines.insert(host.clone());
-                    }
-                    Holder::Dns { .. } | Holder::User { .. } | Holder::Unknown(_) => {}
-                }
-                subnets.insert(*cidr);
-            }
-        }
-        (subnets, machines)
-    }
-
-    fn is_machine(&self, host: &str) -> bool {
-        self.observed
-            .nodes
-            .get(host)
-            .is_none_or(|node| node.kind == NodeKind::Machine)
-    }
-
     fn vacate(&self) -> Option<Gate> {
         let before = self.vacate_before?;
-        let subnets: BTreeSet<Cidr> = self
-            .vacated()
-            .into_iter()
-            .filter(|cidr| self.held_by_controller(cidr))
-            .collect();
-        let mut held: BTreeSet<String> = BTreeSet::new();
-        for cidr in &subnets {
-            for occupant in self.observed.occupants.get(cidr).into_iter().flatten() {
-                if let (
-                    Holder::Node {
-                        host,
-                        kind: NodeKind::Controller,
-                        interface,
-                    },
-                    Some(ip),
-                ) = (&occupant.holder, occupant.ip)
-                {
-                    let interface = interface.as_deref().unwrap_or("its interface");
-                    held.insert(format!("{host}: remove {ip}/{} from {interface}; do not give it another address yet", cidr.prefix()));
-                }
+        let departures = self.departures();
+        let (mut subnets, mut held) = (BTreeSet::new(), BTreeSet::new());
+        for (cidr, occupant) in departures.occupants(self.observed) {
+            if let (
+                Holder::Node {
+                    host,
+                    kind: NodeKind::Controller,
+                    interface,
+                },
+                ip,
+            ) = (&occupant.holder, occupant.ip)
+            {
+                subnets.insert(cidr);
+                let interface = interface.as_deref().unwrap_or("its interface");
+                let prefix = cidr.prefix();
+                held.extend(ip.map(|ip| match departures.shrinking().get(&cidr) {
+                    None => format!("{host}: remove {ip}/{prefix} from {interface}; do not give it another address yet"),
+                    Some(new) => format!("{host}: remove {ip}/{prefix} from {interface}, or replace it by an address in {new} with the prefix length {prefix}"),
+                }));
             }
         }
         let detached = self.detached_by(true);
@@ -186,11 +60,12 @@ impl PlanBuilder<'_> {
         let mut evidence = Vec::new();
         if !subnets.is_empty() {
             evidence.push(GateEvidence::Vacant {
+                keeping: departures.keeping(&subnets),
                 subnets: subnets.clone(),
                 controllers: true,
             });
         }
-        evidence.extend(detached_evidence(&detached));
+        evidence.extend(detached::evidence(&detached));
         Some(Gate {
             name: GateName::Vacate,
             before: Some(before),
@@ -308,17 +183,6 @@ impl PlanBuilder<'_> {
             .iter()
             .any(|step| serves(step.leaves.as_ref()) && !serves(step.expects.as_ref()))
     }
-}
-
-fn detached_evidence(detached: &[&(Interface, VlanAt)]) -> Option<GateEvidence> {
-    let names = detached
-        .iter()
-        .map(|(it, _)| (it.host.clone(), it.name.clone()));
-    let vlans = detached.iter().map(|(_, at)| at.clone());
-    (!detached.is_empty()).then(|| GateEvidence::Detached {
-        interfaces: names.collect(),
-        vlans: vlans.collect(),
-    })
 }
 
 fn words(subnets: &BTreeSet<Cidr>) -> String {

@@ -10,6 +10,7 @@ use topology::object::VlanAt;
 use topology::observed::{NodeKind, Observed};
 use topology::plane::Topology;
 
+use crate::departures::Departures;
 use crate::desired::{Desired, adds_addresses};
 use crate::pairing::Pairing;
 use crate::refusal::{Refusal, RefusalCode};
@@ -32,14 +33,15 @@ pub(crate) const IN_TRANSITION: [&str; 12] = [
     "Failed disk erasing",
 ];
 
-/// Refuses to plan without having read what a safe plan needs: the addresses in use on vacated subnets, links, and addresses
+/// Refuses to plan without having read what a safe plan needs: the addresses in use on subnets that are left, links, and addresses
 /// outside all subnets.
 pub(crate) fn unseen(
     observed: &Observed,
     desired: &Desired,
-    vacated: &BTreeSet<Cidr>,
+    departures: &Departures,
 ) -> Vec<Refusal> {
-    let mut refusals: Vec<Refusal> = vacated
+    let left: Vec<Cidr> = departures.subnets().collect();
+    let mut refusals: Vec<Refusal> = left
         .iter()
         .filter(|cidr| !observed.occupants.contains_key(cidr))
         .map(|cidr| {
@@ -50,7 +52,7 @@ pub(crate) fn unseen(
             )
         })
         .collect();
-    if !vacated.is_empty() && !observed.all_nodes {
+    if !left.is_empty() && !observed.all_nodes {
         refusals.push(Refusal::new(
             RefusalCode::Unseen,
             "the machines' links were not read.",

@@ -1,4 +1,4 @@
-//! What else uses a vacated subnet besides machines: DNS names, addresses reserved by users, devices.
+//! What else has to leave a subnet besides machines: DNS names, addresses reserved by users, devices.
 //!
 //! MAAS deletes such addresses with their subnet, and a DNS name with its last address (3.5.9
 //! `maasserver/models/signals/staticipaddress.py:67-77`); with a change in place it leaves them without a subnet (seen on
@@ -17,15 +17,15 @@ use crate::render::quoted;
 impl PlanBuilder<'_> {
     /// What a person does with each of them, one line each; machines and controllers have their own lines.
     pub(crate) fn occupant_tasks(&self) -> Vec<String> {
-        let vacated = self.vacated();
+        let departures = self.departures();
         let mut tasks: BTreeSet<String> = BTreeSet::new();
         for link in self.observed.links() {
             let kind = self.observed.nodes.get(&link.host).map(|node| node.kind);
-            if vacated.contains(&link.subnet) && kind == Some(NodeKind::Device) {
+            if departures.take_link(link) && kind == Some(NodeKind::Device) {
                 tasks.insert(device_task(&link.host, link.subnet));
             }
         }
-        for (cidr, occupant) in self.occupants_of(&vacated) {
+        for (cidr, occupant) in departures.occupants(self.observed) {
             tasks.extend(task(cidr, occupant));
         }
         tasks.into_iter().collect()
@@ -33,8 +33,8 @@ impl PlanBuilder<'_> {
 
     /// What must be recreated by hand afterwards, with the address at the same offset as a suggestion.
     pub(crate) fn lost_occupants(&self) -> Vec<String> {
-        let vacated = self.vacated();
-        self.occupants_of(&vacated)
+        self.departures()
+            .occupants(self.observed)
             .filter_map(|(old, occupant)| {
                 let (ip, subnet) = (occupant.ip?, self.becomes(&old)?);
                 let (who, again) = match &occupant.holder {
@@ -60,19 +60,6 @@ impl PlanBuilder<'_> {
                 ))
             })
             .collect()
-    }
-
-    fn occupants_of<'a>(
-        &'a self,
-        subnets: &'a BTreeSet<Cidr>,
-    ) -> impl Iterator<Item = (Cidr, &'a Occupant)> {
-        subnets.iter().flat_map(|cidr| {
-            let occupants = self.observed.occupants.get(cidr);
-            occupants
-                .into_iter()
-                .flatten()
-                .map(|occupant| (*cidr, occupant))
-        })
     }
 }
 

@@ -1,9 +1,12 @@
 //! Matches declared planes, VLANs, subnets and spaces with observed ones.
 //!
 //! A subnet is matched by its exact CIDR on its plane's VLAN, then by name on that VLAN, then by CIDR and name on another
-//! VLAN, then by being the only one of its family left on both sides, if more than the VID
-//! speaks for it; never by name alone. A fabric or VLAN that is declared
+//! VLAN, then by a CIDR that encloses or lies in its own, then by being the only one of its family left on both sides, both
+//! if more than the VID speaks for it; never by name alone. A fabric or VLAN that is declared
 //! under a new name is recognised by its subnets. Must not know what the differences are.
+
+mod exchange;
+mod resized;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +36,7 @@ impl Pairing {
         let mut pairing = Self::default();
         pairing.pair_fabrics(topology, observed);
         pairing.pair_vlans(topology, observed);
+        pairing.pair_exchanged_vids(topology, observed);
         pairing.pair_subnets(topology, observed);
         pairing.pair_spaces(topology, observed);
         pairing
@@ -135,7 +139,7 @@ impl Pairing {
 
     fn pair_subnets(&mut self, topology: &Topology, observed: &Observed) {
         let mut free = Free::of(self, topology, observed);
-        for round in [same_place, same_name, moved, last_ones] {
+        for round in [same_place, same_name, moved, resized::resized, last_ones] {
             for plane in topology.planes.values() {
                 for subnet in &plane.subnets {
                     if self.subnets.contains_key(&subnet.cidr) {

@@ -16,7 +16,7 @@ use topology::observed::{Observed, Scope};
 use topology::plane::Topology;
 
 use crate::audit::audit;
-use crate::builder::{PlanBuilder, vacated};
+use crate::builder::PlanBuilder;
 use crate::critic;
 use crate::desired::{Desired, adds_addresses};
 use crate::gate::Gate;
@@ -36,19 +36,20 @@ pub fn scope(topology: &Topology, observed: &Observed) -> Scope {
     let Ok(desired) = Desired::of(topology, observed, &pairing) else {
         return Scope::default();
     };
-    let vacated = vacated(&desired, observed, &pairing);
     let mut draft = PlanBuilder::new(topology, observed, &pairing, &desired);
     draft.build();
+    let vacated = draft.vacated();
+    let left: Vec<Cidr> = draft.departures().subnets().collect();
     let spaces: BTreeSet<&str> = observed
         .vlans()
         .filter_map(|vlan| vlan.space.as_deref())
         .collect();
     Scope {
         snippets: snippets::matter(&vacated, &draft.steps),
-        all_nodes: !vacated.is_empty()
+        all_nodes: !left.is_empty()
             || !desired.removal.is_empty()
             || draft.steps.iter().any(touches_what_is_there),
-        occupants: vacated
+        occupants: left
             .into_iter()
             .chain(
                 draft
@@ -124,7 +125,7 @@ impl Plan {
             refusals.extend(ranges::refusals(&draft));
         }
         refusals.extend(strangers.refusals);
-        let lost_gateways = draft.lost_gateways(&draft.vacated());
+        let lost_gateways = draft.lost_gateways(&draft.departures());
         let over_limits = limits::over(&draft, policy).1;
         let steps = std::mem::take(&mut draft.steps);
         if !refusals.is_empty() {
@@ -134,7 +135,8 @@ impl Plan {
         }
         let mut warnings = warnings(&desired, observed, &draft);
         warnings.extend(draft.lost_occupants());
-        warnings.extend(snippets::warnings(observed, &draft.leaving(), &steps));
+        warnings.extend(snippets::warnings(observed, &draft.loses(), &steps));
+        warnings.extend(crate::hosts::warnings(&draft));
         warnings.extend(fabrics::warnings(&steps, observed));
         warnings.extend(relays::warnings(&desired, observed, &pairing));
         if !steps.is_empty() {
@@ -178,13 +180,12 @@ fn refusals(draft: &mut PlanBuilder<'_>, policy: &PlanPolicy) -> Vec<Refusal> {
     let (desired, pairing) = (draft.desired, draft.pairing);
     let mut refusals = std::mem::take(&mut draft.refusals);
     let vacated = draft.vacated();
-    refusals.extend(unseen(observed, desired, &vacated));
+    refusals.extend(unseen(observed, desired, &draft.departures()));
     refusals.extend(in_transition(observed, topology, pairing, &draft.steps));
     refusals.extend(snippets::lost(observed, &vacated, draft));
     refusals.extend(dangling(desired, observed, &draft.leaving()));
     refusals.extend(relays::refusals(topology, desired, observed, pairing));
     refusals.extend(limits::over(draft, policy).0);
-    refusals.extend(fabrics::mixed(&draft.steps));
     let held = removal::refusals(draft);
     if held.is_empty() {
         refusals.append(&mut draft.held);

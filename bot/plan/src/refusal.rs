@@ -29,11 +29,11 @@ pub enum RefusalCode {
     NoRange,
     /// Something that the plan needs was not read from MAAS.
     Unseen,
-    /// Subnets would have to swap CIDRs in a cycle in place.
+    /// Subnets would have to swap CIDRs in a cycle in place, or VLANs their VIDs with none free in between.
     Circle,
     /// More subnets would move than the site's policy allows in one change.
     TooMuch,
-    /// A VLAN moves to another fabric together with other writes.
+    /// A VLAN moves to another fabric together with other writes. Plans contain that now; kept to read stored refusals.
     Mixed,
     /// Something that no plane declares would be changed, moved, renamed or taken over.
     Stranger,
@@ -98,7 +98,7 @@ impl RefusalCode {
         (
             Self::Circle,
             "circle",
-            "subnets would swap CIDRs in a cycle, which is not possible in place",
+            "subnets would swap CIDRs in a cycle, which is not possible in place, or VLANs their VIDs while none is free",
         ),
         (
             Self::TooMuch,

@@ -80,10 +80,10 @@ pub(crate) fn lost(
         .collect()
 }
 
-/// Warnings, one line each.
+/// Warnings, one line each. `loses`: whether an address was on a subnet that loses it.
 pub(crate) fn warnings(
     observed: &Observed,
-    leaving: &BTreeSet<Cidr>,
+    loses: &dyn Fn(IpAddr) -> bool,
     steps: &[Step],
 ) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -91,7 +91,7 @@ pub(crate) fn warnings(
         warnings.extend(widened(observed, steps));
         warnings.extend(perhaps_gone(observed, steps));
     }
-    warnings.extend(stale(observed, leaving));
+    warnings.extend(stale(observed, loses));
     warnings
 }
 
@@ -142,7 +142,7 @@ fn perhaps_gone<'a>(
 }
 
 /// Snippets, whatever they are attached to, whose text mentions an address on a subnet that moves away.
-fn stale(observed: &Observed, leaving: &BTreeSet<Cidr>) -> Vec<String> {
+fn stale(observed: &Observed, loses: &dyn Fn(IpAddr) -> bool) -> Vec<String> {
     let of_subnets = observed
         .snippets()
         .map(|snippet| (&snippet.name, snippet.subnet.to_string(), &snippet.value));
@@ -158,7 +158,7 @@ fn stale(observed: &Observed, leaving: &BTreeSet<Cidr>) -> Vec<String> {
         .chain(loose)
         .filter_map(|(name, place, value)| {
             let named: BTreeSet<IpAddr> = addresses_in(value)
-                .filter(|ip| leaving.iter().any(|cidr| cidr.contains(*ip)))
+                .filter(|ip| loses(*ip))
                 .collect();
             let first = named.first()?;
             let more = match named.len() {

@@ -30,7 +30,8 @@ pub enum StrategyReason {
     CidrReused,
     /// Since 3.7 a PUT of a CIDR does not update dhcpd; creating a subnet does.
     DhcpNotReloaded,
-    /// The new CIDR encloses the old one, or lies in it: what is on the subnet stays (seen on 3.5.12 and 3.7.3).
+    /// The new CIDR encloses the old one, or lies in it: what is on the subnet stays (seen on 3.5.12 and 3.7.3). So also
+    /// where another network takes what it gives up, or leaves what it gets: those wait for it, or it for them.
     Resized,
     /// Nothing prevents keeping the row.
     KeepsRow,
@@ -71,10 +72,10 @@ impl ChosenStrategy {
         }
         let (strategy, reason) = if holds_bmc(old, observed) {
             (Strategy::InPlace, StrategyReason::Bmcs)
-        } else if is_cidr_reused((old, new), topology, observed, pairing) {
-            (Strategy::Recreate, StrategyReason::CidrReused)
         } else if is_resized(old, new) {
             (Strategy::InPlace, StrategyReason::Resized)
+        } else if is_cidr_reused((old, new), topology, observed, pairing) {
+            (Strategy::Recreate, StrategyReason::CidrReused)
         } else if observed.version.needs_dhcp_nudge() && is_served(plane, old, observed) {
             (Strategy::Recreate, StrategyReason::DhcpNotReloaded)
         } else {
@@ -95,7 +96,7 @@ fn holds_bmc(old: Cidr, observed: &Observed) -> bool {
 }
 
 /// Whether another subnet has the new CIDR now, or gets the old one.
-pub(crate) fn is_cidr_reused(
+fn is_cidr_reused(
     (old, new): (Cidr, Cidr),
     topology: &Topology,
     observed: &Observed,

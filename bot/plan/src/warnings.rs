@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use topology::address::Cidr;
 use topology::object::Subnet;
 use topology::observed::{NodeKind, Observed, Occupant};
 
@@ -52,17 +51,13 @@ pub(crate) fn warnings(
     );
     warnings.extend(inverted(desired, observed));
     warnings.extend(left_behind(desired, observed, draft));
-    let gone = draft.leaving();
-    warnings.extend(named_by_maas(observed, &gone));
+    let loses = draft.loses();
+    warnings.extend(named_by_maas(observed, &loses));
     for subnet in observed
         .subnets()
         .filter(|subnet| draft.becomes(&subnet.cidr).is_none())
     {
-        if let Some(ip) = subnet
-            .dns
-            .iter()
-            .find(|ip| gone.iter().any(|gone| gone.contains(**ip)))
-        {
+        if let Some(ip) = subnet.dns.iter().find(|ip| loses(**ip)) {
             warnings.push(format!(
                 "{}, which no plane declares, uses the resolver {ip} on a subnet that moves",
                 subnet.cidr
@@ -121,6 +116,10 @@ fn stay_behind(
     let stay: BTreeSet<String> = observed
         .links()
         .filter(|link| link.subnet == old.cidr && on_old(&link.host, &link.interface))
+        .filter(|link| {
+            let node = observed.nodes.get(&link.host);
+            node.is_none_or(|node| node.kind != NodeKind::Controller)
+        })
         .map(|link| format!("{} of {}", quoted(&link.interface), quoted(&link.host)))
         .collect();
     let named: Vec<&str> = stay.iter().take(NAMED_MAX).map(String::as_str).collect();
@@ -184,14 +183,14 @@ fn taken_in(subnet: &DesiredSubnet, observed: &Observed) -> Option<String> {
 }
 
 /// MAAS's own settings that contain an address on a subnet that moves. They are not part of the declaration.
-fn named_by_maas(observed: &Observed, gone: &BTreeSet<Cidr>) -> Vec<String> {
+fn named_by_maas(observed: &Observed, loses: &dyn Fn(IpAddr) -> bool) -> Vec<String> {
     let settings = observed.settings.iter().flatten();
     settings
         .flat_map(|setting| {
             let words = setting.value.split([' ', ',', '\n', '\t']);
             words
                 .filter_map(host_in)
-                .filter(|ip| gone.iter().any(|gone| gone.contains(*ip)))
+                .filter(|ip| loses(*ip))
                 .map(|ip| {
                     format!(
                         "MAAS's own setting `{}` contains {ip}, on a subnet that moves: update it afterwards",

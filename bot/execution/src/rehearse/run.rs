@@ -10,7 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use lab::maas::{LabMaas, ReportedInterface};
 use maas::{Environment, LostAnswer, MaasClient, MaasRequest, MaasResponse, Transport, WriteFence};
 use plan::gate::GateEvidence;
-use plan::run::{Fact, NextMove, RecordedFact};
+use plan::plan::Plan;
+use plan::run::{Fact, NextMove, Progress, RecordedFact};
+use topology::address::Cidr;
+use topology::object::Object;
 use topology::observed::Timestamp;
 
 use crate::evidence::{EvidenceReading, EvidenceSource};
@@ -91,6 +94,27 @@ impl RehearsalRun {
         cut_after.count.load(Ordering::Relaxed)
     }
 
+    /// The controllers' hosts have the netmask of a subnet that has grown or shrunk around them, as the plan asks. One that
+    /// reports the old one makes MAAS recreate the old subnet, or refuse the report.
+    pub(super) fn take_new_netmasks(&mut self, plan: &Plan) {
+        let done = Progress::of(&self.facts).done;
+        let resized = plan.steps.iter().filter(|step| done.contains(&step.id));
+        for step in resized.filter(|step| !step.vacant) {
+            let cidr = |object: &Option<Object>| Some(object.as_ref()?.as_subnet()?.cidr);
+            let (Some(before), Some(after)) = (cidr(&step.expects), cidr(&step.leaves)) else {
+                continue;
+            };
+            let reported = self.hosts.values_mut().flatten();
+            for address in reported.flat_map(|interface| &mut interface.addresses) {
+                let old = address.trunc().to_string() == before.to_string();
+                if old && after.contains(address.addr()) {
+                    let new = format!("{}/{}", address.addr(), after.prefix());
+                    *address = new.parse().unwrap_or(*address);
+                }
+            }
+        }
+    }
+
     /// Every controller reports its interfaces, which a real one may do at any moment.
     pub(super) fn controllers_report(&mut self) {
         for (host, interfaces) in &self.hosts {
@@ -99,14 +123,22 @@ impl RehearsalRun {
         }
     }
 
-    /// The occupants release that subnet: the controllers, also on their hosts, or all others.
-    pub(super) fn vacate(&mut self, cidr: &str, controllers: bool) {
-        self.maas.vacate(cidr, controllers);
+    /// The occupants release that subnet, or what is outside of `keeping`: the controllers, also on their hosts, or all
+    /// others.
+    pub(super) fn vacate(&mut self, cidr: &Cidr, keeping: Option<&Cidr>, controllers: bool) {
+        let text = cidr.to_string();
+        match keeping {
+            None => self.maas.vacate(&text, controllers),
+            Some(keeping) => self
+                .maas
+                .vacate_outside(&text, &keeping.to_string(), controllers),
+        }
         let reported = self.hosts.values_mut().flatten();
         for interface in reported.filter(|_| controllers) {
-            interface
-                .addresses
-                .retain(|address| address.trunc().to_string() != cidr);
+            interface.addresses.retain(|address| {
+                let stays = keeping.is_some_and(|keeping| keeping.contains(address.addr()));
+                stays || address.trunc().to_string() != text
+            });
         }
     }
 

@@ -162,6 +162,15 @@ impl LabMaas {
     /// Removes all addresses and links on a network: those of controllers if `controllers`, else all others. BMC addresses
     /// stay.
     pub fn vacate(&mut self, cidr: &str, controllers: bool) {
+        self.leave(cidr, None, controllers);
+    }
+
+    /// Removes the addresses on a network, and their links, that lie outside of `keeping`.
+    pub fn vacate_outside(&mut self, cidr: &str, keeping: &str, controllers: bool) {
+        self.leave(cidr, keeping.parse().ok(), controllers);
+    }
+
+    fn leave(&mut self, cidr: &str, keeping: Option<IpNet>, controllers: bool) {
         let net: Option<IpNet> = cidr.parse().ok();
         let subnet = self
             .subnets
@@ -185,6 +194,9 @@ impl LabMaas {
             .values()
             .filter(|row| row.subnet == Some(subnet) && row.bmc_of.is_none())
             .filter(|row| of_controller(row.interface) == controllers)
+            .filter(|row| {
+                keeping.is_none_or(|keeping| row.ip.is_some_and(|ip| !keeping.contains(&ip)))
+            })
             .map(|row| (row.id, row.interface))
             .collect();
         for (row, interface) in removed {

@@ -4,6 +4,7 @@
 //! refuse becomes a refusal. Must not know the order of the phases.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use topology::address::Cidr;
 use topology::object::{Interface, Key, Object, VlanAt};
@@ -11,6 +12,7 @@ use topology::observed::{Holder, NodeKind, Observed, Occupant};
 use topology::plane::{Strategy, Topology};
 
 use super::moves::RangeMoves;
+use crate::departures::Departures;
 use crate::desired::{Desired, DesiredSubnet};
 use crate::network::{NetworkModel, RuleViolation};
 use crate::pairing::Pairing;
@@ -36,6 +38,8 @@ pub(crate) struct PlanBuilder<'a> {
     pub(super) moving_ranges: RangeMoves,
     /// Interfaces on VLANs that go, which people take off them at a gate.
     pub(crate) detached: Vec<(Interface, VlanAt)>,
+    /// Where the rows of VLANs that change their place still are, by their desired places.
+    pub(super) vlan_rows: BTreeMap<VlanAt, VlanAt>,
     /// Fabrics whose MTUs change last, in a safe order.
     pub(super) deferred_mtus: BTreeSet<String>,
 }
@@ -73,6 +77,7 @@ impl<'a> PlanBuilder<'a> {
                 .collect(),
             moving_ranges: RangeMoves::of(observed, desired),
             detached: Vec::new(),
+            vlan_rows: BTreeMap::new(),
             deferred_mtus: BTreeSet::new(),
         }
     }
@@ -139,22 +144,45 @@ impl<'a> PlanBuilder<'a> {
         vacated(self.desired, self.observed, self.pairing)
     }
 
-    /// Those of the vacated subnets whose addresses move away. A subnet that only changes its VLAN, or grows, keeps its
-    /// addresses.
+    /// Who has to leave which subnets.
+    pub(crate) fn departures(&self) -> Departures {
+        Departures::new(self.vacated(), self.desired)
+    }
+
+    /// The subnets that lose addresses. A subnet that only changes its VLAN, or grows, keeps its addresses.
     pub(crate) fn leaving(&self) -> BTreeSet<Cidr> {
         let stays = |old: &Cidr| {
             self.becomes(old)
                 .is_some_and(|subnet| subnet.row.cidr.encloses(old))
         };
-        let mut leaving = self.vacated();
+        let mut leaving: BTreeSet<Cidr> = self.departures().subnets().collect();
         leaving.retain(|old| !stays(old));
         leaving
+    }
+
+    /// Tells of an address whether it was on a subnet that loses it.
+    pub(crate) fn loses(&self) -> impl Fn(IpAddr) -> bool {
+        let kept = |old: Cidr| (old, self.becomes(&old).map(|subnet| subnet.row.cidr));
+        let leaving: Vec<(Cidr, Option<Cidr>)> = self.leaving().into_iter().map(kept).collect();
+        move |ip| {
+            let mut all = leaving.iter();
+            all.any(|(old, new)| old.contains(ip) && !new.is_some_and(|new| new.contains(ip)))
+        }
     }
 
     /// Whether a controller has an address on that subnet.
     pub(crate) fn held_by_controller(&self, cidr: &Cidr) -> bool {
         let occupants = self.observed.occupants.get(cidr);
         occupants.is_some_and(|all| all.iter().any(is_controller))
+    }
+
+    /// Whether a controller has an address there that will lie outside of the subnet.
+    pub(crate) fn cut_off_controllers(&self, cidr: &Cidr) -> bool {
+        let departures = self.departures();
+        let occupants = self.observed.occupants.get(cidr).into_iter().flatten();
+        occupants
+            .filter(|occupant| departures.take(cidr, occupant.ip))
+            .any(is_controller)
     }
 
     /// The desired subnet that the observed one becomes.
@@ -171,7 +199,7 @@ impl<'a> PlanBuilder<'a> {
                     self.becomes(&before.cidr)
                         .is_some_and(|subnet| subnet.keeps_content)
                 };
-                (before.vlan != after.vlan && may_hold_controller(&before.cidr, self.observed))
+                (before.vlan != after.vlan && self.vacated().contains(&before.cidr))
                     || (before.cidr != after.cidr && !stays())
             }
             _ => false,
@@ -183,29 +211,61 @@ impl<'a> PlanBuilder<'a> {
     }
 }
 
-/// CIDRs of the subnets that are removed, and of those whose CIDR changes in such a way that what is on them has to leave, and of those that change
-/// their VLAN under a controller: its next report would move them back. Machines do not mind: MAAS leaves their interfaces,
-/// links and addresses as they are (seen on 3.5.12 and 3.7.3).
-pub(crate) fn vacated(desired: &Desired, observed: &Observed, pairing: &Pairing) -> BTreeSet<Cidr> {
+/// CIDRs of the subnets that are removed, and of those whose CIDR changes in such a way that what is on them has to leave, and of those whose other VLAN
+/// a controller would not leave alone. Machines do not mind another VLAN: MAAS leaves their interfaces, links and addresses
+/// as they are (seen on 3.5.12 and 3.7.3).
+fn vacated(desired: &Desired, observed: &Observed, pairing: &Pairing) -> BTreeSet<Cidr> {
+    let moved = moved_to(desired, observed, pairing);
     desired
         .subnets
         .values()
         .filter_map(|subnet| observed.subnet(&subnet.old?).map(|old| (subnet, old)))
         .filter(|(subnet, old)| {
             let other_vlan = pairing.place(&old.vlan) != subnet.row.vlan;
-            subnet.relocates() || (other_vlan && may_hold_controller(&old.cidr, observed))
+            subnet.relocates() || (other_vlan && is_dragged(&old.cidr, &moved, observed))
         })
         .map(|(_, old)| old.cidr)
         .chain(desired.removal.subnets.keys().copied())
         .collect()
 }
 
-/// Whether a controller has an address on that subnet; also where that was not read.
-fn may_hold_controller(cidr: &Cidr, observed: &Observed) -> bool {
+/// The VLAN that each observed subnet will be on.
+fn moved_to(desired: &Desired, observed: &Observed, pairing: &Pairing) -> BTreeMap<Cidr, VlanAt> {
+    let mut moved: BTreeMap<Cidr, VlanAt> = observed
+        .subnets()
+        .map(|subnet| (subnet.cidr, pairing.place(&subnet.vlan)))
+        .collect();
+    let declared = desired.subnets.values();
+    moved.extend(declared.filter_map(|subnet| Some((subnet.old?, subnet.row.vlan.clone()))));
+    moved
+}
+
+/// Whether a controller's next report would move a subnet on, or another one along with it: MAAS puts the interface on the
+/// VLAN of one of its subnets and moves the others there, and it moves a VLAN interface to the fabric of its parent. An
+/// interface all of whose subnets go to one VLAN only follows (seen on 3.5.12 and 3.7.3).
+fn is_dragged(cidr: &Cidr, moved: &BTreeMap<Cidr, VlanAt>, observed: &Observed) -> bool {
+    let is_controller = |host: &str| {
+        let node = observed.nodes.get(host);
+        node.is_some_and(|node| node.kind == NodeKind::Controller)
+    };
+    let goal = moved.get(cidr);
     observed
-        .occupants
-        .get(cidr)
-        .is_none_or(|all| all.iter().any(is_controller))
+        .links()
+        .filter(|link| link.subnet == *cidr && is_controller(&link.host))
+        .any(|link| {
+            let apart = observed
+                .links()
+                .filter(|other| other.host == link.host && other.interface == link.interface)
+                .any(|other| moved.get(&other.subnet) != goal);
+            let mut own = observed.interfaces_of(&link.host);
+            let fabric = own
+                .find(|interface| interface.name == link.interface)
+                .and_then(|interface| interface.vlan.as_ref())
+                .map(|at| &at.fabric);
+            let mut own = observed.interfaces_of(&link.host);
+            let carries = own.any(|interface| interface.parents.contains(&link.interface));
+            apart || (carries && fabric != goal.map(|at| &at.fabric))
+        })
 }
 
 fn is_controller(occupant: &Occupant) -> bool {

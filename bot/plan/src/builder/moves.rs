@@ -4,63 +4,91 @@
 
 use std::collections::BTreeMap;
 
-use topology::object::{IpRange, RangeKind};
+use topology::address::Cidr;
+use topology::object::{IpRange, Object, RangeKind};
 use topology::observed::Observed;
 
 use crate::desired::{Desired, DesiredSubnet};
 
 /// Ranges that keep their row, as observed and as desired, in an order in which none overlaps another.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct RangeMoves(pub(super) Vec<(IpRange, IpRange)>);
+pub(super) struct RangeMoves {
+    /// Those that move once their subnet has its new CIDR.
+    pub(super) late: Vec<(IpRange, IpRange)>,
+    /// Those of subnets that shrink, which move before: MAAS then refuses no range that lies outside.
+    pub(super) early: Vec<(IpRange, IpRange)>,
+}
 
 impl RangeMoves {
-    /// The range moves of every subnet that keeps its CIDR or grows. When a subnet shrinks, MAAS has the CIDR first, and
-    /// then refuses a range that lies outside of it.
+    /// The range moves of every subnet that keeps its CIDR, grows or shrinks in place.
     pub(super) fn of(observed: &Observed, desired: &Desired) -> Self {
-        let staying = desired
-            .subnets
-            .values()
-            .filter_map(|subnet| Some((subnet.old?, subnet)))
-            .filter(|(old, subnet)| {
-                let cidr = subnet.row.cidr;
-                *old == cidr || (subnet.keeps_content && cidr.encloses(old))
-            });
-        Self(
-            staying
-                .flat_map(|(old, subnet)| {
-                    let managed = observed.subnet(&old).is_some_and(|row| row.flags.managed);
-                    // By then their subnet has its new CIDR.
-                    let there: Vec<IpRange> = observed
-                        .ranges_of(old)
-                        .map(|range| IpRange {
-                            subnet: subnet.row.cidr,
-                            ..range.clone()
-                        })
-                        .collect();
-                    let there: Vec<&IpRange> = there.iter().collect();
-                    let named = same_names(&there, subnet.ranges.as_deref().unwrap_or_default());
-                    // MAAS refuses a dynamic range on an unmanaged subnet (seen on 3.5.12 and 3.7.3).
-                    in_order(
-                        named
-                            .into_iter()
-                            .filter(|(old, _)| managed || old.kind == RangeKind::Reserved)
-                            .collect(),
-                    )
-                })
-                .collect(),
-        )
+        let mut moves = Self::default();
+        for subnet in desired.subnets.values() {
+            let Some(old) = subnet.old else { continue };
+            let new = subnet.row.cidr;
+            if old == new || (subnet.keeps_content && new.encloses(&old)) {
+                moves.late.extend(moves_of(subnet, (old, new), observed));
+            } else if subnet.keeps_content {
+                let early = moves_of(subnet, (old, old), observed);
+                let fitting = early
+                    .into_iter()
+                    .filter(|(_, new)| may_be_early(old, new, observed));
+                moves.early.extend(fitting);
+            }
+        }
+        moves
     }
 
     /// Whether a range of what becomes that subnet is moved.
     pub(super) fn takes(&self, subnet: &DesiredSubnet, range: &IpRange) -> bool {
-        self.0.iter().any(|(old, _)| {
-            let then = IpRange {
-                subnet: subnet.row.cidr,
-                ..range.clone()
-            };
-            *old == then
-        })
+        let then = IpRange {
+            subnet: subnet.row.cidr,
+            ..range.clone()
+        };
+        let mut early = self.early.iter();
+        early.any(|(old, _)| old == range) || self.late.iter().any(|(old, _)| *old == then)
     }
+}
+
+/// The moves of one subnet's ranges, in order, while it has the CIDR `then`.
+fn moves_of(
+    subnet: &DesiredSubnet,
+    (old, then): (Cidr, Cidr),
+    observed: &Observed,
+) -> Vec<(IpRange, IpRange)> {
+    let managed = observed.subnet(&old).is_some_and(|row| row.flags.managed);
+    let on_it = |range: &IpRange| IpRange {
+        subnet: then,
+        ..range.clone()
+    };
+    let there: Vec<IpRange> = observed.ranges_of(old).map(on_it).collect();
+    let there: Vec<&IpRange> = there.iter().collect();
+    let desired: Vec<IpRange> = subnet.ranges.iter().flatten().map(on_it).collect();
+    // MAAS refuses a dynamic range on an unmanaged subnet (seen on 3.5.12 and 3.7.3).
+    in_order(
+        same_names(&there, &desired)
+            .into_iter()
+            .filter(|(old, _)| managed || old.kind == RangeKind::Reserved)
+            .collect(),
+    )
+}
+
+/// Whether a range may have its new addresses while its subnet still has the old CIDR, gateway and resolvers: MAAS allows no
+/// dynamic range that contains one.
+fn may_be_early(old: Cidr, new: &IpRange, observed: &Observed) -> bool {
+    let row = observed.subnet(&old);
+    let used = row
+        .into_iter()
+        .flat_map(|row| row.gateway.iter().chain(&row.dns).copied());
+    let routes = observed.routes().filter(|route| route.source == old);
+    let reserved = observed
+        .all()
+        .filter_map(Object::as_reserved_ip)
+        .filter(|reserved| reserved.subnet == old);
+    let mut taken = used
+        .chain(routes.map(|route| route.gateway))
+        .chain(reserved.map(|reserved| reserved.ip));
+    new.kind == RangeKind::Reserved || !taken.any(|ip| new.range.contains(ip))
 }
 
 /// Pairs of a range that loses its addresses and a new one of the same kind and name, if both are unique.

@@ -6,7 +6,7 @@
 //! not know why a subnet moves.
 
 use topology::object::{IpRange, Key, Object, RangeKind};
-use topology::observed::Holder;
+use topology::observed::{Holder, Occupant};
 
 use super::draft::{PlanBuilder, StepDraft};
 use super::moves::stays;
@@ -66,16 +66,32 @@ impl PlanBuilder<'_> {
 
     /// Existing ranges move before new ones are created.
     pub(super) fn move_ranges(&mut self) {
-        for (old, new) in std::mem::take(&mut self.moving_ranges.0) {
+        for (old, new) in std::mem::take(&mut self.moving_ranges.late) {
             let Some(subnet) = self.desired.subnets.get(&new.subnet) else {
                 continue;
             };
+            let why = "its addresses change; the row stays";
             self.put_range(
                 subnet,
-                Some(old),
-                &new,
-                "its addresses change; the row stays",
+                stand_up_step(None, Some(Object::Range(old)), Object::Range(new), why),
             );
+        }
+    }
+
+    /// The ranges of a subnet that shrinks move into what is left of it, so that DHCP goes on.
+    pub(super) fn move_ranges_inside(&mut self) {
+        for (old, new) in std::mem::take(&mut self.moving_ranges.early) {
+            let Some(subnet) = self.becomes(&new.subnet) else {
+                continue;
+            };
+            let step = StepDraft {
+                phase: Phase::Delete,
+                plane: None,
+                before: Some(Object::Range(old)),
+                after: Some(Object::Range(new)),
+                why: "into what is left of its network; the row stays".to_owned(),
+            };
+            self.put_range(subnet, step);
         }
     }
 
@@ -88,29 +104,24 @@ impl PlanBuilder<'_> {
                     .get(&Key::Range(range.subnet, range.range))
                     .is_none()
                 {
-                    self.put_range(subnet, None, range, "declared");
+                    let range = Object::Range(range.clone());
+                    self.put_range(subnet, stand_up_step(None, None, range, "declared"));
                 }
             }
         }
     }
 
-    fn put_range(
-        &mut self,
-        subnet: &DesiredSubnet,
-        before: Option<IpRange>,
-        after: &IpRange,
-        why: &str,
-    ) {
+    /// Adds a write of a range of that subnet.
+    fn put_range(&mut self, subnet: &DesiredSubnet, step: StepDraft) {
         let steps = self.steps.len();
-        self.add_step(stand_up_step(
-            Some(&subnet.plane),
-            before.map(Object::Range),
-            Object::Range(after.clone()),
-            why,
-        ));
+        let after = step.after.as_ref().and_then(Object::as_range).cloned();
+        self.add_step(StepDraft {
+            plane: Some(subnet.plane.clone()),
+            ..step
+        });
         // If a rule has refused it already, addresses in use do not matter.
-        if self.steps.len() > steps {
-            self.refuse_taken(subnet, after);
+        if let Some(after) = after.filter(|_| self.steps.len() > steps) {
+            self.refuse_taken(subnet, &after);
         }
     }
 
@@ -136,7 +147,13 @@ impl PlanBuilder<'_> {
             );
             return;
         }
+        let departures = self.departures();
+        let leaves = |occupant: &Occupant| {
+            let old = subnet.old.filter(|_| subnet.keeps_content);
+            old.is_some_and(|old| departures.take(&old, occupant.ip))
+        };
         let occupants = occupants.filter(|_| stays).into_iter().flatten();
+        let occupants = occupants.filter(|occupant| !leaves(occupant));
         let apart = self.observed.elsewhere.iter().flatten();
         let taken = occupants.chain(apart).find_map(|occupant| {
             let ip = occupant.ip.filter(|ip| range.range.contains(*ip))?;

@@ -11,13 +11,13 @@ use crate::refusal::{Refusal, RefusalCode};
 use crate::step::{Phase, StepId};
 
 impl PlanBuilder<'_> {
-    /// Removes from the model what people remove at the teardown gate: links of machines and devices on vacated subnets.
+    /// Removes from the model what people remove at the teardown gate: the links that have to go.
     pub(super) fn release_links(&mut self) {
-        let vacated = self.vacated();
+        let departures = self.departures();
         let links: Vec<_> = self
             .network
             .links()
-            .filter(|link| vacated.contains(&link.subnet))
+            .filter(|link| departures.take_link(link))
             .cloned()
             .collect();
         for link in links {

@@ -107,7 +107,7 @@ impl PlanBuilder<'_> {
         }
         let next = moving
             .iter()
-            .filter(|subnet| !parked.contains_key(&subnet.row.cidr))
+            .filter(|subnet| !parked.contains_key(&subnet.row.cidr) && !subnet.keeps_content)
             .find_map(|subnet| {
                 let now = self.network.subnet(&subnet.old?)?.clone();
                 Some((*subnet, self.aside(now.cidr)?, now))
@@ -214,8 +214,12 @@ impl PlanBuilder<'_> {
         };
         // Otherwise the controller's row would still refer to the plane's subnet: its next report would move that subnet to
         // the VLAN of the old CIDR, or create a second subnet with the old CIDR (seen on 3.5.12 and 3.7.3).
-        let held = !subnet.keeps_content || now.vlan != after.vlan;
-        self.wait_for_controllers(held && self.held_by_controller(&now.cidr));
+        let held = if subnet.keeps_content && now.vlan == after.vlan {
+            self.cut_off_controllers(&now.cidr)
+        } else {
+            self.held_by_controller(&now.cidr)
+        };
+        self.wait_for_controllers(held);
         self.add_step(StepDraft {
             phase: Phase::Create,
             plane: Some(subnet.plane.clone()),

@@ -16,32 +16,49 @@ use crate::network::RuleViolation;
 use crate::step::Phase;
 
 impl<'a> PlanBuilder<'a> {
-    /// New VLANs, and changes that need not wait.
-    pub(super) fn make_vlans(&mut self) {
+    /// New VLANs, and changes that need not wait. A VLAN that takes over another's VID comes once that one has left it.
+    /// Returns false if some wait for each other and none can be put aside.
+    pub(super) fn make_vlans(&mut self) -> bool {
+        self.find_vlan_rows();
         self.deferred_mtus = self.fabrics_whose_mtus_wait();
-        for (plane, desired) in self.carriers_first() {
-            let Some(now) = self.vlan_there(desired) else {
-                self.make_vlan(plane, desired);
-                continue;
-            };
-            let (after, why) = if self.waits(&now, desired) {
-                // The fabric and VID must change before the subnets, even if the rest has to wait.
-                let moved = Vlan {
-                    at: desired.at.clone(),
-                    ..now.clone()
-                };
-                (moved, "to its other place; the row stays")
-            } else {
-                (self.but_mtu(&now, desired), "as declared")
-            };
-            self.add_step(StepDraft {
-                phase: Phase::Create,
-                plane: Some(plane.clone()),
-                before: Some(Object::Vlan(now)),
-                after: Some(Object::Vlan(after)),
-                why: why.to_owned(),
-            });
+        let mut waiting = self.carriers_first();
+        while !waiting.is_empty() {
+            let next = waiting
+                .iter()
+                .position(|(_, desired)| self.is_place_free(desired));
+            if let Some(next) = next {
+                let (plane, desired) = waiting.remove(next);
+                self.put_vlan(plane, desired);
+            } else if !self.refusals.is_empty() || !self.put_one_aside(&waiting) {
+                return false;
+            }
         }
+        true
+    }
+
+    fn put_vlan(&mut self, plane: &str, desired: &Vlan) {
+        let Some(now) = self.vlan_there(desired) else {
+            self.make_vlan(plane, desired);
+            return;
+        };
+        let (after, why) = if self.waits(&now, desired) {
+            // The fabric and VID must change before the subnets, even if the rest has to wait.
+            let moved = Vlan {
+                at: desired.at.clone(),
+                ..now.clone()
+            };
+            (moved, "to its other place; the row stays")
+        } else {
+            (self.but_mtu(&now, desired), "as declared")
+        };
+        self.add_step(StepDraft {
+            phase: Phase::Create,
+            plane: Some(plane.to_owned()),
+            before: Some(Object::Vlan(now)),
+            after: Some(Object::Vlan(after)),
+            why: why.to_owned(),
+        });
+        self.has_arrived(desired);
     }
 
     fn make_vlan(&mut self, plane: &str, desired: &Vlan) {
@@ -116,14 +133,8 @@ impl<'a> PlanBuilder<'a> {
 
     /// The VLAN's row in the model. Fabrics are renamed by now, but VIDs may not have changed yet.
     pub(super) fn vlan_there(&self, desired: &Vlan) -> Option<Vlan> {
-        self.network
-            .vlan(&desired.at)
-            .or_else(|| {
-                self.network
-                    .vlans()
-                    .find(|vlan| self.pairing.place(&vlan.at) == desired.at)
-            })
-            .cloned()
+        let at = self.vlan_rows.get(&desired.at).unwrap_or(&desired.at);
+        self.network.vlan(at).cloned()
     }
 
     /// Whether a change has to wait for the ranges: it changes DHCP, or MAAS refuses every change until they exist.

@@ -11,6 +11,7 @@ use topology::plane::Machine;
 
 use super::{carved, waiting};
 use crate::builder::PlanBuilder;
+use crate::departures::Departures;
 use crate::render::quoted;
 use crate::waiting::WaitingItem;
 
@@ -77,9 +78,9 @@ impl PlanBuilder<'_> {
         ));
     }
 
-    /// The choices that go with this plan and that no step restores, one line each. `vacated`: the subnets whose links people
-    /// take off at the gate.
-    pub(crate) fn lost_gateways(&self, vacated: &BTreeSet<Cidr>) -> Vec<String> {
+    /// The choices that go with this plan and that no step restores, one line each. `departures`: the links that people take
+    /// off at the gate.
+    pub(crate) fn lost_gateways(&self, departures: &Departures) -> Vec<String> {
         let restored = |lost: &Link| {
             let made = self
                 .steps
@@ -96,7 +97,7 @@ impl PlanBuilder<'_> {
                 link.mode,
             );
             let now = self.object(&key);
-            !vacated.contains(&link.subnet)
+            !departures.take_link(link)
                 && now.is_some_and(|now| now.as_link().is_some_and(|link| link.default_gateway))
         };
         self.chosen()

@@ -3,7 +3,7 @@
 //! A controller's report can recreate the subnet of its old address, or move one to another VLAN (seen on 3.5.12 and 3.7.3).
 //! Neither is declared, so planning again finds no difference. Must not know how the network was read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use topology::address::Cidr;
 use topology::object::{Object, VlanAt};
@@ -12,11 +12,11 @@ use crate::audit::{AuditLine, AuditStatus};
 use crate::plan::Plan;
 
 impl Plan {
-    /// Undeclared subnets that appeared since this plan was made and overlap a vacated one, and those whose VLAN changed:
+    /// Undeclared subnets that appeared since this plan was made and overlap one that changed its CIDR or was vacated, and those whose VLAN changed:
     /// one line each. `now` is a fresh audit.
     pub fn unexpected_subnets(&self, now: &[AuditLine]) -> Vec<String> {
         let known: BTreeMap<Cidr, &AuditLine> = undeclared(&self.audit).collect();
-        let left = self.vacated();
+        let left = self.left();
         undeclared(now)
             .filter_map(|(cidr, line)| match known.get(&cidr) {
                 None if left.iter().any(|gone| gone.overlaps(&cidr)) => Some(format!(
@@ -35,6 +35,17 @@ impl Plan {
                 }
             })
             .collect()
+    }
+
+    /// The CIDRs that a step takes from a subnet: a controller that still has that netmask may bring one back.
+    fn left(&self) -> BTreeSet<Cidr> {
+        let mut left = self.vacated();
+        left.extend(self.steps.iter().filter_map(|step| {
+            let before = step.expects.as_ref()?.as_subnet()?.cidr;
+            let after = step.leaves.as_ref()?.as_subnet()?.cidr;
+            (before != after).then_some(before)
+        }));
+        left
     }
 
     /// A VLAN's fabric and VID after this plan has renamed or moved it.

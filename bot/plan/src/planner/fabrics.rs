@@ -1,12 +1,15 @@
 //! VLANs that move to another fabric with everything on them.
 //!
-//! One write of one row moves every interface and subnet of the VLAN to what MAAS regards as other cabling. Such a plan
-//! contains nothing else, so that its reader sees the whole effect. Must not know which VLANs may move (see `pairing`).
+//! One write of one row moves every interface and subnet of the VLAN to what MAAS regards as other cabling. It stands in the
+//! create phase beside other changes, and a warning shows its whole effect. Must not know which VLANs may move (see
+//! `pairing`).
+
+use std::collections::BTreeSet;
 
 use topology::object::{Interface, InterfaceKind, Key, Object, Vlan};
 use topology::observed::Observed;
 
-use crate::refusal::{Refusal, RefusalCode};
+use crate::hosts::{listed, named, up_on};
 use crate::step::Step;
 
 /// The VLAN before and after, if a step moves it to another fabric.
@@ -16,43 +19,6 @@ fn moved(step: &Step) -> Option<(&Vlan, &Vlan)> {
         step.leaves.as_ref()?.as_vlan()?,
     );
     (before.at.fabric != after.at.fabric).then_some((before, after))
-}
-
-/// Whether a step does nothing but move a VLAN to another fabric.
-fn only_moves(step: &Step) -> bool {
-    moved(step).is_some_and(|(before, after)| {
-        let there = Vlan {
-            at: after.at.clone(),
-            ..before.clone()
-        };
-        there == *after
-    })
-}
-
-/// Refuses a move between fabrics together with anything else.
-pub(super) fn mixed(steps: &[Step]) -> Vec<Refusal> {
-    let beside = steps.iter().filter(|step| !only_moves(step)).count();
-    if beside == 0 {
-        return Vec::new();
-    }
-    steps
-        .iter()
-        .filter_map(|step| Some((step, moved(step)?)))
-        .map(|(step, (before, after))| {
-            let refusal = Refusal::new(
-                RefusalCode::Mixed,
-                format!(
-                    "vlan {} moves to fabric `{}` with everything on it, but the same change has {beside} other writes.",
-                    before.at, after.at.fabric
-                ),
-                "Move it between the fabrics in one change, and make the other changes in another.",
-            );
-            match &step.plane {
-                Some(plane) => refusal.of(plane),
-                None => refusal,
-            }
-        })
-        .collect()
 }
 
 /// Warnings: the interfaces that move too, and those whose parents stay.
@@ -66,9 +32,14 @@ pub(super) fn warnings(steps: &[Step], observed: &Observed) -> Vec<String> {
                 .filter_map(Object::as_interface)
                 .filter(|interface| interface.vlan.as_ref() == Some(&before.at))
                 .collect();
+            let up: BTreeSet<String> = up_on(before, observed).map(named).collect();
+            let up = match up.len() {
+                0 => String::new(),
+                _ => format!("; hosts that are up: {}", listed(&up)),
+            };
             let along = format!(
-                "vlan {} moves to fabric `{}` unchanged, with its subnets and {} interfaces: MAAS does not check \
-                 this, so cables and switches must match",
+                "vlan {} moves to fabric `{}` with its subnets and {} interfaces: MAAS does not check this, so cables \
+                 and switches must match{up}",
                 before.at,
                 after.at.fabric,
                 on_it.len()

@@ -2,6 +2,8 @@
 //!
 //! Must not know how evidence is read.
 
+use topology::address::Cidr;
+
 use super::header::PlanHeader;
 use super::words::{escaped, letter, span};
 use crate::gate::{Gate, GateEvidence};
@@ -45,9 +47,17 @@ fn looked_at(gate: &Gate) -> String {
             GateEvidence::Vacant {
                 subnets,
                 controllers,
+                keeping,
             } => {
-                let list: Vec<String> =
-                    subnets.iter().map(|cidr| span(&cidr.to_string())).collect();
+                let place = |cidr: &Cidr| match keeping.get(cidr) {
+                    None => span(&cidr.to_string()),
+                    Some(kept) => format!(
+                        "what of {} lies outside {}",
+                        span(&cidr.to_string()),
+                        span(&kept.to_string())
+                    ),
+                };
+                let list: Vec<String> = subnets.iter().map(place).collect();
                 let who = if *controllers {
                     "no node and no controller"
                 } else {

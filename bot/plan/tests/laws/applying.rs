@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plan::critic;
+use plan::departures::Departures;
 use plan::gate::GateEvidence;
 use plan::network::NetworkModel;
 use plan::plan::{Plan, PlanPolicy, RefusedPlan};
@@ -24,13 +25,13 @@ pub(crate) fn lines(plan: &Plan) -> String {
     lines.join("\n")
 }
 
-/// The network after the teardown gate: without links on vacated subnets.
+/// The network after the teardown gate: without the links that have to go.
 pub(crate) fn after_teardown(observed: &Observed, plan: &Plan) -> NetworkModel {
-    let vacated = plan.vacated();
+    let departures = Departures::of(plan);
     let mut network = NetworkModel::of(observed);
     let links: Vec<Link> = network
         .links()
-        .filter(|link| vacated.contains(&link.subnet))
+        .filter(|link| departures.take_link(link))
         .cloned()
         .collect();
     for link in links {

@@ -6,6 +6,7 @@ mod equivalence;
 mod order;
 mod removal;
 mod rules;
+mod staying;
 mod strangers;
 mod undoing;
 
