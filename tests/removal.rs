@@ -100,3 +100,23 @@ async fn what_a_file_says_is_absent_is_removed_and_proved() {
                - [x] remove: 1 of 1
     "#);
 }
+
+/// A limit stops what is more often a mistake, until somebody says by a label that it is none.
+#[tokio::test]
+async fn a_label_that_the_site_names_lifts_its_limits() {
+    let mut scenario = Scenario::with(ScenarioOptions {
+        layout: Some(LAYOUT),
+        policy: "max_removed = 0\nlimits_label = 'large-change'",
+        files: &[(CHAIRS, DECLARED), ("runbooks/teardown.md", RUNBOOK)],
+        ..ScenarioOptions::default()
+    })
+    .await;
+    let pull = scenario.propose(&[(CHAIRS, Some(ABSENT))]).await;
+    assert_snapshot!(scenario.since_last(), @"");
+    scenario.label(pull, "large-change");
+    scenario.command("alice", pull, "/plan").await;
+    let told = scenario.plan_comment(pull);
+    let lifted: Vec<&str> = told.lines().filter(|line| line.contains("lifts")).collect();
+    assert_snapshot!(lifted.join("\n"), @"");
+    assert!(told.contains("/apply"), "{told}");
+}

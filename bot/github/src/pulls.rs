@@ -37,6 +37,8 @@ pub struct PullSeen {
     pub updated_at: String,
     /// Whether it can be merged.
     pub mergeable: Mergeable,
+    /// The names of its labels.
+    pub labels: Vec<String>,
 }
 
 /// Whether a pull request can be merged.
@@ -85,6 +87,13 @@ struct WirePull {
     #[serde(default)]
     updated_at: String,
     mergeable: Option<bool>,
+    #[serde(default)]
+    labels: Vec<WireLabel>,
+}
+
+#[derive(Deserialize)]
+struct WireLabel {
+    name: String,
 }
 
 #[derive(Deserialize)]
@@ -117,6 +126,7 @@ impl From<WirePull> for PullSeen {
             merged_by: wire.merged_by.map(Account::from),
             merged_at: wire.merged_at,
             updated_at: wire.updated_at,
+            labels: wire.labels.into_iter().map(|label| label.name).collect(),
             mergeable: match wire.mergeable {
                 Some(true) => Mergeable::Yes,
                 Some(false) => Mergeable::No,

@@ -170,6 +170,7 @@ impl RepositoryPort {
             head: seen.head.into(),
             base: seen.base,
             author: seen.author.map(|author| author.id),
+            labels: seen.labels,
         })
     }
 

@@ -90,8 +90,14 @@ impl SiteRuntime {
         }
     }
 
-    /// The planner's policy with these runbooks.
-    pub fn policy(&self, runbooks: &[Runbook]) -> PlanPolicy {
+    /// Whether one of these labels of a pull request lifts the site's limits.
+    pub(crate) fn lifts(&self, labels: &[String]) -> bool {
+        let label = self.site.policy.limits_label.as_ref();
+        label.is_some_and(|label| labels.contains(label))
+    }
+
+    /// The planner's policy with these runbooks; `lifted` where the pull request carries the label that lifts the limits.
+    pub fn policy(&self, runbooks: &[Runbook], lifted: bool) -> PlanPolicy {
         PlanPolicy {
             runbooks: runbooks
                 .iter()
@@ -100,7 +106,7 @@ impl SiteRuntime {
             vacated_max: self.site.policy.max_moved_subnets,
             deletions_max_per_mille: self.site.policy.max_deletions_per_mille,
             removed_max: self.site.policy.max_removed,
-            lifted: false,
+            lifted,
             label: self.site.policy.limits_label.clone(),
         }
     }

@@ -87,6 +87,14 @@ impl Scenario {
         hub.at(REPOSITORY).delete_comment(who, id).unwrap();
     }
 
+    /// Puts a label on a pull request, which GitHub reports in no webhook that the bot gets.
+    pub fn label(&self, number: u64, name: &str) {
+        self.recorder
+            .note("alice", &format!("labels #{number} {name}"));
+        let mut hub = self.hub.github();
+        hub.at(REPOSITORY).label("alice", number, name).unwrap();
+    }
+
     /// Locks the conversation, which GitHub reports in no webhook that the bot gets.
     pub fn lock(&self, number: u64) {
         self.recorder

@@ -270,6 +270,13 @@ impl RepositoryActions<'_> {
         self.hub.issue_mut(&self.key, number).locked = true;
     }
 
+    /// Puts a label on an issue or pull request; an unknown one is created.
+    pub fn label(&mut self, by: &str, number: u64, name: &str) -> Result<(), GitHubRefusal> {
+        let labels = json!({"labels": [name]});
+        self.ask(by, "POST", (&format!("/issues/{number}/labels"), &labels))
+            .map(drop)
+    }
+
     /// Requests that a check run is repeated.
     pub fn rerequest(&mut self, by: &str, run: u64) -> Result<(), GitHubRefusal> {
         self.ask(

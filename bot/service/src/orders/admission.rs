@@ -289,7 +289,7 @@ impl<'a> Admission<'a> {
             );
         };
         let runtime = self.context.runtime;
-        let policy = runtime.policy(&declared.runbooks);
+        let policy = runtime.policy(&declared.runbooks, record.lifted);
         let repository = self.context.repository;
         let at = (repository, repository.default_branch());
         let pulls = &self.orders.pulls;

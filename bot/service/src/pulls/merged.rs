@@ -52,7 +52,8 @@ impl Pulls {
                 "merged, not applied",
             )
             .await?;
-        match self.plan_of(repository, merge).await {
+        record.lifted = self.are_limits_lifted(site, pull);
+        match self.plan_of(repository, merge, record.lifted).await {
             Ok(Some(result)) => record_unrequested_plan(&mut record, &result),
             // The reviewed plan is kept; `/apply` checks it against MAAS before anything is done.
             Ok(None) => {}
@@ -90,11 +91,18 @@ impl Pulls {
         Ok(time)
     }
 
+    /// Whether the pull request carries the label that lifts the site's limits.
+    fn are_limits_lifted(&self, site: &Site, pull: &PullRequest) -> bool {
+        let runtime = self.sites.get(&site.name);
+        runtime.is_some_and(|runtime| runtime.lifts(&pull.labels))
+    }
+
     /// The plan for the declaration of a merge commit; `None` if that declaration has errors.
     async fn plan_of(
         &self,
         repository: &RepositoryPort,
         merge: &Merge<'_>,
+        lifted: bool,
     ) -> anyhow::Result<Option<PlanningResult>> {
         let Some(runtime) = self.sites.get(&merge.site.name) else {
             return Ok(None);
@@ -104,7 +112,7 @@ impl Pulls {
         let Some(topology) = &declared.topology else {
             return Ok(None);
         };
-        let policy = runtime.policy(&declared.runbooks);
+        let policy = runtime.policy(&declared.runbooks, lifted);
         // Another site may have been merged since.
         let at = (repository, repository.default_branch());
         let result = self.plan_beside(at, runtime, topology, &policy).await?;
@@ -264,7 +272,8 @@ impl Pulls {
                 "{newer} was merged later; its plan supersedes this one."
             )));
         }
-        let Some(result) = self.plan_of(repository, &merge).await? else {
+        record.lifted = self.are_limits_lifted(site, pull);
+        let Some(result) = self.plan_of(repository, &merge, record.lifted).await? else {
             return Ok(Err("The merged declaration does not check.".to_owned()));
         };
         record_plan(&mut record, &result);

@@ -29,10 +29,11 @@ impl Pulls {
         let branch = repository.default_branch();
         let declared = declared_at(repository, site, &pull.head, branch).await?;
         let mut record = PullRecord::new(pull, (self.clock)());
+        record.lifted = runtime.lifts(&pull.labels);
         let text = match &declared.topology {
             None => reply::findings(&declared.findings, &site.name),
             Some(topology) => {
-                let policy = runtime.policy(&declared.runbooks);
+                let policy = runtime.policy(&declared.runbooks, record.lifted);
                 let at = (repository, pull.head.as_str());
                 let result = self.plan_beside(at, runtime, topology, &policy).await?;
                 record_plan(&mut record, &result);

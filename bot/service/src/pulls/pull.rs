@@ -13,4 +13,6 @@ pub(crate) struct PullRequest {
     pub(crate) head: String,
     pub(crate) base: String,
     pub(crate) author: Option<u64>,
+    /// The names of its labels.
+    pub(crate) labels: Vec<String>,
 }

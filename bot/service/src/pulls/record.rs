@@ -69,6 +69,9 @@ pub struct PullRecord {
     /// The plan changed without a request after people reviewed it: an order has to name its digest.
     #[serde(default)]
     pub to_be_named: bool,
+    /// Whether a label lifted the site's limits when it was last looked at.
+    #[serde(default)]
+    pub lifted: bool,
     /// What it no longer declares, and what stays in MAAS.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dropped: Vec<DroppedPlane>,
@@ -91,6 +94,7 @@ impl PullRecord {
             merged_at: None,
             to_be_named: false,
             dropped: Vec::new(),
+            lifted: false,
         }
     }
 
