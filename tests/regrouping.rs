@@ -184,7 +184,11 @@ async fn a_controllers_network_that_goes_to_another_vlan_asks_nobody_to_leave() 
         TEN,
         TWENTY,
     ];
-    assert_snapshot!(outcome(&moved).await, @"");
+    assert_snapshot!(outcome(&moved).await, @r"
+    + vlan blue/31 mtu 1500  [metal]  # declared
+    ! subnet 10.0.1.0/24 metal: vlan blue/untagged -> blue/31  [metal]  # to its other VLAN: the row stays
+    `metal` goes to vlan blue/31, and MAAS moves these controllers' interfaces there with their next report: `eth0` of `rack0`; their cabling must match
+    ");
 }
 
 /// A controller's interface with two networks: its report would bring the one that moves back, or drag the other along.

@@ -330,5 +330,8 @@ async fn a_controller_that_would_move_something_in_any_case_is_told() {
     }
     let observed = world.observe(&topology).await;
     let plan = Plan::between(&observed, &topology, &PlanPolicy::default()).unwrap();
-    insta::assert_snapshot!(plan.warnings.join("\n"), @"controller `ctl` has `eth0` on two/untagged but its address on 10.8.0.0/22 of one/untagged: its next report will move one of them, whatever this plan does");
+    insta::assert_snapshot!(plan.warnings.join("\n"), @r"
+    the MTU of vlan two/untagged becomes 9000, but hosts that are up keep 1500 until they are deployed again or changed by hand: `eth0` of `ctl`
+    controller `ctl` has `eth0` on two/untagged but its address on 10.8.0.0/22 of one/untagged: its next report will move one of them, whatever this plan does
+    ");
 }
