@@ -84,7 +84,7 @@ impl TerminalSession<'_> {
                 errors.join("\n")
             );
         };
-        let policy = self.site.policy(&runbooks);
+        let policy = self.site.policy(&runbooks, false);
         Ok(LoadedDeclaration {
             topology,
             runbooks,

@@ -66,36 +66,18 @@ impl PlanBuilder<'_> {
             });
         }
         evidence.extend(detached::evidence(&detached));
-        let mut tasks: Vec<String> = Vec::new();
-        if !real.is_empty() {
-            tasks.push("destroy the Juju models that use the machines listed here".to_owned());
-        }
+        let cut_off: BTreeMap<_, _> = cut_off
+            .into_iter()
+            .filter(|(host, _)| self.is_machine(host))
+            .collect();
         let everything: BTreeSet<Cidr> = subnets
             .iter()
             .filter(|cidr| departures.vacates(cidr))
             .copied()
             .collect();
-        tasks.extend(real.iter().map(|host| {
-            format!(
-                "release {host}, then remove its links on {}",
-                words(&everything)
-            )
-        }));
-        let cut_off: Vec<_> = cut_off
-            .iter()
-            .filter(|(host, _)| self.is_machine(host))
-            .collect();
-        tasks.extend(
-            cut_off
-                .iter()
-                .map(|(host, addresses)| self.cut_off_task(host, addresses)),
-        );
-        tasks.extend(self.occupant_tasks());
+        let mut tasks = self.tasks_to_leave(&everything, &real, &cut_off);
         tasks.extend(detached::tasks(&detached));
-        let released: BTreeSet<&String> = real
-            .iter()
-            .chain(cut_off.iter().map(|(host, _)| *host))
-            .collect();
+        let released: BTreeSet<&String> = real.iter().chain(cut_off.keys()).collect();
         Some(Gate {
             name: GateName::Teardown,
             before: Some(first),
@@ -112,6 +94,32 @@ impl PlanBuilder<'_> {
             ]),
             tasks,
         })
+    }
+
+    /// What people do, in order: `real` machines leave `everything`, those `cut_off` only some addresses.
+    fn tasks_to_leave(
+        &self,
+        everything: &BTreeSet<Cidr>,
+        real: &BTreeSet<String>,
+        cut_off: &BTreeMap<String, BTreeMap<IpAddr, String>>,
+    ) -> Vec<String> {
+        let mut tasks: Vec<String> = Vec::new();
+        if !real.is_empty() {
+            tasks.push("destroy the Juju models that use the machines listed here".to_owned());
+        }
+        tasks.extend(real.iter().map(|host| {
+            format!(
+                "release {host}, then remove its links on {}",
+                words(everything)
+            )
+        }));
+        tasks.extend(
+            cut_off
+                .iter()
+                .map(|(host, addresses)| self.cut_off_task(host, addresses)),
+        );
+        tasks.extend(self.occupant_tasks());
+        tasks
     }
 
     /// One sentence, which says `deleted` only of a subnet that is deleted.

@@ -41,7 +41,7 @@ impl Pairing {
                     .is_some_and(|row| observed.default_vlans.contains(&row.at));
                 plane.vlan.vid != 0 && !is_default && !self.vlans.contains_key(*home)
             })
-            .filter(|(home, plane)| self.goes_along(plane, home, &rows, observed))
+            .filter(|(home, plane)| goes_along(plane, home, &rows, observed))
             .map(|(home, plane)| (home.clone(), plane.vlan.clone()))
             .collect();
         // The VID must be free, or become free.
@@ -74,32 +74,31 @@ impl Pairing {
             .map(|subnet| self.renamed(&subnet.vlan))
             .collect()
     }
+}
 
-    /// Whether the row goes with its subnets: they keep their names, and the row looks as the plane declares it, or at least
-    /// not less so than the row that has the VID now.
-    fn goes_along(
-        &self,
-        plane: &Plane,
-        home: &VlanAt,
-        rows: &BTreeMap<VlanAt, &Vlan>,
-        observed: &Observed,
-    ) -> bool {
-        let named = |cidr, name: &str| {
-            observed
-                .subnet(&cidr)
-                .is_none_or(|subnet| subnet.name == name)
-        };
-        let alike = |at: &VlanAt| {
-            rows.get(at).map_or(0, |row| {
-                let name = plane.vlan_name.is_some() && row.name == plane.vlan_name;
-                let space = plane.space.as_ref() == Some(&row.space);
-                u8::from(name) + u8::from(space)
-            })
-        };
-        plane
-            .subnets
-            .iter()
-            .all(|subnet| named(subnet.cidr, &subnet.name))
-            && alike(home) >= alike(&plane.vlan)
-    }
+/// Whether the row goes with its subnets: they keep their names, and the row looks as the plane declares it, or at least
+/// not less so than the row that has the VID now.
+fn goes_along(
+    plane: &Plane,
+    home: &VlanAt,
+    rows: &BTreeMap<VlanAt, &Vlan>,
+    observed: &Observed,
+) -> bool {
+    let named = |cidr, name: &str| {
+        observed
+            .subnet(&cidr)
+            .is_none_or(|subnet| subnet.name == name)
+    };
+    let alike = |at: &VlanAt| {
+        rows.get(at).map_or(0, |row| {
+            let name = plane.vlan_name.is_some() && row.name == plane.vlan_name;
+            let space = plane.space.as_ref() == Some(&row.space);
+            u8::from(name) + u8::from(space)
+        })
+    };
+    plane
+        .subnets
+        .iter()
+        .all(|subnet| named(subnet.cidr, &subnet.name))
+        && alike(home) >= alike(&plane.vlan)
 }

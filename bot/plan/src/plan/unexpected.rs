@@ -20,7 +20,7 @@ impl Plan {
         undeclared(now)
             .filter_map(|(cidr, line)| match known.get(&cidr) {
                 None if left.iter().any(|gone| gone.overlaps(&cidr)) => Some(format!(
-                    "{cidr} is back on {}, although it is not declared: a controller that still had an address there recreated it; remove the address on that host, then the subnet",
+                    "{cidr} is back on {}, although it is not declared: a controller that still had an address or the old netmask there recreated it; correct that on the host, then remove the subnet",
                     line.vlan.as_ref()?
                 )),
                 None => None,
