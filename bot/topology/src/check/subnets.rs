@@ -12,7 +12,7 @@ use crate::finding::{FilePosition, Findings, codes, shown};
 use crate::plane::{HostReservation, PlaneSubnet, Purpose, Reservation, Route};
 
 use super::index::{self, PlaneIndex};
-use super::{names, ranges};
+use super::{boot, names, ranges};
 
 impl SubnetDraft {
     /// The position of the first field of a subnet, if it has any.
@@ -104,7 +104,7 @@ pub(super) fn check(
         name: draft
             .name
             .as_ref()
-            .and_then(|draft| names::subnet(draft, findings))
+            .and_then(|draft| names::subnet(draft, cidr, findings))
             .unwrap_or(default_name),
         gateway,
         dns: dns(draft, cidr, dynamic, index, findings),
@@ -123,11 +123,10 @@ pub(super) fn check(
             .as_ref()
             .and_then(|draft| rdns_mode(draft, findings)),
         description: text(&draft.subnet_description, findings),
-        disabled_boot_architectures: draft.disabled_boot_architectures.as_ref().map(|all| {
-            let sorted: BTreeSet<String> =
-                all.iter().filter_map(|draft| draft.value.clone()).collect();
-            sorted.into_iter().collect()
-        }),
+        disabled_boot_architectures: draft
+            .disabled_boot_architectures
+            .as_deref()
+            .map(|all| boot::architectures(all, findings)),
     }
 }
 
