@@ -22,6 +22,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::terminal::exit_code;
+use crate::terminal::reports::ReportSchema;
 use location::LocationArgs;
 use logging::LogArgs;
 use report::ReportKind;
@@ -88,9 +89,15 @@ Exit codes: 0 no changes, 1 error, 2 changes, 3 refused.")]
     Serve(serve::ServeArgs),
     Doctor(doctor::DoctorArgs),
     Lab(lab::LabArgs),
-    /// Print the JSON Schema of declaration files, for editors
-    #[command(after_help = "Example:\n  planebot schema > topology/topology.schema.json")]
-    Schema,
+    /// Print the JSON Schema of declaration files, for editors, or that of a report
+    #[command(
+        after_help = "Examples:\n  planebot schema > topology/topology.schema.json\n  planebot schema --of plan > plan.schema.json"
+    )]
+    Schema {
+        /// The report of that command with `--format json`, in place of declaration files
+        #[arg(long, value_enum, value_name = "REPORT")]
+        of: Option<ReportSchema>,
+    },
     /// Print a completion script for a shell
     #[command(
         after_help = "Example:\n  planebot completions bash > /etc/bash_completion.d/planebot"
@@ -167,7 +174,7 @@ impl CommandLine {
             Command::Serve(args) => block_on(args.run(location, log, console)),
             Command::Doctor(args) => block_on(args.run(location, console)),
             Command::Lab(args) => block_on(args.run(console)),
-            Command::Schema => schema(console),
+            Command::Schema { of } => schema(of, console),
             Command::Completions { shell } => {
                 let mut text = Vec::new();
                 clap_complete::generate(shell, &mut Self::command(), "planebot", &mut text);
@@ -186,8 +193,11 @@ fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
         .block_on(work)
 }
 
-fn schema(console: &mut Console<'_>) -> anyhow::Result<u8> {
-    write!(console.out, "{}", topology::schema::text())?;
+fn schema(of: Option<ReportSchema>, console: &mut Console<'_>) -> anyhow::Result<u8> {
+    match of {
+        None => write!(console.out, "{}", topology::schema::text())?,
+        Some(report) => write!(console.out, "{}", report.text())?,
+    }
     Ok(exit_code::OK)
 }
 

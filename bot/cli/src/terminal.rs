@@ -5,15 +5,15 @@
 
 mod apply;
 mod beside;
+pub mod reports;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use plan::plan::{Plan, PlanPolicy, RefusedPlan};
+use plan::plan::{Plan, PlanPolicy};
 use plan::render::{self, PlanHeader};
 use plan::runbook::Runbook;
-use serde_json::json;
 use service::site::{PlanningResult, SiteRuntime, declared, runbooks};
 use topology::plane::Topology;
 use topology::port::Clock;
@@ -106,13 +106,20 @@ impl TerminalSession<'_> {
         let observed = execution::executor::observe(&self.site.client.reader(), &loaded.topology)
             .await
             .context("reading MAAS")?;
-        let (audit, waits) = match Plan::between(&observed, &loaded.topology, &loaded.policy) {
-            Ok(plan) => (plan.audit, plan.waits),
-            Err(refused) => (refused.audit, Vec::new()),
+        let planned = Plan::between(&observed, &loaded.topology, &loaded.policy);
+        let (audit, waits, read_only) = match planned {
+            Ok(plan) => (plan.audit, plan.waits, plan.read_only),
+            Err(refused) => (refused.audit, Vec::new(), refused.read_only),
         };
-        let text = render::audit_text(&audit) + &render::waiting_text(&waits);
+        let text = render::read_only_text(read_only.as_deref())
+            + &render::audit_text(&audit)
+            + &render::waiting_text(&waits);
         match self.format {
-            OutputFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(&audit)?)?,
+            OutputFormat::Json => {
+                let report =
+                    reports::audit(&audit, &waits, read_only.as_deref(), &observed.version);
+                writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+            }
             OutputFormat::Text => write!(out, "{text}")?,
             OutputFormat::Markdown => writeln!(out, "{}", render::fence("text", &text))?,
         }
@@ -156,7 +163,7 @@ impl TerminalSession<'_> {
             (OutputFormat::Json, outcome) => writeln!(
                 out,
                 "{}",
-                serde_json::to_string_pretty(&as_json(outcome, result))?
+                serde_json::to_string_pretty(&reports::plan(outcome, result))?
             )?,
             (OutputFormat::Markdown, Ok(plan)) => write!(
                 out,
@@ -192,7 +199,7 @@ impl TerminalSession<'_> {
             OutputFormat::Text => write!(out, "{text}")?,
             OutputFormat::Markdown => writeln!(out, "{}", render::fence("text", &text))?,
             OutputFormat::Json => {
-                let whole = json!({"sound": succeeded, "transcript": lines, "rehearsal": result.rehearsed, "plan": as_json(&result.outcome, &result)});
+                let whole = reports::rehearsal(succeeded, &lines, &result);
                 writeln!(out, "{}", serde_json::to_string_pretty(&whole)?)?;
             }
         }
@@ -201,29 +208,6 @@ impl TerminalSession<'_> {
         } else {
             exit_code::ERROR
         })
-    }
-}
-
-/// The plan as JSON, with the keys `digest`, `verdict`, `steps`, `gates` and `refusals`, which scripts rely on.
-pub fn as_json(outcome: &Result<Plan, RefusedPlan>, result: &PlanningResult) -> serde_json::Value {
-    match outcome {
-        Ok(plan) => {
-            let verdict = match (plan.steps.is_empty(), result.rehearsed.failures.is_empty()) {
-                (true, _) if plan.waits.is_empty() => "no-changes",
-                (true, _) => "waits",
-                (false, true) => "changes",
-                (false, false) => "refused",
-            };
-            json!({
-                "digest": plan.digest, "verdict": verdict, "steps": plan.steps, "gates": plan.gates, "refusals": [],
-                "audit": plan.audit, "warnings": plan.warnings, "waits": plan.waits, "read_only": plan.read_only, "rehearsal": result.rehearsed,
-                "maas_version": plan.maas_version, "tree": plan.tree,
-            })
-        }
-        Err(refused) => json!({
-            "digest": null, "verdict": "refused", "steps": [], "gates": [], "refusals": refused.refusals,
-            "audit": refused.audit, "warnings": [],
-        }),
     }
 }
 

@@ -7,12 +7,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_TYPE, HeaderName, LOCATION, PROXY_AUTHENTICATE, RETRY_AFTER, SERVER,
+    VIA, WWW_AUTHENTICATE,
+};
 
 use crate::environment::{Environment, SleepFuture};
 use crate::key::ApiKey;
+use crate::lost::Route;
 use crate::outgoing::client_to;
+use crate::speaker::AnswerHeaders;
 use crate::transport::{LostAnswer, MaasRequest, MaasResponse, Method, ReadProgress, Transport};
+use crate::trust::CertificateTrust;
 
 /// A MAAS on the same continent answers a SYN in far less, and nobody should wait long for a wrong address.
 pub const CONNECT_SECONDS_MAX: Duration = Duration::from_secs(10);
@@ -35,6 +41,7 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub struct HttpTransport {
     client: reqwest::Client,
     base: Url,
+    route: Route,
     key: ApiKey,
     environment: Environment,
     limits: HttpLimits,
@@ -88,19 +95,42 @@ pub enum MaasUrlError {
     /// The TLS library cannot start.
     #[error("cannot set up HTTP: {0}")]
     Client(#[source] reqwest::Error),
+    /// The certificates that are trusted cannot be used.
+    #[error("cannot set up TLS: {0}")]
+    Tls(String),
 }
 
 impl HttpTransport {
     /// The MAAS at `url`, which may end in `/api/2.0/`.
     pub fn new(url: &str, key: ApiKey, environment: Environment) -> Result<Self, MaasUrlError> {
-        let client = client_to(url)
+        Self::with_trust(url, key, environment, CertificateTrust::default())
+    }
+
+    /// The same, where the configuration says which certificates MAAS may show.
+    pub fn with_trust(
+        url: &str,
+        key: ApiKey,
+        environment: Environment,
+        trust: CertificateTrust,
+    ) -> Result<Self, MaasUrlError> {
+        let base = base(url)?;
+        let mut client = client_to(base.as_str());
+        if base.scheme() == "https" {
+            let host = base.host_str().unwrap_or_default();
+            let host = host.trim_matches(['[', ']']);
+            let tls = trust.client_config(host);
+            let tls = tls.map_err(|error| MaasUrlError::Tls(error.to_string()))?;
+            client = client.tls_backend_preconfigured(tls);
+        }
+        let client = client
             .connect_timeout(CONNECT_SECONDS_MAX)
             .user_agent(concat!("planebot/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(MaasUrlError::Client)?;
         Ok(Self {
             client,
-            base: base(url)?,
+            route: Route::to(&base),
+            base,
             key,
             environment,
             limits: HttpLimits::default(),
@@ -177,21 +207,23 @@ impl HttpTransport {
         }
         // MAAS may compute for minutes before the first byte, and a person who waits should see for which request.
         self.report_progress(request, 0, false);
-        let response = sending.send().await.map_err(lost)?;
-        let text = |name| {
-            response
-                .headers()
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-                .unwrap_or_default()
-                .to_owned()
-        };
+        let response = sending
+            .send()
+            .await
+            .map_err(|error| self.route.explain(error))?;
+        let text = |name| header_text(&response, name);
         let (status, content_type) = (response.status().as_u16(), text(CONTENT_TYPE));
-        let retry_after = text(RETRY_AFTER)
-            .trim()
-            .parse()
-            .ok()
-            .map(Duration::from_secs);
+        let retry_after = retry_after(&text(RETRY_AFTER), self.environment.stamp().seconds);
+        let headers = AnswerHeaders {
+            server: text(SERVER),
+            via: text(VIA),
+            authenticate: match status {
+                407 => text(PROXY_AUTHENTICATE),
+                _ => text(WWW_AUTHENTICATE),
+            },
+            location: text(LOCATION),
+            is_signed_by_maas: response.headers().contains_key("x-maas-api-hash"),
+        };
         let mut body = self.body(request, response).await?;
         if !(200..300).contains(&status) {
             body = self.key.hide(body);
@@ -200,6 +232,7 @@ impl HttpTransport {
             status,
             content_type,
             retry_after,
+            headers,
             body,
         })
     }
@@ -225,7 +258,7 @@ impl HttpTransport {
             .timeout(self.limits.stall, response.chunk())
             .await
             .ok_or(LostAnswer::Stalled(self.limits.stall))?
-            .map_err(lost)?
+            .map_err(|error| self.route.explain(error))?
         {
             if body.len() + chunk.len() > self.limits.bytes {
                 return Err(LostAnswer::TooLarge(self.limits.bytes));
@@ -248,6 +281,23 @@ impl Transport for HttpTransport {
             .await
             .ok_or(LostAnswer::TimedOut(limit))?
     }
+}
+
+fn header_text(response: &reqwest::Response, name: HeaderName) -> String {
+    let value = response.headers().get(name);
+    let value = value.and_then(|value| value.to_str().ok());
+    value.unwrap_or_default().to_owned()
+}
+
+/// Seconds, or a date, of which the time until then counts.
+fn retry_after(value: &str, now_seconds: u64) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = chrono::DateTime::parse_from_rfc2822(value).ok()?;
+    let seconds = u64::try_from(date.timestamp()).ok()?;
+    Some(Duration::from_secs(seconds.saturating_sub(now_seconds)))
 }
 
 /// A MAAS's URL in one form, however it was written: the scheme and the host in lower case, no default port, the path of
@@ -280,23 +330,6 @@ fn base(text: &str) -> Result<Url, MaasUrlError> {
 fn shown(text: &str) -> String {
     let tail = text.trim().rsplit('@').next().unwrap_or_default();
     tail.chars().take(100).collect()
-}
-
-/// With the innermost cause as text: the outer ones only say that sending a request failed, which our errors say already.
-fn lost(error: reqwest::Error) -> LostAnswer {
-    let refused = error.is_connect();
-    let error = error.without_url();
-    let mut message = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(inner) = cause {
-        message = inner.to_string();
-        cause = inner.source();
-    }
-    if refused {
-        LostAnswer::Unreachable(message)
-    } else {
-        LostAnswer::Broken(message)
-    }
 }
 
 #[cfg(test)]

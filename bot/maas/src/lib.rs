@@ -7,17 +7,21 @@
 //! MAAS's row numbers are never handed out as identity. The client caches them only to send smaller requests, and checks
 //! in each response that the row is still the intended object.
 
+mod certificate;
 mod environment;
 mod http;
 mod json;
 mod key;
 mod look;
+mod lost;
 pub mod outgoing;
 mod read;
 mod regions;
 mod request;
 mod row_cache;
+mod speaker;
 mod transport;
+mod trust;
 mod writer;
 
 use std::collections::BTreeSet;
@@ -33,7 +37,9 @@ pub use http::{
 pub use key::{ApiKey, ApiKeyError};
 pub use regions::RegionTransport;
 pub use request::{Cause, ReadError};
+pub use speaker::AnswerHeaders;
 pub use transport::{LostAnswer, MaasRequest, MaasResponse, Method, ReadProgress, Transport};
+pub use trust::{CertificatePin, CertificateTrust, TrustError};
 pub use writer::{MaasWriter, NOT_SENT, WriteFence};
 
 use row_cache::RowCache;

@@ -96,7 +96,7 @@ fn away(method: Method, answer: &Result<MaasResponse, LostAnswer>) -> Option<Awa
         Method::Post | Method::Put | Method::Delete => Away::PerhapsReceived,
     };
     match answer {
-        Err(LostAnswer::Unreachable(_)) => Some(Away::MayBeSent),
+        Err(LostAnswer::Unreachable(_) | LostAnswer::Misconfigured(_)) => Some(Away::MayBeSent),
         // A read may be sent as often as anybody likes.
         Err(LostAnswer::Broken(_) | LostAnswer::TimedOut(_) | LostAnswer::Stalled(_)) => {
             Some(unless_read)
@@ -166,6 +166,7 @@ mod tests {
                 status,
                 content_type: String::new(),
                 retry_after: None,
+                headers: crate::AnswerHeaders::default(),
                 body: Vec::new(),
             })
         }

@@ -39,14 +39,42 @@ pub enum Cause {
     NoAnswer(LostAnswer),
     /// A redirect. It is not followed, because that would send the key to another server.
     #[error(
-        "answered with a redirect ({0}); configure the URL that it leads to, ending in `/MAAS`"
+        "answered with a redirect ({status}){}; configure the URL that it leads to, ending in `/MAAS`", destination(to.as_deref())
     )]
-    Redirected(u16),
+    Redirected {
+        /// 3xx.
+        status: u16,
+        /// Without query and password.
+        to: Option<String>,
+    },
     /// An HTML page instead of data.
     #[error(
-        "answered with a web page ({0}) instead of data; is the URL MAAS's own, ending in `/MAAS`?"
+        "{who} answered with a web page ({status}) instead of data; is the URL MAAS's own, ending in `/MAAS`?"
     )]
-    NotMaas(u16),
+    NotMaas {
+        /// The status of the page.
+        status: u16,
+        /// The server that wrote it.
+        who: String,
+    },
+    /// 400 of a server that expects TLS.
+    #[error("the port speaks TLS; begin `maas_url` with `https://`")]
+    NeedsTls,
+    /// 407.
+    #[error(
+        "{0} wants a login (407), and it is not MAAS; write user and password in the proxy's URL, or list MAAS's host in `NO_PROXY`"
+    )]
+    ProxyLogin(String),
+    /// 401 of somebody else.
+    #[error(
+        "{who} wants a login of its own (401, {scheme}), and it is not MAAS, so the API key is not at fault; use MAAS's own URL, or let the paths below `/MAAS/api/` through"
+    )]
+    ForeignLogin {
+        /// The server that wrote it.
+        who: String,
+        /// `Basic`.
+        scheme: String,
+    },
     /// 401.
     #[error(
         "MAAS does not accept the API key (401); is the key complete and still valid, and is this machine's clock right?"
@@ -59,8 +87,10 @@ pub enum Cause {
     #[error("not found (404): {0}")]
     NotFound(String),
     /// 409, 429, 5xx, after all retries.
-    #[error("MAAS answered {status}{}: {message}", after_attempts(*attempts))]
+    #[error("{who} answered {status}{}: {message}", after_attempts(*attempts))]
     Unavailable {
+        /// `MAAS`, or a server on the way to it.
+        who: String,
         /// The last status.
         status: u16,
         /// How often the request was sent.
@@ -90,6 +120,11 @@ pub enum Cause {
     /// Several nodes or objects have the same name.
     #[error("{0}")]
     Ambiguous(String),
+}
+
+/// ` to URL`, or nothing.
+fn destination(to: Option<&str>) -> String {
+    to.map(|url| format!(" to `{url}`")).unwrap_or_default()
 }
 
 /// ` after 4 attempts`, or nothing after the first.
@@ -184,10 +219,17 @@ fn pause_before_retry(
     attempts: u32,
 ) -> Option<Duration> {
     let requested = match answer {
-        Ok(answer) if matches!(answer.status, 409 | 503) => answer.retry_after,
+        // 502 and 504 are a proxy's, whose region restarts or is slow.
+        Ok(answer) if matches!(answer.status, 409 | 429 | 502 | 503 | 504) => answer.retry_after,
         Err(LostAnswer::Unreachable(_) | LostAnswer::Broken(_)) => None,
         // A response that timed out or stalled was waited for long enough, and one that is too large stays too large.
-        Ok(_) | Err(LostAnswer::TimedOut(_) | LostAnswer::Stalled(_) | LostAnswer::TooLarge(_)) => {
+        Ok(_)
+        | Err(
+            LostAnswer::TimedOut(_)
+            | LostAnswer::Stalled(_)
+            | LostAnswer::TooLarge(_)
+            | LostAnswer::Misconfigured(_),
+        ) => {
             return None;
         }
     };
@@ -204,13 +246,26 @@ fn judge(
     let answer = answer.map_err(|lost| read_error(request, Cause::NoAnswer(lost)))?;
     let status = answer.status;
     let cause = match status {
-        300..=399 => Cause::Redirected(status),
+        300..=399 => Cause::Redirected {
+            status,
+            to: answer.headers.redirects_to(),
+        },
+        400 if says_it_speaks_tls(&answer) => Cause::NeedsTls,
+        401 if answer.headers.asks_for_another_login() => Cause::ForeignLogin {
+            who: answer.headers.other_server().to_string(),
+            scheme: answer.headers.login_scheme(),
+        },
         401 => Cause::KeyRefused,
-        403 => Cause::Forbidden,
-        200 | 404 | 405 | 410 if answer.is_html() => Cause::NotMaas(status),
+        407 => Cause::ProxyLogin(answer.headers.other_server().to_string()),
+        403 if !is_foreign_page(&answer) => Cause::Forbidden,
+        200 | 403 | 404 | 405 | 410 if answer.is_html() => Cause::NotMaas {
+            status,
+            who: answer.headers.other_server().to_string(),
+        },
         200 => return Ok(Ok(answer.body)),
         404 => return Ok(Err(message_of(&answer))),
         409 | 429 | 500..=599 => Cause::Unavailable {
+            who: who_is_away(&answer),
             status,
             attempts,
             message: message_of(&answer),
@@ -221,6 +276,34 @@ fn judge(
         },
     };
     Err(read_error(request, cause))
+}
+
+/// A page that MAAS itself does not write with this status (seen on 3.5.12 and 3.7.3).
+fn is_foreign_page(answer: &MaasResponse) -> bool {
+    answer.is_html() && !answer.headers.is_signed_by_maas
+}
+
+/// 502 and 504 are always somebody else's; so is a page with 429 or 503, which MAAS answers in plain text.
+pub(crate) fn who_is_away(answer: &MaasResponse) -> String {
+    let is_gateway = matches!(answer.status, 502 | 504);
+    let is_page = matches!(answer.status, 429 | 503) && is_foreign_page(answer);
+    if is_gateway || is_page {
+        answer.headers.other_server().to_string()
+    } else {
+        "MAAS".to_owned()
+    }
+}
+
+/// What nginx, Apache and Go answer to plain HTTP on a port for TLS.
+fn says_it_speaks_tls(answer: &MaasResponse) -> bool {
+    let message = message_of(answer).to_ascii_lowercase();
+    [
+        "plain http request was sent to https port",
+        "speaking plain http to an ssl-enabled server port",
+        "sent an http request to an https server",
+    ]
+    .iter()
+    .any(|words| message.contains(words))
 }
 
 pub(crate) fn read_error(request: &MaasRequest, cause: Cause) -> ReadError {

@@ -103,6 +103,7 @@ pub(crate) fn json(status: u16, body: &str) -> MaasResponse {
         status,
         content_type: "application/json; charset=utf-8".to_owned(),
         retry_after: None,
+        headers: crate::AnswerHeaders::default(),
         body: body.as_bytes().to_vec(),
     }
 }

@@ -4,6 +4,8 @@ mod faults;
 mod http;
 mod logging;
 mod malformed;
+mod speakers;
+pub(crate) mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -315,11 +317,11 @@ async fn a_bad_status_is_an_error_that_says_what_to_try_and_shows_no_secret() {
     let rows: Vec<(MaasResponse, &str)> = vec![
         (
             page(200, "<html>sign in</html>"),
-            "answered with a web page (200) instead of data; is the URL MAAS's own, ending in `/MAAS`?",
+            "a server on the way to MAAS answered with a web page (200) instead of data; is the URL MAAS's own, ending in `/MAAS`?",
         ),
         (
             page(404, "<html>nginx</html>"),
-            "answered with a web page (404) instead of data; is the URL MAAS's own, ending in `/MAAS`?",
+            "a server on the way to MAAS answered with a web page (404) instead of data; is the URL MAAS's own, ending in `/MAAS`?",
         ),
         (
             page(302, ""),

@@ -7,6 +7,8 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
+use crate::speaker::AnswerHeaders;
+
 /// Sends one request to one MAAS and returns its response, whatever the status.
 pub trait Transport: Send + Sync {
     /// Sends exactly once: never retries, never follows a redirect.
@@ -106,6 +108,8 @@ pub struct MaasResponse {
     pub content_type: String,
     /// The `Retry-After`, when it is a number of seconds.
     pub retry_after: Option<Duration>,
+    /// Who wrote it.
+    pub headers: AnswerHeaders,
     /// The body. That of a 401 may hold the secret that MAAS expected, so it is never shown.
     pub body: Vec<u8>,
 }
@@ -147,6 +151,9 @@ pub enum LostAnswer {
     /// No connection was made, so nothing was sent.
     #[error("cannot connect: {0}")]
     Unreachable(String),
+    /// No connection can be made until a setting changes: nothing was sent, and a retry fails in the same way.
+    #[error("cannot connect: {0}")]
+    Misconfigured(String),
     /// The connection closed before the response was complete.
     #[error("the connection broke: {0}")]
     Broken(String),

@@ -91,6 +91,9 @@ pub struct RefusedPlan {
     pub refusals: Vec<Refusal>,
     /// One line per plane.
     pub audit: Vec<AuditLine>,
+    /// Why no plan for this MAAS could be applied, if none could.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_only: Option<String>,
 }
 
 impl Plan {

@@ -110,6 +110,7 @@ impl Plan {
         let refused = |refusals: Vec<Refusal>, steps: &[Step]| RefusedPlan {
             refusals,
             audit: audit(topology, observed, &pairing, steps),
+            read_only: read_only(observed),
         };
         let desired =
             Desired::of(topology, observed, &pairing).map_err(|refusals| refused(refusals, &[]))?;
@@ -152,12 +153,7 @@ impl Plan {
             tree: topology.tree.clone(),
             maas_version: observed.version.clone(),
             audit: audit(topology, observed, &pairing, &steps),
-            read_only: (!observed.version.is_known()).then(|| {
-                format!(
-                    "planebot does not know the rules of MAAS {}, so this plan is read-only",
-                    observed.version
-                )
-            }),
+            read_only: read_only(observed),
             steps,
             gates,
             warnings,
@@ -209,4 +205,12 @@ fn unsound(plan: &Plan, observed: &Observed) -> Vec<Refusal> {
         .into_iter()
         .map(|why| Refusal::new(RefusalCode::Unsound, why, help))
         .collect()
+}
+
+/// Why no plan for a MAAS of this release can be applied.
+fn read_only(observed: &Observed) -> Option<String> {
+    let version = &observed.version;
+    (!version.is_known()).then(|| {
+        format!("planebot does not know the rules of MAAS {version}, so this plan is read-only")
+    })
 }

@@ -37,6 +37,7 @@ use crate::step::Phase;
 /// A plan for a terminal, without colours.
 pub fn text(plan: &Plan, site: &str, rehearsed: Option<&Rehearsed>) -> String {
     let mut out = format!("{}\n\n", comment::heading(plan, site));
+    out.push_str(&read_only_text(plan.read_only.as_deref()));
     out.push_str(&audit_text(&plan.audit));
     for warning in &plan.warnings {
         out.push_str(&format!("warning: {}\n", words::clean(warning)));
@@ -83,6 +84,7 @@ pub fn text(plan: &Plan, site: &str, rehearsed: Option<&Rehearsed>) -> String {
 /// A refusal for a terminal, without colours.
 pub fn refusal_text(refused: &RefusedPlan, site: &str) -> String {
     let mut out = format!("No plan for {site}: {} reasons\n\n", refused.refusals.len());
+    out.push_str(&read_only_text(refused.read_only.as_deref()));
     out.push_str(&audit_text(&refused.audit));
     for refusal in &refused.refusals {
         let plane = refusal
@@ -98,6 +100,12 @@ pub fn refusal_text(refused: &RefusedPlan, site: &str) -> String {
         ));
     }
     out
+}
+
+/// That no plan for this MAAS can be applied, for a terminal; empty where one can.
+pub fn read_only_text(why: Option<&str>) -> String {
+    why.map(|why| format!("read-only: {}: it is for reading only\n", words::clean(why)))
+        .unwrap_or_default()
 }
 
 /// The audit, one line per plane.

@@ -19,7 +19,9 @@ use std::path::{Path, PathBuf};
 use github::credentials::GitHubSettings;
 
 pub use log::{InvalidLogFilter, LogFilter, LogFormat};
-pub use site::{EvidenceLocation, EvidenceSources, OperatorName, Operators, Site, SitePolicy};
+pub use site::{
+    EvidenceLocation, EvidenceSources, MaasCertificates, OperatorName, Operators, Site, SitePolicy,
+};
 pub use store::StoreSettings;
 pub use window::{InvalidWindow, Window};
 

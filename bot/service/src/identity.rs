@@ -64,7 +64,7 @@ impl MaasIdentity {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{EvidenceSources, Operators, SitePolicy};
+    use crate::config::{EvidenceSources, MaasCertificates, Operators, SitePolicy};
 
     fn maas(urls: &[&str], regions: &[&str]) -> MaasIdentity {
         let mut urls = urls.iter().map(|&url| url.to_owned());
@@ -75,6 +75,7 @@ mod tests {
             runbooks: "runbooks".to_owned(),
             maas_url: urls.next().unwrap(),
             more_maas_urls: urls.collect(),
+            maas_certificates: MaasCertificates::default(),
             maas_api_key: None,
             operators: Operators::default(),
             policy: SitePolicy::default(),

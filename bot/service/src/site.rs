@@ -62,10 +62,13 @@ impl SiteRuntime {
             )
         })?;
         let key = ApiKey::read(secret.read()?.expose_secret())?;
+        let urls = std::iter::once(&site.maas_url).chain(&site.more_maas_urls);
+        let trust = site.maas_certificates.trust(&urls.collect::<Vec<_>>());
+        let trust = trust.with_context(|| format!("site `{}`", site.name))?;
         let watch = Arc::new(watch);
         let region = |url: &str| {
             let (key, watch) = (key.clone(), Arc::clone(&watch));
-            HttpTransport::new(url, key, Environment::of_this_process(clock))
+            HttpTransport::with_trust(url, key, Environment::of_this_process(clock), trust.clone())
                 .map(|http| http.on_progress(move |progress| watch(progress)))
         };
         let others: Result<_, _> = site.more_maas_urls.iter().map(|url| region(url)).collect();

@@ -4,6 +4,7 @@
 //! fixed; a [`Topology`] results only when there is no error. Whatever a real MAAS can contain is at most a warning here,
 //! except overlapping subnets and single-host prefixes, which an import lists instead of declaring. Must not know YAML.
 
+mod boot;
 mod cross_plane;
 mod gateways;
 mod index;

@@ -22,6 +22,7 @@ use crate::{address::Cidr, object::InterfaceKind, plane};
 
 pub(crate) use leaf::{
     AddressRef, Destination, GatewayDraft, Leaf, LinkAddress, Mac, Offset, RangeRef, SpaceDraft,
+    SubnetNameDraft,
 };
 pub(crate) use reading::{Located, OrLeave};
 use reading::{Reader, record};
@@ -100,8 +101,9 @@ record! {
     pub(crate) struct SubnetDraft {
         /// The network, such as `192.0.2.0/24`.
         cidr: Option<Located<Cidr>>,
-        /// The subnet's name in MAAS. Omitted: the plane's key; for a further subnet its `cidr`.
-        name: Option<Located<String>>,
+        /// The subnet's name in MAAS. Omitted: the plane's key; for a further subnet its `cidr`. `none`: its `cidr`, as MAAS
+        /// calls a subnet that nobody named.
+        name: Option<Located<SubnetNameDraft>>,
         /// `+1`, or an address. Omitted: no gateway. `leave` keeps what MAAS has.
         gateway: Option<Located<GatewayDraft>>,
         /// Resolvers in order: `+1`, an address, or `other-plane+1`. Omitted: none. `leave` keeps what MAAS has.

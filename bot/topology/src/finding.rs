@@ -277,8 +277,8 @@ codes! {
     PLANE_EMPTY Error "plane/no-subnet" "a reference to a plane that has no subnet";
     NAME_SYNTAX Error "name/syntax" "a name that is too long or has characters that MAAS refuses";
     NAME_RESERVED Error "name/reserved" "a name that MAAS reserves for itself";
-    NAME_GENERATED Warning "name/generated" "a name like `fabric-3`, which only MAAS itself can assign";
-    NAME_ODD Warning "name/odd" "a subnet name with characters that MAAS's web form refuses";
+    NAME_GENERATED Warning "name/generated" "a name like `fabric-3` or `space-3`, which only MAAS itself can assign";
+    NAME_ODD Error "name/odd" "a subnet name with characters that MAAS refuses";
     VLAN_VID Error "vlan/vid" "a VID outside 0 to 4094";
     VLAN_UNTAGGED Error "vlan/untagged-name" "a name for an untagged VLAN, which MAAS always calls `untagged`";
     VLAN_MTU Error "vlan/mtu" "an MTU below 552 or above 65535";

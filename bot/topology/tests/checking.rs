@@ -616,3 +616,137 @@ fn every_code_is_in_the_guide() {
         .collect();
     assert_eq!(table.lines().collect::<Vec<_>>(), expected);
 }
+
+/// The codes of the findings about a file.
+fn codes_of(text: &str) -> Vec<&'static str> {
+    let checked = check(&files(&[("a.yaml", text)]));
+    checked.findings.iter().map(|it| it.code).collect()
+}
+
+#[test]
+fn a_name_that_maas_refuses_or_changes_is_a_finding_with_a_name_that_it_takes() {
+    let refused = [
+        (
+            "fabric: my lab\n",
+            "name/syntax",
+            "write for example `my-lab`",
+        ),
+        ("fabric: a.b\n", "name/syntax", "write for example `a-b`"),
+        (
+            "fabric: blue\nspace: my space\n",
+            "name/syntax",
+            "write for example `my-space`",
+        ),
+        (
+            "fabric: blue\nspace: a:b\n",
+            "name/syntax",
+            "write for example `a-b`",
+        ),
+        (
+            "fabric: blue\nvid: 5\nvlan_name: a.b\n",
+            "name/syntax",
+            "write for example `a-b`",
+        ),
+        (
+            "fabric: blue\nvid: 5\nvlan_name: \" a\"\n",
+            "name/syntax",
+            "write for example `a`",
+        ),
+        (
+            "fabric: blue\ncidr: 192.0.2.0/24\nname: \" a \"\n",
+            "name/syntax",
+            "write `a`",
+        ),
+        (
+            "fabric: blue\ncidr: 192.0.2.0/24\nname: \"  \"\n",
+            "name/syntax",
+            "write `none`",
+        ),
+        (
+            "fabric: blue\ncidr: 192.0.2.0/24\nname: \"<b>\"\n",
+            "name/odd",
+            "use letters",
+        ),
+    ];
+    for (fields, code, help) in refused {
+        let checked = check(&files(&[("a.yaml", &format!("plane: a\n{fields}"))]));
+        let shown = rendered(&checked);
+        assert!(checked.topology.is_none(), "{fields}");
+        assert!(
+            shown.contains(code) && shown.contains(help),
+            "{fields}: {shown}"
+        );
+    }
+    for taken in [
+        "fabric: \u{fc}b-1_x\n",
+        "fabric: blue\nvid: 5\nvlan_name: two words\n",
+        "fabric: blue\ncidr: 192.0.2.0/24\nname: \"a/b c:\u{e9}.\"\n",
+    ] {
+        assert_eq!(codes_of(&format!("plane: a\n{taken}")), [""; 0], "{taken}");
+    }
+    assert_eq!(
+        codes_of("plane: a\nfabric: blue\nspace: space-3\n"),
+        ["name/generated"]
+    );
+}
+
+#[test]
+fn a_subnet_without_a_name_has_that_of_its_cidr() {
+    let name = |line: &str| {
+        let text = format!("plane: a\nfabric: blue\ncidr: 192.0.2.0/24\n{line}");
+        let checked = check(&files(&[("a.yaml", &text)]));
+        checked.topology.unwrap().planes["a"].subnets[0]
+            .name
+            .clone()
+    };
+    assert_eq!(name(""), "a");
+    assert_eq!(name("name: none\n"), "192.0.2.0/24");
+    assert_eq!(name("name: \"none\"\n"), "none");
+}
+
+#[test]
+fn a_boot_architecture_is_one_that_maas_knows_by_its_name() {
+    let of = |list: &str| {
+        let text = format!(
+            "plane: a\nfabric: blue\ncidr: 192.0.2.0/24\ndisabled_boot_architectures: {list}\n"
+        );
+        rendered(&check(&files(&[("a.yaml", &text)])))
+    };
+    assert_eq!(of("[pxe, uefi_amd64_tftp, ipxe]"), "");
+    assert!(of("[uefi_amd64_tfpt]").contains("did you mean `uefi_amd64_tftp`?"));
+    assert!(of("[banana]").contains("write one of `pxe`"));
+    assert!(of("[\"0x07\"]").contains("write `uefi_amd64_tftp`"));
+    assert!(of("[\"00:0b\"]").contains("write `uefi_arm64_tftp`"));
+}
+
+#[test]
+fn an_ipv6_offset_may_be_written_in_hex_groups_wherever_an_offset_may() {
+    let text = "plane: a\nfabric: blue\ncidr: 2001:db8::/64\ngateway: +::1\ndns: [+::1:0:0, a+::2, +3]\n\
+                reserve:\n  - {range: +::1:0:0:0..+::1:0:0:ff, purpose: vip}\n";
+    let machine = "machines:\n  - name: m\n    host: +::a:0:0\n    interfaces:\n      - name: eth0\n        type: physical\n\
+                   \x20       links: [{plane: a, address: host}, {plane: a, address: +::b:0:0}]\n";
+    let checked = check(&files(&[("a.yaml", text), ("machines.yaml", machine)]));
+    assert_eq!(rendered(&checked), "");
+    let topology = checked.topology.unwrap();
+    let subnet = &topology.planes["a"].subnets[0];
+    let shown = format!(
+        "{:?} {:?} {:?}",
+        subnet.gateway, subnet.dns, subnet.reservations
+    );
+    for address in [
+        "2001:db8::1",
+        "2001:db8::1:0:0",
+        "2001:db8::2",
+        "2001:db8::3",
+        "2001:db8:0:0:1::",
+        "2001:db8::1:0:0:ff",
+    ] {
+        assert!(shown.contains(address), "{address}: {shown}");
+    }
+    for bad in ["+::1.2.3.4", "+1:", "+::g", "+:::1", "+1:2", "+:", "+::1::"] {
+        let text = format!("plane: a\nfabric: blue\ncidr: 2001:db8::/64\ngateway: \"{bad}\"\n");
+        assert_eq!(codes_of(&text), ["address/syntax"], "{bad}");
+    }
+    let low = "plane: a\nfabric: blue\ncidr: 2001:db8::/64\nreserve:\n  - {range: +::10..+::ff}\n";
+    assert!(rendered(&check(&files(&[("a.yaml", low)]))).contains("start at `+::1:0:0` or later"));
+}

@@ -9,6 +9,7 @@ use topology::finding::Finding;
 use crate::cli::beside::{self, CheckedSite, with_path};
 use crate::cli::output::print_note;
 use crate::cli::{Console, LocationArgs, folders};
+use crate::terminal::reports::FORMAT;
 use crate::terminal::{OutputFormat, exit_code};
 use crate::text::counted;
 
@@ -114,6 +115,7 @@ impl CheckReport {
 
     fn as_json(&self) -> anyhow::Result<String> {
         let report = json!({
+            "format": FORMAT,
             "ok": self.is_valid(),
             "sites": self.sites,
             "planes": self.planes,

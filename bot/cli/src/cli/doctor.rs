@@ -12,6 +12,7 @@ use service::reply::because;
 
 use crate::cli::{Console, LocationArgs};
 use crate::doctor::{Diagnosis, DiagnosisStatus, DoctorPart, examine};
+use crate::terminal::reports::FORMAT;
 use crate::terminal::{OutputFormat, exit_code};
 use crate::text::counted;
 
@@ -60,7 +61,7 @@ impl DoctorArgs {
         let ok = problems.count() == 0;
         match self.format {
             OutputFormat::Json => {
-                let whole = json!({"ok": ok, "findings": diagnoses});
+                let whole = json!({"format": FORMAT, "ok": ok, "findings": diagnoses});
                 writeln!(console.out, "{}", serde_json::to_string_pretty(&whole)?)?;
             }
             OutputFormat::Markdown => {

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use github::credentials::Secret;
-use maas::ReadProgress;
+use maas::{CertificatePin, ReadProgress};
 use secrecy::SecretString;
-use service::config::{Config, EvidenceSources, Operators, Site, SitePolicy};
+use service::config::{Config, EvidenceSources, MaasCertificates, Operators, Site, SitePolicy};
 use service::identity::MaasIdentity;
 use service::site::SiteRuntime;
 use topology::port::Clock;
@@ -44,6 +44,23 @@ pub(crate) struct LocationArgs {
         value_name = "FILE"
     )]
     maas_api_key_file: Option<PathBuf>,
+    /// A PEM file with the authority that issued the certificate of `--maas-url`, or with that certificate
+    #[arg(
+        long,
+        global = true,
+        env = "PLANEBOT_MAAS_CA_FILE",
+        value_name = "FILE"
+    )]
+    maas_ca_file: Option<PathBuf>,
+    /// The SHA-256 fingerprint of the certificate of `--maas-url`, in place of `--maas-ca-file`
+    #[arg(
+        long,
+        global = true,
+        env = "PLANEBOT_MAAS_CERTIFICATE_PIN",
+        value_name = "SHA256",
+        value_delimiter = ','
+    )]
+    maas_certificate_pin: Vec<CertificatePin>,
     /// The folder with the declaration; default: the site's `path`, or `topology`
     #[arg(long, global = true, env = "PLANEBOT_TOPOLOGY", value_name = "DIR")]
     topology: Option<PathBuf>,
@@ -136,6 +153,10 @@ impl LocationArgs {
             runbooks: "runbooks".to_owned(),
             maas_url: url.to_owned(),
             more_maas_urls: Vec::new(),
+            maas_certificates: MaasCertificates {
+                ca_file: self.maas_ca_file.clone(),
+                pins: self.maas_certificate_pin.clone(),
+            },
             maas_api_key: Some(key),
             operators: Operators::default(),
             policy: SitePolicy::default(),

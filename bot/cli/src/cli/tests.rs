@@ -71,7 +71,7 @@ fn check_exits_with_0_or_with_1_and_the_place_of_each_finding() {
         "plane: desks\nfabrik: blue\ncidr: 192.0.2.7/24\n",
     );
     let (code, out, _) = planebot(&["check", path, "--format", "json"], &[]);
-    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let report = assert_fits("check", &out);
     let first = &report["findings"][0];
     assert_eq!((code, &report["ok"]), (1, &serde_json::json!(false)));
     assert!(
@@ -174,11 +174,54 @@ fn what_is_declared_and_not_so_is_never_no_changes() {
         );
     }
     let (code, out, _) = ask(&["plan", "--format", "json"]);
-    let plan: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let plan = assert_fits("plan", &out);
+    assert_fits("audit", &ask(&["audit", "--format", "json"]).1);
+    assert_fits("rehearse", &ask(&["rehearse", "--format", "json"]).1);
     assert!(
         code == 2 && plan["verdict"] == "waits" && plan["waits"].as_array().unwrap().len() == 3,
         "{out}"
     );
+    drop(serving);
+}
+
+#[test]
+fn an_unknown_release_is_said_to_be_read_only_in_every_format() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let maas = ::lab::maas::LabMaas::load(DEPLOYED, Some("4.0.0")).unwrap();
+    let key = maas.api_key("admin").unwrap();
+    let serving = runtime.block_on(::lab::maas::serve(maas, None)).unwrap();
+    let words = "planebot does not know the rules of MAAS 4.0.0, so this plan is read-only";
+    let changed = DESKS.replace("plane: desks", "plane: tables");
+    // The last is refused.
+    for declared in [
+        DESKS,
+        changed.as_str(),
+        "plane: a\nfabric: blue\ncidr: 192.0.2.0/25\n",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        put(folder.path(), "desks.yaml", declared);
+        let site = folder.path().to_str().unwrap();
+        for command in ["plan", "audit"] {
+            for format in ["text", "markdown", "json"] {
+                let (_, out, err) = planebot(
+                    &[
+                        "--maas-url",
+                        &serving.url,
+                        "--topology",
+                        site,
+                        command,
+                        "--format",
+                        format,
+                    ],
+                    &[("PLANEBOT_MAAS_API_KEY", &key)],
+                );
+                assert!(out.contains(words), "{command} {format}: {out}{err}");
+                if format == "json" {
+                    assert_eq!(assert_fits(command, &out)["read_only"], words);
+                }
+            }
+        }
+    }
     drop(serving);
 }
 
@@ -247,8 +290,30 @@ fn import_adopts_only_the_given_object_and_keeps_comments() {
     assert_eq!(read("gone.yaml"), "# once\nplanes: []\n");
 }
 
+/// A report is as the schema of its command says, and says which version it has.
+fn assert_fits(report: &str, out: &str) -> serde_json::Value {
+    let (_, schema, _) = planebot(&["schema", "--of", report], &[]);
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    let value: serde_json::Value = serde_json::from_str(out).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator
+        .iter_errors(&value)
+        .map(|error| error.to_string())
+        .collect();
+    assert!(errors.is_empty(), "{report}: {errors:?}");
+    assert_eq!(value["format"], 1);
+    value
+}
+
 #[test]
 fn schema_completions_and_manual_pages_are_printed() {
+    for report in ["plan", "audit", "rehearse", "check", "doctor"] {
+        let (code, out, _) = planebot(&["schema", "--of", report], &[]);
+        assert_eq!(code, 0);
+        let schema: serde_json::Value = serde_json::from_str(&out).unwrap();
+        drop(jsonschema::validator_for(&schema).unwrap());
+        assert_eq!(schema["title"], format!("planebot {report} --format json"));
+    }
     let (code, out, _) = planebot(&["schema"], &[]);
     assert!(code == 0 && serde_json::from_str::<serde_json::Value>(&out).is_ok());
     let (code, out, _) = planebot(&["completions", "bash"], &[]);
@@ -311,7 +376,7 @@ impl TestSite {
 fn a_run_from_a_terminal_waits_at_its_gate_and_can_be_resumed_or_aborted() {
     let site = TestSite::new();
     let (code, out, err) = site.planebot(&["plan", "--format", "json"]);
-    let plan: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let plan = assert_fits("plan", &out);
     let digest = plan["digest"].as_str().unwrap();
     assert_eq!(
         (code, plan["verdict"].as_str()),
@@ -431,6 +496,7 @@ fn the_doctor_names_remedies_changes_nothing_and_retries_dead_letters() {
         assert!(out.contains(says), "{says}: {out}");
     }
     let (code, out, _) = site.planebot(&["doctor", "--only", "store", "--format", "json"]);
+    assert_fits("doctor", &out);
     let whole: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, &whole["ok"]), (1, &serde_json::json!(false)));
     let wrong = whole["findings"].as_array().unwrap().iter();

@@ -15,7 +15,7 @@ pub(super) async fn examine(site: &Site, clock: &Clock) -> Vec<Diagnosis> {
         Err(error) => {
             list.problem(
                 because(&error),
-                "check the site's `maas_url` and `maas_api_key_file`",
+                "check the site's `maas_url`, `maas_api_key_file` and `maas_ca_file`",
             );
             return list.diagnoses;
         }

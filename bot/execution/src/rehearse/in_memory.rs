@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lab::maas::LabMaas;
-use maas::{ApiKey, Environment, LostAnswer, MaasRequest, MaasResponse, Transport};
+use maas::{AnswerHeaders, ApiKey, Environment, LostAnswer, MaasRequest, MaasResponse, Transport};
 use reqwest::Url;
 
 /// The lab's MAAS, with its administrator's API key.
@@ -83,6 +83,7 @@ impl Transport for InMemoryMaas {
             status: response.status,
             content_type: header("content-type"),
             retry_after: header("retry-after").parse().ok().map(Duration::from_secs),
+            headers: AnswerHeaders::default(),
             body: response.body,
         })
     }

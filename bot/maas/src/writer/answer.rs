@@ -6,7 +6,7 @@ use topology::port::{Outcome, Write};
 
 use crate::json::one;
 use crate::read::interface_row;
-use crate::request::{MESSAGE_CHARS_MAX, in_a_line, message_of};
+use crate::request::{MESSAGE_CHARS_MAX, in_a_line, message_of, who_is_away};
 use crate::transport::{LostAnswer, MaasRequest, MaasResponse, Method};
 
 /// The outcome of `write`, which was sent as `request`.
@@ -33,7 +33,12 @@ pub(super) fn outcome(
         409 if !answer.is_html() && answer.retry_after.is_none() => refused(&answer),
         408 | 409 | 429 | 500..=599 => {
             let message = message_of(&answer);
-            unknown(format!("{request} answered {}: {message}", answer.status))
+            let (who, status) = (who_is_away(&answer), answer.status);
+            unknown(if who == "MAAS" {
+                format!("{request} answered {status}: {message}")
+            } else {
+                format!("{request}: {who} answered {status}: {message}")
+            })
         }
         _ => refused(&answer),
     }
@@ -69,6 +74,14 @@ fn done(request: &MaasRequest, answer: &MaasResponse, write: &Write) -> Outcome 
 fn refused(answer: &MaasResponse) -> Outcome {
     let why = match answer.status {
         300..=399 => "a redirect, which is not followed".to_owned(),
+        401 if answer.headers.asks_for_another_login() => format!(
+            "{} wants a login of its own; it is not MAAS",
+            answer.headers.other_server()
+        ),
+        407 => format!(
+            "{} wants a login; it is not MAAS",
+            answer.headers.other_server()
+        ),
         401 | 403 if answer.body.is_empty() => "the API key's user may not do this".to_owned(),
         _ => by_field(answer).unwrap_or_else(|| message_of(answer)),
     };

@@ -85,6 +85,9 @@ pub fn refusal_markdown(refused: &RefusedPlan, header: &PlanHeader) -> String {
         span(&header.site),
         plural(refused.refusals.len(), "reason")
     );
+    if let Some(why) = &refused.read_only {
+        push_line!(out, "> [!WARNING]\n> {}\n", clean(why));
+    }
     for refusal in &refused.refusals {
         let plane = refusal
             .plane

@@ -142,6 +142,10 @@ fn site_key(site: &mut SiteTable, key: &str, value: &str) -> Applied {
         // Holds the secret itself; read in `check`.
         "MAAS_API_KEY" => {}
         "MAAS_API_KEY_FILE" => site.maas_api_key_file = Some(PathBuf::from(value)),
+        "MAAS_CA_FILE" => site.maas_ca_file = Some(PathBuf::from(value)),
+        "MAAS_CERTIFICATE_PIN" => {
+            site.maas_certificate_pin = Some(OneOrMany::Many(list(value).collect()));
+        }
         "OPERATORS_USERS" => site.operators.users = list(value).map(UserEntry::Login).collect(),
         "OPERATORS_TEAMS" => site.operators.teams = list(value).collect(),
         "POLICY_SETTLE_SECONDS" => site.policy.settle_seconds = Some(number(value)?),

@@ -63,6 +63,8 @@ pub(super) struct SiteTable {
     /// One region's URL, or those of several.
     pub(super) maas_url: Option<OneOrMany>,
     pub(super) maas_api_key_file: Option<PathBuf>,
+    pub(super) maas_ca_file: Option<PathBuf>,
+    pub(super) maas_certificate_pin: Option<OneOrMany>,
     #[serde(default)]
     pub(super) operators: OperatorsTable,
     #[serde(default)]

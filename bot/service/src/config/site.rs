@@ -4,9 +4,12 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
+
 use crate::config::Window;
 use github::Team;
 use github::credentials::Secret;
+use maas::{CertificatePin, CertificateTrust};
 use plan::plan::PlanPolicy;
 use topology::observed::Timestamp;
 
@@ -24,6 +27,8 @@ pub struct Site {
     pub maas_url: String,
     /// Further region URLs of the same MAAS, in the order in which they are tried when one is away.
     pub more_maas_urls: Vec<String>,
+    /// Which certificates that MAAS may show.
+    pub maas_certificates: MaasCertificates,
     /// MAAS's API key; commands that take a key of their own need none.
     pub maas_api_key: Option<Secret>,
     /// Who may give orders here.
@@ -38,6 +43,42 @@ impl Site {
     pub fn owns(&self, path: &str) -> bool {
         path.strip_prefix(&self.path)
             .is_some_and(|rest| rest.starts_with('/'))
+    }
+}
+
+/// Which certificates a MAAS may show; the machine's authorities where both are empty. At most one is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MaasCertificates {
+    /// A PEM file with the authorities, or with MAAS's certificate itself. It is read when the site is opened.
+    pub ca_file: Option<PathBuf>,
+    /// Fingerprints of the certificate; several while it is being renewed.
+    pub pins: Vec<CertificatePin>,
+}
+
+impl MaasCertificates {
+    /// Reads the file, if one is named, for a MAAS with these URLs.
+    pub fn trust(&self, urls: &[&String]) -> anyhow::Result<CertificateTrust> {
+        let is_set = self.ca_file.is_some() || !self.pins.is_empty();
+        let mut plain = urls.iter().filter(|url| !url.starts_with("https://"));
+        if let Some(url) = plain.next().filter(|_| is_set) {
+            anyhow::bail!(
+                "`maas_ca_file` and `maas_certificate_pin` need a `maas_url` that begins with `https://`, and `{url}` does not"
+            );
+        }
+        let Some(file) = &self.ca_file else {
+            return Ok(match self.pins.as_slice() {
+                [] => CertificateTrust::Machine,
+                pins => CertificateTrust::Pins(pins.to_vec()),
+            });
+        };
+        anyhow::ensure!(
+            self.pins.is_empty(),
+            "`maas_ca_file` and `maas_certificate_pin` exclude each other: give one"
+        );
+        let shown = file.display();
+        let pem =
+            std::fs::read(file).with_context(|| format!("reading `maas_ca_file` `{shown}`"))?;
+        CertificateTrust::authorities(&pem).with_context(|| format!("`maas_ca_file` `{shown}`"))
     }
 }
 

@@ -50,7 +50,12 @@ impl PlanningResult {
             Err(refused) => refused.refusals.extend(refusals),
             Ok(plan) => {
                 let audit = std::mem::take(&mut plan.audit);
-                self.outcome = Err(RefusedPlan { refusals, audit });
+                let read_only = plan.read_only.take();
+                self.outcome = Err(RefusedPlan {
+                    refusals,
+                    audit,
+                    read_only,
+                });
             }
         }
     }

@@ -17,7 +17,7 @@ pub(super) fn check(checked: &[CheckedPlane], findings: &mut Findings<'_>) {
     refuse_shared_vlans(checked, findings);
     refuse_overlaps(checked, findings);
     warn_of_mtus(checked, findings);
-    warn_of_generated_fabrics(checked, findings);
+    warn_of_generated_names(checked, findings);
     for plane in checked {
         warn_of_dhcp(plane, findings);
     }
@@ -107,14 +107,25 @@ fn warn_of_mtus(checked: &[CheckedPlane], findings: &mut Findings<'_>) {
     }
 }
 
-fn warn_of_generated_fabrics(checked: &[CheckedPlane], findings: &mut Findings<'_>) {
-    let mut draft = BTreeSet::new();
+fn warn_of_generated_names(checked: &[CheckedPlane], findings: &mut Findings<'_>) {
+    let mut seen = BTreeSet::new();
     for s in checked {
-        let fabric = &s.plane.vlan.fabric;
-        if names::is_generated("fabric", fabric) && draft.insert(fabric) {
-            let message = format!("only MAAS itself assigns the name `{fabric}`");
-            let help = "the fabric must already exist; rename it in MAAS to get a name that survives a re-install";
-            findings.add(codes::NAME_GENERATED, s.fabric, message, help);
+        let space = s.plane.space.as_ref().and_then(Option::as_ref);
+        let names = [
+            ("fabric", Some(&s.plane.vlan.fabric), Some(s.fabric)),
+            ("space", space, s.space),
+        ];
+        for (kind, name, place) in names {
+            let (Some(name), Some(place)) = (name, place) else {
+                continue;
+            };
+            if names::is_generated(kind, name) && seen.insert((kind, name)) {
+                let message = format!("only MAAS itself assigns the name `{name}`");
+                let help = format!(
+                    "the {kind} must already exist; rename it in MAAS to get a name that survives a re-install"
+                );
+                findings.add(codes::NAME_GENERATED, place, message, help);
+            }
         }
     }
 }

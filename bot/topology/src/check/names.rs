@@ -1,13 +1,15 @@
 //! Valid names: plane keys, host names, and names in MAAS.
 //!
-//! Fabric, space and VLAN names: 3.5.9 maasserver/models/{fabric,space,vlan}.py; lengths as seen on 3.5.12 and 3.7.3.
+//! Fabric, space and VLAN names: 3.5.9 maasserver/models/{fabric,space,vlan}.py; lengths, blanks and dots as seen on 3.5.12
+//! and 3.7.3.
 
-use crate::draft::Located;
+use crate::address::Cidr;
+use crate::draft::{Located, SubnetNameDraft};
 use crate::finding::{FilePosition, Findings, codes, shown};
 
 /// The kinds of objects that MAAS names by the same rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NameKind {
+pub(crate) enum NameKind {
     Fabric,
     Space,
     Vlan,
@@ -42,19 +44,42 @@ pub(super) fn maas_name(
         );
         return None;
     }
-    if !is_maas_name(name) {
+    if !is_maas_name(kind, name) {
         let message = format!("MAAS takes no {what} named `{}`", shown(name));
-        let help = "use letters, digits, `-` and `_`, 256 at most";
+        let help = match (kind, similar(kind, name)) {
+            (_, Some(similar)) => format!("write for example `{similar}`"),
+            (NameKind::Vlan, None) => {
+                "use letters, digits, `-`, `_` and blanks inside, 256 at most".to_owned()
+            }
+            (NameKind::Fabric | NameKind::Space, None) => {
+                "use letters, digits, `-` and `_`, 256 at most".to_owned()
+            }
+        };
         findings.add(codes::NAME_SYNTAX, place, message, help);
         return None;
     }
     Some(name.to_owned())
 }
 
-/// Whether MAAS takes this as the name of a fabric, space or VLAN.
-pub(crate) fn is_maas_name(name: &str) -> bool {
-    let known = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | ' ');
-    !name.trim().is_empty() && name.chars().count() <= NAME_MAX && name.chars().all(known)
+/// Whether MAAS takes this as the name of a fabric, space or VLAN. Only a VLAN's may have blanks, though not at its ends, where
+/// MAAS drops them, and it does not begin with `-`.
+pub(crate) fn is_maas_name(kind: NameKind, name: &str) -> bool {
+    let is_vlan = kind == NameKind::Vlan;
+    let known = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-') || (c == ' ' && is_vlan);
+    let fits_vlan = !is_vlan || (name.trim() == name && !name.starts_with('-'));
+    !name.is_empty() && name.chars().count() <= NAME_MAX && name.chars().all(known) && fits_vlan
+}
+
+/// The name with `-` for what MAAS refuses, if that makes a valid one.
+fn similar(kind: NameKind, name: &str) -> Option<String> {
+    let known = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+    let replaced: String = name
+        .trim()
+        .chars()
+        .map(|c| if known(c) { c } else { '-' })
+        .collect();
+    let trimmed = replaced.trim_matches('-');
+    is_maas_name(kind, trimmed).then(|| trimmed.to_owned())
 }
 
 /// Whether MAAS generates names like this itself: `fabric-3`, `space-12`.
@@ -72,9 +97,17 @@ pub(crate) fn is_key(key: &str) -> bool {
         && key.chars().all(known)
 }
 
-/// A subnet's name. MAAS's web form refuses some characters that its database allows.
-pub(super) fn subnet(draft: &Located<String>, findings: &mut Findings<'_>) -> Option<String> {
-    let name = draft.value.as_deref()?;
+/// A subnet's name as MAAS takes it (seen on 3.5.12 and 3.7.3).
+pub(super) fn subnet(
+    draft: &Located<SubnetNameDraft>,
+    cidr: Cidr,
+    findings: &mut Findings<'_>,
+) -> Option<String> {
+    let name = match draft.value.as_ref()? {
+        // MAAS calls a subnet without a name by its CIDR.
+        SubnetNameDraft::Unnamed => return Some(cidr.to_string()),
+        SubnetNameDraft::Named(name) => name,
+    };
     let length = name.chars().count();
     if length == 0 || length > SUBNET_NAME_MAX {
         let help = "use 1 to 255 characters, or remove the line";
@@ -82,9 +115,22 @@ pub(super) fn subnet(draft: &Located<String>, findings: &mut Findings<'_>) -> Op
         findings.add(codes::NAME_SYNTAX, draft.place, message, help);
         return None;
     }
+    if name.trim() != name {
+        let message = format!(
+            "MAAS drops the blanks around the subnet name `{}`",
+            shown(name)
+        );
+        let help = if name.trim().is_empty() {
+            "write `none` for a subnet without a name, which MAAS calls by its CIDR".to_owned()
+        } else {
+            format!("write `{}`", shown(name.trim()))
+        };
+        findings.add(codes::NAME_SYNTAX, draft.place, message, help);
+        return None;
+    }
     let known = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | ' ' | '/');
     if !name.chars().all(known) {
-        let message = format!("MAAS's web form refuses the subnet name `{}`", shown(name));
+        let message = format!("MAAS refuses the subnet name `{}`", shown(name));
         let help = "use letters, digits, spaces and `- _ . : /`";
         findings.add(codes::NAME_ODD, draft.place, message, help);
     }

@@ -14,6 +14,7 @@ pub(super) struct CheckedPlane {
     pub(super) plane: Plane,
     pub(super) place: FilePosition,
     pub(super) fabric: FilePosition,
+    pub(super) space: Option<FilePosition>,
     pub(super) mtu: Option<FilePosition>,
     pub(super) dhcp: Option<FilePosition>,
     /// The position of each subnet's `cidr`, in the order of the plane's subnets.
@@ -74,6 +75,7 @@ pub(super) fn check(
         },
         place: draft.plane.place,
         fabric: draft.fabric.place,
+        space: draft.space.as_ref().map(|draft| draft.place),
         mtu: draft.mtu.as_ref().map(|draft| draft.place),
         dhcp: draft.dhcp.as_ref().map(|draft| draft.place),
         cidrs,

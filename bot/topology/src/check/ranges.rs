@@ -142,7 +142,7 @@ fn rules(
             codes::RANGE_IMPLICIT,
             place,
             message,
-            "start at `+4294967296` or later",
+            "start at `+::1:0:0` or later",
         );
     }
 }

@@ -12,7 +12,7 @@ use crate::finding::{FilePosition, Findings, codes, shown};
 use crate::plane::{HostReservation, PlaneSubnet, Purpose, Reservation, Route};
 
 use super::index::{self, PlaneIndex};
-use super::{names, ranges, removed};
+use super::{boot, names, ranges, removed};
 
 impl SubnetDraft {
     /// The position of the first field of a subnet, if it has any.
@@ -105,7 +105,7 @@ pub(super) fn check(
         name: draft
             .name
             .as_ref()
-            .and_then(|draft| names::subnet(draft, findings))
+            .and_then(|draft| names::subnet(draft, cidr, findings))
             .unwrap_or(default_name),
         gateway,
         dns: dns(draft, cidr, dynamic, index, findings),
@@ -135,11 +135,10 @@ pub(super) fn check(
             .as_ref()
             .and_then(|draft| rdns_mode(draft, findings)),
         description: text(&draft.subnet_description, findings),
-        disabled_boot_architectures: draft.disabled_boot_architectures.as_ref().map(|all| {
-            let sorted: BTreeSet<String> =
-                all.iter().filter_map(|draft| draft.value.clone()).collect();
-            sorted.into_iter().collect()
-        }),
+        disabled_boot_architectures: draft
+            .disabled_boot_architectures
+            .as_deref()
+            .map(|all| boot::architectures(all, findings)),
         removed: removed::entries(draft, cidr, index, findings),
     }
 }

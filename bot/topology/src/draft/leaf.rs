@@ -2,7 +2,7 @@
 //!
 //! Knows the syntax of each and the help text for a mistake; must not know which plane it is in.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::address::{Cidr, NotACidr};
 use crate::finding::{FindingCode, codes, shown};
@@ -26,7 +26,7 @@ pub(crate) struct LeafError {
     pub(crate) help: String,
 }
 
-/// An offset from the network address: `+N`.
+/// An offset from the network address: `+N`, or `+::N` in the hex groups of IPv6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Offset(pub(crate) u128);
 
@@ -60,6 +60,13 @@ pub(crate) enum GatewayDraft {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SpaceDraft {
     Unbound,
+    Named(String),
+}
+
+/// A subnet's name, or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SubnetNameDraft {
+    Unnamed,
     Named(String),
 }
 
@@ -166,6 +173,11 @@ impl Leaf for Cidr {
 impl Offset {
     fn read(text: &str) -> Option<Self> {
         let digits = text.strip_prefix('+')?;
+        // The low bits of an IPv6 address: `+::1:0` is 65536. A dotted tail would look like an IPv4 address.
+        if digits.contains(':') && !digits.contains('.') {
+            let bits: Ipv6Addr = digits.parse().ok()?;
+            return Some(Self(bits.to_bits()));
+        }
         let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
         digits.parse().ok().filter(|_| plain).map(Self)
     }
@@ -175,7 +187,8 @@ impl Leaf for Offset {
     const EXPECTED: &'static str = "an offset such as `+40`";
 
     fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
-        let help = "write a decimal number, counted from the network address, such as `+40`";
+        let help =
+            "write a number, counted from the network address: `+40`, or `+::1:0` as in IPv6";
         Self::read(text).map_or_else(|| wrong(codes::ADDRESS_SYNTAX, text, "an offset", help), Ok)
     }
 }
@@ -249,6 +262,19 @@ impl Leaf for SpaceDraft {
         // A space may be called "none"; then it is quoted.
         Ok(if plain && text == "none" {
             Self::Unbound
+        } else {
+            Self::Named(text.to_owned())
+        })
+    }
+}
+
+impl Leaf for SubnetNameDraft {
+    const EXPECTED: &'static str = "a subnet's name, or `none`";
+
+    fn parse(text: &str, plain: bool) -> Result<Self, LeafError> {
+        // A subnet may be called "none"; then it is quoted.
+        Ok(if plain && text == "none" {
+            Self::Unnamed
         } else {
             Self::Named(text.to_owned())
         })

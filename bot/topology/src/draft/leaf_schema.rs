@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::leaf::{
     AddressRef, Destination, GatewayDraft, INTERFACE_KINDS, LinkAddress, Mac, Offset, PURPOSES,
-    RangeRef, STATES, STRATEGIES, SpaceDraft,
+    RangeRef, STATES, STRATEGIES, SpaceDraft, SubnetNameDraft,
 };
 use crate::address::Cidr;
 use crate::object::InterfaceKind;
@@ -37,10 +37,11 @@ macro_rules! leaf_schema {
 
 // Editors parse an unquoted `+1` as a number, so numbers are allowed wherever an offset is.
 leaf_schema! {
-    Offset: json_schema!({"type": ["string", "integer"], "pattern": "^\\+[0-9]+$"});
+    Offset: json_schema!({"type": ["string", "integer"], "pattern": "^\\+([0-9]+|[0-9A-Fa-f:]*:[0-9A-Fa-f:]*)$"});
     AddressRef: json_schema!({"type": ["string", "integer"]});
     RangeRef: json_schema!({"type": ["string", "integer"]});
     GatewayDraft: json_schema!({"type": ["string", "integer"]});
+    SubnetNameDraft: json_schema!({"type": "string"});
     SpaceDraft: json_schema!({"type": "string"});
     LinkAddress: json_schema!({"anyOf": [{"enum": ["host", "auto", "dhcp", "link-up"]}, {"type": ["string", "integer"]}]});
     Destination: json_schema!({"type": "string"});

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::address::Cidr;
-use crate::check::names;
+use crate::check::names::{self, NameKind};
 use crate::object::{Key, StaticRoute, Subnet, Vlan, VlanAt};
 use crate::observed::{NodeKind, Observed};
 
@@ -192,7 +192,7 @@ impl<'o> SiteImport<'o> {
                 Some("the import could not be declared".to_owned())
             } else if cidr.prefix() == 0 || cidr.prefix() == single {
                 Some("not a subnet that can be declared".to_owned())
-            } else if !names::is_maas_name(&subnet.vlan.fabric)
+            } else if !names::is_maas_name(NameKind::Fabric, &subnet.vlan.fabric)
                 || self.observed.vlan(&subnet.vlan).is_none()
             {
                 Some("on a fabric that cannot be declared".to_owned())
@@ -217,7 +217,8 @@ impl<'o> SiteImport<'o> {
     /// VLANs that get no file: unused default VLANs, discovered fabrics, and what was refused before.
     fn is_passed_over(&self, vlan: &Vlan, subnets: &[&Subnet], leniency: &Leniency) -> bool {
         let silent = matches!(leniency.planes.get(&vlan.at), Some((Omission::Whole, _)));
-        let declarable = names::is_maas_name(&vlan.at.fabric) && vlan.at.vid <= 4094;
+        let declarable =
+            names::is_maas_name(NameKind::Fabric, &vlan.at.fabric) && vlan.at.vid <= 4094;
         if silent || !declarable {
             return true;
         }

@@ -2,11 +2,12 @@
 //! as file names.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
-use crate::address::Cidr;
 use crate::object::{Subnet, Vlan};
 
 use super::declaration::Declaration;
+use super::scalar::scalar;
 
 /// Longer names are cut to this many characters; a number may be appended.
 const KEY_CHARS: usize = 48;
@@ -77,9 +78,11 @@ fn is_another_file(key: &str) -> bool {
     key == "site" || key.strip_prefix("machines").is_some_and(number)
 }
 
-/// Turns a name into a key, if possible. A CIDR is not used, because it would be wrong once the plane moves.
+/// Turns a name into a key, if possible. A CIDR or an address is not used, because it would be wrong once
+/// the plane moves.
 fn key(name: &str) -> Option<String> {
-    if name.parse::<Cidr>().is_ok() {
+    let is_address = |text: &str| text.trim().parse::<IpAddr>().is_ok();
+    if is_address(name.split('/').next().unwrap_or(name)) {
         return None;
     }
     let mut key = String::new();
@@ -92,4 +95,17 @@ fn key(name: &str) -> Option<String> {
     }
     let key = key.trim_matches(['-', '_', '.']);
     (!key.is_empty()).then(|| key.to_owned())
+}
+
+/// Whether MAAS calls it by its CIDR, because nobody gave it a name.
+pub(super) fn is_unnamed(subnet: &Subnet) -> bool {
+    subnet.name == subnet.cidr.to_string()
+}
+
+/// Its name, or `none` in place of its CIDR: the plane may get another CIDR, and MAAS then renames it by itself.
+pub(super) fn subnet_name(subnet: &Subnet) -> String {
+    if is_unnamed(subnet) {
+        return "none".to_owned();
+    }
+    scalar(&subnet.name)
 }

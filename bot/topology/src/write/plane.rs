@@ -4,7 +4,7 @@ use super::import::{ImportedPlane, SiteImport};
 use super::literal::{SCHEMA_LINE, address_in, literal};
 use super::scalar::{comment, scalar};
 use crate::address::{Cidr, Range};
-use crate::check::names;
+use crate::check::names::{self, NameKind};
 use crate::object::{
     IpRange, Object, RangeKind, ReservedIp, StaticRoute, Subnet, SubnetFlags, Vlan,
 };
@@ -62,14 +62,14 @@ fn vlan_lines(import: &SiteImport<'_>, vlan: &Vlan, lines: &mut Lines) {
         lines.line(&format!("vid: {}", vlan.at.vid));
     }
     if let Some(name) = vlan.name.as_deref().filter(|_| vlan.at.vid != 0) {
-        if names::is_maas_name(name) {
+        if names::is_maas_name(NameKind::Vlan, name) {
             lines.line(&format!("vlan_name: {}", scalar(name)));
         } else {
             lines.remark(&format!("its VLAN's name is left alone: {name}"));
         }
     }
     match vlan.space.as_deref() {
-        Some(space) if names::is_maas_name(space) && space != "undefined" => {
+        Some(space) if names::is_maas_name(NameKind::Space, space) && space != "undefined" => {
             lines.line(&format!("space: {}", scalar(space)));
         }
         Some(space) => lines.remark(&format!("its space's name is left alone: {space}")),
@@ -152,7 +152,7 @@ fn subnet_lines(
         subnet.cidr.to_string()
     };
     if subnet.name != default_name {
-        lines.line(&format!("name: {}", scalar(&subnet.name)));
+        lines.line(&format!("name: {}", super::naming::subnet_name(subnet)));
     }
     match (plane.bare, subnet.gateway) {
         (Some(why), _) => {

@@ -6,7 +6,7 @@ use super::import::SiteImport;
 use super::literal::SCHEMA_LINE;
 use super::scalar::{comment, scalar};
 use super::tree::holds;
-use crate::check::names;
+use crate::check::names::{self, NameKind};
 use crate::object::Key;
 
 /// Entries that the site's lists do not have yet.
@@ -88,6 +88,6 @@ fn spaces<'o>(import: &'o SiteImport<'_>) -> BTreeSet<&'o str> {
         })
         .filter(|name| !import.declaration.topology.spaces.contains(*name) && included(name))
         .filter(|name| !import.declaration.topology.removed.spaces.contains(*name))
-        .filter(|name| names::is_maas_name(name) && *name != "undefined")
+        .filter(|name| names::is_maas_name(NameKind::Space, name) && *name != "undefined")
         .collect()
 }

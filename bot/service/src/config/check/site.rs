@@ -6,7 +6,9 @@ use crate::config::check::checker::Checker;
 use crate::config::check::policy;
 use crate::config::check::words::{is_folder, is_login, is_repository, is_site_name, is_word};
 use crate::config::file::{OneOrMany, OperatorsTable, SiteTable, UserEntry};
-use crate::config::{EvidenceLocation, EvidenceSources, OperatorName, Operators, Site, env};
+use crate::config::{
+    EvidenceLocation, EvidenceSources, MaasCertificates, OperatorName, Operators, Site, env,
+};
 
 pub(super) fn check(checker: &mut Checker<'_>, table: &SiteTable) -> Site {
     let name = &table.name;
@@ -46,6 +48,7 @@ pub(super) fn check(checker: &mut Checker<'_>, table: &SiteTable) -> Site {
         runbooks,
         maas_url: maas_urls.next().unwrap_or_default(),
         more_maas_urls: maas_urls.collect(),
+        maas_certificates: maas_certificates(checker, table),
         maas_api_key,
         operators: operators(checker, name, &table.operators),
         policy: policy::check(checker, name, &table.policy),
@@ -76,6 +79,28 @@ fn maas_urls(checker: &mut Checker<'_>, table: &SiteTable) -> Vec<String> {
         }
     }
     urls
+}
+
+fn maas_certificates(checker: &mut Checker<'_>, table: &SiteTable) -> MaasCertificates {
+    let site = &table.name;
+    let ca_file = table.maas_ca_file.as_ref();
+    let ca_file = ca_file.map(|file| checker.path(file));
+    let given = table.maas_certificate_pin.as_ref();
+    let mut pins = Vec::new();
+    for pin in given.map_or(&[][..], OneOrMany::as_slice) {
+        match pin.parse() {
+            Ok(pin) => pins.push(pin),
+            Err(error) => {
+                checker.error(format!("site `{site}`: `maas_certificate_pin`: {error}"));
+            }
+        }
+    }
+    if ca_file.is_some() && given.is_some() {
+        checker.error(format!(
+            "site `{site}`: `maas_ca_file` and `maas_certificate_pin` exclude each other: give one"
+        ));
+    }
+    MaasCertificates { ca_file, pins }
 }
 
 fn operators(checker: &mut Checker<'_>, site: &str, table: &OperatorsTable) -> Operators {

@@ -1,6 +1,6 @@
 //! One plane: its VLAN's fields, then its subnets.
 
-use crate::check::names;
+use crate::check::names::{self, NameKind};
 use crate::object::Vlan;
 use crate::plane::{Dhcp, Plane};
 use crate::write::import::{ImportedPlane, SiteImport};
@@ -92,7 +92,7 @@ fn vlan(
     }
     let name = now.name.as_deref().filter(|_| now.at.vid != 0);
     if before.vlan_name.is_some() && before.vlan_name.as_deref() != name {
-        match name.filter(|name| names::is_maas_name(name)) {
+        match name.filter(|name| names::is_maas_name(NameKind::Vlan, name)) {
             Some(name) => set_text(fields, patch, "vlan_name", name),
             None => fields.remove("vlan_name"),
         }
@@ -100,7 +100,7 @@ fn vlan(
     if let Some(space) = before.space.as_ref().filter(|space| **space != now.space) {
         match now.space.as_deref() {
             None => fields.set("space", "none"),
-            Some(name) if names::is_maas_name(name) && name != "undefined" => {
+            Some(name) if names::is_maas_name(NameKind::Space, name) && name != "undefined" => {
                 match space {
                     Some(_) => set_text(fields, patch, "space", name),
                     // `none` was written without quotes; with quotes it is a name.

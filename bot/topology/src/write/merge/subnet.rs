@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use crate::object::Subnet;
 use crate::plane::PlaneSubnet;
 use crate::write::import::SiteImport;
+use crate::write::naming::{is_unnamed, subnet_name};
 use crate::write::patch::{FieldEdits, FilePatch, ItemEdits};
 use crate::write::plane::{resolver, scalar_cidr};
 use crate::write::scalar::scalar;
@@ -29,13 +30,15 @@ pub(super) fn change(home: &SubnetMerge<'_>, fields: &mut FieldEdits<'_>, patch:
     if home.before.cidr != now.cidr {
         set_word(fields, patch, "cidr", &scalar_cidr(now.cidr));
     }
-    let stated = fields
+    let meant = fields
         .get("name")
-        .and_then(word)
-        .unwrap_or(&home.default_name);
-    if stated != now.name {
+        .map_or(&home.default_name, |_| &home.before.name);
+    if *meant != now.name {
         if home.default_name == now.name {
             fields.remove("name");
+        } else if is_unnamed(now) || home.before.name == home.before.cidr.to_string() {
+            // Whether quotes are right depends on which of the two it is, not on what was there.
+            fields.set("name", &subnet_name(now));
         } else {
             set_text(fields, patch, "name", &now.name);
         }
