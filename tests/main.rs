@@ -25,3 +25,4 @@ mod storm;
 mod strangers;
 mod walk;
 mod ways;
+mod wording;

@@ -214,7 +214,7 @@ pub fn as_json(outcome: &Result<Plan, RefusedPlan>, result: &PlanningResult) -> 
                 (false, false) => "refused",
             };
             json!({
-                "digest": plan.digest, "verdict": verdict, "steps": plan.steps, "gates": plan.gates, "refusals": [],
+                "digest": plan.digest, "verdict": verdict, "steps": steps_as_json(plan), "gates": plan.gates, "refusals": [],
                 "audit": plan.audit, "warnings": plan.warnings, "waits": plan.waits, "read_only": plan.read_only, "rehearsal": result.rehearsed,
                 "maas_version": plan.maas_version, "tree": plan.tree,
             })
@@ -224,6 +224,16 @@ pub fn as_json(outcome: &Result<Plan, RefusedPlan>, result: &PlanningResult) -> 
             "audit": refused.audit, "warnings": [],
         }),
     }
+}
+
+/// The steps, each with its line as people read it, which has host names for system ids.
+fn steps_as_json(plan: &Plan) -> Vec<serde_json::Value> {
+    let steps = plan.steps.iter().map(|step| {
+        let mut whole = json!(step);
+        whole["line"] = json!(render::step_line(plan, step));
+        whole
+    });
+    steps.collect()
 }
 
 /// The URL of the journal for a site without a configuration: a hidden file in the declaration's folder.

@@ -14,6 +14,7 @@ mod gating;
 mod hazards;
 mod jumphost;
 pub mod network;
+pub mod notes;
 mod occupants;
 pub mod pairing;
 pub mod plan;

@@ -20,6 +20,7 @@ use crate::critic;
 use crate::desired::{Desired, adds_addresses};
 use crate::gate::Gate;
 use crate::hazards::{dangling, in_transition, too_much, unseen};
+use crate::notes::PlanNotes;
 use crate::pairing::Pairing;
 use crate::plan::{Plan, PlanPolicy, RefusedPlan, digest};
 use crate::refusal::{Refusal, RefusalCode};
@@ -147,6 +148,7 @@ impl Plan {
                     observed.version
                 )
             }),
+            notes: PlanNotes::of(&steps, observed),
             steps,
             gates,
             warnings,
