@@ -27,3 +27,4 @@ mod storm;
 mod strangers;
 mod walk;
 mod ways;
+mod wording;

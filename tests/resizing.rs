@@ -88,13 +88,13 @@ async fn a_network_that_grows_keeps_all_that_is_on_it() {
     `metal` grows from 10.0.1.0/24 to 10.0.0.0/23 and then includes everything in between; MAAS knows of no addresses in use there, but there may be some
     change the netmask from /24 to /23 on these controllers right after the change: `eth0` of `rack0`; a report with the old one makes MAAS add 10.0.1.0/24 again
     ");
-    assert_snapshot!(resized("3.7.3", &written_out("10.0.0.0/23")).await, @r"
+    assert_snapshot!(resized("3.7.3", &written_out("10.0.0.0/23")).await, @r#"
     ! subnet 10.0.0.0/23 metal: cidr 10.0.1.0/24 -> 10.0.0.0/23  [metal]  # in place: the row stays, and what is on it stays
-    ! range 10.0.1.2-10.0.1.20 rewritten unchanged  [metal]  # written as it is, so that dhcpd takes over the gateway and resolvers (MAAS 3.7)
+    ! range 10.0.1.2-10.0.1.20 reserved "vips": rewritten unchanged  [metal]  # written as it is, so that dhcpd takes over the gateway and resolvers (MAAS 3.7)
     `metal` changes from 10.0.1.0/24 to 10.0.0.0/23 with everything on it; `node1`, `rack0` and BMCs keep the netmask /24 until somebody changes it there
     `metal` grows from 10.0.1.0/24 to 10.0.0.0/23 and then includes everything in between; MAAS knows of no addresses in use there, but there may be some
     change the netmask from /24 to /23 on these controllers right after the change: `eth0` of `rack0`; MAAS refuses its reports until then
-    ");
+    "#);
 }
 
 #[tokio::test]

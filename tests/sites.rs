@@ -48,6 +48,8 @@ async fn what_another_site_of_this_maas_declares_too_is_not_planned() {
     planebot comments on #1: 🔴 No plan for `dc`: 1 reason
                Nothing was changed.
                - ✖ **shared** `desks`: subnet `192.0.2.0/24` (`192.0.2.128/25` there) is also declared by site `east`.
+               - MIGRATE: it is in MAAS and differs from the declaration
+               - UNDECLARED: it is in MAAS and in no file; planebot leaves it alone
                *Next:* change the declaration and push; planebot then plans again.
     ");
 }
@@ -63,6 +65,8 @@ async fn one_address_space_on_two_maases_is_no_conflict() {
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
+               - UNDECLARED: it is in MAAS and in no file; planebot leaves it alone
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
@@ -116,6 +120,8 @@ async fn sites_of_one_maas_take_turns() {
                - [x] stand up: 1 of 1
     planebot edits a comment on #2: 🟡 Plan for `east`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
+               - UNDECLARED: it is in MAAS and in no file; planebot leaves it alone
                ! subnet 198.51.100.0/24 chairs: gateway none -> 198.51.100.1  [chairs]  # gateway
                *Next:* nothing: this plan is applied and verified.
     ");

@@ -110,7 +110,7 @@ async fn a_vid_takes_no_stranger_along() {
     assert_snapshot!(refused(&[&retagged]).await, @"ten: it would change what no plane declares: 10.0.11.0/24 `theirs` moves from vlan blue/10 to blue/12.");
     let adopting = format!("{retagged}adopt: true\n");
     assert_snapshot!(adopted(&[&adopting]).await, @r"
-    ! vlan blue/12: moves blue/10 -> blue/12  [ten]  # as declared
+    ! vlan blue/12: vid 10 -> 12  [ten]  # as declared
     `ten` adopts what no plane declares, because it says `adopt: true`: 10.0.11.0/24 `theirs` moves from vlan blue/10 to blue/12
     ");
 }

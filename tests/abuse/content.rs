@@ -147,6 +147,7 @@ async fn threat_44_a_comment_that_looks_like_ours_is_not_ours() {
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
@@ -168,12 +169,14 @@ async fn threat_45_a_plan_that_somebody_edited_is_put_right_at_once_and_orders_n
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
     bob      edits a comment on #1: ### 🟡 Plan for `dc`: 0 changes
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
@@ -201,12 +204,14 @@ async fn threat_46_a_plan_that_was_removed_is_said_again_and_a_locked_conversati
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
     bob      deletes a comment on #1
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
@@ -215,6 +220,7 @@ async fn threat_46_a_plan_that_was_removed_is_said_again_and_a_locked_conversati
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* this is merged. Nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
@@ -232,6 +238,7 @@ async fn threat_46_a_plan_that_was_removed_is_said_again_and_a_locked_conversati
                - [x] stand up: 1 of 1
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this plan is applied and verified.
     ");
@@ -326,7 +333,9 @@ async fn threat_48_a_file_that_is_gone_removes_nothing() {
     planebot sets the check to success: 2 changes, 0 gates, plan 4775-f434
     planebot comments on #1: 🟡 Plan for `dc`: 2 changes
                Plan: 2 to add, 0 to change, 0 to remove.
-               + vlan blue/7 mtu 1500  [lamps]  # declared
+               - CREATE: it is declared and not in MAAS
+               - UNDECLARED: it is in MAAS and in no file; planebot leaves it alone
+               + vlan blue/7 mtu 1500, name lamps  [lamps]  # declared
                + subnet 198.51.100.0/24 lamps on blue/7  [lamps]  # declared
                *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 4775-f434
@@ -335,7 +344,9 @@ async fn threat_48_a_file_that_is_gone_removes_nothing() {
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #1: 🟡 Plan for `dc`: 2 changes
                Plan: 2 to add, 0 to change, 0 to remove.
-               + vlan blue/7 mtu 1500  [lamps]  # declared
+               - CREATE: it is declared and not in MAAS
+               - UNDECLARED: it is in MAAS and in no file; planebot leaves it alone
+               + vlan blue/7 mtu 1500, name lamps  [lamps]  # declared
                + subnet 198.51.100.0/24 lamps on blue/7  [lamps]  # declared
                *Next:* this is merged. Nothing changes in MAAS until an operator comments:
                /apply 4775-f434
@@ -353,7 +364,9 @@ async fn threat_48_a_file_that_is_gone_removes_nothing() {
                - [x] create: 2 of 2
     planebot edits a comment on #1: 🟡 Plan for `dc`: 2 changes
                Plan: 2 to add, 0 to change, 0 to remove.
-               + vlan blue/7 mtu 1500  [lamps]  # declared
+               - CREATE: it is declared and not in MAAS
+               - UNDECLARED: it is in MAAS and in no file; planebot leaves it alone
+               + vlan blue/7 mtu 1500, name lamps  [lamps]  # declared
                + subnet 198.51.100.0/24 lamps on blue/7  [lamps]  # declared
                *Next:* nothing: this plan is applied and verified.
     ");
@@ -382,6 +395,7 @@ async fn threat_49_a_pull_request_from_a_fork_is_planned_and_nothing_of_it_is_ru
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a

@@ -123,6 +123,7 @@ async fn threat_50_a_gate_opens_once_when_the_work_is_done_and_confirmed() {
     planebot sets the check to success: applied, proved twice
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change, 1 needs a person
                Plan: 0 to add, 1 to change, 0 to remove. 1 gate. Touches 1 machine.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 198.51.100.0/24 desks: cidr 192.0.2.0/24 -> 198.51.100.0/24  [desks]  # in place: the row stays, the default where no other network has or wants its CIDRs
                *Next:* nothing: this plan is applied and verified.
     planebot pushes to planebot-history +history/dc/TIME-pr1-aea5-3d5c/run.json
@@ -153,6 +154,7 @@ async fn threat_50_another_pull_requests_gate_is_not_opened_from_here() {
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
     planebot comments on #2: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
@@ -187,6 +189,7 @@ async fn threat_51_a_runbook_that_changed_after_the_plan_was_read_makes_another_
     planebot sets the check to success: 1 changes, 1 gates, plan aea5-3d5c
     planebot comments on #1: 🟡 Plan for `dc`: 1 change, 1 needs a person
                Plan: 0 to add, 1 to change, 0 to remove. 1 gate. Touches 1 machine.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 198.51.100.0/24 desks: cidr 192.0.2.0/24 -> 198.51.100.0/24  [desks]  # in place: the row stays, the default where no other network has or wants its CIDRs
                *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply aea5-3d5c
@@ -196,6 +199,7 @@ async fn threat_51_a_runbook_that_changed_after_the_plan_was_read_makes_another_
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change, 1 needs a person
                > This plan is not the one that was shown before: read it, then name its digest in `/apply`.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 198.51.100.0/24 desks: cidr 192.0.2.0/24 -> 198.51.100.0/24  [desks]  # in place: the row stays, the default where no other network has or wants its CIDRs
                *Next:* this is merged. Nothing changes in MAAS until an operator comments:
                /apply 53f8-8e86
@@ -274,6 +278,7 @@ async fn threat_20_a_roster_in_the_pull_request_makes_nobody_an_operator() {
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
@@ -282,6 +287,7 @@ async fn threat_20_a_roster_in_the_pull_request_makes_nobody_an_operator() {
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* this is merged. Nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
@@ -377,6 +383,7 @@ async fn threat_42_a_run_that_began_in_its_window_goes_on_to_its_end() {
     planebot sets the check to success: applied, proved twice
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change, 1 needs a person
                Plan: 0 to add, 1 to change, 0 to remove. 1 gate. Touches 1 machine.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 198.51.100.0/24 desks: cidr 192.0.2.0/24 -> 198.51.100.0/24  [desks]  # in place: the row stays, the default where no other network has or wants its CIDRs
                *Next:* nothing: this plan is applied and verified.
     planebot pushes to planebot-history +history/dc/TIME-pr1-aea5-3d5c/run.json
@@ -425,6 +432,7 @@ async fn a_pull_request_for_two_sites_must_be_split() {
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
@@ -435,6 +443,7 @@ async fn a_pull_request_for_two_sites_must_be_split() {
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* this is merged. Nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
@@ -450,6 +459,7 @@ async fn a_pull_request_for_two_sites_must_be_split() {
                - [x] stand up: 1 of 1
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this plan is applied and verified.
     ");
@@ -477,6 +487,7 @@ async fn a_check_is_planned_again_on_request() {
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
@@ -485,6 +496,7 @@ async fn a_check_is_planned_again_on_request() {
     planebot sets the check to success: 1 changes, 0 gates, plan e430-4a16
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply e430-4a16

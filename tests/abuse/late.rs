@@ -23,6 +23,7 @@ async fn threat_31_what_was_said_before_the_merge_is_no_order_when_it_is_heard_a
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* this is merged. Nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
@@ -49,6 +50,7 @@ async fn threat_31_what_was_said_before_the_merge_is_no_order_when_it_is_heard_a
                - [x] stand up: 1 of 1
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this plan is applied and verified.
     ");
@@ -83,13 +85,16 @@ async fn merges_whose_webhooks_come_in_another_order_count_in_githubs() {
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #2: 🟡 Plan for `dc`: 3 changes
                > This plan is not the one that was shown before: read it, then name its digest in `/apply`.
-               + vlan blue/7 mtu 1500  [lamps]  # declared
+               - CREATE: it is declared and not in MAAS
+               - MIGRATE: it is in MAAS and differs from the declaration
+               + vlan blue/7 mtu 1500, name lamps  [lamps]  # declared
                + subnet 198.51.100.0/24 lamps on blue/7  [lamps]  # declared
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* this is merged. Nothing changes in MAAS until an operator comments:
                /apply bcd5-a067
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* this is merged. Nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
@@ -112,11 +117,14 @@ async fn merges_whose_webhooks_come_in_another_order_count_in_githubs() {
                - [x] stand up: 1 of 1
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this plan is applied and verified.
     planebot edits a comment on #2: 🟡 Plan for `dc`: 3 changes
                > This plan is not the one that was shown before: read it, then name its digest in `/apply`.
-               + vlan blue/7 mtu 1500  [lamps]  # declared
+               - CREATE: it is declared and not in MAAS
+               - MIGRATE: it is in MAAS and differs from the declaration
+               + vlan blue/7 mtu 1500, name lamps  [lamps]  # declared
                + subnet 198.51.100.0/24 lamps on blue/7  [lamps]  # declared
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this plan is applied and verified.

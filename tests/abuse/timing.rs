@@ -51,6 +51,7 @@ async fn threat_34_a_squashed_or_rebased_merge_is_the_plan_that_was_reviewed_or_
                - [x] stand up: 1 of 1
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this plan is applied and verified.
     Merged by Squash:
@@ -67,6 +68,7 @@ async fn threat_34_a_squashed_or_rebased_merge_is_the_plan_that_was_reviewed_or_
                - [x] stand up: 1 of 1
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this plan is applied and verified.
     Merged by Rebase:
@@ -83,6 +85,7 @@ async fn threat_34_a_squashed_or_rebased_merge_is_the_plan_that_was_reviewed_or_
                - [x] stand up: 1 of 1
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this plan is applied and verified.
     ");
@@ -103,6 +106,7 @@ async fn threat_34_a_merge_onto_a_branch_that_has_moved_is_another_plan() {
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
@@ -112,7 +116,9 @@ async fn threat_34_a_merge_onto_a_branch_that_has_moved_is_another_plan() {
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #1: 🟡 Plan for `dc`: 3 changes
                > This plan is not the one that was shown before: read it, then name its digest in `/apply`.
-               + vlan blue/7 mtu 1500  [lamps]  # declared
+               - CREATE: it is declared and not in MAAS
+               - MIGRATE: it is in MAAS and differs from the declaration
+               + vlan blue/7 mtu 1500, name lamps  [lamps]  # declared
                + subnet 198.51.100.0/24 lamps on blue/7  [lamps]  # declared
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* this is merged. Nothing changes in MAAS until an operator comments:
@@ -162,6 +168,7 @@ async fn threat_9_a_comment_under_a_fresh_delivery_is_no_second_order() {
                - [x] stand up: 1 of 1
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this plan is applied and verified.
     GitHub   issue_comment created `/apply` is delivered by hand
@@ -202,6 +209,7 @@ async fn threat_11_an_old_delivery_replayed_after_days_changes_nothing() {
                - [x] stand up: 1 of 1
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this plan is applied and verified.
     admin    changes the subnet in MAAS
@@ -299,6 +307,7 @@ async fn threat_13_webhooks_in_any_order_end_the_same() {
     planebot reacts with eyes
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* this is merged. Nothing changes in MAAS until an operator comments:
                /apply 31c6-33bc
@@ -314,6 +323,7 @@ async fn threat_13_webhooks_in_any_order_end_the_same() {
                - [x] stand up: 1 of 1
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this plan is applied and verified.
     ");
@@ -388,6 +398,7 @@ async fn threat_29_a_digest_of_another_plan_is_refused() {
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
@@ -395,6 +406,7 @@ async fn threat_29_a_digest_of_another_plan_is_refused() {
     planebot sets the check to success: 1 changes, 0 gates, plan e61d-2c7b
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.2  [desks]  # gateway
                *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply e61d-2c7b
@@ -403,6 +415,7 @@ async fn threat_29_a_digest_of_another_plan_is_refused() {
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.2  [desks]  # gateway
                *Next:* this is merged. Nothing changes in MAAS until an operator comments:
                /apply e61d-2c7b
@@ -475,6 +488,7 @@ async fn threat_31_a_merge_into_another_branch_is_not_applied() {
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
     planebot comments on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
@@ -508,6 +522,7 @@ async fn threat_31_a_merge_into_another_branch_is_not_applied() {
     planebot sets the check to success: 1 changes, 0 gates, plan 3909-fa4a
     planebot comments on #2: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
@@ -547,6 +562,7 @@ async fn threat_32_a_merge_that_was_taken_off_the_default_branch_is_refused() {
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* this is merged. Nothing changes in MAAS until an operator comments:
                /apply 3909-fa4a
@@ -578,6 +594,7 @@ async fn threat_33_a_later_merge_of_the_same_site_is_the_one_to_apply() {
     planebot sets the check to success: 1 changes, 0 gates, plan e61d-2c7b
     planebot comments on #2: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.2  [desks]  # gateway
                *Next:* merge to queue this plan. After that, nothing changes in MAAS until an operator comments:
                /apply e61d-2c7b
@@ -586,6 +603,7 @@ async fn threat_33_a_later_merge_of_the_same_site_is_the_one_to_apply() {
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #2: 🟡 Plan for `dc`: 1 change
                > This plan also includes the changes of #1, merged earlier and not applied yet.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.2  [desks]  # gateway
                *Next:* this is merged. Nothing changes in MAAS until an operator comments:
                /apply e61d-2c7b
@@ -638,6 +656,7 @@ async fn threat_33_a_push_past_every_pull_request_overtakes_the_merge_too() {
                - [x] stand up: 1 of 1
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this plan is applied and verified.
     ");
@@ -666,6 +685,7 @@ async fn threat_35_a_plan_made_before_the_last_push_is_refused() {
     planebot sets the check to in_progress: merged, not applied
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                > This plan is not the one that was shown before: read it, then name its digest in `/apply`.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.9  [desks]  # gateway
                *Next:* this is merged. Nothing changes in MAAS until an operator comments:
                /apply 090c-3452
@@ -713,6 +733,7 @@ async fn threat_36_a_maas_that_changed_after_the_plan_is_shown_anew_and_not_touc
                *Next:* read the new plan above; if it is right, name its digest in `/apply`.
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                > This plan is not the one that was shown before: read it, then name its digest in `/apply`.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway 192.0.2.99 -> 192.0.2.1  [desks]  # gateway
                *Next:* this is merged. Nothing changes in MAAS until an operator comments:
                /apply 0cd6-223e
@@ -876,6 +897,7 @@ async fn threat_58_a_store_from_yesterdays_backup_applies_nothing_again() {
     planebot reacts with confused
     planebot edits a comment on #1: 🟢 Plan for `dc`: no changes
                > This plan is not the one that was shown before: read it, then name its digest in `/apply`.
+               - SKIP: its network is as declared and stays as it is
                *Next:* nothing to do in MAAS.
     planebot comments on #1: ✋ Not applied
                MAAS, or the merged declaration, has changed since this plan was made.

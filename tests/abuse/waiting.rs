@@ -231,6 +231,7 @@ async fn while_github_limits_requests_nothing_is_sent_and_runs_go_on() {
                Plan `e61d-2c7b`: 1 steps, 0 gates.
     planebot edits a comment on #1: 🟡 Plan for `dc`: 1 change
                Plan: 0 to add, 1 to change, 0 to remove.
+               - MIGRATE: it is in MAAS and differs from the declaration
                ! subnet 192.0.2.0/24 desks: gateway none -> 192.0.2.1  [desks]  # gateway
                *Next:* nothing: this plan is applied and verified.
     planebot pushes to planebot-history +history/dc/TIME-pr1-3909-fa4a/run.json

@@ -84,7 +84,7 @@ async fn another_link_becomes_the_default_gateway_of_its_family() {
         assert_eq!(
             lines(&plan),
             [
-                "! link m1:eth0 on 192.0.2.0/24 192.0.2.40, default gateway  # the machine's default gateway"
+                "! link m1:eth0 on 192.0.2.0/24 192.0.2.40: default gateway false -> true  # the machine's default gateway"
             ]
         );
         carried_out(&world, &topology, &plan).await.unwrap();

@@ -97,7 +97,7 @@ async fn a_bond_gets_a_port_in_place_and_gives_one_back_that_goes_elsewhere() {
     assert_eq!(
         lines(&plan),
         [
-            "! interface m1:bond0: over eth0 eth1 -> eth0  # its declared ports",
+            "! interface m1:bond0: parents eth0 eth1 -> eth0  # its declared ports",
             "! interface m1:eth1: vlan blue/untagged -> blue/20  # its declared VLAN; its links are made again",
         ]
     );

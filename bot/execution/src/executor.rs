@@ -280,7 +280,7 @@ impl<W: Transport, L: WriteFence + ?Sized> Executor<'_, W, L> {
                         .iter()
                         .filter(|step| round > 1 || step.phase < Phase::Carve)
                         .filter(|step| !step.nudge)
-                        .map(render::line);
+                        .map(|step| render::step_line(&again, step));
                     (left.collect(), again.audit, again.waits)
                 }
                 Err(refused) => {

@@ -182,7 +182,13 @@ pub fn describe(plan: &Plan, next: &NextMove) -> String {
     match next {
         NextMove::Execute(id) => plan.step(*id).map_or_else(
             || format!("step {id}"),
-            |step| format!("{id:>3}  {}", plan::render::line(step), id = step.id.0),
+            |step| {
+                format!(
+                    "{id:>3}  {}",
+                    plan::render::step_line(plan, step),
+                    id = step.id.0
+                )
+            },
         ),
         NextMove::Ask(gate) => format!("---  gate {}: runbook shown", gate.word()),
         NextMove::Examine(gate) => format!("---  gate {}: checking the evidence", gate.word()),

@@ -305,6 +305,30 @@ impl AuditStatus {
     }
 }
 
+impl AuditStatus {
+    /// Every status, in the order of their explanations.
+    pub const ALL: [Self; 6] = [
+        Self::Skip,
+        Self::Create,
+        Self::Drift,
+        Self::Migrate,
+        Self::Remove,
+        Self::Undeclared,
+    ];
+
+    /// What the status says, in a few words after its name.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Skip => "its network is as declared and stays as it is",
+            Self::Create => "it is declared and not in MAAS",
+            Self::Drift => "another plane or an undeclared subnet has its CIDR in MAAS",
+            Self::Migrate => "it is in MAAS and differs from the declaration",
+            Self::Remove => "it is in MAAS and its file says `state: absent`",
+            Self::Undeclared => "it is in MAAS and in no file; planebot leaves it alone",
+        }
+    }
+}
+
 impl fmt::Display for AuditLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:<10} ", self.standing.word())?;

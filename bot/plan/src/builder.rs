@@ -16,7 +16,7 @@ mod target;
 mod vlans;
 
 pub(crate) use draft::{PlanBuilder, StepDraft, is_recreated};
-pub(crate) use ranges::called;
+pub(crate) use ranges::{DHCP_PAUSES, called};
 
 impl PlanBuilder<'_> {
     /// Adds the steps of all phases except carve.

@@ -18,6 +18,7 @@ mod hosts;
 mod jumphost;
 mod limits;
 pub mod network;
+pub mod notes;
 mod occupants;
 pub mod pairing;
 pub mod plan;

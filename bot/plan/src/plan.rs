@@ -15,6 +15,7 @@ use topology::version::MaasVersion;
 
 use crate::audit::AuditLine;
 use crate::gate::{Gate, GateName, RunbookPin};
+use crate::notes::PlanNotes;
 use crate::refusal::Refusal;
 use crate::step::{Step, StepId};
 use crate::waiting::WaitingItem;
@@ -82,6 +83,9 @@ pub struct Plan {
     pub waits: Vec<WaitingItem>,
     /// Why it cannot be applied, if it cannot.
     pub read_only: Option<String>,
+    /// What only the observed network tells about the steps, for display.
+    #[serde(default, skip_serializing_if = "PlanNotes::is_empty")]
+    pub notes: PlanNotes,
 }
 
 /// Why there is no plan, with the audit.

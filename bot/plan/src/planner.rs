@@ -22,6 +22,7 @@ use crate::desired::{Desired, adds_addresses};
 use crate::gate::Gate;
 use crate::hazards::{dangling, in_transition, unseen};
 use crate::limits;
+use crate::notes::PlanNotes;
 use crate::pairing::Pairing;
 use crate::plan::{Plan, PlanPolicy, RefusedPlan, digest};
 use crate::refusal::{Refusal, RefusalCode};
@@ -154,6 +155,7 @@ impl Plan {
             maas_version: observed.version.clone(),
             audit: audit(topology, observed, &pairing, &steps),
             read_only: read_only(observed),
+            notes: PlanNotes::of(&steps, observed),
             steps,
             gates,
             warnings,

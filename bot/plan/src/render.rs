@@ -12,25 +12,28 @@ macro_rules! push_line {
 }
 
 mod audit;
+mod caution;
 mod comment;
 mod dropped;
+mod fields;
 mod gate;
 mod header;
-mod interface;
+mod object;
 mod rehearsal;
 mod revert;
+mod summary;
 mod waiting;
 mod words;
 
+pub use audit::audit_text;
 pub use comment::phase_word as phase;
 pub use comment::{markdown, refusal_markdown};
 pub use header::{ApplyStatus, PlanHeader};
 pub use rehearsal::{Rehearsed, rehearsal};
 pub use waiting::waiting_text;
-pub use words::{counts, fence, letter, line, span, utc};
+pub use words::{fence, letter, line, span, step_line, utc};
 pub(crate) use words::{line_without_reason, quoted};
 
-use crate::audit::AuditLine;
 use crate::plan::{Plan, RefusedPlan};
 use crate::step::Phase;
 
@@ -38,9 +41,13 @@ use crate::step::Phase;
 pub fn text(plan: &Plan, site: &str, rehearsed: Option<&Rehearsed>) -> String {
     let mut out = format!("{}\n\n", comment::heading(plan, site));
     out.push_str(&read_only_text(plan.read_only.as_deref()));
-    out.push_str(&audit_text(&plan.audit));
-    for warning in &plan.warnings {
-        out.push_str(&format!("warning: {}\n", words::clean(warning)));
+    out.push_str(&audit::audit_of_plan(&plan.audit));
+    let cautions = caution::cautions(plan);
+    if !cautions.is_empty() {
+        out.push('\n');
+    }
+    for caution in cautions {
+        out.push_str(&format!("warning: {}\n", words::clean(&caution)));
     }
     out.push_str(&waiting_text(&plan.waits));
     for phase in Phase::ALL {
@@ -61,7 +68,7 @@ pub fn text(plan: &Plan, site: &str, rehearsed: Option<&Rehearsed>) -> String {
             {
                 out.push_str(&gate_text(gate));
             }
-            out.push_str(&format!("  {:>3}  {}\n", step.id.0, line(step)));
+            out.push_str(&format!("  {:>3}  {}\n", step.id.0, step_line(plan, step)));
         }
     }
     for gate in plan.gates.iter().filter(|gate| gate.before.is_none()) {
@@ -83,9 +90,12 @@ pub fn text(plan: &Plan, site: &str, rehearsed: Option<&Rehearsed>) -> String {
 
 /// A refusal for a terminal, without colours.
 pub fn refusal_text(refused: &RefusedPlan, site: &str) -> String {
-    let mut out = format!("No plan for {site}: {} reasons\n\n", refused.refusals.len());
+    let mut out = format!(
+        "No plan for {site}: {}\n\n",
+        words::plural(refused.refusals.len(), "reason")
+    );
     out.push_str(&read_only_text(refused.read_only.as_deref()));
-    out.push_str(&audit_text(&refused.audit));
+    out.push_str(&audit::audit_of_plan(&refused.audit));
     for refusal in &refused.refusals {
         let plane = refusal
             .plane
@@ -106,11 +116,6 @@ pub fn refusal_text(refused: &RefusedPlan, site: &str) -> String {
 pub fn read_only_text(why: Option<&str>) -> String {
     why.map(|why| format!("read-only: {}: it is for reading only\n", words::clean(why)))
         .unwrap_or_default()
-}
-
-/// The audit, one line per plane.
-pub fn audit_text(lines: &[AuditLine]) -> String {
-    lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
 fn gate_text(gate: &crate::gate::Gate) -> String {

@@ -24,7 +24,7 @@ pub(crate) fn warnings(
         };
         let pxe = subnet.relocates() && observed.vlan(&old.vlan).is_some_and(|vlan| vlan.dhcp_on);
         if pxe {
-            warnings.push(format!("PXE and DHCP on `{}` are down from the deletion of its dynamic range until the new one is set up", subnet.plane));
+            warnings.push(dhcp_down(&subnet.plane));
         }
         if subnet.keeps_content {
             warnings.push(old_netmask(subnet, old, observed));
@@ -65,6 +65,13 @@ pub(crate) fn warnings(
         }
     }
     warnings
+}
+
+/// The warning of a plane whose network moves while DHCP is on.
+pub(crate) fn dhcp_down(plane: &str) -> String {
+    format!(
+        "PXE and DHCP on `{plane}` are down from the deletion of its dynamic range until the new one is set up"
+    )
 }
 
 /// Who goes on with the old netmask after a subnet has grown or shrunk: MAAS configures a host only when it deploys it.

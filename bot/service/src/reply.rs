@@ -330,7 +330,7 @@ pub fn why(plan: Option<&Plan>, object: &str) -> String {
     let lines: Vec<String> = plan
         .steps
         .iter()
-        .map(|step| format!("{:>3}  {}", step.id.0, render::line(step)))
+        .map(|step| format!("{:>3}  {}", step.id.0, render::step_line(plan, step)))
         .filter(|line| line.contains(object))
         .collect();
     if lines.is_empty() {

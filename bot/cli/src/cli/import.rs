@@ -127,7 +127,12 @@ fn prove(
 ) -> anyhow::Result<()> {
     let steps = |topology: &Topology| -> Option<Vec<String>> {
         let plan = Plan::between(observed, topology, &PlanPolicy::default()).ok()?;
-        Some(plan.steps.iter().map(render::line).collect())
+        Some(
+            plan.steps
+                .iter()
+                .map(|step| render::step_line(&plan, step))
+                .collect(),
+        )
     };
     let old = check(before).topology.unwrap_or_default();
     let new = check(&after(before, files)).topology;

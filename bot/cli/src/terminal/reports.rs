@@ -5,6 +5,7 @@
 
 use plan::audit::AuditLine;
 use plan::plan::{Plan, RefusedPlan};
+use plan::render;
 use plan::waiting::WaitingItem;
 use serde_json::{Value, json};
 use service::site::PlanningResult;
@@ -52,7 +53,7 @@ pub fn plan(outcome: &Result<Plan, RefusedPlan>, result: &PlanningResult) -> Val
                 (false, false) => "refused",
             };
             json!({
-                "format": FORMAT, "digest": plan.digest, "verdict": verdict, "steps": plan.steps, "gates": plan.gates,
+                "format": FORMAT, "digest": plan.digest, "verdict": verdict, "steps": steps_as_json(plan), "gates": plan.gates,
                 "refusals": [], "audit": plan.audit, "warnings": plan.warnings, "waits": plan.waits,
                 "read_only": plan.read_only, "rehearsal": result.rehearsed, "maas_version": plan.maas_version,
                 "tree": plan.tree,
@@ -84,4 +85,14 @@ pub fn rehearsal(succeeded: bool, transcript: &[String], result: &PlanningResult
         "format": FORMAT, "sound": succeeded, "transcript": transcript, "rehearsal": result.rehearsed,
         "plan": plan(&result.outcome, result),
     })
+}
+
+/// The steps, each with its line as people read it, which has host names for system ids.
+fn steps_as_json(plan: &Plan) -> Vec<Value> {
+    let steps = plan.steps.iter().map(|step| {
+        let mut whole = json!(step);
+        whole["line"] = json!(render::step_line(plan, step));
+        whole
+    });
+    steps.collect()
 }

@@ -16,6 +16,9 @@ use crate::desired::DesiredSubnet;
 use crate::refusal::{Refusal, RefusalCode};
 use crate::step::Phase;
 
+/// What a step says that deletes a range from which MAAS serves DHCP; the comment's caution goes by it.
+pub(crate) const DHCP_PAUSES: &str = "PXE and DHCP are down on this plane";
+
 impl PlanBuilder<'_> {
     /// Dynamic ranges first: with DHCP on, every release refuses to delete their subnet.
     pub(super) fn remove_ranges(&mut self) {
@@ -51,7 +54,7 @@ impl PlanBuilder<'_> {
                 .is_some_and(|vlan| vlan.dhcp_on);
         let reason = removal_reason(subnet.relocates());
         let why = if serves {
-            format!("{reason}; PXE and DHCP are down on this plane until its new range is there")
+            format!("{reason}; {DHCP_PAUSES} until its new range is there")
         } else {
             reason.to_owned()
         };

@@ -1,34 +1,61 @@
 //! The plan comment: the result first, then what an operator needs, then the folded details.
 
-use topology::object::Object;
-
-use super::audit::audit_table;
+use super::audit::{audit_markdown, shorter_markdown};
+use super::caution::cautions;
 use super::dropped;
 use super::gate::gate_box;
 use super::header::{ApplyStatus, PlanHeader};
 use super::rehearsal::{Rehearsed, rehearsal};
 use super::revert::way_back;
+use super::summary::{by_kind, by_plane};
 use super::waiting;
-use super::words::{clean, counts, escaped, fence, line, machines, plural, span, utc};
+use super::words::{SignCounts, clean, escaped, fence, machines, plural, span, step_line, utc};
+use crate::audit::AuditStatus;
+use crate::gate::Gate;
 use crate::plan::{Plan, RefusedPlan};
 use crate::step::{Phase, Step};
 
-/// Which folded details a comment has; fewer when it would be too long for GitHub.
+/// What a comment leaves out so that it fits: first what does not change, then the single changes, the warnings last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Fold {
-    All,
-    NoSteps,
+enum CommentCut {
     Nothing,
+    /// Planes that are as declared are counted.
+    Unchanged,
+    /// What no file declares is counted, too.
+    Undeclared,
+    /// All planes are counted by status.
+    Audit,
+    /// Changes are counted by plane and kind.
+    Steps,
+    /// Changes are counted by kind.
+    Planes,
+    /// Of the warnings only the first.
+    Warnings,
 }
+
+impl CommentCut {
+    const ALL: [Self; 7] = [
+        Self::Nothing,
+        Self::Unchanged,
+        Self::Undeclared,
+        Self::Audit,
+        Self::Steps,
+        Self::Planes,
+        Self::Warnings,
+    ];
+}
+
+/// The statuses of what a plan leaves as it is.
+const UNCHANGED: [AuditStatus; 2] = [AuditStatus::Skip, AuditStatus::Undeclared];
 
 /// GitHub refuses longer comments (65,536 characters).
 const LONGEST: usize = 65_000;
 
 /// The plan comment in Markdown.
 pub fn markdown(plan: &Plan, header: &PlanHeader, rehearsed: &Rehearsed) -> String {
-    [Fold::All, Fold::NoSteps, Fold::Nothing]
+    CommentCut::ALL
         .into_iter()
-        .map(|fold| written(plan, header, rehearsed, fold))
+        .map(|cut| written(plan, header, rehearsed, cut))
         .find(|text| text.len() <= LONGEST)
         .unwrap_or_else(|| {
             format!(
@@ -39,12 +66,12 @@ pub fn markdown(plan: &Plan, header: &PlanHeader, rehearsed: &Rehearsed) -> Stri
         })
 }
 
-fn written(plan: &Plan, header: &PlanHeader, rehearsed: &Rehearsed, fold: Fold) -> String {
+fn written(plan: &Plan, header: &PlanHeader, rehearsed: &Rehearsed, cut: CommentCut) -> String {
     let mut out = format!("### {}\n\n{}\n\n", heading_of(plan, header), summary(plan));
     if let Some(why) = &plan.read_only {
         push_line!(out, "> [!WARNING]\n> {}\n", clean(why));
     }
-    caution(&mut out, plan);
+    caution(&mut out, plan, cut);
     out.push_str(&dropped::markdown(&header.dropped));
     out.push_str(&waiting::markdown(&plan.waits));
     if !plan.steps.is_empty() {
@@ -53,17 +80,18 @@ fn written(plan: &Plan, header: &PlanHeader, rehearsed: &Rehearsed, fold: Fold) 
     for gate in &plan.gates {
         gate_box(&mut out, gate, header);
     }
-    if fold < Fold::Nothing {
-        let title = format!("Current state ({} planes)", plan.audit.len());
-        folded(&mut out, &title, &audit_table(&plan.audit));
-    }
+    let title = format!("Current state ({} planes)", plan.audit.len());
+    let audit = match cut {
+        CommentCut::Nothing => audit_markdown(&plan.audit),
+        CommentCut::Unchanged => shorter_markdown(&plan.audit, &[AuditStatus::Skip]),
+        CommentCut::Undeclared => shorter_markdown(&plan.audit, &UNCHANGED),
+        CommentCut::Audit | CommentCut::Steps | CommentCut::Planes | CommentCut::Warnings => {
+            shorter_markdown(&plan.audit, &AuditStatus::ALL)
+        }
+    };
+    folded(&mut out, &title, &audit);
     if !plan.steps.is_empty() {
-        let body = if fold == Fold::All {
-            changes(plan)
-        } else {
-            "There are too many changes for a comment; `planebot plan` prints them all.\n"
-                .to_owned()
-        };
+        let body = changes(plan, cut);
         folded(&mut out, &format!("Changes ({})", plan.steps.len()), &body);
         push_line!(out, "{}", way_back(plan));
     }
@@ -103,7 +131,11 @@ pub fn refusal_markdown(refused: &RefusedPlan, header: &PlanHeader) -> String {
         );
     }
     out.push('\n');
-    folded(&mut out, "Current state", &audit_table(&refused.audit));
+    let mut audit = audit_markdown(&refused.audit);
+    if out.len() + audit.len() > LONGEST {
+        audit = shorter_markdown(&refused.audit, &UNCHANGED);
+    }
+    folded(&mut out, "Current state", &audit);
     push_line!(
         out,
         "*Next:* change the declaration and push; planebot then plans again."
@@ -145,9 +177,16 @@ pub(super) fn heading(plan: &Plan, site: &str) -> String {
 }
 
 pub(super) fn summary(plan: &Plan) -> String {
-    let (add, change, remove) = counts(&plan.steps);
+    let counts = SignCounts::of(plan, &plan.steps.iter().collect::<Vec<_>>());
     let hosts = machines(plan).len();
-    let mut out = format!("Plan: {add} to add, {change} to change, {remove} to remove.");
+    let again = match counts.again {
+        0 => String::new(),
+        count => format!(", {count} to make again"),
+    };
+    let mut out = format!(
+        "Plan: {} to add, {} to change, {} to remove{again}.",
+        counts.add, counts.change, counts.remove
+    );
     if !plan.gates.is_empty() {
         out.push_str(&format!(" {}.", plural(plan.gates.len(), "gate")));
     }
@@ -165,54 +204,33 @@ pub(super) fn summary(plan: &Plan) -> String {
     out
 }
 
-/// What a step does to a subnet that must be vacant.
-fn effect(step: &Step) -> Option<String> {
-    let before = step.expects.as_ref().filter(|_| step.vacant)?.as_subnet()?;
-    let name = span(&before.cidr.to_string());
-    Some(match step.leaves.as_ref().and_then(Object::as_subnet) {
-        None => format!("{name} is removed, and everything on it"),
-        Some(after) if after.cidr == before.cidr => {
-            let vlan = span(&after.vlan.to_string());
-            format!("{name} moves to vlan {vlan}; it must not be in use then")
-        }
-        Some(after) => {
-            let to = span(&after.cidr.to_string());
-            format!("{name} changes to {to} in place; it must not be in use then")
-        }
-    })
-}
-
-fn caution(out: &mut String, plan: &Plan) {
+/// The warnings, worst first: a few at the top, the others in a fold.
+fn caution(out: &mut String, plan: &Plan, cut: CommentCut) {
     const SHOWN: usize = 5;
-    let cautions: Vec<String> = plan
-        .steps
-        .iter()
-        .filter_map(effect)
-        .chain(plan.warnings.iter().map(|warning| escaped(warning)))
-        .collect();
+    let cautions: Vec<String> = cautions(plan).iter().map(|line| escaped(line)).collect();
     if cautions.is_empty() {
         return;
     }
+    let (first, rest) = cautions.split_at(cautions.len().min(SHOWN));
     out.push_str("> [!CAUTION]\n");
-    for line in cautions.iter().take(SHOWN) {
+    for line in first {
         push_line!(out, "> - {line}");
     }
-    if cautions.len() > SHOWN {
-        push_line!(out, "> - and {} more, below", cautions.len() - SHOWN);
+    if rest.is_empty() {
+        out.push('\n');
+        return;
     }
-    out.push('\n');
-    if cautions.len() > SHOWN {
-        let rest: String = cautions
-            .iter()
-            .skip(SHOWN)
-            .map(|line| format!("- {line}\n"))
-            .collect();
-        folded(
+    if cut == CommentCut::Warnings {
+        let more = rest.len();
+        push_line!(
             out,
-            &format!("{} more warnings", cautions.len() - SHOWN),
-            &rest,
+            "> - and {more} more, which do not fit here: read them in `planebot plan` before you approve\n"
         );
+        return;
     }
+    push_line!(out, "> - and {} more, below\n", rest.len());
+    let list: String = rest.iter().map(|line| format!("- {line}\n")).collect();
+    folded(out, &plural(rest.len(), "more warning"), &list);
 }
 
 /// The phase's name.
@@ -228,44 +246,63 @@ pub fn phase_word(phase: Phase) -> &'static str {
 }
 
 fn phase_table(out: &mut String, plan: &Plan) {
-    out.push_str("| phase | + | ~ | − |\n|---|---|---|---|\n");
+    let again = !plan.notes.again.is_empty();
+    let (head, rule) = if again { (" = |", "---|") } else { ("", "") };
+    push_line!(out, "| phase | + | ~ | − |{head}\n|---|---|---|---|{rule}");
+    let empty = if again { " | | | |" } else { " | | |" };
     for phase in Phase::ALL {
-        let steps: Vec<Step> = plan
-            .steps
-            .iter()
-            .filter(|step| step.phase == phase)
-            .cloned()
-            .collect();
-        for gate in plan
-            .gates
-            .iter()
-            .filter(|gate| steps.iter().any(|step| gate.before == Some(step.id)))
-        {
-            push_line!(out, "| **gate: {}** | | | |", gate.name.word());
+        let steps: Vec<&Step> = plan.steps.iter().filter(|it| it.phase == phase).collect();
+        let begins = |gate: &&Gate| steps.iter().any(|step| gate.before == Some(step.id));
+        for gate in plan.gates.iter().filter(begins) {
+            push_line!(out, "| **gate: {}** |{empty}", gate.name.word());
         }
         if !steps.is_empty() {
-            let (add, change, remove) = counts(&steps);
+            let counts = SignCounts::of(plan, &steps);
+            let last = if again {
+                format!(" {} |", counts.again)
+            } else {
+                String::new()
+            };
             push_line!(
                 out,
-                "| {} | {add} | {change} | {remove} |",
-                phase_word(phase)
+                "| {} | {} | {} | {} |{last}",
+                phase_word(phase),
+                counts.add,
+                counts.change,
+                counts.remove
             );
         }
     }
     for gate in plan.gates.iter().filter(|gate| gate.before.is_none()) {
-        push_line!(out, "| **gate: {}** | | | |", gate.name.word());
+        push_line!(out, "| **gate: {}** |{empty}", gate.name.word());
     }
-    out.push_str("| verify, and again after the settle time | | | |\n\n");
+    push_line!(out, "| verify, and again after the settle time |{empty}\n");
 }
 
-fn changes(plan: &Plan) -> String {
+/// The changes in the order of the run, or, where they do not fit, their counts.
+fn changes(plan: &Plan, cut: CommentCut) -> String {
+    let counted = match cut {
+        CommentCut::Nothing
+        | CommentCut::Unchanged
+        | CommentCut::Undeclared
+        | CommentCut::Audit => return listed(plan),
+        CommentCut::Steps => by_plane(plan),
+        CommentCut::Planes | CommentCut::Warnings => by_kind(plan),
+    };
+    format!(
+        "The single changes do not fit here; `planebot plan` prints them all. They are:\n\n{}",
+        fence("text", &counted)
+    )
+}
+
+fn listed(plan: &Plan) -> String {
     let mut out = String::new();
     for phase in Phase::ALL {
         let lines: Vec<String> = plan
             .steps
             .iter()
             .filter(|step| step.phase == phase)
-            .map(line)
+            .map(|step| step_line(plan, step))
             .collect();
         if !lines.is_empty() {
             push_line!(

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use topology::object::{Key, Object};
 
-use super::words::{line, span};
+use super::words::{span, step_line};
 use crate::plan::Plan;
 use crate::step::{Step, Undo};
 
@@ -29,7 +29,9 @@ pub(super) fn way_back(plan: &Plan) -> String {
         .iter()
         .filter_map(|step| match &step.undo {
             Undo::By(_) => None,
-            Undo::Impossible(why) => Some(format!("- {}: {}", span(&line(step)), span(why))),
+            Undo::Impossible(why) => {
+                Some(format!("- {}: {}", span(&step_line(plan, step)), span(why)))
+            }
         })
         .collect();
     if !stuck.is_empty() {

@@ -2,21 +2,40 @@
 
 use std::collections::BTreeSet;
 
-use topology::object::{Object, RangeKind, Subnet, Vlan};
+use topology::object::Object;
 use topology::observed::Timestamp;
 
-use super::interface::{interface_change, settings_words};
+use super::fields::change;
+use super::object::{object, shortened};
 use crate::plan::Plan;
 use crate::step::Step;
 
-/// The numbers of steps that add, change and remove.
-pub fn counts(steps: &[Step]) -> (usize, usize, usize) {
-    let of = |sign: char| steps.iter().filter(|step| sign_of(step) == sign).count();
-    (of('+'), of('!'), of('-'))
+/// How many steps of a plan add, make again, change and remove.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct SignCounts {
+    pub(super) add: usize,
+    pub(super) again: usize,
+    pub(super) change: usize,
+    pub(super) remove: usize,
+}
+
+impl SignCounts {
+    pub(super) fn of(plan: &Plan, steps: &[&Step]) -> Self {
+        let mut counts = Self::default();
+        for step in steps {
+            match sign_in(plan, step) {
+                '+' => counts.add += 1,
+                '=' => counts.again += 1,
+                '-' => counts.remove += 1,
+                _ => counts.change += 1,
+            }
+        }
+        counts
+    }
 }
 
 /// `+`, `!` or `-`, which GitHub colours in a diff.
-pub(crate) fn sign_of(step: &Step) -> char {
+fn sign_of(step: &Step) -> char {
     match (&step.expects, &step.leaves) {
         (None, _) => '+',
         (Some(_), Some(_)) => '!',
@@ -24,8 +43,32 @@ pub(crate) fn sign_of(step: &Step) -> char {
     }
 }
 
+/// The sign of a step in its plan: `=` if it makes what is there already.
+pub(super) fn sign_in(plan: &Plan, step: &Step) -> char {
+    if plan.notes.again.contains(&step.id) {
+        '='
+    } else {
+        sign_of(step)
+    }
+}
+
 /// A step on one line: sign, object, change, reason.
 pub fn line(step: &Step) -> String {
+    written(sign_of(step), step, "")
+}
+
+/// The same with what its plan knows besides: host names of racks, and what is there now.
+pub fn step_line(plan: &Plan, step: &Step) -> String {
+    let now = if plan.notes.again.contains(&step.id) {
+        "is there now, and made again after the gate".to_owned()
+    } else {
+        let links = plan.notes.links_now.get(&step.id);
+        links.map_or_else(String::new, |links| format!("now {links}"))
+    };
+    written(sign_in(plan, step), &plan.notes.named(step), &now)
+}
+
+fn written(sign: char, step: &Step, now: &str) -> String {
     let what = match (&step.expects, &step.leaves) {
         (None, Some(after)) => object(after),
         (Some(before), None) => object(before),
@@ -37,12 +80,16 @@ pub fn line(step: &Step) -> String {
         .as_ref()
         .map(|plane| format!("  [{plane}]"))
         .unwrap_or_default();
-    let why = if step.why.is_empty() {
+    let reasons: Vec<&str> = [step.why.as_str(), now]
+        .into_iter()
+        .filter(|reason| !reason.is_empty())
+        .collect();
+    let why = if reasons.is_empty() {
         String::new()
     } else {
-        format!("  # {}", step.why)
+        format!("  # {}", reasons.join("; "))
     };
-    clean(&format!("{} {what}{plane}{why}", sign_of(step)))
+    clean(&format!("{sign} {what}{plane}{why}"))
 }
 
 /// A step on one line, without its plane and reason.
@@ -52,210 +99,6 @@ pub(crate) fn line_without_reason(step: &Step) -> String {
         why: String::new(),
         ..step.clone()
     })
-}
-
-fn object(object: &Object) -> String {
-    match object {
-        Object::Space(space) => format!("space {}", space.name),
-        Object::Fabric(fabric) => format!("fabric {}", fabric.name),
-        Object::Vlan(vlan) => {
-            let space = vlan
-                .space
-                .as_ref()
-                .map(|space| format!(" in space {space}"))
-                .unwrap_or_default();
-            format!("vlan {} mtu {}{space}", vlan.at, vlan.mtu)
-        }
-        Object::Subnet(subnet) => {
-            format!("subnet {} {} on {}", subnet.cidr, subnet.name, subnet.vlan)
-        }
-        Object::Range(range) => {
-            let kind = match range.kind {
-                RangeKind::Reserved => "reserved",
-                RangeKind::Dynamic => "dynamic",
-            };
-            format!("range {} {kind} \"{}\"", range.range, range.comment)
-        }
-        Object::Route(route) => format!(
-            "route {} -> {} via {} metric {}",
-            route.source, route.destination, route.gateway, route.metric
-        ),
-        Object::ReservedIp(reserved) => format!("reserved ip {} for {}", reserved.ip, reserved.mac),
-        Object::Interface(interface) => {
-            let parents: Vec<&str> = interface.parents.iter().map(String::as_str).collect();
-            format!(
-                "interface {}:{} over {}{}",
-                interface.host,
-                interface.name,
-                parents.join(", "),
-                settings_words(interface)
-            )
-        }
-        Object::Link(link) => {
-            let gateway = if link.default_gateway {
-                ", default gateway"
-            } else {
-                ""
-            };
-            format!(
-                "link {}:{} on {} {}{gateway}",
-                link.host, link.interface, link.subnet, link.mode
-            )
-        }
-        Object::Snippet(snippet) => {
-            let off = if snippet.enabled { "" } else { ", disabled" };
-            format!(
-                "dhcp snippet \"{}\" of {}, {} bytes{off}",
-                shortened(&snippet.name),
-                snippet.subnet,
-                snippet.value.len()
-            )
-        }
-    }
-}
-
-fn change(before: &Object, after: &Object) -> String {
-    match (before, after) {
-        (Object::Subnet(before), Object::Subnet(after)) => subnet_change(before, after),
-        (Object::Vlan(before), Object::Vlan(after)) => vlan_change(before, after),
-        (Object::Range(before), Object::Range(after)) if before == after => {
-            format!("range {} rewritten unchanged", after.range)
-        }
-        (Object::Range(before), Object::Range(after)) => {
-            format!(
-                "range {} \"{}\" -> \"{}\"",
-                after.range, before.comment, after.comment
-            )
-        }
-        (Object::Space(before), Object::Space(after)) => {
-            format!("space {} -> {}", before.name, after.name)
-        }
-        (Object::Fabric(before), Object::Fabric(after)) => {
-            format!("fabric {} -> {}", before.name, after.name)
-        }
-        (Object::Route(before), Object::Route(after)) => {
-            format!(
-                "route {} -> {} metric {} -> {}",
-                after.source, after.destination, before.metric, after.metric
-            )
-        }
-        (Object::Interface(before), Object::Interface(after)) => interface_change(before, after),
-        _ => object(after),
-    }
-}
-
-fn subnet_change(before: &Subnet, after: &Subnet) -> String {
-    let mut words = Vec::new();
-    if before.cidr != after.cidr {
-        words.push(format!("cidr {} -> {}", before.cidr, after.cidr));
-    }
-    if before.vlan != after.vlan {
-        words.push(format!("vlan {} -> {}", before.vlan, after.vlan));
-    }
-    if before.name != after.name {
-        words.push(format!("name {} -> {}", before.name, after.name));
-    }
-    let ip =
-        |ip: Option<std::net::IpAddr>| ip.map_or_else(|| "none".to_owned(), |ip| ip.to_string());
-    if before.gateway != after.gateway {
-        words.push(format!(
-            "gateway {} -> {}",
-            ip(before.gateway),
-            ip(after.gateway)
-        ));
-    }
-    let list = |subnet: &Subnet| match subnet.dns.as_slice() {
-        [] => "none".to_owned(),
-        dns => dns
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(" "),
-    };
-    if before.dns != after.dns {
-        words.push(format!("resolvers {} -> {}", list(before), list(after)));
-    }
-    if before.description != after.description {
-        words.push("description".to_owned());
-    }
-    if before.flags != after.flags {
-        words.push(flags_change(before, after));
-    }
-    if before.disabled_boot_architectures != after.disabled_boot_architectures {
-        words.push("boot architectures".to_owned());
-    }
-    format!("subnet {} {}: {}", after.cidr, after.name, words.join(", "))
-}
-
-fn flags_change(before: &Subnet, after: &Subnet) -> String {
-    let (old, new) = (before.flags, after.flags);
-    let rows = [
-        ("managed", old.managed, new.managed),
-        ("allow_dns", old.allow_dns, new.allow_dns),
-        ("allow_proxy", old.allow_proxy, new.allow_proxy),
-        (
-            "active_discovery",
-            old.active_discovery,
-            new.active_discovery,
-        ),
-    ];
-    let mut words: Vec<String> = rows
-        .iter()
-        .filter(|(_, old, new)| old != new)
-        .map(|(name, old, new)| format!("{name} {old} -> {new}"))
-        .collect();
-    if old.rdns_mode != new.rdns_mode {
-        words.push(format!("rdns_mode {} -> {}", old.rdns_mode, new.rdns_mode));
-    }
-    words.join(", ")
-}
-
-fn vlan_change(before: &Vlan, after: &Vlan) -> String {
-    let mut words = Vec::new();
-    let none = || "none".to_owned();
-    if before.at != after.at {
-        words.push(format!("moves {} -> {}", before.at, after.at));
-    }
-    if before.name != after.name {
-        words.push(format!(
-            "name {} -> {}",
-            before.name.clone().unwrap_or_else(none),
-            after.name.clone().unwrap_or_else(none)
-        ));
-    }
-    if before.mtu != after.mtu {
-        words.push(format!("mtu {} -> {}", before.mtu, after.mtu));
-    }
-    if before.space != after.space {
-        words.push(format!(
-            "space {} -> {}",
-            before.space.clone().unwrap_or_else(none),
-            after.space.clone().unwrap_or_else(none)
-        ));
-    }
-    let served = (before.dhcp_on, &before.primary_rack, &before.secondary_rack)
-        != (after.dhcp_on, &after.primary_rack, &after.secondary_rack);
-    if served {
-        words.push(format!("dhcp {} -> {}", dhcp(before), dhcp(after)));
-    }
-    if before.relay != after.relay {
-        let relay = |vlan: &Vlan| vlan.relay.as_ref().map_or_else(none, ToString::to_string);
-        words.push(format!("relay {} -> {}", relay(before), relay(after)));
-    }
-    format!("vlan {}: {}", after.at, words.join(", "))
-}
-
-fn dhcp(vlan: &Vlan) -> String {
-    let racks: Vec<&str> = [&vlan.primary_rack, &vlan.secondary_rack]
-        .into_iter()
-        .flatten()
-        .map(String::as_str)
-        .collect();
-    match (vlan.dhcp_on, racks.is_empty()) {
-        (false, _) => "off".to_owned(),
-        (true, true) => "on".to_owned(),
-        (true, false) => format!("on ({})", racks.join(", ")),
-    }
 }
 
 /// Host names of the machines that a plan touches.
@@ -285,15 +128,6 @@ pub(crate) fn clean(text: &str) -> String {
             if c.is_control() || hidden { '?' } else { c }
         })
         .collect()
-}
-
-/// Free text, shortened to 60 characters.
-pub(crate) fn shortened(text: &str) -> String {
-    const SHOWN: usize = 60;
-    if text.chars().count() <= SHOWN {
-        return text.to_owned();
-    }
-    text.chars().take(SHOWN - 1).chain(['…']).collect()
 }
 
 /// An untrusted name inside a sentence: on one line, shortened, in a code span that it cannot end.

@@ -183,10 +183,7 @@ fn phase_lines(run: &RenderedRun<'_>, phase: Phase) -> String {
     if !run.show_steps {
         return out;
     }
-    let lines: String = steps
-        .iter()
-        .map(|step| step_line(step, run.done.get(&step.id)))
-        .collect();
+    let lines: String = steps.iter().map(|step| step_line(run, step)).collect();
     out.push_str(&format!(
         "\n  <details><summary>{} steps</summary>\n\n{}\n  </details>\n\n",
         render::phase(phase),
@@ -196,13 +193,14 @@ fn phase_lines(run: &RenderedRun<'_>, phase: Phase) -> String {
 }
 
 /// A step, whether it is done, and the id of the object that it left.
-fn step_line(step: &Step, done: Option<&Option<u64>>) -> String {
+fn step_line(run: &RenderedRun<'_>, step: &Step) -> String {
+    let done = run.done.get(&step.id);
     let mark = if done.is_some() { 'x' } else { ' ' };
     let id = done.and_then(|id| id.map(|id| format!("  (id {id})")));
     format!(
         "[{mark}] {:>3}  {}{}\n",
         step.id.0,
-        render::line(step),
+        render::step_line(run.plan, step),
         id.unwrap_or_default()
     )
 }
