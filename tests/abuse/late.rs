@@ -56,14 +56,20 @@ async fn threat_31_what_was_said_before_the_merge_is_no_order_when_it_is_heard_a
     ");
 }
 
-#[tokio::test]
-async fn merges_whose_webhooks_come_in_another_order_count_in_githubs() {
+/// Two pull requests, planned.
+async fn two_proposed() -> (Scenario, u64, u64) {
     let mut scenario = Scenario::new().await;
     let first = scenario.propose(&[(DESKS, Some(WITH_GATEWAY))]).await;
     scenario.push("lamps", &[("topology/lamps.yaml", Some(LAMPS))]);
     let second = scenario.open_pull("alice", "lamps", "main");
     scenario.run().await;
     scenario.since_last();
+    (scenario, first, second)
+}
+
+#[tokio::test]
+async fn merges_whose_webhooks_come_in_another_order_count_in_githubs() {
+    let (mut scenario, first, second) = two_proposed().await;
     scenario.merge(first, MergeMethod::Squash);
     scenario.merge(second, MergeMethod::Squash);
     scenario.run_in_reverse().await;

@@ -16,7 +16,7 @@ use super::object::{listed, ports, quoted_text, range_type};
 struct FieldChanges(Vec<String>);
 
 impl FieldChanges {
-    fn add<T: PartialEq + Display>(&mut self, field: &str, old: T, new: T) {
+    fn add<T: PartialEq + Display + ?Sized>(&mut self, field: &str, old: &T, new: &T) {
         if old != new {
             self.0.push(format!("{field} {old} -> {new}"));
         }
@@ -29,7 +29,7 @@ impl FieldChanges {
         new: Option<T>,
     ) {
         let shown = |value: Option<T>| value.map_or_else(|| "none".to_owned(), |it| it.to_string());
-        self.add(field, shown(old), shown(new));
+        self.add(field, &shown(old), &shown(new));
     }
 
     /// Free text. Of two long texts that begin alike, the part that differs is shown.
@@ -45,7 +45,7 @@ impl FieldChanges {
             shown_old = format!("…{}", quoted_text(&rest(old)));
             shown_new = format!("…{}", quoted_text(&rest(new)));
         }
-        self.add(field, shown_old, shown_new);
+        self.add(field, &shown_old, &shown_new);
     }
 
     /// The fields after what they belong to.
@@ -93,11 +93,11 @@ pub(super) fn change(before: &Object, after: &Object) -> String {
 fn vlan(before: &Vlan, after: &Vlan) -> String {
     let mut fields = FieldChanges::default();
     fields.add("fabric", &before.at.fabric, &after.at.fabric);
-    fields.add("vid", before.at.vid, after.at.vid);
+    fields.add("vid", &before.at.vid, &after.at.vid);
     fields.add_optional("name", before.name.as_ref(), after.name.as_ref());
-    fields.add("mtu", before.mtu, after.mtu);
+    fields.add("mtu", &before.mtu, &after.mtu);
     fields.add_optional("space", before.space.as_ref(), after.space.as_ref());
-    fields.add("dhcp_on", before.dhcp_on, after.dhcp_on);
+    fields.add("dhcp_on", &before.dhcp_on, &after.dhcp_on);
     let racks = (before.primary_rack.as_ref(), after.primary_rack.as_ref());
     fields.add_optional("primary_rack", racks.0, racks.1);
     let racks = (
@@ -111,35 +111,35 @@ fn vlan(before: &Vlan, after: &Vlan) -> String {
 
 fn subnet(before: &Subnet, after: &Subnet) -> String {
     let mut fields = FieldChanges::default();
-    fields.add("cidr", before.cidr, after.cidr);
+    fields.add("cidr", &before.cidr, &after.cidr);
     fields.add("vlan", &before.vlan, &after.vlan);
     fields.add("name", &before.name, &after.name);
     fields.add_optional("gateway", before.gateway, after.gateway);
-    fields.add("dns_servers", listed(&before.dns), listed(&after.dns));
+    fields.add("dns_servers", &listed(&before.dns), &listed(&after.dns));
     fields.add_text("description", &before.description, &after.description);
     let (old, new) = (before.flags, after.flags);
-    fields.add("managed", old.managed, new.managed);
-    fields.add("allow_dns", old.allow_dns, new.allow_dns);
-    fields.add("allow_proxy", old.allow_proxy, new.allow_proxy);
+    fields.add("managed", &old.managed, &new.managed);
+    fields.add("allow_dns", &old.allow_dns, &new.allow_dns);
+    fields.add("allow_proxy", &old.allow_proxy, &new.allow_proxy);
     fields.add(
         "active_discovery",
-        old.active_discovery,
-        new.active_discovery,
+        &old.active_discovery,
+        &new.active_discovery,
     );
-    fields.add("rdns_mode", old.rdns_mode, new.rdns_mode);
+    fields.add("rdns_mode", &old.rdns_mode, &new.rdns_mode);
     fields.add(
         "disabled_boot_architectures",
-        listed(&before.disabled_boot_architectures),
-        listed(&after.disabled_boot_architectures),
+        &listed(&before.disabled_boot_architectures),
+        &listed(&after.disabled_boot_architectures),
     );
     fields.of(&format!("subnet {} {}", after.cidr, after.name))
 }
 
 fn range(before: &IpRange, after: &IpRange) -> String {
     let mut fields = FieldChanges::default();
-    fields.add("addresses", before.range, after.range);
-    fields.add("type", range_type(before.kind), range_type(after.kind));
-    fields.add("subnet", before.subnet, after.subnet);
+    fields.add("addresses", &before.range, &after.range);
+    fields.add("type", &range_type(before.kind), &range_type(after.kind));
+    fields.add("subnet", &before.subnet, &after.subnet);
     fields.add_text("comment", &before.comment, &after.comment);
     let kind = range_type(after.kind);
     // A comment that changes is among the fields.
@@ -153,10 +153,10 @@ fn range(before: &IpRange, after: &IpRange) -> String {
 
 fn route(before: &StaticRoute, after: &StaticRoute) -> String {
     let mut fields = FieldChanges::default();
-    fields.add("source", before.source, after.source);
-    fields.add("destination", before.destination, after.destination);
-    fields.add("gateway_ip", before.gateway, after.gateway);
-    fields.add("metric", before.metric, after.metric);
+    fields.add("source", &before.source, &after.source);
+    fields.add("destination", &before.destination, &after.destination);
+    fields.add("gateway_ip", &before.gateway, &after.gateway);
+    fields.add("metric", &before.metric, &after.metric);
     fields.of(&format!(
         "route {} to {} via {}",
         after.source, after.destination, after.gateway
@@ -165,9 +165,9 @@ fn route(before: &StaticRoute, after: &StaticRoute) -> String {
 
 fn reserved_ip(before: &ReservedIp, after: &ReservedIp) -> String {
     let mut fields = FieldChanges::default();
-    fields.add("ip", before.ip, after.ip);
+    fields.add("ip", &before.ip, &after.ip);
     fields.add("mac_address", &before.mac, &after.mac);
-    fields.add("subnet", before.subnet, after.subnet);
+    fields.add("subnet", &before.subnet, &after.subnet);
     fields.add_text("comment", &before.comment, &after.comment);
     fields.of(&format!("reserved ip {} for {}", after.ip, after.mac))
 }
@@ -175,29 +175,29 @@ fn reserved_ip(before: &ReservedIp, after: &ReservedIp) -> String {
 fn interface(before: &Interface, after: &Interface) -> String {
     let mut fields = FieldChanges::default();
     fields.add("name", &before.name, &after.name);
-    fields.add("parents", ports(before), ports(after));
+    fields.add("parents", &ports(before), &ports(after));
     fields.add_optional("vlan", before.vlan.as_ref(), after.vlan.as_ref());
     let (old, new) = (&before.settings, &after.settings);
     for param in InterfaceParam::all() {
-        fields.add(param.word(), old.param(param), new.param(param));
+        fields.add(param.word(), &old.param(param), &new.param(param));
     }
     fields.add_optional("mtu", old.mtu, new.mtu);
-    fields.add("enabled", !old.disabled, !new.disabled);
-    fields.add("tags", listed(&old.tags), listed(&new.tags));
+    fields.add("enabled", &!old.disabled, &!new.disabled);
+    fields.add("tags", &listed(&old.tags), &listed(&new.tags));
     fields.of(&format!("interface {}:{}", after.host, after.name))
 }
 
 fn link(before: &Link, after: &Link) -> String {
     let mut fields = FieldChanges::default();
-    fields.add("subnet", before.subnet, after.subnet);
+    fields.add("subnet", &before.subnet, &after.subnet);
     match (before.mode, after.mode) {
-        (Mode::Static(old), Mode::Static(new)) => fields.add("ip_address", old, new),
-        (old, new) => fields.add("mode", old, new),
+        (Mode::Static(old), Mode::Static(new)) => fields.add("ip_address", &old, &new),
+        (old, new) => fields.add("mode", &old, &new),
     }
     fields.add(
         "default gateway",
-        before.default_gateway,
-        after.default_gateway,
+        &before.default_gateway,
+        &after.default_gateway,
     );
     let at = format!("link {}:{}", after.host, after.interface);
     fields.of(&format!("{at} on {} {}", after.subnet, after.mode))
@@ -205,7 +205,7 @@ fn link(before: &Link, after: &Link) -> String {
 
 fn snippet(before: &Snippet, after: &Snippet) -> String {
     let mut fields = FieldChanges::default();
-    fields.add("subnet", before.subnet, after.subnet);
+    fields.add("subnet", &before.subnet, &after.subnet);
     fields.add_text("name", &before.name, &after.name);
     if before.value != after.value {
         let bytes = |it: &Snippet| format!("{} bytes", it.value.len());
@@ -214,7 +214,7 @@ fn snippet(before: &Snippet, after: &Snippet) -> String {
             .push(format!("value {} -> {}", bytes(before), bytes(after)));
     }
     fields.add_text("description", &before.description, &after.description);
-    fields.add("enabled", before.enabled, after.enabled);
+    fields.add("enabled", &before.enabled, &after.enabled);
     let name = quoted_text(&after.name);
     fields.of(&format!("dhcp snippet {name} of {}", after.subnet))
 }
