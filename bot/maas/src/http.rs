@@ -14,7 +14,7 @@ use reqwest::header::{
 
 use crate::environment::{Environment, SleepFuture};
 use crate::key::ApiKey;
-use crate::lost::Route;
+use crate::lost::RequestRoute;
 use crate::outgoing::client_to;
 use crate::speaker::AnswerHeaders;
 use crate::transport::{LostAnswer, MaasRequest, MaasResponse, Method, ReadProgress, Transport};
@@ -41,7 +41,7 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub struct HttpTransport {
     client: reqwest::Client,
     base: Url,
-    route: Route,
+    route: RequestRoute,
     key: ApiKey,
     environment: Environment,
     limits: HttpLimits,
@@ -129,7 +129,7 @@ impl HttpTransport {
             .map_err(MaasUrlError::Client)?;
         Ok(Self {
             client,
-            route: Route::to(&base),
+            route: RequestRoute::to(&base),
             base,
             key,
             environment,

@@ -14,7 +14,7 @@ use crate::trust::CertificateProblem;
 
 /// How one MAAS is reached, for messages.
 #[derive(Clone, Debug)]
-pub(crate) struct Route {
+pub(crate) struct RequestRoute {
     is_tls: bool,
     /// `maas.example:5443`.
     server: String,
@@ -22,7 +22,7 @@ pub(crate) struct Route {
     proxy: Option<String>,
 }
 
-impl Route {
+impl RequestRoute {
     pub(crate) fn to(url: &Url) -> Self {
         let host = url.host_str().unwrap_or_default();
         let port = url.port_or_known_default().unwrap_or_default();

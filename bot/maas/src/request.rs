@@ -250,7 +250,7 @@ fn judge(
             status,
             to: answer.headers.redirects_to(),
         },
-        400 if says_it_speaks_tls(&answer) => Cause::NeedsTls,
+        400 if wants_tls(&answer) => Cause::NeedsTls,
         401 if answer.headers.asks_for_another_login() => Cause::ForeignLogin {
             who: answer.headers.other_server().to_string(),
             scheme: answer.headers.login_scheme(),
@@ -295,7 +295,7 @@ pub(crate) fn who_is_away(answer: &MaasResponse) -> String {
 }
 
 /// What nginx, Apache and Go answer to plain HTTP on a port for TLS.
-fn says_it_speaks_tls(answer: &MaasResponse) -> bool {
+fn wants_tls(answer: &MaasResponse) -> bool {
     let message = message_of(answer).to_ascii_lowercase();
     [
         "plain http request was sent to https port",

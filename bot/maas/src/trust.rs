@@ -76,15 +76,15 @@ impl CertificateTrust {
 
     /// The TLS settings of a client that speaks to the MAAS at `host`.
     pub(crate) fn client_config(self, host: &str) -> Result<ClientConfig, Error> {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let verifier = Arc::new(TrustVerifier {
-            issued: self.issued(&provider)?,
+            issued: self.issued(&crypto)?,
             maas: ServerName::try_from(host.to_owned()).ok(),
             trust: self,
             machine: OnceLock::new(),
-            provider: Arc::clone(&provider),
+            crypto: Arc::clone(&crypto),
         });
-        Ok(ClientConfig::builder_with_provider(provider)
+        Ok(ClientConfig::builder_with_provider(crypto)
             .with_safe_default_protocol_versions()?
             .dangerous()
             .with_custom_certificate_verifier(verifier)
@@ -94,7 +94,7 @@ impl CertificateTrust {
     /// A verifier of what the configured authorities issued.
     fn issued(
         &self,
-        provider: &Arc<CryptoProvider>,
+        crypto: &Arc<CryptoProvider>,
     ) -> Result<Option<Arc<WebPkiServerVerifier>>, Error> {
         let Self::Authorities(certificates) = self else {
             return Ok(None);
@@ -105,7 +105,7 @@ impl CertificateTrust {
         if roots.is_empty() {
             return Ok(None);
         }
-        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(crypto))
             .build()
             .map(Some)
             .map_err(|error| Error::Other(OtherError(Arc::new(error))))
@@ -165,14 +165,14 @@ struct TrustVerifier {
     issued: Option<Arc<WebPkiServerVerifier>>,
     /// Read at the first need: it takes longer than most requests.
     machine: OnceLock<Result<rustls_platform_verifier::Verifier, Error>>,
-    provider: Arc<CryptoProvider>,
+    crypto: Arc<CryptoProvider>,
 }
 
 impl TrustVerifier {
     fn machine(&self) -> Result<&rustls_platform_verifier::Verifier, Error> {
         let made = self
             .machine
-            .get_or_init(|| rustls_platform_verifier::Verifier::new(Arc::clone(&self.provider)));
+            .get_or_init(|| rustls_platform_verifier::Verifier::new(Arc::clone(&self.crypto)));
         made.as_ref().map_err(Clone::clone)
     }
 
@@ -338,7 +338,7 @@ impl ServerCertVerifier for TrustVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
+        let algorithms = &self.crypto.signature_verification_algorithms;
         verify_tls12_signature(message, cert, dss, algorithms)
     }
 
@@ -348,12 +348,12 @@ impl ServerCertVerifier for TrustVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
+        let algorithms = &self.crypto.signature_verification_algorithms;
         verify_tls13_signature(message, cert, dss, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        let algorithms = &self.provider.signature_verification_algorithms;
+        let algorithms = &self.crypto.signature_verification_algorithms;
         algorithms.supported_schemes()
     }
 }

@@ -6,6 +6,7 @@
 
 mod boot;
 mod cross_plane;
+mod entries;
 mod gateways;
 mod index;
 mod machines;

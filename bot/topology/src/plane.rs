@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::{Cidr, Range};
 use crate::object::{InterfaceKind, InterfaceParam, InterfaceSettings, Mode, RangeKind, VlanAt};
-use crate::removed::{Removed, RemovedEntries};
+use crate::removed::{RemovedEntries, RemovedObjects};
 
 /// The declared network. Made only by the check of a draft: nothing overlaps, and every reference resolves.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,8 +30,8 @@ pub struct Topology {
     /// touched in any case.
     pub leave_alone: BTreeSet<String>,
     /// What is declared not to be there.
-    #[serde(default, skip_serializing_if = "Removed::is_empty")]
-    pub removed: Removed,
+    #[serde(default, skip_serializing_if = "RemovedObjects::is_empty")]
+    pub removed: RemovedObjects,
     /// SHA-256 over the files (paths and bytes, sorted), in hex: identifies the declaration.
     pub tree: String,
 }

@@ -23,7 +23,7 @@ pub enum DeclaredState {
 
 /// What is declared not to be there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Removed {
+pub struct RemovedObjects {
     /// Planes by key.
     pub planes: BTreeMap<String, RemovedPlane>,
     /// Names of spaces.
@@ -32,7 +32,7 @@ pub struct Removed {
     pub fabrics: BTreeSet<String>,
 }
 
-impl Removed {
+impl RemovedObjects {
     /// Whether nothing is to be removed.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

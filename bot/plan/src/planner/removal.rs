@@ -168,6 +168,12 @@ pub(super) fn warnings(draft: &PlanBuilder<'_>) -> Vec<String> {
             cidrs.join(", ")
         ));
     }
+    warnings.extend(removal.fabrics.iter().map(|name| {
+        format!(
+            "fabric {} goes with its untagged VLAN: declared again, that has MAAS's defaults, and not its MTU, space and DHCP of now",
+            quoted(name)
+        )
+    }));
     warnings.extend(lost_names(draft));
     warnings.extend(lost_snippets(draft));
     warnings.extend(staying(draft.topology, draft));

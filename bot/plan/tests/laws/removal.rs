@@ -73,6 +73,10 @@ fn a_removal_is_taken_back_step_by_step() {
     hold("a_removal_is_taken_back", |pair| {
         let observed = pair.observed();
         let plan = planned(&observed, &pair.removing()).ok()?;
+        // A fabric comes back with a default VLAN as MAAS makes it.
+        if plan.removed.iter().any(|key| matches!(key, Key::Fabric(_))) {
+            return None;
+        }
         let before = after_teardown(&observed, &plan);
         let mut back = applied(&observed, &plan).unwrap();
         for step in plan.steps.iter().rev() {

@@ -5,6 +5,7 @@ use plan::audit::{AuditLine, AuditStatus};
 use plan::dropped::{DroppedPlane, dropped};
 use plan::plan::Plan;
 use plan::waiting::waiting_summary;
+use topology::draft::is_declaration;
 use topology::finding::Finding;
 
 use super::Pulls;
@@ -37,7 +38,7 @@ impl Pulls {
                 let at = (repository, pull.head.as_str());
                 let result = self.plan_beside(at, runtime, topology, &policy).await?;
                 record_plan(&mut record, &result);
-                record.dropped = dropped_since(repository, site, branch, &result).await?;
+                record.dropped = dropped_since(repository, site, pull, &result).await?;
                 let tree = self.github.tree_url(&site.repository, branch);
                 let setting = record.setting(&site.name, Some(tree));
                 reply::plan(&result.outcome, &setting, &result.rehearsed)
@@ -51,12 +52,12 @@ impl Pulls {
     }
 }
 
-/// What the default branch declares, and the pull request neither declares nor removes. A default branch that cannot be
-/// read or checked tells nothing.
+/// What the default branch declares, and a pull request that deletes files neither declares nor removes. A default branch
+/// that cannot be read or checked tells nothing.
 async fn dropped_since(
     repository: &RepositoryPort,
     site: &Site,
-    branch: &str,
+    pull: &PullRequest,
     result: &PlanningResult,
 ) -> anyhow::Result<Vec<DroppedPlane>> {
     let audit = match &result.outcome {
@@ -64,9 +65,10 @@ async fn dropped_since(
         Err(refused) => &refused.audit,
     };
     let is_undeclared = |line: &AuditLine| line.standing == AuditStatus::Undeclared;
-    if !audit.iter().any(is_undeclared) {
+    if !audit.iter().any(is_undeclared) || !deletes_a_file(repository, site, pull).await? {
         return Ok(Vec::new());
     }
+    let branch = repository.default_branch();
     let before = match network_at(repository, site, branch).await {
         Ok((before, _)) => before,
         Err(error) => {
@@ -75,6 +77,29 @@ async fn dropped_since(
         }
     };
     Ok(before.map_or_else(Vec::new, |before| dropped(&before, audit)))
+}
+
+/// Whether a file of the site that the pull request changes is gone at its head. The default branch is read only then.
+async fn deletes_a_file(
+    repository: &RepositoryPort,
+    site: &Site,
+    pull: &PullRequest,
+) -> anyhow::Result<bool> {
+    let Some(changed) = repository.changed_files(pull.number).await? else {
+        return Ok(true);
+    };
+    let head = repository.folder(&pull.head, &site.path).await?;
+    let is_there = |file: &str| {
+        let mut paths = head.iter().map(|(path, _)| path);
+        paths.any(|path| {
+            file.strip_suffix(path.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+        })
+    };
+    let mut declared = changed
+        .iter()
+        .filter(|file| site.owns(file) && is_declaration(file));
+    Ok(declared.any(|file| !is_there(file)))
 }
 
 /// Logs one line for each plan, refusal, or set of findings.

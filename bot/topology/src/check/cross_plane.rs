@@ -7,7 +7,7 @@ use crate::draft::Located;
 use crate::finding::{FilePosition, Findings, codes, shown};
 use crate::object::VlanAt;
 use crate::plane::{Dhcp, Purpose};
-use crate::removed::Removed;
+use crate::removed::RemovedObjects;
 
 use super::names;
 use super::planes::CheckedPlane;
@@ -172,7 +172,7 @@ fn warn_of_dhcp(checked: &CheckedPlane, findings: &mut Findings<'_>) {
 pub(super) fn leave_alone(
     draft: &[Located<String>],
     checked: &[CheckedPlane],
-    removed: &Removed,
+    removed: &RemovedObjects,
     findings: &mut Findings<'_>,
 ) {
     let mut declared: BTreeMap<String, &str> = BTreeMap::new();

@@ -15,7 +15,7 @@ use super::gateways::{ChosenGateway, may_be_gateway};
 use super::index::{self, AddressOwners, PlaneIndex};
 use super::order::parents_first;
 use super::planes::{self, CheckedPlane};
-use super::{names, ranges, settings};
+use super::{names, ranges, removed, settings};
 
 /// What a machine's links are checked against.
 pub(super) struct LinkContext<'c> {
@@ -63,7 +63,7 @@ pub(super) fn check(
             );
             continue;
         }
-        let removed = removed_interfaces(machine, &interfaces, findings);
+        let removed = removed::interfaces(machine, &interfaces, findings);
         machines.insert(
             host.clone(),
             Machine {
@@ -139,36 +139,6 @@ fn interfaces(
         });
     }
     parents_first(checked, context.machine, findings)
-}
-
-/// The interfaces that are to be removed: none that is declared as well.
-fn removed_interfaces(
-    machine: &MachineDraft,
-    declared: &[MachineInterface],
-    findings: &mut Findings<'_>,
-) -> BTreeSet<String> {
-    let mut removed = BTreeSet::new();
-    let all = machine.interfaces.iter().flatten();
-    for interface in all.filter(|it| is_absent(it.state.as_ref())) {
-        let Some(name) = interface.name.value.clone() else {
-            continue;
-        };
-        if declared.iter().any(|it| it.name == name) {
-            let message = format!(
-                "interface `{}` is both declared and to be removed",
-                shown(&name)
-            );
-            let help = "remove one of the two";
-            findings.add(
-                codes::MACHINE_DUPLICATE,
-                interface.name.place,
-                message,
-                help,
-            );
-        }
-        removed.insert(name);
-    }
-    removed
 }
 
 fn kind(interface: &InterfaceDraft, findings: &mut Findings<'_>) -> InterfaceKind {

@@ -1,104 +1,22 @@
-//! What is declared not to be there: planes, spaces, fabrics, and entries of a subnet's lists. Must not know how MAAS
-//! removes it.
+//! What is declared not to be there: planes, spaces, fabrics and interfaces. Must not know how MAAS removes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::address::Cidr;
-use crate::draft::{
-    Draft, Located, NamedDraft, OrLeave, PlaneFile, ReservationDraft, ReservedIpDraft, RouteDraft,
-    SubnetDraft, is_absent,
-};
+use crate::draft::{Draft, MachineDraft, NamedDraft, PlaneFile, is_absent};
 use crate::finding::{Findings, codes, shown};
 use crate::object::VlanAt;
-use crate::removed::{DeclaredState, Removed, RemovedEntries, RemovedPlane};
+use crate::plane::MachineInterface;
+use crate::removed::{RemovedObjects, RemovedPlane};
 
-use super::index::PlaneIndex;
+use super::names;
 use super::planes::{self, CheckedPlane};
-use super::{names, ranges, subnets};
-
-/// An entry of a list that may say that it is not to be there.
-pub(super) trait Entry: Clone {
-    fn state(&self) -> Option<&Located<DeclaredState>>;
-}
-
-impl Entry for ReservationDraft {
-    fn state(&self) -> Option<&Located<DeclaredState>> {
-        self.state.as_ref()
-    }
-}
-
-impl Entry for RouteDraft {
-    fn state(&self) -> Option<&Located<DeclaredState>> {
-        self.state.as_ref()
-    }
-}
-
-impl Entry for ReservedIpDraft {
-    fn state(&self) -> Option<&Located<DeclaredState>> {
-        self.state.as_ref()
-    }
-}
-
-/// A list without the entries that are not to be there. Where all are, the others in MAAS are left alone.
-pub(super) fn present<T: Entry>(draft: Option<&OrLeave<T>>) -> Option<OrLeave<T>> {
-    let OrLeave::These(these) = draft? else {
-        return Some(OrLeave::Leave);
-    };
-    let present: Vec<T> = these
-        .iter()
-        .filter(|entry| !is_absent(entry.state()))
-        .cloned()
-        .collect();
-    Some(if present.is_empty() && !these.is_empty() {
-        OrLeave::Leave
-    } else {
-        OrLeave::These(present)
-    })
-}
-
-/// The entries of a list that are not to be there, where there is no other. A list with another entry is complete.
-fn absent<T: Entry>(draft: Option<&OrLeave<T>>) -> &[T] {
-    match draft {
-        Some(OrLeave::These(these)) if these.iter().all(|entry| is_absent(entry.state())) => these,
-        Some(OrLeave::These(_) | OrLeave::Leave) | None => &[],
-    }
-}
-
-/// The entries of a subnet's lists that are to be removed.
-pub(super) fn entries(
-    draft: &SubnetDraft,
-    cidr: Cidr,
-    index: &PlaneIndex,
-    findings: &mut Findings<'_>,
-) -> RemovedEntries {
-    let ranges = absent(draft.reserve.as_ref())
-        .iter()
-        .filter_map(|entry| ranges::resolve(&entry.range, cidr, index, findings))
-        .collect();
-    let routes = absent(draft.routes.as_ref())
-        .iter()
-        .filter_map(|entry| {
-            let to = subnets::destination(&entry.to, cidr, index, findings)?;
-            Some((to, index.inside(&entry.via, cidr, findings)?))
-        })
-        .collect();
-    let reserved_ips = absent(draft.reserved_ips.as_ref())
-        .iter()
-        .filter_map(|entry| index.inside(&entry.ip, cidr, findings))
-        .collect();
-    RemovedEntries {
-        ranges,
-        routes,
-        reserved_ips,
-    }
-}
 
 /// Checks what is to be removed against what is declared.
 pub(super) fn check(
     draft: &Draft,
     checked: &[CheckedPlane],
     findings: &mut Findings<'_>,
-) -> Removed {
+) -> RemovedObjects {
     let mut planes = BTreeMap::new();
     for located in &draft.removed {
         let Some((key, plane)) = plane(located, findings) else {
@@ -107,7 +25,7 @@ pub(super) fn check(
         refuse_both(located, &plane, checked, findings);
         planes.insert(key, plane);
     }
-    Removed {
+    RemovedObjects {
         planes,
         spaces: spaces(draft, checked, findings),
         fabrics: fabrics(&draft.fabrics, checked, findings),
@@ -220,6 +138,36 @@ fn fabrics(
             );
             let help = "remove the plane too (`state: absent`), or keep the fabric";
             findings.add(codes::STATE_BOTH, entry.name.place, message, help);
+        }
+        removed.insert(name);
+    }
+    removed
+}
+
+/// The interfaces that are to be removed: none that is declared as well.
+pub(super) fn interfaces(
+    machine: &MachineDraft,
+    declared: &[MachineInterface],
+    findings: &mut Findings<'_>,
+) -> BTreeSet<String> {
+    let mut removed = BTreeSet::new();
+    let all = machine.interfaces.iter().flatten();
+    for interface in all.filter(|it| is_absent(it.state.as_ref())) {
+        let Some(name) = interface.name.value.clone() else {
+            continue;
+        };
+        if declared.iter().any(|it| it.name == name) {
+            let message = format!(
+                "interface `{}` is both declared and to be removed",
+                shown(&name)
+            );
+            let help = "remove one of the two";
+            findings.add(
+                codes::MACHINE_DUPLICATE,
+                interface.name.place,
+                message,
+                help,
+            );
         }
         removed.insert(name);
     }

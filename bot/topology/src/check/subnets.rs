@@ -12,7 +12,7 @@ use crate::finding::{FilePosition, Findings, codes, shown};
 use crate::plane::{HostReservation, PlaneSubnet, Purpose, Reservation, Route};
 
 use super::index::{self, PlaneIndex};
-use super::{boot, names, ranges, removed};
+use super::{boot, entries, names, ranges};
 
 impl SubnetDraft {
     /// The position of the first field of a subnet, if it has any.
@@ -79,7 +79,7 @@ pub(super) fn check(
     index: &PlaneIndex,
     findings: &mut Findings<'_>,
 ) -> PlaneSubnet {
-    let listed = removed::present(draft.reserve.as_ref());
+    let listed = entries::present(draft.reserve.as_ref());
     let reservations = match list(listed.as_ref()) {
         Listed::LeftOut => Some(Vec::new()),
         Listed::Leave => None,
@@ -110,13 +110,13 @@ pub(super) fn check(
         gateway,
         dns: dns(draft, cidr, dynamic, index, findings),
         routes: routes(
-            removed::present(draft.routes.as_ref()).as_ref(),
+            entries::present(draft.routes.as_ref()).as_ref(),
             cidr,
             index,
             findings,
         ),
         reserved_ips: reserved_ips(
-            removed::present(draft.reserved_ips.as_ref()).as_ref(),
+            entries::present(draft.reserved_ips.as_ref()).as_ref(),
             cidr,
             dynamic,
             index,
@@ -139,7 +139,7 @@ pub(super) fn check(
             .disabled_boot_architectures
             .as_deref()
             .map(|all| boot::architectures(all, findings)),
-        removed: removed::entries(draft, cidr, index, findings),
+        removed: entries::removed(draft, cidr, index, findings),
     }
 }
 

@@ -8,7 +8,6 @@ use crate::address::{Cidr, NotACidr};
 use crate::finding::{FindingCode, codes, shown};
 use crate::object::InterfaceKind;
 use crate::plane::{Purpose, Strategy};
-use crate::removed::DeclaredState;
 
 /// A type that is written as one scalar.
 pub(crate) trait Leaf: Sized {
@@ -330,7 +329,7 @@ impl Leaf for Mac {
 }
 
 /// Each choice has one table of words, which is used both for parsing and for the schema.
-fn choose<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, LeafError> {
+pub(super) fn choose<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, LeafError> {
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
         return Ok(*value);
     }
@@ -369,19 +368,6 @@ impl Leaf for Strategy {
 
     fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
         choose(text, STRATEGIES)
-    }
-}
-
-pub(super) const STATES: &[(&str, DeclaredState)] = &[
-    ("absent", DeclaredState::Absent),
-    ("present", DeclaredState::Present),
-];
-
-impl Leaf for DeclaredState {
-    const EXPECTED: &'static str = "`absent` or `present`";
-
-    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
-        choose(text, STATES)
     }
 }
 

@@ -6,8 +6,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::leaf::{
     AddressRef, Destination, GatewayDraft, INTERFACE_KINDS, LinkAddress, Mac, Offset, PURPOSES,
-    RangeRef, STATES, STRATEGIES, SpaceDraft, SubnetNameDraft,
+    RangeRef, STRATEGIES, SpaceDraft, SubnetNameDraft,
 };
+use super::state::STATES;
 use crate::address::Cidr;
 use crate::object::InterfaceKind;
 use crate::plane::{Purpose, Strategy};

@@ -4,9 +4,23 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use super::leaf::{Leaf, LeafError, choose};
 use super::reading::{FromYaml, Located, Reader, record};
 use crate::removed::DeclaredState;
 use crate::yaml::{Value, YamlNode};
+
+pub(super) const STATES: &[(&str, DeclaredState)] = &[
+    ("absent", DeclaredState::Absent),
+    ("present", DeclaredState::Present),
+];
+
+impl Leaf for DeclaredState {
+    const EXPECTED: &'static str = "`absent` or `present`";
+
+    fn parse(text: &str, _: bool) -> Result<Self, LeafError> {
+        choose(text, STATES)
+    }
+}
 
 /// Whether something says that it is not to be there.
 pub(crate) fn is_absent(state: Option<&Located<DeclaredState>>) -> bool {
