@@ -180,18 +180,19 @@ async fn the_requests_to_github_of_each_piece_of_work_are_few() {
         }
     }
     assert_snapshot!(of("alice opens the pull request"), @r"
-     29  in all
-      1  GET /repos/{owner}/{repo}
-      1  GET /repos/{owner}/{repo}/commits/{ref}/check-runs
-     15  GET /repos/{owner}/{repo}/git/blobs/{sha}
-      2  GET /repos/{owner}/{repo}/git/commits/{sha}
-      1  GET /repos/{owner}/{repo}/git/ref/{ref}
-      4  GET /repos/{owner}/{repo}/git/trees/{sha}
-      1  GET /repos/{owner}/{repo}/issues/{number}/comments
-      1  GET /repos/{owner}/{repo}/pulls/{number}
-      1  GET /repos/{owner}/{repo}/pulls/{number}/files
-      1  POST /repos/{owner}/{repo}/check-runs
-      1  POST /repos/{owner}/{repo}/issues/{number}/comments
+    30  in all
+     1  GET /repos/{owner}/{repo}
+     1  GET /repos/{owner}/{repo}/commits/{ref}/check-runs
+    15  GET /repos/{owner}/{repo}/git/blobs/{sha}
+     2  GET /repos/{owner}/{repo}/git/commits/{sha}
+     1  GET /repos/{owner}/{repo}/git/ref/{ref}
+     4  GET /repos/{owner}/{repo}/git/trees/{sha}
+     1  GET /repos/{owner}/{repo}/issues/{number}/comments
+     1  GET /repos/{owner}/{repo}/pulls/{number}
+     1  GET /repos/{owner}/{repo}/pulls/{number}/files
+     1  GET /repos/{owner}/{repo}/pulls/{number}/files (304)
+     1  POST /repos/{owner}/{repo}/check-runs
+     1  POST /repos/{owner}/{repo}/issues/{number}/comments
     ");
     assert_snapshot!(of("bob says /apply"), @r"
      16  in all

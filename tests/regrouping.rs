@@ -97,9 +97,9 @@ async fn vids_are_swapped_through_a_free_one_with_everything_on_their_vlans() {
         &TWENTY.replace("vid: 20", "vid: 10"),
     ];
     assert_snapshot!(outcome(&swapped).await, @r"
-    ! vlan blue/4094: moves blue/20 -> blue/4094  [twenty]  # aside for a moment, on a free VID: the VIDs change places in a circle
-    ! vlan blue/20: moves blue/10 -> blue/20  [ten]  # as declared
-    ! vlan blue/10: moves blue/4094 -> blue/10  [twenty]  # as declared
+    ! vlan blue/4094: vid 20 -> 4094  [twenty]  # aside for a moment, on a free VID: the VIDs change places in a circle
+    ! vlan blue/20: vid 10 -> 20  [ten]  # as declared
+    ! vlan blue/10: vid 4094 -> 10  [twenty]  # as declared
     vlan blue/10 gets VID 20, but hosts that are up keep the name and the tag 10 of their interfaces until they are deployed again or changed by hand: `eth0.10` of `node1`
     vlan blue/20 gets VID 10, but hosts that are up keep the name and the tag 20 of their interfaces until they are deployed again or changed by hand: `eth0.20` of `rack0`
     ");
@@ -167,8 +167,8 @@ async fn hosts_that_keep_their_tag_and_mtu_are_named() {
         &TWENTY.replace("vid: 20", "vid: 21"),
     ];
     assert_snapshot!(outcome(&changed).await, @r"
-    ! vlan blue/11: moves blue/10 -> blue/11, mtu 1500 -> 9000  [ten]  # as declared
-    ! vlan blue/21: moves blue/20 -> blue/21  [twenty]  # as declared
+    ! vlan blue/11: vid 10 -> 11, mtu 1500 -> 9000  [ten]  # as declared
+    ! vlan blue/21: vid 20 -> 21  [twenty]  # as declared
     vlan blue/10 gets VID 11, but hosts that are up keep the name and the tag 10 of their interfaces until they are deployed again or changed by hand: `eth0.10` of `node1`
     the MTU of vlan blue/10 becomes 9000, but hosts that are up keep 1500 until they are deployed again or changed by hand: `eth0.10` of `node1`
     vlan blue/20 gets VID 21, but hosts that are up keep the name and the tag 20 of their interfaces until they are deployed again or changed by hand: `eth0.20` of `rack0`
@@ -185,7 +185,7 @@ async fn a_controllers_network_that_goes_to_another_vlan_asks_nobody_to_leave() 
         TWENTY,
     ];
     assert_snapshot!(outcome(&moved).await, @r"
-    + vlan blue/31 mtu 1500  [metal]  # declared
+    + vlan blue/31 mtu 1500, name metal  [metal]  # declared
     ! subnet 10.0.1.0/24 metal: vlan blue/untagged -> blue/31  [metal]  # to its other VLAN: the row stays
     `metal` goes to vlan blue/31, and MAAS moves these controllers' interfaces there with their next report: `eth0` of `rack0`; their cabling must match
     ");
@@ -229,7 +229,7 @@ async fn a_plane_that_is_split_keeps_what_stays() {
     assert_snapshot!(outcome(&split).await, @r"
     teardown: 10.0.20.0/24 becomes 10.0.20.0/25, and the addresses listed here lie outside of it: only they have to leave
     - remove 10.0.20.200 (eth0.20) from node2
-    + vlan blue/21 mtu 1500  [upper]  # declared
+    + vlan blue/21 mtu 1500, name upper  [upper]  # declared
     ! subnet 10.0.20.0/25 twenty: cidr 10.0.20.0/24 -> 10.0.20.0/25  [twenty]  # in place: the row stays, and what is on it stays
     + subnet 10.0.20.128/25 upper on blue/21  [upper]  # declared
     `twenty` changes from 10.0.20.0/24 to 10.0.20.0/25 with everything on it; `rack0` and BMCs keep the netmask /24 until somebody changes it there

@@ -42,7 +42,9 @@ async fn a_deleted_file_is_told_as_what_it_is() {
     planebot comments on #1: 🟠 Plan for `dc`: no changes, 1 network is no longer declared and stays
                Plan: 0 to add, 0 to change, 0 to remove.
                - `198.51.100.0/24` `chairs` on vlan `blue/30`
-               *Next:* nothing to do in MAAS.
+               - SKIP: its network is as declared and stays as it is
+               - UNDECLARED: it is in MAAS and in no file; planebot leaves it alone
+               *Next:* merge to stop declaring it, or write `state: absent` to remove it from MAAS as well.
     ");
     let comment = scenario.plan_comment(pull);
     assert!(comment.contains(ABSENT), "{comment}");
@@ -54,9 +56,26 @@ async fn what_a_file_says_is_absent_is_removed_and_proved() {
     let pull = scenario.propose(&[(CHAIRS, Some(ABSENT))]).await;
     let comment = scenario.plan_comment(pull);
     let told = comment.split("\n**Gate").next().unwrap();
-    assert_snapshot!(told, @"");
+    assert_snapshot!(told, @r"
+    ### 🟡 Plan for `dc`: 3 changes, 1 needs a person
+
+    Plan: 0 to add, 0 to change, 3 to remove. 1 gate. Touches 1 machine.
+
+    > [!CAUTION]
+    > - 1 machine is released, and what runs there is lost: `m1`
+    > - every Juju model on this MAAS is destroyed first, except those of controllers
+    > - `198.51.100.0/24` is removed, and everything on it
+    > - 198.51.100.0/24 is removed from MAAS: declared again, it gets new ids, so Juju and scripts that know the old ones see another network
+
+    | phase | + | ~ | − |
+    |---|---|---|---|
+    | **gate: teardown** | | | |
+    | delete | 0 | 0 | 2 |
+    | remove | 0 | 0 | 1 |
+    | verify, and again after the settle time | | | |
+    ");
     let table = comment.lines().find(|line| line.contains("REMOVE"));
-    assert_snapshot!(table.unwrap(), @"");
+    assert_snapshot!(table.unwrap(), @"| **REMOVE** | `chairs` | `198.51.100.0/24` | `blue/30` | 1 | 5002 | 1 | 3 |");
     drop(scenario.since_last());
     scenario.merge(pull, MergeMethod::Squash);
     scenario.run().await;
@@ -89,6 +108,8 @@ async fn what_a_file_says_is_absent_is_removed_and_proved() {
     planebot sets the check to success: applied, proved twice
     planebot edits a comment on #1: 🟡 Plan for `dc`: 3 changes, 1 needs a person
                Plan: 0 to add, 0 to change, 3 to remove. 1 gate. Touches 1 machine.
+               - SKIP: its network is as declared and stays as it is
+               - REMOVE: it is in MAAS and its file says `state: absent`
                - range 198.51.100.10-198.51.100.20 reserved "band"  [chairs]  # its network is removed
                - subnet 198.51.100.0/24 chairs on blue/30  [chairs]  # `state: absent`
                - vlan blue/30 mtu 1500  [chairs]  # `state: absent`
@@ -112,11 +133,27 @@ async fn a_label_that_the_site_names_lifts_its_limits() {
     })
     .await;
     let pull = scenario.propose(&[(CHAIRS, Some(ABSENT))]).await;
-    assert_snapshot!(scenario.since_last(), @"");
+    assert_snapshot!(scenario.since_last(), @r"
+    alice    pushes to wip ~topology/chairs.yaml
+    alice    opens #1 from wip to main
+    planebot sets the check to failure: no plan
+    planebot comments on #1: 🔴 No plan for `dc`: 3 reasons
+               Nothing was changed.
+               - ✖ **too-much**: 1 planes would be taken away at once, but this site allows 0.
+               - ✖ **too-much**: 1 ranges would be taken away at once, but this site allows 0.
+               - ✖ **too-much**: 1 subnets would be taken away at once, but this site allows 0.
+               - SKIP: its network is as declared and stays as it is
+               - REMOVE: it is in MAAS and its file says `state: absent`
+               *Next:* change the declaration and push; planebot then plans again.
+    ");
     scenario.label(pull, "large-change");
     scenario.command("alice", pull, "/plan").await;
     let told = scenario.plan_comment(pull);
     let lifted: Vec<&str> = told.lines().filter(|line| line.contains("lifts")).collect();
-    assert_snapshot!(lifted.join("\n"), @"");
+    assert_snapshot!(lifted.join("\n"), @r"
+    > - the pull request's label lifts the limit `max_removed`: 1 planes would be taken away at once, but this site allows 0.
+    - the pull request's label lifts the limit `max_removed`: 1 subnets would be taken away at once, but this site allows 0.
+    - the pull request's label lifts the limit `max_removed`: 1 ranges would be taken away at once, but this site allows 0.
+    ");
     assert!(told.contains("/apply"), "{told}");
 }

@@ -179,7 +179,7 @@ async fn only_who_would_be_outside_has_to_leave() {
     teardown: 10.0.1.0/24 becomes 10.0.1.0/27, and the addresses listed here lie outside of it: only they have to leave
     - release node1 (take it out of its Juju model first), then remove 10.0.1.50 (eth0) from it
     - remove 10.0.1.51 (eth0) from node2
-    ! range 10.0.1.21-10.0.1.30 "pxe" -> "pxe"  [metal]  # into what is left of its network; the row stays
+    ! range 10.0.1.21-10.0.1.30 dynamic "pxe": addresses 10.0.1.60-10.0.1.70 -> 10.0.1.21-10.0.1.30  [metal]  # into what is left of its network; the row stays
     ! subnet 10.0.1.0/27 metal: cidr 10.0.1.0/24 -> 10.0.1.0/27  [metal]  # in place: the row stays, and what is on it stays
     + link node1:eth0 on 10.0.1.0/27 auto  # declared
     + link node1:eth0.60 on 2001:db8:1::/64 2001:db8:1::50  # declared
@@ -204,11 +204,11 @@ async fn a_controller_outside_leaves_before_the_network_shrinks() {
     assert_snapshot!(shrunk("3.7.3", &upper).await, @r#"
     vacate: a MAAS controller still has an address on 10.0.1.0/24: its next report would recreate the old subnet, or move a new one to the wrong VLAN
     - rack0: remove 10.0.1.4/24 from eth0, or replace it by an address in 10.0.1.32/27 with the prefix length 24
-    ! range 10.0.1.34-10.0.1.52 "vips" -> "vips"  [metal]  # into what is left of its network; the row stays
-    ! range 10.0.1.53-10.0.1.62 "pxe" -> "pxe"  [metal]  # into what is left of its network; the row stays
+    ! range 10.0.1.34-10.0.1.52 reserved "vips": addresses 10.0.1.2-10.0.1.20 -> 10.0.1.34-10.0.1.52  [metal]  # into what is left of its network; the row stays
+    ! range 10.0.1.53-10.0.1.62 dynamic "pxe": addresses 10.0.1.60-10.0.1.70 -> 10.0.1.53-10.0.1.62  [metal]  # into what is left of its network; the row stays
     ! subnet 10.0.1.32/27 metal: cidr 10.0.1.0/24 -> 10.0.1.32/27, gateway 10.0.1.1 -> 10.0.1.33  [metal]  # in place: the row stays, and what is on it stays
-    ! subnet 10.0.1.32/27 metal: resolvers 10.0.1.1 -> 10.0.1.33  [metal]  # resolvers
-    ! range 10.0.1.34-10.0.1.52 rewritten unchanged  [metal]  # written as it is, so that dhcpd takes over the gateway and resolvers (MAAS 3.7)
+    ! subnet 10.0.1.32/27 metal: dns_servers 10.0.1.1 -> 10.0.1.33  [metal]  # resolvers
+    ! range 10.0.1.34-10.0.1.52 reserved "vips": rewritten unchanged  [metal]  # written as it is, so that dhcpd takes over the gateway and resolvers (MAAS 3.7)
     "#);
 }
 

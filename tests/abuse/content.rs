@@ -331,8 +331,9 @@ async fn threat_48_a_file_that_is_gone_removes_nothing() {
     alice    pushes to wip +topology/lamps.yaml -topology/desks.yaml
     alice    opens #1 from wip to main
     planebot sets the check to success: 2 changes, 0 gates, plan 4775-f434
-    planebot comments on #1: 🟡 Plan for `dc`: 2 changes
+    planebot comments on #1: 🟡 Plan for `dc`: 2 changes, 1 network is no longer declared and stays
                Plan: 2 to add, 0 to change, 0 to remove.
+               - `192.0.2.0/24` `desks` on vlan `blue/untagged`
                - CREATE: it is declared and not in MAAS
                - UNDECLARED: it is in MAAS and in no file; planebot leaves it alone
                + vlan blue/7 mtu 1500, name lamps  [lamps]  # declared
@@ -342,8 +343,9 @@ async fn threat_48_a_file_that_is_gone_removes_nothing() {
     bob      merges #1
     bob      pushes to main +topology/lamps.yaml -topology/desks.yaml
     planebot sets the check to in_progress: merged, not applied
-    planebot edits a comment on #1: 🟡 Plan for `dc`: 2 changes
+    planebot edits a comment on #1: 🟡 Plan for `dc`: 2 changes, 1 network is no longer declared and stays
                Plan: 2 to add, 0 to change, 0 to remove.
+               - `192.0.2.0/24` `desks` on vlan `blue/untagged`
                - CREATE: it is declared and not in MAAS
                - UNDECLARED: it is in MAAS and in no file; planebot leaves it alone
                + vlan blue/7 mtu 1500, name lamps  [lamps]  # declared
@@ -362,8 +364,9 @@ async fn threat_48_a_file_that_is_gone_removes_nothing() {
     planebot sets the check to success: applied, proved twice
     planebot edits a comment on #1: ✅ Applied 4775-f434 to `dc`, proved twice
                - [x] create: 2 of 2
-    planebot edits a comment on #1: 🟡 Plan for `dc`: 2 changes
+    planebot edits a comment on #1: 🟡 Plan for `dc`: 2 changes, 1 network is no longer declared and stays
                Plan: 2 to add, 0 to change, 0 to remove.
+               - `192.0.2.0/24` `desks` on vlan `blue/untagged`
                - CREATE: it is declared and not in MAAS
                - UNDECLARED: it is in MAAS and in no file; planebot leaves it alone
                + vlan blue/7 mtu 1500, name lamps  [lamps]  # declared

@@ -5,7 +5,7 @@
 
 use chrono::NaiveDateTime;
 
-use crate::request::in_a_line;
+use crate::lines::in_a_line;
 
 /// What a certificate says about itself. It is not proved.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,8 @@ use serde::de::{DeserializeSeed, Error as _, SeqAccess, Visitor};
 use serde_json::Value;
 use topology::Cidr;
 
-use crate::request::{Cause, ReadError, in_a_line, read_error};
+use crate::lines::in_a_line;
+use crate::request::{Cause, ReadError, read_error};
 use crate::transport::MaasRequest;
 
 /// A value and its place in the response.

@@ -12,6 +12,7 @@ mod environment;
 mod http;
 mod json;
 mod key;
+mod lines;
 mod look;
 mod lost;
 pub mod outgoing;

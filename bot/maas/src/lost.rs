@@ -8,7 +8,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::Url;
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 
-use crate::request::in_a_line;
+use crate::lines::in_a_line;
 use crate::transport::LostAnswer;
 use crate::trust::CertificateProblem;
 

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::MaasClient;
+use crate::lines::in_a_line;
 use crate::transport::{LostAnswer, MaasRequest, MaasResponse, Method, Transport};
 
 /// Three retries cover a conflict or a restart of MAAS's workers. A longer outage needs a person.
@@ -338,20 +339,6 @@ pub(crate) fn message_of(answer: &MaasResponse) -> String {
         .take(MESSAGE_CHARS_MAX - 1)
         .chain(['…'])
         .collect()
-}
-
-/// MAAS's text on one line, without characters that control a terminal, change the writing direction or are invisible.
-pub(crate) fn in_a_line(text: &str) -> String {
-    let separates = |c: char| c.is_whitespace() || c.is_control() || is_invisible(c);
-    let words: Vec<&str> = text
-        .split(separates)
-        .filter(|word| !word.is_empty())
-        .collect();
-    words.join(" ")
-}
-
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Drops tags, comments, and the contents of `head`, `script` and `style`.

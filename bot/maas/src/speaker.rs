@@ -3,9 +3,8 @@
 //! A proxy, a load balancer or a login page answers with a status of its own, which says nothing about MAAS. Headers tell
 //! them apart as far as they can (seen on 3.5.12 and 3.7.3). Must not know what was asked.
 
+use crate::lines::in_a_line;
 use std::fmt;
-
-use crate::request::in_a_line;
 
 /// Headers are shown up to this many characters: any server on the way can write them.
 const SHOWN_CHARS_MAX: usize = 60;

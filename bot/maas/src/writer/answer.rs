@@ -5,8 +5,9 @@ use topology::object::Object;
 use topology::port::{Outcome, Write};
 
 use crate::json::one;
+use crate::lines::in_a_line;
 use crate::read::interface_row;
-use crate::request::{MESSAGE_CHARS_MAX, in_a_line, message_of, who_is_away};
+use crate::request::{MESSAGE_CHARS_MAX, message_of, who_is_away};
 use crate::transport::{LostAnswer, MaasRequest, MaasResponse, Method};
 
 /// The outcome of `write`, which was sent as `request`.
