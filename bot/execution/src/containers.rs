@@ -22,17 +22,26 @@ pub(crate) fn inside(observed: &Observed, container: &Object) -> Vec<String> {
     };
     let is_tagged = |at: &VlanAt| !observed.default_vlans.contains(at);
     let lines = observed.all().filter_map(|object| match object {
-        Object::Subnet(subnet) if is_in(&subnet.vlan) => Some(format!("subnet {}", subnet.cidr)),
-        Object::Interface(it) if it.vlan.as_ref().is_some_and(is_in) => {
-            Some(format!("interface {} of {}", it.name, it.host))
+        Object::Subnet(subnet) => is_in(&subnet.vlan).then(|| format!("subnet {}", subnet.cidr)),
+        Object::Interface(it) => {
+            let at = it.vlan.as_ref()?;
+            is_in(at).then(|| format!("interface {} of {}", it.name, it.host))
         }
-        Object::Vlan(vlan) if vlan.relay.as_ref().is_some_and(is_in) && !is_in(&vlan.at) => {
-            Some(format!("the relay of vlan {}", vlan.at))
+        Object::Vlan(vlan) if is_in(&vlan.at) => {
+            let stays = matches!(container, Object::Fabric(_)) && is_tagged(&vlan.at);
+            stays.then(|| format!("vlan {}", vlan.at))
         }
-        Object::Vlan(vlan) if matches!(container, Object::Fabric(_)) => {
-            (is_in(&vlan.at) && is_tagged(&vlan.at)).then(|| format!("vlan {}", vlan.at))
+        Object::Vlan(vlan) => {
+            let to = vlan.relay.as_ref()?;
+            is_in(to).then(|| format!("the relay of vlan {}", vlan.at))
         }
-        _ => None,
+        Object::Space(_)
+        | Object::Fabric(_)
+        | Object::Range(_)
+        | Object::Route(_)
+        | Object::ReservedIp(_)
+        | Object::Link(_)
+        | Object::Snippet(_) => None,
     });
     lines.collect()
 }

@@ -94,6 +94,7 @@ impl RequestRoute {
     }
 
     /// What to set; `None` where trying again may help.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's open list")]
     fn tls(&self, error: &TlsError) -> Option<String> {
         let server = &self.server;
         match error {
@@ -118,7 +119,6 @@ impl RequestRoute {
             TlsError::PeerIncompatible(why) => Some(format!(
                 "`{server}` speaks no TLS that planebot does ({why:?}): it needs TLS 1.2 or 1.3"
             )),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's open list")]
             _ => None,
         }
     }

@@ -141,7 +141,7 @@ impl fmt::Debug for MaasResponse {
             .field("content_type", &self.content_type)
             .field("retry_after", &self.retry_after)
             .field("bytes", &self.body.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -300,7 +300,14 @@ impl NetworkModel {
         self.objects.retain(|_, object| match object {
             Object::Interface(it) => it.host != host || it.name != name,
             Object::Link(link) => link.host != host || link.interface != name,
-            _ => true,
+            Object::Space(_)
+            | Object::Fabric(_)
+            | Object::Vlan(_)
+            | Object::Subnet(_)
+            | Object::Range(_)
+            | Object::Route(_)
+            | Object::ReservedIp(_)
+            | Object::Snippet(_) => true,
         });
     }
 

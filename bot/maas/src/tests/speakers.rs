@@ -36,13 +36,18 @@ async fn error(response: MaasResponse) -> (String, usize) {
     (error.unwrap_err().to_string(), sent)
 }
 
-#[tokio::test]
-async fn who_answered_in_the_place_of_maas_is_named_with_what_to_do() {
-    let squid = |headers: &mut AnswerHeaders| {
-        headers.server = "squid/5.7".to_owned();
-        headers.via = "1.1 gate".to_owned();
-    };
-    let rows = [
+/// Headers of a proxy.
+fn squid(headers: &mut AnswerHeaders) {
+    headers.server = "squid/5.7".to_owned();
+    headers.via = "1.1 gate".to_owned();
+}
+
+/// A response, a part of what is said of it, and how often it was asked for.
+type Answered = (MaasResponse, &'static str, usize);
+
+/// Answers that trying again does not change, and that no setting is at fault for.
+fn refusals() -> [Answered; 5] {
+    [
         (
             by(page(407, "<h1>Login</h1>"), squid),
             "a server on the way to MAAS (squid/5.7, via 1.1 gate) wants a login (407)",
@@ -68,6 +73,12 @@ async fn who_answered_in_the_place_of_maas_is_named_with_what_to_do() {
             1,
         ),
         (text(403, "No."), "the API key's user may not read this", 1),
+    ]
+}
+
+#[tokio::test]
+async fn who_answered_in_the_place_of_maas_is_named_with_what_to_do() {
+    let rows = [
         (
             by(page(502, "<h1>Bad Gateway</h1>"), squid),
             "(squid/5.7, via 1.1 gate) answered 502 after 4 attempts",
@@ -97,7 +108,7 @@ async fn who_answered_in_the_place_of_maas_is_named_with_what_to_do() {
         (text(500, "oops"), "MAAS answered 500: oops", 1),
         (
             by(text(301, ""), |it| {
-                it.location = "https://maas.test:5443/MAAS/?next=x".to_owned()
+                it.location = "https://maas.test:5443/MAAS/?next=x".to_owned();
             }),
             "redirect (301) to `https://maas.test:5443/MAAS/`; configure the URL",
             1,
@@ -116,7 +127,7 @@ async fn who_answered_in_the_place_of_maas_is_named_with_what_to_do() {
             1,
         ),
     ];
-    for (response, expected, attempts) in rows {
+    for (response, expected, attempts) in refusals().into_iter().chain(rows) {
         let (message, sent) = error(response).await;
         assert!(message.contains(expected), "{expected}: {message}");
         assert_eq!(sent, attempts, "{message}");

@@ -68,20 +68,17 @@ impl OneAnswer {
             loop {
                 let (mut socket, _) = listener.accept().await.unwrap();
                 let mut request = [0_u8; 4096];
-                match &acceptor {
+                if let Some(acceptor) = &acceptor {
                     // A client that does not trust the certificate hangs up here.
-                    Some(acceptor) => {
-                        let Ok(mut socket) = acceptor.accept(socket).await else {
-                            continue;
-                        };
-                        drop(socket.read(&mut request).await);
-                        drop(socket.write_all(answer.as_bytes()).await);
-                        drop(socket.shutdown().await);
-                    }
-                    None => {
-                        drop(socket.read(&mut request).await);
-                        drop(socket.write_all(answer.as_bytes()).await);
-                    }
+                    let Ok(mut socket) = acceptor.accept(socket).await else {
+                        continue;
+                    };
+                    drop(socket.read(&mut request).await);
+                    drop(socket.write_all(answer.as_bytes()).await);
+                    drop(socket.shutdown().await);
+                } else {
+                    drop(socket.read(&mut request).await);
+                    drop(socket.write_all(answer.as_bytes()).await);
                 }
             }
         });
