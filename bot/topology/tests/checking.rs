@@ -270,6 +270,16 @@ const TABLE: &[(&str, &[&str])] = &[
         &["leave-alone/declared", "leave-alone/declared"],
     ),
     (
+        "planes: [{plane: a, fabric: f, vid: 1, cidr: 192.0.2.0/24}, {plane: b, state: absent, fabric: f, vid: 1, cidr: 192.0.2.0/24},\n\
+         {plane: c, fabric: f, vid: 2, dhcp: {relay: b}}]",
+        &["plane/absent", "plane/absent"],
+    ),
+    (
+        "planes: [{plane: a, fabric: f, space: s}]\nfabrics: [{name: f, state: absent}, {name: g, state: present}]\n\
+         spaces: [{name: s, state: absent}]",
+        &["state/both", "state/both", "state/both"],
+    ),
+    (
         "planes:\n- {plane: a, fabric: f, cidr: 10.0.0.0/24, reserve: [{range: +9..+99, purpose: vip}]}\njumphost: [{interface: br0, plane: a, address: +1}]\nvips:\n- {name: k, host: +50, on: {public: a}}\n- {name: k, on: {public: a, admin: {plane: a, address: +51}}}\n- {name: l, host: +1, on: {public: a, internal: x}}\n",
         &[
             "vip/duplicate",
