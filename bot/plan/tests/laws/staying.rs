@@ -150,6 +150,13 @@ fn retagged(pair: &Pair) -> impl Iterator<Item = (VlanAt, VlanAt)> {
             });
         let fabrics = before.fabrics == after.fabrics[..before.fabrics.len()];
         let tagged = old.vid != 0 && new.vid != 0 && old.vid != new.vid;
-        (same && unchanged && fabrics && tagged).then(|| (before.at(at), after.at(at)))
+        // A VLAN without a declared subnet is known by its VID alone: nothing tells that it changed it, too.
+        let mut others = (0..before.vlans.len()).filter(|other| {
+            let (was, is) = (&before.vlans[*other], &after.vlans[*other]);
+            was.fabric == old.fabric && was.vid != is.vid
+        });
+        let known = others
+            .all(|other| before.vlans[other].declared && before.subnets_on(other).next().is_some());
+        (same && unchanged && fabrics && tagged && known).then(|| (before.at(at), after.at(at)))
     })
 }
